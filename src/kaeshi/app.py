@@ -1,0 +1,134 @@
+"""The only chooser of implementations: Settings in, Loop out. And the only place where time and chance come in."""
+
+import json
+import tomllib
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaeshi.errors import Misconfigured
+from kaeshi.loop import Loop
+from kaeshi.providers.chat import WireChat
+from kaeshi.providers.faiss_index import FaissIndex
+from kaeshi.providers.minilm import MiniLMEmbedder
+from kaeshi.providers.name_lists import ListedNames
+from kaeshi.providers.openai import OpenAITrainer
+from kaeshi.providers.outbox import OutboxMailer
+from kaeshi.providers.token_ranks import TiktokenCounter
+from kaeshi.settings import Settings, load
+from kaeshi.store import Bind, Keyring, load_master_key, open_store
+from kaeshi.trainer.server import TrainerServer
+
+if TYPE_CHECKING:
+    from kaeshi.ports import Clock, Ids, Mailer
+
+Target = Bind | Loop | None
+_using: ContextVar[Loop | None] = ContextVar("kaeshi_loop", default=None)
+
+
+class SystemClock:
+    """UTC from the operating system."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class RandomIds:
+    """A prefix and 128 random bits."""
+
+    def new(self, prefix: str) -> str:
+        return f"{prefix}_{uuid.uuid4().hex}"
+
+
+@asynccontextmanager
+async def open_loop(
+    db: Target = None, *, settings: Settings | None = None, assistant: str | None = None, clock: "Clock | None" = None, ids: "Ids | None" = None
+) -> AsyncIterator[Loop]:
+    """A Loop on `db`: a URL, an engine, a connection or session (then inside the caller's transaction), a Loop, or None.
+
+    None means the Loop of `using`, else DATABASE_URL, else a file in the data directory. What was opened here is closed here.
+    """
+    ready = db if isinstance(db, Loop) else _using.get() if db is None else None
+    if ready is not None:
+        yield ready if assistant is None else replace(ready, assistant=assistant)
+        return
+    chosen = settings or load(**({"database_url": db} if isinstance(db, str) else {}))
+    bind = db if db is not None and not isinstance(db, str | Loop) else chosen.url
+    secret = chosen.kaeshi_master_key.get_secret_value() if chosen.kaeshi_master_key else None
+    store = await open_store(bind, Keyring(load_master_key(secret, chosen.data_dir)))
+    server: TrainerServer | None = None
+    loop: Loop | None = None
+    try:
+        time, names = clock or SystemClock(), ids or RandomIds()
+        embedder = MiniLMEmbedder(chosen.models_dir)
+        if chosen.openai_api_key is None and chosen.openai_base_url is None:
+            server = TrainerServer(chosen.data_dir / "trainer", embedder, time, names)
+        key = chosen.openai_api_key.get_secret_value() if chosen.openai_api_key else None
+        loop = Loop(
+            settings=chosen,
+            assistant=assistant or chosen.kaeshi_assistant,
+            store=store,
+            clock=time,
+            ids=names,
+            names=ListedNames(),
+            tokens=TiktokenCounter(chosen.models_dir),
+            embedder=embedder,
+            index=FaissIndex(),
+            trainer=OpenAITrainer(api_key=key or "none", base_url=chosen.openai_base_url, organisation=chosen.openai_org_id, answerer=server),
+            chat=WireChat(answerer=server, base_url=chosen.openai_base_url, api_key=key),
+            mailer=_mailer(chosen),
+            prompts=_prompts(chosen.intent_prompts),
+            prices=json.loads(_data("prices.json")),
+        )
+        yield loop
+    finally:
+        if loop is not None:
+            await loop.trainer.close()
+        if server is not None:
+            server.wait()
+        await store.close()
+
+
+@contextmanager
+def using(loop: Loop) -> Iterator[Loop]:
+    """Make `loop` the one that calls without a database mean."""
+    token = _using.set(loop)
+    try:
+        yield loop
+    finally:
+        _using.reset(token)
+
+
+def current() -> Loop | None:
+    """The Loop of the innermost `using`."""
+    return _using.get()
+
+
+def _mailer(settings: Settings) -> "Mailer":
+    if settings.smtp_host is None:
+        return OutboxMailer(settings.data_dir / "outbox")
+    from kaeshi.providers.smtp import SmtpMailer
+
+    return SmtpMailer(settings)
+
+
+def _prompts(path: Path | None) -> Mapping[str, str]:
+    try:
+        prompts = tomllib.loads(_data("intents.toml") if path is None else path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        msg = f"INTENT_PROMPTS {str(path)!r}: {error}; start from a copy of the shipped intents.toml"
+        raise Misconfigured(msg) from error
+    if not isinstance(prompts.get("default"), str) or not all(isinstance(prompt, str) for prompt in prompts.values()):
+        msg = f"INTENT_PROMPTS {str(path)!r}: every value is a text, and there is one for `default`"
+        raise Misconfigured(msg)
+    return prompts
+
+
+def _data(name: str) -> str:
+    return resources.files("kaeshi").joinpath("data", name).read_text(encoding="utf-8")

@@ -1,0 +1,35 @@
+"""What library users call directly, beside the seed's objects in kaeshi.ml."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kaeshi.app import Target, open_loop
+from kaeshi.errors import InvalidInput
+from kaeshi.providers.name_lists import ListedNames
+from kaeshi.rules import pii
+from kaeshi.steps import conversation
+from kaeshi.types import Consent, Finding, Scrubbed
+
+
+async def log_conversations(db: Target, records: Iterable[Mapping[str, Any]], *, consent: Consent | None = None, assistant: str | None = None) -> int:
+    """Store conversation records in the documented log format, or plain OpenAI chat logs; returns how many were new.
+
+    Logging twice changes nothing. Raises InvalidInput naming the refused records, after the good ones were stored.
+    """
+    async with open_loop(db, assistant=assistant) as loop:
+        done = await conversation.log(loop, records, consent=consent)
+    if done.refused:
+        msg = f"{len(done.refused)} records refused, {done.new} stored: {'; '.join(done.refused[:5])}"
+        raise InvalidInput(msg)
+    return done.new
+
+
+def detect(text: str) -> list[Finding]:
+    """Personal data in one text: structured types and names."""
+    return pii.detect(text, ListedNames().find([text])[0])
+
+
+def scrub(texts: str | Sequence[str]) -> Scrubbed:
+    """One text, or all texts of one conversation, with typed, numbered placeholders; the same person has the same number throughout."""
+    several = [texts] if isinstance(texts, str) else list(texts)
+    return pii.scrub(several, ListedNames().find(several))

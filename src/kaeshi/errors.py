@@ -1,0 +1,78 @@
+"""Everything kaeshi raises on purpose, and nothing else.
+
+    KaeshiError
+    ├── InvalidInput      what came in cannot be stored or used (HTTP 422)
+    ├── NotFound          a name that nothing answers to (404)
+    ├── Conflict          the state of things forbids it (409)
+    ├── TooFew            not enough data to go on (409)
+    ├── Refused           a safety rule says no (403)
+    ├── MissingModel      a model file is not on this machine (503)
+    ├── MissingExtra      an optional package is not installed (503)
+    ├── Misconfigured     a setting has no usable value (500)
+    └── ProviderError     somebody we called answered with an error (502)
+        └── ProviderUnknown   we asked and never heard: look before asking again (502)
+
+A message names the thing, its value and what to do. It never holds customer text.
+"""
+
+
+class KaeshiError(Exception):
+    """Something kaeshi refuses to do, with the reason."""
+
+    status = 500
+
+
+class InvalidInput(KaeshiError):
+    """What came in cannot be stored or used."""
+
+    status = 422
+
+
+class NotFound(KaeshiError):
+    """Nothing of that name is stored."""
+
+    status = 404
+
+
+class Conflict(KaeshiError):
+    """The present state forbids it."""
+
+    status = 409
+
+
+class TooFew(KaeshiError):
+    """There is not enough data to go on."""
+
+    status = 409
+
+
+class Refused(KaeshiError):
+    """A safety rule says no."""
+
+    status = 403
+
+
+class MissingModel(KaeshiError):
+    """A model file is not on this machine; type `kaeshi models fetch`."""
+
+    status = 503
+
+
+class MissingExtra(KaeshiError):
+    """An optional package is not installed."""
+
+    status = 503
+
+
+class Misconfigured(KaeshiError):
+    """A setting has no usable value."""
+
+
+class ProviderError(KaeshiError):
+    """Somebody we called answered with an error."""
+
+    status = 502
+
+
+class ProviderUnknown(ProviderError):
+    """We asked and never heard: look at the provider before asking again."""

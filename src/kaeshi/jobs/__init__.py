@@ -1,0 +1,1 @@
+"""When steps run by themselves."""

@@ -1,0 +1,86 @@
+"""Running due slots: claim in the database, run, write down the end. Over any number of processes a slot runs once."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from kaeshi.errors import NotFound
+from kaeshi.jobs.schedule import Job, due
+from kaeshi.loop import Loop
+
+log = logging.getLogger("kaeshi.jobs")
+
+
+async def tick(loop: Loop, jobs: Sequence[Job], owner: str, since: datetime) -> list[str]:
+    """Do everything that is due by now; returns what ran. `since`: when this deployment first ran, before which nothing was due."""
+    now = loop.clock.now()
+    ran = []
+    async with loop.store.read() as tx:
+        abandoned = await tx.abandoned_slots(loop.assistant, now)
+        last = {job.name: await tx.last_slot(loop.assistant, job.name) for job in jobs}
+    for slot in abandoned:
+        job = next((j for j in jobs if j.name == slot.job), None)
+        if job is not None and await run_slot(loop, job, slot.slot, owner):
+            ran.append(f"{job.name} (taken over)")
+    for job in jobs:
+        for moment in await _wanted(loop, job, last[job.name] or since, now, owner):
+            if await run_slot(loop, job, moment, owner):
+                ran.append(job.name)
+    return ran
+
+
+async def run_slot(loop: Loop, job: Job, slot: datetime, owner: str) -> bool:
+    """Run one slot if nobody else has it; True if it ran here. What goes wrong is written down: this is the jobs' door."""
+    lease = timedelta(minutes=loop.settings.job_lease_minutes)
+    async with loop.store.write() as tx:
+        if not await tx.claim_slot(loop.assistant, job.name, slot, owner, loop.clock.now(), lease):
+            return False
+    keeper = asyncio.create_task(_keep(loop, job, slot, owner, lease))
+    try:
+        detail, state = await job.run(loop), "finished"
+    except Exception as error:  # the jobs' door: whatever happens, the slot has an end and the scheduler goes on
+        detail, state = f"{type(error).__name__}: {error}", "failed"
+        log.exception("job failed job=%s slot=%s", job.name, slot.isoformat())
+    finally:
+        keeper.cancel()
+    async with loop.store.write() as tx:
+        await tx.finish_slot(loop.assistant, job.name, slot, owner, loop.clock.now(), state=state, detail=detail)
+    log.info("job %s job=%s slot=%s detail=%s", state, job.name, slot.isoformat(), detail)
+    return True
+
+
+async def run_now(loop: Loop, jobs: Sequence[Job], name: str, owner: str) -> str:
+    """Run a job at once, as a slot of its own; returns what it said. Raises NotFound."""
+    job = next((j for j in jobs if j.name == name), None)
+    if job is None:
+        msg = f"job {name!r} is not known; there are {', '.join(j.name for j in jobs)}"
+        raise NotFound(msg)
+    moment = loop.clock.now()
+    await run_slot(loop, job, moment, owner)
+    async with loop.store.read() as tx:
+        return next(f"{s.state}: {s.detail}" for s in await tx.slots(loop.assistant, name) if s.slot == moment)
+
+
+async def _wanted(loop: Loop, job: Job, after: datetime, now: datetime, owner: str) -> list[datetime]:
+    """The slots to run: the latest due one, if it is not too old for its policy; older ones are written down as skipped."""
+    moments = due(job.trigger, after, now)
+    if not moments:
+        return []
+    latest = moments[-1]
+    age = now - latest
+    patience = timedelta(hours=loop.settings.job_catch_up_hours) if job.missed == "catch_up" else timedelta(minutes=5)
+    missed = moments if age > patience else moments[:-1]
+    if missed and missed[-1] is latest:
+        async with loop.store.write() as tx:
+            await tx.skip_slot(loop.assistant, job.name, latest, owner, now, f"missed while down; {len(missed)} slots skipped")
+        return []
+    return [latest]
+
+
+async def _keep(loop: Loop, job: Job, slot: datetime, owner: str, lease: timedelta) -> None:
+    """Extend the lease while the job runs."""
+    while True:
+        await asyncio.sleep(lease.total_seconds() / 3)
+        async with loop.store.write() as tx:
+            await tx.extend_lease(loop.assistant, job.name, slot, owner, loop.clock.now(), lease)

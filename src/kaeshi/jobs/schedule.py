@@ -1,0 +1,120 @@
+"""The table: which jobs there are, when they are due, and what to do about a slot that was missed."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from apscheduler.triggers.cron import CronTrigger
+
+from kaeshi.errors import Misconfigured
+
+from kaeshi.loop import Loop
+from kaeshi.settings import Settings
+from kaeshi.steps import collection, conversation, knowledge, report, rollout, training
+from kaeshi.steps.report_mail import render
+
+Missed = Literal["catch_up", "skip"]
+_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job: when it is due (crontab, UTC), what it does, and whether a slot missed while down is run late."""
+
+    name: str
+    cron: str
+    run: Callable[[Loop], Awaitable[str]]
+    missed: Missed
+
+    @property
+    def trigger(self) -> CronTrigger:
+        """Due times as crontab means them. Raises Misconfigured."""
+        return crontab(self.cron)
+
+
+def jobs(settings: Settings) -> tuple[Job, ...]:
+    """The seed's three, and the loop's own."""
+    return (
+        Job(name="training_collector", cron=settings.training_collector_cron, run=_collect, missed="catch_up"),
+        Job(name="kb_refresh", cron=settings.kb_refresh_cron, run=_refresh, missed="catch_up"),
+        Job(name="performance_reporter", cron=settings.performance_reporter_cron, run=_report, missed="catch_up"),
+        Job(name="conversation_closer", cron="*/5 * * * *", run=_close, missed="skip"),
+        Job(name="training_poller", cron="* * * * *", run=_poll, missed="skip"),
+        Job(name="rollout_stepper", cron="*/10 * * * *", run=_step, missed="skip"),
+    )
+
+
+def crontab(line: str) -> CronTrigger:
+    """A crontab line in UTC with crontab's weekdays, where 0 and 7 are Sunday; APScheduler by itself counts from Monday."""
+    fields = line.split()
+    if len(fields) != 5:  # noqa: PLR2004  # minute, hour, day, month, weekday
+        msg = f"crontab line {line!r} has {len(fields)} fields, 5 are needed: minute hour day month weekday"
+        raise Misconfigured(msg)
+    minute, hour, day, month, weekday = fields
+    try:
+        return CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=_weekdays(weekday), timezone=UTC)
+    except ValueError as error:
+        msg = f"crontab line {line!r}: {error}"
+        raise Misconfigured(msg) from error
+
+
+def due(trigger: CronTrigger, after: datetime, until: datetime, most: int = 1000) -> list[datetime]:
+    """Due times in (after, until], at most the latest `most`."""
+    found: list[datetime] = []
+    last: datetime | None = after
+    while True:
+        last = trigger.get_next_fire_time(last, last) if last is not None else None  # type: ignore[assignment]  # APScheduler is untyped here
+        if last is None or last > until:
+            return found[-most:]
+        if last > after:
+            found.append(last)
+
+
+def _weekdays(field: str) -> str:
+    """0-7 as names, ranges and lists included; a step over the whole week is spelt out."""
+    if field == "*":
+        return "*"
+    days: list[str] = []
+    for part in field.lower().split(","):
+        span, _, step = part.partition("/")
+        if span == "*":
+            span = "0-6"
+        first, _, last = span.partition("-")
+        if not first.isdigit():
+            days.append(part)  # names mean the same to both
+            continue
+        end = int(last or (6 if step else first)) if (last or first).isdigit() else -1
+        if not (0 <= int(first) <= end <= 7 and (not step or (step.isdigit() and int(step) > 0))):  # noqa: PLR2004  # crontab's weekdays
+            msg = f"weekday {part!r} is not within 0-7"
+            raise ValueError(msg)
+        days += [_NAMES[d] for d in range(int(first), end + 1, int(step or 1))]
+    return ",".join(dict.fromkeys(days))
+
+
+async def _collect(loop: Loop) -> str:
+    done = await collection.collect(loop)
+    ready = ", ready to retrain" if done.ready_to_retrain else ""
+    return f"kept {done.kept}, dropped {dict(sorted(done.dropped.items()))}, {done.total_kept} in all{ready}"
+
+
+async def _refresh(loop: Loop) -> str:
+    done = await knowledge.refresh(loop)
+    return f"{done['proposed']} proposed, {done['entries']} entries in the index, {done['embedded']} embedded"
+
+
+async def _report(loop: Loop) -> str:
+    sent = await report.send(loop, await report.compose(loop), render)
+    return f"sent to {sent['to']}" if sent["sent"] else str(sent["why"])
+
+
+async def _close(loop: Loop) -> str:
+    return f"closed {await conversation.close_idle(loop)}"
+
+
+async def _poll(loop: Loop) -> str:
+    return ", ".join(f"{run.id} {run.state}" for run in await training.resume(loop)) or "nothing under way"
+
+
+async def _step(loop: Loop) -> str:
+    return "; ".join(f"{name}: {why}" for name, why in await rollout.step_all(loop)) or "no rollout under way"

@@ -1,0 +1,33 @@
+"""Loop: what every step receives. Frozen; chosen once, in app.py."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kaeshi.ports import ChatModel, Clock, Embedder, Ids, Index, Mailer, NameFinder, TokenCounter, Trainer
+from kaeshi.settings import Settings
+from kaeshi.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """Settings, store, clock, ids and one implementation of every port. Heavy providers load their models at first use."""
+
+    settings: Settings
+    assistant: str
+    store: Store
+    clock: Clock
+    ids: Ids
+    names: NameFinder
+    tokens: TokenCounter
+    embedder: Embedder
+    index: Index
+    trainer: Trainer
+    chat: ChatModel
+    mailer: Mailer
+    prompts: Mapping[str, str]
+    prices: Mapping[str, object]
+
+    def folder(self, stage: str) -> Path:
+        """Where a stage keeps this assistant's files."""
+        return self.settings.data_dir / stage / self.assistant

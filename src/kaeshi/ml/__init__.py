@@ -1,0 +1,38 @@
+"""The seed's five objects, exactly as its examples call them. Plain dicts at this door only; everything behind is kaeshi's own.
+
+`db` may be a URL, an SQLAlchemy AsyncEngine (left open), AsyncConnection or AsyncSession (then inside the caller's transaction,
+which the caller commits), a Loop, or None: DATABASE_URL, else a file in the data directory.
+"""
+
+from kaeshi.ml.dataset import DatasetBuilder
+from kaeshi.ml.deployment import DeploymentManager
+from kaeshi.ml.feedback import FeedbackProcessor
+from kaeshi.ml.scrubber import PIIScrubber
+from kaeshi.ml.tuner import FineTuner
+
+__all__ = ["get_dataset_builder", "get_deployment_manager", "get_feedback_processor", "get_fine_tuner", "get_pii_scrubber"]
+
+
+def get_pii_scrubber() -> PIIScrubber:
+    """Removes personal data from text."""
+    return PIIScrubber()
+
+
+def get_dataset_builder() -> DatasetBuilder:
+    """Turns conversations into training data."""
+    return DatasetBuilder()
+
+
+def get_fine_tuner() -> FineTuner:
+    """Automates fine-tuning over OpenAI's wire."""
+    return FineTuner()
+
+
+def get_deployment_manager() -> DeploymentManager:
+    """Takes a model into production, or back out."""
+    return DeploymentManager()
+
+
+def get_feedback_processor() -> FeedbackProcessor:
+    """Records and scores feedback."""
+    return FeedbackProcessor()

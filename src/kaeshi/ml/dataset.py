@@ -1,0 +1,37 @@
+"""`get_dataset_builder()`: the seed's three calls on training data."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kaeshi.app import Target
+    from kaeshi.types import Dataset
+
+
+class DatasetBuilder:
+    """Judges, scrubs and exports conversations in OpenAI's chat format."""
+
+    async def build_dataset(self, db: "Target" = None, min_confidence: float = 0.8, require_positive_feedback: bool = False, max_samples: int | None = None) -> "Dataset":  # noqa: FBT001, FBT002  # the seed's signature
+        """Every conversation that may be learned from, as a dataset. Raises TooFew below MIN_EXAMPLES."""
+        from kaeshi.app import open_loop
+        from kaeshi.steps import collection
+        from kaeshi.steps import dataset as steps
+
+        async with open_loop(db) as loop:
+            wanted = collection.filters(loop).model_copy(update={"min_confidence": min_confidence, "require_positive_feedback": require_positive_feedback})
+            dataset = await steps.build(loop, wanted, max_samples=max_samples)
+            await steps.register(loop, dataset, "")
+            return dataset
+
+    def export_jsonl(self, dataset: "Dataset", path: str) -> None:
+        """Write all rows into one JSONL file, whole or not at all."""
+        from kaeshi.steps import dataset as steps
+
+        steps.export(dataset, Path(path))
+
+    def validate_format(self, path: str) -> tuple[bool, list[str]]:
+        """Is it valid training data? If not, what is wrong, with line numbers."""
+        from kaeshi.steps import dataset as steps
+
+        faults: list[Any] = steps.check(Path(path))
+        return not faults, faults

@@ -1,0 +1,29 @@
+"""`get_feedback_processor()`: the seed's two calls on feedback."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kaeshi.app import Target
+
+
+class FeedbackProcessor:
+    """Records what people thought of an answer, and scores it."""
+
+    async def process_feedback(self, db: "Target", message_id: str, feedback: dict[str, Any], author: str = "") -> dict[str, Any]:
+        """Store feedback on a message. `promoted_to_training`: the conversation is proposed as an example. Raises KaeshiError and stores nothing."""
+        from kaeshi.app import open_loop
+        from kaeshi.rules.feedback import parse
+        from kaeshi.steps import feedback as steps
+
+        said = parse(message_id, feedback, author=author)
+        async with open_loop(db) as loop:
+            recorded = (await steps.record(loop, [said]))[0]
+        return {"success": True, "feedback_id": recorded.id, "promoted_to_training": recorded.proposed, "quality_score": recorded.quality.tenths / 10}
+
+    async def get_feedback_analytics(self, db: "Target", days: int = 30) -> dict[str, Any]:
+        """Counts, mean stars and the share of answers that were rated, over the last `days`."""
+        from kaeshi.app import open_loop
+        from kaeshi.steps import feedback as steps
+
+        async with open_loop(db) as loop:
+            return await steps.analytics(loop, days)

@@ -1,0 +1,93 @@
+"""What we ask of the world, as Protocols. Each has at least two real implementations; providers/fake.py ships one of each."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kaeshi.types import Answer, Finding, Json, Mail
+
+Vectors = NDArray[np.float32]
+
+
+class Clock(Protocol):
+    """Tells the time, in UTC."""
+
+    def now(self) -> datetime: ...
+
+
+class Ids(Protocol):
+    """Makes names that nothing else has."""
+
+    def new(self, prefix: str) -> str: ...
+
+
+class Trainer(Protocol):
+    """A fine-tuning service that speaks OpenAI's wire.
+
+    A refusal raises ProviderError; a call whose outcome nobody knows raises ProviderUnknown, and is looked up with the two `find` calls.
+    """
+
+    name: str
+    embedded: bool
+
+    async def upload(self, path: Path, key: str) -> str: ...
+    async def find_file(self, key: str) -> str | None: ...
+    async def create(self, file_id: str, model: str, suffix: str, epochs: int, key: str) -> str: ...
+    async def find_job(self, key: str) -> str | None: ...
+    async def look(self, job_id: str) -> Json: ...
+    async def close(self) -> None: ...
+
+
+class ChatModel(Protocol):
+    """Answers a conversation so far."""
+
+    async def answer(self, messages: Sequence[Json], model: str) -> Answer: ...
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors, shape (len(texts), dimensions)."""
+
+    name: str
+    dimensions: int
+
+    def embed(self, texts: Sequence[str]) -> Vectors: ...
+
+
+class Index(Protocol):
+    """Nearest neighbours by cosine over vectors that are written once and read many times."""
+
+    def build(self, path: Path, vectors: Vectors) -> str: ...
+    def search(self, path: Path, vectors: Vectors, count: int) -> list[list[tuple[int, float]]]: ...
+
+
+class NameFinder(Protocol):
+    """Finds people in a conversation: one list of findings per text. It may look at all texts to decide about one."""
+
+    version: str
+
+    def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]: ...
+
+
+class TokenCounter(Protocol):
+    """Counts a text's tokens the way `model` would."""
+
+    def count(self, texts: Sequence[str], model: str) -> int: ...
+
+
+class Mailer(Protocol):
+    """Delivers a mail, or raises. `delivered` tells whether a mail of this key went out, None if it cannot tell."""
+
+    name: str
+
+    async def send(self, mail: Mail) -> str: ...
+    async def delivered(self, key: str) -> bool | None: ...
+
+
+class Answerer(Protocol):
+    """Something in-process that speaks the OpenAI wire: method, path and body in, status and body out."""
+
+    async def call(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes]: ...

@@ -1,0 +1,185 @@
+"""Finds people by the words around them and by lists of common names. No model: that is a NameFinder of its own.
+
+It knows three things: how people introduce themselves ("my name is ..."), what somebody answers who was asked for a name,
+and which words are names in the US Census. Whoever was found once is found again in every turn of the conversation.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import resources
+
+from kaeshi.types import Finding
+
+_TOKEN = r"[^\W\d_](?:[^\W\d_]|['’-](?=[^\W\d_])){0,30}"
+_TOKENS = re.compile(_TOKEN)
+_PARTS = re.compile(r"[^\W\d_]+")
+_RUN = rf"({_TOKEN}(?:[ ]{{1,2}}(?:{_TOKEN}|[A-Z]\.)){{0,3}})"
+_INTRODUCED = re.compile(
+    rf"\b(?:my (?:full |first |last |legal )?name(?: is|'s|’s|:| was)|(?:the |under the |full |first |last )?name(?: is|'s|’s|:)|names? on the (?:account|booking|reservation) is|"
+    rf"(?:under|for) the name(?: of)?|(?:call|calls) me|(?:i am|i'm|i’m) called|name of)[ :]{{1,3}}(?:is )?{_RUN}",
+    re.IGNORECASE,
+)
+_CUES = frozenset(
+    "am i'm i’m im is it's it’s its that's here's name hi hello hey dear thanks you regards sincerely cheers with for from meet see and ask tell friend brother sister wife husband son "
+    "daughter buddy bro sis mom dad boss colleague driver doctor host by to me".split()
+)
+_TITLED = re.compile(rf"\b(?:mr|mrs|ms|miss|dr|doctor|prof|professor)\.?[ ]{{1,2}}({_TOKEN}(?:[ ]{_TOKEN})?)", re.IGNORECASE)
+_ASKS_NAME = re.compile(r"\b(?:your|full|first|last|the|customer'?s?|guest'?s?|driver'?s?|whose|what|which) ?(?:full |first |last )?name\b|\bwho(?:'s| is| am i| are you| would| will| should| do)\b|\bwhich doctor\b|\bname (?:please|of)", re.IGNORECASE)
+_PLACE_BEFORE = re.compile(r"\b(?:San|Santa|St\.?|Saint|Fort|Port|Mount|Mt\.?|Lake|New|Los|Las) $")
+_PLACE_AFTER = re.compile(r" (?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Court|Place|Way|Park|Inn|Hotel|Hall|Center|Centre|House|Hospital|Airport|University|Hill|Island|Beach|Bridge|County|City)\b")
+_FILLER = frozenset(
+    "it its it's is it’s that that's i am i'm im my name the yes yeah sure ok okay hi hello here this for under and please of course a an thanks thank you well so um uh oh "
+    "full first last would be sorry no not don't know remember also but with need want help dr mr mrs ms".split()
+)
+_STOP_AFTER = frozenset("your host driver think party guests doctor friend dumb yup his he she they asap and or but i my the a an from at in on to for with calling here speaking by is was can could would please is will has have i'm im it want need not we our who that this account number pin".split())
+
+
+class ListedNames:
+    """A NameFinder that needs nothing but three word lists. `version` goes into every dataset's manifest."""
+
+    version = "lists-1"
+
+    def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]:
+        """People in each text. `known`: names the deployment is sure of, such as the customer's own."""
+        spoken = [frozenset(_PARTS.findall(text.lower())) for text in texts]
+        spans = [_found_in(text, said, texts[i - 1] if i else "") for i, (text, said) in enumerate(zip(texts, spoken, strict=True))]
+        words = {part.lower() for name in known for part in _TOKENS.findall(name)}
+        for text, found in zip(texts, spans, strict=True):
+            for start, end, sure in found:
+                if sure:
+                    words.update(part.lower() for part in _TOKENS.findall(text[start:end]) if len(part) > 2)  # noqa: PLR2004  # initials are nobody
+        if not words:
+            return [[] for _ in texts]
+        again = _again(words)
+        return [_findings(text, found, again if not words.isdisjoint(said) else None) for text, found, said in zip(texts, spans, spoken, strict=True)]
+
+
+def _found_in(text: str, said: frozenset[str], before: str) -> list[tuple[int, int, bool]]:
+    """(start, end, may be looked for in other turns) of each person in one text. `said`: its words, lower-cased."""
+    found: list[tuple[int, int, bool]] = []
+    if not said.isdisjoint(_telling()):
+        found += [(a, b, True) for a, b in _introduced(text)]
+        found += list(_titled(text))
+        found += [(a, b, True) for a, b in _listed(text)]
+    if len(said) <= 12 and _asks_name(before):  # noqa: PLR2004  # longer replies tell a story, not a name
+        found += [(a, b, True) for a, b in _answered(text)]
+    return found
+
+
+@cache
+def _telling() -> frozenset[str]:
+    """Words without which no name is found, unless one was asked for."""
+    given, _surnames, other = _lists()
+    return (given - other) | {"name", "names", "call", "calls", "called", "mr", "mrs", "ms", "miss", "dr", "doctor", "prof", "professor"}
+
+
+def _asks_name(text: str) -> bool:
+    return ("name" in text or "ho" in text or "doctor" in text) and _ASKS_NAME.search(text) is not None
+
+
+def _introduced(text: str) -> Iterator[tuple[int, int]]:
+    if "ame" in text or "AME" in text or "call" in text:
+        for match in _INTRODUCED.finditer(text):
+            yield from _name_run(text, match.start(1), match.end(1))
+
+
+def _name_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The leading words of what follows an introduction that can be a name: any word at first, then listed or capitalised ones."""
+    given, surnames, other = _lists()
+    first = last = None
+    for match in _TOKENS.finditer(text, start, end):
+        word = match[0].lower().removesuffix("'s").removesuffix("’s")
+        if word in _STOP_AFTER or (word in _FILLER and first is None):
+            break
+        large, listed = match[0][0].isupper(), word in given or word in surnames
+        if word in other and not (large and listed):
+            break
+        if first is not None and not (large or listed):
+            break
+        first = match.start() if first is None else first
+        last = match.start() + len(word)
+    if first is not None and last is not None and last - first > 1:
+        yield first, last
+
+
+def _titled(text: str) -> Iterator[tuple[int, int, bool]]:
+    for match in _TITLED.finditer(text):
+        words = match[1].split(" ")
+        if words[0].lower() in _STOP_AFTER or words[0].lower() in _FILLER or not (words[0][0].isupper() or words[0].lower() in _lists()[0] | _lists()[1]):
+            continue
+        both = len(words) > 1 and words[1][0].isupper() and words[1].lower() not in _lists()[2]
+        yield match.start(1), match.start(1) + len(match[1] if both else words[0].removesuffix("'s")), words[0].lower() not in _lists()[2]
+
+
+def _listed(text: str) -> Iterator[tuple[int, int]]:
+    """Words from the list of given names, written large or after a word that announces a person, with the surname that may follow."""
+    given, surnames, other = _lists()
+    words = [(m.start(), m.end(), m[0], m[0].lower()) for m in _PARTS.finditer(text)]
+    end = -1
+    for i, (start, stop, written, word) in enumerate(words):
+        if word not in given or start < end or len(word) < 3:  # noqa: PLR2004  # "Al" and "Ed" are mostly something else
+            continue
+        large, common = written[0].isupper(), word in other
+        cued = i > 0 and words[i - 1][3] in _CUES and start - words[i - 1][1] <= 2  # noqa: PLR2004  # a comma and a space
+        follow = words[i + 1] if i + 1 < len(words) and words[i + 1][0] == stop + 1 and text[stop] == " " else None
+        surnamed = follow is not None and follow[3] in surnames and follow[3] not in _STOP_AFTER and (follow[2][0].isupper() or (not common and follow[3] not in other))
+        if (large and not common) or (cued and (large or not common)) or surnamed:
+            if _PLACE_BEFORE.search(text, max(0, start - 7), start) or _PLACE_AFTER.match(text, stop):
+                continue
+            unlisted = follow is not None and large and follow[2][0].isupper() and follow[3] not in other | _FILLER | _STOP_AFTER and len(follow[2]) > 2 and not follow[2].isupper()  # noqa: PLR2004
+            end = follow[1] if follow is not None and (surnamed or unlisted) else stop
+            yield start, end
+
+
+def _answered(text: str) -> Iterator[tuple[int, int]]:
+    """Somebody was asked for a name: a reply of a few words is one, up to the first that cannot be."""
+    _given, _surnames, other = _lists()
+    words = list(_TOKENS.finditer(text))
+    run = [m for m in words[:12] if m[0].lower() not in _FILLER]
+    if not run or len(words) > 12:  # noqa: PLR2004  # longer replies tell a story, not a name
+        return
+    head = run[0]
+    if head[0].lower() in other and not head[0][0].isupper():
+        return
+    if head[0].lower() in _STOP_AFTER:
+        return
+    last = head
+    for match in run[1:3]:
+        if match.start() != last.end() + 1 or match[0].lower() in _STOP_AFTER | other:
+            break
+        last = match
+    unlisted = head[0].lower() not in _given | _surnames
+    if unlisted and (len(words) > 5 or not head[0][0].isupper()) and len(run) > 2:  # noqa: PLR2004  # "party of four please" is no name
+        return
+    yield head.start(), last.end()
+
+
+def _again(words: set[str]) -> re.Pattern[str]:
+    alternatives = "|".join(re.escape(word) for word in sorted(words, key=lambda w: (-len(w), w)))
+    return re.compile(rf"(?<![\w@.-])(?:{alternatives})(?:[ ](?:{alternatives}))?(?![\w@-]|\.\w)", re.IGNORECASE)
+
+
+def _findings(text: str, found: Sequence[tuple[int, int, bool]], again: re.Pattern[str] | None) -> list[Finding]:
+    """One finding per person and place; the longest where they overlap."""
+    other = _lists()[2]
+    spans = {(start, end): 0.85 for start, end, _ in found}
+    for match in again.finditer(text) if again else ():
+        if match[0][0].isupper() or match[0].lower() not in other:
+            spans.setdefault(match.span(), 0.6)
+    chosen: list[tuple[int, int]] = []
+    for start, end in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
+        if all(end <= a or start >= b for a, b in chosen):
+            chosen.append((start, end))
+    return [Finding.model_construct(start=a, end=b, type="PERSON", score=spans[a, b], recogniser="lists") for a, b in sorted(chosen)]
+
+
+@cache
+def _lists() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Given names, surnames, and those of them that are mostly something else."""
+    return _words("given_names.txt"), _words("surnames.txt"), _words("not_names.txt")
+
+
+def _words(name: str) -> frozenset[str]:
+    text = resources.files("kaeshi").joinpath("data", name).read_text(encoding="utf-8")
+    return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())

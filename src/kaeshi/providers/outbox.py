@@ -1,0 +1,36 @@
+"""Mails as .eml files in a folder, for those who have no mail server yet."""
+
+from email.message import EmailMessage
+from pathlib import Path
+
+from kaeshi.files import write_whole
+from kaeshi.types import Mail
+
+
+class OutboxMailer:
+    """A Mailer. The file's name is the mail's key, so the same mail is the same file."""
+
+    name = "outbox"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def send(self, mail: Mail) -> str:
+        """Write the mail; returns the path."""
+        path = self._folder / f"{mail.key}.eml"
+        write_whole(path, as_message(mail).as_bytes())
+        return str(path)
+
+    async def delivered(self, key: str) -> bool | None:
+        """Is the file there?"""
+        return (self._folder / f"{key}.eml").exists()
+
+
+def as_message(mail: Mail) -> EmailMessage:
+    """The mail with a text part and an HTML part. Header values cannot hold line breaks: EmailMessage refuses them."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = mail.sender, ", ".join(mail.recipients), mail.subject
+    message["Message-ID"] = f"<{mail.key}@kaeshi>"
+    message.set_content(mail.text)
+    message.add_alternative(mail.html, subtype="html")
+    return message

@@ -1,0 +1,37 @@
+"""Mails over SMTP."""
+
+import aiosmtplib
+
+from kaeshi.errors import ProviderError, ProviderUnknown
+from kaeshi.providers.outbox import as_message
+from kaeshi.settings import Settings
+from kaeshi.types import Mail
+
+TIMEOUT_S = 30.0
+
+
+class SmtpMailer:
+    """A Mailer. A server that hangs up after the mail was handed over leaves it unknown whether it goes out; it is not sent again."""
+
+    name = "smtp"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def send(self, mail: Mail) -> str:
+        """Hand the mail to the server. Raises ProviderError for a refusal, ProviderUnknown if nobody can tell."""
+        s = self._settings
+        password = s.smtp_password.get_secret_value() if s.smtp_password else None
+        try:
+            await aiosmtplib.send(as_message(mail), hostname=s.smtp_host, port=s.smtp_port, username=s.smtp_user, password=password, start_tls=s.smtp_start_tls, timeout=TIMEOUT_S)
+        except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPReadTimeoutError) as error:
+            msg = f"mail server {s.smtp_host}:{s.smtp_port} went silent while taking the mail {mail.key!r}; look there before sending again"
+            raise ProviderUnknown(msg) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            msg = f"mail server {s.smtp_host}:{s.smtp_port} did not take the mail: {error}; check SMTP_HOST, SMTP_PORT and SMTP_START_TLS"
+            raise ProviderError(msg) from error
+        return f"{s.smtp_host}:{s.smtp_port}"
+
+    async def delivered(self, key: str) -> bool | None:  # noqa: ARG002  # the port's signature
+        """SMTP cannot tell."""
+        return None

@@ -1,0 +1,28 @@
+"""Counts tokens with tiktoken, on rank files that were fetched at set-up."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from kaeshi.models import FILES, need
+
+DEFAULT = "o200k_base"
+_OLD = ("gpt-4-", "gpt-3.5", "text-embedding")
+_RANKS = {"o200k_base": FILES[1].name, "cl100k_base": FILES[2].name}
+
+
+class TiktokenCounter:
+    """A TokenCounter. Models it does not know are counted as the newest encoding would."""
+
+    def __init__(self, models_dir: Path) -> None:
+        self._models_dir = models_dir
+
+    def count(self, texts: Sequence[str], model: str) -> int:
+        """Tokens of all texts together; special tokens in them count as plain text."""
+        name = "cl100k_base" if model == "gpt-4" or model.startswith(_OLD) else DEFAULT
+        need(self._models_dir, _RANKS[name])
+        os.environ["TIKTOKEN_CACHE_DIR"] = str(self._models_dir)  # tiktoken has no other way to be told
+        import tiktoken
+
+        encoding = tiktoken.get_encoding(name)
+        return sum(map(len, encoding.encode_ordinary_batch(list(texts))))

@@ -1,0 +1,1 @@
+"""Decisions: pure functions. No clock, disk, network, randomness or database."""

@@ -1,0 +1,67 @@
+"""Whether a conversation may be learned from. Every refusal has one reason, and reasons are counted."""
+
+from collections.abc import Mapping, Sequence
+
+from kaeshi.types import Consent, Drop, Filters, Keep, Signals
+
+REASONS = {
+    "no_consent": "the customer has not agreed that this conversation is learned from",
+    "not_closed": "the conversation is still going on",
+    "no_question": "no customer message comes before the rated answer",
+    "no_answer": "there is no assistant message to learn",
+    "tool_call_last": "the rated assistant message has no words of its own",
+    "thumbs_down": "somebody gave it a thumbs-down",
+    "goal_not_reached": "the customer says the goal was not reached",
+    "booking_failed": "the booking it led to failed",
+    "low_rating": "the mean rating is below the minimum",
+    "low_quality": "the quality score is below the minimum",
+    "low_confidence": "the answer's confidence is below the minimum",
+    "not_rated": "nobody rated it",
+    "no_rating": "nobody gave stars",
+    "no_confidence": "the answer carries no confidence",
+    "no_positive_feedback": "no thumbs-up and no rating of 4 or more",
+    "rejected": "a reviewer rejected it",
+    "unscrubbed": "the scrubber could not finish, so nobody may learn from it",
+}
+POSITIVE_RATING = 4
+
+
+def judge(
+    roles: Sequence[str], words: Sequence[bool], upto: int | None, *, consent: Consent, facts: Mapping[str, object], signals: Signals, filters: Filters
+) -> Keep | Drop:
+    """Keep the turns up to `upto`, or drop with a reason. `words[i]` says whether turn i has text; `facts` are the latest outcomes."""
+    if consent == "none":
+        return Drop(reason="no_consent")
+    if upto is None:
+        return Drop(reason="no_answer")
+    if "user" not in roles[:upto]:
+        return Drop(reason="no_question")
+    if not words[upto]:
+        return Drop(reason="tool_call_last")
+    reason = _unhappy(facts, signals, filters) or _below(signals, filters)
+    return Drop(reason=reason) if reason else Keep(upto=upto)
+
+
+def _unhappy(facts: Mapping[str, object], signals: Signals, filters: Filters) -> str | None:
+    if signals.thumbs_down:
+        return "thumbs_down"
+    if filters.drop_failed and facts.get("goal_reached") is False:
+        return "goal_not_reached"
+    if filters.drop_failed and facts.get("booked") is False:
+        return "booking_failed"
+    return None
+
+
+def _below(signals: Signals, filters: Filters) -> str | None:
+    checks = (
+        (signals.rating, filters.min_rating, filters.missing_rating, "low_rating", "no_rating"),
+        (signals.quality_tenths, filters.min_quality_tenths, filters.missing_quality, "low_quality", "not_rated"),
+        (signals.confidence, filters.min_confidence, filters.missing_confidence, "low_confidence", "no_confidence"),
+    )
+    for value, least, missing, low, absent in checks:
+        if least is not None and value is not None and value < least:
+            return low
+        if least is not None and value is None and missing == "drop":
+            return absent
+    liked = signals.thumbs_up > 0 or (signals.rating is not None and signals.rating >= POSITIVE_RATING)
+    return "no_positive_feedback" if filters.require_positive_feedback and not liked else None

@@ -1,0 +1,232 @@
+"""What a conversation record must look like, and what follows from one: its customer, its closing, its containment.
+
+Records are the documented log format or plain OpenAI chat logs. Whatever is wrong is named; nothing is repaired by guessing.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, get_args
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
+
+from kaeshi.errors import InvalidInput
+from kaeshi.types import Arm, Consent, Conversation, Json, Outcome, Role, Turn, text_of
+
+MAX_MESSAGES = 2_000
+MAX_TEXT = 1_000_000
+OPENAI_FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id", "refusal", "function_call", "audio", "annotations")
+CUSTOMER_FIELDS = ("customer_id", "user_id", "user", "user_worker")
+_OUTCOME_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+_ROLES = frozenset(get_args(Role))
+
+Id = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(max_length=200)]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    message_id: Id | None = None
+    role: str
+    content: str | list[dict[str, Any]] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    at: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    confidence: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
+    model: Name | None = None
+    latency_ms: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)] = None
+    cost_usd: Annotated[Decimal | None, Field(ge=0, le=1_000_000, allow_inf_nan=False, strict=False)] = None
+    act: Name | None = None
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    conversation_id: Id | None = None
+    assistant: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
+    consent: Consent | None = None
+    source: Name | None = None
+    started_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    domains: list[Name] = []
+    intents: list[Name] = []
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_MESSAGES)]
+    outcome: dict[str, Any] | None = None
+    experiment: Name | None = None
+    arm: Arm | None = None
+    closed: bool = False
+    timestamps_synthetic: bool = False
+
+
+def decode(data: bytes | str) -> object:
+    """JSON to plain values. NaN, infinities, lone surrogates and NUL are refused: they cannot be stored or sent on."""
+    try:
+        value = from_json(data, allow_inf_nan=False)
+    except ValueError as error:
+        msg = f"not JSON: {error}; NaN, infinities and lone surrogates are not JSON either"
+        raise InvalidInput(msg) from error
+    if (b"\\u0000" if isinstance(data, bytes) else "\\u0000") in data:  # type: ignore[operator]  # both sides are of one kind
+        msg = "the text holds a NUL character (\\u0000), which databases cannot store; remove it"
+        raise InvalidInput(msg)
+    return value
+
+
+def parse(record: object, *, assistant: str, now: datetime, consent: Consent | None = None) -> Conversation:
+    """A record in the documented log format, or a plain OpenAI chat log, as a Conversation. Raises InvalidInput."""
+    if not isinstance(record, Mapping):
+        msg = f"a record is a JSON object, this is {type(record).__name__}"
+        raise InvalidInput(msg)
+    try:
+        parsed = _Record.model_validate(record)
+        messages = [_Message.model_validate(message) for message in parsed.messages]
+    except ValidationError as error:
+        raise InvalidInput(_faults(error)) from error
+    identifier = parsed.conversation_id or _content_id(parsed.messages)
+    started = _utc(parsed.started_at or next((m.at for m in messages if m.at), None) or now)
+    turns, last = [], started
+    for number, (message, raw) in enumerate(zip(messages, parsed.messages, strict=True)):
+        last = _utc(message.at) if message.at else last
+        turns.append(_turn(message, raw, f"{identifier}#{number}", last))
+    _check_ids(identifier, turns)
+    return Conversation(
+        id=identifier,
+        assistant=parsed.assistant or assistant,
+        customer=_customer(record) or identifier,
+        started_at=started,
+        turns=tuple(turns),
+        consent=consent or parsed.consent or "none",
+        source=parsed.source or "",
+        domains=tuple(parsed.domains),
+        intents=tuple(parsed.intents),
+        outcomes=outcomes(parsed.outcome or {}, at=max(started, turns[-1].at), source="log"),
+        experiment=parsed.experiment,
+        arm=parsed.arm,
+        closed=parsed.closed,
+        clocked=not parsed.timestamps_synthetic and all(m.at for m in messages),
+    )
+
+
+def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tuple[Outcome, ...]:
+    """The reported facts, one each. Null is 'unknown' and is left out; `derivation` explains the others and is not one."""
+    found = []
+    for name, value in reported.items():
+        if value is None or name == "derivation":
+            continue
+        if not isinstance(name, str) or not _OUTCOME_NAME.match(name):
+            msg = f"outcome name {name!r}: use lower-case letters, digits and _ (at most 64)"
+            raise InvalidInput(msg)
+        if isinstance(value, float) and value not in {float("inf"), float("-inf")} and value == value:  # noqa: PLR0124  # NaN is the value that differs from itself
+            found.append(Outcome(name=name, value=value, at=at, source=source))
+        elif isinstance(value, bool | str) or (isinstance(value, int) and abs(value) < 2**53):
+            if isinstance(value, str) and (len(value) > 64 or _CONTROL.search(value)):
+                msg = f"outcome {name!r}: text values have at most 64 printable characters"
+                raise InvalidInput(msg)
+            found.append(Outcome(name=name, value=value, at=at, source=source))
+        else:
+            msg = f"outcome {name!r}: a value is true, false, a finite number below 2^53 or a short text, not {type(value).__name__}"
+            raise InvalidInput(msg)
+    return tuple(found)
+
+
+def is_idle(last_at: datetime, now: datetime, idle_minutes: float) -> bool:
+    """Nobody has said anything for so long that the conversation is over."""
+    return now - last_at >= timedelta(minutes=idle_minutes)
+
+
+def contained(facts: Mapping[str, object]) -> bool | None:
+    """Handled without a person? Unknown as long as nobody reported whether it was escalated."""
+    escalated = facts.get("escalated")
+    return None if escalated is None else not escalated
+
+
+_SMALL_TALK = re.compile(
+    r"\W*(?:(?:ok(?:ay)?|alright|great|sure|perfect|thanks?|thank you|no problem|you(?:'re| are) (?:very )?welcome|my pleasure|(?:good ?)?bye|good ?night|"
+    r"hello|hi|hey|welcome|see you|take care|enjoy|cheers|have an? (?:\w+ ){0,2}(?:day|night|evening|weekend|one|trip|time)|"
+    r"(?:how|what) (?:can|may|else can) i (?:help|do|assist)(?: (?:you|for you|with|you with))?(?: today)?|"
+    r"(?:is there |can i help you with |would you like )?any ?thing else(?: (?:that )?i can (?:do|help)(?: (?:you|for you|with|you with))*)?|"
+    r"and|so much|very much|again|today|then|there|for (?:calling|contacting us|using our service|your patience))\W*){1,12}\Z",
+    re.IGNORECASE,
+)
+
+
+def is_small_talk(text: str) -> bool:
+    """Greetings, thanks and good-byes: nothing anybody could learn from.
+
+    >>> is_small_talk("Thank you and goodbye!"), is_small_talk("We close at nine.")
+    (True, False)
+    """
+    return len(text) < 160 and _SMALL_TALK.match(text) is not None
+
+
+def rated_turn(turns: Sequence[Turn]) -> int | None:
+    """Which turn feedback on the whole conversation is about: the last assistant message of substance, else the last one."""
+    answers = [i for i, turn in enumerate(turns) if turn.role == "assistant" and turn.text]
+    substantial = [i for i in answers if not is_small_talk(turns[i].text)]
+    return (substantial or answers or [None])[-1]
+
+
+def _turn(message: _Message, raw: Mapping[str, Any], fallback_id: str, at: datetime) -> Turn:
+    if message.role not in _ROLES:
+        msg = f"message role {message.role!r} is none of {', '.join(sorted(_ROLES))}"
+        raise InvalidInput(msg)
+    body: Json = {name: raw[name] for name in OPENAI_FIELDS if name in raw}
+    if message.content is None and not message.tool_calls and not raw.get("refusal") and not raw.get("function_call"):
+        msg = f"message {message.message_id or fallback_id!r} has neither content nor tool_calls"
+        raise InvalidInput(msg)
+    if len(text_of(body)) > MAX_TEXT:
+        msg = f"message {message.message_id or fallback_id!r} has {len(text_of(body))} characters; {MAX_TEXT} are the most"
+        raise InvalidInput(msg)
+    return Turn.model_construct(
+        id=message.message_id or fallback_id,
+        message=body,
+        at=at,
+        confidence=message.confidence,
+        model=message.model,
+        latency_ms=message.latency_ms,
+        cost_usd=message.cost_usd,
+        act=message.act,
+    )
+
+
+def _check_ids(conversation: str, turns: Sequence[Turn]) -> None:
+    seen: set[str] = set()
+    for identifier in (conversation, *(turn.id for turn in turns)):
+        if _CONTROL.search(identifier) or not identifier.isprintable():
+            msg = f"id {identifier!r} holds control characters"
+            raise InvalidInput(msg)
+    for turn in turns:
+        if turn.id in seen:
+            msg = f"message id {turn.id!r} occurs twice in conversation {conversation!r}"
+            raise InvalidInput(msg)
+        seen.add(turn.id)
+
+
+def _customer(record: Mapping[str, Any]) -> str | None:
+    for name in CUSTOMER_FIELDS:
+        value = record.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
+            if len(str(value)) > 200:  # noqa: PLR2004  # the limit of every id
+                msg = f"{name} has {len(str(value))} characters; 200 are the most"
+                raise InvalidInput(msg)
+            return str(value)
+        if value is not None and value != "":
+            msg = f"{name} is a text or a whole number, not {type(value).__name__}"
+            raise InvalidInput(msg)
+    return None
+
+
+def _content_id(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Chat logs carry no ids; the same log always gets the same one, so importing twice changes nothing."""
+    return "chat_" + hashlib.sha256(json.dumps(messages, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)
+
+
+def _faults(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg'].lower()}" for e in error.errors(include_url=False, include_input=False)[:3])

@@ -1,0 +1,130 @@
+"""From examples to training rows in OpenAI's chat format: prompts by intent, no duplicates, and a split that never leaks."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from kaeshi.errors import InvalidInput, TooFew
+from kaeshi.rules.duplicates import originals
+from kaeshi.types import Example, Json, text_of
+
+Split = Literal["train", "validation"]
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+MIN_EXAMPLES = 200
+TRAIN_PERCENT = 80
+MAX_FAULTS = 100
+
+
+def row(example: Example, prompts: Mapping[str, str]) -> Json:
+    """One line of training data: the intent's system prompt, then the scrubbed conversation up to the rated answer."""
+    prompt = prompts.get(example.intent) or prompts["default"]
+    spoken = [message for message in example.messages if message["role"] not in {"system", "developer"}]
+    return {"messages": [{"role": "system", "content": prompt}, *spoken]}
+
+
+def said(messages: Iterable[Json]) -> str:
+    """What customer and assistant said: the text that duplicates are judged by."""
+    return "\n".join(text_of(m) for m in messages if m["role"] in {"user", "assistant"})
+
+
+def distinct(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int]]:
+    """The examples without exact and near repeats, first come first kept, and how many of each went."""
+    texts = [said(example.messages) for example in examples]
+    kept, dropped = [], Counter[str]()
+    for i, original in enumerate(originals(texts)):
+        if original == i:
+            kept.append(examples[i])
+        else:
+            dropped["duplicate" if texts[i] == texts[original] else "near_duplicate"] += 1
+    return kept, dict(sorted(dropped.items()))
+
+
+def split(conversation: str) -> Split:
+    """80 of 100 conversations train, by the hash of their id: the same conversation is always on the same side."""
+    return "train" if int.from_bytes(hashlib.sha256(conversation.encode()).digest()[:8]) % 100 < TRAIN_PERCENT else "validation"
+
+
+def enough(count: int, least: int, what: str) -> None:
+    """Raise TooFew unless there are enough examples, counted before the split."""
+    if count < least:
+        msg = f"{what}: {count} examples, {least} needed; lower MIN_EXAMPLES or wait for the nightly collection"
+        raise TooFew(msg)
+
+
+def line(content: Json) -> bytes:
+    """One row as it stands in the file: the same bytes for the same row on every machine."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode() + b"\n"
+
+
+def check(lines: Iterable[bytes], *, least: int = MIN_EXAMPLES) -> list[str]:
+    """What is wrong with a training file, each fault with its line; empty when nothing is."""
+    faults, count = [], 0
+    for number, raw in enumerate(lines, 1):
+        if not raw.strip():
+            continue
+        count += 1
+        fault = _fault(raw)
+        if fault:
+            faults.append(f"line {number}: {fault}")
+        if len(faults) >= MAX_FAULTS:
+            faults.append(f"more than {MAX_FAULTS} faults; the rest of the file was not looked at")
+            return faults
+    if count < least:
+        faults.append(f"file: {count} examples, {least} needed")
+    return faults
+
+
+def parse(raw: bytes) -> list[Json]:
+    """The messages of one line. Raises InvalidInput."""
+    fault = _fault(raw)
+    if fault:
+        raise InvalidInput(fault)
+    messages: list[Json] = json.loads(raw)["messages"]
+    return messages
+
+
+def _fault(raw: bytes) -> str | None:
+    try:
+        content = json.loads(raw, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        return f"not JSON: {error.msg} at column {error.colno}"
+    except (ValueError, RecursionError) as error:
+        return f"not JSON: {error}"
+    if not isinstance(content, dict) or not isinstance(content.get("messages"), list) or not content["messages"]:
+        return "no list of messages"
+    for i, message in enumerate(content["messages"]):
+        fault = _message_fault(message)
+        if fault:
+            return f"message {i + 1}: {fault}"
+    if not any(m["role"] == "user" for m in content["messages"]):
+        return "no user message"
+    if content["messages"][-1]["role"] != "assistant":
+        return f"the last message is from {content['messages'][-1]['role']!r}, it must be the assistant's"
+    return None
+
+
+def _message_fault(message: Any) -> str | None:
+    if not isinstance(message, dict):
+        return "not an object"
+    if message.get("role") not in ROLES:
+        return f"role {str(message.get('role'))[:40]!r} is none of {', '.join(ROLES)}"
+    content = message.get("content")
+    if content is None and not message.get("tool_calls") and not message.get("function_call"):
+        return "neither content nor tool_calls"
+    if content is not None and not isinstance(content, str | list):
+        return f"content is {type(content).__name__}, it must be a text or a list of parts"
+    if isinstance(content, str):
+        if not content.strip() and not message.get("tool_calls"):
+            return "empty content"
+        try:
+            content.encode()
+        except UnicodeEncodeError:
+            return "content holds a lone surrogate"
+    return None
+
+
+def _no_constant(name: str) -> None:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)

@@ -1,0 +1,131 @@
+"""What a piece of feedback is worth: the seed's points, in integer tenths, so that 0.3 + 0.4 + 0.1 is 0.8."""
+
+import math
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from kaeshi.errors import InvalidInput
+from kaeshi.types import Feedback, Quality, Signals
+
+THUMBS_UP, FIVE_STARS, HELPFUL, ACCURATE, COMMENTED = 3, 4, 2, 3, 1
+FULL, CAP = 10, 4
+BEST_RATING, LOW_RATING, LONG_COMMENT, MAX_COMMENT = 5, 2, 20, 10_000
+FIELDS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
+
+
+def parse(message_id: object, said: object, *, author: str = "", at: datetime | None = None) -> Feedback:
+    """What came through a door, checked. Raises InvalidInput naming the field and the value."""
+    if not isinstance(said, Mapping):
+        msg = f"feedback is a JSON object, not {type(said).__name__}"
+        raise InvalidInput(msg)
+    if not isinstance(message_id, str) or not message_id:
+        msg = f"message_id {message_id!r} is not a text"
+        raise InvalidInput(msg)
+    unknown = sorted(str(name) for name in said if name not in FIELDS)
+    if unknown:
+        msg = f"feedback {unknown[0]!r} is not known; use {', '.join(FIELDS)}"
+        raise InvalidInput(msg)
+    values: dict[str, Any] = {name: said[name] for name in FIELDS if said.get(name) is not None}
+    if not values:
+        msg = f"feedback on {message_id!r} says nothing; give at least one of {', '.join(FIELDS)}"
+        raise InvalidInput(msg)
+    for name, value in values.items():
+        values[name] = _CHECKS[name](name, value)
+    if len(author) > 200 or not author.isprintable():  # noqa: PLR2004  # the limit of every id
+        msg = "author: at most 200 printable characters"
+        raise InvalidInput(msg)
+    return Feedback(message_id=message_id, author=author, at=at, **values)
+
+
+def score(feedback: Feedback) -> Quality:
+    """The seed's points for one person's feedback, capped at 1.0, and at 0.4 when they were unhappy.
+
+    >>> score(Feedback(message_id="m", vote="up", rating=5, comment="This answered everything I asked.")).tenths
+    8
+    """
+    points = (
+        THUMBS_UP * (feedback.vote == "up")
+        + FIVE_STARS * (feedback.rating == BEST_RATING)
+        + HELPFUL * (feedback.helpful is True)
+        + ACCURATE * (feedback.accurate is True)
+        + COMMENTED * (len((feedback.comment or "").strip()) > LONG_COMMENT)
+    )
+    unhappy = feedback.vote == "down" or (feedback.rating is not None and feedback.rating <= LOW_RATING)
+    return Quality(tenths=min(points, CAP if unhappy else FULL), capped=unhappy)
+
+
+def proposes(quality: Quality, min_tenths: int) -> bool:
+    """Enough to propose the conversation as a training example; deciding is for collection and review."""
+    return not quality.capped and quality.tenths >= min_tenths
+
+
+def fold(said: Sequence[Feedback], confidence: float | None = None) -> Signals:
+    """Everybody's current feedback on one conversation as one set of signals. Quality is the mean, rounded down."""
+    ratings = [f.rating for f in said if f.rating is not None]
+    scored = [score(f).tenths for f in said]
+    return Signals(
+        quality_tenths=sum(scored) // len(scored) if scored else None,
+        rating=statistics.fmean(ratings) if ratings else None,
+        thumbs_up=sum(f.vote == "up" for f in said),
+        thumbs_down=sum(f.vote == "down" for f in said),
+        confidence=confidence,
+        corrected=any(f.correction for f in said),
+    )
+
+
+def recorded(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The feedback a log record carries about its conversation, in the seed's words; empty when it has none."""
+    said = record.get("feedback")
+    if not isinstance(said, Mapping):
+        return {}
+    found: dict[str, Any] = {}
+    if said.get("thumbs") in {"up", "down"}:
+        found["vote"] = said["thumbs"]
+    for source, name in (("vote", "vote"), ("helpful", "helpful"), ("accurate", "accurate"), ("comment", "comment"), ("stars", "rating"), ("rating", "rating")):
+        if said.get(source) is not None:
+            found[name] = said[source]
+    return found
+
+
+def _vote(name: str, value: object) -> str:
+    if value not in {"up", "down"} or not isinstance(value, str):
+        raise _wrong(name, value, "up or down")
+    return value
+
+
+def _rating(name: str, value: object) -> int:
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value == int(value)
+    if not whole or not 1 <= value <= BEST_RATING:  # type: ignore[operator]  # `whole` says it is a number
+        raise _wrong(name, value, "a whole number from 1 to 5")
+    return int(value)  # type: ignore[call-overload,no-any-return]
+
+
+def _boolean(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(name, value, "true or false")
+    return value
+
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _words(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong(name, value, "a text")
+    if len(value) > MAX_COMMENT:
+        msg = f"{name} has {len(value)} characters; {MAX_COMMENT} are the most"
+        raise InvalidInput(msg)
+    if _UNSTORABLE.search(value):
+        msg = f"{name} holds a NUL or a lone surrogate, which cannot be stored; remove it"
+        raise InvalidInput(msg)
+    return value
+
+
+def _wrong(name: str, value: object, wanted: str) -> InvalidInput:
+    return InvalidInput(f"{name} {str(value)[:40]!r} is not {wanted}")
+
+
+_CHECKS = {"vote": _vote, "rating": _rating, "helpful": _boolean, "accurate": _boolean, "comment": _words, "correction": _words}

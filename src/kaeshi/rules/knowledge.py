@@ -1,0 +1,37 @@
+"""Which answers are knowledge, and which of two is the better one."""
+
+import re
+from collections.abc import Sequence
+
+from kaeshi.rules.conversation import is_small_talk
+from kaeshi.rules.pii import holds_placeholder
+from kaeshi.types import Drop, Example, Json, Keep, text_of
+
+MIN_WORDS = 3
+MIN_SCORE = 8
+_WORD = re.compile(r"\w+")
+
+
+def choose(example: Example) -> Keep | Drop:
+    """Keep(upto=the answer's place) when the last customer question and the answer after it stand on their own; else why not."""
+    pair = question_and_answer(example.messages)
+    if pair is None:
+        return Drop(reason="no_pair")
+    question, answer = pair
+    if holds_placeholder(question) or holds_placeholder(answer):
+        return Drop(reason="placeholder")
+    if is_small_talk(answer) or is_small_talk(question):
+        return Drop(reason="small_talk")
+    if answer.rstrip().endswith("?"):
+        return Drop(reason="answers_with_a_question")
+    if len(_WORD.findall(question)) < MIN_WORDS or len(_WORD.findall(answer)) < MIN_WORDS:
+        return Drop(reason="too_short")
+    return Keep(upto=len(example.messages) - 1)
+
+
+def question_and_answer(messages: Sequence[Json]) -> tuple[str, str] | None:
+    """The last assistant message and the customer's message right before it."""
+    for i in range(len(messages) - 1, 0, -1):
+        if messages[i]["role"] == "assistant" and messages[i - 1]["role"] == "user":
+            return text_of(messages[i - 1]).strip(), text_of(messages[i]).strip()
+    return None

@@ -1,0 +1,60 @@
+"""From text to findings: every recogniser where its trigger occurs, then one winner where findings overlap."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from kaeshi.rules.pii.patterns import RECOGNISERS, Recogniser
+from kaeshi.types import Finding
+
+VERSION = "1"
+PLACEHOLDER = re.compile(r"\[([A-Z]{2,15}(?:_[A-Z]{2,15}){0,2})_([1-9]\d{0,5})\]")
+_DIGIT = re.compile(r"\d")
+_NEEDS_NO_DIGIT = frozenset({"EMAIL", "URL", "PASSWORD", "SECURITY_ANSWER", "IP"})
+
+Hit = tuple[int, int, str, float, str]
+
+
+def detect(text: str, names: Sequence[Finding] = ()) -> list[Finding]:
+    """Personal data in one text, in reading order and without overlaps. `names` is what a NameFinder found in it.
+
+    >>> [(f.type, f.start, f.end) for f in detect("Call 555-1234 or mail ann@example.com")]
+    [('PHONE', 5, 13), ('EMAIL', 22, 37)]
+    """
+    people = [(f.start, f.end, f.type, f.score, f.recogniser) for f in names]
+    return [Finding(start=a, end=b, type=kind, score=score, recogniser=by) for a, b, kind, score, by in detect_joined(text, people)]
+
+
+def detect_joined(text: str, people: Iterable[Hit] = ()) -> list[Hit]:
+    """The same for a whole conversation joined by NUL, as plain tuples: the fast path."""
+    hits = [*_structured(text), *people]
+    if not hits:
+        return []
+    taken = [match.span() for match in PLACEHOLDER.finditer(text)] if "[" in text else []
+    return _without_overlaps(hits, taken)
+
+
+def _structured(text: str) -> Iterator[Hit]:
+    has_digit, lowered = _DIGIT.search(text) is not None, text.lower()
+    for recogniser in RECOGNISERS:
+        if not has_digit and recogniser.type not in _NEEDS_NO_DIGIT:
+            continue
+        if not recogniser.triggers or any(trigger in lowered for trigger in recogniser.triggers):
+            yield from _matches(recogniser, text)
+
+
+def _matches(recogniser: Recogniser, text: str) -> Iterator[Hit]:
+    for match in recogniser.pattern.finditer(text):
+        start, end = match.span(recogniser.group)
+        if recogniser.check is None or recogniser.check(text, start, end):
+            yield start, end, recogniser.type, recogniser.score, recogniser.name
+
+
+def _without_overlaps(hits: list[Hit], taken: list[tuple[int, int]]) -> list[Hit]:
+    """The surest wins, then the longest; what is already a placeholder stays."""
+    chosen: list[Hit] = []
+    hits.sort(key=lambda hit: (-hit[3], hit[0] - hit[1], hit[0], hit[2]))
+    for hit in hits:
+        if all(hit[1] <= start or hit[0] >= end for start, end in taken):
+            chosen.append(hit)
+            taken.append((hit[0], hit[1]))
+    return sorted(chosen)

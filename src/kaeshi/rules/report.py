@@ -1,0 +1,143 @@
+"""The weekly report: what happened in the last complete week, against the one before, with its doubt.
+
+Unknown is unknown, never zero; each figure names its denominator; a figure over fewer than five customers is not shown.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import NormalDist
+from typing import Literal
+
+from kaeshi.rules.comparison import sample
+from kaeshi.types import Cell, Line, Report, Sample, Value
+
+Unit = Literal["share", "stars", "seconds", "usd"]
+UNITS: dict[str, Unit] = {
+    "containment": "share",
+    "conversion": "share",
+    "csat": "stars",
+    "response_time": "seconds",
+    "cost": "usd",
+    "thumbs_up": "share",
+    "goal_reached": "share",
+    "abandonment": "share",
+}
+MEANING = {
+    "containment": "conversations handled without a person",
+    "conversion": "booking attempts that ended in a booking",
+    "csat": "stars customers gave, 1 to 5",
+    "response_time": "from a customer's message to the answer",
+    "cost": "per conversation",
+    "thumbs_up": "thumbs-up among all thumbs",
+    "goal_reached": "customers who say their goal was reached",
+    "abandonment": "conversations the customer left",
+}
+MIN_CUSTOMERS = 5
+CONFIDENCE = 0.95
+
+
+class Tally(Value):
+    """One metric over one stretch of time: sums over conversations where it is known, and how many customers they are."""
+
+    sample: Sample = Sample()
+    customers: int = 0
+
+
+def weeks(latest: datetime) -> tuple[datetime, datetime, datetime]:
+    """(start of the week before, start of the last complete week, its end): Mondays, 0 h UTC, up to the clock's `latest`."""
+    midnight = latest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    until = midnight - timedelta(days=midnight.weekday())
+    return until - timedelta(weeks=2), until - timedelta(weeks=1), until
+
+
+def metrics(facts: Mapping[str, object], *, contained: bool | None, ratings: Sequence[int], votes: Sequence[str], response_ms: float | None, cost_nano_usd: int | None) -> dict[str, float]:
+    """One conversation's figures by metric; what is unknown is absent.
+
+    >>> metrics({"booked": True}, contained=None, ratings=[], votes=[], response_ms=None, cost_nano_usd=None)
+    {'conversion': 1.0}
+    """
+    known: dict[str, float | None] = {
+        "containment": None if contained is None else float(contained),
+        "conversion": _flag(facts.get("booked")),
+        "csat": math.fsum(ratings) / len(ratings) if ratings else None,
+        "response_time": None if response_ms is None else response_ms / 1000,
+        "cost": None if cost_nano_usd is None else cost_nano_usd / 1_000_000_000,
+        "thumbs_up": sum(vote == "up" for vote in votes) / len(votes) if votes else None,
+        "goal_reached": _flag(facts.get("goal_reached")),
+        "abandonment": _flag(facts.get("abandoned")),
+    }
+    return {metric: value for metric, value in known.items() if value is not None}
+
+
+def tally(values: Sequence[tuple[str, Mapping[str, float]]]) -> dict[str, Tally]:
+    """(customer, figures) of many conversations folded by metric."""
+    found: dict[str, Tally] = {}
+    for metric in UNITS:
+        seen = [(customer, figures[metric]) for customer, figures in values if metric in figures]
+        if seen:
+            found[metric] = Tally(sample=sample([value for _, value in seen]), customers=len({customer for customer, _ in seen}))
+    return found
+
+
+def _flag(value: object) -> float | None:
+    return float(value) if isinstance(value, bool) else None
+
+
+def compose(
+    assistant: str, since: datetime, until: datetime, now: Mapping[str, Tally], before: Mapping[str, Tally], daily: Mapping[str, Sequence[Tally]], *, conversations: int, customers: int
+) -> Report:
+    """Tallies of two weeks, and of each day of both for the charts, as a Report."""
+    return Report(
+        assistant=assistant,
+        since=since,
+        until=until,
+        conversations=conversations,
+        customers=customers,
+        lines=tuple(_line(metric, now.get(metric, Tally()), before.get(metric, Tally())) for metric in UNITS),
+        daily={metric: tuple(cell(day).value for day in daily.get(metric, ())) for metric in UNITS if any(day.sample.count for day in daily.get(metric, ()))},
+    )
+
+
+def cell(tally: Tally) -> Cell:
+    """The mean with its denominator; suppressed below five customers."""
+    if tally.sample.count == 0:
+        return Cell(value=None, denominator=0)
+    if tally.customers < MIN_CUSTOMERS:
+        return Cell(value=None, denominator=tally.sample.count, suppressed=True)
+    return Cell(value=tally.sample.total / tally.sample.count, denominator=tally.sample.count)
+
+
+def wilson(successes: float, count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Limits of a share after Wilson (1927).
+
+    >>> tuple(round(limit, 3) for limit in wilson(8, 10))
+    (0.49, 0.943)
+    """
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share, square = successes / count, z * z / count
+    middle = (share + square / 2) / (1 + square)
+    reach = z / (1 + square) * math.sqrt(share * (1 - share) / count + square / (4 * count))
+    return middle - reach, middle + reach
+
+
+def _line(metric: str, now: Tally, before: Tally) -> Line:
+    unit, current, previous = UNITS[metric], cell(now), cell(before)
+    if current.value is None or previous.value is None:
+        why = "suppressed: fewer than 5 customers" if current.suppressed or previous.suppressed else "unknown in one of the weeks" if current.denominator or previous.denominator else "nobody reported it"
+        return Line(metric=metric, unit=unit, now=current, before=previous, change=None, noise=None, why=why)
+    change = current.value - previous.value
+    low, high = _limits(unit, now.sample, before.sample)
+    noise = low <= 0 <= high
+    return Line(metric=metric, unit=unit, now=current, before=previous, change=change, noise=noise, why=f"95 % interval of the change [{low:+.3f}, {high:+.3f}]")
+
+
+def _limits(unit: Unit, now: Sample, before: Sample) -> tuple[float, float]:
+    """Limits of the change: Newcombe's (1998, method 10) for shares, Welch's with the normal quantile for means."""
+    a, b = now.total / now.count, before.total / before.count
+    if unit == "share":
+        (a_low, a_high), (b_low, b_high) = wilson(now.total, now.count), wilson(before.total, before.count)
+        return a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
+    error = math.sqrt(sum(max(s.squares / s.count - (s.total / s.count) ** 2, 0.0) / max(s.count - 1, 1) for s in (now, before)))
+    reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * error
+    return a - b - reach, a - b + reach

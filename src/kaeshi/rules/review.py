@@ -1,0 +1,10 @@
+"""What a reviewer sees first."""
+
+from collections.abc import Iterable
+
+from kaeshi.types import ReviewItem
+
+
+def rank(items: Iterable[ReviewItem]) -> list[ReviewItem]:
+    """Waiting ones first, the highest score before the oldest."""
+    return sorted(items, key=lambda item: (item.state != "proposed", -item.score, item.at, item.ref))

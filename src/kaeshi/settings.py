@@ -1,0 +1,112 @@
+"""Every setting, read once. The only module that looks at the environment.
+
+The seed's variable names come first and are kept as they were written; ours follow.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from kaeshi.errors import Misconfigured
+
+Policy = Literal["keep", "drop"]
+
+
+class Settings(BaseSettings):
+    """What can be set from outside; `docs/settings.md` is generated from it."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    # The seed's
+    openai_api_key: SecretStr | None = Field(None, description="Key of the fine-tuning provider. Without one the embedded trainer is used.")
+    openai_org_id: str | None = Field(None, description="Organisation sent along to the provider.")
+    fine_tune_base_model: str = Field("gpt-4o-mini", description="Model to fine-tune; the embedded trainer takes it as an alias of its own base.")
+    fine_tune_suffix: str = Field("mhc", description="Suffix in the name of the fine-tuned model.")
+    fine_tune_epochs: int = Field(3, ge=1, le=50, description="Passes over the training rows.")
+    shadow_traffic_percent: float = Field(10.0, gt=0, le=50, description="Share of customers a canary answers, in percent.")
+    shadow_duration_hours: float = Field(24, gt=0, description="Hours a candidate is mirrored before its canary.")
+    min_quality_score: Decimal = Field(Decimal("0.8"), ge=0, le=1, description="Least quality score that proposes an answer for training.")
+    min_rating: float = Field(4, ge=1, le=5, description="Least mean rating in stars.")
+    retraining_threshold: int = Field(1000, ge=1, description="Kept examples at which the collector reports that it is ready to retrain.")
+    kb_refresh_cron: str = Field("0 2 * * 0", description="Knowledge refresh, as a crontab line in UTC (0 is Sunday).")
+    training_collector_cron: str = Field("0 1 * * *", description="Collection, as a crontab line in UTC.")
+    performance_reporter_cron: str = Field("0 9 * * 1", description="Weekly report, as a crontab line in UTC.")
+
+    # Where things are
+    database_url: str | None = Field(None, description="SQLAlchemy URL. Without one, an SQLite file in the data directory.")
+    openai_base_url: str | None = Field(None, description="Base URL of any provider that speaks OpenAI's wire.")
+    kaeshi_data_dir: Path | None = Field(None, description="Files kaeshi writes. Default: the folder of the SQLite file, else ./kaeshi-data.")
+    kaeshi_models_dir: Path | None = Field(None, description="Fetched model files. Default: ~/.cache/kaeshi/models.")
+    kaeshi_master_key: SecretStr | None = Field(None, description="32 bytes in base64 that wrap every customer's data key. Default: master.key in the data directory.")
+    kaeshi_admin_key: SecretStr | None = Field(None, description="Bearer key for the HTTP API. Without one only loopback may call.")
+    kaeshi_assistant: str = Field("main", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The assistant meant when none is named.")
+
+    # How stages decide
+    min_confidence: float = Field(0.8, ge=0, le=1, description="Least confidence of an answer that is collected.")
+    min_examples: int = Field(200, ge=10, description="Least rows of a dataset, counted before the split.")
+    missing_quality: Policy = Field("drop", description="What to do with a conversation nobody rated.")
+    missing_rating: Policy = Field("keep", description="What to do with a conversation without stars.")
+    missing_confidence: Policy = Field("keep", description="What to do with an answer without a confidence.")
+    idle_minutes: float = Field(30, gt=0, description="Minutes without a message after which a conversation closes.")
+    intent_prompts: Path | None = Field(None, description="TOML file of system prompts by intent. Default: the one shipped with kaeshi.")
+    knowledge_auto_approve: bool = Field(default=False, description="Approve proposed entries by policy instead of by a person.")
+    job_lease_minutes: float = Field(15, gt=0, description="Minutes after which a crashed job may be taken over.")
+    job_catch_up_hours: float = Field(24, ge=0, description="How long a slot missed while down is still run late; older ones are skipped.")
+
+    # Mail
+    smtp_host: str | None = Field(None, description="Mail server. Without one, mails are written as .eml files to the outbox.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
+    smtp_user: str | None = Field(None, description="User at the mail server.")
+    smtp_password: SecretStr | None = Field(None, description="Password at the mail server.")
+    smtp_start_tls: bool = Field(default=True, description="Ask the mail server for TLS.")
+    report_sender: str = Field("kaeshi@localhost", description="Sender of the weekly report.")
+    report_recipients: Annotated[tuple[str, ...], NoDecode] = Field(("team@localhost",), description="Comma-separated recipients of the weekly report.")
+
+    @field_validator("report_recipients", mode="before")
+    @classmethod
+    def _split(cls, raw: object) -> object:
+        return tuple(part.strip() for part in raw.split(",") if part.strip()) if isinstance(raw, str) else raw
+
+    @property
+    def min_quality_tenths(self) -> int:
+        """The threshold as the integer tenths that scores are kept in."""
+        return int(self.min_quality_score * 10)
+
+    @property
+    def data_dir(self) -> Path:
+        """Where files go: as set, else beside the SQLite file, else ./kaeshi-data."""
+        if self.kaeshi_data_dir is not None:
+            return self.kaeshi_data_dir
+        path = sqlite_path(self.database_url)
+        return path.parent if path is not None else Path("kaeshi-data")
+
+    @property
+    def url(self) -> str:
+        """The database to open."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'kaeshi.db'}"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where `kaeshi models fetch` puts model files."""
+        return self.kaeshi_models_dir or Path.home() / ".cache" / "kaeshi" / "models"
+
+
+def load(**overrides: object) -> Settings:
+    """Read the environment; what is wrong is named with its value's variable, never silently replaced."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks each value
+    except ValueError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()) if hasattr(error, "errors") else str(error)
+        msg = f"settings: {faults}; correct the environment variable"
+        raise Misconfigured(msg) from error
+
+
+def sqlite_path(url: str | None) -> Path | None:
+    """The file an SQLite URL names; None for memory and for other databases."""
+    if url is None or not url.startswith("sqlite") or "///" not in url:
+        return None
+    name = url.split("///", 1)[1].split("?", 1)[0]
+    return None if name in {"", ":memory:"} else Path(name)

@@ -1,0 +1,1 @@
+"""Verbs: read, ask a rule, write once."""

@@ -1,0 +1,130 @@
+"""Logging conversations, what came of them, and their end."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from kaeshi.errors import InvalidInput
+from kaeshi.loop import Loop
+from kaeshi.rules import conversation as rules
+from kaeshi.rules.assignment import arm_of
+from kaeshi.rules.rollout import share
+from kaeshi.types import Assignment, Consent, Conversation, Json
+
+MAX_ROWS = 400
+CLOSE_AT_ONCE = 200
+
+
+@dataclass
+class Logged:
+    """What became of records: conversations new and grown, and the refused ones with place and reason."""
+
+    new: int = 0
+    grown: int = 0
+    unchanged: int = 0
+    messages: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+async def log(loop: Loop, records: Iterable[object], *, consent: Consent | None = None, name: Callable[[int], str] = lambda i: f"record {i + 1}", closed_before: bool = True) -> Logged:
+    """Store conversation records, in transactions of at most MAX_ROWS messages. A bad one is refused and counted; the rest goes on.
+
+    Conversations whose last message is longer ago than the idle time are closed on arrival.
+    """
+    done, now = Logged(), loop.clock.now()
+    batch: list[tuple[int, Conversation]] = []
+    for index, record in enumerate(records):
+        try:
+            conversation = record if isinstance(record, Conversation) else rules.parse(record, assistant=loop.assistant, now=now, consent=consent)
+        except InvalidInput as error:
+            done.refused.append(f"{name(index)}: {error}")
+            continue
+        if closed_before and not conversation.closed and rules.is_idle(max(t.at for t in conversation.turns), now, loop.settings.idle_minutes):
+            conversation = conversation.model_copy(update={"closed": True})
+        if batch and (batch[0][1].assistant != conversation.assistant or sum(len(c.turns) for _, c in batch) + len(conversation.turns) > MAX_ROWS):
+            await _store(loop, batch, now, done, name)
+            batch = []
+        batch.append((index, conversation))
+    await _store(loop, batch, now, done, name)
+    return done
+
+
+async def log_lines(loop: Loop, lines: Iterable[bytes], where: str, *, consent: Consent | None = None) -> AsyncIterator[Logged]:
+    """The same for a file's lines, streamed; yields what became of each few hundred. A line that is not JSON is refused with its number."""
+    for records, numbers, bad in _pieces(lines, where):
+        logged = await log(loop, records, consent=consent, name=lambda i, n=numbers: f"{where}, line {n[i]}")  # type: ignore[misc]  # the default binds this piece's numbers
+        logged.refused += bad
+        yield logged
+
+
+async def report_outcome(loop: Loop, conversation: str, reported: Mapping[str, object], *, at: datetime | None = None, source: str = "api") -> int:
+    """Append what came of a conversation; late and repeated reports are welcome. Returns how many said something new."""
+    now = loop.clock.now()
+    outcomes = rules.outcomes(reported, at=at or now, source=source)
+    if not outcomes:
+        msg = f"no outcome reported for {conversation!r}; give at least one that is not null"
+        raise InvalidInput(msg)
+    async with loop.store.write() as tx:
+        return await tx.add_outcomes(loop.assistant, conversation, outcomes, now)
+
+
+async def close_idle(loop: Loop) -> int:
+    """End conversations that nobody has written in for the idle time; returns how many."""
+    now, total = loop.clock.now(), 0
+    before = now - timedelta(minutes=loop.settings.idle_minutes)
+    while True:
+        async with loop.store.write() as tx:
+            closed = await tx.close_idle(loop.assistant, before, now, CLOSE_AT_ONCE)
+        total += closed
+        if closed < CLOSE_AT_ONCE:
+            return total
+
+
+async def show(loop: Loop, conversation: str) -> Json:
+    """One conversation with its texts opened. Raises NotFound."""
+    async with loop.store.read() as tx:
+        return await tx.show_conversation(loop.assistant, conversation)
+
+
+async def assign(loop: Loop, customer: str) -> tuple[Assignment | None, str | None]:
+    """Which arm this customer is in while a rollout runs, and the model that answers them (None: no production yet)."""
+    async with loop.store.read() as tx:
+        production = await tx.production(loop.assistant)
+        rollout = await tx.live_rollout(loop.assistant)
+        if rollout is None or rollout.state == "gate":
+            return None, production.model if production else None
+        part = share(rollout.state, rollout.target_percent)
+        arm = arm_of(rollout.id, customer, part)
+        candidate = await tx.candidate(loop.assistant, rollout.candidate)
+    chosen = candidate if arm == "candidate" else production
+    return Assignment(experiment=rollout.id, arm=arm, share=part), chosen.model if chosen else None
+
+
+async def _store(loop: Loop, batch: list[tuple[int, Conversation]], now: datetime, done: Logged, name: Callable[[int], str]) -> None:
+    if not batch:
+        return
+    async with loop.store.write() as tx:
+        added = await tx.add_conversations([c for _, c in batch], now)
+    done.new += added.new
+    done.grown += added.grown
+    done.messages += added.messages
+    done.unchanged += len(batch) - added.new - added.grown - len(added.refused)
+    done.refused += [f"{name(batch[i][0])}: {why}" for i, why in added.refused]
+
+
+def _pieces(lines: Iterable[bytes], where: str) -> Iterable[tuple[list[object], list[int], list[str]]]:
+    records: list[object] = []
+    numbers: list[int] = []
+    bad: list[str] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            records.append(rules.decode(line))
+            numbers.append(number)
+        except InvalidInput as error:
+            bad.append(f"{where}, line {number}: {error}")
+        if len(records) >= CLOSE_AT_ONCE:
+            yield records, numbers, bad
+            records, numbers, bad = [], [], []
+    yield records, numbers, bad

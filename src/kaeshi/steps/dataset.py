@@ -1,0 +1,152 @@
+"""Building a dataset: every proposal judged, scrubbed, freed of repeats, split, written whole, with a manifest."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from kaeshi.errors import InvalidInput
+from kaeshi.files import write_whole
+from kaeshi.loop import Loop
+from kaeshi.rules import collection as judging
+from kaeshi.rules import dataset as rules
+from kaeshi.rules.duplicates import resembles
+from kaeshi.steps import collection
+from kaeshi.store.examples import Judged
+from kaeshi.types import Dataset, Drop, Example, Filters, Json
+
+AT_ONCE = 400
+
+
+async def gather(loop: Loop, wanted: Filters, *, max_samples: int | None = None, since: str | None = None, until: str | None = None) -> tuple[list[Example], Counter[str]]:
+    """All examples that pass these filters, repeats and test cases taken out, and what was dropped by reason.
+
+    Conversations that nobody has judged yet are judged first. `since` and `until` (ISO times) bound the conversations' start.
+    """
+    await collection.collect(loop, wanted)
+    kept: list[Example] = []
+    dropped: Counter[str] = Counter()
+    after = ""
+    while True:
+        async with loop.store.read() as tx:
+            judged = await tx.judged(loop.assistant, after, AT_ONCE)
+        if not judged:
+            break
+        after = judged[-1].conversation
+        for j in judged:
+            if (since and j.started_at.isoformat() < since) or (until and j.started_at.isoformat() >= until):
+                continue
+            example = await _rejudge(loop, j, wanted)
+            if isinstance(example, Drop):
+                dropped[example.reason] += 1
+            else:
+                kept.append(example)
+    kept.sort(key=lambda e: (e.started_at, e.conversation))
+    kept, leaked = await _decontaminated(loop, kept)
+    kept, repeats = rules.distinct(kept)
+    dropped.update({k: v for k, v in {"test_case": leaked, **repeats}.items() if v})
+    if max_samples is not None and len(kept) > max_samples:
+        dropped["beyond_max_samples"] += len(kept) - max_samples
+        kept = sorted(kept, key=lambda e: (-(e.signals.quality_tenths or 0), e.started_at, e.conversation))[:max_samples]
+        kept.sort(key=lambda e: (e.started_at, e.conversation))
+    return kept, dropped
+
+
+async def build(
+    loop: Loop, wanted: Filters | None = None, *, max_samples: int | None = None, since: str | None = None, until: str | None = None, least: int | None = None
+) -> Dataset:
+    """A dataset in memory: rows, splits and manifest. The same inputs make the same bytes. Raises TooFew below the minimum."""
+    using = wanted or collection.filters(loop)
+    examples, dropped = await gather(loop, using, max_samples=max_samples, since=since, until=until)
+    return assemble(loop, examples, dropped, using, least=least)
+
+
+def assemble(loop: Loop, examples: list[Example], dropped: Counter[str], using: Filters, *, least: int | None = None) -> Dataset:
+    """Rows, splits and manifest of chosen examples. Raises TooFew."""
+    rules.enough(len(examples), loop.settings.min_examples if least is None else least, f"dataset for assistant {loop.assistant!r}")
+    rows = tuple(rules.row(example, loop.prompts) for example in examples)
+    splits = tuple(rules.split(example.conversation) for example in examples)
+    files = {f"{side}.jsonl": _facts(rules.line(row) for row, s in zip(rows, splits, strict=True) if s == side) for side in ("train", "validation")}
+    all_rows = _facts(rules.line(row) for row in rows)
+    manifest: Json = {
+        "assistant": loop.assistant,
+        "operator": "placeholders",
+        "scrubber": sorted({example.scrubber for example in examples}),
+        "filters": using.model_dump(),
+        "files": files | {"all.jsonl": all_rows},
+        "dropped": dict(sorted(dropped.items())),
+        "intents": dict(sorted(Counter(example.intent or "none" for example in examples).items())),
+        "lineage": [{"row": i, "conversation": e.conversation, "example": e.id, "split": s} for i, (e, s) in enumerate(zip(examples, splits, strict=True))],
+    }
+    identifier = "ds_" + hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:20]
+    return Dataset(id=identifier, assistant=loop.assistant, rows=rows, splits=splits, examples=tuple(e.id for e in examples), manifest={"id": identifier, **manifest})
+
+
+async def write(loop: Loop, dataset: Dataset, folder: Path | None = None) -> Dataset:
+    """Write train.jsonl, validation.jsonl and, last, manifest.json, and register the dataset with its lineage."""
+    target = folder or loop.folder("datasets") / dataset.id
+    for side in ("train", "validation"):
+        write_whole(target / f"{side}.jsonl", (rules.line(row) for row, s in zip(dataset.rows, dataset.splits, strict=True) if s == side))
+    write_whole(target / "manifest.json", json.dumps(dataset.manifest, indent=1, ensure_ascii=False, sort_keys=True).encode())
+    await register(loop, dataset, str(target))
+    return dataset.model_copy(update={"path": str(target)})
+
+
+async def register(loop: Loop, dataset: Dataset, path: str) -> None:
+    """Keep which examples a dataset is made of."""
+    async with loop.store.write() as tx:
+        await tx.add_dataset(loop.assistant, dataset.id, path, dataset.manifest, list(zip(dataset.examples, dataset.splits, strict=True)), loop.clock.now())
+
+
+def export(dataset: Dataset, path: Path) -> str:
+    """Write all rows into one file; returns its sha256."""
+    return write_whole(path, (rules.line(row) for row in dataset.rows))
+
+
+def check(path: Path, *, least: int = rules.MIN_EXAMPLES) -> list[str]:
+    """What is wrong with a training file, each fault with its line. Raises InvalidInput if it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return rules.check(stream, least=least)
+    except OSError as error:
+        msg = f"training file {str(path)!r} cannot be read: {error.strerror}"
+        raise InvalidInput(msg) from error
+
+
+async def _rejudge(loop: Loop, j: Judged, wanted: Filters) -> Example | Drop:
+    """These filters' verdict on a judged conversation; the scrubbed text is made anew where there is none or it is out of date."""
+    verdict: object = None
+    if j.messages is not None and j.scrubber == collection.scrubber_version(loop):
+        roles = [m["role"] for m in j.messages]
+        verdict = judging.judge(roles, [True] * len(roles), len(roles) - 1, consent=j.consent, facts=j.facts, signals=j.signals, filters=wanted)
+        return verdict if isinstance(verdict, Drop) else j.example
+    async with loop.store.read() as tx:
+        stored = await tx.read_conversations(loop.assistant, [j.conversation])
+        said = await tx.feedback_on(loop.assistant, [j.conversation])
+        reviews = await tx.reviews(loop.assistant, [j.conversation])
+    if not stored:
+        return Drop(reason="erased")
+    again = collection.judge(loop, stored[0], said.get(j.conversation, []), wanted, reviews.get(j.conversation))
+    return again.verdict if isinstance(again.verdict, Drop) else again.example
+
+
+async def _decontaminated(loop: Loop, examples: list[Example]) -> tuple[list[Example], int]:
+    """Without those that nearly repeat a test case: what a model is judged by it must not have seen."""
+    async with loop.store.read() as tx:
+        cases = await tx.cases(loop.assistant)
+    if not cases:
+        return examples, 0
+    promised = [rules.said([*case.messages, {"role": "assistant", "content": case.expected or ""}]) for case in cases] + [rules.said(case.messages) for case in cases]
+    texts = [rules.said(e.messages) for e in examples]
+    questions = [rules.said(m for m in e.messages if m["role"] == "user") for e in examples]
+    seen = [a or b for a, b in zip(resembles(texts, promised), resembles(questions, promised), strict=True)]
+    return [e for e, leak in zip(examples, seen, strict=True) if not leak], sum(seen)
+
+
+def _facts(lines: Iterable[bytes]) -> Json:
+    digest, count = hashlib.sha256(), 0
+    for line in lines:
+        digest.update(line)
+        count += 1
+    return {"sha256": digest.hexdigest(), "rows": count}

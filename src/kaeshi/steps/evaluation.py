@@ -1,0 +1,73 @@
+"""Holding a model to its promises: test cases that no model was ever trained on."""
+
+from collections.abc import Iterable
+
+from kaeshi.errors import InvalidInput, TooFew
+from kaeshi.loop import Loop
+from kaeshi.rules import evaluation as rules
+from kaeshi.types import Evaluation, Json, TestCase
+
+
+async def add(loop: Loop, raw: Iterable[tuple[str, Json]]) -> tuple[list[TestCase], list[str]]:
+    """Store test cases; each record comes with its place, and a bad one is refused with it."""
+    stored, refused = [], []
+    for where, record in raw:
+        try:
+            case = rules.parse(record)
+        except InvalidInput as error:
+            refused.append(f"{where}: {error}")
+            continue
+        async with loop.store.write() as tx:
+            stored.append(await tx.add_case(loop.assistant, case, loop.clock.now()))
+    return stored, refused
+
+
+async def run(loop: Loop, model: str) -> Evaluation:
+    """Ask the model every test case and judge the answers. Raises TooFew when there are no cases."""
+    async with loop.store.read() as tx:
+        cases = await tx.cases(loop.assistant)
+    if not cases:
+        msg = f"assistant {loop.assistant!r} has no test cases; add some with `kaeshi evaluation add FILE` (teams start with fifty)"
+        raise TooFew(msg)
+    results = tuple([rules.judge(case, await loop.chat.answer(case.messages, model)) for case in cases])
+    passed = sum(r.passed for r in results)
+    evaluation = Evaluation(
+        id=loop.ids.new("eval"), assistant=loop.assistant, model=model, cases_sha256=rules.cases_digest(cases), passed=passed, failed=len(results) - passed, results=results, at=loop.clock.now()
+    )
+    async with loop.store.write() as tx:
+        await tx.add_evaluation(evaluation)
+    return evaluation
+
+
+async def compare(loop: Loop, model: str, other: str) -> Json:
+    """Both models' latest results on the same cases, and the cases they differ on. Raises InvalidInput when they saw different ones."""
+    async with loop.store.read() as tx:
+        found = {name: next(iter(await tx.evaluations_of(loop.assistant, [name])), None) for name in (model, other)}
+    a, b = found[model], found[other]
+    if a is None or b is None:
+        msg = f"model {(other if a is not None else model)!r} has not been evaluated; type: kaeshi evaluation run {other if a is not None else model}"
+        raise InvalidInput(msg)
+    if a.cases_sha256 != b.cases_sha256:
+        msg = f"{model!r} and {other!r} were judged by different test cases; run both again"
+        raise InvalidInput(msg)
+    theirs = {r.case: r for r in b.results}
+    return {
+        model: {"passed": a.passed, "failed": a.failed},
+        other: {"passed": b.passed, "failed": b.failed},
+        "won": [r.case for r in a.results if r.passed and not theirs[r.case].passed],
+        "lost": [{"case": r.case, "why": r.why} for r in a.results if not r.passed and theirs[r.case].passed],
+    }
+
+
+async def passes_gate(loop: Loop, candidate: str, production: str | None) -> bool | None:
+    """Does the candidate keep every promise that production keeps? None: there are no test cases to tell by."""
+    async with loop.store.read() as tx:
+        cases = await tx.cases(loop.assistant)
+    if not cases:
+        return None
+    mine = await run(loop, candidate)
+    if production is None:
+        return mine.failed == 0
+    theirs = await run(loop, production)
+    kept = {r.case for r in theirs.results if r.passed}
+    return kept <= {r.case for r in mine.results if r.passed} or mine.passed > theirs.passed

@@ -1,0 +1,136 @@
+"""The knowledge base: approved questions and answers, and the index that finds them. A new index is built beside the old and swapped whole."""
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.files import sha256_of, write_whole
+from kaeshi.loop import Loop
+from kaeshi.rules import knowledge as rules
+from kaeshi.types import Drop, Entry, Hit, Json
+
+AT_ONCE = 200
+POLICY = "policy:auto"
+EMBED_AT_ONCE = 256
+
+
+async def propose(loop: Loop) -> tuple[int, Counter[str]]:
+    """Propose an entry for every kept example whose last question and answer stand on their own; returns how many were new, and refusals."""
+    proposed, dropped, after = 0, Counter[str](), ""
+    while True:
+        async with loop.store.read() as tx:
+            judged = await tx.judged(loop.assistant, after, AT_ONCE)
+        if not judged:
+            return proposed, dropped
+        after = judged[-1].conversation
+        found: list[tuple[Entry, int]] = []
+        for j in judged:
+            if j.messages is None:
+                continue
+            verdict = rules.choose(j.example)
+            pair = rules.question_and_answer(j.messages)
+            if isinstance(verdict, Drop) or pair is None:
+                dropped[verdict.reason if isinstance(verdict, Drop) else "no_pair"] += 1
+                continue
+            entry = Entry(id=entry_id(loop.assistant, *pair), assistant=loop.assistant, question=pair[0], answer=pair[1], state="proposed", conversation=j.conversation, at=loop.clock.now())
+            found.append((entry, j.signals.quality_tenths or 0))
+        async with loop.store.write() as tx:
+            proposed += await tx.propose_entries(found)
+
+
+async def approve(loop: Loop, ids: list[str], *, by: str, note: str = "") -> int:
+    """A named person takes responsibility for these entries. Raises InvalidInput without a name."""
+    if not by.strip():
+        msg = "an approval needs the name of the person who gives it (--by NAME)"
+        raise InvalidInput(msg)
+    async with loop.store.write() as tx:
+        for identifier in ids:
+            await tx.decide_entry(loop.assistant, identifier, "approved", by, note, loop.clock.now())
+    return len(ids)
+
+
+async def approve_by_policy(loop: Loop) -> int:
+    """The stated policy, off by default: approve proposals that score at least the minimum and that no other answer contradicts."""
+    async with loop.store.read() as tx:
+        waiting = await tx.entries(loop.assistant, ("proposed",))
+    questions = Counter(entry.question.casefold() for entry, _ in waiting)
+    sure = [entry.id for entry, score in waiting if score >= loop.settings.min_quality_tenths and questions[entry.question.casefold()] == 1]
+    return await approve(loop, sure, by=POLICY) if sure else 0
+
+
+async def refresh(loop: Loop) -> Json:
+    """Propose from new examples, then build and swap in an index of everything approved. Only text not seen before is embedded."""
+    new, dropped = await propose(loop)
+    by_policy = await approve_by_policy(loop) if loop.settings.knowledge_auto_approve else 0
+    async with loop.store.read() as tx:
+        approved = [entry for entry, _ in await tx.entries(loop.assistant, ("approved", "corrected"))]
+    result: Json = {"proposed": new, "not_proposed": dict(sorted(dropped.items())), "approved_by_policy": by_policy, "entries": len(approved), "embedded": 0, "index": None}
+    if not approved:
+        return result
+    vectors, embedded = await _vectors(loop, [entry.question for entry in approved])
+    result |= {"embedded": embedded, "index": await _swap_in(loop, approved, vectors)}
+    return result
+
+
+async def search(loop: Loop, query: str, count: int = 5) -> list[Hit]:
+    """The approved entries nearest to a question. Raises NotFound before the first refresh."""
+    if not query.strip():
+        msg = "an empty query finds nothing; give a question"
+        raise InvalidInput(msg)
+    manifest = current(loop)
+    async with loop.store.read() as tx:
+        entries = await tx.index_entries(loop.assistant, manifest["build"])
+    hits = loop.index.search(Path(manifest["path"]), loop.embedder.embed([query]), count)[0]
+    return [Hit(entry=entries[place], score=round(score, 4)) for place, score in hits if place < len(entries) and entries[place].state in {"approved", "corrected"}]
+
+
+def current(loop: Loop) -> Json:
+    """The manifest of the index in use. Raises NotFound when there is none, InvalidInput when the file is another."""
+    path = loop.folder("knowledge") / "manifest.json"
+    if not path.exists():
+        msg = f"assistant {loop.assistant!r} has no knowledge index; type: kaeshi knowledge refresh"
+        raise NotFound(msg)
+    manifest: Json = json.loads(path.read_bytes())
+    manifest["path"] = str(path.parent / manifest["file"])
+    if sha256_of(Path(manifest["path"])) != manifest["sha256"]:
+        msg = f"knowledge index {manifest['path']!r} is not the file its manifest names; type: kaeshi knowledge refresh"
+        raise InvalidInput(msg)
+    return manifest
+
+
+def entry_id(assistant: str, question: str, answer: str) -> str:
+    """The same pair is the same entry."""
+    return "kb_" + hashlib.sha256(f"{assistant}\0{question}\0{answer}".encode("utf-8", "replace")).hexdigest()[:20]
+
+
+async def _vectors(loop: Loop, texts: list[str]) -> tuple["np.ndarray[tuple[int, int], np.dtype[np.float32]]", int]:
+    digests = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    async with loop.store.read() as tx:
+        known = await tx.known_vectors(loop.assistant, loop.embedder.name, list(dict.fromkeys(digests)))
+    missing = {d: t for d, t in zip(digests, texts, strict=True) if d not in known}
+    items = list(missing.items())
+    for start in range(0, len(items), EMBED_AT_ONCE):
+        part = items[start : start + EMBED_AT_ONCE]
+        made = loop.embedder.embed([text for _, text in part])
+        fresh = {digest: row.tobytes() for (digest, _), row in zip(part, made, strict=True)}
+        async with loop.store.write() as tx:
+            await tx.keep_vectors(loop.assistant, loop.embedder.name, fresh)
+        known |= fresh
+    return np.stack([np.frombuffer(known[d], np.float32) for d in digests]), len(missing)
+
+
+async def _swap_in(loop: Loop, approved: list[Entry], vectors: "np.ndarray[tuple[int, int], np.dtype[np.float32]]") -> str:
+    """File, lineage, manifest, in this order: until the manifest is renamed, readers see the old index whole."""
+    content = hashlib.sha256("\n".join(f"{e.id} {e.answer}" for e in approved).encode()).hexdigest()[:16]
+    build, folder = f"kb_{content}", loop.folder("knowledge")
+    file = f"{build}.faiss"
+    digest = loop.index.build(folder / file, vectors)
+    manifest = {"build": build, "file": file, "sha256": digest, "entries": len(approved), "embedder": loop.embedder.name}
+    async with loop.store.write() as tx:
+        await tx.add_index_build(loop.assistant, build, str(folder / file), manifest, [e.id for e in approved], loop.clock.now())
+    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+    return build

@@ -1,0 +1,77 @@
+"""The weekly report, composed of tallies and delivered once."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from kaeshi.errors import TooFew
+from kaeshi.loop import Loop
+from kaeshi.rules import report as rules
+from kaeshi.types import Json, Mail, Report
+
+DAYS = 14
+
+
+async def compose(loop: Loop, *, by_log_clock: bool = False) -> Report:
+    """The last complete week and the one before. `by_log_clock`: of the latest conversation's time instead of today's.
+
+    Raises TooFew when nothing is stored.
+    """
+    async with loop.store.read() as tx:
+        latest = await tx.latest_start(loop.assistant)
+        if latest is None:
+            msg = f"assistant {loop.assistant!r} has no conversations to report on; import some with `kaeshi conversation import FILE`"
+            raise TooFew(msg)
+        before, since, until = rules.weeks(latest if by_log_clock else loop.clock.now())
+        observed = await tx.observed_between(loop.assistant, before, until)
+    figures = [(o.started_at, o.customer, o.values) for o in observed]
+
+    def between(start: datetime, end: datetime) -> list[tuple[str, dict[str, float]]]:
+        return [(customer, values) for at, customer, values in figures if start <= at < end]
+
+    days = [rules.tally(between(before + timedelta(days=d), before + timedelta(days=d + 1))) for d in range(DAYS)]
+    this_week = between(since, until)
+    report = rules.compose(
+        loop.assistant,
+        since,
+        until,
+        rules.tally(this_week),
+        rules.tally(between(before, since)),
+        {metric: [day.get(metric, rules.Tally()) for day in days] for metric in rules.UNITS},
+        conversations=len(this_week),
+        customers=len({customer for customer, _ in this_week}),
+    )
+    async with loop.store.write() as tx:
+        await tx.put_report(report, loop.clock.now())
+    return report
+
+
+async def send(loop: Loop, report: Report, render: Callable[[Report], tuple[str, str, str]]) -> Json:
+    """Mail it to the stakeholders, once per week and content. `render` makes (subject, text, html).
+
+    A mail that went out stays out; one whose fate nobody knows is looked up where that can be done, and never repeated blindly.
+    """
+    subject, text, html = render(report)
+    settings = loop.settings
+    content = f"{report.model_dump_json()}\0{','.join(settings.report_recipients)}"
+    key = "report-" + hashlib.sha256(content.encode()).hexdigest()[:32]
+    async with loop.store.write() as tx:
+        state, place, first = await tx.intend_mail(loop.assistant, key, loop.mailer.name, loop.clock.now())
+    if state == "sent":
+        return {"sent": False, "why": "sent before", "to": place}
+    if not first:
+        out = await loop.mailer.delivered(key)
+        if out is None:
+            return {"sent": False, "why": "an earlier attempt may have gone out; nobody can tell, so it is not repeated", "to": place}
+        if out:
+            await _settle(loop, key, "sent", loop.mailer.name)
+            return {"sent": False, "why": "sent before", "to": loop.mailer.name}
+    mail = Mail(key=key, sender=settings.report_sender, recipients=settings.report_recipients, subject=subject, text=text, html=html)
+    where = await loop.mailer.send(mail)
+    await _settle(loop, key, "sent", where)
+    return {"sent": True, "to": where}
+
+
+async def _settle(loop: Loop, key: str, state: str, place: str) -> None:
+    async with loop.store.write() as tx:
+        await tx.settle_mail(loop.assistant, key, state, place, loop.clock.now())

@@ -1,0 +1,90 @@
+"""The report as a mail: subject, text and HTML. Charts are table cells, which every mail program shows."""
+
+from functools import cache
+from importlib import resources
+
+import css_inline
+from jinja2 import Environment, StrictUndefined, Template
+
+from kaeshi.rules.report import MEANING, MIN_CUSTOMERS
+from kaeshi.types import Cell, Line, Report
+
+BAR_PIXELS = 60
+
+
+def render(report: Report) -> tuple[str, str, str]:
+    """(subject, text, html) of a report."""
+    subject = f"Weekly report for {report.assistant}: {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d}"
+    return subject, text(report), css_inline.inline(html(report))
+
+
+def html(report: Report) -> str:
+    """The report as a page of its own."""
+    known = [line for line in report.lines if line.now.denominator or line.before.denominator]
+    unknown = [line for line in report.lines if not (line.now.denominator or line.before.denominator)]
+    charts = {line.metric: bars(report.daily[line.metric]) for line in known if line.metric in report.daily}
+    return _template().render(report=report, known=known, unknown=unknown, charts=charts, meaning=MEANING, least=MIN_CUSTOMERS, figure=figure, change=change, verdict=verdict, name=name)
+
+
+def text(report: Report) -> str:
+    """The report in plain words, one line per metric."""
+    head = f"Report for {report.assistant}, {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d} (UTC)\n{report.conversations} conversations with {report.customers} customers\n"
+    rows = [("", "this week", "of", "week before", "of", "change", "")]
+    rows += [(name(line.metric), figure(line.now, line), str(line.now.denominator), figure(line.before, line), str(line.before.denominator), change(line), verdict(line)) for line in report.lines]
+    widths = [max(len(row[i]) for row in rows) for i in range(6)]
+    body = "\n".join("  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in range(1, 6)), row[6]]).rstrip() for row in rows)
+    return f"{head}\n{body}\n\n'of' is the number of conversations where the figure is known; fewer than {MIN_CUSTOMERS} customers are not shown.\n"
+
+
+def figure(cell: Cell, line: Line) -> str:
+    """A value in its unit; unknown is a word, never zero."""
+    if cell.value is None:
+        return "too few" if cell.suppressed else "unknown"
+    return _in_unit(cell.value, line.unit)
+
+
+def change(line: Line) -> str:
+    """The difference between the weeks, signed."""
+    if line.change is None:
+        return "-"
+    if line.unit == "share":
+        return f"{line.change * 100:+.1f} pts"
+    return ("+" if line.change >= 0 else "-") + _in_unit(abs(line.change), line.unit)
+
+
+def verdict(line: Line) -> str:
+    """Whether the change is more than noise."""
+    if line.noise is None:
+        return line.why
+    return "within noise" if line.noise else "more than noise"
+
+
+def name(metric: str) -> str:
+    """A metric in words."""
+    return {"csat": "CSAT", "cost": "cost per conversation", "thumbs_up": "thumbs-up share"}.get(metric, metric.replace("_", " "))
+
+
+def bars(values: tuple[float | None, ...]) -> list[int | None]:
+    """Bar heights in pixels, the highest day full; None for a day that is unknown or suppressed."""
+    top = max((v for v in values if v is not None), default=0.0)
+    return [None if v is None else max(1, round(BAR_PIXELS * v / top)) if top > 0 else 1 for v in values]
+
+
+def _in_unit(value: float, unit: str) -> str:
+    match unit:
+        case "share":
+            return f"{value * 100:.1f} %"
+        case "stars":
+            return f"{value:.2f} stars"
+        case "seconds":
+            return f"{value:.1f} s" if value >= 1 else f"{value * 1000:.0f} ms"
+        case "usd":
+            return f"${value:.4f}"
+        case _:
+            return f"{value:g}"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(resources.files("kaeshi").joinpath("data", "report.html").read_text(encoding="utf-8"))

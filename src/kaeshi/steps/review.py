@@ -1,0 +1,49 @@
+"""The queue of what waits for a person, and what they decide. Every decision carries a name."""
+
+from kaeshi.errors import InvalidInput
+from kaeshi.loop import Loop
+from kaeshi.rules import pii
+from kaeshi.rules import review as rules
+from kaeshi.types import Json, ReviewItem, ReviewState
+
+LIMIT = 500
+
+
+async def queue(loop: Loop, *, state: ReviewState | None = "proposed", limit: int = 50) -> list[ReviewItem]:
+    """Proposed examples and entries, the most valuable first."""
+    async with loop.store.read() as tx:
+        items = await tx.waiting_examples(loop.assistant, state, LIMIT)
+        states: tuple[ReviewState, ...] = (state,) if state else ("proposed", "approved", "corrected", "rejected")
+        found = await tx.entries(loop.assistant, states, LIMIT)
+    items += [ReviewItem(kind="entry", ref=e.id, state=e.state, title=e.question[:120], score=score, at=e.at, by=e.by) for e, score in found]
+    return rules.rank(items)[:limit]
+
+
+async def decide(loop: Loop, ref: str, state: ReviewState, *, by: str, note: str = "", answer: str | None = None) -> None:
+    """Approve, correct or reject an example (ex_...) or an entry (kb_...). A correction needs the right answer, which is scrubbed first."""
+    if not by.strip() or len(by) > 200:  # noqa: PLR2004  # the column's width
+        msg = "a decision needs the name of who takes it (--by NAME, at most 200 characters)"
+        raise InvalidInput(msg)
+    if state == "corrected" and not (answer or "").strip():
+        msg = f"correcting {ref!r} needs the right answer (--answer TEXT)"
+        raise InvalidInput(msg)
+    now = loop.clock.now()
+    if ref.startswith("kb_"):
+        if answer is not None and pii.holds_placeholder(_clean(loop, answer)):
+            msg = f"the answer for {ref!r} holds personal data; an entry is said to everybody"
+            raise InvalidInput(msg)
+        async with loop.store.write() as tx:
+            await tx.decide_entry(loop.assistant, ref, state, by, note[:1000], now, answer if state == "corrected" else None)
+        return
+    async with loop.store.write() as tx:
+        example = await tx.example(loop.assistant, ref)
+        corrected = None if state != "corrected" or example.messages is None else _with_answer(list(example.messages), _clean(loop, answer or ""))
+        await tx.decide_example(loop.assistant, ref, state, by, note[:1000], now, corrected)
+
+
+def _clean(loop: Loop, text: str) -> str:
+    return pii.scrub([text], loop.names.find([text])).texts[0]
+
+
+def _with_answer(messages: list[Json], answer: str) -> list[Json]:
+    return [*messages[:-1], {"role": "assistant", "content": answer}]

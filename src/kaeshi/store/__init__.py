@@ -1,0 +1,7 @@
+"""The only SQL. SQLAlchemy Core tables and typed verbs over them; SQLite embedded, PostgreSQL from DATABASE_URL."""
+
+from kaeshi.store.engine import Bind, open_store
+from kaeshi.store.keys import Keyring, load_master_key
+from kaeshi.store.store import Store, Tx
+
+__all__ = ["Bind", "Keyring", "Store", "Tx", "load_master_key", "open_store"]

@@ -1,0 +1,109 @@
+"""Opening a database: ours by URL, or one the caller already holds. Tables are brought up to date on the way in."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, inspect, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import StaticPool
+
+from kaeshi.errors import MissingExtra, Misconfigured
+from kaeshi.settings import sqlite_path
+from kaeshi.store.keys import Keyring
+from kaeshi.store.store import Store
+
+Bind = str | AsyncEngine | AsyncConnection | AsyncSession
+HEAD = "0001"
+SCHEMA_LOCK = 0x6B616573
+
+
+async def open_store(bind: Bind, keyring: Keyring) -> Store:
+    """A Store on a URL (closed with the store), an engine (left open), or inside a caller's transaction (theirs to commit)."""
+    if isinstance(bind, str):
+        engine = _engine(bind)
+        try:
+            await _bring_up(engine)
+        except BaseException:
+            await engine.dispose()
+            raise
+        return Store(engine, keyring, owned=True)
+    if isinstance(bind, AsyncEngine):
+        await _bring_up(bind)
+        return Store(bind, keyring, owned=False)
+    connection = await bind.connection() if isinstance(bind, AsyncSession) else bind
+    if not await connection.run_sync(_is_current):
+        await connection.run_sync(_migrate)
+    return Store(connection, keyring, owned=False)
+
+
+def _engine(url: str) -> AsyncEngine:
+    path = sqlite_path(url)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    memory = url.startswith("sqlite") and path is None
+    try:
+        engine = create_async_engine(url, **({"poolclass": StaticPool} if memory else {}))
+    except ModuleNotFoundError as error:
+        msg = f"database driver {error.name!r} is not installed; type: pip install 'kaeshi[postgres]'"
+        raise MissingExtra(msg) from error
+    except (ArgumentError, NoSuchModuleError) as error:
+        msg = "DATABASE_URL is not a SQLAlchemy URL with an async driver, such as sqlite+aiosqlite:///kaeshi.db or postgresql+asyncpg://host/name"
+        raise Misconfigured(msg) from error
+    if engine.dialect.name == "sqlite":
+        _configure_sqlite(engine)
+    return engine
+
+
+def _configure_sqlite(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _(connection: Any, _record: object) -> None:  # the driver's connection has no type of its own
+        connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+        cursor = connection.cursor()
+        # FULL: what was acknowledged outlives a power cut, which NORMAL in WAL mode does not promise
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _(connection: Connection) -> None:
+        # a writer takes its lock at once: a lock taken half-way can fail after work was done
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+async def _bring_up(engine: AsyncEngine) -> None:
+    try:
+        async with engine.connect() as connection:
+            if await connection.run_sync(_is_current):
+                return
+        async with engine.connect() as connection:
+            await connection.execution_options(writes=True)
+            async with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    await connection.execute(text(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))
+                if not await connection.run_sync(_is_current):
+                    await connection.run_sync(_migrate)
+    except (OSError, DBAPIError) as error:
+        msg = f"database {engine.url.render_as_string(hide_password=True)!r} cannot be used: {getattr(error, 'orig', error)}; check DATABASE_URL"
+        raise Misconfigured(msg) from error
+
+
+def _is_current(connection: Connection) -> bool:
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found is not None and found > HEAD:
+        msg = f"the database is at version {found}, this kaeshi knows {HEAD}; install a newer kaeshi"
+        raise Misconfigured(msg)
+    return bool(found == HEAD)
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

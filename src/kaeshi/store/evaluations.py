@@ -1,0 +1,47 @@
+"""Test cases, every version kept, and how models did on them."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from kaeshi.store.tables import evaluations, test_cases
+from kaeshi.store.verbs import Verbs, micros, moment
+from kaeshi.types import CaseResult, Evaluation, TestCase
+
+
+class EvaluationVerbs(Verbs):
+    """Verbs over promises and whether they are kept."""
+
+    async def add_case(self, assistant: str, case: TestCase, now: datetime) -> TestCase:
+        """Store a case; one of the same id with another content becomes its next version, an equal one changes nothing."""
+        latest = next((c for c in await self.cases(assistant) if c.id == case.id), None)
+        if latest is not None and latest.model_copy(update={"version": case.version}) == case:
+            return latest
+        stored = case.model_copy(update={"version": 1 if latest is None else latest.version + 1})
+        await self._add(test_cases, [{"assistant": assistant, "id": stored.id, "version": stored.version, "body": stored.model_dump_json(), "created_at": micros(now)}])
+        return stored
+
+    async def cases(self, assistant: str) -> list[TestCase]:
+        """The latest version of every case."""
+        newest = select(test_cases.c.id, func.max(test_cases.c.version).label("version")).where(test_cases.c.assistant == assistant).group_by(test_cases.c.id).subquery()
+        statement = select(test_cases.c.body).join(newest, (newest.c.id == test_cases.c.id) & (newest.c.version == test_cases.c.version))
+        bodies = (await self.connection.execute(statement.where(test_cases.c.assistant == assistant).order_by(test_cases.c.id))).scalars()
+        return [TestCase.model_validate_json(body) for body in bodies]
+
+    async def add_evaluation(self, evaluation: Evaluation) -> None:
+        """Keep a result."""
+        results = json.dumps([r.model_dump() for r in evaluation.results], ensure_ascii=False)
+        row = evaluation.model_dump(exclude={"results", "at"}) | {"results": results, "at": micros(evaluation.at)}
+        await self._add(evaluations, [row])
+
+    async def evaluations_of(self, assistant: str, models: Sequence[str]) -> list[Evaluation]:
+        """Results of these models, the latest first."""
+        statement = select(evaluations).where(evaluations.c.assistant == assistant, evaluations.c.model.in_(models)).order_by(evaluations.c.at.desc(), evaluations.c.id)
+        return [
+            Evaluation(
+                id=row.id, assistant=row.assistant, model=row.model, cases_sha256=row.cases_sha256, passed=row.passed, failed=row.failed, results=tuple(CaseResult(**r) for r in json.loads(row.results)), at=moment(row.at)
+            )
+            for row in await self.connection.execute(statement)
+        ]

@@ -1,0 +1,143 @@
+"""Feedback: one current value per message, metric and author, and everything that was ever said."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from kaeshi.errors import NotFound
+from kaeshi.store.conversations import ConversationVerbs, place
+from kaeshi.store.tables import conversations, feedback_current, feedback_history, messages, texts
+from kaeshi.store.verbs import chunks, micros
+from kaeshi.types import Feedback, Json
+
+METRICS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
+WORDS = frozenset({"comment", "correction"})
+
+
+class FeedbackVerbs(ConversationVerbs):
+    """Verbs over what people thought."""
+
+    async def add_feedback(self, assistant: str, said: Sequence[Feedback], ids: Sequence[str], now: datetime) -> list[tuple[str, Feedback]]:
+        """Record each piece; returns per piece its submission id and all that its author now says about the message.
+
+        Saying the same again returns the first submission. Raises NotFound, and stores nothing, if a message is unknown.
+        """
+        where = await self._messages(assistant, [f.message_id for f in said])
+        missing = next((f.message_id for f in said if f.message_id not in where), None)
+        if missing is not None:
+            msg = f"message {missing!r} of assistant {assistant!r} is not stored; log its conversation first"
+            raise NotFound(msg)
+        authors = [self.keyring.pseudonym(assistant, f.author, "a") if f.author else "" for f in said]
+        current = await self._current(assistant, [f.message_id for f in said])
+        history, results, touched = [], [], []
+        latest: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for feedback, author, submission in zip(said, authors, ids, strict=True):
+            before = current.setdefault((feedback.message_id, author), {})
+            fresh = {m: v for m in METRICS if (v := _stored(feedback, m, self.keyring.mac)) is not None and before.get(m, ("", ""))[0] != v}
+            for metric, value in fresh.items():
+                row = {"assistant": assistant, "message": feedback.message_id, "author": author, "metric": metric, "value": value, "submission": submission, "at": micros(feedback.at or now)}
+                before[metric] = (value, submission)
+                history.append(row)
+                latest[feedback.message_id, author, metric] = row
+                if metric in WORDS:
+                    await self._keep_words(assistant, metric, submission, where[feedback.message_id][1], str(getattr(feedback, metric)), now)
+            if fresh:
+                touched.append(where[feedback.message_id][0])
+            name = next(iter(fresh and [submission] or [s for m, (_, s) in before.items() if _stored(feedback, m, self.keyring.mac) is not None]))
+            results.append((name, _whole(feedback.message_id, author, before)))
+        await self._add(feedback_history, history)
+        await self._put(feedback_current, list(latest.values()))
+        await self.mark_changed(assistant, touched)
+        return results
+
+    async def feedback_on(self, assistant: str, ids: Sequence[str]) -> dict[str, list[tuple[int, Feedback]]]:
+        """By conversation, what is currently said about its messages, each with the message's position."""
+        found: dict[str, dict[tuple[str, str], dict[str, tuple[str, str]]]] = {}
+        positions: dict[str, int] = {}
+        for part in chunks(ids):
+            statement = (
+                select(messages.c.conversation, messages.c.position, feedback_current)
+                .join(feedback_current, (feedback_current.c.assistant == messages.c.assistant) & (feedback_current.c.message == messages.c.id))
+                .where(messages.c.assistant == assistant, messages.c.conversation.in_(part))
+                .order_by(messages.c.position, feedback_current.c.author, feedback_current.c.metric)
+            )
+            for row in await self.connection.execute(statement):
+                found.setdefault(row.conversation, {}).setdefault((row.message, row.author), {})[row.metric] = (row.value, row.submission)
+                positions[row.message] = row.position
+        return {c: [(positions[message], _whole(message, author, values)) for (message, author), values in said.items()] for c, said in found.items()}
+
+    async def rated_messages(self, assistant: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str, int]]]:
+        """By conversation its assistant messages: (id, role, position), for feedback that names a conversation only."""
+        found: dict[str, list[tuple[str, str, int]]] = {}
+        for part in chunks(ids):
+            statement = select(messages.c.conversation, messages.c.id, messages.c.role, messages.c.position).where(messages.c.assistant == assistant, messages.c.conversation.in_(part))
+            for row in await self.connection.execute(statement.order_by(messages.c.position)):
+                found.setdefault(row.conversation, []).append((row.id, row.role, row.position))
+        return found
+
+    async def feedback_tallies(self, assistant: str, since: datetime) -> Json:
+        """Counts since then: rated messages, votes, ratings, and assistant messages as the denominator of the rate."""
+        fc = feedback_current.c
+        recent = (fc.assistant == assistant, fc.at >= micros(since))
+        votes = dict((await self.connection.execute(select(fc.value, func.count()).where(*recent, fc.metric == "vote").group_by(fc.value))).all())
+        stars = dict((await self.connection.execute(select(fc.value, func.count()).where(*recent, fc.metric == "rating").group_by(fc.value))).all())
+        pieces = select(fc.message, fc.author).where(*recent).distinct().subquery()
+        rated = (await self.connection.execute(select(func.count(), func.count(pieces.c.message.distinct())).select_from(pieces))).one()
+        fed = select(fc.message).where(*recent).distinct()
+        answered = select(func.count()).where(messages.c.assistant == assistant, messages.c.role == "assistant", (messages.c.at >= micros(since)) | messages.c.id.in_(fed))
+        return {
+            "pieces": rated[0],
+            "messages": rated[1],
+            "up": votes.get("up", 0),
+            "down": votes.get("down", 0),
+            "ratings": {int(k): v for k, v in stars.items()},
+            "answers": int((await self.connection.execute(answered)).scalar_one()),
+        }
+
+    async def _messages(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """message -> (conversation, customer)."""
+        found: dict[str, tuple[str, str]] = {}
+        for part in chunks(list(dict.fromkeys(ids))):
+            statement = (
+                select(messages.c.id, messages.c.conversation, conversations.c.customer)
+                .join(conversations, (conversations.c.assistant == messages.c.assistant) & (conversations.c.id == messages.c.conversation))
+                .where(messages.c.assistant == assistant, messages.c.id.in_(part))
+            )
+            found.update({row.id: (row.conversation, row.customer) for row in await self.connection.execute(statement)})
+        return found
+
+    async def _current(self, assistant: str, ids: Sequence[str]) -> dict[tuple[str, str], dict[str, tuple[str, str]]]:
+        found: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
+        for part in chunks(list(dict.fromkeys(ids))):
+            for row in await self.connection.execute(select(feedback_current).where(feedback_current.c.assistant == assistant, feedback_current.c.message.in_(part))):
+                found.setdefault((row.message, row.author), {})[row.metric] = (row.value, row.submission)
+        return found
+
+    async def _keep_words(self, assistant: str, metric: str, submission: str, customer: str, words: str, now: datetime) -> None:
+        key = (await self.data_keys(assistant, [customer], now))[customer]
+        if key is not None:
+            sealed = self.keyring.seal(key, words.encode(), place(assistant, metric, submission, 0))
+            await self._put(texts, [{"assistant": assistant, "kind": metric, "ref": submission[:200], "part": 0, "customer": customer, "sealed": sealed}])
+
+
+def _stored(feedback: Feedback, metric: str, mac: Any) -> str | None:
+    """What stands in the table: the value, or for words their length and a keyed digest."""
+    value = getattr(feedback, metric)
+    if value is None:
+        return None
+    if metric in WORDS:
+        return f"{min(len(value.strip()), 99999)}:{mac(value.encode()).hex()[:8]}"
+    return str(value).lower()
+
+
+def _whole(message: str, author: str, values: dict[str, tuple[str, str]]) -> Feedback:
+    """All that one author says about one message. Words come back as that many dots: scoring asks for their length only."""
+    said: dict[str, Any] = {}
+    for metric, (value, _) in values.items():
+        if metric in WORDS:
+            said[metric] = "." * int(value.split(":")[0])
+        else:
+            said[metric] = {"true": True, "false": False}.get(value, int(value) if metric == "rating" else value)
+    return Feedback.model_construct(message_id=message, author=author, **said)

@@ -1,0 +1,102 @@
+"""Keys. Each customer has a data key, wrapped by the master key; dropping the wrapped key erases what was said, in every copy.
+
+The key table is small: keep it out of long-lived backups of the database, and erasure reaches those too.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kaeshi.errors import Misconfigured
+from kaeshi.files import sync_folder
+
+NONCE, KEY = 12, 32
+
+
+def load_master_key(configured: str | None, folder: Path) -> bytes:
+    """The configured key, else the one in `folder`, made at first use. Raises Misconfigured for a key of the wrong shape."""
+    if configured:
+        return _decoded(configured, "KAESHI_MASTER_KEY")
+    path = folder / "master.key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".master.key.{os.getpid()}.part"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            stream.write(base64.b64encode(AESGCM.generate_key(bit_length=256)) + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(draft, path)  # fails where another process was first: then theirs is the key
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        sync_folder(folder)
+    return _decoded(path.read_text(encoding="ascii").strip(), str(path))
+
+
+class Keyring:
+    """Seals and opens under data keys, and hashes ids so that the database does not hold the caller's own."""
+
+    def __init__(self, master: bytes) -> None:
+        self._wrapping = AESGCM(hashlib.blake2b(b"wrap", key=master, digest_size=KEY).digest())
+        self._naming = hashlib.blake2b(b"name", key=master, digest_size=KEY).digest()
+        self._opened: dict[bytes, AESGCM] = {}
+
+    def pseudonym(self, assistant: str, identifier: str, prefix: str) -> str:
+        """The same id always has the same pseudonym here, and nobody without the master key can go back or try."""
+        content = f"{assistant}\0{identifier}".encode("utf-8", "surrogatepass")
+        return f"{prefix}_{hashlib.blake2b(content, key=self._naming, digest_size=15).hexdigest()}"
+
+    def mac(self, content: bytes) -> bytes:
+        """A keyed digest, to tell equal from changed."""
+        return hashlib.blake2b(content, key=self._naming, digest_size=8).digest()
+
+    def new_data_key(self) -> bytes:
+        """A fresh data key, wrapped."""
+        nonce = os.urandom(NONCE)
+        return nonce + self._wrapping.encrypt(nonce, AESGCM.generate_key(bit_length=256), b"data key")
+
+    def seal(self, wrapped: bytes, plain: bytes, place: str) -> bytes:
+        """Encrypt for one place in the table; it opens nowhere else."""
+        nonce = os.urandom(NONCE)
+        return nonce + self._data_key(wrapped).encrypt(nonce, plain, place.encode())
+
+    def open(self, wrapped: bytes, sealed: bytes, place: str) -> bytes:
+        """Decrypt, or raise Misconfigured: the wrong master key, or bytes that somebody changed."""
+        try:
+            return self._data_key(wrapped).decrypt(sealed[:NONCE], sealed[NONCE:], place.encode())
+        except InvalidTag as error:
+            msg = f"text at {place!r} does not open: it was changed, or belongs to another place"
+            raise Misconfigured(msg) from error
+
+    def _data_key(self, wrapped: bytes) -> AESGCM:
+        if wrapped not in self._opened:
+            try:
+                plain = self._wrapping.decrypt(wrapped[:NONCE], wrapped[NONCE:], b"data key")
+            except InvalidTag as error:
+                msg = "a data key does not open; is KAESHI_MASTER_KEY (or master.key) the one this database was made with?"
+                raise Misconfigured(msg) from error
+            if len(self._opened) > 10_000:  # noqa: PLR2004  # bounds the memory
+                self._opened.clear()
+            self._opened[wrapped] = AESGCM(plain)
+        return self._opened[wrapped]
+
+
+
+
+def _decoded(text: str, where: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        msg = f"{where}: not base64; make one with `head -c 32 /dev/urandom | base64`"
+        raise Misconfigured(msg) from error
+    if len(key) != KEY:
+        msg = f"{where}: {len(key)} bytes, {KEY} needed; make one with `head -c 32 /dev/urandom | base64`"
+        raise Misconfigured(msg)
+    return key

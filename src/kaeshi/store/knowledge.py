@@ -1,0 +1,77 @@
+"""Questions with approved answers, the vectors of their questions, and which index was built of which."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+
+from kaeshi.errors import NotFound
+from kaeshi.store.tables import entries, index_builds, index_entries, vectors
+from kaeshi.store.verbs import Verbs, chunks, dumps, micros, moment
+from kaeshi.types import Entry, Json, ReviewState
+
+
+class KnowledgeVerbs(Verbs):
+    """Verbs over entries and index builds."""
+
+    async def propose_entries(self, proposed: Sequence[tuple[Entry, int]]) -> int:
+        """Add proposals with their score; one that is there already keeps its state. Returns how many were new."""
+        new = 0
+        for entry, score in proposed:
+            row = entry.model_dump() | {"at": micros(entry.at), "score": score}
+            new += await self._add(entries, [row])
+        return new
+
+    async def entries(self, assistant: str, states: Sequence[ReviewState], limit: int = 1_000_000) -> list[tuple[Entry, int]]:
+        """Entries with their score, the oldest first."""
+        statement = select(entries).where(entries.c.assistant == assistant, entries.c.state.in_(states)).order_by(entries.c.at, entries.c.id).limit(limit)
+        return [(_entry(row), row.score) for row in await self.connection.execute(statement)]
+
+    async def count_entries(self, assistant: str) -> dict[str, int]:
+        """Entries by state."""
+        statement = select(entries.c.state, func.count()).where(entries.c.assistant == assistant).group_by(entries.c.state)
+        return dict((await self.connection.execute(statement)).all())
+
+    async def decide_entry(self, assistant: str, identifier: str, state: ReviewState, by: str, note: str, now: datetime, answer: str | None = None) -> None:
+        """Write a reviewer's word. Raises NotFound."""
+        values: dict[str, object] = {"state": state, "by": by, "note": note, "at": micros(now)} | ({"answer": answer} if answer is not None else {})
+        result = await self.connection.execute(update(entries).where(entries.c.assistant == assistant, entries.c.id == identifier).values(**values))
+        if result.rowcount != 1:
+            msg = f"entry {identifier!r} of assistant {assistant!r} is not stored; `kaeshi review list` shows what waits"
+            raise NotFound(msg)
+
+    async def known_vectors(self, assistant: str, model: str, digests: Sequence[str]) -> dict[str, bytes]:
+        """Vectors embedded before, by the sha256 of their text."""
+        found: dict[str, bytes] = {}
+        for part in chunks(digests):
+            statement = select(vectors.c.sha256, vectors.c.vector).where(vectors.c.assistant == assistant, vectors.c.model == model, vectors.c.sha256.in_(part))
+            found.update({row.sha256: row.vector for row in await self.connection.execute(statement)})
+        return found
+
+    async def keep_vectors(self, assistant: str, model: str, made: Mapping[str, bytes]) -> None:
+        """Keep freshly embedded vectors."""
+        await self._add(vectors, [{"assistant": assistant, "sha256": digest, "model": model, "vector": vector} for digest, vector in made.items()])
+
+    async def add_index_build(self, assistant: str, build: str, path: str, manifest: Json, ordered: Sequence[str], now: datetime) -> None:
+        """Make a build the current one, with the entries at its positions."""
+        row = {"assistant": assistant, "id": build, "path": path, "count": len(ordered), "manifest": dumps(manifest), "at": micros(now)}
+        if await self._add(index_builds, [row]):
+            for part in chunks(list(enumerate(ordered))):
+                await self._add(index_entries, [{"assistant": assistant, "build": build, "position": p, "entry": e} for p, e in part])
+        else:
+            await self.connection.execute(update(index_builds).where(index_builds.c.assistant == assistant, index_builds.c.id == build).values(at=micros(now)))
+
+    async def index_entries(self, assistant: str, build: str) -> list[Entry]:
+        """The entries of a build in the order of their positions."""
+        statement = (
+            select(entries)
+            .join(index_entries, (index_entries.c.assistant == entries.c.assistant) & (index_entries.c.entry == entries.c.id))
+            .where(index_entries.c.assistant == assistant, index_entries.c.build == build)
+            .order_by(index_entries.c.position)
+        )
+        return [_entry(row) for row in await self.connection.execute(statement)]
+
+
+def _entry(row: object) -> Entry:
+    values = dict(row._mapping)  # type: ignore[attr-defined]  # noqa: SLF001  # SQLAlchemy's documented way to a row as a mapping
+    return Entry(**{name: values[name] for name in Entry.model_fields} | {"at": moment(values["at"])})

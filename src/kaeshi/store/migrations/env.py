@@ -1,0 +1,8 @@
+"""Run by Alembic. The connection comes from the caller, inside the caller's transaction."""
+
+from alembic import context
+
+from kaeshi.store.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=False)
+context.run_migrations()

@@ -1,0 +1,96 @@
+"""What conversations came to, for reports and for rollouts, and which mails went out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select, update
+
+from kaeshi.rules.report import metrics
+from kaeshi.store.conversations import ConversationVerbs
+from kaeshi.store.tables import conversations, feedback_current, mails, messages, reports
+from kaeshi.store.verbs import chunks, micros, moment
+from kaeshi.types import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """One conversation's figures; a metric that is unknown is not in `values`."""
+
+    conversation: str
+    customer: str
+    arm: str | None
+    started_at: datetime
+    values: dict[str, float]
+
+
+class ReportVerbs(ConversationVerbs):
+    """Verbs over figures and mails."""
+
+    async def latest_start(self, assistant: str) -> datetime | None:
+        """When the latest conversation began: the log's own clock."""
+        latest = (await self.connection.execute(select(func.max(conversations.c.started_at)).where(conversations.c.assistant == assistant))).scalar()
+        return None if latest is None else moment(latest)
+
+    async def observed_between(self, assistant: str, since: datetime, until: datetime) -> list[Observed]:
+        """Every conversation that began in [since, until)."""
+        return await self._observed(assistant, (conversations.c.started_at >= micros(since)) & (conversations.c.started_at < micros(until)))
+
+    async def observed_in(self, assistant: str, experiment: str) -> list[Observed]:
+        """Every closed conversation of an experiment, with its arm."""
+        return await self._observed(assistant, (conversations.c.experiment == experiment) & conversations.c.closed_at.is_not(None))
+
+    async def put_report(self, report: Report, now: datetime) -> None:
+        """Keep a week's report; the week's latest counts."""
+        await self._put(reports, [{"assistant": report.assistant, "since": micros(report.since), "body": report.model_dump_json(), "made_at": micros(now)}])
+
+    async def last_report(self, assistant: str) -> Report | None:
+        """The latest week's."""
+        body = (await self.connection.execute(select(reports.c.body).where(reports.c.assistant == assistant).order_by(reports.c.since.desc()).limit(1))).scalar()
+        return None if body is None else Report.model_validate_json(body)
+
+    async def intend_mail(self, assistant: str, key: str, mailer: str, now: datetime) -> tuple[str, str, bool]:
+        """Say that a mail is about to go out: (state, place, was it us who said so first)."""
+        row = {"assistant": assistant, "key": key, "state": "intended", "mailer": mailer, "place": "", "created_at": micros(now), "updated_at": micros(now)}
+        first = await self._add(mails, [row]) == 1
+        stored = (await self.connection.execute(select(mails.c.state, mails.c.place).where(mails.c.assistant == assistant, mails.c.key == key))).one()
+        return stored.state, stored.place, first
+
+    async def settle_mail(self, assistant: str, key: str, state: str, where: str, now: datetime) -> None:
+        """It went out (to that place), or nobody knows."""
+        await self.connection.execute(update(mails).where(mails.c.assistant == assistant, mails.c.key == key).values(state=state, place=where, updated_at=micros(now)))
+
+    async def _observed(self, assistant: str, condition: ColumnElement[bool]) -> list[Observed]:
+        c = conversations.c
+        rows = (await self.connection.execute(select(c.id, c.customer, c.arm, c.started_at, c.contained).where(c.assistant == assistant, condition).order_by(c.started_at, c.id))).all()
+        found: list[Observed] = []
+        for part in chunks(rows):
+            ids = [row.id for row in part]
+            facts, speed, opinions = await self.facts(assistant, ids), await self._speed(assistant, ids), await self._opinions(assistant, ids)
+            for row in part:
+                response, cost = speed.get(row.id, (None, None))
+                ratings, votes = opinions.get(row.id, ([], []))
+                values = metrics(facts.get(row.id, {}), contained=row.contained, ratings=ratings, votes=votes, response_ms=response, cost_nano_usd=cost)
+                found.append(Observed(conversation=row.id, customer=row.customer, arm=row.arm, started_at=moment(row.started_at), values=values))
+        return found
+
+    async def _speed(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[float | None, int | None]]:
+        m = messages.c
+        statement = select(m.conversation, func.avg(m.response_ms).label("response"), func.sum(m.cost_nano_usd).label("cost")).where(m.assistant == assistant, m.conversation.in_(ids), m.role == "assistant").group_by(m.conversation)
+        return {row.conversation: (row.response, None if row.cost is None else int(row.cost)) for row in await self.connection.execute(statement)}
+
+    async def _opinions(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[list[int], list[str]]]:
+        f, m = feedback_current.c, messages.c
+        statement = (
+            select(m.conversation, f.metric, f.value)
+            .join(feedback_current, (f.assistant == m.assistant) & (f.message == m.id))
+            .where(m.assistant == assistant, m.conversation.in_(ids), f.metric.in_(("rating", "vote")))
+        )
+        found: dict[str, tuple[list[int], list[str]]] = {}
+        for conversation, metric, value in await self.connection.execute(statement):
+            ratings, votes = found.setdefault(conversation, ([], []))
+            if metric == "rating":
+                ratings.append(int(value))
+            else:
+                votes.append(value)
+        return found

@@ -1,0 +1,90 @@
+"""Who is in production, who wants to be, and every step between, with why."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from kaeshi.errors import Conflict, NotFound
+from kaeshi.rules.rollout import LIVE
+from kaeshi.store.tables import candidates, productions, rollout_audit, rollouts
+from kaeshi.store.verbs import Verbs, dumps, micros, moment
+from kaeshi.types import Candidate, Json, Rollout, RolloutState
+
+
+class RolloutVerbs(Verbs):
+    """Verbs over rollouts. Every transition is compare-and-set, with its audit row in the same transaction."""
+
+    async def begin_rollout(self, rollout: Rollout, by: str, why: str) -> None:
+        """Start one. Raises Conflict while another candidate is under way: the database allows one."""
+        row = rollout.model_dump() | {name: micros(getattr(rollout, name)) for name in ("mirror_until", "began_at", "changed_at")}
+        try:
+            async with self.connection.begin_nested():
+                await self.connection.execute(rollouts.insert(), row)
+        except IntegrityError as error:
+            live = await self.live_rollout(rollout.assistant)
+            msg = f"assistant {rollout.assistant!r} has a candidate under way already ({live.id if live else 'unknown'}, {live.state if live else 'unknown'}); promote it or roll it back first"
+            raise Conflict(msg) from error
+        await self._audit(rollout, "", by, why, {})
+
+    async def move_rollout(self, before: Rollout, after: RolloutState, percent: float, now: datetime, *, by: str, why: str, evidence: Json) -> Rollout:
+        """Take one step, if nobody else has by now; raises Conflict otherwise. Arriving at full replaces the production."""
+        moved = before.model_copy(update={"state": after, "percent": percent, "version": before.version + 1, "changed_at": now})
+        guard = update(rollouts).where(rollouts.c.assistant == before.assistant, rollouts.c.id == before.id, rollouts.c.version == before.version)
+        result = await self.connection.execute(guard.values(state=after, percent=percent, version=moved.version, changed_at=micros(now)))
+        if result.rowcount != 1:
+            msg = f"rollout {before.id!r} has moved on since it was read (version {before.version}); look again"
+            raise Conflict(msg)
+        await self._audit(moved, before.state, by, why, evidence)
+        if after == "full":
+            await self.set_production(before.assistant, before.candidate, now)
+        return moved
+
+    async def set_production(self, assistant: str, candidate: str, now: datetime) -> None:
+        """Make it the one production of the assistant."""
+        stored = (await self.connection.execute(select(productions.c.version).where(productions.c.assistant == assistant))).scalar()
+        await self._put(productions, [{"assistant": assistant, "candidate": candidate, "version": (stored or 0) + 1, "since": micros(now)}])
+
+    async def production(self, assistant: str) -> Candidate | None:
+        """What answers customers now; None before anything was put into production."""
+        statement = select(candidates).join(productions, (productions.c.assistant == candidates.c.assistant) & (productions.c.candidate == candidates.c.id))
+        row = (await self.connection.execute(statement.where(candidates.c.assistant == assistant))).first()
+        if row is None:
+            return None
+        return Candidate(id=row.id, assistant=row.assistant, kind=row.kind, model=row.model, run=row.run, evidence=json.loads(row.evidence), created_at=moment(row.created_at))
+
+    async def live_rollout(self, assistant: str) -> Rollout | None:
+        """The one under way."""
+        row = (await self.connection.execute(select(rollouts).where(rollouts.c.assistant == assistant, rollouts.c.state.in_(LIVE)))).first()
+        return None if row is None else _rollout(row)
+
+    async def rollout(self, assistant: str, identifier: str) -> Rollout:
+        """By id. Raises NotFound."""
+        row = (await self.connection.execute(select(rollouts).where(rollouts.c.assistant == assistant, rollouts.c.id == identifier))).first()
+        if row is None:
+            msg = f"rollout {identifier!r} of assistant {assistant!r} is not known; `kaeshi rollout status` shows those that are"
+            raise NotFound(msg)
+        return _rollout(row)
+
+    async def rollouts(self, assistant: str) -> list[Rollout]:
+        """All of them, the latest first."""
+        statement = select(rollouts).where(rollouts.c.assistant == assistant).order_by(rollouts.c.began_at.desc(), rollouts.c.id)
+        return [_rollout(row) for row in await self.connection.execute(statement)]
+
+    async def audit(self, assistant: str, rollout: str) -> Sequence[Json]:
+        """Every step of a rollout in order, with who and why."""
+        statement = select(rollout_audit).where(rollout_audit.c.assistant == assistant, rollout_audit.c.rollout == rollout).order_by(rollout_audit.c.version)
+        return [
+            {"before": r.before, "after": r.after, "by": r.by, "why": r.why, "at": moment(r.at).isoformat(), "evidence": json.loads(r.evidence)} for r in await self.connection.execute(statement)
+        ]
+
+    async def _audit(self, rollout: Rollout, before: str, by: str, why: str, evidence: Json) -> None:
+        row = {"assistant": rollout.assistant, "rollout": rollout.id, "version": rollout.version, "before": before, "after": rollout.state, "by": by, "why": why}
+        await self.connection.execute(rollout_audit.insert(), row | {"evidence": dumps(evidence), "at": micros(rollout.changed_at)})
+
+
+def _rollout(row: object) -> Rollout:
+    values = dict(row._mapping)  # type: ignore[attr-defined]  # noqa: SLF001  # SQLAlchemy's documented way to a row as a mapping
+    return Rollout(**values | {name: moment(values[name]) for name in ("mirror_until", "began_at", "changed_at")})

@@ -1,0 +1,53 @@
+"""The Store: transactions that carry typed verbs. Read in one, write in another, and keep both short."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from kaeshi.store.evaluations import EvaluationVerbs
+from kaeshi.store.examples import ExampleVerbs
+from kaeshi.store.feedback import FeedbackVerbs
+from kaeshi.store.job_slots import JobVerbs
+from kaeshi.store.keys import Keyring
+from kaeshi.store.knowledge import KnowledgeVerbs
+from kaeshi.store.reports import ReportVerbs
+from kaeshi.store.rollouts import RolloutVerbs
+from kaeshi.store.training import TrainingVerbs
+
+
+class Tx(FeedbackVerbs, ReportVerbs, ExampleVerbs, TrainingVerbs, EvaluationVerbs, RolloutVerbs, KnowledgeVerbs, JobVerbs):
+    """Everything that can be asked of the database, inside one transaction."""
+
+
+class Store:
+    """One database. `owned`: the engine is ours and closes with us."""
+
+    def __init__(self, bind: AsyncEngine | AsyncConnection, keyring: Keyring, *, owned: bool) -> None:
+        self._bind, self._keyring, self._owned = bind, keyring, owned
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """A consistent view; nothing that is done in it is kept."""
+        if isinstance(self._bind, AsyncConnection):
+            yield Tx(self._bind, self._keyring)
+            return
+        async with self._bind.connect() as connection:
+            yield Tx(connection, self._keyring)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Tx]:
+        """All of it or nothing, and on disk when the block ends. Inside a caller's transaction: a savepoint, and the caller commits."""
+        if isinstance(self._bind, AsyncConnection):
+            async with self._bind.begin_nested():
+                yield Tx(self._bind, self._keyring)
+            return
+        async with self._bind.connect() as connection:
+            await connection.execution_options(writes=True)
+            async with connection.begin():
+                yield Tx(connection, self._keyring)
+
+    async def close(self) -> None:
+        """Give back what we opened ourselves."""
+        if self._owned and isinstance(self._bind, AsyncEngine):
+            await self._bind.dispose()

@@ -1,0 +1,64 @@
+"""The trainer's own small database: files, jobs and models, beside their artefacts, so that it can live alone."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from kaeshi.types import Json
+
+_SCHEMA = """
+create table if not exists objects (
+  kind text not null, id text not null, number integer not null, body text not null,
+  primary key (kind, id)
+);
+create index if not exists objects_by_number on objects (kind, number);
+"""
+
+
+class TrainerState:
+    """OpenAI's objects as JSON by kind and id, listed in the order they were made."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "trainer.db"
+
+    def put(self, kind: str, content: Json) -> Json:
+        """Add or replace; on disk when it returns."""
+        with self._open() as database:
+            database.execute("begin immediate")
+            number = database.execute("select coalesce(max(number), 0) + 1 from objects").fetchone()[0]
+            database.execute(
+                "insert into objects values (?, ?, ?, ?) on conflict (kind, id) do update set body = excluded.body", (kind, content["id"], number, json.dumps(content))
+            )
+            database.execute("commit")
+        return content
+
+    def get(self, kind: str, identifier: str) -> Json | None:
+        """One object."""
+        with self._open() as database:
+            row = database.execute("select body from objects where kind = ? and id = ?", (kind, identifier)).fetchone()
+        return None if row is None else dict(json.loads(row[0]))
+
+    def every(self, kind: str, after: str | None = None, limit: int = 100) -> list[Json]:
+        """The latest first, beyond `after`."""
+        with self._open() as database:
+            rows = database.execute(
+                "select body from objects where kind = ? and number < coalesce((select number from objects where kind = ? and id = ?), 1e18) order by number desc limit ?",
+                (kind, kind, after, limit),
+            ).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
+    def drop(self, kind: str, identifier: str) -> bool:
+        """Forget; was it there?"""
+        with self._open() as database:
+            return database.execute("delete from objects where kind = ? and id = ?", (kind, identifier)).rowcount == 1
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)) as database:
+            database.execute("pragma journal_mode=wal")
+            database.execute("pragma synchronous=full")
+            database.executescript(_SCHEMA)
+            yield database

@@ -1,0 +1,441 @@
+"""The nouns. Frozen values that go from store to rule to step to JSON unchanged.
+
+They check nothing about the world: bytes are parsed where they enter (rules/conversation.py, settings.py, the web door).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Json = dict[str, Any]
+Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+Consent = Literal["granted", "legitimate_interest", "none"]
+Metric = Literal["vote", "rating", "helpful", "accurate", "comment", "correction"]
+Arm = Literal["production", "candidate"]
+Operator = Literal["placeholders", "surrogates"]
+ReviewState = Literal["proposed", "approved", "corrected", "rejected"]
+RunState = Literal["planned", "uploading", "starting", "queued", "running", "succeeded", "failed", "cancelled", "unknown"]
+RolloutState = Literal["gate", "mirror", "canary", "half", "full", "rolled_back"]
+Verdict = Literal["hold", "advance", "roll_back"]
+
+
+class Value(BaseModel):
+    """Frozen, keyword-only, no surprises: an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Assistant(Value):
+    """The unit of isolation: its id is in every key, path and salt."""
+
+    id: str
+
+
+class Turn(Value):
+    """One message: OpenAI's message JSON verbatim in `message`, our own fields beside it."""
+
+    id: str
+    message: Json
+    at: datetime
+    confidence: float | None = None
+    model: str | None = None
+    latency_ms: float | None = None
+    cost_usd: Decimal | None = None
+    act: str | None = None
+
+    @property
+    def role(self) -> str:
+        """Who speaks, in OpenAI's words."""
+        return str(self.message["role"])
+
+    @property
+    def text(self) -> str:
+        """The words a person would read: the string content, or the text parts joined by newlines."""
+        return text_of(self.message)
+
+
+class Outcome(Value):
+    """One reported fact about a conversation. The log only grows; the latest `at` counts."""
+
+    name: str
+    value: bool | int | float | str
+    at: datetime
+    source: str = "log"
+
+
+class Conversation(Value):
+    """A whole dialogue with one customer. `customer` is the caller's own id, stored only as a keyed hash."""
+
+    id: str
+    assistant: str
+    customer: str
+    started_at: datetime
+    turns: tuple[Turn, ...]
+    consent: Consent = "none"
+    source: str = ""
+    domains: tuple[str, ...] = ()
+    intents: tuple[str, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    experiment: str | None = None
+    arm: Arm | None = None
+    closed: bool = False
+    clocked: bool = True  # the times are real, so that response times mean something
+
+
+class Assignment(Value):
+    """Which arm a customer's conversations go to while an experiment runs. `share` is the candidate's, 0 to 1."""
+
+    experiment: str
+    arm: Arm
+    share: float
+
+
+class Feedback(Value):
+    """What one person said about one message in one go; a field left out was not said."""
+
+    message_id: str
+    author: str = ""
+    vote: Literal["up", "down"] | None = None
+    rating: int | None = None
+    helpful: bool | None = None
+    accurate: bool | None = None
+    comment: str | None = None
+    correction: str | None = None
+    at: datetime | None = None
+
+
+class Quality(Value):
+    """The seed's score, in integer tenths 0 to 10, and whether it was cut down by a thumbs-down or a low rating."""
+
+    tenths: int
+    capped: bool = False
+
+
+class Signals(Value):
+    """All current feedback on one conversation, folded together. None: nobody said."""
+
+    quality_tenths: int | None = None
+    rating: float | None = None
+    thumbs_up: int = 0
+    thumbs_down: int = 0
+    confidence: float | None = None
+    corrected: bool = False
+
+
+class Filters(Value):
+    """What a conversation must be to become an Example. A filter applies where its value exists."""
+
+    min_quality_tenths: int | None = 8
+    min_confidence: float | None = 0.8
+    min_rating: float | None = 4
+    require_positive_feedback: bool = False
+    drop_failed: bool = True
+    missing_quality: Literal["keep", "drop"] = "drop"
+    missing_rating: Literal["keep", "drop"] = "keep"
+    missing_confidence: Literal["keep", "drop"] = "keep"
+
+
+class Keep(Value):
+    """This conversation may be learned from, up to and including the turn at `upto`."""
+
+    upto: int
+
+
+class Drop(Value):
+    """This one may not, and why, in one word that is counted."""
+
+    reason: str
+
+
+class Finding(Value):
+    """A piece of personal data: where (characters, end exclusive), what, how sure, found by which recogniser."""
+
+    start: int
+    end: int
+    type: str
+    score: float
+    recogniser: str
+
+
+class Scrubbed(Value):
+    """Texts with personal data replaced. `found` is type -> values in order of first sight; `counts` type -> spans."""
+
+    texts: tuple[str, ...]
+    found: Mapping[str, tuple[str, ...]]
+    counts: Mapping[str, int]
+
+
+class Example(Value):
+    """A scrubbed conversation that may be trained on."""
+
+    id: str
+    conversation: str
+    messages: tuple[Json, ...]
+    intent: str
+    started_at: datetime
+    signals: Signals
+    consent: Consent
+    scrubber: str
+
+
+class Dataset(Value):
+    """Training rows on disk, and the manifest that proves what they are."""
+
+    id: str
+    assistant: str
+    rows: tuple[Json, ...] = ()
+    splits: tuple[Literal["train", "validation"], ...] = ()
+    examples: tuple[str, ...] = ()
+    manifest: Json
+    path: str = ""
+
+
+class Estimate(Value):
+    """What a training run would cost. Tokens are those of one epoch."""
+
+    model: str
+    tokens: int
+    epochs: int
+    estimated_cost_usd: Decimal
+    price_per_million_usd: Decimal
+    source: str
+
+
+class TrainingRun(Value):
+    """One fine-tuning job, from intent to model. `key` is derived from the content: the same work is never paid twice."""
+
+    id: str
+    assistant: str
+    key: str
+    state: RunState
+    base_model: str
+    suffix: str
+    epochs: int
+    provider: str
+    file_sha256: str
+    dataset: str | None = None
+    file_id: str | None = None
+    job_id: str | None = None
+    model: str | None = None
+    error: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Candidate(Value):
+    """Anything that changes answers: a fine-tune, another base model, a prompt set, a knowledge version."""
+
+    id: str
+    assistant: str
+    kind: Literal["fine_tune", "base_model", "prompt", "knowledge"]
+    model: str
+    run: str | None = None
+    evidence: Json
+    created_at: datetime
+
+
+class TestCase(Value):
+    """A promise the assistant must keep, never trained on: a conversation so far and what the answer must be."""
+
+    __test__ = False
+
+    id: str
+    messages: tuple[Json, ...]
+    must_say: tuple[str, ...] = ()
+    must_not_say: tuple[str, ...] = ()
+    expected: str | None = None
+    hand_over: bool | None = None
+    version: int = 1
+
+
+class CaseResult(Value):
+    """One test case answered. `why` is empty when it passed."""
+
+    case: str
+    passed: bool
+    why: str
+    answer: str
+
+
+class Evaluation(Value):
+    """A model against every test case of an assistant."""
+
+    id: str
+    assistant: str
+    model: str
+    cases_sha256: str
+    passed: int
+    failed: int
+    results: tuple[CaseResult, ...]
+    at: datetime
+
+
+class Answer(Value):
+    """What a chat model said. `hand_over`: it would rather have a person take this one."""
+
+    text: str
+    model: str
+    confidence: float | None = None
+    hand_over: bool = False
+    latency_ms: float | None = None
+    cost_usd: Decimal | None = None
+    response: Json = {}
+
+
+class Rollout(Value):
+    """A candidate on its way into production. `version` rises with every transition (compare-and-set)."""
+
+    id: str
+    assistant: str
+    candidate: str
+    state: RolloutState
+    percent: float
+    target_percent: float
+    mirror_until: datetime
+    version: int
+    began_at: datetime
+    changed_at: datetime
+
+
+class Sample(Value):
+    """Sums over the conversations of one arm for one metric: enough for a mean and its variance."""
+
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+
+class Interval(Value):
+    """An estimate with its confidence limits."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+class MetricComparison(Value):
+    """One metric in both arms. `difference` is candidate minus production; None when an arm has too little."""
+
+    metric: str
+    production: Sample
+    candidate: Sample
+    difference: Interval | None
+
+
+class Comparison(Value):
+    """Two arms side by side, the weighted composite of their metrics, and whether the candidate is better."""
+
+    metrics: tuple[MetricComparison, ...]
+    composite: Interval | None
+    candidate_better: bool
+    candidate_worse: bool
+    switched_off: tuple[str, ...] = ()
+    why: str
+
+
+class Decision(Value):
+    """What to do with a rollout now, and why."""
+
+    verdict: Verdict
+    why: str
+
+
+class ReviewItem(Value):
+    """A proposal that waits for a person, oldest and most valuable first."""
+
+    kind: Literal["example", "entry"]
+    ref: str
+    state: ReviewState
+    title: str
+    score: int
+    at: datetime
+    by: str | None = None
+
+
+class Entry(Value):
+    """A question and the answer the assistant may give to it."""
+
+    id: str
+    assistant: str
+    question: str
+    answer: str
+    state: ReviewState
+    conversation: str | None = None
+    by: str | None = None
+    at: datetime
+
+
+class Hit(Value):
+    """An entry found for a query. `score` is cosine similarity, -1 to 1."""
+
+    entry: Entry
+    score: float
+
+
+class Cell(Value):
+    """One figure of a report. None: unknown or suppressed, never zero. `denominator` counts non-null conversations."""
+
+    value: float | None
+    denominator: int
+    suppressed: bool = False
+
+
+class Line(Value):
+    """One metric over two weeks. `noise` is True when the change is within what chance would do."""
+
+    metric: str
+    unit: Literal["share", "stars", "seconds", "usd", "count"]
+    now: Cell
+    before: Cell
+    change: float | None
+    noise: bool | None
+    why: str
+
+
+class Report(Value):
+    """The last complete week against the one before. Times are UTC, `until` exclusive."""
+
+    assistant: str
+    since: datetime
+    until: datetime
+    conversations: int
+    customers: int
+    lines: tuple[Line, ...]
+    daily: Mapping[str, tuple[float | None, ...]]
+
+
+class Mail(Value):
+    """A message to stakeholders. `key` is derived from what it reports, so the same mail is never sent twice."""
+
+    key: str
+    sender: str
+    recipients: tuple[str, ...]
+    subject: str
+    text: str
+    html: str
+
+
+class Slot(Value):
+    """One due time of one job, claimed by one process."""
+
+    job: str
+    slot: datetime
+    state: Literal["running", "finished", "failed", "skipped"]
+    owner: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    detail: str = ""
+    attempts: int = 1
+
+
+def text_of(message: Json) -> str:
+    """The readable words of an OpenAI message."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
+    return ""
