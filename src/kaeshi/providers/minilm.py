@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
-MAX_TOKENS = 128
-BATCH = 16
+MAX_TOKENS = 64
+BATCH = 32
+REMEMBERED = 8192
 
 
 class MiniLMEmbedder:
@@ -28,12 +29,24 @@ class MiniLMEmbedder:
         self._models_dir, self._threads = models_dir, threads
         self._session: InferenceSession | None = None
         self._tokenizer: Tokenizer | None = None
+        self._remembered: dict[str, Vectors] = {}  # the same greetings and answers come again and again
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, shape (len(texts), 384). Raises MissingModel before `kaeshi models fetch`.
 
         Batches are sorted by length, so that little is padded; rows come back in the order of `texts`.
         """
+        vectors = np.empty((len(texts), self.dimensions), np.float32)
+        unknown = [text for text in dict.fromkeys(texts) if text not in self._remembered]
+        made = dict(zip(unknown, self._compute(unknown), strict=True))
+        for i, text in enumerate(texts):
+            vectors[i] = made[text] if text in made else self._remembered[text]
+        if len(self._remembered) + len(made) > REMEMBERED:
+            self._remembered = {}
+        self._remembered = {**self._remembered, **dict(list(made.items())[:REMEMBERED])}
+        return vectors
+
+    def _compute(self, texts: Sequence[str]) -> Vectors:
         vectors = np.empty((len(texts), self.dimensions), np.float32)
         if not texts:
             return vectors

@@ -102,12 +102,19 @@ def parse(record: object, *, assistant: str, now: datetime, consent: Consent | N
         source=parsed.source or "",
         domains=tuple(parsed.domains),
         intents=tuple(parsed.intents),
-        outcomes=outcomes(parsed.outcome or {}, at=max(started, turns[-1].at), source="log"),
+        outcomes=outcomes(_reported(record, parsed.outcome), at=max(started, turns[-1].at), source="log"),
         experiment=parsed.experiment,
         arm=parsed.arm,
         closed=parsed.closed,
         clocked=not parsed.timestamps_synthetic and all(m.at for m in messages),
     )
+
+
+def _reported(record: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The log's outcome, and whether the customer's questionnaire says that the goal was reached."""
+    said = record.get("feedback")
+    goal = said.get("goal_reached") if isinstance(said, Mapping) else None
+    return {**({"goal_reached": goal} if isinstance(goal, bool) else {}), **(outcome or {})}
 
 
 def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tuple[Outcome, ...]:

@@ -1,6 +1,6 @@
 """Recording what people thought of an answer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.loop import Loop
 from kaeshi.rules import feedback as rules
-from kaeshi.rules.conversation import rated_turn
+from kaeshi.rules.conversation import decode, rated_turn
 from kaeshi.types import Feedback, Json, Quality, Turn
 
 AT_ONCE = 100
@@ -66,6 +66,18 @@ async def import_records(loop: Loop, records: Iterable[tuple[str, Mapping[str, A
             batch = []
     await _flush(loop, batch, done)
     return done
+
+
+def parsed_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """A file's records with their places. Lines that are not JSON objects are left to the import of conversations, which refuses them."""
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                record = decode(line)
+            except InvalidInput:
+                continue
+            if isinstance(record, dict):
+                yield f"{name}, line {number}", record
 
 
 async def analytics(loop: Loop, days: int) -> Json:

@@ -40,6 +40,19 @@ class ReportVerbs(ConversationVerbs):
         """Every closed conversation of an experiment, with its arm."""
         return await self._observed(assistant, (conversations.c.experiment == experiment) & conversations.c.closed_at.is_not(None))
 
+    async def starts(self, assistant: str) -> list[tuple[datetime, str]]:
+        """When each conversation began, in that order."""
+        statement = select(conversations.c.started_at, conversations.c.id).where(conversations.c.assistant == assistant).order_by(conversations.c.started_at, conversations.c.id)
+        return [(moment(at), name) for at, name in await self.connection.execute(statement)]
+
+    async def acts(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[int, str]]:
+        """By conversation the labelled actions of its messages, by position."""
+        m, found = messages.c, dict[str, dict[int, str]]()
+        for part in chunks(ids):
+            for row in await self.connection.execute(select(m.conversation, m.position, m.act).where(m.assistant == assistant, m.conversation.in_(part), m.act.is_not(None))):
+                found.setdefault(row.conversation, {})[row.position] = row.act
+        return found
+
     async def put_report(self, report: Report, now: datetime) -> None:
         """Keep a week's report; the week's latest counts."""
         await self._put(reports, [{"assistant": report.assistant, "since": micros(report.since), "body": report.model_dump_json(), "made_at": micros(now)}])

@@ -221,7 +221,7 @@ class TrainerServer:
         try:
             rows = self._rows(job["training_file"])
             validation = self._rows(job["validation_file"], least=0) if job["validation_file"] else []
-            trained = responder.train(rows, validation, job["hyperparameters"]["n_epochs"], self._embedder, lambda text: self._event(name, text))
+            trained = responder.train(rows, validation, self._embedder, lambda text: self._event(name, text))
             model = f"ft:{BASE}:{job['suffix'] or 'kaeshi'}:{hashlib.sha256(name.encode()).hexdigest()[:8]}"
             manifest = responder.save(trained, self._model_folder(model), {"id": model, "job": name, "embedder": self._embedder.name, "answers": len(trained.answers)})
             self._state.put("model", {"id": model, "object": "model", "created": self._seconds(), "owned_by": "kaeshi", "manifest": manifest})

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,22 +23,22 @@ from kaeshi.types import Json, text_of
 
 HAND_OVER = "Let me bring in a colleague who can help you with that."
 HAND_OVER_BELOW = 0.5
-MAX_ANSWERS = 3_000
-SCALE, RATE, PULL, BATCH, MIN_STEPS = 12.0, 0.02, 1e-4, 256, 120
-EARLIER_WEIGHT = 0.6
-# confidence = sigmoid(weights . (similarity, probability, 1)): where it stands before any held-out row has been seen
-PRIOR = np.array([10.0, 2.0, -7.0])
-PRIOR_STRENGTH = 4.0
+MAX_ANSWERS = 1_000
+TURNS = 4  # the customer's last message, the answer before it, and the pair before those
+SHRINK, PRIOR_WEIGHT = 0.25, 2.0
+# confidence = sigmoid(weights . (similarity, log(1 + margin), 1)): where it stands before any held-out row has been seen
+CALIBRATION = np.array([10.0, 0.2, -6.8])
+CALIBRATION_STRENGTH = 1.0
 _PLACEHOLDER = re.compile(r"\[[A-Z]{2,15}(?:_[A-Z]{2,15}){0,2}_[1-9]\d{0,5}\]")
 Floats = NDArray[np.float32]
+Context = tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A conversation so far, as two texts, and the answer that followed. `row` is the training row it came from."""
+    """A conversation so far, as its last TURNS texts, and the answer that followed. `row` is the training row it came from."""
 
-    last: str
-    earlier: str
+    context: Context
     answer: str
     row: int
 
@@ -53,35 +54,34 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Responder:
-    """A trained head. `contexts` and `owners`: every training context with the number of its answer."""
+    """A trained head. `contexts` and `owners`: every training context, scaled to length one, with the number of its answer."""
 
     answers: tuple[str, ...]
     weights: Floats
+    bias: Floats
     contexts: Floats
     owners: NDArray[np.int32]
     calibration: NDArray[np.float64]
 
     def choose(self, features: Floats) -> list[Choice]:
         """One choice per row of features, as made by `featurize`."""
-        best, similarity, probability = self._best(features)
-        sure = _sigmoid(np.stack([similarity, probability, np.ones(len(best))], axis=1) @ self.calibration)
+        best, signs = self.best(features)
+        sure = _sigmoid(signs @ self.calibration)
         return [
             Choice(text=self.answers[b] if s >= HAND_OVER_BELOW else HAND_OVER, confidence=round(float(s), 4), hand_over=bool(s < HAND_OVER_BELOW))
             for b, s in zip(best.tolist(), sure.tolist(), strict=True)
         ]
 
-    def _best(self, features: Floats) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-        """Per row the best answer, its nearest training context's cosine, and its softmax probability."""
-        logits = features @ self.weights.T
-        best = logits.argmax(axis=1)
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probability = shifted[np.arange(len(best)), best] / shifted.sum(axis=1)
-        similarity = np.empty(len(best))
-        norm = float(1 + EARLIER_WEIGHT**2)
-        for i, b in enumerate(best.tolist()):
-            mine = self.contexts[self.owners == b]
-            similarity[i] = float((mine @ features[i]).max()) / norm
-        return best, similarity, probability.astype(np.float64)
+    def best(self, features: Floats) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Per row the best answer, and what its confidence is made of: cosine to its nearest training context, log margin, 1."""
+        scores = features @ self.weights.T + self.bias
+        best = scores.argmax(axis=1)
+        top = scores[np.arange(len(best)), best].copy()
+        scores[np.arange(len(best)), best] = -np.inf
+        margin = top - scores.max(axis=1) if scores.shape[1] > 1 else np.zeros(len(best), np.float32)
+        unit = _unit(features)
+        similarity = [float((self.contexts[self.owners == b] @ unit[i]).max()) for i, b in enumerate(best.tolist())]
+        return best, np.stack([np.array(similarity), np.log1p(margin.astype(np.float64)), np.ones(len(best))], axis=1)
 
 
 def samples(rows: Sequence[Json]) -> list[Sample]:
@@ -92,35 +92,30 @@ def samples(rows: Sequence[Json]) -> list[Sample]:
         for i, message in enumerate(messages):
             text = text_of(message).strip()
             if message["role"] == "assistant" and text and message.get("weight", 1) != 0 and not _PLACEHOLDER.search(text):
-                last, earlier = context(messages[:i])
-                if last:
-                    found.append(Sample(last=last, earlier=earlier, answer=text, row=number))
+                before = context(messages[:i])
+                if before[0]:
+                    found.append(Sample(context=before, answer=text, row=number))
     return found
 
 
-def context(messages: Sequence[Json]) -> tuple[str, str]:
-    """The customer's last words, and what was said right before them."""
-    spoken = [m for m in messages if m["role"] in {"user", "assistant"} and text_of(m).strip()]
-    last = next((i for i in range(len(spoken) - 1, -1, -1) if spoken[i]["role"] == "user"), None)
-    if last is None:
-        return "", ""
-    after = " ".join(text_of(m) for m in spoken[last + 1 :])  # a second assistant message in a row follows the first
-    return text_of(spoken[last]), " ".join(text_of(m) for m in spoken[max(0, last - 2) : last]) + after
+def context(messages: Sequence[Json]) -> Context:
+    """The customer's last message, the assistant's last, and the ones before those; empty texts where there is none."""
+    spoken = {role: [text_of(m).strip() for m in messages if m["role"] == role and text_of(m).strip()] for role in ("user", "assistant")}
+    customer, assistant = spoken["user"][-2:][::-1] + ["", ""], spoken["assistant"][-2:][::-1] + ["", ""]
+    return customer[0], assistant[0], customer[1], assistant[1]
 
 
-def featurize(pairs: Sequence[tuple[str, str]], embedder: Embedder) -> Floats:
-    """(last, earlier) texts as rows of 2 x dimensions; equal texts are embedded once."""
-    texts = list(dict.fromkeys(text for pair in pairs for text in pair if text))
+def featurize(contexts: Sequence[Context], embedder: Embedder) -> Floats:
+    """Contexts as rows of TURNS x dimensions; equal texts are embedded once, absent ones are zero."""
+    texts = list(dict.fromkeys(text for found in contexts for text in found if text))
     places = {text: i for i, text in enumerate(texts)}
     vectors: Vectors = np.vstack([embedder.embed(texts), np.zeros((1, embedder.dimensions), np.float32)])
     nothing = len(texts)
-    last = vectors[[places.get(pair[0], nothing) for pair in pairs]]
-    earlier = vectors[[places.get(pair[1], nothing) for pair in pairs]]
-    return np.hstack([last, EARLIER_WEIGHT * earlier])
+    return np.hstack([vectors[[places.get(found[turn], nothing) for found in contexts]] for turn in range(TURNS)])
 
 
-def train(rows: Sequence[Json], validation: Sequence[Json], epochs: int, embedder: Embedder, progress: Callable[[str], None] = lambda _: None) -> Responder:
-    """Fit the head, then calibrate its confidence on the validation rows, or on a tenth of the rows if there are none.
+def train(rows: Sequence[Json], validation: Sequence[Json], embedder: Embedder, progress: Callable[[str], None] = lambda _: None) -> Responder:
+    """Fit the head, then calibrate its confidence on the validation rows, or on a tenth of the contexts if there are none.
 
     Raises InvalidInput when no row holds an answer that may be said.
     """
@@ -129,24 +124,26 @@ def train(rows: Sequence[Json], validation: Sequence[Json], epochs: int, embedde
         msg = f"{len(rows)} rows hold no answer to learn: assistant messages are missing, empty, or contain placeholders"
         raise InvalidInput(msg)
     progress(f"embedding {len(drawn)} contexts")
-    features = featurize([(s.last, s.earlier) for s in drawn], embedder)
+    features = featurize([s.context for s in drawn], embedder)
+    progress("fitting the head")
     if validation:
         held = samples(validation)
-        held_features = featurize([(s.last, s.earlier) for s in held], embedder)
-        head = _fit(drawn, features, epochs, progress)
+        head = _fit(drawn, features)
+        calibration = _calibrate(head, held, featurize([s.context for s in held], embedder))
     else:
-        side = np.array([int.from_bytes(hashlib.sha256(f"{s.last}\0{s.earlier}".encode("utf-8", "replace")).digest()[:4]) % 10 == 0 for s in drawn])
-        held, held_features = [s for s, out in zip(drawn, side, strict=True) if out], features[side]
-        head = _fit([s for s, out in zip(drawn, side, strict=True) if not out], features[~side], epochs, progress) if 0 < side.sum() < len(drawn) else None
-    calibration = _calibrate(head, held, held_features) if head is not None and held else PRIOR
-    final = head if validation and head is not None else _fit(drawn, features, epochs, progress)
-    return Responder(answers=final.answers, weights=final.weights, contexts=final.contexts, owners=final.owners, calibration=calibration)
+        side = np.array([_hash(s.context) % 10 == 0 for s in drawn])
+        calibration, head = CALIBRATION, _fit(drawn, features)
+        if 0 < side.sum() < len(drawn):
+            part = _fit([s for s, out in zip(drawn, side, strict=True) if not out], features[~side])
+            calibration = _calibrate(part, [s for s, out in zip(drawn, side, strict=True) if out], features[side])
+    progress("calibrated")
+    return Responder(answers=head.answers, weights=head.weights, bias=head.bias, contexts=head.contexts, owners=head.owners, calibration=calibration)
 
 
 def save(model: Responder, folder: Path, details: Json) -> Json:
     """Write the model's files and then its manifest, which is read first; returns the manifest."""
     buffer = io.BytesIO()
-    np.savez(buffer, weights=model.weights.astype(np.float16), contexts=model.contexts.astype(np.float16), owners=model.owners, calibration=model.calibration)
+    np.savez(buffer, weights=model.weights, bias=model.bias, contexts=model.contexts.astype(np.float16), owners=model.owners, calibration=model.calibration)
     files = {
         "head.npz": write_whole(folder / "head.npz", buffer.getvalue()),
         "answers.json": write_whole(folder / "answers.json", json.dumps(model.answers, ensure_ascii=False).encode()),
@@ -166,70 +163,64 @@ def load(folder: Path) -> Responder:
     with np.load(folder / "head.npz", allow_pickle=False) as arrays:
         return Responder(
             answers=tuple(json.loads((folder / "answers.json").read_bytes())),
-            weights=arrays["weights"].astype(np.float32),
+            weights=arrays["weights"],
+            bias=arrays["bias"],
             contexts=arrays["contexts"].astype(np.float32),
             owners=arrays["owners"],
             calibration=arrays["calibration"],
         )
 
 
-def _fit(drawn: Sequence[Sample], features: Floats, epochs: int, progress: Callable[[str], None]) -> Responder:
-    """Softmax regression that starts from each answer's mean context, so that one example per answer already works."""
-    counts: dict[str, int] = {}
-    for s in drawn:
-        counts[s.answer] = counts.get(s.answer, 0) + 1
-    kept = sorted(counts, key=lambda a: (-counts[a], a))[:MAX_ANSWERS]
+def _fit(drawn: Sequence[Sample], features: Floats) -> Responder:
+    """Regularised linear discriminant analysis (Friedman 1989) over the most frequent answers.
+
+    Closed form, so there are no epochs. The fewer the samples, the more the shared covariance shrinks to a sphere: with one
+    example per answer the head is the nearest example.
+    """
+    counts = Counter(s.answer for s in drawn)
+    kept = sorted(counts, key=lambda answer: (-counts[answer], answer))[:MAX_ANSWERS]
     number = {answer: i for i, answer in enumerate(kept)}
     inside = np.array([s.answer in number for s in drawn])
     x, y = features[inside], np.array([number[s.answer] for s in drawn if s.answer in number], np.int32)
-    start = np.zeros((len(kept), x.shape[1]), np.float32)
-    np.add.at(start, y, x)
-    start *= SCALE / np.bincount(y, minlength=len(kept))[:, None].astype(np.float32)
-    weights = _descend(start, x, y, epochs, progress)
-    return Responder(answers=tuple(kept), weights=weights, contexts=x, owners=y, calibration=PRIOR)
-
-
-def _descend(start: Floats, x: Floats, y: NDArray[np.int32], epochs: int, progress: Callable[[str], None]) -> Floats:
-    """Adam on cross-entropy in mini-batches, pulled towards the start. An epoch takes as many passes as make MIN_STEPS steps."""
-    weights, first, second = start.copy(), np.zeros_like(start), np.zeros_like(start)
-    random = np.random.default_rng(len(y))
-    passes = max(1, -(-MIN_STEPS * BATCH // max(len(y), BATCH)))
-    step = 0
-    for epoch in range(epochs):
-        loss = 0.0
-        for _ in range(passes):
-            order = random.permutation(len(y))
-            for begin in range(0, len(y), BATCH):
-                rows = order[begin : begin + BATCH]
-                logits = x[rows] @ weights.T
-                logits -= logits.max(axis=1, keepdims=True)
-                np.exp(logits, out=logits)
-                logits /= logits.sum(axis=1, keepdims=True)
-                loss -= float(np.log(logits[np.arange(len(rows)), y[rows]] + 1e-9).sum())
-                logits[np.arange(len(rows)), y[rows]] -= 1
-                gradient = logits.T @ x[rows] / len(rows) + PULL * (weights - start)
-                step += 1
-                first += 0.1 * (gradient - first)
-                second += 0.001 * (gradient * gradient - second)
-                weights -= RATE * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-        progress(f"epoch {epoch + 1}/{epochs}: loss {loss / passes / len(y):.3f}")
-    return weights
+    size = np.bincount(y, minlength=len(kept)).astype(np.float32)
+    means = np.zeros((len(kept), x.shape[1]), np.float32)
+    np.add.at(means, y, x)
+    means /= size[:, None]
+    within = x - means[y]
+    dimensions = x.shape[1]
+    shrink = SHRINK * dimensions / (len(y) + SHRINK * dimensions)
+    spread = float(np.square(x - x.mean(axis=0)).sum()) / len(y) / dimensions + 1e-6
+    covariance = (1 - shrink) * (within.T @ within).astype(np.float64) / len(y) + shrink * spread * np.eye(dimensions)
+    weights = np.linalg.solve(covariance, means.T.astype(np.float64)).T
+    bias = -0.5 * (weights * means).sum(axis=1) + PRIOR_WEIGHT * np.log(size)
+    return Responder(answers=tuple(kept), weights=weights.astype(np.float32), bias=bias.astype(np.float32), contexts=_unit(x), owners=y, calibration=CALIBRATION)
 
 
 def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDArray[np.float64]:
-    """Logistic regression of "the answer was right" on similarity and probability (Platt 1999), by Newton's method, near PRIOR."""
-    best, similarity, probability = head._best(features)  # noqa: SLF001  # the same module
+    """Logistic regression of "the answer was right" (Platt 1999) by Newton's method, held near CALIBRATION while there is little to go by."""
+    if not held:
+        return CALIBRATION
+    best, signs = head.best(features)
     right = np.array([head.answers[b] == s.answer for b, s in zip(best.tolist(), held, strict=True)], np.float64)
-    x, w = np.stack([similarity, probability, np.ones(len(best))], axis=1), PRIOR.copy()
-    for _ in range(50):
-        p = _sigmoid(x @ w)
-        gradient = x.T @ (p - right) + PRIOR_STRENGTH / 100 * (w - PRIOR)
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + PRIOR_STRENGTH / 100 * np.eye(3)
-        change = np.linalg.solve(hessian, gradient)
+    w = CALIBRATION.copy()
+    for _ in range(100):
+        p = _sigmoid(signs @ w)
+        gradient = signs.T @ (p - right) + CALIBRATION_STRENGTH * (w - CALIBRATION)
+        hessian = (signs * (p * (1 - p))[:, None]).T @ signs + CALIBRATION_STRENGTH * np.eye(3)
+        change = np.clip(np.linalg.solve(hessian, gradient), -2, 2)  # a bounded step cannot run away
         w = w - change
         if float(np.abs(change).max()) < 1e-6:  # noqa: PLR2004  # converged
             break
     return w
+
+
+def _hash(found: Context) -> int:
+    return int.from_bytes(hashlib.sha256("\0".join(found).encode("utf-8", "replace")).digest()[:4])
+
+
+def _unit(x: Floats) -> Floats:
+    norms = np.linalg.norm(x, axis=1, keepdims=True)
+    return np.asarray(x / np.maximum(norms, 1e-9), np.float32)
 
 
 def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:

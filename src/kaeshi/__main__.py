@@ -1,0 +1,5 @@
+"""`python -m kaeshi`."""
+
+from kaeshi.cli import main
+
+main()

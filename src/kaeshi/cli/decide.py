@@ -1,0 +1,218 @@
+"""Commands that decide: rollout, knowledge, report, jobs."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kaeshi.cli.output import AsJson, By, Database, Who, lines_of, show, table, with_loop
+from kaeshi.errors import InvalidInput
+
+
+def commands(app: typer.Typer) -> None:
+    """Hang the groups on the app."""
+    app.add_typer(rollout, name="rollout", help="Take a model into production by evidence, or back out.")
+    app.add_typer(knowledge, name="knowledge", help="Approved questions and answers.")
+    app.add_typer(report, name="report", help="The weekly report.")
+    app.add_typer(jobs, name="jobs", help="What runs by itself.")
+
+
+rollout = typer.Typer(no_args_is_help=True)
+knowledge = typer.Typer(no_args_is_help=True)
+report = typer.Typer(no_args_is_help=True)
+jobs = typer.Typer(no_args_is_help=True)
+
+
+def comparison_text(found: Any, names: tuple[str, str] = ("production", "candidate")) -> str:
+    """A comparison as a table and a sentence."""
+    rows = []
+    for row in found.metrics:
+        means = [f"{s.total / s.count:.3f} of {s.count}" if s.count else "none" for s in (row.production, row.candidate)]
+        d = row.difference
+        rows.append((row.metric, *means, f"{d.estimate:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" if d else "too little"))
+    verdict = "better" if found.candidate_better else "worse" if found.candidate_worse else "not decided"
+    return f"{table(('metric', *names, 'difference [99 % interval]'), rows)}\n{names[1]} is {verdict}: {found.why}\n(plain two-sample interval: it holds for one look)"
+
+
+@rollout.command()
+def start(
+    model: str,
+    percent: Annotated[float | None, typer.Option(help="Canary share in percent. Default: SHADOW_TRAFFIC_PERCENT.")] = None,
+    hours: Annotated[float | None, typer.Option(help="Hours of mirroring first. Default: SHADOW_DURATION_HOURS.")] = None,
+    first: Annotated[bool, typer.Option("--first", help="Make it the very first production instead.")] = False,
+    by: Annotated[str, typer.Option(help="Who starts it.")] = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a rollout of a trained or registered model."""
+    from kaeshi.steps import rollout as steps
+
+    if first:
+        made = with_loop(db, assistant, lambda loop: steps.set_production(loop, model))
+        show(made, as_json=as_json, text=f"{made.model} is in production")
+        return
+    began = with_loop(
+        db,
+        assistant,
+        lambda loop: steps.begin(
+            loop, model, percent=loop.settings.shadow_traffic_percent if percent is None else percent, hours=loop.settings.shadow_duration_hours if hours is None else hours, by=by
+        ),
+    )  # fmt: skip
+    show(began, as_json=as_json, text=f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from {began.mirror_until:%Y-%m-%d %H:%M} UTC")
+
+
+@rollout.command()
+def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Production, and every rollout with its steps."""
+    from kaeshi.steps import rollout as steps
+
+    found = with_loop(db, assistant, steps.status)
+    lines = [f"production: {found['production'] or 'nothing yet'}"]
+    for r in found["rollouts"]:
+        lines += ["", f"{r['id']}  {r['model']}  {r['state']} ({r['percent']:g} %)"]
+        lines += [f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  {a['by'] or 'nobody named'}: {a['why']}" for a in r["audit"]]
+    show(found, as_json=as_json, text="\n".join(lines))
+
+
+Metrics = Annotated[str, typer.Option(help="Comma-separated metrics.")]
+
+
+@rollout.command()
+def compare(rollout_id: str, metrics: Metrics = "containment,conversion,csat", db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Both arms of a rollout so far."""
+    from kaeshi.steps import rollout as steps
+
+    found = with_loop(db, assistant, lambda loop: steps.compare(loop, rollout_id, [m.strip() for m in metrics.split(",") if m.strip()]))
+    show(found, as_json=as_json, text=lambda: comparison_text(found))
+
+
+@rollout.command()
+def promote(
+    rollout_id: str,
+    by: By,
+    immediate: Annotated[bool, typer.Option("--immediate", help="Straight to full instead of one step.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Without evidence, on your name.")] = False,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Advance a rollout, if the evidence allows."""
+    from kaeshi.steps import rollout as steps
+
+    moved = with_loop(db, assistant, lambda loop: steps.promote(loop, rollout_id, strategy="immediate" if immediate else "gradual", by=by, force=force))
+    show(moved, as_json=as_json, text=f"{moved.id}  {moved.state} ({moved.percent:g} %)")
+
+
+@rollout.command()
+def rollback(rollout_id: str, by: By, reason: Annotated[str, typer.Option(help="Why.")] = "", db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """End a rollout; production stays what it was."""
+    from kaeshi.steps import rollout as steps
+
+    moved = with_loop(db, assistant, lambda loop: steps.roll_back(loop, rollout_id, reason=reason, by=by))
+    show(moved, as_json=as_json, text=f"{moved.id}  {moved.state}")
+
+
+@rollout.command()
+def replay(
+    path: Annotated[Path, typer.Argument(help="Rated answers: item_id, system_id and feedback per line.")],
+    production: Annotated[str, typer.Option(help="System in the production arm.")],
+    candidate: Annotated[str, typer.Option(help="System in the candidate arm.")],
+    metric: Annotated[str, typer.Option(help="Which figure of `feedback` counts.")] = "stars",
+    as_json: AsJson = False,
+) -> None:
+    """Compare two systems on recorded ratings as if they had been live: each item goes to one arm."""
+    from kaeshi.steps import rollout as steps
+    from kaeshi.steps.feedback import parsed_lines
+
+    items: dict[str, dict[str, float]] = {}
+    unusable = 0
+    for _, record in parsed_lines(lines_of(path), str(path)):
+        said = record.get("feedback")
+        value = said.get(metric) if isinstance(said, dict) else None
+        if not isinstance(record.get("item_id"), str) or not isinstance(record.get("system_id"), str) or isinstance(value, bool) or not isinstance(value, int | float):
+            unusable += 1
+            continue
+        items.setdefault(record["item_id"], {})[record["system_id"]] = float(value)
+    if not items:
+        msg = f"file {str(path)!r} has no record with item_id, system_id and a number feedback.{metric}"
+        raise InvalidInput(msg)
+    found = steps.replay(items, production, candidate, metric)
+    off = ["containment", "conversion"] if metric not in {"containment", "conversion"} else []
+    words = f"{len(items)} items, each hashed to one arm; {unusable} records without {metric}\n{comparison_text(found, (production, candidate))}\nguardrails switched off, without data in both arms: {', '.join(off)}"
+    show({"items": len(items), "unusable": unusable, "decided": found.candidate_better or found.candidate_worse, "guardrails_off": off, **found.model_dump()}, as_json=as_json, text=words)
+
+
+@knowledge.command()
+def refresh(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Propose entries from new examples, and swap in an index of everything approved."""
+    from kaeshi.steps import knowledge as steps
+
+    done = with_loop(db, assistant, steps.refresh)
+    show(done, as_json=as_json, text=f"{done['proposed']} proposed, {done['approved_by_policy']} approved by policy, {done['entries']} entries, {done['embedded']} embedded, index {done['index'] or 'not built: nothing is approved'}")
+
+
+@knowledge.command()
+def search(query: str, count: Annotated[int, typer.Option(min=1, max=100)] = 5, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """The approved entries nearest to a question."""
+    from kaeshi.steps import knowledge as steps
+
+    hits = with_loop(db, assistant, lambda loop: steps.search(loop, query, count))
+    show(hits, as_json=as_json, text=lambda: table(("score", "question", "answer"), [(h.score, h.entry.question[:60], h.entry.answer[:90]) for h in hits]))
+
+
+@knowledge.command()
+def approve(refs: list[str], by: By, note: Annotated[str, typer.Option(help="Why.")] = "", db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Approve proposed entries in your name."""
+    from kaeshi.steps import knowledge as steps
+
+    done = with_loop(db, assistant, lambda loop: steps.approve(loop, refs, by=by, note=note))
+    show({"approved": done}, as_json=as_json, text=f"{done} approved by {by}")
+
+
+LogClock = Annotated[bool, typer.Option("--log-clock", help="Weeks of the log's own clock instead of today's.")]
+
+
+@report.command("show")
+def show_(log_clock: LogClock = False, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """The last complete week against the one before."""
+    from kaeshi.steps import report as steps
+    from kaeshi.steps.report_mail import text
+
+    found = with_loop(db, assistant, lambda loop: steps.compose(loop, by_log_clock=log_clock))
+    show(found, as_json=as_json, text=lambda: text(found))
+
+
+@report.command()
+def send(log_clock: LogClock = False, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Mail the report; the same report is mailed once."""
+    from kaeshi.steps import report as steps
+    from kaeshi.steps.report_mail import render
+
+    async def go(loop: Any) -> Any:
+        return await steps.send(loop, await steps.compose(loop, by_log_clock=log_clock), render)
+
+    done = with_loop(db, assistant, go)
+    show(done, as_json=as_json, text=f"sent to {done['to']}" if done["sent"] else f"not sent: {done['why']}")
+
+
+@jobs.command("list")
+def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Jobs, when they are due next, and how they last went."""
+    from kaeshi.jobs.overview import overview
+
+    found = with_loop(db, assistant, overview)
+    rows = [(j["job"], j["cron"], j["next"][:16], (j["last"] or {}).get("slot", "-")[:16], (j["last"] or {}).get("state", "-"), (j["last"] or {}).get("detail", "")[:60]) for j in found]
+    show(found, as_json=as_json, text=table(("job", "crontab (UTC)", "next", "last", "state", "detail"), rows))
+
+
+@jobs.command("run")
+def run(name: str, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Run a job now."""
+    from kaeshi.jobs.runner import run_now
+    from kaeshi.jobs.schedule import jobs as table_of
+
+    said = with_loop(db, assistant, lambda loop: run_now(loop, table_of(loop.settings), name, "command line"))
+    show({"job": name, "result": said}, as_json=as_json, text=said)
+    if said.startswith("failed"):
+        raise typer.Exit(1)

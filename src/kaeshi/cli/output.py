@@ -1,0 +1,94 @@
+"""How commands speak: JSON or plain tables on stdout, progress on a terminal's stderr, one line for an error."""
+
+import asyncio
+import gzip
+import json
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from kaeshi.errors import InvalidInput
+
+T = TypeVar("T")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Database = Annotated[str | None, typer.Option("--db", help="Database URL. Default: DATABASE_URL, else a file in the data directory.", envvar=[])]
+Who = Annotated[str | None, typer.Option("--assistant", help="Assistant meant. Default: KAESHI_ASSISTANT, else main.")]
+By = Annotated[str, typer.Option("--by", help="Name of the person who decides.")]
+MAX_LINE = 32 * 1024 * 1024
+
+
+def with_loop(db: str | None, assistant: str | None, step: Callable[[Any], Awaitable[T]]) -> T:
+    """Open a Loop, run one step on it, close it."""
+    from kaeshi.app import open_loop
+
+    async def go() -> T:
+        async with open_loop(db, assistant=assistant) as loop:
+            return await step(loop)
+
+    return asyncio.run(go())
+
+
+def show(value: object, *, as_json: bool, text: str | Callable[[], str] = "") -> None:
+    """Print a result: as JSON, or in words."""
+    if as_json:
+        sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=1) + "\n")
+    else:
+        words = text() if callable(text) else text
+        if words:
+            sys.stdout.write(words.rstrip("\n") + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Our values as JSON can say them."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Columns in line; numbers to the right. Nothing to show says so."""
+    if not rows:
+        return "nothing"
+    cells = [[str(c) for c in row] for row in (head, *rows)]
+    right = [all(isinstance(row[i], int | float) or row[i] is None for row in rows) for i in range(len(head))]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    lines = ["  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip() for row in cells]
+    return "\n".join(lines)
+
+
+def counts(found: dict[str, int]) -> str:
+    """a 3, b 2"""
+    return ", ".join(f"{name} {count}" for name, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))) or "none"
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """A file's lines, unpacked if it is gzipped. Raises InvalidInput with the reason."""
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+            while line := stream.readline(MAX_LINE):
+                yield line
+    except (OSError, EOFError) as error:
+        msg = f"file {str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise InvalidInput(msg) from error
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """A line that moves on a terminal, and nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda _stage, _share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda stage, share: bar.update(task, description=stage, total=1.0 if share else None, completed=share)

@@ -1,0 +1,176 @@
+"""The loop over recorded logs, where nobody is live: learn from the first part by time, judge on the last, register the candidate."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kaeshi.errors import ProviderError, TooFew
+from kaeshi.loop import Loop
+from kaeshi.rules.report import wilson
+from kaeshi.steps import collection, dataset, knowledge, rollout, training
+from kaeshi.steps import conversation as logging
+from kaeshi.steps import feedback as opinions
+from kaeshi.store.conversations import Stored
+from kaeshi.types import Candidate, Consent, Filters, Json, TrainingRun, text_of
+
+FIRST_PART = 0.8
+AT_ONCE = 200
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logs:
+    """Lines of a log file, under the name that refusals are told with."""
+
+    name: str
+    lines: Callable[[], Iterable[bytes]]
+
+
+def quiet(_stage: str, _share: float) -> None:
+    """No progress shown."""
+
+
+async def take_in(loop: Loop, logs: Sequence[Logs], *, consent: Consent | None, progress: Progress = quiet) -> Json:
+    """Import conversations, and their recorded questionnaires as feedback."""
+    totals = {"new": 0, "unchanged": 0, "messages": 0, "feedback": 0}
+    refused: list[str] = []
+    for log in logs:
+        done = 0
+        async for piece in logging.log_lines(loop, log.lines(), log.name, consent=consent):
+            done += piece.new + piece.unchanged
+            totals["new"] += piece.new
+            totals["unchanged"] += piece.unchanged
+            totals["messages"] += piece.messages
+            refused += piece.refused
+            progress(f"{log.name}: {done} conversations", 0)
+        imported = await opinions.import_records(loop, opinions.parsed_lines(log.lines(), log.name))
+        totals["feedback"] += imported.recorded
+        refused += [r for r in imported.refused if r not in refused]
+    return {**totals, "refused": len(refused), "first_refusals": refused[:5]}
+
+
+async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
+    """Collect, build a dataset of the first 80 % by time, train on it, judge on the last 20 %, register the candidate.
+
+    There is no quality minimum: recorded questionnaires often lack an answer, so that nobody could reach it. Raises TooFew.
+    """
+    using = Filters(min_quality_tenths=None, missing_quality="keep", min_confidence=loop.settings.min_confidence, min_rating=loop.settings.min_rating)
+    collected = await collection.collect(loop, using)
+    async with loop.store.read() as tx:
+        starts = await tx.starts(loop.assistant)
+        reasons = await tx.reasons(loop.assistant)
+        pii = await tx.pii_counts(loop.assistant)
+    if not starts:
+        msg = f"assistant {loop.assistant!r} has no conversations; check the files' format"
+        raise TooFew(msg)
+    cut = starts[int(len(starts) * FIRST_PART)][0]
+    progress("building the dataset", 0)
+    built = await dataset.write(loop, await dataset.build(loop, using, until=cut.isoformat()))
+    run = await _train(loop, Path(built.path) / "train.jsonl", progress)
+    judged = await _judge(loop, run, [name for at, name in starts if at >= cut], [name for at, name in starts if at < cut], built.rows, progress)
+    candidate = await _register(loop, run, judged)
+    splits = Counter(built.splits)
+    return {
+        "conversations": len(starts),
+        "kept": collected.total_kept,
+        "dropped": reasons,
+        "pii_replaced": pii,
+        "ready_to_retrain": collected.ready_to_retrain,
+        "dataset": {"id": built.id, "path": built.path, "rows": len(built.rows), "train": splits["train"], "validation": splits["validation"], "until": cut.isoformat(), "dropped": built.manifest["dropped"]},
+        "run": {"id": run.id, "state": run.state, "model": run.model, "provider": run.provider},
+        "judged": judged,
+        "candidate": candidate.id,
+    }
+
+
+async def propose_knowledge(loop: Loop, *, approve_policy: bool) -> Json:
+    """Propose entries from what was kept, and approve by the stated policy only if asked to."""
+    new, dropped = await knowledge.propose(loop)
+    approved = await knowledge.approve_by_policy(loop) if approve_policy else 0
+    refreshed = await knowledge.refresh(loop) if approved else {"index": None}
+    async with loop.store.read() as tx:
+        sample = await tx.entries(loop.assistant, ("proposed", "approved"), 5)
+    return {"proposed": new, "approved": approved, "not_proposed": dict(sorted(dropped.items())), "index": refreshed["index"], "examples": [{"question": e.question, "answer": e.answer} for e, _ in sample]}
+
+
+async def _train(loop: Loop, path: Path, progress: Progress) -> TrainingRun:
+    progress("training", 0)
+    file_id = await training.upload(loop, path)
+    run = await training.start(loop, file_id, loop.settings.fine_tune_base_model, loop.settings.fine_tune_suffix, loop.settings.fine_tune_epochs)
+    run = await training.wait(loop, run, lambda r: progress(f"training: {r.state}", 0))
+    if run.state != "succeeded" or run.model is None:
+        msg = f"run {run.id!r} ended {run.state}: {run.error}"
+        raise ProviderError(msg)
+    return run
+
+
+async def _judge(loop: Loop, run: TrainingRun, later: Sequence[str], earlier: Sequence[str], rows: Sequence[Json], progress: Progress) -> Json:
+    """Next action and exact reply on conversations that no dataset has seen, with replies seen and unseen in training apart."""
+    seen = {text_of(m).strip() for row in rows for m in row["messages"] if m["role"] == "assistant"}
+    acts = await _acts_of_replies(loop, earlier)
+    tally = Counter[str]()
+    for start in range(0, len(later), AT_ONCE // 4):
+        part = later[start : start + AT_ONCE // 4]
+        async with loop.store.read() as tx:
+            stored, labelled = await tx.read_conversations(loop.assistant, part), await tx.acts(loop.assistant, part)
+        for conversation in stored:
+            await _judge_one(loop, run.model or "", conversation, labelled.get(conversation.id, {}), acts, seen, tally)
+        progress("judging on the last part", min(1.0, (start + len(part)) / max(len(later), 1)))
+    return {
+        "conversations": len(later),
+        "turns": tally["turns"],
+        "answered": _share(tally["answered"], tally["turns"]),
+        "act_when_answered": _share(tally["act_right"], tally["act_answered"]),
+        "act_of_all": _share(tally["act_right"], tally["act_turns"]),
+        "exact_when_answered": _share(tally["exact"], tally["answered"]),
+        "exact_seen": _share(tally["exact"], tally["seen"]),
+        "exact_unseen": _share(0, tally["unseen"]),
+        "always_most_common_act": _share(max((v for k, v in tally.items() if k.startswith("gold:")), default=0), tally["act_turns"]),
+    }
+
+
+async def _judge_one(loop: Loop, model: str, stored: Stored, labelled: dict[int, str], acts: dict[str, str], seen: set[str], tally: Counter[str]) -> None:
+    messages, _ = collection.scrub_messages(loop, [s.message for s in stored.said])
+    asked = [i for i, m in enumerate(messages) if m["role"] == "assistant" and any(b["role"] == "user" for b in messages[:i])]
+    answers = await asyncio.gather(*(loop.chat.answer(messages[:i], model) for i in asked))
+    for i, said in zip(asked, answers, strict=True):
+        gold = text_of(messages[i]).strip()
+        tally["turns"] += 1
+        tally["answered"] += not said.hand_over
+        tally["seen" if gold in seen else "unseen"] += 1
+        tally["exact"] += not said.hand_over and said.text == gold
+        if i in labelled:
+            tally["act_turns"] += 1
+            tally[f"gold:{labelled[i]}"] += 1
+            tally["act_answered"] += not said.hand_over
+            tally["act_right"] += not said.hand_over and acts.get(said.text) == labelled[i]
+
+
+async def _acts_of_replies(loop: Loop, earlier: Sequence[str]) -> dict[str, str]:
+    """The action each scrubbed reply most often stood for in the first part."""
+    votes: dict[str, Counter[str]] = {}
+    for start in range(0, len(earlier), AT_ONCE):
+        part = earlier[start : start + AT_ONCE]
+        async with loop.store.read() as tx:
+            stored, labelled = await tx.read_conversations(loop.assistant, part), await tx.acts(loop.assistant, part)
+        for conversation in stored:
+            mine = labelled.get(conversation.id)
+            if mine:
+                messages, _ = collection.scrub_messages(loop, [s.message for s in conversation.said])
+                for place, act in mine.items():
+                    votes.setdefault(text_of(messages[place]).strip(), Counter())[act] += 1
+    return {reply: min(counts, key=lambda act: (-counts[act], act)) for reply, counts in votes.items()}
+
+
+async def _register(loop: Loop, run: TrainingRun, judged: Json) -> Candidate:
+    return await rollout.register(loop, run.model or "", evidence={"offline": judged})
+
+
+def _share(count: int, of: int) -> Json | None:
+    """A share with its 95 % Wilson limits; None of nothing."""
+    if of == 0:
+        return None
+    low, high = wilson(count, of)
+    return {"count": count, "of": of, "share": round(count / of, 4), "low": round(low, 4), "high": round(high, 4)}
