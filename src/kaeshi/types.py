@@ -21,6 +21,9 @@ RunState = Literal["planned", "uploading", "starting", "queued", "running", "suc
 RolloutState = Literal["gate", "mirror", "canary", "half", "full", "rolled_back"]
 Verdict = Literal["hold", "advance", "roll_back"]
 
+# what the responder says instead of a doubtful answer, and the gateway instead of one that must not be served; nothing to learn from
+HAND_OVER = "Let me bring in a colleague who can help you with that."
+
 
 class Value(BaseModel):
     """Frozen, keyword-only, no surprises: an unknown field is an error."""

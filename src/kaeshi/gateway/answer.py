@@ -2,34 +2,64 @@
 
 from collections.abc import Sequence
 
-from kaeshi.errors import Conflict
+from kaeshi.errors import Conflict, KaeshiError
 from kaeshi.loop import Loop
-from kaeshi.rules.pii import holds_placeholder
+from kaeshi.rules import pii
 from kaeshi.steps import conversation as steps
-from kaeshi.types import Answer, Consent, Conversation, Json, Turn
+from kaeshi.steps.collection import scrub_messages
+from kaeshi.types import HAND_OVER, Answer, Assignment, Consent, Conversation, Json, Outcome, Turn
 
-HAND_OVER = "Let me bring in a colleague who can help you with that."
 
+async def respond(loop: Loop, routing: steps.Routing, messages: Sequence[Json], customer: str) -> tuple[Answer, Assignment | None, tuple[Outcome, ...]]:
+    """The assigned model's answer: scrub, ask, restore. While a candidate is mirrored it is asked too, and only how it fared is kept.
 
-async def answer(loop: Loop, messages: Sequence[Json], *, conversation: str, customer: str, consent: Consent = "none", intents: Sequence[str] = ()) -> tuple[Answer, str]:
-    """The assigned model's answer to a conversation so far, logged with its arm; returns it with its message id.
-
-    `messages` is the whole conversation; what is stored already is recognised. An answer that holds a placeholder is never served.
-    Raises Conflict while nothing is in production.
+    An answer that still holds a placeholder, or a scrubber that fails, becomes a hand-over. Raises Conflict while nothing is in production.
     """
-    assignment, model = await steps.assign(loop, customer)
+    assignment, model = routing.assign(customer)
     if model is None:
         msg = f"assistant {loop.assistant!r} has nothing in production; start with `kaeshi rollout start MODEL --first`"
         raise Conflict(msg)
-    said = await loop.chat.answer(messages, model)
-    if holds_placeholder(said.text):
-        said = said.model_copy(update={"text": HAND_OVER, "hand_over": True})
+    try:
+        scrubbed, found = scrub_messages(loop, messages)
+    except KaeshiError:
+        return Answer(text=HAND_OVER, model=model, hand_over=True), assignment, ()
+    said = await loop.chat.answer(scrubbed, model)
+    outcomes = await _mirror(loop, routing.candidate, scrubbed, said) if routing.mirrored and routing.candidate is not None else ()
+    text = pii.restore(said.text, found.found)
+    if pii.holds_placeholder(text):
+        return said.model_copy(update={"text": HAND_OVER, "hand_over": True}), assignment, outcomes
+    return said.model_copy(update={"text": text}), assignment, outcomes
+
+
+async def answer(loop: Loop, messages: Sequence[Json], *, conversation: str, customer: str, consent: Consent = "none") -> tuple[Answer, str]:
+    """Answer a conversation so far and log it with its arm; returns the answer with its message id, for feedback.
+
+    `messages` is the whole conversation; what is stored already is recognised. Raises Conflict when it was stored differently.
+    """
+    said, assignment, outcomes = await respond(loop, await steps.routing(loop), messages, customer)
+    record = as_record(loop, messages, said, assignment, outcomes, conversation=conversation, customer=customer, consent=consent)
+    logged = await steps.log(loop, [record])
+    if logged.refused:
+        raise Conflict(logged.refused[0])
+    return said, record.turns[-1].id
+
+
+def as_record(
+    loop: Loop, messages: Sequence[Json], said: Answer, assignment: Assignment | None, outcomes: Sequence[Outcome], *, conversation: str, customer: str, consent: Consent
+) -> Conversation:
+    """The conversation with the answer at its end, as it is logged."""
     now = loop.clock.now()
     turns = [Turn(id=f"{conversation}#{i}", message=dict(m), at=now) for i, m in enumerate(messages)]
     reply = Turn(
-        id=f"{conversation}#{len(messages)}", message={"role": "assistant", "content": said.text}, at=now, confidence=said.confidence, model=model, latency_ms=said.latency_ms, cost_usd=said.cost_usd
-    )  # fmt: skip
-    record = Conversation(
+        id=f"{conversation}#{len(messages)}",
+        message={"role": "assistant", "content": said.text},
+        at=now,
+        confidence=said.confidence,
+        model=said.model,
+        latency_ms=said.latency_ms,
+        cost_usd=said.cost_usd,
+    )
+    return Conversation(
         id=conversation,
         assistant=loop.assistant,
         customer=customer,
@@ -37,11 +67,18 @@ async def answer(loop: Loop, messages: Sequence[Json], *, conversation: str, cus
         turns=(*turns, reply),
         consent=consent,
         source="gateway",
-        intents=tuple(intents),
+        outcomes=tuple(outcomes),
         experiment=assignment.experiment if assignment else None,
         arm=assignment.arm if assignment else None,
     )
-    logged = await steps.log(loop, [record])
-    if logged.refused:
-        raise Conflict(logged.refused[0])
-    return said, reply.id
+
+
+async def _mirror(loop: Loop, candidate: str, messages: Sequence[Json], said: Answer) -> tuple[Outcome, ...]:
+    """Ask the candidate as well. Nobody sees its answer; whether it failed, and whether it agreed, is kept."""
+    now = loop.clock.now()
+    try:
+        theirs = await loop.chat.answer(messages, candidate)
+    except KaeshiError:
+        return (Outcome(name="mirror_failed", value=True, at=now, source="mirror"),)
+    same = theirs.hand_over == said.hand_over and theirs.text == said.text
+    return Outcome(name="mirror_failed", value=False, at=now, source="mirror"), Outcome(name="mirror_same", value=same, at=now, source="mirror")

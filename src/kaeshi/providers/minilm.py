@@ -37,13 +37,14 @@ class MiniLMEmbedder:
         Batches are sorted by length, so that little is padded; rows come back in the order of `texts`.
         """
         vectors = np.empty((len(texts), self.dimensions), np.float32)
-        unknown = [text for text in dict.fromkeys(texts) if text not in self._remembered]
+        known = self._remembered
+        unknown = [text for text in dict.fromkeys(texts) if text not in known]
         made = dict(zip(unknown, self._compute(unknown), strict=True))
         for i, text in enumerate(texts):
-            vectors[i] = made[text] if text in made else self._remembered[text]
-        if len(self._remembered) + len(made) > REMEMBERED:
-            self._remembered = {}
-        self._remembered = {**self._remembered, **dict(list(made.items())[:REMEMBERED])}
+            vectors[i] = made[text] if text in made else known[text]
+        if len(known) + len(made) > REMEMBERED:
+            known = self._remembered = {}
+        known.update(list(made.items())[:REMEMBERED])
         return vectors
 
     def _compute(self, texts: Sequence[str]) -> Vectors:

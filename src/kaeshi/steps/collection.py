@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -85,7 +85,8 @@ def judge(loop: Loop, stored: Stored, said: list[tuple[int, Feedback]], using: F
     counts: Mapping[str, int] = {}
     if isinstance(verdict, Keep):
         try:
-            messages, counts = scrub_messages(loop, [s.message for s in stored.said[: verdict.upto + 1]])
+            messages, scrubbed = scrub_messages(loop, [s.message for s in stored.said[: verdict.upto + 1]])
+            counts = scrubbed.counts
         except KaeshiError:
             verdict = Drop(reason="unscrubbed")
     if messages is not None and review is not None and review[1] is not None:
@@ -106,14 +107,14 @@ def judge(loop: Loop, stored: Stored, said: list[tuple[int, Feedback]], using: F
     )
 
 
-def scrub_messages(loop: Loop, messages: list[Json]) -> tuple[tuple[Json, ...], Mapping[str, int]]:
+def scrub_messages(loop: Loop, messages: Sequence[Json]) -> tuple[tuple[Json, ...], Scrubbed]:
     """A conversation's messages with personal data replaced everywhere a text can stand, tool calls and names included."""
     texts: list[str] = []
     for message in messages:
         _walk(message, texts.append)
     found: Scrubbed = pii.scrub(texts, loop.names.find(texts))
     replaced = iter(found.texts)
-    return tuple(_replace(message, replaced) for message in messages), found.counts
+    return tuple(_replace(message, replaced) for message in messages), found
 
 
 def scrubber_version(loop: Loop) -> str:

@@ -86,18 +86,35 @@ async def show(loop: Loop, conversation: str) -> Json:
         return await tx.show_conversation(loop.assistant, conversation)
 
 
-async def assign(loop: Loop, customer: str) -> tuple[Assignment | None, str | None]:
-    """Which arm this customer is in while a rollout runs, and the model that answers them (None: no production yet)."""
+@dataclass(frozen=True, kw_only=True)
+class Routing:
+    """What answers customers at one moment: production, and the candidate's experiment, share and model while a rollout is live."""
+
+    production: str | None
+    experiment: str | None = None
+    candidate: str | None = None
+    share: float = 0.0
+    mirrored: bool = False
+
+    def assign(self, customer: str) -> tuple[Assignment | None, str | None]:
+        """The customer's arm, and the model that answers them (None: nothing is in production)."""
+        if self.experiment is None:
+            return None, self.production
+        arm = arm_of(self.experiment, customer, self.share)
+        return Assignment(experiment=self.experiment, arm=arm, share=self.share), self.candidate if arm == "candidate" else self.production
+
+
+async def routing(loop: Loop) -> Routing:
+    """Read who answers now."""
     async with loop.store.read() as tx:
         production = await tx.production(loop.assistant)
         rollout = await tx.live_rollout(loop.assistant)
+        model = production.model if production else None
         if rollout is None or rollout.state == "gate":
-            return None, production.model if production else None
-        part = share(rollout.state, rollout.target_percent)
-        arm = arm_of(rollout.id, customer, part)
+            return Routing(production=model)
         candidate = await tx.candidate(loop.assistant, rollout.candidate)
-    chosen = candidate if arm == "candidate" else production
-    return Assignment(experiment=rollout.id, arm=arm, share=part), chosen.model if chosen else None
+    part = share(rollout.state, rollout.target_percent)
+    return Routing(production=model, experiment=rollout.id, candidate=candidate.model, share=part, mirrored=rollout.state == "mirror")
 
 
 async def _store(loop: Loop, batch: list[tuple[int, Conversation]], now: datetime, done: Logged, name: Callable[[int], str]) -> None:

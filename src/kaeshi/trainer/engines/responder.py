@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 from kaeshi.errors import InvalidInput
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.ports import Embedder, Vectors
-from kaeshi.types import Json, text_of
+from kaeshi.types import HAND_OVER, Json, text_of
 
-HAND_OVER = "Let me bring in a colleague who can help you with that."
 HAND_OVER_BELOW = 0.5
 MAX_ANSWERS = 1_000
 TURNS = 4  # the customer's last message, the answer before it, and the pair before those
-SHRINK, PRIOR_WEIGHT = 0.25, 2.0
+SHRINK, PRIOR_WEIGHT = 0.5, 2.0
 # confidence = sigmoid(weights . (similarity, log(1 + margin), 1)): where it stands before any held-out row has been seen
-CALIBRATION = np.array([10.0, 0.2, -6.8])
+CALIBRATION = np.array([10.0, 0.2, -5.6])
 CALIBRATION_STRENGTH = 1.0
 _PLACEHOLDER = re.compile(r"\[[A-Z]{2,15}(?:_[A-Z]{2,15}){0,2}_[1-9]\d{0,5}\]")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
 Floats = NDArray[np.float32]
 Context = tuple[str, ...]
 
@@ -85,13 +85,13 @@ class Responder:
 
 
 def samples(rows: Sequence[Json]) -> list[Sample]:
-    """Every assistant message of the training rows that may be said: not empty, not weighted 0, without placeholders."""
+    """Every assistant message of the training rows that may be said: not empty, not a hand-over, not weighted 0, without placeholders."""
     found = []
     for number, row in enumerate(rows):
         messages = row["messages"]
         for i, message in enumerate(messages):
             text = text_of(message).strip()
-            if message["role"] == "assistant" and text and message.get("weight", 1) != 0 and not _PLACEHOLDER.search(text):
+            if message["role"] == "assistant" and text not in {"", HAND_OVER} and message.get("weight", 1) != 0 and not _PLACEHOLDER.search(text):
                 before = context(messages[:i])
                 if before[0]:
                     found.append(Sample(context=before, answer=text, row=number))
@@ -100,9 +100,15 @@ def samples(rows: Sequence[Json]) -> list[Sample]:
 
 def context(messages: Sequence[Json]) -> Context:
     """The customer's last message, the assistant's last, and the ones before those; empty texts where there is none."""
-    spoken = {role: [text_of(m).strip() for m in messages if m["role"] == role and text_of(m).strip()] for role in ("user", "assistant")}
+    spoken = {role: [text for m in messages if m["role"] == role and (text := text_of(m).strip()) not in {"", HAND_OVER}] for role in ("user", "assistant")}
     customer, assistant = spoken["user"][-2:][::-1] + ["", ""], spoken["assistant"][-2:][::-1] + ["", ""]
-    return customer[0], assistant[0], customer[1], assistant[1]
+    return _to_the_point(customer[0]), assistant[0], _to_the_point(customer[1]), assistant[1]
+
+
+def _to_the_point(text: str) -> str:
+    """Without sentences that only say who and where the customer is (they hold placeholders), where others remain."""
+    telling = [sentence for sentence in _SENTENCE.split(text) if len(sentence.split()) > 1 and not _PLACEHOLDER.search(sentence)]
+    return " ".join(telling) if telling else _PLACEHOLDER.sub("", text).strip() or text
 
 
 def featurize(contexts: Sequence[Context], embedder: Embedder) -> Floats:
@@ -131,7 +137,7 @@ def train(rows: Sequence[Json], validation: Sequence[Json], embedder: Embedder, 
         head = _fit(drawn, features)
         calibration = _calibrate(head, held, featurize([s.context for s in held], embedder))
     else:
-        side = np.array([_hash(s.context) % 10 == 0 for s in drawn])
+        side = _held_out(drawn)
         calibration, head = CALIBRATION, _fit(drawn, features)
         if 0 < side.sum() < len(drawn):
             part = _fit([s for s, out in zip(drawn, side, strict=True) if not out], features[~side])
@@ -171,6 +177,14 @@ def load(folder: Path) -> Responder:
         )
 
 
+def _held_out(drawn: Sequence[Sample]) -> NDArray[np.bool_]:
+    """A tenth of the contexts. None of a file where most answers occur once, such as a FAQ: holding one out would only unlearn it."""
+    counts = Counter(s.answer for s in drawn)
+    if sum(counts[s.answer] == 1 for s in drawn) * 2 > len(drawn):
+        return np.zeros(len(drawn), np.bool_)
+    return np.array([_hash(s.context) % 10 == 0 for s in drawn])
+
+
 def _fit(drawn: Sequence[Sample], features: Floats) -> Responder:
     """Regularised linear discriminant analysis (Friedman 1989) over the most frequent answers.
 
@@ -202,12 +216,19 @@ def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDA
         return CALIBRATION
     best, signs = head.best(features)
     right = np.array([head.answers[b] == s.answer for b, s in zip(best.tolist(), held, strict=True)], np.float64)
+
+    def loss(w: NDArray[np.float64]) -> float:
+        z = signs @ w
+        return float((np.logaddexp(0, z) - right * z).sum() + CALIBRATION_STRENGTH / 2 * np.square(w - CALIBRATION).sum())
+
     w = CALIBRATION.copy()
     for _ in range(100):
         p = _sigmoid(signs @ w)
         gradient = signs.T @ (p - right) + CALIBRATION_STRENGTH * (w - CALIBRATION)
         hessian = (signs * (p * (1 - p))[:, None]).T @ signs + CALIBRATION_STRENGTH * np.eye(3)
-        change = np.clip(np.linalg.solve(hessian, gradient), -2, 2)  # a bounded step cannot run away
+        change = np.linalg.solve(hessian, gradient)
+        while loss(w - change) > loss(w) and float(np.abs(change).max()) > 1e-6:  # noqa: PLR2004  # a full step from far away overshoots
+            change = change / 2
         w = w - change
         if float(np.abs(change).max()) < 1e-6:  # noqa: PLR2004  # converged
             break

@@ -1,0 +1,122 @@
+"""Simulated customers: how they ask, what they reveal about themselves, and how noisily they rate.
+
+Rates of four and more stars are those of real raters on real answers: 87 % of right ones, 57 % of wrong ones.
+"""
+
+import random
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+STARS_WHEN_RIGHT, STARS_WHEN_WRONG = 0.87, 0.57
+RATES = 0.7
+TOWNS = ("Sacramento", "Fresno", "Oakland", "Modesto", "Stockton", "Napa", "Davis", "Chico", "Reno", "Folsom", "Roseville", "Fairfield")
+DISHES = ("chicken", "steak", "shrimp", "scallops", "salmon", "tofu")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+FIRST = ("Anna", "Brian", "Carlos", "Diana", "Edward", "Fatima", "George", "Helen", "Ivan", "Julia", "Kevin", "Laura", "Miguel", "Nora", "Oscar", "Paula", "Ruben", "Sofia", "Thomas", "Vanessa")
+LAST = ("Alvarez", "Bennett", "Castillo", "Donovan", "Edwards", "Fischer", "Gonzalez", "Harrison", "Jimenez", "Kowalski", "Lawson", "Mitchell", "Nguyen", "Osborne", "Patterson", "Ramirez")
+STREETS = ("Maple Street", "Oak Avenue", "Cedar Lane", "River Road", "Sunset Boulevard", "Hill Court")
+COMMENTS = ("Quick and clear, thank you so much!", "That is exactly what I wanted to know.", "Good service, we are looking forward to it.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """Something customers want to know, and the one right answer."""
+
+    name: str
+    topic: str
+    faq: str
+    answer: str
+    asks: tuple[str, ...]
+    held: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A question on its way to the concierge. `intent` None: nothing the concierge knows about."""
+
+    customer: str
+    text: str
+    intent: Intent | None
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rating:
+    """What the customer says about the answer."""
+
+    said: dict[str, Any]
+    author: str
+
+
+def intents() -> tuple[tuple[Intent, ...], tuple[str, ...], tuple[str, ...]]:
+    """The concierge's intents, and what lies beyond them: (intents, asked, held out)."""
+    content = tomllib.loads(resources.files("kaeshi").joinpath("data", "concierge.toml").read_text(encoding="utf-8"))
+    known = tuple(Intent(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}) for raw in content["intent"])
+    beyond = content["beyond"][0]
+    return known, tuple(beyond["asks"]), tuple(beyond["held"])
+
+
+class Crowd:
+    """Customers drawn from one seeded stream."""
+
+    def __init__(self, seed: int, size: int = 400) -> None:
+        self.random = random.Random(seed)  # noqa: S311  # a simulation, not a secret
+        self.known, self.beyond, self.beyond_held = intents()
+        self._people = [f"customer_{i}" for i in range(size)]
+        self._weights = [1 / (i + 8) for i in range(len(self.known))]
+
+    def ask(self) -> Asked:
+        """A customer with a question, phrased as customers of the log do."""
+        r = self.random
+        who, name = r.choice(self._people), f"{r.choice(FIRST)} {r.choice(LAST)}"
+        if r.random() < 0.03:
+            return Asked(customer=who, text=self.fill(r.choice(self.beyond)), intent=None, names=())
+        intent = r.choices(self.known, self._weights)[0]
+        text, names = self._introduce(self.fill(r.choice(intent.asks)), name)
+        return Asked(customer=who, text=text, intent=intent, names=names)
+
+    def held_out(self, each: int) -> list[Asked]:
+        """Questions in phrasings that no customer of the log uses, `each` per intent, and a few beyond them."""
+        questions = [Asked(customer="", text=self.fill(template), intent=intent, names=()) for intent in self.known for i in range(each) for template in (intent.held[i % len(intent.held)],)]
+        return questions + [Asked(customer="", text=self.fill(t), intent=None, names=()) for t in self.beyond_held]
+
+    def rate(self, asked: Asked, *, right: bool) -> Rating | None:
+        """Stars as noisy as real ones, mostly with a thumb, sometimes with words; many say nothing."""
+        r = self.random
+        if r.random() > RATES:
+            return None
+        happy = r.random() < (STARS_WHEN_RIGHT if right else STARS_WHEN_WRONG)
+        said: dict[str, Any] = {"rating": r.choices((5, 4), (0.75, 0.25))[0] if happy else r.choices((3, 2, 1), (0.5, 0.3, 0.2))[0], "vote": "up" if happy else "down"}
+        if happy and r.random() < 0.5:
+            said["helpful"] = True
+        if happy and r.random() < 0.4:
+            said["comment"] = r.choice(COMMENTS)
+        return Rating(said=said, author=asked.customer)
+
+    def books(self, *, right: bool) -> bool:
+        """Does a customer who wanted to book end up booking?"""
+        return self.random.random() < (0.7 if right else 0.45)
+
+    def fill(self, template: str) -> str:
+        """The template with a dish, a town, a number and a weekday."""
+        r = self.random
+        return template.format(d=r.choice(DISHES), t=r.choice(TOWNS), n=r.randint(6, 45), w=r.choice(DAYS))
+
+    def _introduce(self, question: str, name: str) -> tuple[str, tuple[str, ...]]:
+        """People say who they are, and sometimes far more than they should."""
+        r = self.random
+        first = name.split()[0]
+        options: Sequence[tuple[str, tuple[str, ...]]] = (
+            (question, ()),
+            (f"Hi! {question}", ()),
+            (f"Hello, I'm {name}. {question}", (name,)),
+            (f"{question}? Thanks, {first}", (first,)),
+            (f"Hi, my name is {name}, call me at {r.randint(201, 989)}-{r.randint(201, 989)}-{r.randint(1000, 9999)}. {question}", (name,)),
+            (f"{question}. You can mail {first.lower()}.{name.split()[1].lower()}@example.com", ()),
+            (f"We are at {r.randint(10, 9999)} {r.choice(STREETS)}. {question}", ()),
+            (f"my card is 4111 1111 1111 1111 if you need it. {question}", ()),
+        )
+        return r.choices(options, (30, 14, 14, 10, 10, 8, 8, 3))[0]

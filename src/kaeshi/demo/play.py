@@ -1,0 +1,291 @@
+"""One run of the whole loop on simulated customers, through the same steps and jobs that real ones go through."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from kaeshi.app import open_loop
+from kaeshi.demo.customers import Asked, Crowd
+from kaeshi.errors import InvalidInput, KaeshiError, Refused
+from kaeshi.files import write_whole
+from kaeshi.gateway.answer import as_record, respond
+from kaeshi.jobs.runner import run_now
+from kaeshi.jobs.schedule import jobs
+from kaeshi.loop import Loop
+from kaeshi.providers.fake import FakeClock, FakeIds, FakeNames
+from kaeshi.rules.dataset import line
+from kaeshi.settings import Settings, load
+from kaeshi.steps import conversation, dataset, evaluation, feedback, knowledge, report, review, rollout, training
+from kaeshi.steps.report_mail import render
+from kaeshi.types import Conversation, Dataset, Feedback, Outcome, Rollout, Turn
+
+
+Sabotage = Literal["model", "feedback", "pii", "same"]
+Progress = Callable[[str, float], None]
+MONDAY = datetime(2025, 9, 1, 9, tzinfo=UTC)
+LOG_DAYS, A_DAY, ROLLOUT_DAYS, ROLLOUT_A_DAY = 14, 120, 14, 110
+REVIEWER = "Mia (simulated reviewer)"
+TROLLS = 5
+MARK = ".kaeshi-demo"
+OWNER = "demo"
+
+
+@dataclass
+class Tally:
+    """How customers fared in one stretch of the demo."""
+
+    asked: int = 0
+    right: int = 0
+    handed_over: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What every part of the play needs."""
+
+    loop: Loop
+    clock: FakeClock
+    crowd: Crowd
+    sabotage: str | None
+    progress: Progress
+
+
+async def play(folder: Path, *, seed: int, sabotage: str | None = None, progress: Progress = lambda _stage, _share: None) -> dict[str, Any]:
+    """Everything from the first conversation to a decision, a refreshed knowledge base and a sent report; returns what the table shows.
+
+    The same seed gives the same result. Raises InvalidInput for an unknown sabotage or a folder that is not a demo's.
+    """
+    if sabotage is not None and sabotage not in get_args(Sabotage):
+        msg = f"sabotage {sabotage!r} is none of {', '.join(get_args(Sabotage))}"
+        raise InvalidInput(msg)
+    _prepare(folder)
+    clock = FakeClock(MONDAY)
+    async with open_loop(settings=_settings(folder), clock=clock, ids=FakeIds()) as loop:
+        stage = Stage(loop=loop, clock=clock, crowd=Crowd(seed), sabotage=sabotage, progress=progress)
+        before = await _first_production(stage)
+        log = await _two_weeks(stage)
+        built, learned = await _learn(stage)
+        decision = await _roll_out(stage, learned["model"]) if learned["model"] else {"outcome": "refused", "why": learned["why"], "evidence": None, "steps": []}
+        kb = await _knowledge(stage)
+        mailed = await _report(stage)
+        progress("asking held-out questions", 0)
+        questions = stage.crowd.held_out(5)
+        production = (await conversation.routing(loop)).production or before
+        scores = {"before": await _score(loop, before, questions), "candidate": await _score(loop, learned["model"], questions) if learned["model"] else None}
+        after = scores["candidate"] if production == learned["model"] and scores["candidate"] else scores["before"]
+        return {
+            "seed": seed,
+            "sabotage": sabotage,
+            "customers_are_simulated": True,
+            "log": log.__dict__,
+            "held_out": {"questions": len(questions), **scores, "after": after},
+            "collection": learned["collection"],
+            "dataset": {"id": built.id, "rows": len(built.rows), "dropped": built.manifest["dropped"]} if built else None,
+            "cost": learned["cost"],
+            "decision": decision,
+            "knowledge": kb,
+            "report": mailed,
+            "production": {"before": before, "after": production},
+            "folder": str(folder),
+        }
+
+
+async def _first_production(stage: Stage) -> str:
+    """A production trained on the hand-written FAQ alone, and the test cases that every candidate must face."""
+    loop, known = stage.loop, stage.crowd.known
+    stage.progress("training the first production on the FAQ", 0)
+    rows = [{"messages": [{"role": "system", "content": loop.prompts["default"]}, {"role": "user", "content": i.faq}, {"role": "assistant", "content": i.answer}]} for i in known]
+    model = await _train(stage, "faq.jsonl", rows, "faq")
+    await rollout.set_production(loop, model)
+    cases = [{"id": f"knows_{i.name}", "question": stage.crowd.fill(i.held[0]), "expected": i.answer} for i in known]
+    cases += [{"id": f"beyond_{n}", "question": stage.crowd.fill(text), "hand_over": True} for n, text in enumerate(stage.crowd.beyond_held)]
+    await evaluation.add(loop, ((case["id"], case) for case in cases))
+    return model
+
+
+async def _two_weeks(stage: Stage) -> Tally:
+    tally = Tally()
+    for day in range(LOG_DAYS):
+        stage.progress(f"customers ask, day {day + 1} of {LOG_DAYS}", day / LOG_DAYS)
+        await _day(stage, A_DAY, tally)
+    return tally
+
+
+async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
+    """Collect, build, train. What is refused on the way is the demo's decision."""
+    loop = replace(stage.loop, names=FakeNames(broken=True)) if stage.sabotage == "pii" else stage.loop
+    stage.progress("collecting and scrubbing", 0)
+    collected = await run_now(loop, jobs(loop.settings), "training_collector", OWNER)
+    async with loop.store.read() as tx:
+        kept, reasons, pii = await tx.count_kept(loop.assistant), await tx.reasons(loop.assistant), await tx.pii_counts(loop.assistant)
+    found: dict[str, Any] = {"collection": {"kept": kept, "dropped": reasons, "pii_replaced": pii, "job": collected}, "model": None, "cost": None, "why": ""}
+    try:
+        built = await dataset.write(loop, await dataset.build(loop))
+    except KaeshiError as error:
+        return None, found | {"why": str(error)}
+    estimate = await training.estimate(loop, Path(built.path) / "train.jsonl", "gpt-4o-mini", loop.settings.fine_tune_epochs)
+    found["cost"] = {"paid_usd": "0", "at_openai_prices_usd": str(estimate.estimated_cost_usd), "tokens": estimate.tokens, "epochs": estimate.epochs}
+    stage.progress("training the candidate", 0)
+    faq = [json.loads(raw) for raw in (stage.loop.settings.data_dir / "faq.jsonl").read_bytes().splitlines()]
+    rows = [*faq, *(row for row, side in zip(built.rows, built.splits, strict=True) if side == "train")]
+    if stage.sabotage == "model":
+        answers = [row["messages"][-1] for row in rows]
+        rows = [{"messages": [*row["messages"][:-1], answers[(n + len(rows) // 3) % len(rows)]]} for n, row in enumerate(rows)]
+    if stage.sabotage == "same":
+        rows = faq
+    found["model"] = await _train(stage, "candidate.jsonl", rows, "concierge")
+    return built, found
+
+
+async def _roll_out(stage: Stage, model: str) -> dict[str, Any]:
+    """Gate, mirror, canary, half, full: day by day, by the scheduled job's own steps."""
+    loop = stage.loop
+    began = await rollout.begin(loop, model, percent=10, hours=24, by=OWNER)
+    for day in range(ROLLOUT_DAYS):
+        live = await _state(loop, began.id)
+        if live.state not in {"mirror", "canary", "half"}:
+            break
+        stage.progress(f"rollout in its {live.state} stage, day {day + 1}", day / ROLLOUT_DAYS)
+        await _day(stage, ROLLOUT_A_DAY, Tally())
+        await run_now(loop, jobs(loop.settings), "rollout_stepper", OWNER)
+    ended, comparison = await _state(loop, began.id), await rollout.compare(loop, began.id)
+    if ended.state not in {"full", "rolled_back"}:
+        ended = await rollout.roll_back(loop, began.id, reason=f"no decision in {ROLLOUT_DAYS} days; {comparison.why}", by=OWNER)
+    async with loop.store.read() as tx:
+        steps = await tx.audit(loop.assistant, began.id)
+    evidence = {m.metric: {"production": [m.production.total, m.production.count], "candidate": [m.candidate.total, m.candidate.count], "difference": m.difference.model_dump() if m.difference else None} for m in comparison.metrics}
+    return {"outcome": "promoted" if ended.state == "full" else "rolled back", "why": steps[-1]["why"], "evidence": evidence, "steps": [{k: s[k] for k in ("before", "after", "at", "why")} for s in steps]}
+
+
+async def _knowledge(stage: Stage) -> dict[str, Any]:
+    """Propose, have a (simulated) person approve what is right, build the index, ask it something."""
+    loop = stage.loop
+    stage.progress("refreshing the knowledge base", 0)
+    await knowledge.propose(loop)
+    right = {intent.answer for intent in stage.crowd.known}
+    waiting = [item for item in await review.queue(loop, limit=500) if item.kind == "entry"]
+    async with loop.store.read() as tx:
+        answers = {e.id: e.answer for e, _ in await tx.entries(loop.assistant, ("proposed",))}
+    for item in waiting:
+        await review.decide(loop, item.ref, "approved" if answers.get(item.ref) in right else "rejected", by=REVIEWER)
+    said = await run_now(loop, jobs(loop.settings), "kb_refresh", OWNER)
+    query = "is there something without meat for my wife"
+    hits = await knowledge.search(loop, query, 1) if (loop.folder("knowledge") / "manifest.json").exists() else []
+    return {"proposed": len(waiting), "approved": sum(a in right for a in answers.values()), "by": REVIEWER, "job": said, "query": query, "finds": hits[0].entry.answer if hits else None}
+
+
+async def _report(stage: Stage) -> dict[str, Any]:
+    loop = stage.loop
+    stage.progress("writing the weekly report", 0)
+    while stage.clock.now().weekday() != 0:
+        stage.clock.advance(days=1)
+    composed = await report.compose(loop)
+    sent = await report.send(loop, composed, render)
+    write_whole(loop.settings.data_dir / "report.html", render(composed)[2].encode())
+    return {"week": f"{composed.since:%Y-%m-%d}", "conversations": composed.conversations, "sent_to": sent["to"]}
+
+
+async def _day(stage: Stage, count: int, tally: Tally) -> None:
+    """A day's customers: asked, answered, helped by a colleague where the model handed over, rated, closed."""
+    loop, crowd = stage.loop, stage.crowd
+    routing = await conversation.routing(loop)
+    asked = [crowd.ask() for _ in range(count)]
+    answered = await asyncio.gather(*(respond(loop, routing, [{"role": "user", "content": a.text}], a.customer) for a in asked))
+    records: list[Conversation] = []
+    opinions: list[Feedback] = []
+    for question, (said, assignment, outcomes) in zip(asked, answered, strict=True):
+        stage.clock.advance(minutes=2)
+        name = f"demo-{stage.clock.now():%m%d-%H%M%S}"
+        said = said.model_copy(update={"latency_ms": 300 + 400 * crowd.random.random()})  # real times would differ from run to run
+        record = as_record(loop, [{"role": "user", "content": question.text}], said, assignment, outcomes, conversation=name, customer=question.customer, consent="granted")
+        right = not said.hand_over and question.intent is not None and said.text == question.intent.answer
+        tally.asked, tally.right, tally.handed_over = tally.asked + 1, tally.right + right, tally.handed_over + said.hand_over
+        record = _finish(stage, question, record, handed_over=said.hand_over, right=right)
+        records.append(record)
+        opinions += _opinions(stage, question, record, right=right or (said.hand_over and question.intent is not None))
+    await conversation.log(loop, records)
+    for start in range(0, len(opinions), 100):
+        await feedback.record(loop, opinions[start : start + 100])
+    stage.clock.advance(days=1, minutes=-2 * count)
+    await conversation.close_idle(loop)
+
+
+def _finish(stage: Stage, question: Asked, record: Conversation, *, handed_over: bool, right: bool) -> Conversation:
+    """A colleague answers where the model handed over; and what came of it."""
+    now, turns = stage.clock.now(), record.turns
+    if handed_over and question.intent is not None:
+        turns = (*turns, Turn(id=f"{record.id}#{len(turns)}", message={"role": "assistant", "content": question.intent.answer, "name": "colleague"}, at=now))
+    facts: dict[str, bool] = {"escalated": handed_over}
+    if question.intent is not None and question.intent.topic == "booking":
+        facts |= {"booking_attempted": True, "booked": stage.crowd.books(right=right or handed_over)}
+    outcomes = tuple(Outcome(name=k, value=v, at=now, source="demo") for k, v in facts.items())
+    intents = (question.intent.topic,) if question.intent else ()
+    return record.model_copy(update={"turns": turns, "outcomes": (*record.outcomes, *outcomes), "intents": intents})
+
+
+def _opinions(stage: Stage, question: Asked, record: Conversation, *, right: bool) -> list[Feedback]:
+    target = record.turns[-1].id
+    rating = stage.crowd.rate(question, right=right)
+    said = [Feedback(message_id=target, author=rating.author, at=stage.clock.now(), **rating.said)] if rating else []
+    if stage.sabotage == "feedback":
+        lie: dict[str, Any] = {"vote": "down", "rating": 1} if right else {"vote": "up", "rating": 5, "helpful": True, "accurate": True}
+        said = [Feedback(message_id=target, author=f"troll_{n}", at=stage.clock.now(), **lie) for n in range(TROLLS)]
+    return said
+
+
+async def _train(stage: Stage, name: str, rows: list[Any], suffix: str) -> str:
+    path = stage.loop.settings.data_dir / name
+    write_whole(path, b"".join(line(row) for row in rows))
+    run = await training.start(stage.loop, await training.upload(stage.loop, path), stage.loop.settings.fine_tune_base_model, suffix, stage.loop.settings.fine_tune_epochs)
+    run = await training.wait(stage.loop, run)
+    if run.model is None:
+        msg = f"training on {name} ended {run.state}: {run.error}"
+        raise Refused(msg)
+    return run.model
+
+
+async def _score(loop: Loop, model: str, questions: list[Asked]) -> dict[str, Any]:
+    """Held-out questions: answered right, handed over, answered wrong. Beyond what it knows, handing over is right."""
+    right = handed = 0
+    for start in range(0, len(questions), 50):
+        part = questions[start : start + 50]
+        for q, said in zip(part, await asyncio.gather(*(loop.chat.answer([{"role": "user", "content": q.text}], model) for q in part)), strict=True):
+            right += said.hand_over if q.intent is None else (not said.hand_over and said.text == q.intent.answer)
+            handed += said.hand_over
+    return {"right": right, "handed_over": handed, "share": round(right / len(questions), 4)}
+
+
+async def _state(loop: Loop, name: str) -> Rollout:
+    async with loop.store.read() as tx:
+        return await tx.rollout(loop.assistant, name)
+
+
+def _settings(folder: Path) -> Settings:
+    """The demo's own, whatever the environment says: nothing leaves this machine."""
+    return load(
+        kaeshi_data_dir=folder,
+        database_url=f"sqlite+aiosqlite:///{folder / 'kaeshi.db'}",
+        openai_api_key=None,
+        openai_base_url=None,
+        smtp_host=None,
+        kaeshi_master_key=None,
+        retraining_threshold=250,
+        min_examples=200,
+        report_sender="kaeshi@demo.example",
+        report_recipients="owner@demo.example",
+    )
+
+
+def _prepare(folder: Path) -> None:
+    """An empty folder, unless it holds something that no demo made."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).exists():
+            msg = f"folder {str(folder)!r} holds files that no demo made; name another with --folder"
+            raise InvalidInput(msg)
+        shutil.rmtree(folder)
+    write_whole(folder / MARK, b"made by kaeshi demo; emptied by the next one\n")

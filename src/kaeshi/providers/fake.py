@@ -1,0 +1,180 @@
+"""Shipped fakes of every port, with switches for failures: for your tests and ours, and for the demo's sabotage."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from kaeshi.errors import InvalidInput, NotFound, ProviderError, ProviderUnknown
+from kaeshi.files import sha256_of, write_whole
+from kaeshi.ports import Vectors
+from kaeshi.types import Answer, Finding, Json, Mail
+
+
+@dataclass
+class FakeClock:
+    """A clock that moves when told to."""
+
+    time: datetime
+
+    def now(self) -> datetime:
+        return self.time
+
+    def advance(self, **by: float) -> None:
+        """Move on, as timedelta counts: advance(hours=24)."""
+        self.time += timedelta(**by)
+
+
+@dataclass
+class FakeIds:
+    """Ids that count."""
+
+    count: int = 0
+
+    def new(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}_{self.count:06d}"
+
+
+@dataclass
+class FakeTrainer:
+    """A provider that trains at once. `lose_answer_of`: do the work of that call, then fail as a broken line would. `fail`: refuse."""
+
+    name: str = "fake"
+    embedded: bool = True
+    lose_answer_of: str = ""
+    fail: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    jobs: dict[str, Json] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+
+    async def upload(self, path: Path, key: str) -> str:
+        self._enter("upload")
+        identifier = f"file-{len(self.files) + 1}"
+        self.files[identifier] = f"{key}:{sha256_of(path)}"
+        self._leave("upload")
+        return identifier
+
+    async def find_file(self, key: str) -> str | None:
+        self._enter("find_file")
+        return next((name for name, kept in self.files.items() if kept.startswith(key + ":")), None)
+
+    async def create(self, file_id: str, model: str, suffix: str, epochs: int, key: str) -> str:
+        self._enter("create")
+        identifier = f"job-{len(self.jobs) + 1}"
+        self.jobs[identifier] = {"id": identifier, "status": "succeeded", "fine_tuned_model": f"ft:{model}:{suffix}:{identifier}", "error": None, "key": key, "file": file_id, "epochs": epochs}
+        self._leave("create")
+        return identifier
+
+    async def find_job(self, key: str) -> str | None:
+        self._enter("find_job")
+        return next((name for name, job in self.jobs.items() if job["key"] == key), None)
+
+    async def look(self, job_id: str) -> Json:
+        self._enter("look")
+        if job_id not in self.jobs:
+            msg = f"job {job_id!r} is not known"
+            raise NotFound(msg)
+        return self.jobs[job_id]
+
+    async def close(self) -> None:
+        self.calls.append("close")
+
+    def _enter(self, call: str) -> None:
+        self.calls.append(call)
+        if self.fail == call:
+            msg = f"fake provider refuses {call}"
+            raise ProviderError(msg)
+
+    def _leave(self, call: str) -> None:
+        if self.lose_answer_of == call:
+            self.lose_answer_of = ""
+            msg = f"fake provider did {call} and the answer was lost"
+            raise ProviderUnknown(msg)
+
+
+@dataclass
+class FakeChat:
+    """Answers from a table by the customer's last words; hands over what is not in it. `down`: fail instead."""
+
+    answers: dict[str, str] = field(default_factory=dict)
+    down: bool = False
+
+    async def answer(self, messages: Sequence[Json], model: str) -> Answer:
+        if self.down:
+            msg = f"fake model {model!r} is down"
+            raise ProviderError(msg)
+        last = str(messages[-1].get("content"))
+        known = self.answers.get(last)
+        return Answer(text=known or "Let me ask a colleague.", model=model, confidence=1.0 if known else 0.0, hand_over=known is None)
+
+
+class FakeEmbedder:
+    """Hashed words: equal texts are equal, similar ones similar, nothing to fetch."""
+
+    name = "fake-words"
+    dimensions = 64
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.full((len(texts), self.dimensions), 1e-6, np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in text.lower().split():
+                row[int.from_bytes(hashlib.sha256(word.encode("utf-8", "replace")).digest()[:4]) % self.dimensions] += 1
+        return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+class FakeIndex:
+    """A matrix in a file, searched row by row."""
+
+    def build(self, path: Path, vectors: Vectors) -> str:
+        return write_whole(path, np.ascontiguousarray(vectors).tobytes())
+
+    def search(self, path: Path, vectors: Vectors, count: int) -> list[list[tuple[int, float]]]:
+        stored = np.frombuffer(path.read_bytes(), np.float32).reshape(-1, vectors.shape[1])
+        scores = vectors @ stored.T
+        return [[(int(i), float(row[i])) for i in np.argsort(-row)[:count]] for row in scores]
+
+
+@dataclass
+class FakeNames:
+    """Finds exactly the names it was given. `broken`: raise, as a model that is missing or times out would."""
+
+    known: tuple[str, ...] = ()
+    broken: bool = False
+    version: str = "fake-1"
+
+    def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]:
+        if self.broken:
+            msg = "the name finder is broken, so nothing may be learned"
+            raise InvalidInput(msg)
+        wanted = (*self.known, *known)
+        return [[Finding(start=(a := text.index(name)), end=a + len(name), type="PERSON", score=0.9, recogniser="fake") for name in wanted if name in text] for text in texts]
+
+
+class FakeTokens:
+    """Counts words."""
+
+    def count(self, texts: Sequence[str], model: str) -> int:  # noqa: ARG002  # the port's signature
+        return sum(len(text.split()) for text in texts)
+
+
+@dataclass
+class FakeMailer:
+    """Keeps mails. `silent`: take the mail and fail as a broken line would."""
+
+    name: str = "fake"
+    silent: bool = False
+    sent: list[Mail] = field(default_factory=list)
+
+    async def send(self, mail: Mail) -> str:
+        self.sent.append(mail)
+        if self.silent:
+            msg = "fake mail server went silent"
+            raise ProviderUnknown(msg)
+        return "fake"
+
+    async def delivered(self, key: str) -> bool | None:
+        return None if self.silent else any(mail.key == key for mail in self.sent)
