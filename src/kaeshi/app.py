@@ -21,8 +21,9 @@ from kaeshi.providers.name_lists import ListedNames
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.providers.outbox import OutboxMailer
 from kaeshi.providers.token_ranks import TiktokenCounter
-from kaeshi.settings import Settings, load
+from kaeshi.settings import Settings, load, set_database_url
 from kaeshi.store import Bind, Keyring, load_master_key, open_store
+from kaeshi.trainer.asgi import TrainerApp
 from kaeshi.trainer.server import TrainerServer
 
 if TYPE_CHECKING:
@@ -48,7 +49,12 @@ class RandomIds:
 
 @asynccontextmanager
 async def open_loop(
-    db: Target = None, *, settings: Settings | None = None, assistant: str | None = None, clock: "Clock | None" = None, ids: "Ids | None" = None
+    db: Target = None,
+    *,
+    settings: Settings | None = None,
+    assistant: str | None = None,
+    clock: "Clock | None" = None,
+    ids: "Ids | None" = None,
 ) -> AsyncIterator[Loop]:
     """A Loop on `db`: a URL, an engine, a connection or session (then inside the caller's transaction), a Loop, or None.
 
@@ -80,7 +86,9 @@ async def open_loop(
             tokens=TiktokenCounter(chosen.models_dir),
             embedder=embedder,
             index=FaissIndex(),
-            trainer=OpenAITrainer(api_key=key or "none", base_url=chosen.openai_base_url, organisation=chosen.openai_org_id, answerer=server),
+            trainer=OpenAITrainer(
+                api_key=key or "none", base_url=chosen.openai_base_url, organisation=chosen.openai_org_id, answerer=server
+            ),
             chat=WireChat(answerer=server, base_url=chosen.openai_base_url, api_key=key),
             mailer=_mailer(chosen),
             prompts=_prompts(chosen.intent_prompts),
@@ -108,6 +116,23 @@ def using(loop: Loop) -> Iterator[Loop]:
 def current() -> Loop | None:
     """The Loop of the innermost `using`."""
     return _using.get()
+
+
+def serving(host: str, port: int, target: str, db: str | None) -> None:
+    """Serve an application factory on granian until it is stopped; `db` is what its settings will read as DATABASE_URL."""
+    from granian.constants import Interfaces
+    from granian.server import Server
+
+    if db is not None:
+        set_database_url(db)
+    Server(target, address=host, port=port, interface=Interfaces.ASGI, factory=True, log_access=False).serve()
+
+
+def trainer_app() -> TrainerApp:
+    """The embedded trainer as an application of its own."""
+    settings = load()
+    server = TrainerServer(settings.data_dir / "trainer", MiniLMEmbedder(settings.models_dir), SystemClock(), RandomIds())
+    return TrainerApp(server, settings.kaeshi_admin_key.get_secret_value() if settings.kaeshi_admin_key else None)
 
 
 def _mailer(settings: Settings) -> "Mailer":

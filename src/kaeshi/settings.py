@@ -3,6 +3,7 @@
 The seed's variable names come first and are kept as they were written; ours follow.
 """
 
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,7 +24,9 @@ class Settings(BaseSettings):
     # The seed's
     openai_api_key: SecretStr | None = Field(None, description="Key of the fine-tuning provider. Without one the embedded trainer is used.")
     openai_org_id: str | None = Field(None, description="Organisation sent along to the provider.")
-    fine_tune_base_model: str = Field("gpt-4o-mini", description="Model to fine-tune; the embedded trainer takes it as an alias of its own base.")
+    fine_tune_base_model: str = Field(
+        "gpt-4o-mini", description="Model to fine-tune; the embedded trainer takes it as an alias of its own base."
+    )
     fine_tune_suffix: str = Field("mhc", description="Suffix in the name of the fine-tuned model.")
     fine_tune_epochs: int = Field(3, ge=1, le=50, description="Passes over the training rows.")
     shadow_traffic_percent: float = Field(10.0, gt=0, le=50, description="Share of customers a canary answers, in percent.")
@@ -38,11 +41,17 @@ class Settings(BaseSettings):
     # Where things are
     database_url: str | None = Field(None, description="SQLAlchemy URL. Without one, an SQLite file in the data directory.")
     openai_base_url: str | None = Field(None, description="Base URL of any provider that speaks OpenAI's wire.")
-    kaeshi_data_dir: Path | None = Field(None, description="Files kaeshi writes. Default: the folder of the SQLite file, else ./kaeshi-data.")
+    kaeshi_data_dir: Path | None = Field(
+        None, description="Files kaeshi writes. Default: the folder of the SQLite file, else ./kaeshi-data."
+    )
     kaeshi_models_dir: Path | None = Field(None, description="Fetched model files. Default: ~/.cache/kaeshi/models.")
-    kaeshi_master_key: SecretStr | None = Field(None, description="32 bytes in base64 that wrap every customer's data key. Default: master.key in the data directory.")
+    kaeshi_master_key: SecretStr | None = Field(
+        None, description="32 bytes in base64 that wrap every customer's data key. Default: master.key in the data directory."
+    )
     kaeshi_admin_key: SecretStr | None = Field(None, description="Bearer key for the HTTP API. Without one only loopback may call.")
-    kaeshi_assistant: str = Field("main", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The assistant meant when none is named.")
+    kaeshi_assistant: str = Field(
+        "main", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The assistant meant when none is named."
+    )
 
     # How stages decide
     min_confidence: float = Field(0.8, ge=0, le=1, description="Least confidence of an answer that is collected.")
@@ -63,7 +72,9 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = Field(None, description="Password at the mail server.")
     smtp_start_tls: bool = Field(default=True, description="Ask the mail server for TLS.")
     report_sender: str = Field("kaeshi@localhost", description="Sender of the weekly report.")
-    report_recipients: Annotated[tuple[str, ...], NoDecode] = Field(("team@localhost",), description="Comma-separated recipients of the weekly report.")
+    report_recipients: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("team@localhost",), description="Comma-separated recipients of the weekly report."
+    )
 
     @field_validator("report_recipients", mode="before")
     @classmethod
@@ -99,9 +110,23 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks each value
     except ValueError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()) if hasattr(error, "errors") else str(error)
+        faults = (
+            "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+            if hasattr(error, "errors")
+            else str(error)
+        )
         msg = f"settings: {faults}; correct the environment variable"
         raise Misconfigured(msg) from error
+
+
+def set_database_url(url: str) -> None:
+    """For the server processes that are about to be started: they read the environment themselves."""
+    os.environ["DATABASE_URL"] = url
+
+
+def set_rank_folder(folder: Path) -> None:
+    """Tell tiktoken where its rank files are; it can be told in no other way."""
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
 
 
 def sqlite_path(url: str | None) -> Path | None:

@@ -59,7 +59,11 @@ def start(
             loop, model, percent=loop.settings.shadow_traffic_percent if percent is None else percent, hours=loop.settings.shadow_duration_hours if hours is None else hours, by=by
         ),
     )  # fmt: skip
-    show(began, as_json=as_json, text=f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from {began.mirror_until:%Y-%m-%d %H:%M} UTC")
+    show(
+        began,
+        as_json=as_json,
+        text=f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from {began.mirror_until:%Y-%m-%d %H:%M} UTC",
+    )
 
 
 @rollout.command()
@@ -71,7 +75,9 @@ def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) 
     lines = [f"production: {found['production'] or 'nothing yet'}"]
     for r in found["rollouts"]:
         lines += ["", f"{r['id']}  {r['model']}  {r['state']} ({r['percent']:g} %)"]
-        lines += [f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  {a['by'] or 'nobody named'}: {a['why']}" for a in r["audit"]]
+        lines += [
+            f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  {a['by'] or 'nobody named'}: {a['why']}" for a in r["audit"]
+        ]
     show(found, as_json=as_json, text="\n".join(lines))
 
 
@@ -79,7 +85,9 @@ Metrics = Annotated[str, typer.Option(help="Comma-separated metrics.")]
 
 
 @rollout.command()
-def compare(rollout_id: str, metrics: Metrics = "containment,conversion,csat", db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def compare(
+    rollout_id: str, metrics: Metrics = "containment,conversion,csat", db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
     """Both arms of a rollout so far."""
     from kaeshi.steps import rollout as steps
 
@@ -100,12 +108,21 @@ def promote(
     """Advance a rollout, if the evidence allows."""
     from kaeshi.steps import rollout as steps
 
-    moved = with_loop(db, assistant, lambda loop: steps.promote(loop, rollout_id, strategy="immediate" if immediate else "gradual", by=by, force=force))
+    moved = with_loop(
+        db, assistant, lambda loop: steps.promote(loop, rollout_id, strategy="immediate" if immediate else "gradual", by=by, force=force)
+    )
     show(moved, as_json=as_json, text=f"{moved.id}  {moved.state} ({moved.percent:g} %)")
 
 
 @rollout.command()
-def rollback(rollout_id: str, by: By, reason: Annotated[str, typer.Option(help="Why.")] = "", db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def rollback(
+    rollout_id: str,
+    by: By,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
     """End a rollout; production stays what it was."""
     from kaeshi.steps import rollout as steps
 
@@ -130,7 +147,12 @@ def replay(
     for _, record in parsed_lines(lines_of(path), str(path)):
         said = record.get("feedback")
         value = said.get(metric) if isinstance(said, dict) else None
-        if not isinstance(record.get("item_id"), str) or not isinstance(record.get("system_id"), str) or isinstance(value, bool) or not isinstance(value, int | float):
+        if (
+            not isinstance(record.get("item_id"), str)
+            or not isinstance(record.get("system_id"), str)
+            or isinstance(value, bool)
+            or not isinstance(value, int | float)
+        ):
             unusable += 1
             continue
         items.setdefault(record["item_id"], {})[record["system_id"]] = float(value)
@@ -140,7 +162,17 @@ def replay(
     found = steps.replay(items, production, candidate, metric)
     off = ["containment", "conversion"] if metric not in {"containment", "conversion"} else []
     words = f"{len(items)} items, each hashed to one arm; {unusable} records without {metric}\n{comparison_text(found, (production, candidate))}\nguardrails switched off, without data in both arms: {', '.join(off)}"
-    show({"items": len(items), "unusable": unusable, "decided": found.candidate_better or found.candidate_worse, "guardrails_off": off, **found.model_dump()}, as_json=as_json, text=words)
+    show(
+        {
+            "items": len(items),
+            "unusable": unusable,
+            "decided": found.candidate_better or found.candidate_worse,
+            "guardrails_off": off,
+            **found.model_dump(),
+        },
+        as_json=as_json,
+        text=words,
+    )
 
 
 @knowledge.command()
@@ -149,20 +181,37 @@ def refresh(db: Database = None, assistant: Who = None, as_json: AsJson = False)
     from kaeshi.steps import knowledge as steps
 
     done = with_loop(db, assistant, steps.refresh)
-    show(done, as_json=as_json, text=f"{done['proposed']} proposed, {done['approved_by_policy']} approved by policy, {done['entries']} entries, {done['embedded']} embedded, index {done['index'] or 'not built: nothing is approved'}")
+    show(
+        done,
+        as_json=as_json,
+        text=f"{done['proposed']} proposed, {done['approved_by_policy']} approved by policy, {done['entries']} entries, {done['embedded']} embedded, index {done['index'] or 'not built: nothing is approved'}",
+    )
 
 
 @knowledge.command()
-def search(query: str, count: Annotated[int, typer.Option(min=1, max=100)] = 5, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def search(
+    query: str, count: Annotated[int, typer.Option(min=1, max=100)] = 5, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
     """The approved entries nearest to a question."""
     from kaeshi.steps import knowledge as steps
 
     hits = with_loop(db, assistant, lambda loop: steps.search(loop, query, count))
-    show(hits, as_json=as_json, text=lambda: table(("score", "question", "answer"), [(h.score, h.entry.question[:60], h.entry.answer[:90]) for h in hits]))
+    show(
+        hits,
+        as_json=as_json,
+        text=lambda: table(("score", "question", "answer"), [(h.score, h.entry.question[:60], h.entry.answer[:90]) for h in hits]),
+    )
 
 
 @knowledge.command()
-def approve(refs: list[str], by: By, note: Annotated[str, typer.Option(help="Why.")] = "", db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def approve(
+    refs: list[str],
+    by: By,
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
     """Approve proposed entries in your name."""
     from kaeshi.steps import knowledge as steps
 
@@ -202,7 +251,17 @@ def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -
     from kaeshi.jobs.overview import overview
 
     found = with_loop(db, assistant, overview)
-    rows = [(j["job"], j["cron"], j["next"][:16], (j["last"] or {}).get("slot", "-")[:16], (j["last"] or {}).get("state", "-"), (j["last"] or {}).get("detail", "")[:60]) for j in found]
+    rows = [
+        (
+            j["job"],
+            j["cron"],
+            j["next"][:16],
+            (j["last"] or {}).get("slot", "-")[:16],
+            (j["last"] or {}).get("state", "-"),
+            (j["last"] or {}).get("detail", "")[:60],
+        )
+        for j in found
+    ]
     show(found, as_json=as_json, text=table(("job", "crontab (UTC)", "next", "last", "state", "detail"), rows))
 
 

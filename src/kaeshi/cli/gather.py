@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
 from kaeshi.cli.output import AsJson, By, Database, Who, counts, lines_of, progress, show, table, with_loop
 from kaeshi.errors import InvalidInput
+from kaeshi.types import ReviewState
 
 Files = Annotated[list[Path], typer.Argument(help="JSONL or JSONL.gz files.")]
 ConsentOption = Annotated[str | None, typer.Option("--consent", help="Consent for the whole import: granted, legitimate_interest or none.")]
@@ -102,7 +103,11 @@ def show_(conversation_id: str, db: Database = None, assistant: Who = None, as_j
 
     found = with_loop(db, assistant, lambda loop: steps.show(loop, conversation_id))
     head = f"{found['conversation_id']}  customer {found['customer']}  consent {found['consent']}  contained {found['contained']}\noutcome: {found['outcome']}\n"
-    show(found, as_json=as_json, text=head + "\n".join(f"{m['role']:>9}  {m.get('content') or m.get('tool_calls')}" for m in found["messages"]))
+    show(
+        found,
+        as_json=as_json,
+        text=head + "\n".join(f"{m['role']:>9}  {m.get('content') or m.get('tool_calls')}" for m in found["messages"]),
+    )
 
 
 @feedback.command("add")
@@ -123,14 +128,28 @@ def add(
     from kaeshi.rules.feedback import parse
     from kaeshi.steps import feedback as steps
 
-    said = parse(message_id, {"vote": vote, "rating": rating, "helpful": helpful, "accurate": accurate, "comment": comment, "correction": correction}, author=author)
+    said = parse(
+        message_id,
+        {"vote": vote, "rating": rating, "helpful": helpful, "accurate": accurate, "comment": comment, "correction": correction},
+        author=author,
+    )
     recorded = with_loop(db, assistant, lambda loop: steps.record(loop, [said]))[0]
     result = {"feedback_id": recorded.id, "quality_score": recorded.quality.tenths / 10, "proposed": recorded.proposed}
-    show(result, as_json=as_json, text=f"{recorded.id}  quality {recorded.quality.tenths / 10}{'  proposed for training' if recorded.proposed else ''}")
+    show(
+        result,
+        as_json=as_json,
+        text=f"{recorded.id}  quality {recorded.quality.tenths / 10}{'  proposed for training' if recorded.proposed else ''}",
+    )
 
 
 @feedback.command("import")
-def import_feedback(files: Files, author: Annotated[str, typer.Option(help="Who says so, where a record does not name anybody.")] = "", db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def import_feedback(
+    files: Files,
+    author: Annotated[str, typer.Option(help="Who says so, where a record does not name anybody.")] = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
     """Import feedback: {message_id, vote, rating, ...} per line, or conversation records with a feedback part."""
     from kaeshi.steps import feedback as steps
 
@@ -145,12 +164,18 @@ def import_feedback(files: Files, author: Annotated[str, typer.Option(help="Who 
 
 
 @feedback.command()
-def stats(days: Annotated[int, typer.Option(help="How far back.")] = 30, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def stats(
+    days: Annotated[int, typer.Option(help="How far back.")] = 30, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
     """Votes, mean stars and the share of answers that were rated."""
     from kaeshi.steps import feedback as steps
 
     found = with_loop(db, assistant, lambda loop: steps.analytics(loop, days))
-    show(found, as_json=as_json, text=table(("figure", f"last {days} days"), [(name, "unknown" if value is None else value) for name, value in found.items()]))
+    show(
+        found,
+        as_json=as_json,
+        text=table(("figure", f"last {days} days"), [(name, "unknown" if value is None else value) for name, value in found.items()]),
+    )
 
 
 @review.command("list")
@@ -164,11 +189,19 @@ def list_(
     """What waits for a person, the most valuable first."""
     from kaeshi.steps import review as steps
 
-    if state not in {"proposed", "approved", "corrected", "rejected", "all"}:
-        msg = f"state {state!r} is none of proposed, approved, corrected, rejected, all"
+    if state != "all" and state not in get_args(ReviewState):
+        msg = f"state {state!r} is none of {', '.join(get_args(ReviewState))}, all"
         raise InvalidInput(msg)
-    found = with_loop(db, assistant, lambda loop: steps.queue(loop, state=None if state == "all" else state, limit=limit))
-    show(found, as_json=as_json, text=lambda: table(("ref", "kind", "state", "score", "by", "question"), [(i.ref, i.kind, i.state, i.score / 10, i.by or "-", " ".join(i.title.split())[:80]) for i in found]))
+    wanted = None if state == "all" else cast("ReviewState", state)  # looked at just above
+    found = with_loop(db, assistant, lambda loop: steps.queue(loop, state=wanted, limit=limit))
+    show(
+        found,
+        as_json=as_json,
+        text=lambda: table(
+            ("ref", "kind", "state", "score", "by", "question"),
+            [(i.ref, i.kind, i.state, i.score / 10, i.by or "-", " ".join(i.title.split())[:80]) for i in found],
+        ),
+    )
 
 
 def _decide(ref: str, state: Any, by: str, note: str, answer: str | None, db: str | None, assistant: str | None, *, as_json: bool) -> None:
@@ -188,7 +221,15 @@ def approve(ref: str, by: By, note: Note = "", db: Database = None, assistant: W
 
 
 @review.command()
-def correct(ref: str, by: By, answer: Annotated[str, typer.Option(help="The right answer.")], note: Note = "", db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def correct(
+    ref: str,
+    by: By,
+    answer: Annotated[str, typer.Option(help="The right answer.")],
+    note: Note = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
     """Put the right answer in the place of a wrong one."""
     _decide(ref, "corrected", by, note, answer, db, assistant, as_json=as_json)
 
@@ -205,6 +246,13 @@ def run(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> 
     from kaeshi.steps import collection as steps
 
     done = with_loop(db, assistant, steps.collect)
-    result = {"judged": done.judged, "kept": done.kept, "dropped": dict(done.dropped), "pii_replaced": dict(done.pii), "total_kept": done.total_kept, "ready_to_retrain": done.ready_to_retrain}
+    result = {
+        "judged": done.judged,
+        "kept": done.kept,
+        "dropped": dict(done.dropped),
+        "pii_replaced": dict(done.pii),
+        "total_kept": done.total_kept,
+        "ready_to_retrain": done.ready_to_retrain,
+    }
     words = f"{done.judged} judged: {done.kept} kept, dropped: {counts(dict(done.dropped))}\npersonal data replaced: {counts(dict(done.pii))}\n{done.total_kept} examples in all{', ready to retrain' if done.ready_to_retrain else ''}"
     show(result, as_json=as_json, text=words)

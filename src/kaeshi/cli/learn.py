@@ -57,12 +57,20 @@ def detect(source: Source = "-", as_json: AsJson = False) -> None:
     from kaeshi.door import detect as detected
 
     found = detected(_text(source))
-    show(found, as_json=as_json, text=lambda: table(("start", "end", "type", "score", "recogniser"), [(f.start, f.end, f.type, f.score, f.recogniser) for f in found]))
+    show(
+        found,
+        as_json=as_json,
+        text=lambda: table(
+            ("start", "end", "type", "score", "recogniser"), [(f.start, f.end, f.type, f.score, f.recogniser) for f in found]
+        ),
+    )
 
 
 @dataset.command()
 def build(
-    out: Annotated[Path | None, typer.Option(help="Folder for train.jsonl, validation.jsonl and manifest.json. Default: in the data directory.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for train.jsonl, validation.jsonl and manifest.json. Default: in the data directory.")
+    ] = None,
     max_samples: Annotated[int | None, typer.Option(min=1, help="The best so many.")] = None,
     db: Database = None,
     assistant: Who = None,
@@ -77,7 +85,11 @@ def build(
     built = with_loop(db, assistant, go)
     files = built.manifest["files"]
     words = f"{built.id}: {len(built.rows)} rows ({files['train.jsonl']['rows']} train, {files['validation.jsonl']['rows']} validation) in {built.path}\nnot taken: {counts(built.manifest['dropped'])}"
-    show({"id": built.id, "path": built.path, "rows": len(built.rows), "files": files, "dropped": built.manifest["dropped"]}, as_json=as_json, text=words)
+    show(
+        {"id": built.id, "path": built.path, "rows": len(built.rows), "files": files, "dropped": built.manifest["dropped"]},
+        as_json=as_json,
+        text=words,
+    )
 
 
 @dataset.command()
@@ -100,8 +112,16 @@ def estimate(path: Path, model: Base = None, epochs: Epochs = None, as_json: AsJ
     """What training on a file would cost."""
     from kaeshi.steps import training as steps
 
-    found = with_loop(None, None, lambda loop: steps.estimate(loop, path, model or loop.settings.fine_tune_base_model, epochs or loop.settings.fine_tune_epochs))
-    show(found, as_json=as_json, text=f"{found.tokens} tokens x {found.epochs} epochs at ${found.price_per_million_usd} per million: ${found.estimated_cost_usd}\nprice: {found.source}")
+    found = with_loop(
+        None,
+        None,
+        lambda loop: steps.estimate(loop, path, model or loop.settings.fine_tune_base_model, epochs or loop.settings.fine_tune_epochs),
+    )
+    show(
+        found,
+        as_json=as_json,
+        text=f"{found.tokens} tokens x {found.epochs} epochs at ${found.price_per_million_usd} per million: ${found.estimated_cost_usd}\nprice: {found.source}",
+    )
 
 
 @training.command()
@@ -121,7 +141,13 @@ def start(
         s = loop.settings
         with progress() as shown:
             shown("uploading", 0)
-            run = await steps.start(loop, await steps.upload(loop, path), model or s.fine_tune_base_model, suffix or s.fine_tune_suffix, epochs or s.fine_tune_epochs)
+            run = await steps.start(
+                loop,
+                await steps.upload(loop, path),
+                model or s.fine_tune_base_model,
+                suffix or s.fine_tune_suffix,
+                epochs or s.fine_tune_epochs,
+            )
             return await steps.wait(loop, run, lambda r: shown(f"training: {r.state}", 0)) if loop.trainer.embedded else run
 
     run = with_loop(db, assistant, go)
@@ -148,11 +174,23 @@ def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -
     from kaeshi.steps import training as steps
 
     runs = with_loop(db, assistant, steps.history)
-    show(runs, as_json=as_json, text=lambda: table(("run", "state", "base", "epochs", "model", "started"), [(r.id, r.state, r.base_model, r.epochs, r.model or "-", f"{r.created_at:%Y-%m-%d %H:%M}") for r in runs]))
+    show(
+        runs,
+        as_json=as_json,
+        text=lambda: table(
+            ("run", "state", "base", "epochs", "model", "started"),
+            [(r.id, r.state, r.base_model, r.epochs, r.model or "-", f"{r.created_at:%Y-%m-%d %H:%M}") for r in runs],
+        ),
+    )
 
 
 @evaluation.command("add")
-def add(files: Annotated[list[Path], typer.Argument(help="JSONL: {question or messages, must_say, must_not_say, expected, hand_over}.")], db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def add(
+    files: Annotated[list[Path], typer.Argument(help="JSONL: {question or messages, must_say, must_not_say, expected, hand_over}.")],
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
     """Add test cases; they are kept out of every dataset from now on."""
     from kaeshi.steps import evaluation as steps
     from kaeshi.steps.feedback import parsed_lines
@@ -161,7 +199,11 @@ def add(files: Annotated[list[Path], typer.Argument(help="JSONL: {question or me
         return await steps.add(loop, (item for path in files for item in parsed_lines(lines_of(path), str(path))))
 
     stored, refused = with_loop(db, assistant, go)
-    show({"stored": [c.id for c in stored], "refused": refused}, as_json=as_json, text="\n".join([f"{len(stored)} stored, {len(refused)} refused", *refused[:20]]))
+    show(
+        {"stored": [c.id for c in stored], "refused": refused},
+        as_json=as_json,
+        text="\n".join([f"{len(stored)} stored, {len(refused)} refused", *refused[:20]]),
+    )
     if refused and not stored:
         raise typer.Exit(1)
 
@@ -173,7 +215,11 @@ def run_(model: str, db: Database = None, assistant: Who = None, as_json: AsJson
 
     found = with_loop(db, assistant, lambda loop: steps.run(loop, model))
     failed = [(r.case, r.why) for r in found.results if not r.passed]
-    show(found, as_json=as_json, text=f"{found.passed} passed, {found.failed} failed" + ("\n" + table(("case", "why"), failed) if failed else ""))
+    show(
+        found,
+        as_json=as_json,
+        text=f"{found.passed} passed, {found.failed} failed" + ("\n" + table(("case", "why"), failed) if failed else ""),
+    )
     if found.failed:
         raise typer.Exit(1)
 
@@ -185,4 +231,8 @@ def compare(model: str, other: str, db: Database = None, assistant: Who = None, 
 
     found = with_loop(db, assistant, lambda loop: steps.compare(loop, model, other))
     rows = [(name, found[name]["passed"], found[name]["failed"]) for name in (model, other)]
-    show(found, as_json=as_json, text=f"{table(('model', 'passed', 'failed'), rows)}\nonly {model} passes: {', '.join(found['won']) or 'none'}\nonly {other} passes: {', '.join(c['case'] for c in found['lost']) or 'none'}")
+    show(
+        found,
+        as_json=as_json,
+        text=f"{table(('model', 'passed', 'failed'), rows)}\nonly {model} passes: {', '.join(found['won']) or 'none'}\nonly {other} passes: {', '.join(c['case'] for c in found['lost']) or 'none'}",
+    )

@@ -9,7 +9,12 @@ from kaeshi.cli import decide, gather, learn, whole
 from kaeshi.errors import KaeshiError
 
 app = typer.Typer(
-    name="kaeshi", help="The self-learning loop for LLM assistants.", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
+    name="kaeshi",
+    help="The self-learning loop for LLM assistants.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 for commands in (whole.commands, gather.commands, learn.commands, decide.commands):
     commands(app)
@@ -32,5 +37,7 @@ def main() -> None:
     except Exception as error:  # the command line's door: a stranger sees one line, not our stack
         if sys.flags.dev_mode:
             raise
-        sys.stderr.write(f"kaeshi: unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}; run with `python -X dev -m kaeshi` to see where\n")
+        sys.stderr.write(
+            f"kaeshi: unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}; run with `python -X dev -m kaeshi` to see where\n"
+        )
         sys.exit(UNEXPECTED)

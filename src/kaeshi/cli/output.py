@@ -15,7 +15,9 @@ from kaeshi.errors import InvalidInput
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Database = Annotated[str | None, typer.Option("--db", help="Database URL. Default: DATABASE_URL, else a file in the data directory.", envvar=[])]
+Database = Annotated[
+    str | None, typer.Option("--db", help="Database URL. Default: DATABASE_URL, else a file in the data directory.", envvar=[])
+]
 Who = Annotated[str | None, typer.Option("--assistant", help="Assistant meant. Default: KAESHI_ASSISTANT, else main.")]
 By = Annotated[str, typer.Option("--by", help="Name of the person who decides.")]
 MAX_LINE = 32 * 1024 * 1024
@@ -65,7 +67,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def counts(found: dict[str, int]) -> str:
-    """a 3, b 2"""
+    """A 3, b 2"""
     return ", ".join(f"{name} {count}" for name, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))) or "none"
 
 
@@ -89,6 +91,8 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
         task = bar.add_task("starting", total=None)
         yield lambda stage, share: bar.update(task, description=stage, total=1.0 if share else None, completed=share)

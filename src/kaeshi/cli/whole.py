@@ -50,7 +50,9 @@ def demo(
 
 def run(
     files: Annotated[list[Path], typer.Argument(help="Conversation logs, JSONL or JSONL.gz.")],
-    consent: Annotated[str | None, typer.Option("--consent", help="Consent for the whole import: granted, legitimate_interest or none.")] = None,
+    consent: Annotated[
+        str | None, typer.Option("--consent", help="Consent for the whole import: granted, legitimate_interest or none.")
+    ] = None,
     approve_policy: Annotated[bool, typer.Option("--approve-policy", help="Approve knowledge proposals by the stated policy.")] = False,
     db: Database = None,
     assistant: Who = None,
@@ -69,7 +71,14 @@ def run(
             learned = await offline.learn(loop, progress=shown)
             proposed = await offline.propose_knowledge(loop, approve_policy=approve_policy)
             composed = await report.compose(loop, by_log_clock=True)
-        return {"import": taken, **learned, "knowledge": proposed, "report": composed.model_dump(mode="json"), "report_text": text(composed), "data_dir": str(loop.settings.data_dir)}
+        return {
+            "import": taken,
+            **learned,
+            "knowledge": proposed,
+            "report": composed.model_dump(mode="json"),
+            "report_text": text(composed),
+            "data_dir": str(loop.settings.data_dir),
+        }
 
     done = with_loop(db, assistant, go)
     show({k: v for k, v in done.items() if k != "report_text"}, as_json=as_json, text=lambda: _run_text(done))
@@ -151,11 +160,21 @@ def shim(path: Annotated[Path, typer.Argument(help="Your source root, such as ap
         raise InvalidInput(msg)
     written = []
     for place, module, names in (
-        ("api/ai/ml/__init__.py", "kaeshi.ml", ("get_dataset_builder", "get_deployment_manager", "get_feedback_processor", "get_fine_tuner", "get_pii_scrubber")),
+        (
+            "api/ai/ml/__init__.py",
+            "kaeshi.ml",
+            ("get_dataset_builder", "get_deployment_manager", "get_feedback_processor", "get_fine_tuner", "get_pii_scrubber"),
+        ),
         ("api/ai/ml/jobs/__init__.py", "kaeshi.ml.jobs", ("start_scheduler", "stop_scheduler")),
     ):
         target = path / place
-        content = f'"""The seed\'s address for {module}."""\n\nfrom {module} import (\n' + "".join(f"    {n},\n" for n in names) + ")\n\n__all__ = [\n" + "".join(f'    "{n}",\n' for n in names) + "]\n"
+        content = (
+            f'"""The seed\'s address for {module}."""\n\nfrom {module} import (\n'
+            + "".join(f"    {n},\n" for n in names)
+            + ")\n\n__all__ = [\n"
+            + "".join(f'    "{n}",\n' for n in names)
+            + "]\n"
+        )
         if target.exists() and target.read_text(encoding="utf-8") != content:
             msg = f"{str(target)!r} exists with other content; move it away first"
             raise InvalidInput(msg)

@@ -15,8 +15,46 @@ RATES = 0.7
 TOWNS = ("Sacramento", "Fresno", "Oakland", "Modesto", "Stockton", "Napa", "Davis", "Chico", "Reno", "Folsom", "Roseville", "Fairfield")
 DISHES = ("chicken", "steak", "shrimp", "scallops", "salmon", "tofu")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-FIRST = ("Anna", "Brian", "Carlos", "Diana", "Edward", "Fatima", "George", "Helen", "Ivan", "Julia", "Kevin", "Laura", "Miguel", "Nora", "Oscar", "Paula", "Ruben", "Sofia", "Thomas", "Vanessa")
-LAST = ("Alvarez", "Bennett", "Castillo", "Donovan", "Edwards", "Fischer", "Gonzalez", "Harrison", "Jimenez", "Kowalski", "Lawson", "Mitchell", "Nguyen", "Osborne", "Patterson", "Ramirez")
+FIRST = (
+    "Anna",
+    "Brian",
+    "Carlos",
+    "Diana",
+    "Edward",
+    "Fatima",
+    "George",
+    "Helen",
+    "Ivan",
+    "Julia",
+    "Kevin",
+    "Laura",
+    "Miguel",
+    "Nora",
+    "Oscar",
+    "Paula",
+    "Ruben",
+    "Sofia",
+    "Thomas",
+    "Vanessa",
+)
+LAST = (
+    "Alvarez",
+    "Bennett",
+    "Castillo",
+    "Donovan",
+    "Edwards",
+    "Fischer",
+    "Gonzalez",
+    "Harrison",
+    "Jimenez",
+    "Kowalski",
+    "Lawson",
+    "Mitchell",
+    "Nguyen",
+    "Osborne",
+    "Patterson",
+    "Ramirez",
+)
 STREETS = ("Maple Street", "Oak Avenue", "Cedar Lane", "River Road", "Sunset Boulevard", "Hill Court")
 COMMENTS = ("Quick and clear, thank you so much!", "That is exactly what I wanted to know.", "Good service, we are looking forward to it.")
 
@@ -54,7 +92,7 @@ class Rating:
 def intents() -> tuple[tuple[Intent, ...], tuple[str, ...], tuple[str, ...]]:
     """The concierge's intents, and what lies beyond them: (intents, asked, held out)."""
     content = tomllib.loads(resources.files("kaeshi").joinpath("data", "concierge.toml").read_text(encoding="utf-8"))
-    known = tuple(Intent(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}) for raw in content["intent"])
+    known = tuple(Intent(**(raw | {"asks": tuple(raw["asks"]), "held": tuple(raw["held"])})) for raw in content["intent"])
     beyond = content["beyond"][0]
     return known, tuple(beyond["asks"]), tuple(beyond["held"])
 
@@ -80,7 +118,12 @@ class Crowd:
 
     def held_out(self, each: int) -> list[Asked]:
         """Questions in phrasings that no customer of the log uses, `each` per intent, and a few beyond them."""
-        questions = [Asked(customer="", text=self.fill(template), intent=intent, names=()) for intent in self.known for i in range(each) for template in (intent.held[i % len(intent.held)],)]
+        questions = [
+            Asked(customer="", text=self.fill(template), intent=intent, names=())
+            for intent in self.known
+            for i in range(each)
+            for template in (intent.held[i % len(intent.held)],)
+        ]
         return questions + [Asked(customer="", text=self.fill(t), intent=None, names=()) for t in self.beyond_held]
 
     def rate(self, asked: Asked, *, right: bool) -> Rating | None:
@@ -89,7 +132,10 @@ class Crowd:
         if r.random() > RATES:
             return None
         happy = r.random() < (STARS_WHEN_RIGHT if right else STARS_WHEN_WRONG)
-        said: dict[str, Any] = {"rating": r.choices((5, 4), (0.75, 0.25))[0] if happy else r.choices((3, 2, 1), (0.5, 0.3, 0.2))[0], "vote": "up" if happy else "down"}
+        said: dict[str, Any] = {
+            "rating": r.choices((5, 4), (0.75, 0.25))[0] if happy else r.choices((3, 2, 1), (0.5, 0.3, 0.2))[0],
+            "vote": "up" if happy else "down",
+        }
         if happy and r.random() < 0.5:
             said["helpful"] = True
         if happy and r.random() < 0.4:
@@ -108,7 +154,7 @@ class Crowd:
     def _introduce(self, question: str, name: str) -> tuple[str, tuple[str, ...]]:
         """People say who they are, and sometimes far more than they should."""
         r = self.random
-        first = name.split()[0]
+        first = name.split(maxsplit=1)[0]
         options: Sequence[tuple[str, tuple[str, ...]]] = (
             (question, ()),
             (f"Hi! {question}", ()),

@@ -24,7 +24,6 @@ from kaeshi.steps import conversation, dataset, evaluation, feedback, knowledge,
 from kaeshi.steps.report_mail import render
 from kaeshi.types import Conversation, Dataset, Feedback, Outcome, Rollout, Turn
 
-
 Sabotage = Literal["model", "feedback", "pii", "same"]
 Progress = Callable[[str, float], None]
 MONDAY = datetime(2025, 9, 1, 9, tzinfo=UTC)
@@ -70,13 +69,20 @@ async def play(folder: Path, *, seed: int, sabotage: str | None = None, progress
         before = await _first_production(stage)
         log = await _two_weeks(stage)
         built, learned = await _learn(stage)
-        decision = await _roll_out(stage, learned["model"]) if learned["model"] else {"outcome": "refused", "why": learned["why"], "evidence": None, "steps": []}
+        decision = (
+            await _roll_out(stage, learned["model"])
+            if learned["model"]
+            else {"outcome": "refused", "why": learned["why"], "evidence": None, "steps": []}
+        )
         kb = await _knowledge(stage)
         mailed = await _report(stage)
         progress("asking held-out questions", 0)
         questions = stage.crowd.held_out(5)
         production = (await conversation.routing(loop)).production or before
-        scores = {"before": await _score(loop, before, questions), "candidate": await _score(loop, learned["model"], questions) if learned["model"] else None}
+        scores = {
+            "before": await _score(loop, before, questions),
+            "candidate": await _score(loop, learned["model"], questions) if learned["model"] else None,
+        }
         after = scores["candidate"] if production == learned["model"] and scores["candidate"] else scores["before"]
         return {
             "seed": seed,
@@ -99,11 +105,22 @@ async def _first_production(stage: Stage) -> str:
     """A production trained on the hand-written FAQ alone, and the test cases that every candidate must face."""
     loop, known = stage.loop, stage.crowd.known
     stage.progress("training the first production on the FAQ", 0)
-    rows = [{"messages": [{"role": "system", "content": loop.prompts["default"]}, {"role": "user", "content": i.faq}, {"role": "assistant", "content": i.answer}]} for i in known]
+    rows = [
+        {
+            "messages": [
+                {"role": "system", "content": loop.prompts["default"]},
+                {"role": "user", "content": i.faq},
+                {"role": "assistant", "content": i.answer},
+            ]
+        }
+        for i in known
+    ]
     model = await _train(stage, "faq.jsonl", rows, "faq")
     await rollout.set_production(loop, model)
-    cases = [{"id": f"knows_{i.name}", "question": stage.crowd.fill(i.held[0]), "expected": i.answer} for i in known]
-    cases += [{"id": f"beyond_{n}", "question": stage.crowd.fill(text), "hand_over": True} for n, text in enumerate(stage.crowd.beyond_held)]
+    cases: list[dict[str, Any]] = [{"id": f"knows_{i.name}", "question": stage.crowd.fill(i.held[0]), "expected": i.answer} for i in known]
+    cases += [
+        {"id": f"beyond_{n}", "question": stage.crowd.fill(text), "hand_over": True} for n, text in enumerate(stage.crowd.beyond_held)
+    ]
     await evaluation.add(loop, ((case["id"], case) for case in cases))
     return model
 
@@ -123,13 +140,23 @@ async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
     collected = await run_now(loop, jobs(loop.settings), "training_collector", OWNER)
     async with loop.store.read() as tx:
         kept, reasons, pii = await tx.count_kept(loop.assistant), await tx.reasons(loop.assistant), await tx.pii_counts(loop.assistant)
-    found: dict[str, Any] = {"collection": {"kept": kept, "dropped": reasons, "pii_replaced": pii, "job": collected}, "model": None, "cost": None, "why": ""}
+    found: dict[str, Any] = {
+        "collection": {"kept": kept, "dropped": reasons, "pii_replaced": pii, "job": collected},
+        "model": None,
+        "cost": None,
+        "why": "",
+    }
     try:
         built = await dataset.write(loop, await dataset.build(loop))
     except KaeshiError as error:
         return None, found | {"why": str(error)}
     estimate = await training.estimate(loop, Path(built.path) / "train.jsonl", "gpt-4o-mini", loop.settings.fine_tune_epochs)
-    found["cost"] = {"paid_usd": "0", "at_openai_prices_usd": str(estimate.estimated_cost_usd), "tokens": estimate.tokens, "epochs": estimate.epochs}
+    found["cost"] = {
+        "paid_usd": "0",
+        "at_openai_prices_usd": str(estimate.estimated_cost_usd),
+        "tokens": estimate.tokens,
+        "epochs": estimate.epochs,
+    }
     stage.progress("training the candidate", 0)
     faq = [json.loads(raw) for raw in (stage.loop.settings.data_dir / "faq.jsonl").read_bytes().splitlines()]
     rows = [*faq, *(row for row, side in zip(built.rows, built.splits, strict=True) if side == "train")]
@@ -158,8 +185,20 @@ async def _roll_out(stage: Stage, model: str) -> dict[str, Any]:
         ended = await rollout.roll_back(loop, began.id, reason=f"no decision in {ROLLOUT_DAYS} days; {comparison.why}", by=OWNER)
     async with loop.store.read() as tx:
         steps = await tx.audit(loop.assistant, began.id)
-    evidence = {m.metric: {"production": [m.production.total, m.production.count], "candidate": [m.candidate.total, m.candidate.count], "difference": m.difference.model_dump() if m.difference else None} for m in comparison.metrics}
-    return {"outcome": "promoted" if ended.state == "full" else "rolled back", "why": steps[-1]["why"], "evidence": evidence, "steps": [{k: s[k] for k in ("before", "after", "at", "why")} for s in steps]}
+    evidence = {
+        m.metric: {
+            "production": [m.production.total, m.production.count],
+            "candidate": [m.candidate.total, m.candidate.count],
+            "difference": m.difference.model_dump() if m.difference else None,
+        }
+        for m in comparison.metrics
+    }
+    return {
+        "outcome": "promoted" if ended.state == "full" else "rolled back",
+        "why": steps[-1]["why"],
+        "evidence": evidence,
+        "steps": [{k: s[k] for k in ("before", "after", "at", "why")} for s in steps],
+    }
 
 
 async def _knowledge(stage: Stage) -> dict[str, Any]:
@@ -176,7 +215,14 @@ async def _knowledge(stage: Stage) -> dict[str, Any]:
     said = await run_now(loop, jobs(loop.settings), "kb_refresh", OWNER)
     query = "is there something without meat for my wife"
     hits = await knowledge.search(loop, query, 1) if (loop.folder("knowledge") / "manifest.json").exists() else []
-    return {"proposed": len(waiting), "approved": sum(a in right for a in answers.values()), "by": REVIEWER, "job": said, "query": query, "finds": hits[0].entry.answer if hits else None}
+    return {
+        "proposed": len(waiting),
+        "approved": sum(a in right for a in answers.values()),
+        "by": REVIEWER,
+        "job": said,
+        "query": query,
+        "finds": hits[0].entry.answer if hits else None,
+    }
 
 
 async def _report(stage: Stage) -> dict[str, Any]:
@@ -201,8 +247,17 @@ async def _day(stage: Stage, count: int, tally: Tally) -> None:
     for question, (said, assignment, outcomes) in zip(asked, answered, strict=True):
         stage.clock.advance(minutes=2)
         name = f"demo-{stage.clock.now():%m%d-%H%M%S}"
-        said = said.model_copy(update={"latency_ms": 300 + 400 * crowd.random.random()})  # real times would differ from run to run
-        record = as_record(loop, [{"role": "user", "content": question.text}], said, assignment, outcomes, conversation=name, customer=question.customer, consent="granted")
+        timed = said.model_copy(update={"latency_ms": 300 + 400 * crowd.random.random()})  # real times would differ from run to run
+        record = as_record(
+            loop,
+            [{"role": "user", "content": question.text}],
+            timed,
+            assignment,
+            outcomes,
+            conversation=name,
+            customer=question.customer,
+            consent="granted",
+        )
         right = not said.hand_over and question.intent is not None and said.text == question.intent.answer
         tally.asked, tally.right, tally.handed_over = tally.asked + 1, tally.right + right, tally.handed_over + said.hand_over
         record = _finish(stage, question, record, handed_over=said.hand_over, right=right)
@@ -219,7 +274,14 @@ def _finish(stage: Stage, question: Asked, record: Conversation, *, handed_over:
     """A colleague answers where the model handed over; and what came of it."""
     now, turns = stage.clock.now(), record.turns
     if handed_over and question.intent is not None:
-        turns = (*turns, Turn(id=f"{record.id}#{len(turns)}", message={"role": "assistant", "content": question.intent.answer, "name": "colleague"}, at=now))
+        turns = (
+            *turns,
+            Turn(
+                id=f"{record.id}#{len(turns)}",
+                message={"role": "assistant", "content": question.intent.answer, "name": "colleague"},
+                at=now,
+            ),
+        )
     facts: dict[str, bool] = {"escalated": handed_over}
     if question.intent is not None and question.intent.topic == "booking":
         facts |= {"booking_attempted": True, "booked": stage.crowd.books(right=right or handed_over)}
@@ -241,7 +303,13 @@ def _opinions(stage: Stage, question: Asked, record: Conversation, *, right: boo
 async def _train(stage: Stage, name: str, rows: list[Any], suffix: str) -> str:
     path = stage.loop.settings.data_dir / name
     write_whole(path, b"".join(line(row) for row in rows))
-    run = await training.start(stage.loop, await training.upload(stage.loop, path), stage.loop.settings.fine_tune_base_model, suffix, stage.loop.settings.fine_tune_epochs)
+    run = await training.start(
+        stage.loop,
+        await training.upload(stage.loop, path),
+        stage.loop.settings.fine_tune_base_model,
+        suffix,
+        stage.loop.settings.fine_tune_epochs,
+    )
     run = await training.wait(stage.loop, run)
     if run.model is None:
         msg = f"training on {name} ended {run.state}: {run.error}"
@@ -254,7 +322,9 @@ async def _score(loop: Loop, model: str, questions: list[Asked]) -> dict[str, An
     right = handed = 0
     for start in range(0, len(questions), 50):
         part = questions[start : start + 50]
-        for q, said in zip(part, await asyncio.gather(*(loop.chat.answer([{"role": "user", "content": q.text}], model) for q in part)), strict=True):
+        for q, said in zip(
+            part, await asyncio.gather(*(loop.chat.answer([{"role": "user", "content": q.text}], model) for q in part)), strict=True
+        ):
             right += said.hand_over if q.intent is None else (not said.hand_over and said.text == q.intent.answer)
             handed += said.hand_over
     return {"right": right, "handed_over": handed, "share": round(right / len(questions), 4)}

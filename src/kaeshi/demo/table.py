@@ -9,24 +9,43 @@ def as_text(result: dict[str, Any]) -> str:
     n = held["questions"]
     rows: list[tuple[str, str]] = [
         ("customers", f"simulated, seed {result['seed']}{', sabotage: ' + result['sabotage'] if result['sabotage'] else ''}"),
-        ("two weeks of log", f"{result['log']['asked']} conversations: {result['log']['right']} answered right, {result['log']['handed_over']} handed to a colleague"),
+        (
+            "two weeks of log",
+            f"{result['log']['asked']} conversations: {result['log']['right']} answered right, {result['log']['handed_over']} handed to a colleague",
+        ),
         ("kept to learn from", f"{collection['kept']}"),
         ("dropped", _counts(collection["dropped"])),
         ("personal data replaced", _counts(collection["pii_replaced"])),
-        ("dataset", f"{result['dataset']['rows']} rows; not taken: {_counts(result['dataset']['dropped'])}" if result["dataset"] else "refused"),
-        ("training cost", f"$0 here; ${result['cost']['at_openai_prices_usd']} at OpenAI's gpt-4o-mini price ({result['cost']['tokens']} tokens x {result['cost']['epochs']} epochs)" if result["cost"] else "nothing was trained"),
+        (
+            "dataset",
+            f"{result['dataset']['rows']} rows; not taken: {_counts(result['dataset']['dropped'])}" if result["dataset"] else "refused",
+        ),
+        (
+            "training cost",
+            f"$0 here; ${result['cost']['at_openai_prices_usd']} at OpenAI's gpt-4o-mini price ({result['cost']['tokens']} tokens x {result['cost']['epochs']} epochs)"
+            if result["cost"]
+            else "nothing was trained",
+        ),
         ("held-out, before", _score(held["before"], n)),
         ("held-out, candidate", _score(held["candidate"], n) if held["candidate"] else "no candidate"),
         ("held-out, after", f"{_score(held['after'], n)}   <- what customers get now"),
         ("decision", f"{decision['outcome'].upper()}: {decision['why']}"),
     ]
     for metric, seen in (decision["evidence"] or {}).items():
-        rows.append((f"  {metric}", f"production {_mean(seen['production'])}, candidate {_mean(seen['candidate'])}{_difference(seen['difference'])}"))
+        rows.append(
+            (
+                f"  {metric}",
+                f"production {_mean(seen['production'])}, candidate {_mean(seen['candidate'])}{_difference(seen['difference'])}",
+            )
+        )
     rows += [("  steps", " -> ".join(s["after"] for s in decision["steps"]) or "none")]
     rows += [
         ("knowledge", f"{kb['proposed']} proposed, {kb['approved']} approved by {kb['by']}"),
         ("  finds", f"{kb['query']!r}: {kb['finds'] or 'nothing'}"),
-        ("report", f"week of {result['report']['week']}, {result['report']['conversations']} conversations, in {result['report']['sent_to']}"),
+        (
+            "report",
+            f"week of {result['report']['week']}, {result['report']['conversations']} conversations, in {result['report']['sent_to']}",
+        ),
         ("files", result["folder"]),
     ]
     width = max(len(name) for name, _ in rows)

@@ -10,7 +10,9 @@ from kaeshi.steps.collection import scrub_messages
 from kaeshi.types import HAND_OVER, Answer, Assignment, Consent, Conversation, Json, Outcome, Turn
 
 
-async def respond(loop: Loop, routing: steps.Routing, messages: Sequence[Json], customer: str) -> tuple[Answer, Assignment | None, tuple[Outcome, ...]]:
+async def respond(
+    loop: Loop, routing: steps.Routing, messages: Sequence[Json], customer: str
+) -> tuple[Answer, Assignment | None, tuple[Outcome, ...]]:
     """The assigned model's answer: scrub, ask, restore. While a candidate is mirrored it is asked too, and only how it fared is kept.
 
     An answer that still holds a placeholder, or a scrubber that fails, becomes a hand-over. Raises Conflict while nothing is in production.
@@ -31,7 +33,9 @@ async def respond(loop: Loop, routing: steps.Routing, messages: Sequence[Json], 
     return said.model_copy(update={"text": text}), assignment, outcomes
 
 
-async def answer(loop: Loop, messages: Sequence[Json], *, conversation: str, customer: str, consent: Consent = "none") -> tuple[Answer, str]:
+async def answer(
+    loop: Loop, messages: Sequence[Json], *, conversation: str, customer: str, consent: Consent = "none"
+) -> tuple[Answer, str]:
     """Answer a conversation so far and log it with its arm; returns the answer with its message id, for feedback.
 
     `messages` is the whole conversation; what is stored already is recognised. Raises Conflict when it was stored differently.
@@ -45,7 +49,15 @@ async def answer(loop: Loop, messages: Sequence[Json], *, conversation: str, cus
 
 
 def as_record(
-    loop: Loop, messages: Sequence[Json], said: Answer, assignment: Assignment | None, outcomes: Sequence[Outcome], *, conversation: str, customer: str, consent: Consent
+    loop: Loop,
+    messages: Sequence[Json],
+    said: Answer,
+    assignment: Assignment | None,
+    outcomes: Sequence[Outcome],
+    *,
+    conversation: str,
+    customer: str,
+    consent: Consent,
 ) -> Conversation:
     """The conversation with the answer at its end, as it is logged."""
     now = loop.clock.now()
@@ -81,4 +93,6 @@ async def _mirror(loop: Loop, candidate: str, messages: Sequence[Json], said: An
     except KaeshiError:
         return (Outcome(name="mirror_failed", value=True, at=now, source="mirror"),)
     same = theirs.hand_over == said.hand_over and theirs.text == said.text
-    return Outcome(name="mirror_failed", value=False, at=now, source="mirror"), Outcome(name="mirror_same", value=same, at=now, source="mirror")
+    return Outcome(name="mirror_failed", value=False, at=now, source="mirror"), Outcome(
+        name="mirror_same", value=same, at=now, source="mirror"
+    )

@@ -13,10 +13,26 @@ async def overview(loop: Loop) -> list[Json]:
         for job in jobs(loop.settings):
             slots = await tx.slots(loop.assistant, job.name, 5)
             following = job.trigger.get_next_fire_time(None, now)
-            found.append({"job": job.name, "cron": job.cron, "missed": job.missed, "next": following.isoformat() if following else "", "last": _told(slots[0]) if slots else None, "history": [_told(s) for s in slots]})
+            found.append(
+                {
+                    "job": job.name,
+                    "cron": job.cron,
+                    "missed": job.missed,
+                    "next": following.isoformat() if following else "",
+                    "last": _told(slots[0]) if slots else None,
+                    "history": [_told(s) for s in slots],
+                }
+            )
     return found
 
 
 def _told(slot: Slot) -> Json:
     seconds = (slot.finished_at - slot.started_at).total_seconds() if slot.finished_at else None
-    return {"slot": slot.slot.isoformat(), "state": slot.state, "detail": slot.detail, "attempts": slot.attempts, "owner": slot.owner, "seconds": seconds}
+    return {
+        "slot": slot.slot.isoformat(),
+        "state": slot.state,
+        "detail": slot.detail,
+        "attempts": slot.attempts,
+        "owner": slot.owner,
+        "seconds": seconds,
+    }

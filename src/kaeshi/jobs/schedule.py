@@ -8,7 +8,6 @@ from typing import Literal
 from apscheduler.triggers.cron import CronTrigger
 
 from kaeshi.errors import Misconfigured
-
 from kaeshi.loop import Loop
 from kaeshi.settings import Settings
 from kaeshi.steps import collection, conversation, knowledge, report, rollout, training
@@ -48,7 +47,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
 def crontab(line: str) -> CronTrigger:
     """A crontab line in UTC with crontab's weekdays, where 0 and 7 are Sunday; APScheduler by itself counts from Monday."""
     fields = line.split()
-    if len(fields) != 5:  # noqa: PLR2004  # minute, hour, day, month, weekday
+    if len(fields) != 5:  # minute, hour, day, month, weekday
         msg = f"crontab line {line!r} has {len(fields)} fields, 5 are needed: minute hour day month weekday"
         raise Misconfigured(msg)
     minute, hour, day, month, weekday = fields
@@ -64,7 +63,7 @@ def due(trigger: CronTrigger, after: datetime, until: datetime, most: int = 1000
     found: list[datetime] = []
     last: datetime | None = after
     while True:
-        last = trigger.get_next_fire_time(last, last) if last is not None else None  # type: ignore[assignment]  # APScheduler is untyped here
+        last = trigger.get_next_fire_time(last, last) if last is not None else None
         if last is None or last > until:
             return found[-most:]
         if last > after:
@@ -85,7 +84,7 @@ def _weekdays(field: str) -> str:
             days.append(part)  # names mean the same to both
             continue
         end = int(last or (6 if step else first)) if (last or first).isdigit() else -1
-        if not (0 <= int(first) <= end <= 7 and (not step or (step.isdigit() and int(step) > 0))):  # noqa: PLR2004  # crontab's weekdays
+        if not (0 <= int(first) <= end <= 7 and (not step or (step.isdigit() and int(step) > 0))):  # crontab's weekdays
             msg = f"weekday {part!r} is not within 0-7"
             raise ValueError(msg)
         days += [_NAMES[d] for d in range(int(first), end + 1, int(step or 1))]

@@ -13,7 +13,9 @@ METRICS = ("containment", "conversion", "satisfaction")
 class DeploymentManager:
     """A candidate is mirrored, then answers a share of customers, and is promoted by evidence or rolled back."""
 
-    async def deploy_shadow(self, model_id: str, traffic_percent: float | None = None, duration_hours: float | None = None, db: "Target" = None) -> str:
+    async def deploy_shadow(
+        self, model_id: str, traffic_percent: float | None = None, duration_hours: float | None = None, db: "Target" = None
+    ) -> str:
         """Mirror a trained model for `duration_hours`, then canary it at `traffic_percent`; returns the rollout's id.
 
         Raises NotFound for a model nobody trained or registered, Conflict while another candidate is under way.
@@ -26,7 +28,9 @@ class DeploymentManager:
             hours = loop.settings.shadow_duration_hours if duration_hours is None else duration_hours
             return (await steps.begin(loop, model_id, percent=percent, hours=hours, by="deploy_shadow")).id
 
-    async def compare_models(self, shadow_id: str, production_id: str = "current_prod", metrics: Sequence[str] = METRICS, db: "Target" = None) -> dict[str, Any]:
+    async def compare_models(
+        self, shadow_id: str, production_id: str = "current_prod", metrics: Sequence[str] = METRICS, db: "Target" = None
+    ) -> dict[str, Any]:
         """Both arms on these metrics. `shadow_better` only if the evidence says so; nothing seen is nothing better."""
         from kaeshi.app import open_loop
         from kaeshi.errors import InvalidInput
@@ -68,4 +72,10 @@ def _as_dict(found: "Comparison") -> dict[str, Any]:
         }
         for row in found.metrics
     }
-    return {"shadow_better": found.candidate_better, "shadow_worse": found.candidate_worse, "composite": found.composite.model_dump() if found.composite else None, "metrics": metrics, "why": found.why}
+    return {
+        "shadow_better": found.candidate_better,
+        "shadow_worse": found.candidate_worse,
+        "composite": found.composite.model_dump() if found.composite else None,
+        "metrics": metrics,
+        "why": found.why,
+    }

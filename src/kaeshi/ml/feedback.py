@@ -18,7 +18,12 @@ class FeedbackProcessor:
         said = parse(message_id, feedback, author=author)
         async with open_loop(db) as loop:
             recorded = (await steps.record(loop, [said]))[0]
-        return {"success": True, "feedback_id": recorded.id, "promoted_to_training": recorded.proposed, "quality_score": recorded.quality.tenths / 10}
+        return {
+            "success": True,
+            "feedback_id": recorded.id,
+            "promoted_to_training": recorded.proposed,
+            "quality_score": recorded.quality.tenths / 10,
+        }
 
     async def get_feedback_analytics(self, db: "Target", days: int = 30) -> dict[str, Any]:
         """Counts, mean stars and the share of answers that were rated, over the last `days`."""

@@ -17,7 +17,13 @@ class FineTuner:
 
         async with open_loop() as loop:
             found = await steps.estimate(loop, Path(path), model, n_epochs)
-        return {"tokens": found.tokens, "estimated_cost_usd": float(found.estimated_cost_usd), "epochs": found.epochs, "price_per_million_usd": float(found.price_per_million_usd), "source": found.source}
+        return {
+            "tokens": found.tokens,
+            "estimated_cost_usd": float(found.estimated_cost_usd),
+            "epochs": found.epochs,
+            "price_per_million_usd": float(found.price_per_million_usd),
+            "source": found.source,
+        }
 
     async def upload_training_file(self, path: str, db: "Target" = None) -> str:
         """Upload a file once; returns the provider's file id."""
@@ -27,7 +33,14 @@ class FineTuner:
         async with open_loop(db) as loop:
             return await steps.upload(loop, Path(path))
 
-    async def create_fine_tune(self, file_id: str, model: str | None = None, suffix: str | None = None, hyperparameters: dict[str, Any] | None = None, db: "Target" = None) -> str:
+    async def create_fine_tune(
+        self,
+        file_id: str,
+        model: str | None = None,
+        suffix: str | None = None,
+        hyperparameters: dict[str, Any] | None = None,
+        db: "Target" = None,
+    ) -> str:
         """Start a job, or find the one started before for the same work; returns the provider's job id."""
         from kaeshi.app import open_loop
         from kaeshi.errors import InvalidInput
@@ -38,7 +51,9 @@ class FineTuner:
             if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
                 msg = f"n_epochs {epochs!r} is not a whole number from 1"
                 raise InvalidInput(msg)
-            run = await steps.start(loop, file_id, model or loop.settings.fine_tune_base_model, suffix or loop.settings.fine_tune_suffix, epochs)
+            run = await steps.start(
+                loop, file_id, model or loop.settings.fine_tune_base_model, suffix or loop.settings.fine_tune_suffix, epochs
+            )
             return str(run.job_id)
 
     async def monitor_fine_tune(self, job_id: str, db: "Target" = None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class WireChat:
         return _answer(status, raw, model, waited)
 
     async def _local(self, body: bytes) -> tuple[int, bytes]:
-        assert self._answerer is not None  # noqa: S101  # the caller looked
+        assert self._answerer is not None  # the caller looked
         return await self._answerer.call("POST", "/chat/completions", body, "application/json")
 
     async def _remote(self, body: bytes) -> tuple[int, bytes]:
@@ -47,12 +47,19 @@ class WireChat:
 def _answer(status: int, raw: bytes, model: str, latency_ms: float) -> Answer:
     try:
         content = json.loads(raw)
-        if status != 200:  # noqa: PLR2004  # HTTP's OK
+        if status != 200:  # HTTP's OK
             msg = f"model {model!r}: {status}: {content['error']['message']}"
             raise ProviderError(msg)
         text = content["choices"][0]["message"]["content"] or ""
         ours = content.get("kaeshi") or {}
-        return Answer(text=text, model=model, confidence=ours.get("confidence"), hand_over=bool(ours.get("hand_over")), latency_ms=latency_ms, response=content)
+        return Answer(
+            text=text,
+            model=model,
+            confidence=ours.get("confidence"),
+            hand_over=bool(ours.get("hand_over")),
+            latency_ms=latency_ms,
+            response=content,
+        )
     except (ValueError, KeyError, IndexError, TypeError) as error:
         msg = f"model {model!r}: an answer that is not OpenAI's chat format (status {status})"
         raise ProviderError(msg) from error

@@ -24,7 +24,7 @@ class FakeClock:
         return self.time
 
     def advance(self, **by: float) -> None:
-        """Move on, as timedelta counts: advance(hours=24)."""
+        """Move on by so many hours, days or minutes."""
         self.time += timedelta(**by)
 
 
@@ -65,7 +65,15 @@ class FakeTrainer:
     async def create(self, file_id: str, model: str, suffix: str, epochs: int, key: str) -> str:
         self._enter("create")
         identifier = f"job-{len(self.jobs) + 1}"
-        self.jobs[identifier] = {"id": identifier, "status": "succeeded", "fine_tuned_model": f"ft:{model}:{suffix}:{identifier}", "error": None, "key": key, "file": file_id, "epochs": epochs}
+        self.jobs[identifier] = {
+            "id": identifier,
+            "status": "succeeded",
+            "fine_tuned_model": f"ft:{model}:{suffix}:{identifier}",
+            "error": None,
+            "key": key,
+            "file": file_id,
+            "epochs": epochs,
+        }
         self._leave("create")
         return identifier
 
@@ -151,7 +159,14 @@ class FakeNames:
             msg = "the name finder is broken, so nothing may be learned"
             raise InvalidInput(msg)
         wanted = (*self.known, *known)
-        return [[Finding(start=(a := text.index(name)), end=a + len(name), type="PERSON", score=0.9, recogniser="fake") for name in wanted if name in text] for text in texts]
+        return [
+            [
+                Finding(start=(a := text.index(name)), end=a + len(name), type="PERSON", score=0.9, recogniser="fake")
+                for name in wanted
+                if name in text
+            ]
+            for text in texts
+        ]
 
 
 class FakeTokens:

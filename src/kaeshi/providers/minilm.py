@@ -74,18 +74,28 @@ class MiniLMEmbedder:
             options.log_severity_level = 3
             path = need(self._models_dir, "minilm-l6-int8.onnx")
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-            self._tokenizer = Tokenizer.from_str(resources.files("kaeshi").joinpath("data", "minilm_tokenizer.json").read_text(encoding="utf-8"))
+            self._tokenizer = Tokenizer.from_str(
+                resources.files("kaeshi").joinpath("data", "minilm_tokenizer.json").read_text(encoding="utf-8")
+            )
             self._tokenizer.enable_truncation(MAX_TOKENS)
             self._tokenizer.no_padding()
         return self._session, self._tokenizer
 
 
-def _pooled(session: "InferenceSession", ids: "np.ndarray[tuple[int, int], np.dtype[np.int64]]", mask: "np.ndarray[tuple[int, int], np.dtype[np.int64]]") -> Vectors:
+def _pooled(
+    session: "InferenceSession",
+    ids: "np.ndarray[tuple[int, int], np.dtype[np.int64]]",
+    mask: "np.ndarray[tuple[int, int], np.dtype[np.int64]]",
+) -> Vectors:
     """The mean over a text's tokens, scaled to length one."""
     wanted = {i.name for i in session.get_inputs()}
-    feed = {name: value for name, value in (("input_ids", ids), ("attention_mask", mask), ("token_type_ids", np.zeros_like(ids))) if name in wanted}
+    feed = {
+        name: value
+        for name, value in (("input_ids", ids), ("attention_mask", mask), ("token_type_ids", np.zeros_like(ids)))
+        if name in wanted
+    }
     hidden = session.run(None, feed)[0]
-    if hidden.ndim == 3:  # noqa: PLR2004  # (texts, tokens, dimensions): not pooled by the model itself
+    if hidden.ndim == 3:  # (texts, tokens, dimensions): not pooled by the model itself
         weights = mask[:, :, None].astype(np.float32)
         hidden = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
     return np.asarray(hidden / np.linalg.norm(hidden, axis=1, keepdims=True), np.float32)

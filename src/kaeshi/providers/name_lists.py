@@ -11,28 +11,202 @@ from importlib import resources
 
 from kaeshi.types import Finding
 
-_TOKEN = r"[^\W\d_](?:[^\W\d_]|['’-](?=[^\W\d_])){0,30}"
-_TOKENS = re.compile(_TOKEN)
+_NAME = r"[^\W\d_](?:[^\W\d_]|['’-](?=[^\W\d_])){0,30}"
+_TOKENS = re.compile(_NAME)
 _PARTS = re.compile(r"[^\W\d_]+")
-_RUN = rf"({_TOKEN}(?:[ ]{{1,2}}(?:{_TOKEN}|[A-Z]\.)){{0,3}})"
+_RUN = rf"({_NAME}(?:[ ]{{1,2}}(?:{_NAME}|[A-Z]\.)){{0,3}})"
 _INTRODUCED = re.compile(
     rf"\b(?:my (?:full |first |last |legal )?name(?: is|'s|’s|:| was)|(?:the |under the |full |first |last )?name(?: is|'s|’s|:)|names? on the (?:account|booking|reservation) is|"
     rf"(?:under|for) the name(?: of)?|(?:call|calls) me|(?:i am|i'm|i’m) called|name of)[ :]{{1,3}}(?:is )?{_RUN}",
     re.IGNORECASE,
 )
 _CUES = frozenset(
-    "am i'm i’m im is it's it’s its that's here's name hi hello hey dear thanks you regards sincerely cheers with for from meet see and ask tell friend brother sister wife husband son "
-    "daughter buddy bro sis mom dad boss colleague driver doctor host by to me".split()
+    [
+        "am",
+        "i'm",
+        "i’m",
+        "im",
+        "is",
+        "it's",
+        "it’s",
+        "its",
+        "that's",
+        "here's",
+        "name",
+        "hi",
+        "hello",
+        "hey",
+        "dear",
+        "thanks",
+        "you",
+        "regards",
+        "sincerely",
+        "cheers",
+        "with",
+        "for",
+        "from",
+        "meet",
+        "see",
+        "and",
+        "ask",
+        "tell",
+        "friend",
+        "brother",
+        "sister",
+        "wife",
+        "husband",
+        "son",
+        "daughter",
+        "buddy",
+        "bro",
+        "sis",
+        "mom",
+        "dad",
+        "boss",
+        "colleague",
+        "driver",
+        "doctor",
+        "host",
+        "by",
+        "to",
+        "me",
+    ]
 )
-_TITLED = re.compile(rf"\b(?:mr|mrs|ms|miss|dr|doctor|prof|professor)\.?[ ]{{1,2}}({_TOKEN}(?:[ ]{_TOKEN})?)", re.IGNORECASE)
-_ASKS_NAME = re.compile(r"\b(?:your|full|first|last|the|customer'?s?|guest'?s?|driver'?s?|whose|what|which) ?(?:full |first |last )?name\b|\bwho(?:'s| is| am i| are you| would| will| should| do)\b|\bwhich doctor\b|\bname (?:please|of)", re.IGNORECASE)
+_TITLED = re.compile(rf"\b(?:mr|mrs|ms|miss|dr|doctor|prof|professor)\.?[ ]{{1,2}}({_NAME}(?:[ ]{_NAME})?)", re.IGNORECASE)
+_ASKS_NAME = re.compile(
+    r"\b(?:your|full|first|last|the|customer'?s?|guest'?s?|driver'?s?|whose|what|which) ?(?:full |first |last )?name\b|\bwho(?:'s| is| am i| are you| would| will| should| do)\b|\bwhich doctor\b|\bname (?:please|of)",
+    re.IGNORECASE,
+)
 _PLACE_BEFORE = re.compile(r"\b(?:San|Santa|St\.?|Saint|Fort|Port|Mount|Mt\.?|Lake|New|Los|Las) $")
-_PLACE_AFTER = re.compile(r" (?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Court|Place|Way|Park|Inn|Hotel|Hall|Center|Centre|House|Hospital|Airport|University|Hill|Island|Beach|Bridge|County|City)\b")
-_FILLER = frozenset(
-    "it its it's is it’s that that's i am i'm im my name the yes yeah sure ok okay hi hello here this for under and please of course a an thanks thank you well so um uh oh "
-    "full first last would be sorry no not don't know remember also but with need want help dr mr mrs ms".split()
+_PLACE_AFTER = re.compile(
+    r" (?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Court|Place|Way|Park|Inn|Hotel|Hall|Center|Centre|House|Hospital|Airport|University|Hill|Island|Beach|Bridge|County|City)\b"
 )
-_STOP_AFTER = frozenset("your host driver think party guests doctor friend dumb yup his he she they asap and or but i my the a an from at in on to for with calling here speaking by is was can could would please is will has have i'm im it want need not we our who that this account number pin".split())
+_FILLER = frozenset(
+    [
+        "it",
+        "its",
+        "it's",
+        "is",
+        "it’s",
+        "that",
+        "that's",
+        "i",
+        "am",
+        "i'm",
+        "im",
+        "my",
+        "name",
+        "the",
+        "yes",
+        "yeah",
+        "sure",
+        "ok",
+        "okay",
+        "hi",
+        "hello",
+        "here",
+        "this",
+        "for",
+        "under",
+        "and",
+        "please",
+        "of",
+        "course",
+        "a",
+        "an",
+        "thanks",
+        "thank",
+        "you",
+        "well",
+        "so",
+        "um",
+        "uh",
+        "oh",
+        "full",
+        "first",
+        "last",
+        "would",
+        "be",
+        "sorry",
+        "no",
+        "not",
+        "don't",
+        "know",
+        "remember",
+        "also",
+        "but",
+        "with",
+        "need",
+        "want",
+        "help",
+        "dr",
+        "mr",
+        "mrs",
+        "ms",
+    ]
+)
+_STOP_AFTER = frozenset(
+    [
+        "your",
+        "host",
+        "driver",
+        "think",
+        "party",
+        "guests",
+        "doctor",
+        "friend",
+        "dumb",
+        "yup",
+        "his",
+        "he",
+        "she",
+        "they",
+        "asap",
+        "and",
+        "or",
+        "but",
+        "i",
+        "my",
+        "the",
+        "a",
+        "an",
+        "from",
+        "at",
+        "in",
+        "on",
+        "to",
+        "for",
+        "with",
+        "calling",
+        "here",
+        "speaking",
+        "by",
+        "is",
+        "was",
+        "can",
+        "could",
+        "would",
+        "please",
+        "is",
+        "will",
+        "has",
+        "have",
+        "i'm",
+        "im",
+        "it",
+        "want",
+        "need",
+        "not",
+        "we",
+        "our",
+        "who",
+        "that",
+        "this",
+        "account",
+        "number",
+        "pin",
+    ]
+)
 
 
 class ListedNames:
@@ -48,11 +222,14 @@ class ListedNames:
         for text, found in zip(texts, spans, strict=True):
             for start, end, sure in found:
                 if sure:
-                    words.update(part.lower() for part in _TOKENS.findall(text[start:end]) if len(part) > 2)  # noqa: PLR2004  # initials are nobody
+                    words.update(part.lower() for part in _TOKENS.findall(text[start:end]) if len(part) > 2)  # initials are nobody
         if not words:
             return [[] for _ in texts]
         again = _again(words)
-        return [_findings(text, found, again if not words.isdisjoint(said) else None) for text, found, said in zip(texts, spans, spoken, strict=True)]
+        return [
+            _findings(text, found, again if not words.isdisjoint(said) else None)
+            for text, found, said in zip(texts, spans, spoken, strict=True)
+        ]
 
 
 def _found_in(text: str, said: frozenset[str], before: str) -> list[tuple[int, int, bool]]:
@@ -62,7 +239,7 @@ def _found_in(text: str, said: frozenset[str], before: str) -> list[tuple[int, i
         found += [(a, b, True) for a, b in _introduced(text)]
         found += list(_titled(text))
         found += [(a, b, True) for a, b in _listed(text)]
-    if len(said) <= 12 and _asks_name(before):  # noqa: PLR2004  # longer replies tell a story, not a name
+    if len(said) <= 12 and _asks_name(before):  # longer replies tell a story, not a name
         found += [(a, b, True) for a, b in _answered(text)]
     return found
 
@@ -106,7 +283,11 @@ def _name_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def _titled(text: str) -> Iterator[tuple[int, int, bool]]:
     for match in _TITLED.finditer(text):
         words = match[1].split(" ")
-        if words[0].lower() in _STOP_AFTER or words[0].lower() in _FILLER or not (words[0][0].isupper() or words[0].lower() in _lists()[0] | _lists()[1]):
+        if (
+            words[0].lower() in _STOP_AFTER
+            or words[0].lower() in _FILLER
+            or not (words[0][0].isupper() or words[0].lower() in _lists()[0] | _lists()[1])
+        ):
             continue
         both = len(words) > 1 and words[1][0].isupper() and words[1].lower() not in _lists()[2]
         yield match.start(1), match.start(1) + len(match[1] if both else words[0].removesuffix("'s")), words[0].lower() not in _lists()[2]
@@ -118,16 +299,28 @@ def _listed(text: str) -> Iterator[tuple[int, int]]:
     words = [(m.start(), m.end(), m[0], m[0].lower()) for m in _PARTS.finditer(text)]
     end = -1
     for i, (start, stop, written, word) in enumerate(words):
-        if word not in given or start < end or len(word) < 3:  # noqa: PLR2004  # "Al" and "Ed" are mostly something else
+        if word not in given or start < end or len(word) < 3:  # "Al" and "Ed" are mostly something else
             continue
         large, common = written[0].isupper(), word in other
-        cued = i > 0 and words[i - 1][3] in _CUES and start - words[i - 1][1] <= 2  # noqa: PLR2004  # a comma and a space
+        cued = i > 0 and words[i - 1][3] in _CUES and start - words[i - 1][1] <= 2  # a comma and a space
         follow = words[i + 1] if i + 1 < len(words) and words[i + 1][0] == stop + 1 and text[stop] == " " else None
-        surnamed = follow is not None and follow[3] in surnames and follow[3] not in _STOP_AFTER and (follow[2][0].isupper() or (not common and follow[3] not in other))
+        surnamed = (
+            follow is not None
+            and follow[3] in surnames
+            and follow[3] not in _STOP_AFTER
+            and (follow[2][0].isupper() or (not common and follow[3] not in other))
+        )
         if (large and not common) or (cued and (large or not common)) or surnamed:
             if _PLACE_BEFORE.search(text, max(0, start - 7), start) or _PLACE_AFTER.match(text, stop):
                 continue
-            unlisted = follow is not None and large and follow[2][0].isupper() and follow[3] not in other | _FILLER | _STOP_AFTER and len(follow[2]) > 2 and not follow[2].isupper()  # noqa: PLR2004
+            unlisted = (
+                follow is not None
+                and large
+                and follow[2][0].isupper()
+                and follow[3] not in other | _FILLER | _STOP_AFTER
+                and len(follow[2]) > 2
+                and not follow[2].isupper()
+            )
             end = follow[1] if follow is not None and (surnamed or unlisted) else stop
             yield start, end
 
@@ -137,7 +330,7 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
     _given, _surnames, other = _lists()
     words = list(_TOKENS.finditer(text))
     run = [m for m in words[:12] if m[0].lower() not in _FILLER]
-    if not run or len(words) > 12:  # noqa: PLR2004  # longer replies tell a story, not a name
+    if not run or len(words) > 12:  # longer replies tell a story, not a name
         return
     head = run[0]
     if head[0].lower() in other and not head[0][0].isupper():
@@ -150,7 +343,7 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
             break
         last = match
     unlisted = head[0].lower() not in _given | _surnames
-    if unlisted and (len(words) > 5 or not head[0][0].isupper()) and len(run) > 2:  # noqa: PLR2004  # "party of four please" is no name
+    if unlisted and (len(words) > 5 or not head[0][0].isupper()) and len(run) > 2:  # "party of four please" is no name
         return
     yield head.start(), last.end()
 

@@ -12,6 +12,7 @@ from kaeshi.ports import Answerer
 from kaeshi.types import Json
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI
 
 T = TypeVar("T")
@@ -21,7 +22,9 @@ LOOK_BACK = 500
 class OpenAITrainer:
     """A Trainer. With `answerer`, requests stay in this process; else they go to `base_url` (None: OpenAI's own)."""
 
-    def __init__(self, *, api_key: str, base_url: str | None = None, organisation: str | None = None, answerer: Answerer | None = None) -> None:
+    def __init__(
+        self, *, api_key: str, base_url: str | None = None, organisation: str | None = None, answerer: Answerer | None = None
+    ) -> None:
         self._api_key, self._base_url, self._organisation, self._answerer = api_key, base_url, organisation, answerer
         self._made: AsyncOpenAI | None = None
         self.embedded = answerer is not None
@@ -30,7 +33,11 @@ class OpenAITrainer:
     async def upload(self, path: Path, key: str) -> str:
         """Send a training file; returns the provider's file id."""
         with path.open("rb") as stream:
-            return (await self._ask("upload", self._client.files.create(file=(_file_name(key), stream, "application/jsonl"), purpose="fine-tune"))).id
+            return (
+                await self._ask(
+                    "upload", self._client.files.create(file=(_file_name(key), stream, "application/jsonl"), purpose="fine-tune")
+                )
+            ).id
 
     async def find_file(self, key: str) -> str | None:
         """The id of a file uploaded under that key, if the provider has it."""
@@ -39,7 +46,9 @@ class OpenAITrainer:
 
     async def create(self, file_id: str, model: str, suffix: str, epochs: int, key: str) -> str:
         """Start a job; returns the provider's job id."""
-        job = self._client.fine_tuning.jobs.create(training_file=file_id, model=model, suffix=suffix, hyperparameters={"n_epochs": epochs}, metadata={"kaeshi_key": key})
+        job = self._client.fine_tuning.jobs.create(
+            training_file=file_id, model=model, suffix=suffix, hyperparameters={"n_epochs": epochs}, metadata={"kaeshi_key": key}
+        )
         return (await self._ask("fine-tuning job", job)).id
 
     async def find_job(self, key: str) -> str | None:
@@ -69,7 +78,9 @@ class OpenAITrainer:
 
             http = None if self._answerer is None else _in_process(self._answerer)
             # retries are ours: only listing tells whether a lost answer was paid for
-            self._made = AsyncOpenAI(api_key=self._api_key, base_url=self._base_url, organization=self._organisation, max_retries=0, http_client=http)
+            self._made = AsyncOpenAI(
+                api_key=self._api_key, base_url=self._base_url, organization=self._organisation, max_retries=0, http_client=http
+            )
         return self._made
 
     async def _ask(self, what: str, request: Awaitable[T]) -> T:
@@ -100,7 +111,7 @@ def _said(error: Exception) -> str:
     return str(body.get("message")) if isinstance(body, dict) and body.get("message") else str(error)
 
 
-def _in_process(answerer: Answerer) -> "object":
+def _in_process(answerer: Answerer) -> "httpx2.AsyncClient":
     """An HTTP client whose requests never leave this process."""
     import httpx2
 

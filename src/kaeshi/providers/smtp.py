@@ -23,7 +23,15 @@ class SmtpMailer:
         s = self._settings
         password = s.smtp_password.get_secret_value() if s.smtp_password else None
         try:
-            await aiosmtplib.send(as_message(mail), hostname=s.smtp_host, port=s.smtp_port, username=s.smtp_user, password=password, start_tls=s.smtp_start_tls, timeout=TIMEOUT_S)
+            await aiosmtplib.send(
+                as_message(mail),
+                hostname=s.smtp_host,
+                port=s.smtp_port,
+                username=s.smtp_user,
+                password=password,
+                start_tls=s.smtp_start_tls,
+                timeout=TIMEOUT_S,
+            )
         except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPReadTimeoutError) as error:
             msg = f"mail server {s.smtp_host}:{s.smtp_port} went silent while taking the mail {mail.key!r}; look there before sending again"
             raise ProviderUnknown(msg) from error

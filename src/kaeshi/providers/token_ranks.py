@@ -1,10 +1,10 @@
 """Counts tokens with tiktoken, on rank files that were fetched at set-up."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from kaeshi.models import FILES, need
+from kaeshi.settings import set_rank_folder
 
 DEFAULT = "o200k_base"
 _OLD = ("gpt-4-", "gpt-3.5", "text-embedding")
@@ -21,7 +21,7 @@ class TiktokenCounter:
         """Tokens of all texts together; special tokens in them count as plain text."""
         name = "cl100k_base" if model == "gpt-4" or model.startswith(_OLD) else DEFAULT
         need(self._models_dir, _RANKS[name])
-        os.environ["TIKTOKEN_CACHE_DIR"] = str(self._models_dir)  # tiktoken has no other way to be told
+        set_rank_folder(self._models_dir)
         import tiktoken
 
         encoding = tiktoken.get_encoding(name)

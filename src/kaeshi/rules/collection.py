@@ -27,7 +27,14 @@ POSITIVE_RATING = 4
 
 
 def judge(
-    roles: Sequence[str], words: Sequence[bool], upto: int | None, *, consent: Consent, facts: Mapping[str, object], signals: Signals, filters: Filters
+    roles: Sequence[str],
+    words: Sequence[bool],
+    upto: int | None,
+    *,
+    consent: Consent,
+    facts: Mapping[str, object],
+    signals: Signals,
+    filters: Filters,
 ) -> Keep | Drop:
     """Keep the turns up to `upto`, or drop with a reason. `words[i]` says whether turn i has text; `facts` are the latest outcomes."""
     if consent == "none":

@@ -24,14 +24,20 @@ def sample(values: Sequence[float]) -> Sample:
 
 def interval(production: Sample, candidate: Sample, alpha: float = ALPHA) -> Interval | None:
     """Candidate minus production with its two-sided 1 - alpha limits; None with fewer than two in an arm."""
-    if min(production.count, candidate.count) < 2:  # noqa: PLR2004  # a variance needs two
+    if min(production.count, candidate.count) < 2:  # a variance needs two
         return None
     difference = candidate.total / candidate.count - production.total / production.count
     return _around(difference, math.sqrt(_variance_of_mean(production) + _variance_of_mean(candidate)), alpha)
 
 
 def compare(
-    production: Mapping[str, Sample], candidate: Mapping[str, Sample], metrics: Sequence[str], *, weights: Mapping[str, float] = WEIGHTS, alpha: float = ALPHA, least: int = MIN_PER_ARM
+    production: Mapping[str, Sample],
+    candidate: Mapping[str, Sample],
+    metrics: Sequence[str],
+    *,
+    weights: Mapping[str, float] = WEIGHTS,
+    alpha: float = ALPHA,
+    least: int = MIN_PER_ARM,
 ) -> Comparison:
     """Every metric and the composite. A metric with fewer than `least` conversations in an arm is switched off and named.
 
@@ -41,14 +47,25 @@ def compare(
     rows = []
     for name in names:
         a, b = production.get(name, Sample()), candidate.get(name, Sample())
-        rows.append(MetricComparison(metric=name, production=a, candidate=b, difference=interval(a, b, alpha) if min(a.count, b.count) >= least else None))
+        rows.append(
+            MetricComparison(
+                metric=name, production=a, candidate=b, difference=interval(a, b, alpha) if min(a.count, b.count) >= least else None
+            )
+        )
     live = [row for row in rows if row.difference is not None]
     off = tuple(row.metric for row in rows if row.difference is None)
     composite = _composite(live, weights, alpha)
     harmed = [row.metric for row in live if row.difference is not None and row.difference.high < 0]
     better = composite is not None and composite.low > 0 and not harmed
     worse = composite is not None and (composite.high < 0 or bool(harmed))
-    return Comparison(metrics=tuple(rows), composite=composite, candidate_better=better, candidate_worse=worse, switched_off=off, why=_why(rows, composite, harmed, off, least))
+    return Comparison(
+        metrics=tuple(rows),
+        composite=composite,
+        candidate_better=better,
+        candidate_worse=worse,
+        switched_off=off,
+        why=_why(rows, composite, harmed, off, least),
+    )
 
 
 def _composite(rows: Sequence[MetricComparison], weights: Mapping[str, float], alpha: float) -> Interval | None:
@@ -81,7 +98,7 @@ def _variance_of_mean(of: Sample) -> float:
     """Unbiased sample variance over n; a sample without spread counts as if one more had differed (rule of succession)."""
     mean = of.total / of.count
     variance = max(of.squares / of.count - mean * mean, 0.0) * of.count / (of.count - 1)
-    return max(variance, 1 / (of.count + 2)) / of.count if variance < 1e-12 else variance / of.count  # noqa: PLR2004  # rounding, not spread
+    return max(variance, 1 / (of.count + 2)) / of.count if variance < 1e-12 else variance / of.count  # rounding, not spread
 
 
 def _around(estimate: float, error: float, alpha: float) -> Interval:

@@ -173,7 +173,8 @@ def rated_turn(turns: Sequence[Turn]) -> int | None:
     """Which turn feedback on the whole conversation is about: the last assistant message of substance, else the last one."""
     answers = [i for i, turn in enumerate(turns) if turn.role == "assistant" and turn.text]
     substantial = [i for i in answers if not is_small_talk(turns[i].text)]
-    return (substantial or answers or [None])[-1]
+    best = substantial or answers
+    return best[-1] if best else None
 
 
 def _turn(message: _Message, raw: Mapping[str, Any], fallback_id: str, at: datetime) -> Turn:
@@ -216,7 +217,7 @@ def _customer(record: Mapping[str, Any]) -> str | None:
     for name in CUSTOMER_FIELDS:
         value = record.get(name)
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
-            if len(str(value)) > 200:  # noqa: PLR2004  # the limit of every id
+            if len(str(value)) > 200:  # the limit of every id
                 msg = f"{name} has {len(str(value))} characters; 200 are the most"
                 raise InvalidInput(msg)
             return str(value)
@@ -236,4 +237,6 @@ def _utc(at: datetime) -> datetime:
 
 
 def _faults(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg'].lower()}" for e in error.errors(include_url=False, include_input=False)[:3])
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg'].lower()}" for e in error.errors(include_url=False, include_input=False)[:3]
+    )

@@ -75,7 +75,7 @@ def _verified(i: int, candidates: list[int], texts: list[str], cache: dict[int, 
     mine = shingles(texts[i])
     for candidate in candidates:
         if candidate not in cache:
-            if len(cache) > 5_000:  # noqa: PLR2004  # bounds the memory, not the answer
+            if len(cache) > 5_000:  # bounds the memory, not the answer
                 cache.clear()
             cache[candidate] = shingles(texts[candidate])
         theirs = cache[candidate]

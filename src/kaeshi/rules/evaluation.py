@@ -2,10 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kaeshi.errors import InvalidInput
-from kaeshi.types import Answer, CaseResult, Json, TestCase
+from kaeshi.types import Answer, CaseResult, TestCase
 
 _SPACES = re.compile(r"\s+")
 
@@ -15,10 +16,14 @@ def judge(case: TestCase, answer: Answer) -> CaseResult:
     return CaseResult(case=case.id, passed=not (why := _fault(case, answer)), why=why, answer="" if answer.hand_over else answer.text)
 
 
-def parse(raw: Json) -> TestCase:
+def parse(raw: Mapping[str, Any]) -> TestCase:
     """A test case from a file: {messages, must_say?, must_not_say?, expected?, hand_over?}; `question` stands for one user message."""
     messages = raw.get("messages") or ([{"role": "user", "content": raw["question"]}] if isinstance(raw.get("question"), str) else None)
-    if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) and isinstance(m.get("content"), str) and isinstance(m.get("role"), str) for m in messages):
+    if (
+        not isinstance(messages, list)
+        or not messages
+        or not all(isinstance(m, dict) and isinstance(m.get("content"), str) and isinstance(m.get("role"), str) for m in messages)
+    ):
         msg = "a test case needs `messages` (role and content) or a `question`"
         raise InvalidInput(msg)
     if messages[-1]["role"] != "user":
@@ -40,7 +45,7 @@ def parse(raw: Json) -> TestCase:
         raise InvalidInput(msg)
     content = repr((messages, sorted(promises.items())))
     identifier = raw.get("id") or "case_" + hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
-    if not isinstance(identifier, str) or len(identifier) > 200:  # noqa: PLR2004  # the limit of every id
+    if not isinstance(identifier, str) or len(identifier) > 200:  # the limit of every id
         msg = "id is a text of at most 200 characters"
         raise InvalidInput(msg)
     return TestCase(id=identifier, messages=tuple(messages), **promises)

@@ -34,7 +34,7 @@ def parse(message_id: object, said: object, *, author: str = "", at: datetime | 
         raise InvalidInput(msg)
     for name, value in values.items():
         values[name] = _CHECKS[name](name, value)
-    if len(author) > 200 or not author.isprintable():  # noqa: PLR2004  # the limit of every id
+    if len(author) > 200 or not author.isprintable():  # the limit of every id
         msg = "author: at most 200 printable characters"
         raise InvalidInput(msg)
     return Feedback(message_id=message_id, author=author, at=at, **values)
@@ -84,7 +84,14 @@ def recorded(record: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if said.get("thumbs") in {"up", "down"}:
         found["vote"] = said["thumbs"]
-    for source, name in (("vote", "vote"), ("helpful", "helpful"), ("accurate", "accurate"), ("comment", "comment"), ("stars", "rating"), ("rating", "rating")):
+    for source, name in (
+        ("vote", "vote"),
+        ("helpful", "helpful"),
+        ("accurate", "accurate"),
+        ("comment", "comment"),
+        ("stars", "rating"),
+        ("rating", "rating"),
+    ):
         if said.get(source) is not None:
             found[name] = said[source]
     return found

@@ -51,7 +51,15 @@ def weeks(latest: datetime) -> tuple[datetime, datetime, datetime]:
     return until - timedelta(weeks=2), until - timedelta(weeks=1), until
 
 
-def metrics(facts: Mapping[str, object], *, contained: bool | None, ratings: Sequence[int], votes: Sequence[str], response_ms: float | None, cost_nano_usd: int | None) -> dict[str, float]:
+def metrics(
+    facts: Mapping[str, object],
+    *,
+    contained: bool | None,
+    ratings: Sequence[int],
+    votes: Sequence[str],
+    response_ms: float | None,
+    cost_nano_usd: int | None,
+) -> dict[str, float]:
     """One conversation's figures by metric; what is unknown is absent.
 
     >>> metrics({"booked": True}, contained=None, ratings=[], votes=[], response_ms=None, cost_nano_usd=None)
@@ -85,7 +93,15 @@ def _flag(value: object) -> float | None:
 
 
 def compose(
-    assistant: str, since: datetime, until: datetime, now: Mapping[str, Tally], before: Mapping[str, Tally], daily: Mapping[str, Sequence[Tally]], *, conversations: int, customers: int
+    assistant: str,
+    since: datetime,
+    until: datetime,
+    now: Mapping[str, Tally],
+    before: Mapping[str, Tally],
+    daily: Mapping[str, Sequence[Tally]],
+    *,
+    conversations: int,
+    customers: int,
 ) -> Report:
     """Tallies of two weeks, and of each day of both for the charts, as a Report."""
     return Report(
@@ -95,7 +111,11 @@ def compose(
         conversations=conversations,
         customers=customers,
         lines=tuple(_line(metric, now.get(metric, Tally()), before.get(metric, Tally())) for metric in UNITS),
-        daily={metric: tuple(cell(day).value for day in daily.get(metric, ())) for metric in UNITS if any(day.sample.count for day in daily.get(metric, ()))},
+        daily={
+            metric: tuple(cell(day).value for day in daily.get(metric, ()))
+            for metric in UNITS
+            if any(day.sample.count for day in daily.get(metric, ()))
+        },
     )
 
 
@@ -124,12 +144,26 @@ def wilson(successes: float, count: int, confidence: float = CONFIDENCE) -> tupl
 def _line(metric: str, now: Tally, before: Tally) -> Line:
     unit, current, previous = UNITS[metric], cell(now), cell(before)
     if current.value is None or previous.value is None:
-        why = "suppressed: fewer than 5 customers" if current.suppressed or previous.suppressed else "unknown in one of the weeks" if current.denominator or previous.denominator else "nobody reported it"
+        why = (
+            "suppressed: fewer than 5 customers"
+            if current.suppressed or previous.suppressed
+            else "unknown in one of the weeks"
+            if current.denominator or previous.denominator
+            else "nobody reported it"
+        )
         return Line(metric=metric, unit=unit, now=current, before=previous, change=None, noise=None, why=why)
     change = current.value - previous.value
     low, high = _limits(unit, now.sample, before.sample)
     noise = low <= 0 <= high
-    return Line(metric=metric, unit=unit, now=current, before=previous, change=change, noise=noise, why=f"95 % interval of the change [{low:+.3f}, {high:+.3f}]")
+    return Line(
+        metric=metric,
+        unit=unit,
+        now=current,
+        before=previous,
+        change=change,
+        noise=noise,
+        why=f"95 % interval of the change [{low:+.3f}, {high:+.3f}]",
+    )
 
 
 def _limits(unit: Unit, now: Sample, before: Sample) -> tuple[float, float]:

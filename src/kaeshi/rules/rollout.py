@@ -30,7 +30,10 @@ def decide(rollout: Rollout, comparison: Comparison | None, now: datetime, *, ga
         return _gate(gate_passed)
     if rollout.state == "mirror":
         over = now >= rollout.mirror_until
-        return Decision(verdict="advance" if over else "hold", why="the mirror's time is over" if over else f"mirrored until {rollout.mirror_until:%Y-%m-%d %H:%M} UTC")
+        return Decision(
+            verdict="advance" if over else "hold",
+            why="the mirror's time is over" if over else f"mirrored until {rollout.mirror_until:%Y-%m-%d %H:%M} UTC",
+        )
     if comparison is None:
         return Decision(verdict="hold", why="nothing has been observed")
     if comparison.candidate_worse:
@@ -43,4 +46,8 @@ def decide(rollout: Rollout, comparison: Comparison | None, now: datetime, *, ga
 def _gate(passed: bool | None) -> Decision:
     if passed is None:
         return Decision(verdict="hold", why="the offline evaluation has not been run")
-    return Decision(verdict="advance", why="the offline evaluation passed") if passed else Decision(verdict="roll_back", why="the offline evaluation failed")
+    return (
+        Decision(verdict="advance", why="the offline evaluation passed")
+        if passed
+        else Decision(verdict="roll_back", why="the offline evaluation failed")
+    )

@@ -29,7 +29,14 @@ def estimate(model: str, tokens: int, epochs: int, prices: Json) -> Estimate:
         raise NotFound(msg)
     price = Decimal(listed["training_per_million_usd"])
     cost = (price * tokens * epochs / 1_000_000).quantize(Decimal("0.0001"))
-    return Estimate(model=model, tokens=tokens, epochs=epochs, estimated_cost_usd=cost, price_per_million_usd=price, source=f"{prices['source']}, {prices['date']}")
+    return Estimate(
+        model=model,
+        tokens=tokens,
+        epochs=epochs,
+        estimated_cost_usd=cost,
+        price_per_million_usd=price,
+        source=f"{prices['source']}, {prices['date']}",
+    )
 
 
 def run_key(assistant: str, file_sha256: str, base_model: str, suffix: str, epochs: int, provider: str) -> str:

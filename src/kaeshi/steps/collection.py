@@ -14,7 +14,7 @@ from kaeshi.rules import pii
 from kaeshi.rules.conversation import rated_turn
 from kaeshi.store.conversations import Stored
 from kaeshi.store.examples import Judged
-from kaeshi.types import Drop, Feedback, Filters, Json, Keep, Scrubbed, Signals, Turn, text_of
+from kaeshi.types import Drop, Feedback, Filters, Json, Keep, Scrubbed, Turn, text_of
 
 AT_ONCE = 100
 
@@ -73,7 +73,9 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
     return done
 
 
-def judge(loop: Loop, stored: Stored, said: list[tuple[int, Feedback]], using: Filters, review: tuple[str, list[Json] | None] | None = None) -> Judged:
+def judge(
+    loop: Loop, stored: Stored, said: list[tuple[int, Feedback]], using: Filters, review: tuple[str, list[Json] | None] | None = None
+) -> Judged:
     """One conversation's verdict, with its scrubbed text where it is kept. A scrubber that fails drops it."""
     upto = _upto(stored, said)
     signals = scoring.fold([f for _, f in said], stored.said[upto].confidence if upto is not None else None)
@@ -151,7 +153,7 @@ def _walk(value: object, take: Callable[[str], None], key: str = "") -> None:
 
 def _replace(value: Json, texts: Iterator[str]) -> Json:
     replaced = _replaced(value, texts, "")
-    assert isinstance(replaced, dict)  # noqa: S101  # a dictionary's shape is kept
+    assert isinstance(replaced, dict)  # a dictionary's shape is kept
     return replaced
 
 

@@ -26,7 +26,14 @@ class Logged:
     refused: list[str] = field(default_factory=list)
 
 
-async def log(loop: Loop, records: Iterable[object], *, consent: Consent | None = None, name: Callable[[int], str] = lambda i: f"record {i + 1}", closed_before: bool = True) -> Logged:
+async def log(
+    loop: Loop,
+    records: Iterable[object],
+    *,
+    consent: Consent | None = None,
+    name: Callable[[int], str] = lambda i: f"record {i + 1}",
+    closed_before: bool = True,
+) -> Logged:
     """Store conversation records, in transactions of at most MAX_ROWS messages. A bad one is refused and counted; the rest goes on.
 
     Conversations whose last message is longer ago than the idle time are closed on arrival.
@@ -35,13 +42,21 @@ async def log(loop: Loop, records: Iterable[object], *, consent: Consent | None 
     batch: list[tuple[int, Conversation]] = []
     for index, record in enumerate(records):
         try:
-            conversation = record if isinstance(record, Conversation) else rules.parse(record, assistant=loop.assistant, now=now, consent=consent)
+            conversation = (
+                record if isinstance(record, Conversation) else rules.parse(record, assistant=loop.assistant, now=now, consent=consent)
+            )
         except InvalidInput as error:
             done.refused.append(f"{name(index)}: {error}")
             continue
-        if closed_before and not conversation.closed and rules.is_idle(max(t.at for t in conversation.turns), now, loop.settings.idle_minutes):
+        if (
+            closed_before
+            and not conversation.closed
+            and rules.is_idle(max(t.at for t in conversation.turns), now, loop.settings.idle_minutes)
+        ):
             conversation = conversation.model_copy(update={"closed": True})
-        if batch and (batch[0][1].assistant != conversation.assistant or sum(len(c.turns) for _, c in batch) + len(conversation.turns) > MAX_ROWS):
+        if batch and (
+            batch[0][1].assistant != conversation.assistant or sum(len(c.turns) for _, c in batch) + len(conversation.turns) > MAX_ROWS
+        ):
             await _store(loop, batch, now, done, name)
             batch = []
         batch.append((index, conversation))
@@ -57,7 +72,9 @@ async def log_lines(loop: Loop, lines: Iterable[bytes], where: str, *, consent: 
         yield logged
 
 
-async def report_outcome(loop: Loop, conversation: str, reported: Mapping[str, object], *, at: datetime | None = None, source: str = "api") -> int:
+async def report_outcome(
+    loop: Loop, conversation: str, reported: Mapping[str, object], *, at: datetime | None = None, source: str = "api"
+) -> int:
     """Append what came of a conversation; late and repeated reports are welcome. Returns how many said something new."""
     now = loop.clock.now()
     outcomes = rules.outcomes(reported, at=at or now, source=source)

@@ -19,7 +19,9 @@ from kaeshi.types import Dataset, Drop, Example, Filters, Json
 AT_ONCE = 400
 
 
-async def gather(loop: Loop, wanted: Filters, *, max_samples: int | None = None, since: str | None = None, until: str | None = None) -> tuple[list[Example], Counter[str]]:
+async def gather(
+    loop: Loop, wanted: Filters, *, max_samples: int | None = None, since: str | None = None, until: str | None = None
+) -> tuple[list[Example], Counter[str]]:
     """All examples that pass these filters, repeats and test cases taken out, and what was dropped by reason.
 
     Conversations that nobody has judged yet are judged first. `since` and `until` (ISO times) bound the conversations' start.
@@ -54,7 +56,13 @@ async def gather(loop: Loop, wanted: Filters, *, max_samples: int | None = None,
 
 
 async def build(
-    loop: Loop, wanted: Filters | None = None, *, max_samples: int | None = None, since: str | None = None, until: str | None = None, least: int | None = None
+    loop: Loop,
+    wanted: Filters | None = None,
+    *,
+    max_samples: int | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    least: int | None = None,
 ) -> Dataset:
     """A dataset in memory: rows, splits and manifest. The same inputs make the same bytes. Raises TooFew below the minimum."""
     using = wanted or collection.filters(loop)
@@ -67,7 +75,10 @@ def assemble(loop: Loop, examples: list[Example], dropped: Counter[str], using: 
     rules.enough(len(examples), loop.settings.min_examples if least is None else least, f"dataset for assistant {loop.assistant!r}")
     rows = tuple(rules.row(example, loop.prompts) for example in examples)
     splits = tuple(rules.split(example.conversation) for example in examples)
-    files = {f"{side}.jsonl": _facts(rules.line(row) for row, s in zip(rows, splits, strict=True) if s == side) for side in ("train", "validation")}
+    files = {
+        f"{side}.jsonl": _facts(rules.line(row) for row, s in zip(rows, splits, strict=True) if s == side)
+        for side in ("train", "validation")
+    }
     all_rows = _facts(rules.line(row) for row in rows)
     manifest: Json = {
         "assistant": loop.assistant,
@@ -77,10 +88,20 @@ def assemble(loop: Loop, examples: list[Example], dropped: Counter[str], using: 
         "files": files | {"all.jsonl": all_rows},
         "dropped": dict(sorted(dropped.items())),
         "intents": dict(sorted(Counter(example.intent or "none" for example in examples).items())),
-        "lineage": [{"row": i, "conversation": e.conversation, "example": e.id, "split": s} for i, (e, s) in enumerate(zip(examples, splits, strict=True))],
+        "lineage": [
+            {"row": i, "conversation": e.conversation, "example": e.id, "split": s}
+            for i, (e, s) in enumerate(zip(examples, splits, strict=True))
+        ],
     }
     identifier = "ds_" + hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:20]
-    return Dataset(id=identifier, assistant=loop.assistant, rows=rows, splits=splits, examples=tuple(e.id for e in examples), manifest={"id": identifier, **manifest})
+    return Dataset(
+        id=identifier,
+        assistant=loop.assistant,
+        rows=rows,
+        splits=splits,
+        examples=tuple(e.id for e in examples),
+        manifest={"id": identifier, **manifest},
+    )
 
 
 async def write(loop: Loop, dataset: Dataset, folder: Path | None = None) -> Dataset:
@@ -96,7 +117,9 @@ async def write(loop: Loop, dataset: Dataset, folder: Path | None = None) -> Dat
 async def register(loop: Loop, dataset: Dataset, path: str) -> None:
     """Keep which examples a dataset is made of."""
     async with loop.store.write() as tx:
-        await tx.add_dataset(loop.assistant, dataset.id, path, dataset.manifest, list(zip(dataset.examples, dataset.splits, strict=True)), loop.clock.now())
+        await tx.add_dataset(
+            loop.assistant, dataset.id, path, dataset.manifest, list(zip(dataset.examples, dataset.splits, strict=True)), loop.clock.now()
+        )
 
 
 def export(dataset: Dataset, path: Path) -> str:
@@ -119,7 +142,9 @@ async def _rejudge(loop: Loop, j: Judged, wanted: Filters) -> Example | Drop:
     verdict: object = None
     if j.messages is not None and j.scrubber == collection.scrubber_version(loop):
         roles = [m["role"] for m in j.messages]
-        verdict = judging.judge(roles, [True] * len(roles), len(roles) - 1, consent=j.consent, facts=j.facts, signals=j.signals, filters=wanted)
+        verdict = judging.judge(
+            roles, [True] * len(roles), len(roles) - 1, consent=j.consent, facts=j.facts, signals=j.signals, filters=wanted
+        )
         return verdict if isinstance(verdict, Drop) else j.example
     async with loop.store.read() as tx:
         stored = await tx.read_conversations(loop.assistant, [j.conversation])
@@ -137,7 +162,9 @@ async def _decontaminated(loop: Loop, examples: list[Example]) -> tuple[list[Exa
         cases = await tx.cases(loop.assistant)
     if not cases:
         return examples, 0
-    promised = [rules.said([*case.messages, {"role": "assistant", "content": case.expected or ""}]) for case in cases] + [rules.said(case.messages) for case in cases]
+    promised = [rules.said([*case.messages, {"role": "assistant", "content": case.expected or ""}]) for case in cases] + [
+        rules.said(case.messages) for case in cases
+    ]
     texts = [rules.said(e.messages) for e in examples]
     questions = [rules.said(m for m in e.messages if m["role"] == "user") for e in examples]
     seen = [a or b for a, b in zip(resembles(texts, promised), resembles(questions, promised), strict=True)]

@@ -1,6 +1,7 @@
 """Holding a model to its promises: test cases that no model was ever trained on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from kaeshi.errors import InvalidInput, TooFew
 from kaeshi.loop import Loop
@@ -8,7 +9,7 @@ from kaeshi.rules import evaluation as rules
 from kaeshi.types import Evaluation, Json, TestCase
 
 
-async def add(loop: Loop, raw: Iterable[tuple[str, Json]]) -> tuple[list[TestCase], list[str]]:
+async def add(loop: Loop, raw: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[list[TestCase], list[str]]:
     """Store test cases; each record comes with its place, and a bad one is refused with it."""
     stored, refused = [], []
     for where, record in raw:
@@ -32,7 +33,14 @@ async def run(loop: Loop, model: str) -> Evaluation:
     results = tuple([rules.judge(case, await loop.chat.answer(case.messages, model)) for case in cases])
     passed = sum(r.passed for r in results)
     evaluation = Evaluation(
-        id=loop.ids.new("eval"), assistant=loop.assistant, model=model, cases_sha256=rules.cases_digest(cases), passed=passed, failed=len(results) - passed, results=results, at=loop.clock.now()
+        id=loop.ids.new("eval"),
+        assistant=loop.assistant,
+        model=model,
+        cases_sha256=rules.cases_digest(cases),
+        passed=passed,
+        failed=len(results) - passed,
+        results=results,
+        at=loop.clock.now(),
     )
     async with loop.store.write() as tx:
         await tx.add_evaluation(evaluation)

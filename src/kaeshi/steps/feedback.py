@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kaeshi.errors import InvalidInput, NotFound
@@ -12,6 +12,7 @@ from kaeshi.rules.conversation import decode, rated_turn
 from kaeshi.types import Feedback, Json, Quality, Turn
 
 AT_ONCE = 100
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # where nobody asks for the time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ async def import_records(loop: Loop, records: Iterable[tuple[str, Mapping[str, A
     batch: list[Feedback] = []
     for where, raw in records:
         try:
-            feedback = await _parse(loop, raw, author)
+            feedback = _parse(raw, author)
         except (InvalidInput, NotFound) as error:
             done.refused.append(f"{where}: {error}")
             continue
@@ -97,7 +98,7 @@ async def analytics(loop: Loop, days: int) -> Json:
     }
 
 
-async def _parse(loop: Loop, raw: Mapping[str, Any], author: str) -> Feedback | None:
+def _parse(raw: Mapping[str, Any], author: str) -> Feedback | None:
     if "messages" in raw and isinstance(raw["messages"], list):
         said = rules.recorded(raw)
         return rules.parse(last_rated_message(raw), said, author=author) if said else None
@@ -107,7 +108,11 @@ async def _parse(loop: Loop, raw: Mapping[str, Any], author: str) -> Feedback | 
 
 def last_rated_message(record: Mapping[str, Any]) -> str:
     """Which message of a log record its feedback is about. Raises InvalidInput if no assistant message is there."""
-    turns = [Turn.model_construct(id=str(m.get("message_id", f"{record.get('conversation_id')}#{i}")), message=m, at=None) for i, m in enumerate(record["messages"]) if isinstance(m, dict) and "role" in m]
+    turns = [
+        Turn.model_construct(id=str(m.get("message_id", f"{record.get('conversation_id')}#{i}")), message=m, at=EPOCH)
+        for i, m in enumerate(record["messages"])
+        if isinstance(m, dict) and "role" in m
+    ]
     place = rated_turn(turns)
     if place is None:
         msg = f"conversation {record.get('conversation_id')!r} has no assistant message to rate"

@@ -36,7 +36,15 @@ async def propose(loop: Loop) -> tuple[int, Counter[str]]:
             if isinstance(verdict, Drop) or pair is None:
                 dropped[verdict.reason if isinstance(verdict, Drop) else "no_pair"] += 1
                 continue
-            entry = Entry(id=entry_id(loop.assistant, *pair), assistant=loop.assistant, question=pair[0], answer=pair[1], state="proposed", conversation=j.conversation, at=loop.clock.now())
+            entry = Entry(
+                id=entry_id(loop.assistant, *pair),
+                assistant=loop.assistant,
+                question=pair[0],
+                answer=pair[1],
+                state="proposed",
+                conversation=j.conversation,
+                at=loop.clock.now(),
+            )
             found.append((entry, j.signals.quality_tenths or 0))
         async with loop.store.write() as tx:
             proposed += await tx.propose_entries(found)
@@ -68,7 +76,14 @@ async def refresh(loop: Loop) -> Json:
     by_policy = await approve_by_policy(loop) if loop.settings.knowledge_auto_approve else 0
     async with loop.store.read() as tx:
         approved = [entry for entry, _ in await tx.entries(loop.assistant, ("approved", "corrected"))]
-    result: Json = {"proposed": new, "not_proposed": dict(sorted(dropped.items())), "approved_by_policy": by_policy, "entries": len(approved), "embedded": 0, "index": None}
+    result: Json = {
+        "proposed": new,
+        "not_proposed": dict(sorted(dropped.items())),
+        "approved_by_policy": by_policy,
+        "entries": len(approved),
+        "embedded": 0,
+        "index": None,
+    }
     if not approved:
         return result
     vectors, embedded = await _vectors(loop, [entry.question for entry in approved])
@@ -85,7 +100,11 @@ async def search(loop: Loop, query: str, count: int = 5) -> list[Hit]:
     async with loop.store.read() as tx:
         entries = await tx.index_entries(loop.assistant, manifest["build"])
     hits = loop.index.search(Path(manifest["path"]), loop.embedder.embed([query]), count)[0]
-    return [Hit(entry=entries[place], score=round(score, 4)) for place, score in hits if place < len(entries) and entries[place].state in {"approved", "corrected"}]
+    return [
+        Hit(entry=entries[place], score=round(score, 4))
+        for place, score in hits
+        if place < len(entries) and entries[place].state in {"approved", "corrected"}
+    ]
 
 
 def current(loop: Loop) -> Json:

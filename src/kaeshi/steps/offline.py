@@ -56,7 +56,9 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
 
     There is no quality minimum: recorded questionnaires often lack an answer, so that nobody could reach it. Raises TooFew.
     """
-    using = Filters(min_quality_tenths=None, missing_quality="keep", min_confidence=loop.settings.min_confidence, min_rating=loop.settings.min_rating)
+    using = Filters(
+        min_quality_tenths=None, missing_quality="keep", min_confidence=loop.settings.min_confidence, min_rating=loop.settings.min_rating
+    )
     collected = await collection.collect(loop, using)
     async with loop.store.read() as tx:
         starts = await tx.starts(loop.assistant)
@@ -69,7 +71,9 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
     progress("building the dataset", 0)
     built = await dataset.write(loop, await dataset.build(loop, using, until=cut.isoformat()))
     run = await _train(loop, Path(built.path) / "train.jsonl", progress)
-    judged = await _judge(loop, run, [name for at, name in starts if at >= cut], [name for at, name in starts if at < cut], built.rows, progress)
+    judged = await _judge(
+        loop, run, [name for at, name in starts if at >= cut], [name for at, name in starts if at < cut], built.rows, progress
+    )
     candidate = await _register(loop, run, judged)
     splits = Counter(built.splits)
     return {
@@ -78,7 +82,15 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
         "dropped": reasons,
         "pii_replaced": pii,
         "ready_to_retrain": collected.ready_to_retrain,
-        "dataset": {"id": built.id, "path": built.path, "rows": len(built.rows), "train": splits["train"], "validation": splits["validation"], "until": cut.isoformat(), "dropped": built.manifest["dropped"]},
+        "dataset": {
+            "id": built.id,
+            "path": built.path,
+            "rows": len(built.rows),
+            "train": splits["train"],
+            "validation": splits["validation"],
+            "until": cut.isoformat(),
+            "dropped": built.manifest["dropped"],
+        },
         "run": {"id": run.id, "state": run.state, "model": run.model, "provider": run.provider},
         "judged": judged,
         "candidate": candidate.id,
@@ -92,13 +104,21 @@ async def propose_knowledge(loop: Loop, *, approve_policy: bool) -> Json:
     refreshed = await knowledge.refresh(loop) if approved else {"index": None}
     async with loop.store.read() as tx:
         sample = await tx.entries(loop.assistant, ("proposed", "approved"), 5)
-    return {"proposed": new, "approved": approved, "not_proposed": dict(sorted(dropped.items())), "index": refreshed["index"], "examples": [{"question": e.question, "answer": e.answer} for e, _ in sample]}
+    return {
+        "proposed": new,
+        "approved": approved,
+        "not_proposed": dict(sorted(dropped.items())),
+        "index": refreshed["index"],
+        "examples": [{"question": e.question, "answer": e.answer} for e, _ in sample],
+    }
 
 
 async def _train(loop: Loop, path: Path, progress: Progress) -> TrainingRun:
     progress("training", 0)
     file_id = await training.upload(loop, path)
-    run = await training.start(loop, file_id, loop.settings.fine_tune_base_model, loop.settings.fine_tune_suffix, loop.settings.fine_tune_epochs)
+    run = await training.start(
+        loop, file_id, loop.settings.fine_tune_base_model, loop.settings.fine_tune_suffix, loop.settings.fine_tune_epochs
+    )
     run = await training.wait(loop, run, lambda r: progress(f"training: {r.state}", 0))
     if run.state != "succeeded" or run.model is None:
         msg = f"run {run.id!r} ended {run.state}: {run.error}"
@@ -106,7 +126,9 @@ async def _train(loop: Loop, path: Path, progress: Progress) -> TrainingRun:
     return run
 
 
-async def _judge(loop: Loop, run: TrainingRun, later: Sequence[str], earlier: Sequence[str], rows: Sequence[Json], progress: Progress) -> Json:
+async def _judge(
+    loop: Loop, run: TrainingRun, later: Sequence[str], earlier: Sequence[str], rows: Sequence[Json], progress: Progress
+) -> Json:
     """Next action and exact reply on conversations that no dataset has seen, with replies seen and unseen in training apart."""
     seen = {text_of(m).strip() for row in rows for m in row["messages"] if m["role"] == "assistant"}
     acts = await _acts_of_replies(loop, earlier)
@@ -131,7 +153,9 @@ async def _judge(loop: Loop, run: TrainingRun, later: Sequence[str], earlier: Se
     }
 
 
-async def _judge_one(loop: Loop, model: str, stored: Stored, labelled: dict[int, str], acts: dict[str, str], seen: set[str], tally: Counter[str]) -> None:
+async def _judge_one(
+    loop: Loop, model: str, stored: Stored, labelled: dict[int, str], acts: dict[str, str], seen: set[str], tally: Counter[str]
+) -> None:
     messages, _ = collection.scrub_messages(loop, [s.message for s in stored.said])
     asked = [i for i, m in enumerate(messages) if m["role"] == "assistant" and any(b["role"] == "user" for b in messages[:i])]
     answers = await asyncio.gather(*(loop.chat.answer(messages[:i], model) for i in asked))

@@ -23,14 +23,36 @@ def html(report: Report) -> str:
     known = [line for line in report.lines if line.now.denominator or line.before.denominator]
     unknown = [line for line in report.lines if not (line.now.denominator or line.before.denominator)]
     charts = {line.metric: bars(report.daily[line.metric]) for line in known if line.metric in report.daily}
-    return _template().render(report=report, known=known, unknown=unknown, charts=charts, meaning=MEANING, least=MIN_CUSTOMERS, figure=figure, change=change, verdict=verdict, name=name)
+    return _template().render(
+        report=report,
+        known=known,
+        unknown=unknown,
+        charts=charts,
+        meaning=MEANING,
+        least=MIN_CUSTOMERS,
+        figure=figure,
+        change=change,
+        verdict=verdict,
+        name=name,
+    )
 
 
 def text(report: Report) -> str:
     """The report in plain words, one line per metric."""
     head = f"Report for {report.assistant}, {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d} (UTC)\n{report.conversations} conversations with {report.customers} customers\n"
     rows = [("", "this week", "of", "week before", "of", "change", "")]
-    rows += [(name(line.metric), figure(line.now, line), str(line.now.denominator), figure(line.before, line), str(line.before.denominator), change(line), verdict(line)) for line in report.lines]
+    rows += [
+        (
+            name(line.metric),
+            figure(line.now, line),
+            str(line.now.denominator),
+            figure(line.before, line),
+            str(line.before.denominator),
+            change(line),
+            verdict(line),
+        )
+        for line in report.lines
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(6)]
     body = "\n".join("  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in range(1, 6)), row[6]]).rstrip() for row in rows)
     return f"{head}\n{body}\n\n'of' is the number of conversations where the figure is known; fewer than {MIN_CUSTOMERS} customers are not shown.\n"

@@ -15,13 +15,15 @@ async def queue(loop: Loop, *, state: ReviewState | None = "proposed", limit: in
         items = await tx.waiting_examples(loop.assistant, state, LIMIT)
         states: tuple[ReviewState, ...] = (state,) if state else ("proposed", "approved", "corrected", "rejected")
         found = await tx.entries(loop.assistant, states, LIMIT)
-    items += [ReviewItem(kind="entry", ref=e.id, state=e.state, title=e.question[:120], score=score, at=e.at, by=e.by) for e, score in found]
+    items += [
+        ReviewItem(kind="entry", ref=e.id, state=e.state, title=e.question[:120], score=score, at=e.at, by=e.by) for e, score in found
+    ]
     return rules.rank(items)[:limit]
 
 
 async def decide(loop: Loop, ref: str, state: ReviewState, *, by: str, note: str = "", answer: str | None = None) -> None:
     """Approve, correct or reject an example (ex_...) or an entry (kb_...). A correction needs the right answer, which is scrubbed first."""
-    if not by.strip() or len(by) > 200:  # noqa: PLR2004  # the column's width
+    if not by.strip() or len(by) > 200:  # the column's width
         msg = "a decision needs the name of who takes it (--by NAME, at most 200 characters)"
         raise InvalidInput(msg)
     if state == "corrected" and not (answer or "").strip():
@@ -37,7 +39,9 @@ async def decide(loop: Loop, ref: str, state: ReviewState, *, by: str, note: str
         return
     async with loop.store.write() as tx:
         example = await tx.example(loop.assistant, ref)
-        corrected = None if state != "corrected" or example.messages is None else _with_answer(list(example.messages), _clean(loop, answer or ""))
+        corrected = (
+            None if state != "corrected" or example.messages is None else _with_answer(list(example.messages), _clean(loop, answer or ""))
+        )
         await tx.decide_example(loop.assistant, ref, state, by, note[:1000], now, corrected)
 
 

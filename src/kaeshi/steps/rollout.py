@@ -18,7 +18,14 @@ METRICS = ("containment", "conversion", "csat")
 async def register(loop: Loop, model: str, *, kind: str = "fine_tune", evidence: Json | None = None) -> Candidate:
     """Make a model known as a candidate, with what is known about it."""
     candidate = Candidate.model_validate(
-        {"id": loop.ids.new("cand"), "assistant": loop.assistant, "kind": kind, "model": model, "evidence": evidence or {}, "created_at": loop.clock.now()}
+        {
+            "id": loop.ids.new("cand"),
+            "assistant": loop.assistant,
+            "kind": kind,
+            "model": model,
+            "evidence": evidence or {},
+            "created_at": loop.clock.now(),
+        }
     )
     async with loop.store.write() as tx:
         return await tx.add_candidate(candidate)
@@ -141,7 +148,12 @@ async def status(loop: Loop) -> Json:
         return {
             "production": production.model if production else None,
             "rollouts": [
-                {**r.model_dump(mode="json"), "model": (await tx.candidate(loop.assistant, r.candidate)).model, "audit": await tx.audit(loop.assistant, r.id)} for r in every
+                {
+                    **r.model_dump(mode="json"),
+                    "model": (await tx.candidate(loop.assistant, r.candidate)).model,
+                    "audit": await tx.audit(loop.assistant, r.id),
+                }
+                for r in every
             ],
         }
 

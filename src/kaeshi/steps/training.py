@@ -87,9 +87,21 @@ async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
     state, now = rules.next_state(job), loop.clock.now()
     error = (job.get("error") or {}).get("message")
     async with loop.store.write() as tx:
-        settled = await tx.settle_run(run.model_copy(update={"updated_at": now}), state=state, model=job.get("fine_tuned_model"), error=error)
+        settled = await tx.settle_run(
+            run.model_copy(update={"updated_at": now}), state=state, model=job.get("fine_tuned_model"), error=error
+        )
         if state == "succeeded" and settled.model is not None:
-            await tx.add_candidate(Candidate(id=loop.ids.new("cand"), assistant=loop.assistant, kind="fine_tune", model=settled.model, run=run.id, evidence={}, created_at=now))
+            await tx.add_candidate(
+                Candidate(
+                    id=loop.ids.new("cand"),
+                    assistant=loop.assistant,
+                    kind="fine_tune",
+                    model=settled.model,
+                    run=run.id,
+                    evidence={},
+                    created_at=now,
+                )
+            )
     return settled
 
 
@@ -126,7 +138,7 @@ async def find(loop: Loop, name: str) -> TrainingRun:
 
 
 async def _begin(loop: Loop, run: TrainingRun, *, first: bool) -> TrainingRun:
-    assert run.file_id is not None  # noqa: S101  # a run is planned on an uploaded file
+    assert run.file_id is not None  # a run is planned on an uploaded file
     job_id = None if first else await loop.trainer.find_job(run.key)
     if job_id is None:
         job_id = await loop.trainer.create(run.file_id, run.base_model, run.suffix, run.epochs, run.key)

@@ -120,7 +120,9 @@ class ConversationVerbs(Verbs):
 
     async def close_idle(self, assistant: str, before: datetime, now: datetime, limit: int) -> int:
         """Close conversations nobody has written in since `before`, and judge their containment; returns how many."""
-        idle = select(conversations.c.id).where(conversations.c.assistant == assistant, conversations.c.closed_at.is_(None), conversations.c.last_at <= micros(before))
+        idle = select(conversations.c.id).where(
+            conversations.c.assistant == assistant, conversations.c.closed_at.is_(None), conversations.c.last_at <= micros(before)
+        )
         ids = list((await self.connection.execute(idle.order_by(conversations.c.last_at).limit(limit))).scalars())
         await self.close_conversations(assistant, ids, now)
         return len(ids)
@@ -128,7 +130,9 @@ class ConversationVerbs(Verbs):
     async def close_conversations(self, assistant: str, ids: Sequence[str], now: datetime) -> None:
         """End them; what they came to is judged from the outcomes known by now."""
         for part in chunks(ids):
-            closing = update(conversations).where(conversations.c.assistant == assistant, conversations.c.id.in_(part), conversations.c.closed_at.is_(None))
+            closing = update(conversations).where(
+                conversations.c.assistant == assistant, conversations.c.id.in_(part), conversations.c.closed_at.is_(None)
+            )
             await self.connection.execute(closing.values(closed_at=micros(now)))
         await self._judge_containment(assistant, ids)
         await self.mark_changed(assistant, ids)
@@ -137,7 +141,11 @@ class ConversationVerbs(Verbs):
         """Have the next collection judge these again."""
         rows = [{"assistant": assistant, "conversation": c, "version": 1} for c in dict.fromkeys(ids)]
         await self._add(changes, rows)
-        bump = update(changes).where(changes.c.assistant == bindparam("a"), changes.c.conversation == bindparam("c")).values(version=changes.c.version + 1)
+        bump = (
+            update(changes)
+            .where(changes.c.assistant == bindparam("a"), changes.c.conversation == bindparam("c"))
+            .values(version=changes.c.version + 1)
+        )
         if rows:
             await self.connection.execute(bump, [{"a": r["assistant"], "c": r["conversation"]} for r in rows])
 
@@ -156,7 +164,9 @@ class ConversationVerbs(Verbs):
 
     async def settle_changes(self, assistant: str, judged: Sequence[Stored]) -> None:
         """They were judged at that version; one that changed again in the meantime stays on the list."""
-        gone = changes.delete().where(changes.c.assistant == bindparam("a"), changes.c.conversation == bindparam("c"), changes.c.version == bindparam("v"))
+        gone = changes.delete().where(
+            changes.c.assistant == bindparam("a"), changes.c.conversation == bindparam("c"), changes.c.version == bindparam("v")
+        )
         if judged:
             await self.connection.execute(gone, [{"a": assistant, "c": s.id, "v": s.version} for s in judged])
 
@@ -166,8 +176,17 @@ class ConversationVerbs(Verbs):
         for part in chunks(ids):
             said = await self._texts(assistant, part)
             facts = await self.facts(assistant, part)
-            columns = (conversations.c.id, conversations.c.customer, conversations.c.consent, conversations.c.intents, conversations.c.started_at, conversations.c.closed_at)
-            for row in await self.connection.execute(select(*columns).where(conversations.c.assistant == assistant, conversations.c.id.in_(part))):
+            columns = (
+                conversations.c.id,
+                conversations.c.customer,
+                conversations.c.consent,
+                conversations.c.intents,
+                conversations.c.started_at,
+                conversations.c.closed_at,
+            )
+            for row in await self.connection.execute(
+                select(*columns).where(conversations.c.assistant == assistant, conversations.c.id.in_(part))
+            ):
                 if row.id in said:
                     found[row.id] = Stored(
                         id=row.id,
@@ -188,8 +207,14 @@ class ConversationVerbs(Verbs):
         if not stored:
             msg = f"conversation {conversation!r} of assistant {assistant!r} is not stored"
             raise NotFound(msg)
-        row = (await self.connection.execute(select(conversations).where(conversations.c.assistant == assistant, conversations.c.id == conversation))).one()
-        turns = await self.connection.execute(select(messages).where(messages.c.assistant == assistant, messages.c.conversation == conversation).order_by(messages.c.position))
+        row = (
+            await self.connection.execute(
+                select(conversations).where(conversations.c.assistant == assistant, conversations.c.id == conversation)
+            )
+        ).one()
+        turns = await self.connection.execute(
+            select(messages).where(messages.c.assistant == assistant, messages.c.conversation == conversation).order_by(messages.c.position)
+        )
         bodies = {said.id: said.message for said in stored[0].said}
         return {
             "conversation_id": conversation,
@@ -202,7 +227,10 @@ class ConversationVerbs(Verbs):
             "experiment": row.experiment,
             "arm": row.arm,
             "outcome": dict(stored[0].facts),
-            "messages": [{"message_id": t.id, "at": moment(t.at).isoformat(), "confidence": t.confidence, "model": t.model, **bodies.get(t.id, {})} for t in turns],
+            "messages": [
+                {"message_id": t.id, "at": moment(t.at).isoformat(), "confidence": t.confidence, "model": t.model, **bodies.get(t.id, {})}
+                for t in turns
+            ],
         }
 
     async def count_conversations(self, assistant: str) -> int:
@@ -211,15 +239,27 @@ class ConversationVerbs(Verbs):
 
     async def open_text(self, assistant: str, kind: str, ref: str) -> str | None:
         """One sealed text, such as a comment; None when it is not there or was erased."""
-        statement = select(texts.c.sealed, texts.c.part, customers.c.wrapped_key).join(customers, (customers.c.assistant == texts.c.assistant) & (customers.c.id == texts.c.customer))
-        row = (await self.connection.execute(statement.where(texts.c.assistant == assistant, texts.c.kind == kind, texts.c.ref == ref))).first()
-        return None if row is None or row.wrapped_key is None else self.keyring.open(row.wrapped_key, row.sealed, place(assistant, kind, ref, row.part)).decode()
+        statement = select(texts.c.sealed, texts.c.part, customers.c.wrapped_key).join(
+            customers, (customers.c.assistant == texts.c.assistant) & (customers.c.id == texts.c.customer)
+        )
+        row = (
+            await self.connection.execute(statement.where(texts.c.assistant == assistant, texts.c.kind == kind, texts.c.ref == ref))
+        ).first()
+        return (
+            None
+            if row is None or row.wrapped_key is None
+            else self.keyring.open(row.wrapped_key, row.sealed, place(assistant, kind, ref, row.part)).decode()
+        )
 
     async def data_keys(self, assistant: str, ids: Iterable[str], now: datetime) -> dict[str, bytes | None]:
         """The wrapped data key of each customer, made at first sight; None for one who was erased."""
         wanted = list(dict.fromkeys(ids))
         keys = await self._wrapped(assistant, wanted)
-        missing = [{"assistant": assistant, "id": c, "wrapped_key": self.keyring.new_data_key(), "created_at": micros(now)} for c in wanted if c not in keys]
+        missing: list[dict[str, Any]] = [
+            {"assistant": assistant, "id": c, "wrapped_key": self.keyring.new_data_key(), "created_at": micros(now)}
+            for c in wanted
+            if c not in keys
+        ]
         if missing:
             await self._add(customers, missing)
             keys.update(await self._wrapped(assistant, [row["id"] for row in missing]))
@@ -228,21 +268,42 @@ class ConversationVerbs(Verbs):
     async def _wrapped(self, assistant: str, ids: Sequence[str]) -> dict[str, bytes | None]:
         found: dict[str, bytes | None] = {}
         for part in chunks(ids):
-            found.update({row.id: row.wrapped_key for row in await self.connection.execute(select(customers.c.id, customers.c.wrapped_key).where(customers.c.assistant == assistant, customers.c.id.in_(part)))})
+            found.update(
+                {
+                    row.id: row.wrapped_key
+                    for row in await self.connection.execute(
+                        select(customers.c.id, customers.c.wrapped_key).where(customers.c.assistant == assistant, customers.c.id.in_(part))
+                    )
+                }
+            )
         return found
 
     async def _known_conversations(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         columns = (conversations.c.id, conversations.c.customer, conversations.c.message_count)
         found: dict[str, tuple[str, int]] = {}
         for part in chunks(ids):
-            found.update({row.id: (row.customer, row.message_count) for row in await self.connection.execute(select(*columns).where(conversations.c.assistant == assistant, conversations.c.id.in_(part)))})
+            found.update(
+                {
+                    row.id: (row.customer, row.message_count)
+                    for row in await self.connection.execute(
+                        select(*columns).where(conversations.c.assistant == assistant, conversations.c.id.in_(part))
+                    )
+                }
+            )
         return found
 
     async def _known_messages(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:
         columns = (messages.c.id, messages.c.conversation, messages.c.mac)
         found: dict[str, tuple[str, bytes]] = {}
         for part in chunks(ids):
-            found.update({row.id: (row.conversation, row.mac) for row in await self.connection.execute(select(*columns).where(messages.c.assistant == assistant, messages.c.id.in_(part)))})
+            found.update(
+                {
+                    row.id: (row.conversation, row.mac)
+                    for row in await self.connection.execute(
+                        select(*columns).where(messages.c.assistant == assistant, messages.c.id.in_(part))
+                    )
+                }
+            )
         return found
 
     def _plan(self, conversation: Conversation, known: Mapping[str, tuple[str, int]], places: dict[str, tuple[str, bytes]]) -> _Plan | str:
@@ -265,7 +326,14 @@ class ConversationVerbs(Verbs):
                 bodies.append(body)
                 seen[turn.id] = (conversation.id, mac)
         places.update(seen)
-        return _Plan(conversation=conversation, customer=before, position=count, turns=tuple(turns), bodies=tuple(bodies), is_new=conversation.id not in known)
+        return _Plan(
+            conversation=conversation,
+            customer=before,
+            position=count,
+            turns=tuple(turns),
+            bodies=tuple(bodies),
+            is_new=conversation.id not in known,
+        )
 
     async def _write_plans(self, assistant: str, plans: Sequence[_Plan], now: datetime) -> None:
         keys = await self.data_keys(assistant, [plan.customer for plan in plans], now)
@@ -277,9 +345,25 @@ class ConversationVerbs(Verbs):
             elif plan.turns:
                 grown.append(plan)
             if plan.turns and key is not None:
-                content = b"[" + b",".join(b'{"id":%b,"confidence":%b,"message":%b}' % (to_json(t.id), to_json(t.confidence), body) for t, body in zip(plan.turns, plan.bodies, strict=True)) + b"]"
+                content = (
+                    b"["
+                    + b",".join(
+                        b'{"id":%b,"confidence":%b,"message":%b}' % (to_json(t.id), to_json(t.confidence), body)
+                        for t, body in zip(plan.turns, plan.bodies, strict=True)
+                    )
+                    + b"]"
+                )
                 spot = place(assistant, "messages", c.id, plan.position)
-                sealed.append({"assistant": assistant, "kind": "messages", "ref": c.id, "part": plan.position, "customer": plan.customer, "sealed": self.keyring.seal(key, content, spot)})
+                sealed.append(
+                    {
+                        "assistant": assistant,
+                        "kind": "messages",
+                        "ref": c.id,
+                        "part": plan.position,
+                        "customer": plan.customer,
+                        "sealed": self.keyring.seal(key, content, spot),
+                    }
+                )
             turns += _turn_rows(plan, self.keyring.mac)
             reports += [_outcome_row(assistant, c.id, outcome, now) for outcome in c.outcomes]
         await self._add(conversations, heads)
@@ -300,7 +384,10 @@ class ConversationVerbs(Verbs):
         last = micros(plan.turns[-1].at)
         await self.connection.execute(
             statement.values(
-                message_count=plan.position + len(plan.turns), last_at=case((conversations.c.last_at > last, conversations.c.last_at), else_=last), closed_at=None, contained=None
+                message_count=plan.position + len(plan.turns),
+                last_at=case((conversations.c.last_at > last, conversations.c.last_at), else_=last),
+                closed_at=None,
+                contained=None,
             )
         )
 
@@ -308,7 +395,9 @@ class ConversationVerbs(Verbs):
         """Set what closed conversations came to; a late report judges anew."""
         facts = await self.facts(assistant, ids)
         rows = [{"c": i, "k": rules.contained(facts.get(i, {}))} for i in ids]
-        statement = update(conversations).where(conversations.c.assistant == assistant, conversations.c.id == bindparam("c"), conversations.c.closed_at.is_not(None))
+        statement = update(conversations).where(
+            conversations.c.assistant == assistant, conversations.c.id == bindparam("c"), conversations.c.closed_at.is_not(None)
+        )
         if rows:
             await self.connection.execute(statement.values(contained=bindparam("k")), rows)
 

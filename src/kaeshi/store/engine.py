@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from kaeshi.errors import MissingExtra, Misconfigured
+from kaeshi.errors import Misconfigured, MissingExtra
 from kaeshi.settings import sqlite_path
 from kaeshi.store.keys import Keyring
 from kaeshi.store.store import Store

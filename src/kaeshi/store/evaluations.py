@@ -20,12 +20,28 @@ class EvaluationVerbs(Verbs):
         if latest is not None and latest.model_copy(update={"version": case.version}) == case:
             return latest
         stored = case.model_copy(update={"version": 1 if latest is None else latest.version + 1})
-        await self._add(test_cases, [{"assistant": assistant, "id": stored.id, "version": stored.version, "body": stored.model_dump_json(), "created_at": micros(now)}])
+        await self._add(
+            test_cases,
+            [
+                {
+                    "assistant": assistant,
+                    "id": stored.id,
+                    "version": stored.version,
+                    "body": stored.model_dump_json(),
+                    "created_at": micros(now),
+                }
+            ],
+        )
         return stored
 
     async def cases(self, assistant: str) -> list[TestCase]:
         """The latest version of every case."""
-        newest = select(test_cases.c.id, func.max(test_cases.c.version).label("version")).where(test_cases.c.assistant == assistant).group_by(test_cases.c.id).subquery()
+        newest = (
+            select(test_cases.c.id, func.max(test_cases.c.version).label("version"))
+            .where(test_cases.c.assistant == assistant)
+            .group_by(test_cases.c.id)
+            .subquery()
+        )
         statement = select(test_cases.c.body).join(newest, (newest.c.id == test_cases.c.id) & (newest.c.version == test_cases.c.version))
         bodies = (await self.connection.execute(statement.where(test_cases.c.assistant == assistant).order_by(test_cases.c.id))).scalars()
         return [TestCase.model_validate_json(body) for body in bodies]
@@ -38,10 +54,21 @@ class EvaluationVerbs(Verbs):
 
     async def evaluations_of(self, assistant: str, models: Sequence[str]) -> list[Evaluation]:
         """Results of these models, the latest first."""
-        statement = select(evaluations).where(evaluations.c.assistant == assistant, evaluations.c.model.in_(models)).order_by(evaluations.c.at.desc(), evaluations.c.id)
+        statement = (
+            select(evaluations)
+            .where(evaluations.c.assistant == assistant, evaluations.c.model.in_(models))
+            .order_by(evaluations.c.at.desc(), evaluations.c.id)
+        )
         return [
             Evaluation(
-                id=row.id, assistant=row.assistant, model=row.model, cases_sha256=row.cases_sha256, passed=row.passed, failed=row.failed, results=tuple(CaseResult(**r) for r in json.loads(row.results)), at=moment(row.at)
+                id=row.id,
+                assistant=row.assistant,
+                model=row.model,
+                cases_sha256=row.cases_sha256,
+                passed=row.passed,
+                failed=row.failed,
+                results=tuple(CaseResult(**r) for r in json.loads(row.results)),
+                at=moment(row.at),
             )
             for row in await self.connection.execute(statement)
         ]

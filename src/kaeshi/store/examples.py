@@ -34,7 +34,14 @@ class Judged:
     def example(self) -> Example:
         """As it goes into a dataset."""
         return Example.model_construct(
-            id=self.id, conversation=self.conversation, messages=self.messages or (), intent=self.intent, started_at=self.started_at, signals=self.signals, consent=self.consent, scrubber=self.scrubber
+            id=self.id,
+            conversation=self.conversation,
+            messages=self.messages or (),
+            intent=self.intent,
+            started_at=self.started_at,
+            signals=self.signals,
+            consent=self.consent,
+            scrubber=self.scrubber,
         )
 
 
@@ -70,19 +77,28 @@ class ExampleVerbs(Verbs):
         """By conversation what a reviewer decided, with the corrected messages if there are any."""
         found: dict[str, tuple[ReviewState, list[Json] | None]] = {}
         for part in chunks(conversations):
-            statement = select(examples.c.conversation, examples.c.review, examples.c.messages).where(examples.c.assistant == assistant, examples.c.conversation.in_(part))
+            statement = select(examples.c.conversation, examples.c.review, examples.c.messages).where(
+                examples.c.assistant == assistant, examples.c.conversation.in_(part)
+            )
             for row in await self.connection.execute(statement.where(examples.c.review != "proposed")):
                 found[row.conversation] = (row.review, json.loads(row.messages) if row.review == "corrected" and row.messages else None)
         return found
 
     async def judged(self, assistant: str, after: str, limit: int) -> list[Judged]:
         """Every verdict in the order of conversation ids; `after` is the cursor."""
-        statement = select(examples).where(examples.c.assistant == assistant, examples.c.conversation > after).order_by(examples.c.conversation).limit(limit)
+        statement = (
+            select(examples)
+            .where(examples.c.assistant == assistant, examples.c.conversation > after)
+            .order_by(examples.c.conversation)
+            .limit(limit)
+        )
         return [_judged(row) for row in await self.connection.execute(statement)]
 
     async def example(self, assistant: str, identifier: str) -> Judged:
         """One verdict. Raises NotFound."""
-        row = (await self.connection.execute(select(examples).where(examples.c.assistant == assistant, examples.c.id == identifier))).first()
+        row = (
+            await self.connection.execute(select(examples).where(examples.c.assistant == assistant, examples.c.id == identifier))
+        ).first()
         if row is None:
             msg = f"example {identifier!r} of assistant {assistant!r} is not stored; `kaeshi review list` shows what waits"
             raise NotFound(msg)
@@ -90,17 +106,25 @@ class ExampleVerbs(Verbs):
 
     async def count_kept(self, assistant: str) -> int:
         """Examples that may be trained on."""
-        return int((await self.connection.execute(select(func.count()).where(examples.c.assistant == assistant, examples.c.kept))).scalar_one())
+        return int(
+            (await self.connection.execute(select(func.count()).where(examples.c.assistant == assistant, examples.c.kept))).scalar_one()
+        )
 
     async def reasons(self, assistant: str) -> dict[str, int]:
         """Dropped conversations, counted by reason."""
-        statement = select(examples.c.reason, func.count()).where(examples.c.assistant == assistant, examples.c.kept.is_(False)).group_by(examples.c.reason)
+        statement = (
+            select(examples.c.reason, func.count())
+            .where(examples.c.assistant == assistant, examples.c.kept.is_(False))
+            .group_by(examples.c.reason)
+        )
         return dict(sorted((await self.connection.execute(statement)).all()))
 
     async def pii_counts(self, assistant: str) -> dict[str, int]:
         """Personal data replaced in kept examples, by type."""
         totals: dict[str, int] = {}
-        for counts in (await self.connection.execute(select(examples.c.pii).where(examples.c.assistant == assistant, examples.c.kept))).scalars():
+        for counts in (
+            await self.connection.execute(select(examples.c.pii).where(examples.c.assistant == assistant, examples.c.kept))
+        ).scalars():
             for kind, count in json.loads(counts).items():
                 totals[kind] = totals.get(kind, 0) + count
         return dict(sorted(totals.items()))
@@ -115,41 +139,85 @@ class ExampleVerbs(Verbs):
             spoken = json.loads(row.messages)
             signals = Signals.model_validate_json(row.signals)
             title = next((m["content"] for m in spoken if m["role"] == "user" and isinstance(m.get("content"), str)), "")
-            items.append(ReviewItem(kind="example", ref=row.id, state=row.review, title=title[:120], score=signals.quality_tenths or 0, at=moment(row.judged_at), by=row.reviewed_by))
+            items.append(
+                ReviewItem(
+                    kind="example",
+                    ref=row.id,
+                    state=row.review,
+                    title=title[:120],
+                    score=signals.quality_tenths or 0,
+                    at=moment(row.judged_at),
+                    by=row.reviewed_by,
+                )
+            )
         return items
 
-    async def decide_example(self, assistant: str, identifier: str, state: ReviewState, by: str, note: str, now: datetime, corrected: Sequence[Json] | None = None) -> None:
+    async def decide_example(
+        self,
+        assistant: str,
+        identifier: str,
+        state: ReviewState,
+        by: str,
+        note: str,
+        now: datetime,
+        corrected: Sequence[Json] | None = None,
+    ) -> None:
         """Write a reviewer's word. A rejected example is no longer kept."""
         values: dict[str, object] = {"review": state, "reviewed_by": by, "note": note, "reviewed_at": micros(now)}
         if state == "rejected":
             values |= {"kept": False, "reason": "rejected", "messages": None}
         if corrected is not None:
             values["messages"] = dumps(list(corrected))
-        await self.connection.execute(update(examples).where(examples.c.assistant == assistant, examples.c.id == identifier).values(**values))
-
-    async def add_collection_run(self, assistant: str, run: str, kept: int, dropped: Mapping[str, int], started: datetime, finished: datetime) -> None:
-        """Log what a collection did."""
-        await self._add(
-            collection_runs, [{"assistant": assistant, "id": run, "kept": kept, "dropped": dumps(dict(dropped)), "started_at": micros(started), "finished_at": micros(finished)}]
+        await self.connection.execute(
+            update(examples).where(examples.c.assistant == assistant, examples.c.id == identifier).values(**values)
         )
 
-    async def add_dataset(self, assistant: str, dataset: str, path: str, manifest: Json, lineage: Sequence[tuple[str, str]], now: datetime) -> None:
+    async def add_collection_run(
+        self, assistant: str, run: str, kept: int, dropped: Mapping[str, int], started: datetime, finished: datetime
+    ) -> None:
+        """Log what a collection did."""
+        await self._add(
+            collection_runs,
+            [
+                {
+                    "assistant": assistant,
+                    "id": run,
+                    "kept": kept,
+                    "dropped": dumps(dict(dropped)),
+                    "started_at": micros(started),
+                    "finished_at": micros(finished),
+                }
+            ],
+        )
+
+    async def add_dataset(
+        self, assistant: str, dataset: str, path: str, manifest: Json, lineage: Sequence[tuple[str, str]], now: datetime
+    ) -> None:
         """Register a dataset with the examples it is made of, (example, split) each, in one transaction."""
-        await self._put(datasets, [{"assistant": assistant, "id": dataset, "path": path, "manifest": dumps(manifest), "created_at": micros(now)}])
-        await self.connection.execute(delete(dataset_examples).where(dataset_examples.c.assistant == assistant, dataset_examples.c.dataset == dataset))
+        await self._put(
+            datasets, [{"assistant": assistant, "id": dataset, "path": path, "manifest": dumps(manifest), "created_at": micros(now)}]
+        )
+        await self.connection.execute(
+            delete(dataset_examples).where(dataset_examples.c.assistant == assistant, dataset_examples.c.dataset == dataset)
+        )
         for part in chunks(lineage):
-            await self._add(dataset_examples, [{"assistant": assistant, "dataset": dataset, "example": example, "split": split} for example, split in part])
+            await self._add(
+                dataset_examples,
+                [{"assistant": assistant, "dataset": dataset, "example": example, "split": split} for example, split in part],
+            )
 
     async def dataset_of_file(self, assistant: str, sha256: str) -> str | None:
         """Which dataset a training file came from, by the sha256 in its manifest."""
-        for row in await self.connection.execute(select(datasets.c.id, datasets.c.manifest).where(datasets.c.assistant == assistant).order_by(datasets.c.created_at.desc())):
+        for row in await self.connection.execute(
+            select(datasets.c.id, datasets.c.manifest).where(datasets.c.assistant == assistant).order_by(datasets.c.created_at.desc())
+        ):
             if sha256 in {f["sha256"] for f in json.loads(row.manifest).get("files", {}).values()}:
                 return str(row.id)
         return None
 
 
 def _judged(row: object) -> Judged:
-    r = row._mapping  # type: ignore[attr-defined]  # noqa: SLF001  # SQLAlchemy's documented way to a row as a mapping
+    r = row._mapping  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
     return Judged(
         id=r["id"],
         conversation=r["conversation"],

@@ -37,15 +37,27 @@ class FeedbackVerbs(ConversationVerbs):
             before = current.setdefault((feedback.message_id, author), {})
             fresh = {m: v for m in METRICS if (v := _stored(feedback, m, self.keyring.mac)) is not None and before.get(m, ("", ""))[0] != v}
             for metric, value in fresh.items():
-                row = {"assistant": assistant, "message": feedback.message_id, "author": author, "metric": metric, "value": value, "submission": submission, "at": micros(feedback.at or now)}
+                row = {
+                    "assistant": assistant,
+                    "message": feedback.message_id,
+                    "author": author,
+                    "metric": metric,
+                    "value": value,
+                    "submission": submission,
+                    "at": micros(feedback.at or now),
+                }
                 before[metric] = (value, submission)
                 history.append(row)
                 latest[feedback.message_id, author, metric] = row
                 if metric in WORDS:
-                    await self._keep_words(assistant, metric, submission, where[feedback.message_id][1], str(getattr(feedback, metric)), now)
+                    await self._keep_words(
+                        assistant, metric, submission, where[feedback.message_id][1], str(getattr(feedback, metric)), now
+                    )
             if fresh:
                 touched.append(where[feedback.message_id][0])
-            name = next(iter(fresh and [submission] or [s for m, (_, s) in before.items() if _stored(feedback, m, self.keyring.mac) is not None]))
+            name = next(
+                iter((fresh and [submission]) or [s for m, (_, s) in before.items() if _stored(feedback, m, self.keyring.mac) is not None])
+            )
             results.append((name, _whole(feedback.message_id, author, before)))
         await self._add(feedback_history, history)
         await self._put(feedback_current, list(latest.values()))
@@ -59,20 +71,27 @@ class FeedbackVerbs(ConversationVerbs):
         for part in chunks(ids):
             statement = (
                 select(messages.c.conversation, messages.c.position, feedback_current)
-                .join(feedback_current, (feedback_current.c.assistant == messages.c.assistant) & (feedback_current.c.message == messages.c.id))
+                .join(
+                    feedback_current, (feedback_current.c.assistant == messages.c.assistant) & (feedback_current.c.message == messages.c.id)
+                )
                 .where(messages.c.assistant == assistant, messages.c.conversation.in_(part))
                 .order_by(messages.c.position, feedback_current.c.author, feedback_current.c.metric)
             )
             for row in await self.connection.execute(statement):
                 found.setdefault(row.conversation, {}).setdefault((row.message, row.author), {})[row.metric] = (row.value, row.submission)
                 positions[row.message] = row.position
-        return {c: [(positions[message], _whole(message, author, values)) for (message, author), values in said.items()] for c, said in found.items()}
+        return {
+            c: [(positions[message], _whole(message, author, values)) for (message, author), values in said.items()]
+            for c, said in found.items()
+        }
 
     async def rated_messages(self, assistant: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str, int]]]:
         """By conversation its assistant messages: (id, role, position), for feedback that names a conversation only."""
         found: dict[str, list[tuple[str, str, int]]] = {}
         for part in chunks(ids):
-            statement = select(messages.c.conversation, messages.c.id, messages.c.role, messages.c.position).where(messages.c.assistant == assistant, messages.c.conversation.in_(part))
+            statement = select(messages.c.conversation, messages.c.id, messages.c.role, messages.c.position).where(
+                messages.c.assistant == assistant, messages.c.conversation.in_(part)
+            )
             for row in await self.connection.execute(statement.order_by(messages.c.position)):
                 found.setdefault(row.conversation, []).append((row.id, row.role, row.position))
         return found
@@ -81,12 +100,18 @@ class FeedbackVerbs(ConversationVerbs):
         """Counts since then: rated messages, votes, ratings, and assistant messages as the denominator of the rate."""
         fc = feedback_current.c
         recent = (fc.assistant == assistant, fc.at >= micros(since))
-        votes = dict((await self.connection.execute(select(fc.value, func.count()).where(*recent, fc.metric == "vote").group_by(fc.value))).all())
-        stars = dict((await self.connection.execute(select(fc.value, func.count()).where(*recent, fc.metric == "rating").group_by(fc.value))).all())
+        votes: dict[str, int] = dict(
+            (await self.connection.execute(select(fc.value, func.count()).where(*recent, fc.metric == "vote").group_by(fc.value))).all()
+        )
+        stars: dict[str, int] = dict(
+            (await self.connection.execute(select(fc.value, func.count()).where(*recent, fc.metric == "rating").group_by(fc.value))).all()
+        )
         pieces = select(fc.message, fc.author).where(*recent).distinct().subquery()
         rated = (await self.connection.execute(select(func.count(), func.count(pieces.c.message.distinct())).select_from(pieces))).one()
         fed = select(fc.message).where(*recent).distinct()
-        answered = select(func.count()).where(messages.c.assistant == assistant, messages.c.role == "assistant", (messages.c.at >= micros(since)) | messages.c.id.in_(fed))
+        answered = select(func.count()).where(
+            messages.c.assistant == assistant, messages.c.role == "assistant", (messages.c.at >= micros(since)) | messages.c.id.in_(fed)
+        )
         return {
             "pieces": rated[0],
             "messages": rated[1],
@@ -97,7 +122,7 @@ class FeedbackVerbs(ConversationVerbs):
         }
 
     async def _messages(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """message -> (conversation, customer)."""
+        """Message -> (conversation, customer)."""
         found: dict[str, tuple[str, str]] = {}
         for part in chunks(list(dict.fromkeys(ids))):
             statement = (
@@ -111,7 +136,9 @@ class FeedbackVerbs(ConversationVerbs):
     async def _current(self, assistant: str, ids: Sequence[str]) -> dict[tuple[str, str], dict[str, tuple[str, str]]]:
         found: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
         for part in chunks(list(dict.fromkeys(ids))):
-            for row in await self.connection.execute(select(feedback_current).where(feedback_current.c.assistant == assistant, feedback_current.c.message.in_(part))):
+            for row in await self.connection.execute(
+                select(feedback_current).where(feedback_current.c.assistant == assistant, feedback_current.c.message.in_(part))
+            ):
                 found.setdefault((row.message, row.author), {})[row.metric] = (row.value, row.submission)
         return found
 
@@ -119,7 +146,10 @@ class FeedbackVerbs(ConversationVerbs):
         key = (await self.data_keys(assistant, [customer], now))[customer]
         if key is not None:
             sealed = self.keyring.seal(key, words.encode(), place(assistant, metric, submission, 0))
-            await self._put(texts, [{"assistant": assistant, "kind": metric, "ref": submission[:200], "part": 0, "customer": customer, "sealed": sealed}])
+            await self._put(
+                texts,
+                [{"assistant": assistant, "kind": metric, "ref": submission[:200], "part": 0, "customer": customer, "sealed": sealed}],
+            )
 
 
 def _stored(feedback: Feedback, metric: str, mac: Any) -> str | None:

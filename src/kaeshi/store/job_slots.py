@@ -14,40 +14,79 @@ class JobVerbs(Verbs):
 
     async def claim_slot(self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, lease: timedelta) -> bool:
         """Take a slot that nobody has, or whose holder's lease has run out without an end; True if it is ours now."""
-        row = {"assistant": assistant, "job": job, "slot": micros(slot), "state": "running", "owner": owner, "attempts": 1, "detail": "", "lease_until": micros(now + lease), "started_at": micros(now), "finished_at": None}
+        row = {
+            "assistant": assistant,
+            "job": job,
+            "slot": micros(slot),
+            "state": "running",
+            "owner": owner,
+            "attempts": 1,
+            "detail": "",
+            "lease_until": micros(now + lease),
+            "started_at": micros(now),
+            "finished_at": None,
+        }
         if await self._add(job_slots, [row]):
             return True
         s = job_slots.c
-        expired = update(job_slots).where(s.assistant == assistant, s.job == job, s.slot == micros(slot), s.state == "running", s.lease_until < micros(now))
-        taken = await self.connection.execute(expired.values(owner=owner, attempts=s.attempts + 1, lease_until=micros(now + lease), started_at=micros(now)))
+        expired = update(job_slots).where(
+            s.assistant == assistant, s.job == job, s.slot == micros(slot), s.state == "running", s.lease_until < micros(now)
+        )
+        taken = await self.connection.execute(
+            expired.values(owner=owner, attempts=s.attempts + 1, lease_until=micros(now + lease), started_at=micros(now))
+        )
         return taken.rowcount == 1
 
     async def extend_lease(self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, lease: timedelta) -> bool:
         """Still at it; False if somebody took over."""
         s = job_slots.c
-        mine = update(job_slots).where(s.assistant == assistant, s.job == job, s.slot == micros(slot), s.owner == owner, s.state == "running")
+        mine = update(job_slots).where(
+            s.assistant == assistant, s.job == job, s.slot == micros(slot), s.owner == owner, s.state == "running"
+        )
         return (await self.connection.execute(mine.values(lease_until=micros(now + lease)))).rowcount == 1
 
     async def finish_slot(self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, *, state: str, detail: str) -> bool:
         """Done, one way or the other; False if somebody took over in the meantime."""
         s = job_slots.c
-        mine = update(job_slots).where(s.assistant == assistant, s.job == job, s.slot == micros(slot), s.owner == owner, s.state == "running")
+        mine = update(job_slots).where(
+            s.assistant == assistant, s.job == job, s.slot == micros(slot), s.owner == owner, s.state == "running"
+        )
         return (await self.connection.execute(mine.values(state=state, detail=detail[:2000], finished_at=micros(now)))).rowcount == 1
 
     async def skip_slot(self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, why: str) -> None:
         """Say that a missed slot is not caught up."""
-        row = {"assistant": assistant, "job": job, "slot": micros(slot), "state": "skipped", "owner": owner, "attempts": 0, "detail": why, "lease_until": micros(now), "started_at": micros(now), "finished_at": micros(now)}
+        row = {
+            "assistant": assistant,
+            "job": job,
+            "slot": micros(slot),
+            "state": "skipped",
+            "owner": owner,
+            "attempts": 0,
+            "detail": why,
+            "lease_until": micros(now),
+            "started_at": micros(now),
+            "finished_at": micros(now),
+        }
         await self._add(job_slots, [row])
 
     async def last_slot(self, assistant: str, job: str) -> datetime | None:
         """The latest due time anybody dealt with."""
-        latest = (await self.connection.execute(select(func.max(job_slots.c.slot)).where(job_slots.c.assistant == assistant, job_slots.c.job == job))).scalar()
+        latest = (
+            await self.connection.execute(
+                select(func.max(job_slots.c.slot)).where(job_slots.c.assistant == assistant, job_slots.c.job == job)
+            )
+        ).scalar()
         return None if latest is None else moment(latest)
 
     async def abandoned_slots(self, assistant: str, now: datetime) -> list[Slot]:
         """Slots whose holder stopped without a word: the reaper's list."""
         s = job_slots.c
-        return [_slot(r) for r in await self.connection.execute(select(job_slots).where(s.assistant == assistant, s.state == "running", s.lease_until < micros(now)).order_by(s.slot))]
+        return [
+            _slot(r)
+            for r in await self.connection.execute(
+                select(job_slots).where(s.assistant == assistant, s.state == "running", s.lease_until < micros(now)).order_by(s.slot)
+            )
+        ]
 
     async def slots(self, assistant: str, job: str | None = None, limit: int = 50) -> list[Slot]:
         """What ran, the latest first."""
@@ -58,7 +97,7 @@ class JobVerbs(Verbs):
 
 
 def _slot(row: object) -> Slot:
-    values = dict(row._mapping)  # type: ignore[attr-defined]  # noqa: SLF001  # SQLAlchemy's documented way to a row as a mapping
+    values = dict(row._mapping)  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
     return Slot(
         job=values["job"],
         slot=moment(values["slot"]),

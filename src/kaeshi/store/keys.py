@@ -82,12 +82,10 @@ class Keyring:
             except InvalidTag as error:
                 msg = "a data key does not open; is KAESHI_MASTER_KEY (or master.key) the one this database was made with?"
                 raise Misconfigured(msg) from error
-            if len(self._opened) > 10_000:  # noqa: PLR2004  # bounds the memory
+            if len(self._opened) > 10_000:  # bounds the memory
                 self._opened.clear()
             self._opened[wrapped] = AESGCM(plain)
         return self._opened[wrapped]
-
-
 
 
 def _decoded(text: str, where: str) -> bytes:

@@ -24,7 +24,12 @@ class KnowledgeVerbs(Verbs):
 
     async def entries(self, assistant: str, states: Sequence[ReviewState], limit: int = 1_000_000) -> list[tuple[Entry, int]]:
         """Entries with their score, the oldest first."""
-        statement = select(entries).where(entries.c.assistant == assistant, entries.c.state.in_(states)).order_by(entries.c.at, entries.c.id).limit(limit)
+        statement = (
+            select(entries)
+            .where(entries.c.assistant == assistant, entries.c.state.in_(states))
+            .order_by(entries.c.at, entries.c.id)
+            .limit(limit)
+        )
         return [(_entry(row), row.score) for row in await self.connection.execute(statement)]
 
     async def count_entries(self, assistant: str) -> dict[str, int]:
@@ -32,10 +37,16 @@ class KnowledgeVerbs(Verbs):
         statement = select(entries.c.state, func.count()).where(entries.c.assistant == assistant).group_by(entries.c.state)
         return dict((await self.connection.execute(statement)).all())
 
-    async def decide_entry(self, assistant: str, identifier: str, state: ReviewState, by: str, note: str, now: datetime, answer: str | None = None) -> None:
+    async def decide_entry(
+        self, assistant: str, identifier: str, state: ReviewState, by: str, note: str, now: datetime, answer: str | None = None
+    ) -> None:
         """Write a reviewer's word. Raises NotFound."""
-        values: dict[str, object] = {"state": state, "by": by, "note": note, "at": micros(now)} | ({"answer": answer} if answer is not None else {})
-        result = await self.connection.execute(update(entries).where(entries.c.assistant == assistant, entries.c.id == identifier).values(**values))
+        values: dict[str, object] = {"state": state, "by": by, "note": note, "at": micros(now)} | (
+            {"answer": answer} if answer is not None else {}
+        )
+        result = await self.connection.execute(
+            update(entries).where(entries.c.assistant == assistant, entries.c.id == identifier).values(**values)
+        )
         if result.rowcount != 1:
             msg = f"entry {identifier!r} of assistant {assistant!r} is not stored; `kaeshi review list` shows what waits"
             raise NotFound(msg)
@@ -44,13 +55,17 @@ class KnowledgeVerbs(Verbs):
         """Vectors embedded before, by the sha256 of their text."""
         found: dict[str, bytes] = {}
         for part in chunks(digests):
-            statement = select(vectors.c.sha256, vectors.c.vector).where(vectors.c.assistant == assistant, vectors.c.model == model, vectors.c.sha256.in_(part))
+            statement = select(vectors.c.sha256, vectors.c.vector).where(
+                vectors.c.assistant == assistant, vectors.c.model == model, vectors.c.sha256.in_(part)
+            )
             found.update({row.sha256: row.vector for row in await self.connection.execute(statement)})
         return found
 
     async def keep_vectors(self, assistant: str, model: str, made: Mapping[str, bytes]) -> None:
         """Keep freshly embedded vectors."""
-        await self._add(vectors, [{"assistant": assistant, "sha256": digest, "model": model, "vector": vector} for digest, vector in made.items()])
+        await self._add(
+            vectors, [{"assistant": assistant, "sha256": digest, "model": model, "vector": vector} for digest, vector in made.items()]
+        )
 
     async def add_index_build(self, assistant: str, build: str, path: str, manifest: Json, ordered: Sequence[str], now: datetime) -> None:
         """Make a build the current one, with the entries at its positions."""
@@ -59,7 +74,9 @@ class KnowledgeVerbs(Verbs):
             for part in chunks(list(enumerate(ordered))):
                 await self._add(index_entries, [{"assistant": assistant, "build": build, "position": p, "entry": e} for p, e in part])
         else:
-            await self.connection.execute(update(index_builds).where(index_builds.c.assistant == assistant, index_builds.c.id == build).values(at=micros(now)))
+            await self.connection.execute(
+                update(index_builds).where(index_builds.c.assistant == assistant, index_builds.c.id == build).values(at=micros(now))
+            )
 
     async def index_entries(self, assistant: str, build: str) -> list[Entry]:
         """The entries of a build in the order of their positions."""
@@ -73,5 +90,5 @@ class KnowledgeVerbs(Verbs):
 
 
 def _entry(row: object) -> Entry:
-    values = dict(row._mapping)  # type: ignore[attr-defined]  # noqa: SLF001  # SQLAlchemy's documented way to a row as a mapping
+    values = dict(row._mapping)  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
     return Entry(**{name: values[name] for name in Entry.model_fields} | {"at": moment(values["at"])})

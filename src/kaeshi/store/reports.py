@@ -29,7 +29,9 @@ class ReportVerbs(ConversationVerbs):
 
     async def latest_start(self, assistant: str) -> datetime | None:
         """When the latest conversation began: the log's own clock."""
-        latest = (await self.connection.execute(select(func.max(conversations.c.started_at)).where(conversations.c.assistant == assistant))).scalar()
+        latest = (
+            await self.connection.execute(select(func.max(conversations.c.started_at)).where(conversations.c.assistant == assistant))
+        ).scalar()
         return None if latest is None else moment(latest)
 
     async def observed_between(self, assistant: str, since: datetime, until: datetime) -> list[Observed]:
@@ -42,55 +44,101 @@ class ReportVerbs(ConversationVerbs):
 
     async def starts(self, assistant: str) -> list[tuple[datetime, str]]:
         """When each conversation began, in that order."""
-        statement = select(conversations.c.started_at, conversations.c.id).where(conversations.c.assistant == assistant).order_by(conversations.c.started_at, conversations.c.id)
+        statement = (
+            select(conversations.c.started_at, conversations.c.id)
+            .where(conversations.c.assistant == assistant)
+            .order_by(conversations.c.started_at, conversations.c.id)
+        )
         return [(moment(at), name) for at, name in await self.connection.execute(statement)]
 
     async def acts(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[int, str]]:
         """By conversation the labelled actions of its messages, by position."""
         m, found = messages.c, dict[str, dict[int, str]]()
         for part in chunks(ids):
-            for row in await self.connection.execute(select(m.conversation, m.position, m.act).where(m.assistant == assistant, m.conversation.in_(part), m.act.is_not(None))):
+            for row in await self.connection.execute(
+                select(m.conversation, m.position, m.act).where(m.assistant == assistant, m.conversation.in_(part), m.act.is_not(None))
+            ):
                 found.setdefault(row.conversation, {})[row.position] = row.act
         return found
 
     async def put_report(self, report: Report, now: datetime) -> None:
         """Keep a week's report; the week's latest counts."""
-        await self._put(reports, [{"assistant": report.assistant, "since": micros(report.since), "body": report.model_dump_json(), "made_at": micros(now)}])
+        await self._put(
+            reports,
+            [{"assistant": report.assistant, "since": micros(report.since), "body": report.model_dump_json(), "made_at": micros(now)}],
+        )
 
     async def last_report(self, assistant: str) -> Report | None:
         """The latest week's."""
-        body = (await self.connection.execute(select(reports.c.body).where(reports.c.assistant == assistant).order_by(reports.c.since.desc()).limit(1))).scalar()
+        body = (
+            await self.connection.execute(
+                select(reports.c.body).where(reports.c.assistant == assistant).order_by(reports.c.since.desc()).limit(1)
+            )
+        ).scalar()
         return None if body is None else Report.model_validate_json(body)
 
     async def intend_mail(self, assistant: str, key: str, mailer: str, now: datetime) -> tuple[str, str, bool]:
         """Say that a mail is about to go out: (state, place, was it us who said so first)."""
-        row = {"assistant": assistant, "key": key, "state": "intended", "mailer": mailer, "place": "", "created_at": micros(now), "updated_at": micros(now)}
+        row = {
+            "assistant": assistant,
+            "key": key,
+            "state": "intended",
+            "mailer": mailer,
+            "place": "",
+            "created_at": micros(now),
+            "updated_at": micros(now),
+        }
         first = await self._add(mails, [row]) == 1
-        stored = (await self.connection.execute(select(mails.c.state, mails.c.place).where(mails.c.assistant == assistant, mails.c.key == key))).one()
+        stored = (
+            await self.connection.execute(select(mails.c.state, mails.c.place).where(mails.c.assistant == assistant, mails.c.key == key))
+        ).one()
         return stored.state, stored.place, first
 
     async def settle_mail(self, assistant: str, key: str, state: str, where: str, now: datetime) -> None:
         """It went out (to that place), or nobody knows."""
-        await self.connection.execute(update(mails).where(mails.c.assistant == assistant, mails.c.key == key).values(state=state, place=where, updated_at=micros(now)))
+        await self.connection.execute(
+            update(mails).where(mails.c.assistant == assistant, mails.c.key == key).values(state=state, place=where, updated_at=micros(now))
+        )
 
     async def _observed(self, assistant: str, condition: ColumnElement[bool]) -> list[Observed]:
         c = conversations.c
-        rows = (await self.connection.execute(select(c.id, c.customer, c.arm, c.started_at, c.contained).where(c.assistant == assistant, condition).order_by(c.started_at, c.id))).all()
+        rows = (
+            await self.connection.execute(
+                select(c.id, c.customer, c.arm, c.started_at, c.contained)
+                .where(c.assistant == assistant, condition)
+                .order_by(c.started_at, c.id)
+            )
+        ).all()
         found: list[Observed] = []
         for part in chunks(rows):
             ids = [row.id for row in part]
-            facts, speed, opinions = await self.facts(assistant, ids), await self._speed(assistant, ids), await self._opinions(assistant, ids)
+            facts, speed, opinions = (
+                await self.facts(assistant, ids),
+                await self._speed(assistant, ids),
+                await self._opinions(assistant, ids),
+            )
             for row in part:
                 response, cost = speed.get(row.id, (None, None))
                 ratings, votes = opinions.get(row.id, ([], []))
-                values = metrics(facts.get(row.id, {}), contained=row.contained, ratings=ratings, votes=votes, response_ms=response, cost_nano_usd=cost)
-                found.append(Observed(conversation=row.id, customer=row.customer, arm=row.arm, started_at=moment(row.started_at), values=values))
+                values = metrics(
+                    facts.get(row.id, {}), contained=row.contained, ratings=ratings, votes=votes, response_ms=response, cost_nano_usd=cost
+                )
+                found.append(
+                    Observed(conversation=row.id, customer=row.customer, arm=row.arm, started_at=moment(row.started_at), values=values)
+                )
         return found
 
     async def _speed(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[float | None, int | None]]:
         m = messages.c
-        statement = select(m.conversation, func.avg(m.response_ms).label("response"), func.sum(m.cost_nano_usd).label("cost")).where(m.assistant == assistant, m.conversation.in_(ids), m.role == "assistant").group_by(m.conversation)
-        return {row.conversation: (row.response, None if row.cost is None else int(row.cost)) for row in await self.connection.execute(statement)}
+        statement = (
+            select(m.conversation, func.avg(m.response_ms).label("response"), func.sum(m.cost_nano_usd).label("cost"))
+            .where(m.assistant == assistant, m.conversation.in_(ids), m.role == "assistant")
+            .group_by(m.conversation)
+        )
+        return {
+            row.conversation: (row.response, None if row.cost is None else int(row.cost))
+            for row in await self.connection.execute(statement)
+        }
 
     async def _opinions(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[list[int], list[str]]]:
         f, m = feedback_current.c, messages.c

@@ -29,10 +29,14 @@ class RolloutVerbs(Verbs):
             raise Conflict(msg) from error
         await self._audit(rollout, "", by, why, {})
 
-    async def move_rollout(self, before: Rollout, after: RolloutState, percent: float, now: datetime, *, by: str, why: str, evidence: Json) -> Rollout:
+    async def move_rollout(
+        self, before: Rollout, after: RolloutState, percent: float, now: datetime, *, by: str, why: str, evidence: Json
+    ) -> Rollout:
         """Take one step, if nobody else has by now; raises Conflict otherwise. Arriving at full replaces the production."""
         moved = before.model_copy(update={"state": after, "percent": percent, "version": before.version + 1, "changed_at": now})
-        guard = update(rollouts).where(rollouts.c.assistant == before.assistant, rollouts.c.id == before.id, rollouts.c.version == before.version)
+        guard = update(rollouts).where(
+            rollouts.c.assistant == before.assistant, rollouts.c.id == before.id, rollouts.c.version == before.version
+        )
         result = await self.connection.execute(guard.values(state=after, percent=percent, version=moved.version, changed_at=micros(now)))
         if result.rowcount != 1:
             msg = f"rollout {before.id!r} has moved on since it was read (version {before.version}); look again"
@@ -49,11 +53,21 @@ class RolloutVerbs(Verbs):
 
     async def production(self, assistant: str) -> Candidate | None:
         """What answers customers now; None before anything was put into production."""
-        statement = select(candidates).join(productions, (productions.c.assistant == candidates.c.assistant) & (productions.c.candidate == candidates.c.id))
+        statement = select(candidates).join(
+            productions, (productions.c.assistant == candidates.c.assistant) & (productions.c.candidate == candidates.c.id)
+        )
         row = (await self.connection.execute(statement.where(candidates.c.assistant == assistant))).first()
         if row is None:
             return None
-        return Candidate(id=row.id, assistant=row.assistant, kind=row.kind, model=row.model, run=row.run, evidence=json.loads(row.evidence), created_at=moment(row.created_at))
+        return Candidate(
+            id=row.id,
+            assistant=row.assistant,
+            kind=row.kind,
+            model=row.model,
+            run=row.run,
+            evidence=json.loads(row.evidence),
+            created_at=moment(row.created_at),
+        )
 
     async def live_rollout(self, assistant: str) -> Rollout | None:
         """The one under way."""
@@ -62,7 +76,9 @@ class RolloutVerbs(Verbs):
 
     async def rollout(self, assistant: str, identifier: str) -> Rollout:
         """By id. Raises NotFound."""
-        row = (await self.connection.execute(select(rollouts).where(rollouts.c.assistant == assistant, rollouts.c.id == identifier))).first()
+        row = (
+            await self.connection.execute(select(rollouts).where(rollouts.c.assistant == assistant, rollouts.c.id == identifier))
+        ).first()
         if row is None:
             msg = f"rollout {identifier!r} of assistant {assistant!r} is not known; `kaeshi rollout status` shows those that are"
             raise NotFound(msg)
@@ -75,16 +91,36 @@ class RolloutVerbs(Verbs):
 
     async def audit(self, assistant: str, rollout: str) -> Sequence[Json]:
         """Every step of a rollout in order, with who and why."""
-        statement = select(rollout_audit).where(rollout_audit.c.assistant == assistant, rollout_audit.c.rollout == rollout).order_by(rollout_audit.c.version)
+        statement = (
+            select(rollout_audit)
+            .where(rollout_audit.c.assistant == assistant, rollout_audit.c.rollout == rollout)
+            .order_by(rollout_audit.c.version)
+        )
         return [
-            {"before": r.before, "after": r.after, "by": r.by, "why": r.why, "at": moment(r.at).isoformat(), "evidence": json.loads(r.evidence)} for r in await self.connection.execute(statement)
+            {
+                "before": r.before,
+                "after": r.after,
+                "by": r.by,
+                "why": r.why,
+                "at": moment(r.at).isoformat(),
+                "evidence": json.loads(r.evidence),
+            }
+            for r in await self.connection.execute(statement)
         ]
 
     async def _audit(self, rollout: Rollout, before: str, by: str, why: str, evidence: Json) -> None:
-        row = {"assistant": rollout.assistant, "rollout": rollout.id, "version": rollout.version, "before": before, "after": rollout.state, "by": by, "why": why}
+        row = {
+            "assistant": rollout.assistant,
+            "rollout": rollout.id,
+            "version": rollout.version,
+            "before": before,
+            "after": rollout.state,
+            "by": by,
+            "why": why,
+        }
         await self.connection.execute(rollout_audit.insert(), row | {"evidence": dumps(evidence), "at": micros(rollout.changed_at)})
 
 
 def _rollout(row: object) -> Rollout:
-    values = dict(row._mapping)  # type: ignore[attr-defined]  # noqa: SLF001  # SQLAlchemy's documented way to a row as a mapping
+    values = dict(row._mapping)  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
     return Rollout(**values | {name: moment(values[name]) for name in ("mirror_until", "began_at", "changed_at")})

@@ -3,9 +3,31 @@
 Raw customer text lies in `texts` alone, sealed under the customer's data key.
 """
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
-metadata = MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s", "ck": "ck_%(table_name)s_%(constraint_name)s", "pk": "pk_%(table_name)s"})
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 
 def _key(name: str, length: int = 200) -> Column[str]:
@@ -88,7 +110,9 @@ outcomes = Table(
     _time("at"),
     _time("reported_at"),
 )
-changes = Table("changes", metadata, _key("assistant", 64), _key("conversation"), Column("version", Integer, nullable=False))  # conversations to be judged (again)
+changes = Table(
+    "changes", metadata, _key("assistant", 64), _key("conversation"), Column("version", Integer, nullable=False)
+)  # conversations to be judged (again)
 
 # what people thought of it
 feedback_current = Table(
@@ -143,10 +167,32 @@ examples = Table(
     Index(None, "assistant", "kept"),
 )
 collection_runs = Table(
-    "collection_runs", metadata, _key("assistant", 64), _key("id", 64), Column("kept", Integer, nullable=False), Column("dropped", Text, nullable=False), _time("started_at"), _time("finished_at")
+    "collection_runs",
+    metadata,
+    _key("assistant", 64),
+    _key("id", 64),
+    Column("kept", Integer, nullable=False),
+    Column("dropped", Text, nullable=False),
+    _time("started_at"),
+    _time("finished_at"),
 )
-datasets = Table("datasets", metadata, _key("assistant", 64), _key("id", 40), Column("path", Text, nullable=False), Column("manifest", Text, nullable=False), _time("created_at"))
-dataset_examples = Table("dataset_examples", metadata, _key("assistant", 64), _key("dataset", 40), _key("example", 40), Column("split", String(12), nullable=False))
+datasets = Table(
+    "datasets",
+    metadata,
+    _key("assistant", 64),
+    _key("id", 40),
+    Column("path", Text, nullable=False),
+    Column("manifest", Text, nullable=False),
+    _time("created_at"),
+)
+dataset_examples = Table(
+    "dataset_examples",
+    metadata,
+    _key("assistant", 64),
+    _key("dataset", 40),
+    _key("example", 40),
+    Column("split", String(12), nullable=False),
+)
 
 # what was learned
 training_files = Table(
@@ -196,7 +242,13 @@ candidates = Table(
 
 # what it must keep to
 test_cases = Table(
-    "test_cases", metadata, _key("assistant", 64), _key("id"), Column("version", Integer, primary_key=True, autoincrement=False), Column("body", Text, nullable=False), _time("created_at")
+    "test_cases",
+    metadata,
+    _key("assistant", 64),
+    _key("id"),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    _time("created_at"),
 )
 evaluations = Table(
     "evaluations",
@@ -213,7 +265,14 @@ evaluations = Table(
 )
 
 # who gets what
-productions = Table("productions", metadata, _key("assistant", 64), Column("candidate", String(64), nullable=False), Column("version", Integer, nullable=False), _time("since"))
+productions = Table(
+    "productions",
+    metadata,
+    _key("assistant", 64),
+    Column("candidate", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    _time("since"),
+)
 rollouts = Table(
     "rollouts",
     metadata,
@@ -230,7 +289,13 @@ rollouts = Table(
     CheckConstraint("state in ('gate', 'mirror', 'canary', 'half', 'full', 'rolled_back')", name="state"),
 )
 # one live candidate per assistant, whoever asks
-Index("uq_rollouts_live", rollouts.c.assistant, unique=True, sqlite_where=text("state in ('gate', 'mirror', 'canary', 'half')"), postgresql_where=text("state in ('gate', 'mirror', 'canary', 'half')"))
+Index(
+    "uq_rollouts_live",
+    rollouts.c.assistant,
+    unique=True,
+    sqlite_where=text("state in ('gate', 'mirror', 'canary', 'half')"),
+    postgresql_where=text("state in ('gate', 'mirror', 'canary', 'half')"),
+)
 rollout_audit = Table(
     "rollout_audit",
     metadata,
@@ -261,14 +326,37 @@ entries = Table(
     _time("at"),
     Index(None, "assistant", "state"),
 )
-vectors = Table("vectors", metadata, _key("assistant", 64), _key("sha256", 64), _key("model", 100), Column("vector", LargeBinary, nullable=False))
-index_builds = Table(
-    "index_builds", metadata, _key("assistant", 64), _key("id", 64), Column("path", Text, nullable=False), Column("count", Integer, nullable=False), Column("manifest", Text, nullable=False), _time("at")
+vectors = Table(
+    "vectors", metadata, _key("assistant", 64), _key("sha256", 64), _key("model", 100), Column("vector", LargeBinary, nullable=False)
 )
-index_entries = Table("index_entries", metadata, _key("assistant", 64), _key("build", 64), Column("position", Integer, primary_key=True, autoincrement=False), Column("entry", String(40), nullable=False))
+index_builds = Table(
+    "index_builds",
+    metadata,
+    _key("assistant", 64),
+    _key("id", 64),
+    Column("path", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("manifest", Text, nullable=False),
+    _time("at"),
+)
+index_entries = Table(
+    "index_entries",
+    metadata,
+    _key("assistant", 64),
+    _key("build", 64),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("entry", String(40), nullable=False),
+)
 
 # what was told, and when things ran
-reports = Table("reports", metadata, _key("assistant", 64), Column("since", BigInteger, primary_key=True, autoincrement=False), Column("body", Text, nullable=False), _time("made_at"))
+reports = Table(
+    "reports",
+    metadata,
+    _key("assistant", 64),
+    Column("since", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    _time("made_at"),
+)
 mails = Table(
     "mails",
     metadata,

@@ -16,7 +16,14 @@ class TrainingVerbs(Verbs):
 
     async def intend_upload(self, assistant: str, provider: str, sha256: str, now: datetime) -> tuple[str, str | None, bool]:
         """Say that a file is about to be uploaded: (state, file id, was it us who said so first)."""
-        row = {"assistant": assistant, "provider": provider, "sha256": sha256, "state": "intended", "created_at": micros(now), "updated_at": micros(now)}
+        row = {
+            "assistant": assistant,
+            "provider": provider,
+            "sha256": sha256,
+            "state": "intended",
+            "created_at": micros(now),
+            "updated_at": micros(now),
+        }
         first = await self._add(training_files, [row]) == 1
         where = (training_files.c.assistant == assistant, training_files.c.provider == provider, training_files.c.sha256 == sha256)
         stored = (await self.connection.execute(select(training_files.c.state, training_files.c.file_id).where(*where))).one()
@@ -25,7 +32,9 @@ class TrainingVerbs(Verbs):
     async def settle_upload(self, assistant: str, provider: str, sha256: str, file_id: str, now: datetime) -> None:
         """The file is there, under that id."""
         where = (training_files.c.assistant == assistant, training_files.c.provider == provider, training_files.c.sha256 == sha256)
-        await self.connection.execute(update(training_files).where(*where).values(state="uploaded", file_id=file_id, updated_at=micros(now)))
+        await self.connection.execute(
+            update(training_files).where(*where).values(state="uploaded", file_id=file_id, updated_at=micros(now))
+        )
 
     async def file_sha256(self, assistant: str, provider: str, file_id: str) -> str | None:
         """Which content stands behind a provider's file id."""
@@ -35,25 +44,37 @@ class TrainingVerbs(Verbs):
     async def intend_run(self, run: TrainingRun) -> tuple[TrainingRun, bool]:
         """Say that a job is about to be started; a run with the same key is returned instead, and False."""
         first = await self._add(training_runs, [_run_row(run)]) == 1
-        found = (await self.connection.execute(select(training_runs).where(training_runs.c.assistant == run.assistant, training_runs.c.key == run.key))).one()
+        found = (
+            await self.connection.execute(
+                select(training_runs).where(training_runs.c.assistant == run.assistant, training_runs.c.key == run.key)
+            )
+        ).one()
         return _run(found), first
 
     async def settle_run(self, run: TrainingRun, **changed: str | None) -> TrainingRun:
         """Write what is known about a run by now."""
         values = {**changed, "updated_at": micros(run.updated_at)}
-        await self.connection.execute(update(training_runs).where(training_runs.c.assistant == run.assistant, training_runs.c.id == run.id).values(**values))
+        await self.connection.execute(
+            update(training_runs).where(training_runs.c.assistant == run.assistant, training_runs.c.id == run.id).values(**values)
+        )
         return run.model_copy(update=dict(changed))
 
     async def runs(self, assistant: str, states: tuple[RunState, ...] = ()) -> list[TrainingRun]:
         """Every run, the latest first."""
-        statement = select(training_runs).where(training_runs.c.assistant == assistant).order_by(training_runs.c.created_at.desc(), training_runs.c.id)
+        statement = (
+            select(training_runs)
+            .where(training_runs.c.assistant == assistant)
+            .order_by(training_runs.c.created_at.desc(), training_runs.c.id)
+        )
         if states:
             statement = statement.where(training_runs.c.state.in_(states))
         return [_run(row) for row in await self.connection.execute(statement)]
 
     async def run(self, assistant: str, name: str) -> TrainingRun:
         """The run with that id, or the one behind a provider's job id. Raises NotFound."""
-        statement = select(training_runs).where(training_runs.c.assistant == assistant, (training_runs.c.id == name) | (training_runs.c.job_id == name))
+        statement = select(training_runs).where(
+            training_runs.c.assistant == assistant, (training_runs.c.id == name) | (training_runs.c.job_id == name)
+        )
         row = (await self.connection.execute(statement)).first()
         if row is None:
             msg = f"training run {name!r} of assistant {assistant!r} is not known; `kaeshi training list` shows those that are"
@@ -67,7 +88,11 @@ class TrainingVerbs(Verbs):
             stored = await self.candidate(candidate.assistant, candidate.model)
             if candidate.evidence:
                 merged = stored.evidence | candidate.evidence
-                await self.connection.execute(update(candidates).where(candidates.c.assistant == candidate.assistant, candidates.c.id == stored.id).values(evidence=dumps(merged)))
+                await self.connection.execute(
+                    update(candidates)
+                    .where(candidates.c.assistant == candidate.assistant, candidates.c.id == stored.id)
+                    .values(evidence=dumps(merged))
+                )
                 stored = stored.model_copy(update={"evidence": merged})
             return stored
         return candidate
@@ -80,7 +105,13 @@ class TrainingVerbs(Verbs):
             msg = f"candidate {name!r} of assistant {assistant!r} is not registered"
             raise NotFound(msg)
         return Candidate(
-            id=row.id, assistant=row.assistant, kind=row.kind, model=row.model, run=row.run, evidence=json.loads(row.evidence), created_at=moment(row.created_at)
+            id=row.id,
+            assistant=row.assistant,
+            kind=row.kind,
+            model=row.model,
+            run=row.run,
+            evidence=json.loads(row.evidence),
+            created_at=moment(row.created_at),
         )
 
 
@@ -89,5 +120,5 @@ def _run_row(run: TrainingRun) -> dict[str, object]:
 
 
 def _run(row: object) -> TrainingRun:
-    values = dict(row._mapping)  # type: ignore[attr-defined]  # noqa: SLF001  # SQLAlchemy's documented way to a row as a mapping
+    values = dict(row._mapping)  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
     return TrainingRun(**values | {"created_at": moment(values["created_at"]), "updated_at": moment(values["updated_at"])})

@@ -40,7 +40,9 @@ class Verbs:
         statement = dialect.insert(table)
         key_names = list(keys or [column.name for column in table.primary_key])
         changed = {name: statement.excluded[name] for name in rows[0] if name not in key_names}
-        await self.connection.execute(statement.on_conflict_do_update(index_elements=key_names, set_=changed), rows if len(rows) > 1 else rows[0])
+        await self.connection.execute(
+            statement.on_conflict_do_update(index_elements=key_names, set_=changed), rows if len(rows) > 1 else rows[0]
+        )
 
 
 def micros(moment: datetime) -> int:

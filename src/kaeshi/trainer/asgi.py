@@ -24,7 +24,13 @@ class TrainerApp:
             return
         status, body = await self._respond(scope, receive)
         kind = b"application/json" if body[:1] in b"{[" else b"application/octet-stream"
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind), (b"content-length", str(len(body)).encode())]})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [(b"content-type", kind), (b"content-length", str(len(body)).encode())],
+            }
+        )
         await send({"type": "http.response.body", "body": body})
 
     async def _respond(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
@@ -42,7 +48,12 @@ class TrainerApp:
             if event["type"] == "http.disconnect" or not event.get("more_body"):
                 break
         query = scope.get("query_string", b"").decode("latin-1")
-        return await self._server.call(scope["method"], scope["path"][3:] + (f"?{query}" if query else ""), bytes(body), headers.get(b"content-type", b"").decode("latin-1"))
+        return await self._server.call(
+            scope["method"],
+            scope["path"][3:] + (f"?{query}" if query else ""),
+            bytes(body),
+            headers.get(b"content-type", b"").decode("latin-1"),
+        )
 
     def _allowed(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         if self._key is None:

@@ -137,7 +137,16 @@ class TrainerServer:
         identifier = self._ids.new("file").replace("_", "-", 1)
         write_whole(self._file_path(identifier), content)
         return self._state.put(
-            "file", {"id": identifier, "object": "file", "bytes": len(content), "created_at": self._seconds(), "filename": name, "purpose": purpose, "status": "processed"}
+            "file",
+            {
+                "id": identifier,
+                "object": "file",
+                "bytes": len(content),
+                "created_at": self._seconds(),
+                "filename": name,
+                "purpose": purpose,
+                "status": "processed",
+            },
         )
 
     def _file_path(self, identifier: str) -> Path:
@@ -156,7 +165,7 @@ class TrainerServer:
             self._find("file", name)
         given = (wanted.method or {}).get("supervised", {}).get("hyperparameters", {}).get("n_epochs", wanted.hyperparameters.n_epochs)
         epochs = DEFAULT_EPOCHS if given == "auto" else given
-        if not isinstance(epochs, int) or not 1 <= epochs <= 50:  # noqa: PLR2004  # OpenAI's limits
+        if not isinstance(epochs, int) or not 1 <= epochs <= 50:  # OpenAI's limits
             msg = f"n_epochs {given!r} is not a whole number from 1 to 50"
             raise InvalidInput(msg)
         job: Json = {
@@ -223,14 +232,34 @@ class TrainerServer:
             validation = self._rows(job["validation_file"], least=0) if job["validation_file"] else []
             trained = responder.train(rows, validation, self._embedder, lambda text: self._event(name, text))
             model = f"ft:{BASE}:{job['suffix'] or 'kaeshi'}:{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-            manifest = responder.save(trained, self._model_folder(model), {"id": model, "job": name, "embedder": self._embedder.name, "answers": len(trained.answers)})
-            self._state.put("model", {"id": model, "object": "model", "created": self._seconds(), "owned_by": "kaeshi", "manifest": manifest})
-            self._finish(name, {"status": "succeeded", "fine_tuned_model": model, "trained_tokens": sum(len(json.dumps(row)) for row in rows) // 4})
+            manifest = responder.save(
+                trained,
+                self._model_folder(model),
+                {"id": model, "job": name, "embedder": self._embedder.name, "answers": len(trained.answers)},
+            )
+            self._state.put(
+                "model", {"id": model, "object": "model", "created": self._seconds(), "owned_by": "kaeshi", "manifest": manifest}
+            )
+            self._finish(
+                name, {"status": "succeeded", "fine_tuned_model": model, "trained_tokens": sum(len(json.dumps(row)) for row in rows) // 4}
+            )
         except KaeshiError as error:
-            self._finish(name, {"status": "failed", "error": {"code": "invalid_training_file", "message": str(error), "param": "training_file"}})
-        except Exception as error:  # noqa: BLE001  # a door: see above
+            self._finish(
+                name, {"status": "failed", "error": {"code": "invalid_training_file", "message": str(error), "param": "training_file"}}
+            )
+        except Exception as error:  # a door: see above
             where = traceback.extract_tb(error.__traceback__)[-1]
-            self._finish(name, {"status": "failed", "error": {"code": "server_error", "message": f"{type(error).__name__} in {where.name}, line {where.lineno}", "param": None}})
+            self._finish(
+                name,
+                {
+                    "status": "failed",
+                    "error": {
+                        "code": "server_error",
+                        "message": f"{type(error).__name__} in {where.name}, line {where.lineno}",
+                        "param": None,
+                    },
+                },
+            )
 
     def _finish(self, name: str, result: Json) -> None:
         with self._guard:
@@ -242,7 +271,13 @@ class TrainerServer:
         with self._guard:
             job = self._find("job", name)
             events = job["events"]
-            event = {"id": f"{name}-{len(events)}", "object": "fine_tuning.job.event", "created_at": self._seconds(), "level": "info", "message": text}
+            event = {
+                "id": f"{name}-{len(events)}",
+                "object": "fine_tuning.job.event",
+                "created_at": self._seconds(),
+                "level": "info",
+                "message": text,
+            }
             self._state.put("job", job | {"events": [*events[-200:], event]})
 
     def _rows(self, file: str, least: int = MIN_ROWS) -> list[Json]:
@@ -280,7 +315,14 @@ class TrainerServer:
             "object": "chat.completion",
             "created": self._seconds(),
             "model": wanted.model,
-            "choices": [{"index": 0, "finish_reason": "stop", "logprobs": None, "message": {"role": "assistant", "content": choice.text, "refusal": None}}],
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": "stop",
+                    "logprobs": None,
+                    "message": {"role": "assistant", "content": choice.text, "refusal": None},
+                }
+            ],
             "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
             "kaeshi": {"confidence": choice.confidence, "hand_over": choice.hand_over},
         }
@@ -306,12 +348,18 @@ class TrainerServer:
 
     def _list(self, kind: str, wanted: dict[str, str]) -> Json:
         limit = wanted.get("limit", "100")
-        if not limit.isdigit() or not 1 <= int(limit) <= 10_000:  # noqa: PLR2004  # OpenAI's limit
+        if not limit.isdigit() or not 1 <= int(limit) <= 10_000:  # OpenAI's limit
             msg = f"limit {limit!r} is not a whole number from 1 to 10000"
             raise InvalidInput(msg)
         found = self._state.every(kind, wanted.get("after"), int(limit) + 1)
         data = [_without_events(item) for item in found[: int(limit)]]
-        return {"object": "list", "data": data, "has_more": len(found) > int(limit), "first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
+        return {
+            "object": "list",
+            "data": data,
+            "has_more": len(found) > int(limit),
+            "first_id": data[0]["id"] if data else None,
+            "last_id": data[-1]["id"] if data else None,
+        }
 
     def _seconds(self) -> int:
         return int(self._clock.now().timestamp())

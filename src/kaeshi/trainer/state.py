@@ -29,7 +29,8 @@ class TrainerState:
             database.execute("begin immediate")
             number = database.execute("select coalesce(max(number), 0) + 1 from objects").fetchone()[0]
             database.execute(
-                "insert into objects values (?, ?, ?, ?) on conflict (kind, id) do update set body = excluded.body", (kind, content["id"], number, json.dumps(content))
+                "insert into objects values (?, ?, ?, ?) on conflict (kind, id) do update set body = excluded.body",
+                (kind, content["id"], number, json.dumps(content)),
             )
             database.execute("commit")
         return content

@@ -49,15 +49,13 @@ def _not(check: Check) -> Check:
 
 
 def _phone_digits(text: str, start: int, end: int) -> bool:
-    return 8 <= len(digits(text[start:end])) <= 15  # noqa: PLR2004  # E.164
+    return 8 <= len(digits(text[start:end])) <= 15  # E.164
 
 
 _REFERENCE = _near(r"\b(?:order|booking|confirmation|reservation|reference|tracking|invoice|ticket|flight|ride|id)\b", 40, turns=0)
 _VERSION = _near(r"(?:\bv|version|release)\s?$", 10, turns=0)
 _DATE = r"(?:\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|(?:\d{1,2}(?:st|nd|rd|th)?\s(?:of\s)?)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?,?\s\d{1,4}(?:st|nd|rd|th)?(?:,?\s\d{2,4})?)"
-_STREET = (
-    r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Circle|Cir|Place|Pl|Terrace|Ter|Way|Parkway|Pkwy|Highway|Hwy|Square|Sq|Trail|Row|Alley|Plaza)"
-)
+_STREET = r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Circle|Cir|Place|Pl|Terrace|Ter|Way|Parkway|Pkwy|Highway|Hwy|Square|Sq|Trail|Row|Alley|Plaza)"
 
 RECOGNISERS = (
     Recogniser(type="EMAIL", name="address", triggers=("@",), pattern=re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+'-]{0,63}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,24}\b"), score=0.99),

@@ -97,5 +97,3 @@ def _shift(texts: Sequence[str], names: Sequence[Sequence[Finding]]) -> list[Hit
         shifted += [(f.start + offset, f.end + offset, f.type, f.score, f.recogniser) for f in found]
         offset += len(text) + 1
     return shifted
-
-

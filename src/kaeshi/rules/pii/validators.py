@@ -18,10 +18,10 @@ def is_card(text: str) -> bool:
     (True, False)
     """
     number = digits(text)
-    if not 13 <= len(number) <= 19 or number[0] == "0":  # noqa: PLR2004  # lengths of ISO/IEC 7812-1
+    if not 13 <= len(number) <= 19 or number[0] == "0":  # lengths of ISO/IEC 7812-1
         return False
     doubled = (int(d) * 2 if i % 2 else int(d) for i, d in enumerate(reversed(number)))
-    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0  # noqa: PLR2004  # the formula's constants
+    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0  # the formula's constants
 
 
 def is_iban(text: str) -> bool:
@@ -31,7 +31,7 @@ def is_iban(text: str) -> bool:
     True
     """
     compact = text.replace(" ", "").upper()
-    if not 15 <= len(compact) <= 34:  # noqa: PLR2004  # lengths of ISO 13616
+    if not 15 <= len(compact) <= 34:  # lengths of ISO 13616
         return False
     return int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
 

@@ -68,7 +68,11 @@ class Responder:
         best, signs = self.best(features)
         sure = _sigmoid(signs @ self.calibration)
         return [
-            Choice(text=self.answers[b] if s >= HAND_OVER_BELOW else HAND_OVER, confidence=round(float(s), 4), hand_over=bool(s < HAND_OVER_BELOW))
+            Choice(
+                text=self.answers[b] if s >= HAND_OVER_BELOW else HAND_OVER,
+                confidence=round(float(s), 4),
+                hand_over=bool(s < HAND_OVER_BELOW),
+            )
             for b, s in zip(best.tolist(), sure.tolist(), strict=True)
         ]
 
@@ -91,7 +95,12 @@ def samples(rows: Sequence[Json]) -> list[Sample]:
         messages = row["messages"]
         for i, message in enumerate(messages):
             text = text_of(message).strip()
-            if message["role"] == "assistant" and text not in {"", HAND_OVER} and message.get("weight", 1) != 0 and not _PLACEHOLDER.search(text):
+            if (
+                message["role"] == "assistant"
+                and text not in {"", HAND_OVER}
+                and message.get("weight", 1) != 0
+                and not _PLACEHOLDER.search(text)
+            ):
                 before = context(messages[:i])
                 if before[0]:
                     found.append(Sample(context=before, answer=text, row=number))
@@ -100,7 +109,10 @@ def samples(rows: Sequence[Json]) -> list[Sample]:
 
 def context(messages: Sequence[Json]) -> Context:
     """The customer's last message, the assistant's last, and the ones before those; empty texts where there is none."""
-    spoken = {role: [text for m in messages if m["role"] == role and (text := text_of(m).strip()) not in {"", HAND_OVER}] for role in ("user", "assistant")}
+    spoken = {
+        role: [text for m in messages if m["role"] == role and (text := text_of(m).strip()) not in {"", HAND_OVER}]
+        for role in ("user", "assistant")
+    }
     customer, assistant = spoken["user"][-2:][::-1] + ["", ""], spoken["assistant"][-2:][::-1] + ["", ""]
     return _to_the_point(customer[0]), assistant[0], _to_the_point(customer[1]), assistant[1]
 
@@ -120,7 +132,9 @@ def featurize(contexts: Sequence[Context], embedder: Embedder) -> Floats:
     return np.hstack([vectors[[places.get(found[turn], nothing) for found in contexts]] for turn in range(TURNS)])
 
 
-def train(rows: Sequence[Json], validation: Sequence[Json], embedder: Embedder, progress: Callable[[str], None] = lambda _: None) -> Responder:
+def train(
+    rows: Sequence[Json], validation: Sequence[Json], embedder: Embedder, progress: Callable[[str], None] = lambda _: None
+) -> Responder:
     """Fit the head, then calibrate its confidence on the validation rows, or on a tenth of the contexts if there are none.
 
     Raises InvalidInput when no row holds an answer that may be said.
@@ -143,13 +157,22 @@ def train(rows: Sequence[Json], validation: Sequence[Json], embedder: Embedder, 
             part = _fit([s for s, out in zip(drawn, side, strict=True) if not out], features[~side])
             calibration = _calibrate(part, [s for s, out in zip(drawn, side, strict=True) if out], features[side])
     progress("calibrated")
-    return Responder(answers=head.answers, weights=head.weights, bias=head.bias, contexts=head.contexts, owners=head.owners, calibration=calibration)
+    return Responder(
+        answers=head.answers, weights=head.weights, bias=head.bias, contexts=head.contexts, owners=head.owners, calibration=calibration
+    )
 
 
 def save(model: Responder, folder: Path, details: Json) -> Json:
     """Write the model's files and then its manifest, which is read first; returns the manifest."""
     buffer = io.BytesIO()
-    np.savez(buffer, weights=model.weights, bias=model.bias, contexts=model.contexts.astype(np.float16), owners=model.owners, calibration=model.calibration)
+    np.savez(
+        buffer,
+        weights=model.weights,
+        bias=model.bias,
+        contexts=model.contexts.astype(np.float16),
+        owners=model.owners,
+        calibration=model.calibration,
+    )
     files = {
         "head.npz": write_whole(folder / "head.npz", buffer.getvalue()),
         "answers.json": write_whole(folder / "answers.json", json.dumps(model.answers, ensure_ascii=False).encode()),
@@ -207,7 +230,14 @@ def _fit(drawn: Sequence[Sample], features: Floats) -> Responder:
     covariance = (1 - shrink) * (within.T @ within).astype(np.float64) / len(y) + shrink * spread * np.eye(dimensions)
     weights = np.linalg.solve(covariance, means.T.astype(np.float64)).T
     bias = -0.5 * (weights * means).sum(axis=1) + PRIOR_WEIGHT * np.log(size)
-    return Responder(answers=tuple(kept), weights=weights.astype(np.float32), bias=bias.astype(np.float32), contexts=_unit(x), owners=y, calibration=CALIBRATION)
+    return Responder(
+        answers=tuple(kept),
+        weights=weights.astype(np.float32),
+        bias=bias.astype(np.float32),
+        contexts=_unit(x),
+        owners=y,
+        calibration=CALIBRATION,
+    )
 
 
 def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDArray[np.float64]:
@@ -227,10 +257,10 @@ def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDA
         gradient = signs.T @ (p - right) + CALIBRATION_STRENGTH * (w - CALIBRATION)
         hessian = (signs * (p * (1 - p))[:, None]).T @ signs + CALIBRATION_STRENGTH * np.eye(3)
         change = np.linalg.solve(hessian, gradient)
-        while loss(w - change) > loss(w) and float(np.abs(change).max()) > 1e-6:  # noqa: PLR2004  # a full step from far away overshoots
+        while loss(w - change) > loss(w) and float(np.abs(change).max()) > 1e-6:  # a full step from far away overshoots
             change = change / 2
         w = w - change
-        if float(np.abs(change).max()) < 1e-6:  # noqa: PLR2004  # converged
+        if float(np.abs(change).max()) < 1e-6:  # converged
             break
     return w
 

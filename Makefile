@@ -1,0 +1,57 @@
+# Every target sets up what it needs: a machine with Python 3.11+, pip and make is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export KAESHI_MODELS_DIR ?= $(CURDIR)/$(VENV)/models
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check docs lock bench clean
+
+help: ## Say what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+demo: $(VENV)/.run $(VENV)/.models ## Run the whole loop on simulated customers (about a minute after set-up)
+	@$(BIN)/kaeshi demo $(ARGS)
+
+test: $(VENV)/.dev $(VENV)/.models ## Run the test suite
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: $(VENV)/.dev ## Format, lint, types, import directions, generated docs and the OpenAPI snapshot
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python docs/generate.py --check
+
+docs: $(VENV)/.dev ## Generate settings, commands, errors and HTTP pages, and the OpenAPI snapshot
+	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.dev $(VENV)/.models ## Run the benchmarks on DATA (default ../shared/data)
+	$(BIN)/python -m benchmarks.pipeline --data $(or $(DATA),../shared/data)
+	$(BIN)/python -m benchmarks.start
+
+lock: ## Renew the hash-locked requirements (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml requirements/build.in -c requirements/dev.txt -o requirements/run.txt
+
+clean: ## Remove what was set up and what demos made
+	rm -rf $(VENV) kaeshi-demo
+
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up kaeshi in $(VENV) (once)"
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation -e . -e apps/backend
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up kaeshi and its tools in $(VENV) (once)"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation -e . -e apps/backend
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.models: src/kaeshi/models.py | $(VENV)/.run
+	@$(BIN)/kaeshi models fetch
+	@touch $@

@@ -1,0 +1,219 @@
+"""The JSON API. Bodies are parsed by the same rules as files, so the same faults get the same words."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel
+
+from kaeshi.errors import InvalidInput
+from kaeshi.gateway.answer import answer
+from kaeshi.jobs.overview import overview
+from kaeshi.jobs.runner import run_now
+from kaeshi.jobs.schedule import jobs
+from kaeshi.loop import Loop
+from kaeshi.rules import conversation as conversation_rules
+from kaeshi.rules import feedback as feedback_rules
+from kaeshi.steps import conversation, feedback, report
+from kaeshi.types import Report
+from kaeshi.web.auth import require_admin
+
+router = APIRouter()
+admin = [Depends(require_admin)]
+MAX_RECORDS = 5_000
+ObjectBody = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
+AnyBody = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}}},
+    }
+}
+ErrorBody: dict[int | str, dict[str, Any]] = {
+    code: {"description": words}
+    for code, words in (
+        (403, "not allowed"),
+        (404, "not stored"),
+        (409, "the state forbids it"),
+        (413, "too large"),
+        (422, "cannot be used"),
+    )
+}
+
+
+class Logged(BaseModel):
+    """What became of logged conversations."""
+
+    new: int
+    grown: int
+    unchanged: int
+    refused: list[str]
+
+
+class Reported(BaseModel):
+    """How many reported facts were new."""
+
+    new: int
+
+
+class FeedbackRecorded(BaseModel):
+    """The seed's answer to feedback."""
+
+    success: bool
+    feedback_id: str
+    promoted_to_training: bool
+    quality_score: float
+
+
+class Health(BaseModel):
+    """Is the database there?"""
+
+    status: str
+    conversations: int
+
+
+class JobDone(BaseModel):
+    """What a job said."""
+
+    job: str
+    result: str
+
+
+def loop_of(request: Request) -> Loop:
+    """The application's Loop."""
+    loop: Loop = request.app.state.loop
+    return loop
+
+
+async def body_of(request: Request) -> Any:
+    """The body as plain values. Raises InvalidInput."""
+    return conversation_rules.decode(await request.body())
+
+
+async def object_of(request: Request) -> Mapping[str, Any]:
+    """The body as an object. Raises InvalidInput."""
+    body = await body_of(request)
+    if not isinstance(body, dict):
+        msg = f"the body is a JSON object, not {type(body).__name__}"
+        raise InvalidInput(msg)
+    return body
+
+
+LoopDep = Annotated[Loop, Depends(loop_of)]
+Identifier = Annotated[str, Path(min_length=1, max_length=200)]
+
+
+@router.post("/v1/conversations", dependencies=admin, responses=ErrorBody, openapi_extra=AnyBody)
+async def log_conversations(request: Request, loop: LoopDep) -> Logged:
+    """Log one conversation record or a list of them; a bad one is refused with its place, the rest is stored."""
+    body = await body_of(request)
+    records = body if isinstance(body, list) else [body]
+    if not 0 < len(records) <= MAX_RECORDS:
+        msg = f"{len(records)} records; 1 to {MAX_RECORDS} at a time"
+        raise InvalidInput(msg)
+    done = await conversation.log(loop, records)
+    if done.refused and not (done.new or done.grown or done.unchanged):
+        raise InvalidInput("; ".join(done.refused[:5]))
+    return Logged(new=done.new, grown=done.grown, unchanged=done.unchanged, refused=done.refused)
+
+
+@router.post("/v1/conversations/{conversation_id:path}/outcome", dependencies=admin, responses=ErrorBody, openapi_extra=ObjectBody)
+async def report_outcome(conversation_id: Identifier, request: Request, loop: LoopDep) -> Reported:
+    """Report what came of a conversation; late and repeated reports are welcome. `at` (ISO 8601) says when, default now."""
+    body = dict(await object_of(request))
+    at = body.pop("at", None)
+    return Reported(new=await conversation.report_outcome(loop, conversation_id, body, at=_moment(at)))
+
+
+@router.get("/v1/conversations/{conversation_id:path}", dependencies=admin, responses=ErrorBody)
+async def show_conversation(conversation_id: Identifier, loop: LoopDep) -> dict[str, Any]:
+    """One conversation with its texts."""
+    return await conversation.show(loop, conversation_id)
+
+
+@router.post("/v1/messages/{message_id:path}/feedback", dependencies=admin, responses=ErrorBody, openapi_extra=ObjectBody)
+async def record_feedback(message_id: Identifier, request: Request, loop: LoopDep) -> FeedbackRecorded:
+    """The seed's flat body: vote, rating, helpful, accurate, comment, correction; `author` says who."""
+    body = dict(await object_of(request))
+    author = body.pop("author", "")
+    if not isinstance(author, str):
+        msg = f"author is a text, not {type(author).__name__}"
+        raise InvalidInput(msg)
+    recorded = (await feedback.record(loop, [feedback_rules.parse(message_id, body, author=author)]))[0]
+    return FeedbackRecorded(
+        success=True, feedback_id=recorded.id, promoted_to_training=recorded.proposed, quality_score=recorded.quality.tenths / 10
+    )
+
+
+@router.get("/v1/feedback/stats", dependencies=admin, responses=ErrorBody)
+async def feedback_stats(loop: LoopDep, days: Annotated[int, Query(ge=1, le=100_000)] = 30) -> dict[str, Any]:
+    """Votes, mean stars, and the share of answers that were rated."""
+    return await feedback.analytics(loop, days)
+
+
+@router.post("/v1/chat/completions", dependencies=admin, responses=ErrorBody, openapi_extra=ObjectBody)
+async def chat(request: Request, loop: LoopDep) -> dict[str, Any]:
+    """Answer a conversation so far with the model its customer is assigned to, and log both. `user` and `conversation_id` name them."""
+    body = await object_of(request)
+    conversation_id, user = body.get("conversation_id"), body.get("user")
+    if not isinstance(conversation_id, str) or not conversation_id:
+        msg = "conversation_id is missing: it tells which messages are new"
+        raise InvalidInput(msg)
+    record = {
+        "conversation_id": conversation_id,
+        "messages": body.get("messages"),
+        "customer_id": user or conversation_id,
+        "consent": body.get("consent"),
+    }
+    parsed = conversation_rules.parse(record, assistant=loop.assistant, now=loop.clock.now())
+    said, message_id = await answer(
+        loop, [t.message for t in parsed.turns], conversation=parsed.id, customer=parsed.customer, consent=parsed.consent
+    )
+    message = {"role": "assistant", "content": said.text}
+    choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
+    return {
+        "id": message_id,
+        "object": "chat.completion",
+        "created": int(loop.clock.now().timestamp()),
+        "model": said.model,
+        "choices": [choice],
+        "kaeshi": {"message_id": message_id, "confidence": said.confidence, "hand_over": said.hand_over},
+    }
+
+
+@router.get("/v1/report", dependencies=admin, responses=ErrorBody)
+async def show_report(loop: LoopDep, log_clock: bool = False) -> Report:
+    """The last complete week against the one before."""
+    return await report.compose(loop, by_log_clock=log_clock)
+
+
+@router.get("/v1/jobs", dependencies=admin, responses=ErrorBody)
+async def list_jobs(loop: LoopDep) -> list[dict[str, Any]]:
+    """Jobs, when they are due, and how they went."""
+    return await overview(loop)
+
+
+@router.post("/v1/jobs/{name}/run", dependencies=admin, responses=ErrorBody)
+async def run_job(name: Identifier, loop: LoopDep) -> JobDone:
+    """Run a job now."""
+    return JobDone(job=name, result=await run_now(loop, jobs(loop.settings), name, "http"))
+
+
+@router.get("/health")
+async def health(loop: LoopDep) -> Health:
+    """Can the database be read?"""
+    async with loop.store.read() as tx:
+        return Health(status="ok", conversations=await tx.count_conversations(loop.assistant))
+
+
+def _moment(raw: object) -> datetime | None:
+    if raw is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(raw) if isinstance(raw, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        msg = f"at {str(raw)[:40]!r} is not an ISO 8601 time with a zone, such as 2025-10-31T12:00:00Z"
+        raise InvalidInput(msg)
+    return moment

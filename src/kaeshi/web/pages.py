@@ -1,0 +1,54 @@
+"""Pages for people: the scheduler and the report. More come with the console."""
+
+from functools import cache
+from pathlib import Path
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from kaeshi.errors import TooFew
+from kaeshi.jobs.overview import overview
+from kaeshi.jobs.scheduler import is_running
+from kaeshi.steps import report
+from kaeshi.steps.report_mail import html
+from kaeshi.web.api import LoopDep
+from kaeshi.web.auth import require_admin
+
+router = APIRouter(include_in_schema=False, dependencies=[Depends(require_admin)], default_response_class=HTMLResponse)
+
+
+@router.get("/")
+async def home() -> str:
+    """Where the pages are."""
+    return _page("home.html")
+
+
+@router.get("/scheduler")
+async def scheduler(loop: LoopDep) -> str:
+    """Jobs, next and last runs, durations, errors, and a button that runs one now."""
+    return _page("scheduler.html", jobs=await overview(loop), running=is_running(), assistant=loop.assistant)
+
+
+@router.get("/report")
+async def show_report(loop: LoopDep, log_clock: bool = False) -> str:
+    """The weekly report as its mail shows it."""
+    try:
+        return html(await report.compose(loop, by_log_clock=log_clock))
+    except TooFew as error:
+        return _page("empty.html", why=str(error))
+
+
+def _page(name: str, **values: object) -> str:
+    return _environment().get_template(name).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
