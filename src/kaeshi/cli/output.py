@@ -15,9 +15,7 @@ from kaeshi.errors import InvalidInput
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Database = Annotated[
-    str | None, typer.Option("--db", help="Database URL. Default: DATABASE_URL, else a file in the data directory.", envvar=[])
-]
+Database = Annotated[str | None, typer.Option("--db", help="Database URL. Default: DATABASE_URL, else a file in the data directory.")]
 Who = Annotated[str | None, typer.Option("--assistant", help="Assistant meant. Default: KAESHI_ASSISTANT, else main.")]
 By = Annotated[str, typer.Option("--by", help="Name of the person who decides.")]
 MAX_LINE = 32 * 1024 * 1024

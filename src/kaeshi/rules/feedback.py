@@ -63,11 +63,15 @@ def proposes(quality: Quality, min_tenths: int) -> bool:
 
 
 def fold(said: Sequence[Feedback], confidence: float | None = None) -> Signals:
-    """Everybody's current feedback on one conversation as one set of signals. Quality is the mean, rounded down."""
+    """Everybody's current feedback on one conversation as one set of signals.
+
+    Quality is the best anybody gave, so that a second happy customer of few words takes nothing away; if anybody was unhappy, the worst.
+    """
     ratings = [f.rating for f in said if f.rating is not None]
-    scored = [score(f).tenths for f in said]
+    scores = [score(f) for f in said]
+    worst_or_best = min if any(quality.capped for quality in scores) else max
     return Signals(
-        quality_tenths=sum(scored) // len(scored) if scored else None,
+        quality_tenths=worst_or_best(quality.tenths for quality in scores) if scores else None,
         rating=statistics.fmean(ratings) if ratings else None,
         thumbs_up=sum(f.vote == "up" for f in said),
         thumbs_down=sum(f.vote == "down" for f in said),
@@ -82,7 +86,7 @@ def recorded(record: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(said, Mapping):
         return {}
     found: dict[str, Any] = {}
-    if said.get("thumbs") in {"up", "down"}:
+    if isinstance(said.get("thumbs"), str) and said["thumbs"] in {"up", "down"}:
         found["vote"] = said["thumbs"]
     for source, name in (
         ("vote", "vote"),
@@ -98,7 +102,7 @@ def recorded(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _vote(name: str, value: object) -> str:
-    if value not in {"up", "down"} or not isinstance(value, str):
+    if not isinstance(value, str) or value not in {"up", "down"}:
         raise _wrong(name, value, "up or down")
     return value
 

@@ -72,6 +72,7 @@ class ConversationVerbs(Verbs):
         if not batch:
             return added
         assistant = batch[0].assistant
+        await self._one_writer(assistant)
         known = await self._known_conversations(assistant, [c.id for c in batch])
         places = await self._known_messages(assistant, [turn.id for c in batch for turn in c.turns])
         plans: list[_Plan] = []

@@ -1,11 +1,12 @@
 """Opening a database: ours by URL, or one the caller already holds. Tables are brought up to date on the way in."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import StaticPool
 
@@ -48,7 +49,7 @@ def _engine(url: str) -> AsyncEngine:
     except ModuleNotFoundError as error:
         msg = f"database driver {error.name!r} is not installed; type: pip install 'kaeshi[postgres]'"
         raise MissingExtra(msg) from error
-    except (ArgumentError, NoSuchModuleError) as error:
+    except (ArgumentError, NoSuchModuleError, InvalidRequestError) as error:
         msg = "DATABASE_URL is not a SQLAlchemy URL with an async driver, such as sqlite+aiosqlite:///kaeshi.db or postgresql+asyncpg://host/name"
         raise Misconfigured(msg) from error
     if engine.dialect.name == "sqlite":
@@ -103,6 +104,10 @@ def _migrate(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
+    if connection.dialect.name == "sqlite":
+        # Python's driver commits around DDL unless a transaction was begun by hand; half a schema must not outlive a roll-back
+        with suppress(DBAPIError):
+            connection.exec_driver_sql("BEGIN")
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection

@@ -24,6 +24,7 @@ class FeedbackVerbs(ConversationVerbs):
 
         Saying the same again returns the first submission. Raises NotFound, and stores nothing, if a message is unknown.
         """
+        await self._one_writer(assistant)
         where = await self._messages(assistant, [f.message_id for f in said])
         missing = next((f.message_id for f in said if f.message_id not in where), None)
         if missing is not None:

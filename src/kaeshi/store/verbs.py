@@ -1,12 +1,13 @@
 """What all verbs share: the connection, portable upserts, and how times, money and JSON are written."""
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from sqlalchemy import Table
+from sqlalchemy import Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +24,11 @@ class Verbs:
 
     def __init__(self, connection: AsyncConnection, keyring: Keyring) -> None:
         self.connection, self.keyring = connection, keyring
+
+    async def _one_writer(self, assistant: str) -> None:
+        """Let writers of one assistant's log take turns. SQLite has one writer anyway; PostgreSQL is told, until the transaction ends."""
+        if self.connection.dialect.name == "postgresql":
+            await self.connection.execute(select(func.pg_advisory_xact_lock(zlib.crc32(assistant.encode()))))
 
     async def _add(self, table: Table, rows: Sequence[Row]) -> int:
         """Insert what is not there yet; returns how many rows that was, where a single row was given."""

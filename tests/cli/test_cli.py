@@ -1,0 +1,125 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from kaeshi.cli import app
+from kaeshi.settings import load
+from samples import record
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = {
+    "demo", "run", "serve", "shim", "trainer serve", "models fetch", "conversation import", "conversation outcome", "conversation show", "feedback add", "feedback import",
+    "feedback stats", "review list", "review approve", "review correct", "review reject", "collection run", "pii scrub", "pii detect", "dataset build", "dataset check",
+    "training estimate", "training start", "training status", "training list", "evaluation add", "evaluation run", "evaluation compare", "rollout start", "rollout status",
+    "rollout compare", "rollout promote", "rollout rollback", "rollout replay", "knowledge refresh", "knowledge search", "knowledge approve", "report show", "report send",
+    "jobs list", "jobs run",
+}  # fmt: skip
+
+
+def kaeshi(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "kaeshi", *words], input=stdin, capture_output=True, text=True, check=False)
+
+
+def told(*words: str) -> Any:
+    done = kaeshi(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_promised_command_is_there_and_takes_json() -> None:
+    found: dict[str, Any] = {}
+
+    def walk(command: Any, path: str) -> None:
+        children = getattr(command, "commands", None)
+        if children is None:
+            found[path] = command
+        for name, child in (children or {}).items():
+            walk(child, f"{path} {name}".strip())
+
+    walk(typer.main.get_command(app), "")
+    assert set(found) == COMMANDS
+    assert [name for name, c in found.items() if "as_json" not in {p.name for p in c.params} and "serve" not in name] == []
+
+
+def test_a_stranger_imports_rates_collects_and_reports(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps(record(f"c{i}", outcome={"booked": i % 2 == 0})) + "\n" for i in range(12)) + "{broken\n")
+    first, again = told("conversation", "import", str(log)), told("conversation", "import", str(log))
+    assert (first["new"], len(first["refused"]), again["new"], again["unchanged"]) == (12, 1, 0, 12)
+    assert told("feedback", "add", "c2#1", "--vote", "up", "--rating", "5", "--accurate")["quality_score"] == 1.0
+    assert told("conversation", "outcome", "c1", "escalated=true")["new"] == 1
+    assert told("collection", "run")["kept"] == 1
+    assert told("feedback", "stats")["total_feedback"] == 1
+    assert told("review", "list")[0]["kind"] == "example"
+    assert told("conversation", "show", "c1")["contained"] is False
+    assert told("report", "show", "--log-clock")["assistant"] == "main"
+    assert len(told("jobs", "list")) == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("conversation", "show", "nobody"), "'nobody'"),
+        (("conversation", "import", "no-such-file.jsonl"), "no-such-file.jsonl"),
+        (("feedback", "add", "m", "--vote", "sideways"), "sideways"),
+        (("dataset", "build"), "200 needed"),
+        (("knowledge", "search", "x"), "kaeshi knowledge refresh"),
+        (("knowledge", "approve", "kb_x", "--by", ""), "name"),
+        (("evaluation", "run", "m"), "kaeshi evaluation add"),
+        (("training", "start", "none.jsonl"), "none.jsonl"),
+        (("rollout", "start", "stranger"), "stranger"),
+        (("jobs", "run", "nonsense"), "kb_refresh"),
+        (("report", "show"), "kaeshi conversation import"),
+        (("demo", "--sabotage", "nonsense"), "nonsense"),
+        (("shim", "no-such-folder"), "no-such-folder"),
+    ],
+)
+def test_an_error_is_one_line_and_a_non_zero_exit(words: tuple[str, ...], part: str) -> None:
+    done = kaeshi(*words)
+    assert done.returncode == 1
+    assert part in done.stderr
+    assert done.stderr.startswith("kaeshi: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_a_pipe_gets_results_only() -> None:
+    done = kaeshi("pii", "scrub", "-", stdin="Hi, I'm John Doe\n")
+    assert (done.stdout, done.stderr) == ("Hi, I'm [PERSON_1]\n", "replaced: PERSON 1\n")
+
+
+def test_a_missing_model_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAESHI_MODELS_DIR", str(tmp_path / "none"))
+    (tmp_path / "t.jsonl").write_text('{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n')
+    done = kaeshi("training", "estimate", "t.jsonl")
+    assert "type: kaeshi models fetch" in done.stderr
+    assert load().models_dir == tmp_path / "none"
+
+
+def test_the_shim_is_what_the_reference_backend_has(tmp_path: Path) -> None:
+    told("shim", str(tmp_path))
+    for place in ("api/ai/ml/__init__.py", "api/ai/ml/jobs/__init__.py"):
+        names = [line for line in (tmp_path / place).read_text().splitlines() if "get_" in line or "scheduler" in line]
+        theirs = (ROOT / "apps/backend/src" / place).read_text()
+        assert all(name.strip(' ",') in theirs for name in names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sabotage", [None, "model", "feedback", "pii", "same"])
+def test_the_demo_decides_and_sabotage_never_wins(sabotage: str | None) -> None:
+    words = ("demo", "--seed", "3", "--folder", "d") + (("--sabotage", sabotage) if sabotage else ())
+    result = told(*words)
+    decision = result["decision"]
+    assert decision["why"]
+    if sabotage:
+        assert decision["outcome"] in {"refused", "rolled back"}
+        assert result["production"]["after"] == result["production"]["before"]
+    else:
+        assert result["held_out"]["after"]["right"] >= result["held_out"]["before"]["right"]
+    assert Path(result["report"]["sent_to"]).exists()
+    assert told(*words) == result

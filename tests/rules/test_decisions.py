@@ -1,0 +1,239 @@
+"""Collection, assignment, comparison, rollout, evaluation, knowledge, training, review: rules that one assert can test."""
+
+import math
+import statistics
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.rules import collection, comparison, evaluation, knowledge, rollout, training
+from kaeshi.rules.assignment import arm_of
+from kaeshi.rules.review import rank
+from kaeshi.types import Answer, Comparison, Drop, Example, Filters, Keep, ReviewItem, Rollout, Signals, TestCase
+
+NOW = datetime(2025, 11, 3, tzinfo=UTC)
+DEFAULT = Filters()
+SIGNALS = Signals(quality_tenths=10, rating=5, thumbs_up=1, confidence=0.9)
+
+
+def judged(
+    signals: Signals = SIGNALS,
+    filters: Filters = DEFAULT,
+    facts: dict[str, Any] | None = None,
+    consent: Any = "granted",
+    upto: int | None = 1,
+) -> Keep | Drop:
+    return collection.judge(["user", "assistant"], [True, True], upto, consent=consent, facts=facts or {}, signals=signals, filters=filters)
+
+
+def changed(**values: Any) -> Signals:
+    return SIGNALS.model_copy(update=values)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason"),
+    [
+        (judged(consent="none"), "no_consent"),
+        (judged(upto=None), "no_answer"),
+        (judged(changed(thumbs_down=1)), "thumbs_down"),
+        (judged(facts={"goal_reached": False}), "goal_not_reached"),
+        (judged(facts={"booked": False}), "booking_failed"),
+        (judged(changed(rating=3.9)), "low_rating"),
+        (judged(changed(quality_tenths=7)), "low_quality"),
+        (judged(changed(quality_tenths=None)), "not_rated"),
+        (judged(changed(confidence=0.79)), "low_confidence"),
+        (judged(changed(thumbs_up=0, rating=None), Filters(require_positive_feedback=True)), "no_positive_feedback"),
+        (judged(changed(rating=None), Filters(missing_rating="drop")), "no_rating"),
+    ],
+)
+def test_every_refusal_has_its_reason(verdict: Keep | Drop, reason: str) -> None:
+    assert verdict == Drop(reason=reason)
+    assert reason in collection.REASONS
+
+
+def test_a_filter_applies_where_its_value_exists() -> None:
+    assert judged(changed(rating=None, confidence=None)) == Keep(upto=1)
+    assert judged(facts={"booked": True, "goal_reached": True}) == Keep(upto=1)
+
+
+@given(st.text(max_size=30), st.floats(0, 1), st.floats(0, 1))
+def test_raising_the_share_never_moves_a_customer_back(customer: str, a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    if arm_of("ro", customer, low) == "candidate":
+        assert arm_of("ro", customer, high) == "candidate"
+
+
+def test_a_tenth_of_all_customers_is_about_a_tenth_and_another_experiment_picks_others() -> None:
+    one = {i for i in range(10_000) if arm_of("ro_1", f"c{i}", 0.1) == "candidate"}
+    two = {i for i in range(10_000) if arm_of("ro_2", f"c{i}", 0.1) == "candidate"}
+    assert 900 < len(one) < 1100
+    assert len(one & two) < 200
+
+
+def test_the_interval_is_welchs() -> None:
+    a, b = [3.0, 4, 5, 4, 3, 5], [4.0, 5, 5, 5, 4, 5]
+    found = comparison.interval(comparison.sample(a), comparison.sample(b), alpha=0.05)
+    error = math.sqrt(statistics.variance(a) / 6 + statistics.variance(b) / 6)
+    assert found is not None
+    assert found.low == pytest.approx(statistics.fmean(b) - statistics.fmean(a) - 1.959964 * error, abs=1e-6)
+
+
+def compared(production: list[float], candidate: list[float]) -> Comparison:
+    return comparison.compare(
+        {"containment": comparison.sample(production)}, {"containment": comparison.sample(candidate)}, ["containment"]
+    )
+
+
+def test_nothing_seen_is_nothing_better() -> None:
+    found = compared([], [])
+    assert not found.candidate_better
+    assert not found.candidate_worse
+    assert "nothing to compare" in found.why
+
+
+def test_better_worse_and_the_same_are_told_apart() -> None:
+    low, high = [0.0, 1] * 200, [1.0, 1, 1, 0, 1] * 80
+    assert compared(low, high).candidate_better
+    assert compared(high, low).candidate_worse
+    assert "inconclusive" in compared(low, low).why
+
+
+def test_arms_without_spread_are_not_certain_at_thirty() -> None:
+    assert not compared([1.0] * 30, [1.0] * 30).candidate_better
+
+
+def on_its_way(state: Any, hours: float = 24) -> Rollout:
+    return Rollout(
+        id="r",
+        assistant="main",
+        candidate="c",
+        state=state,
+        percent=0,
+        target_percent=10,
+        mirror_until=NOW + timedelta(hours=hours),
+        version=1,
+        began_at=NOW,
+        changed_at=NOW,
+    )
+
+
+@pytest.mark.parametrize("state", ["gate", "mirror", "canary", "half", "full", "rolled_back"])
+def test_a_rollout_takes_one_step_at_a_time(state: Any) -> None:
+    following = rollout.following(state)
+    if following is not None:
+        assert rollout.ORDER.index(following) == rollout.ORDER.index(state) + 1
+    else:
+        assert state in {"full", "rolled_back"}
+
+
+def test_shares_only_grow_along_the_way() -> None:
+    shares = [rollout.share(state, 10) for state in rollout.ORDER]
+    assert shares == [0, 0, 0.1, 0.5, 1]
+
+
+def test_decisions_follow_the_evidence() -> None:
+    better, worse, same = (
+        compared([0.0, 1] * 200, [1.0] * 400),
+        compared([1.0] * 400, [0.0, 1] * 200),
+        compared([0.0, 1] * 200, [0.0, 1] * 200),
+    )
+    verdicts = [rollout.decide(on_its_way("canary"), c, NOW, gate_passed=None).verdict for c in (better, worse, same, None)]
+    assert verdicts == ["advance", "roll_back", "hold", "hold"]
+    assert rollout.decide(on_its_way("gate"), None, NOW, gate_passed=None).verdict == "hold"
+    assert rollout.decide(on_its_way("gate"), None, NOW, gate_passed=False).verdict == "roll_back"
+    assert rollout.decide(on_its_way("mirror"), better, NOW, gate_passed=None).verdict == "hold"
+    assert rollout.decide(on_its_way("mirror", hours=0), None, NOW, gate_passed=None).verdict == "advance"
+    assert rollout.decide(on_its_way("rolled_back"), better, NOW, gate_passed=True).verdict == "hold"
+
+
+def asked(**promises: Any) -> TestCase:
+    return TestCase(id="c", messages=({"role": "user", "content": "q"},), **promises)
+
+
+def answered(text: str, *, hand_over: bool = False) -> Answer:
+    return Answer(text=text, model="m", hand_over=hand_over)
+
+
+@pytest.mark.parametrize(
+    ("case", "answer", "passed"),
+    [
+        (asked(must_say=("deposit",)), answered("The DEPOSIT is 100."), True),
+        (asked(must_say=("deposit",)), answered("It is 100."), False),
+        (asked(must_not_say=("free",)), answered("It is free"), False),
+        (asked(expected="Yes, we do."), answered("yes,  we do"), True),
+        (asked(expected="Yes"), answered("No"), False),
+        (asked(hand_over=True), answered("", hand_over=True), True),
+        (asked(hand_over=True), answered("Sure!"), False),
+        (asked(expected="Yes"), answered("Yes", hand_over=True), False),
+    ],
+)
+def test_a_promise_is_kept_or_it_is_said_why_not(case: TestCase, answer: Answer, passed: bool) -> None:
+    result = evaluation.judge(case, answer)
+    assert result.passed == passed
+    assert bool(result.why) != passed
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {},
+        {"question": "q"},
+        {"messages": [{"role": "assistant", "content": "x"}], "expected": "y"},
+        {"question": "q", "must_say": 3},
+        {"question": "q", "expected": 3},
+    ],
+)
+def test_a_test_case_without_a_promise_is_refused(raw: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        evaluation.parse(raw)
+
+
+def example(question: str, answer: str) -> Example:
+    messages = ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
+    return Example(id="e", conversation="c", messages=messages, intent="", started_at=NOW, signals=SIGNALS, consent="granted", scrubber="1")
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "reason"),
+    [
+        ("How much is the deposit?", "A deposit of 100 dollars holds it.", None),
+        ("My name is [PERSON_1], how much?", "It is 100 dollars.", "placeholder"),
+        ("How much is the deposit?", "It is 100, [PERSON_1].", "placeholder"),
+        ("How much is the deposit?", "You are welcome!", "small_talk"),
+        ("How much is the deposit?", "For which date is it?", "answers_with_a_question"),
+        ("Friday maybe", "It is 100 dollars.", "too_short"),
+    ],
+)
+def test_only_what_stands_on_its_own_becomes_knowledge(question: str, answer: str, reason: str | None) -> None:
+    verdict = knowledge.choose(example(question, answer))
+    assert (verdict.reason if isinstance(verdict, Drop) else None) == reason
+
+
+def test_the_cost_is_tokens_times_epochs_times_the_tables_price() -> None:
+    prices = {"date": "d", "source": "s", "models": {"gpt-4o-mini": {"training_per_million_usd": "8.00"}}}
+    assert training.estimate("gpt-4o-mini", 50_000, 1, prices).estimated_cost_usd == Decimal("0.4000")
+    assert training.estimate("gpt-4o-mini-2024-07-18", 50_000, 3, prices).estimated_cost_usd == Decimal("1.2000")
+    with pytest.raises(NotFound, match="gpt-9"):
+        training.estimate("gpt-9", 1, 1, prices)
+
+
+def test_the_same_work_has_the_same_key() -> None:
+    assert training.run_key("a", "sha", "m", "s", 3, "p") == training.run_key("a", "sha", "m", "s", 3, "p")
+    assert training.run_key("a", "sha", "m", "s", 3, "p") != training.run_key("b", "sha", "m", "s", 3, "p")
+
+
+def test_an_unknown_status_is_unknown() -> None:
+    assert training.next_state({"status": "pondering"}) == "unknown"
+
+
+def test_reviewers_see_what_waits_before_what_is_decided_and_the_best_first() -> None:
+    items = [
+        ReviewItem(kind="example", ref=r, state=s, title="", score=n, at=NOW)
+        for r, s, n in (("a", "approved", 10), ("b", "proposed", 3), ("c", "proposed", 9))
+    ]
+    assert [item.ref for item in rank(items)] == ["c", "b", "a"]

@@ -1,0 +1,154 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kaeshi.errors import InvalidInput, NotFound, ProviderError
+from kaeshi.providers.chat import WireChat
+from kaeshi.providers.fake import FakeClock, FakeEmbedder, FakeIds
+from kaeshi.providers.openai import OpenAITrainer
+from kaeshi.trainer.engines import responder
+from kaeshi.trainer.server import TrainerServer
+from kaeshi.types import HAND_OVER
+from samples import different
+
+
+def row(question: str, answer: str) -> dict[str, Any]:
+    return {
+        "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    }
+
+
+def rows(count: int) -> list[dict[str, Any]]:
+    return [row(*different(i)) for i in range(count)]
+
+
+@pytest.fixture
+def server(tmp_path: Path, clock: FakeClock) -> TrainerServer:
+    return TrainerServer(tmp_path / "trainer", FakeEmbedder(), clock, FakeIds())
+
+
+@pytest.fixture
+async def client(server: TrainerServer) -> Any:
+    trainer = OpenAITrainer(api_key="none", answerer=server)
+    yield trainer
+    await trainer.close()
+    server.wait()
+
+
+def written(tmp_path: Path, content: list[dict[str, Any]]) -> Path:
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(r) + "\n" for r in content))
+    return path
+
+
+async def trained(client: Any, server: TrainerServer, path: Path, key: str = "k") -> dict[str, Any]:
+    job = await client.create(await client.upload(path, key), "gpt-4o-mini", "mhc", 3, key)
+    server.wait()
+    return dict(await client.look(job))
+
+
+async def test_openais_own_client_trains_and_asks(client: Any, server: TrainerServer, tmp_path: Path) -> None:
+    job = await trained(client, server, written(tmp_path, rows(30)))
+    assert job["status"] == "succeeded"
+    assert job["fine_tuned_model"].startswith("ft:kaeshi-responder:mhc:")
+    question, expected = different(7)
+    said = await WireChat(answerer=server, base_url=None, api_key=None).answer(
+        [{"role": "user", "content": question}], job["fine_tuned_model"]
+    )
+    assert (said.text, said.hand_over) == (expected, False)
+
+
+async def test_a_lost_answer_can_be_found_again(client: Any, server: TrainerServer, tmp_path: Path) -> None:
+    path = written(tmp_path, rows(12))
+    file_id = await client.upload(path, "key-1")
+    assert await client.find_file("key-1") == file_id
+    assert await client.find_file("key-2") is None
+    job = await client.create(file_id, "gpt-4o-mini", "x", 1, "key-1")
+    assert await client.find_job("key-1") == job
+    assert await client.find_job("key-2") is None
+
+
+async def test_a_job_whose_process_died_is_taken_over(client: Any, server: TrainerServer, tmp_path: Path, clock: FakeClock) -> None:
+    file_id = await client.upload(written(tmp_path, rows(12)), "k")
+    server._state.put(
+        "job",
+        {
+            "id": "ftjob-1",
+            "status": "running",
+            "model": "gpt-4o-mini",
+            "training_file": file_id,
+            "validation_file": None,
+            "suffix": "x",
+            "hyperparameters": {"n_epochs": 1},
+            "events": [],
+            "metadata": None,
+        },
+    )
+    survivor = TrainerServer(tmp_path / "trainer", FakeEmbedder(), clock, FakeIds(count=100))
+    await survivor.call("GET", "/fine_tuning/jobs/ftjob-1", b"", "")
+    survivor.wait()
+    status, body = await survivor.call("GET", "/fine_tuning/jobs/ftjob-1", b"", "")
+    assert (status, json.loads(body)["status"]) == (200, "succeeded")
+
+
+async def test_bad_training_data_fails_the_job_with_its_line(client: Any, server: TrainerServer, tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(json.dumps(row("a", "b")) + "\n[1]\n")
+    job = await trained(client, server, path)
+    assert (job["status"], "line 2" in job["error"]["message"]) == ("failed", True)
+
+
+async def test_a_model_that_cannot_be_tuned_here_is_refused(client: Any, tmp_path: Path) -> None:
+    file_id = await client.upload(written(tmp_path, rows(12)), "k")
+    with pytest.raises(ProviderError, match="gpt-9"):
+        await client.create(file_id, "gpt-9", "x", 1, "k")
+    with pytest.raises(NotFound):
+        await client.look("ftjob-none")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/nonsense", b"", 404),
+        ("GET", "/files/none", b"", 404),
+        ("GET", "/fine_tuning/jobs?limit=x", b"", 400),
+        ("POST", "/files", b"not a form", 400),
+        ("POST", "/fine_tuning/jobs", b"{", 400),
+        ("POST", "/fine_tuning/jobs", b'{"model": 3}', 400),
+        ("POST", "/chat/completions", b"{}", 400),
+        ("POST", "/chat/completions", b'{"model": "none", "messages": [{"role": "user", "content": "x"}]}', 404),
+        ("POST", "/chat/completions", b'{"model": "none", "messages": [7]}', 400),
+        ("POST", "/chat/completions", b'{"model": "none", "messages": [{"role": "user", "content": "\\ud800"}]}', 400),
+    ],
+)
+async def test_a_bad_request_is_answered_in_openais_words(server: TrainerServer, method: str, path: str, body: bytes, status: int) -> None:
+    found, answer = await server.call(method, path, body, "application/json")
+    assert found == status
+    assert json.loads(answer)["error"]["message"]
+
+
+def test_an_answer_with_a_placeholder_is_never_learned() -> None:
+    drawn = responder.samples([row("who?", "Ask [PERSON_1]."), row("what?", "This."), row("x", HAND_OVER)])
+    assert [s.answer for s in drawn] == ["This."]
+
+
+def test_far_from_everything_it_hands_over() -> None:
+    model = responder.train(rows(40), [], FakeEmbedder())
+    (choice,) = model.choose(responder.featurize([("zzz qqq completely unrelated gibberish xxx", "", "", "")], FakeEmbedder()))
+    assert choice.hand_over
+    assert choice.text == HAND_OVER
+
+
+def test_a_file_without_answers_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="no answer to learn"):
+        responder.train([row("q", "[PERSON_1]")], [], FakeEmbedder())
+
+
+def test_a_changed_model_file_is_not_loaded(tmp_path: Path) -> None:
+    responder.save(responder.train(rows(12), [], FakeEmbedder()), tmp_path, {})
+    assert responder.load(tmp_path).answers
+    (tmp_path / "answers.json").write_text('["something else"]')
+    with pytest.raises(InvalidInput, match="manifest"):
+        responder.load(tmp_path)

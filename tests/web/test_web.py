@@ -1,0 +1,149 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.routing import Route
+
+from kaeshi.settings import Settings
+from kaeshi.web.app import MAX_BODY, create
+from samples import record
+
+LOCAL = ("127.0.0.1", 50000)
+HOSTILE = [
+    b"",
+    b"{",
+    b"null",
+    b"7",
+    b"[]",
+    b'"text"',
+    b"NaN",
+    b'{"rating": NaN}',
+    b'{"rating": 1e999}',
+    b'{"rating": 9223372036854775808}',
+    b'{"comment": "\\ud800"}',
+    b'{"comment": "a\\u0000b", "vote": "up"}',
+    b'{"vote": ["up"]}',
+    b'{"messages": [{"role": "user", "content": "\\udfff"}]}',
+    b'{"messages": [{"role": "user", "content": "x", "latency_ms": 1e999}]}',
+    b'{"messages": {"a": 1}}',
+    b'{"messages": [[]]}',
+    b"\xff\xfe\x00",
+    b"[" * 100_000,
+    b'{"escalated": {"a": 1}}',
+    b'{"at": "never", "booked": true}',
+]
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    app = create(Settings(kaeshi_data_dir=tmp_path / "data"), with_scheduler=False)
+    with TestClient(app, base_url="http://127.0.0.1", client=LOCAL, raise_server_exceptions=False) as opened:
+        yield opened
+
+
+def posts(client: TestClient) -> list[str]:
+    return sorted(
+        {route.path for route in client.app.routes if isinstance(route, Route) and "POST" in (route.methods or ())}
+        | paths_of_routers(client)
+    )  # type: ignore[attr-defined]
+
+
+def paths_of_routers(client: TestClient) -> set[str]:
+    return {path for path, operations in client.app.openapi()["paths"].items() if "post" in operations}  # type: ignore[attr-defined]
+
+
+def filled(path: str) -> str:
+    return path.replace("{conversation_id}", "c").replace("{message_id}", "c%231").replace("{name}", "nonsense").replace(":path", "")
+
+
+def test_the_seeds_flat_feedback(client: TestClient) -> None:
+    assert client.post("/v1/conversations", json=record("c")).json() == {"new": 1, "grown": 0, "unchanged": 0, "refused": []}
+    said = client.post("/v1/messages/c%231/feedback", json={"vote": "up", "rating": 5, "helpful": True, "accurate": True, "author": "ann"})
+    assert said.json() | {"feedback_id": ""} == {"success": True, "feedback_id": "", "promoted_to_training": True, "quality_score": 1.0}
+    assert client.post("/v1/conversations/c/outcome", json={"booked": True, "at": "2025-11-01T10:00:00Z"}).json() == {"new": 1}
+    assert client.get("/v1/conversations/c").json()["outcome"] == {"booked": True}
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=[str(i) for i in range(len(HOSTILE))])
+def test_hostile_bodies_get_a_clear_4xx_everywhere_and_store_nothing(client: TestClient, body: bytes) -> None:
+    client.post("/v1/conversations", json=record("c"))
+    before = client.get("/v1/conversations/c").json()
+    for path in posts(client):
+        if path == "/v1/jobs/{name}/run":
+            continue
+        answer = client.post(filled(path), content=body)
+        assert 400 <= answer.status_code < 500, (path, answer.status_code)
+        assert answer.json()["error"]
+    assert client.get("/v1/conversations/c").json() == before
+    assert client.get("/health").json()["conversations"] == 1
+    assert client.get("/v1/feedback/stats?days=1000").json()["total_feedback"] == 0
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/conversations", "/v1/messages/c%231/feedback", "/v1/conversations/c/outcome", "/v1/chat/completions"]
+)
+def test_twenty_megabytes_are_turned_away(client: TestClient, path: str) -> None:
+    def streamed() -> Iterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 1_000_000
+
+    assert client.post(path, content=b"x" * (MAX_BODY + 1)).status_code == 413
+    assert client.post(path, content=streamed()).status_code == 413
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["role", "content", "messages", "vote", "rating", "user", "conversation_id", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(json_values)
+def test_no_body_makes_a_server_error(client: TestClient, body: Any) -> None:
+    for path in ("/v1/conversations", "/v1/messages/c%231/feedback", "/v1/conversations/c/outcome", "/v1/chat/completions"):
+        assert client.post(path, json=body).status_code < 500
+
+
+def test_without_a_key_only_this_machine_may_call(tmp_path: Path) -> None:
+    app = create(Settings(kaeshi_data_dir=tmp_path), with_scheduler=False)
+    with TestClient(app, base_url="http://127.0.0.1", client=("10.0.0.9", 1)) as stranger:
+        assert stranger.get("/v1/jobs").status_code == 403
+        assert stranger.get("/health").status_code == 200
+    with TestClient(app, base_url="http://evil.example", client=LOCAL) as rebound:
+        assert rebound.get("/v1/jobs").status_code == 403
+    with TestClient(app, base_url="http://127.0.0.1", client=LOCAL) as page:
+        assert page.post("/v1/jobs/kb_refresh/run", headers={"origin": "http://evil.example"}).status_code == 403
+
+
+def test_with_a_key_only_its_holder_may_call(tmp_path: Path) -> None:
+    app = create(Settings(kaeshi_data_dir=tmp_path, kaeshi_admin_key="secret"), with_scheduler=False)  # type: ignore[arg-type]
+    with TestClient(app, client=("10.0.0.9", 1)) as anybody:
+        assert anybody.get("/v1/jobs").status_code == 403
+        assert anybody.get("/v1/jobs", headers={"authorization": "Bearer wrong"}).status_code == 403
+        assert anybody.get("/v1/jobs", headers={"authorization": "Bearer secret"}).status_code == 200
+
+
+def test_pages_show_jobs_and_the_report(client: TestClient) -> None:
+    assert "Nothing to show" in client.get("/report").text
+    client.post("/v1/conversations", json=[record(f"c{i}", outcome={"booked": True}) for i in range(8)])
+    assert client.post("/v1/jobs/training_collector/run").json()["result"].startswith("finished")
+    page = client.get("/scheduler").text
+    assert "training_collector" in page
+    assert "finished" in page
+    assert "Weekly report" in client.get("/report?log_clock=true").text
+    assert client.get("/").status_code == client.get("/docs").status_code == 200
+
+
+def test_nothing_in_production_is_said_plainly(client: TestClient) -> None:
+    answer = client.post("/v1/chat/completions", json={"conversation_id": "c", "messages": [{"role": "user", "content": "hi"}]})
+    assert (answer.status_code, "nothing in production" in answer.json()["error"]) == (409, True)
