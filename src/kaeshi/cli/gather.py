@@ -8,7 +8,6 @@ import typer
 
 from kaeshi.cli.output import AsJson, By, Database, Who, counts, lines_of, progress, show, table, with_loop
 from kaeshi.errors import InvalidInput
-from kaeshi.types import ReviewState
 
 Files = Annotated[list[Path], typer.Argument(help="JSONL or JSONL.gz files.")]
 ConsentOption = Annotated[str | None, typer.Option("--consent", help="Consent for the whole import: granted, legitimate_interest or none.")]
@@ -188,11 +187,12 @@ def list_(
 ) -> None:
     """What waits for a person, the most valuable first."""
     from kaeshi.steps import review as steps
+    from kaeshi.types import ReviewState
 
     if state != "all" and state not in get_args(ReviewState):
         msg = f"state {state!r} is none of {', '.join(get_args(ReviewState))}, all"
         raise InvalidInput(msg)
-    wanted = None if state == "all" else cast("ReviewState", state)  # looked at just above
+    wanted = None if state == "all" else cast("Any", state)  # looked at just above
     found = with_loop(db, assistant, lambda loop: steps.queue(loop, state=wanted, limit=limit))
     show(
         found,

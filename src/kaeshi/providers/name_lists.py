@@ -364,7 +364,7 @@ def _findings(text: str, found: Sequence[tuple[int, int, bool]], again: re.Patte
     for start, end in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
         if all(end <= a or start >= b for a, b in chosen):
             chosen.append((start, end))
-    return [Finding.model_construct(start=a, end=b, type="PERSON", score=spans[a, b], recogniser="lists") for a, b in sorted(chosen)]
+    return [Finding(start=a, end=b, type="PERSON", score=spans[a, b], recogniser="lists") for a, b in sorted(chosen)]
 
 
 @cache

@@ -188,7 +188,7 @@ def _turn(message: _Message, raw: Mapping[str, Any], fallback_id: str, at: datet
     if len(text_of(body)) > MAX_TEXT:
         msg = f"message {message.message_id or fallback_id!r} has {len(text_of(body))} characters; {MAX_TEXT} are the most"
         raise InvalidInput(msg)
-    return Turn.model_construct(
+    return Turn(
         id=message.message_id or fallback_id,
         message=body,
         at=at,

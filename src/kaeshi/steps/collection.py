@@ -134,7 +134,7 @@ def _upto(stored: Stored, said: list[tuple[int, Feedback]]) -> int | None:
     rated = [p for p, _ in said if p < len(stored.said) and stored.said[p].message["role"] == "assistant"]
     if rated:
         return max(rated)
-    return rated_turn([Turn.model_construct(id=s.id, message=s.message, at=stored.started_at) for s in stored.said])
+    return rated_turn([Turn(id=s.id, message=s.message, at=stored.started_at) for s in stored.said])
 
 
 _STRUCTURE = frozenset({"role", "type", "id", "tool_call_id", "detail", "format"})

@@ -36,10 +36,8 @@ async def gather(
         if not judged:
             break
         after = judged[-1].conversation
-        for j in judged:
-            if (since and j.started_at.isoformat() < since) or (until and j.started_at.isoformat() >= until):
-                continue
-            example = await _rejudge(loop, j, wanted)
+        inside = [j for j in judged if not ((since and j.started_at.isoformat() < since) or (until and j.started_at.isoformat() >= until))]
+        for example in await _rejudged(loop, inside, wanted):
             if isinstance(example, Drop):
                 dropped[example.reason] += 1
             else:
@@ -137,23 +135,25 @@ def check(path: Path, *, least: int = rules.MIN_EXAMPLES) -> list[str]:
         raise InvalidInput(msg) from error
 
 
-async def _rejudge(loop: Loop, j: Judged, wanted: Filters) -> Example | Drop:
-    """These filters' verdict on a judged conversation; the scrubbed text is made anew where there is none or it is out of date."""
-    verdict: object = None
-    if j.messages is not None and j.scrubber == collection.scrubber_version(loop):
-        roles = [m["role"] for m in j.messages]
-        verdict = judging.judge(
-            roles, [True] * len(roles), len(roles) - 1, consent=j.consent, facts=j.facts, signals=j.signals, filters=wanted
-        )
-        return verdict if isinstance(verdict, Drop) else j.example
-    async with loop.store.read() as tx:
-        stored = await tx.read_conversations(loop.assistant, [j.conversation])
-        said = await tx.feedback_on(loop.assistant, [j.conversation])
-        reviews = await tx.reviews(loop.assistant, [j.conversation])
-    if not stored:
-        return Drop(reason="erased")
-    again = collection.judge(loop, stored[0], said.get(j.conversation, []), wanted, reviews.get(j.conversation))
-    return again.verdict if isinstance(again.verdict, Drop) else again.example
+async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Example | Drop]:
+    """These filters' verdict on each; the scrubbed text is made anew where there is none or it is out of date."""
+    verdicts: dict[str, Example | Drop] = {}
+    for j in page:
+        # whatever the text is, these signals may drop it already
+        verdict = judging.judge(["user", "assistant"], [True, True], 1, consent=j.consent, facts=j.facts, signals=j.signals, filters=wanted)
+        if isinstance(verdict, Drop):
+            verdicts[j.conversation] = verdict
+        elif j.messages is not None and j.scrubber == collection.scrubber_version(loop):
+            verdicts[j.conversation] = j.example
+    ids = [j.conversation for j in page if j.conversation not in verdicts]
+    if ids:
+        async with loop.store.read() as tx:
+            stored = await tx.read_conversations(loop.assistant, ids)
+            said, reviews = await tx.feedback_on(loop.assistant, ids), await tx.reviews(loop.assistant, ids)
+        for s in stored:
+            again = collection.judge(loop, s, said.get(s.id, []), wanted, reviews.get(s.id))
+            verdicts[s.id] = again.verdict if isinstance(again.verdict, Drop) else again.example
+    return [verdicts.get(j.conversation, Drop(reason="erased")) for j in page]
 
 
 async def _decontaminated(loop: Loop, examples: list[Example]) -> tuple[list[Example], int]:

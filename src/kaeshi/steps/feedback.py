@@ -109,7 +109,7 @@ def _parse(raw: Mapping[str, Any], author: str) -> Feedback | None:
 def last_rated_message(record: Mapping[str, Any]) -> str:
     """Which message of a log record its feedback is about. Raises InvalidInput if no assistant message is there."""
     turns = [
-        Turn.model_construct(id=str(m.get("message_id", f"{record.get('conversation_id')}#{i}")), message=m, at=EPOCH)
+        Turn(id=str(m.get("message_id", f"{record.get('conversation_id')}#{i}")), message=m, at=EPOCH)
         for i, m in enumerate(record["messages"])
         if isinstance(m, dict) and "role" in m
     ]

@@ -141,14 +141,7 @@ class ConversationVerbs(Verbs):
     async def mark_changed(self, assistant: str, ids: Iterable[str]) -> None:
         """Have the next collection judge these again."""
         rows = [{"assistant": assistant, "conversation": c, "version": 1} for c in dict.fromkeys(ids)]
-        await self._add(changes, rows)
-        bump = (
-            update(changes)
-            .where(changes.c.assistant == bindparam("a"), changes.c.conversation == bindparam("c"))
-            .values(version=changes.c.version + 1)
-        )
-        if rows:
-            await self.connection.execute(bump, [{"a": r["assistant"], "c": r["conversation"]} for r in rows])
+        await self._add(changes, rows, otherwise={"version": changes.c.version + 1})
 
     async def changed_conversations(self, assistant: str, after: str, limit: int, idle_before: datetime) -> list[Stored]:
         """Closed conversations that changed since they were last judged, in the order of their ids; `after` is the cursor."""
@@ -342,7 +335,7 @@ class ConversationVerbs(Verbs):
         for plan in plans:
             c, key = plan.conversation, keys[plan.customer]
             if plan.is_new:
-                heads.append(_head(plan))
+                heads.append(_head(plan, now))
             elif plan.turns:
                 grown.append(plan)
             if plan.turns and key is not None:
@@ -375,8 +368,9 @@ class ConversationVerbs(Verbs):
             await self._grow(plan)
         touched = [plan.conversation.id for plan in plans if plan.turns]
         await self.mark_changed(assistant, touched)
-        closed = [plan.conversation.id for plan in plans if plan.conversation.closed]
-        await self.close_conversations(assistant, closed, now)
+        closed = [plan.conversation.id for plan in grown if plan.conversation.closed]
+        if closed:
+            await self.close_conversations(assistant, closed, now)
 
     async def _grow(self, plan: _Plan) -> None:
         """More was said: the conversation is longer and, if it was closed, open again."""
@@ -421,8 +415,10 @@ def place(assistant: str, kind: str, ref: str, part: int) -> str:
     return f"{assistant}/{kind}/{ref}/{part}"
 
 
-def _head(plan: _Plan) -> dict[str, Any]:
+def _head(plan: _Plan, now: datetime) -> dict[str, Any]:
+    """A new conversation's row; one that comes closed is judged at once, from the outcomes it brings."""
     c = plan.conversation
+    latest = {outcome.name: outcome.value for outcome in sorted(c.outcomes, key=lambda o: o.at)}
     return {
         "assistant": c.assistant,
         "id": c.id,
@@ -434,6 +430,8 @@ def _head(plan: _Plan) -> dict[str, Any]:
         "experiment": c.experiment,
         "arm": c.arm,
         "message_count": len(plan.turns),
+        "closed_at": micros(now) if c.closed else None,
+        "contained": rules.contained(latest) if c.closed else None,
         "started_at": micros(c.started_at),
         "last_at": micros(max(turn.at for turn in c.turns)),
     }

@@ -33,7 +33,7 @@ class Judged:
     @property
     def example(self) -> Example:
         """As it goes into a dataset."""
-        return Example.model_construct(
+        return Example(
             id=self.id,
             conversation=self.conversation,
             messages=self.messages or (),

@@ -171,4 +171,4 @@ def _whole(message: str, author: str, values: dict[str, tuple[str, str]]) -> Fee
             said[metric] = "." * int(value.split(":")[0])
         else:
             said[metric] = {"true": True, "false": False}.get(value, int(value) if metric == "rating" else value)
-    return Feedback.model_construct(message_id=message, author=author, **said)
+    return Feedback(message_id=message, author=author, **said)

@@ -30,13 +30,24 @@ class Verbs:
         if self.connection.dialect.name == "postgresql":
             await self.connection.execute(select(func.pg_advisory_xact_lock(zlib.crc32(assistant.encode()))))
 
-    async def _add(self, table: Table, rows: Sequence[Row]) -> int:
-        """Insert what is not there yet; returns how many rows that was, where a single row was given."""
+    async def _add(self, table: Table, rows: Sequence[Row], otherwise: Row | None = None) -> int:
+        """Insert what is not there yet, and leave the rest or set `otherwise` on it; returns how many rows that was, where one was given."""
         if not rows:
             return 0
         dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
-        result = await self.connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows if len(rows) > 1 else rows[0])
-        return int(result.rowcount) if len(rows) == 1 else len(rows)
+        insert = dialect.insert(table)
+        keys = [column.name for column in table.primary_key]
+        statement = insert.on_conflict_do_update(index_elements=keys, set_=otherwise) if otherwise else insert.on_conflict_do_nothing()
+        if len(rows) == 1:
+            return int((await self.connection.execute(statement, rows[0])).rowcount)
+        # our columns hold what drivers take as it is, so many rows go past SQLAlchemy's work on each parameter
+        if otherwise:
+            await self.connection.execute(statement, rows)
+            return len(rows)
+        compiled = statement.compile(dialect=self.connection.dialect, column_keys=list(rows[0]))
+        order = compiled.positiontup or []
+        await self.connection.exec_driver_sql(str(compiled), [tuple([row[name] for name in order]) for row in rows])
+        return len(rows)
 
     async def _put(self, table: Table, rows: Sequence[Row], *, keys: Sequence[str] | None = None) -> None:
         """Insert, or overwrite the row with the same key (the primary key unless `keys` are named)."""

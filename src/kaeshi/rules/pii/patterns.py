@@ -53,6 +53,7 @@ def _phone_digits(text: str, start: int, end: int) -> bool:
 
 
 _REFERENCE = _near(r"\b(?:order|booking|confirmation|reservation|reference|tracking|invoice|ticket|flight|ride|id)\b", 40, turns=0)
+_ZIP = _near(r"\b(?:in|to|near|zip|zip code|is it|around|year|for)\s$", 10, turns=0)
 _VERSION = _near(r"(?:\bv|version|release)\s?$", 10, turns=0)
 _DATE = r"(?:\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|(?:\d{1,2}(?:st|nd|rd|th)?\s(?:of\s)?)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?,?\s\d{1,4}(?:st|nd|rd|th)?(?:,?\s\d{2,4})?)"
 _STREET = r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Circle|Cir|Place|Pl|Terrace|Ter|Way|Parkway|Pkwy|Highway|Hwy|Square|Sq|Trail|Row|Alley|Plaza)"
@@ -74,7 +75,8 @@ RECOGNISERS = (
     Recogniser(type="PHONE", name="local", triggers=("-",), pattern=re.compile(r"\d(?<![\w$.#/-]\d)\d{2}-\d{4}(?![\w-])"), score=0.8),
     Recogniser(type="PHONE", name="ten digits", pattern=re.compile(r"\d(?<![\w$.-]\d)(?:(?<=1)[2-9])?(?:(?<=[2-9])\d{2})[2-9]\d{6}(?![\w.-]\d|\d)"), check=_both(_near(r"phone|call|text|cell|mobile|reach|contact|\btel|number is|whatsapp", 60), _not(_near(r"account", 40))), score=0.8),
     Recogniser(type="DATE_OF_BIRTH", name="in context", triggers=("born", "birth", "dob", "d.o.b"), pattern=re.compile(rf"(?<!\d){_DATE}(?!\d)", re.IGNORECASE), check=_near(r"\bborn\b|\bbirth|\bd\.?o\.?b\b", 160), score=0.9),
-    Recogniser(type="PIN", name="in context", triggers=("pin",), pattern=re.compile(r"\d(?<![\w$./:-]\d)\d{3,7}(?![\w/:]|[.-]\d)"), check=_near(r"\bpins?\b", 600, turns=5), score=0.9),
+    Recogniser(type="PIN", name="in context", triggers=("pin",), pattern=re.compile(r"\d(?<![\w$./:-]\d)\d{3,7}(?![\w/:]|[.-]\d)"), check=_both(_near(r"\bpins?\b", 120), _not(_ZIP)), score=0.9),
+    Recogniser(type="PIN", name="later on", triggers=("pin",), pattern=re.compile(r"\d(?<![\w$./:-]\d)\d{3}(?![\w/:]|[.-]\d)"), check=_both(_near(r"\bpins?\b", 600, turns=5), _not(_ZIP)), score=0.8),
     Recogniser(type="PASSWORD", name="said", triggers=("passw", "passc", "passp"), pattern=re.compile(r"\b(?:password|passcode|passphrase)(?: is|:| =)\s?(\S{4,64})", re.IGNORECASE), group=1, score=0.9),
     Recogniser(type="ACCOUNT", name="long number", pattern=re.compile(r"\d(?<![\w$./:+-]\d)\d{7,16}(?![\w/:]|[.-]\d)"), check=_not(_REFERENCE), score=0.7),
     Recogniser(type="ACCOUNT", name="in context", triggers=("account", "acct"), pattern=re.compile(r"\d(?<![\w$./:+-]\d)\d{4,16}(?![\w/:]|[.-]\d)"), check=_near(r"\baccount\b|\bacct\b", 60), score=0.9),

@@ -28,7 +28,7 @@ def scrub(texts: Sequence[str], names: Sequence[Sequence[Finding]] = ()) -> Scru
     joined = "\0".join(texts)
     hits = detect_joined(joined, _shift(texts, names))
     if not hits:
-        return Scrubbed.model_construct(texts=tuple(texts), found={}, counts={})
+        return Scrubbed(texts=tuple(texts), found={}, counts={})
     numbers = _Numbers(joined)
     pieces, last, counts = [], 0, dict[str, int]()
     for start, end, kind, _, _ in hits:
@@ -37,7 +37,7 @@ def scrub(texts: Sequence[str], names: Sequence[Sequence[Finding]] = ()) -> Scru
         counts[kind] = counts.get(kind, 0) + 1
     pieces.append(joined[last:])
     found = {kind: tuple(values) for kind, values in numbers.values.items()}
-    return Scrubbed.model_construct(texts=tuple("".join(pieces).split("\0")), found=found, counts=counts)
+    return Scrubbed(texts=tuple("".join(pieces).split("\0")), found=found, counts=counts)
 
 
 def restore(text: str, found: Mapping[str, Sequence[str]]) -> str:

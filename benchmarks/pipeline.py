@@ -1,0 +1,101 @@
+"""How fast logs become a dataset: import, score, collect, scrub, build, on one core and without a name model.
+
+`python -m benchmarks.pipeline --data DIR [--copies N] [--json]` runs on DIR/conversations_star.jsonl.gz, N times over with
+other ids and words. Quotes CPU seconds: machines are shared.
+"""
+
+import argparse
+import asyncio
+import gzip
+import json
+import os
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kaeshi.app import open_loop
+from kaeshi.settings import Settings
+from kaeshi.steps import collection, conversation, dataset, feedback
+from kaeshi.types import Filters
+
+
+def lines(path: Path, copies: int) -> Iterator[bytes]:
+    """The file's lines; further copies get ids of their own and a word in every message, so that they are other conversations."""
+    for copy in range(copies):
+        with gzip.open(path, "rb") as stream:
+            for line in stream:
+                if copy == 0:
+                    yield line
+                    continue
+                record = json.loads(line)
+                record["conversation_id"] += f"-{copy}"
+                for i, message in enumerate(record["messages"]):
+                    message["message_id"] += f"-{copy}"
+                    words = message["content"].split(" ")
+                    words.insert((copy * 7 + i) % (len(words) + 1), f"v{copy}{i}")
+                    message["content"] = " ".join(words)
+                yield json.dumps(record).encode()
+
+
+async def run(path: Path, copies: int) -> dict[str, Any]:
+    """One pass; figures by stage."""
+    stages: dict[str, tuple[float, float]] = {}
+
+    def mark(name: str, began: tuple[float, float]) -> tuple[float, float]:
+        now = (time.process_time(), time.perf_counter())
+        stages[name] = (now[0] - began[0], now[1] - began[1])
+        return now
+
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = Settings(kaeshi_data_dir=Path(scratch), database_url=None, openai_api_key=None, openai_base_url=None)
+        async with open_loop(settings=settings) as loop:
+            using = Filters(min_quality_tenths=None, missing_quality="keep")
+            began = (time.process_time(), time.perf_counter())
+            count = 0
+            at = began
+            async for piece in conversation.log_lines(loop, lines(path, copies), path.name, consent="granted"):
+                count += piece.new
+            at = mark("import", at)
+            await feedback.import_records(loop, feedback.parsed_lines(lines(path, copies), path.name))
+            at = mark("score", at)
+            await collection.collect(loop, using)
+            at = mark("collect and scrub", at)
+            built = await dataset.write(loop, await dataset.build(loop, using))
+            at = mark("dataset", at)
+    total = (sum(cpu for cpu, _ in stages.values()), sum(wall for _, wall in stages.values()))
+    return {
+        "conversations": count,
+        "rows": len(built.rows),
+        "near_duplicates": built.manifest["dropped"].get("near_duplicate", 0),
+        "stages": {name: {"cpu_s": round(cpu, 2), "wall_s": round(wall, 2)} for name, (cpu, wall) in stages.items()},
+        "cpu_s": round(total[0], 2),
+        "wall_s": round(total[1], 2),
+        "conversations_per_cpu_s": round(count / total[0]),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def main() -> None:
+    """Print a table, or JSON with --json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--copies", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    wanted = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    found = asyncio.run(run(wanted.data / "conversations_star.jsonl.gz", wanted.copies))
+    if wanted.json:
+        print(json.dumps(found, indent=1))
+        return
+    for name, seconds in found["stages"].items():
+        print(f"{name:18} {seconds['cpu_s']:7.2f} s CPU {seconds['wall_s']:7.2f} s wall")
+    print(
+        f"{found['conversations']} conversations, {found['rows']} rows: {found['conversations_per_cpu_s']} conversations per CPU second, peak {found['peak_mb']} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()

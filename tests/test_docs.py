@@ -1,0 +1,74 @@
+"""Documentation is executed: Python blocks run, console lines are typed, and what they print is what the page says."""
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WORDS = ("conversation", "feedback", "review", "collection", "dataset", "training", "evaluation", "rollout", "knowledge", "report", "pii")
+PAGES = [*(f"docs/{word}.md" for word in WORDS), "docs/jobs.md", "README.md"]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    return [(m[1], m[2]) for m in BLOCK.finditer((ROOT / page).read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_print_what_the_page_says(page: str) -> None:
+    found, names = blocks(page), {"__name__": "docs"}
+    assert found
+    for (kind, body), (following, expected) in zip(found, [*found[1:], ("", "")], strict=True):
+        if kind == "python":
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(body, page, "exec"), names)
+            if following == "text":
+                assert printed.getvalue() == expected
+        elif kind == "console":
+            assert typed(body) == body
+
+
+def typed(session: str) -> str:
+    """Type each `$ ` line and put down what came back."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    lines = []
+    for command in (line[2:] for line in session.splitlines() if line.startswith("$ ")):
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=os.environ | {"PATH": path})
+        lines += [f"$ {command}", *(done.stdout + done.stderr).splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def test_every_word_has_its_page_and_the_readme_leads_there() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for word in WORDS:
+        assert f"docs/{word}.md" in readme
+
+
+def test_every_reason_and_setting_is_documented() -> None:
+    from kaeshi.settings import Settings
+
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in page] == []
+
+
+def test_the_front_door_is_pinned() -> None:
+    import kaeshi
+    import kaeshi.ml
+
+    assert kaeshi.__all__ == ["detect", "log_conversations", "open_loop", "scrub", "using"] == sorted(kaeshi.__all__)
+    assert all(callable(getattr(kaeshi, name)) for name in kaeshi.__all__)
+    with pytest.raises(AttributeError):
+        kaeshi.nonsense  # noqa: B018
+
+
+def test_nothing_pretends() -> None:
+    forbidden = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError|pickle)\b")
+    guilty = [str(p) for p in (ROOT / "src").rglob("*.py") if forbidden.search(p.read_text(encoding="utf-8"))]
+    assert guilty == []
