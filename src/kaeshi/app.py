@@ -1,6 +1,7 @@
 """The only chooser of implementations: Settings in, Loop out. And the only place where time and chance come in."""
 
 import json
+import re
 import tomllib
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -12,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kaeshi.errors import Misconfigured
+from kaeshi.errors import InvalidInput, Misconfigured
 from kaeshi.loop import Loop
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.faiss_index import FaissIndex
@@ -29,6 +30,7 @@ from kaeshi.trainer.server import TrainerServer
 if TYPE_CHECKING:
     from kaeshi.ports import Clock, Ids, Mailer
 
+ASSISTANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 Target = Bind | Loop | None
 _using: ContextVar[Loop | None] = ContextVar("kaeshi_loop", default=None)
 
@@ -60,6 +62,9 @@ async def open_loop(
 
     None means the Loop of `using`, else DATABASE_URL, else a file in the data directory. What was opened here is closed here.
     """
+    if assistant is not None and not ASSISTANT.match(assistant):
+        msg = f"assistant {assistant!r}: 1 to 64 letters, digits, '.', '_' and '-', a letter or digit first"
+        raise InvalidInput(msg)
     ready = db if isinstance(db, Loop) else _using.get() if db is None else None
     if ready is not None:
         yield ready if assistant is None else replace(ready, assistant=assistant)

@@ -145,17 +145,12 @@ def replay(
     items: dict[str, dict[str, float]] = {}
     unusable = 0
     for _, record in parsed_lines(lines_of(path), str(path)):
-        said = record.get("feedback")
-        value = said.get(metric) if isinstance(said, dict) else None
-        if (
-            not isinstance(record.get("item_id"), str)
-            or not isinstance(record.get("system_id"), str)
-            or isinstance(value, bool)
-            or not isinstance(value, int | float)
-        ):
+        found_rating = _rating(record, metric)
+        if found_rating is None:
             unusable += 1
             continue
-        items.setdefault(record["item_id"], {})[record["system_id"]] = float(value)
+        item, system, value = found_rating
+        items.setdefault(item, {})[system] = value
     if not items:
         msg = f"file {str(path)!r} has no record with item_id, system_id and a number feedback.{metric}"
         raise InvalidInput(msg)
@@ -173,6 +168,15 @@ def replay(
         as_json=as_json,
         text=words,
     )
+
+
+def _rating(record: Any, metric: str) -> tuple[str, str, float] | None:
+    """(item, system, rating) of a record; None where one is missing or no figure that can be averaged."""
+    if isinstance(record, InvalidInput) or not isinstance(record.get("feedback"), dict):
+        return None
+    item, system, value = record.get("item_id"), record.get("system_id"), record["feedback"].get(metric)
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and -1e9 < value < 1e9
+    return (item, system, float(value)) if usable and isinstance(item, str) and isinstance(system, str) else None
 
 
 @knowledge.command()

@@ -160,6 +160,8 @@ def import_feedback(
     result = {"recorded": sum(p.recorded for p in done), "without_feedback": sum(p.without for p in done), "refused": refused}
     words = f"{result['recorded']} recorded, {result['without_feedback']} records without feedback, {len(refused)} refused"
     show(result, as_json=as_json, text="\n".join([words, *refused[:20]]))
+    if refused and not result["recorded"]:
+        raise typer.Exit(1)
 
 
 @feedback.command()

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import sys
+import zlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,8 +76,8 @@ def lines_of(path: Path) -> Iterator[bytes]:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
             while line := stream.readline(MAX_LINE):
                 yield line
-    except (OSError, EOFError) as error:
-        msg = f"file {str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}"
+    except (OSError, EOFError, zlib.error) as error:
+        msg = f"file {str(path)!r} cannot be read to its end: {getattr(error, 'strerror', None) or error}; what came before is stored"
         raise InvalidInput(msg) from error
 
 

@@ -1,5 +1,6 @@
 """One turn of a live conversation: which model answers this customer, what it says, and a record of both."""
 
+import asyncio
 from collections.abc import Sequence
 
 from kaeshi.errors import Conflict, KaeshiError
@@ -22,7 +23,7 @@ async def respond(
         msg = f"assistant {loop.assistant!r} has nothing in production; start with `kaeshi rollout start MODEL --first`"
         raise Conflict(msg)
     try:
-        scrubbed, found = scrub_messages(loop, messages)
+        scrubbed, found = await asyncio.to_thread(scrub_messages, loop, messages)
     except KaeshiError:
         return Answer(text=HAND_OVER, model=model, hand_over=True), assignment, ()
     said = await loop.chat.answer(scrubbed, model)

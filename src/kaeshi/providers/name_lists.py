@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import resources
 
+from kaeshi.rules.pii.spans import Taken
 from kaeshi.types import Finding
 
 _NAME = r"[^\W\d_](?:[^\W\d_]|['’-](?=[^\W\d_])){0,30}"
@@ -360,11 +361,10 @@ def _findings(text: str, found: Sequence[tuple[int, int, bool]], again: re.Patte
     for match in again.finditer(text) if again else ():
         if match[0][0].isupper() or match[0].lower() not in other:
             spans.setdefault(match.span(), 0.6)
-    chosen: list[tuple[int, int]] = []
+    taken = Taken()
     for start, end in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
-        if all(end <= a or start >= b for a, b in chosen):
-            chosen.append((start, end))
-    return [Finding(start=a, end=b, type="PERSON", score=spans[a, b], recogniser="lists") for a, b in sorted(chosen)]
+        taken.take(start, end)
+    return [Finding(start=a, end=b, type="PERSON", score=spans[a, b], recogniser="lists") for a, b in taken.spans]
 
 
 @cache

@@ -5,13 +5,14 @@ Records are the documented log format or plain OpenAI chat logs. Whatever is wro
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from kaeshi.errors import InvalidInput
@@ -19,13 +20,27 @@ from kaeshi.types import Arm, Consent, Conversation, Json, Outcome, Role, Turn, 
 
 MAX_MESSAGES = 2_000
 MAX_TEXT = 1_000_000
+MAX_OUTCOMES = 100
+EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 OPENAI_FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id", "refusal", "function_call", "audio", "annotations")
 CUSTOMER_FIELDS = ("customer_id", "user_id", "user", "user_worker")
 _OUTCOME_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
+_HUGE = re.compile(rb"\d[eE]\+?\d{3}|\d{300}")
 _ROLES = frozenset(get_args(Role))
 
+
+def _written_time(value: object) -> object:
+    """Times are written out, with their zone; a bare number says neither its unit nor its zone."""
+    if value is None or isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
+        return value
+    msg = "write times in ISO 8601, such as 2025-10-31T12:00:00Z"
+    raise ValueError(msg)
+
+
 Id = Annotated[str, Field(min_length=1, max_length=200)]
+ConversationId = Annotated[str, Field(min_length=1, max_length=190)]  # its messages' ids are longer by their number
+Time = Annotated[AwareDatetime | None, Field(strict=False), BeforeValidator(_written_time)]
 Name = Annotated[str, Field(max_length=200)]
 
 
@@ -36,7 +51,7 @@ class _Message(BaseModel):
     role: str
     content: str | list[dict[str, Any]] | None = None
     tool_calls: list[dict[str, Any]] | None = None
-    at: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    at: Time = None
     confidence: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
     model: Name | None = None
     latency_ms: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)] = None
@@ -47,11 +62,11 @@ class _Message(BaseModel):
 class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    conversation_id: Id | None = None
+    conversation_id: ConversationId | None = None
     assistant: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
     consent: Consent | None = None
     source: Name | None = None
-    started_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    started_at: Time = None
     domains: list[Name] = []
     intents: list[Name] = []
     messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_MESSAGES)]
@@ -69,10 +84,22 @@ def decode(data: bytes | str) -> object:
     except ValueError as error:
         msg = f"not JSON: {error}; NaN, infinities and lone surrogates are not JSON either"
         raise InvalidInput(msg) from error
-    if (b"\\u0000" if isinstance(data, bytes) else "\\u0000") in data:  # type: ignore[operator]  # both sides are of one kind
-        msg = "the text holds a NUL character (\\u0000), which databases cannot store; remove it"
+    # rare in what comes in, so the bytes are asked first and the values only then
+    raw = data if isinstance(data, bytes) else data.encode("utf-8", "replace")
+    if (b"\\u0000" in raw or _HUGE.search(raw)) and not _storable(value):
+        msg = "a text holds a NUL character, or a number is too large for JSON; databases cannot store either"
         raise InvalidInput(msg)
     return value
+
+
+def _storable(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" not in value
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(_storable(name) and _storable(item) for name, item in value.items())
+    return not isinstance(value, list) or all(_storable(item) for item in value)
 
 
 def parse(record: object, *, assistant: str, now: datetime, consent: Consent | None = None) -> Conversation:
@@ -85,7 +112,7 @@ def parse(record: object, *, assistant: str, now: datetime, consent: Consent | N
         messages = [_Message.model_validate(message) for message in parsed.messages]
     except ValidationError as error:
         raise InvalidInput(_faults(error)) from error
-    identifier = parsed.conversation_id or _content_id(parsed.messages)
+    identifier = conversation_id(record)
     started = _utc(parsed.started_at or next((m.at for m in messages if m.at), None) or now)
     turns, last = [], started
     for number, (message, raw) in enumerate(zip(messages, parsed.messages, strict=True)):
@@ -117,9 +144,25 @@ def _reported(record: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> d
     return {**({"goal_reached": goal} if isinstance(goal, bool) else {}), **(outcome or {})}
 
 
+def conversation_id(record: Mapping[str, Any]) -> str:
+    """The record's own id. Chat logs carry none; the same log of the same customer always gets the same one, so importing twice changes nothing."""
+    if record.get("conversation_id"):
+        return str(record["conversation_id"])
+    content = json.dumps([_customer(record), record.get("messages")], sort_keys=True, default=str)
+    return "chat_" + hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def message_id(record: Mapping[str, Any], number: int) -> str:
+    """The id of a record's message, as it is stored."""
+    return str(record["messages"][number].get("message_id") or f"{conversation_id(record)}#{number}")
+
+
 def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tuple[Outcome, ...]:
     """The reported facts, one each. Null is 'unknown' and is left out; `derivation` explains the others and is not one."""
     found = []
+    if len(reported) > MAX_OUTCOMES:
+        msg = f"{len(reported)} outcomes; {MAX_OUTCOMES} at a time are the most"
+        raise InvalidInput(msg)
     for name, value in reported.items():
         if value is None or name == "derivation":
             continue
@@ -203,8 +246,8 @@ def _turn(message: _Message, raw: Mapping[str, Any], fallback_id: str, at: datet
 def _check_ids(conversation: str, turns: Sequence[Turn]) -> None:
     seen: set[str] = set()
     for identifier in (conversation, *(turn.id for turn in turns)):
-        if _CONTROL.search(identifier) or not identifier.isprintable():
-            msg = f"id {identifier!r} holds control characters"
+        if _CONTROL.search(identifier) or not identifier.isprintable() or identifier in {".", ".."}:
+            msg = f"id {identifier!r} holds control characters, or is a path"
             raise InvalidInput(msg)
     for turn in turns:
         if turn.id in seen:
@@ -227,12 +270,11 @@ def _customer(record: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _content_id(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Chat logs carry no ids; the same log always gets the same one, so importing twice changes nothing."""
-    return "chat_" + hashlib.sha256(json.dumps(messages, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:24]
-
-
 def _utc(at: datetime) -> datetime:
+    """In UTC, within the years that calendars and databases agree on."""
+    if not EARLIEST <= at <= LATEST:
+        msg = f"time {at.isoformat()} is not between 1970 and 2200"
+        raise InvalidInput(msg)
     return at.astimezone(UTC)
 
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -15,6 +17,7 @@ ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 MIN_EXAMPLES = 200
 TRAIN_PERCENT = 80
 MAX_FAULTS = 100
+_UNFIT = re.compile("[\x00\ud800-\udfff]")
 
 
 def row(example: Example, prompts: Mapping[str, str]) -> Json:
@@ -87,7 +90,9 @@ def parse(raw: bytes) -> list[Json]:
 
 def _fault(raw: bytes) -> str | None:
     try:
-        content = json.loads(raw, parse_constant=_no_constant)
+        content = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 (byte {error.start + 1} of the line)"
     except json.JSONDecodeError as error:
         return f"not JSON: {error.msg} at column {error.colno}"
     except (ValueError, RecursionError) as error:
@@ -115,14 +120,23 @@ def _message_fault(message: Any) -> str | None:
         return "neither content nor tool_calls"
     if content is not None and not isinstance(content, str | list):
         return f"content is {type(content).__name__}, it must be a text or a list of parts"
-    if isinstance(content, str):
-        if not content.strip() and not message.get("tool_calls"):
-            return "empty content"
-        try:
-            content.encode()
-        except UnicodeEncodeError:
-            return "content holds a lone surrogate"
-    return None
+    if isinstance(content, str) and not content.strip() and not message.get("tool_calls"):
+        return "empty content"
+    if isinstance(content, list) and not all(isinstance(part, dict) and isinstance(part.get("text", ""), str) for part in content):
+        return "a content part is not an object, or its text is not a text"
+    if not isinstance(message.get("tool_calls") or [], list):
+        return "tool_calls is not a list"
+    return "a text holds NUL or a lone surrogate, or a number is infinite" if not _fit(message) else None
+
+
+def _fit(value: Any) -> bool:
+    if isinstance(value, str):
+        return _UNFIT.search(value) is None
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(_fit(name) and _fit(item) for name, item in value.items())
+    return not isinstance(value, list) or all(_fit(item) for item in value)
 
 
 def _no_constant(name: str) -> None:

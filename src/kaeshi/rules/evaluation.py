@@ -3,10 +3,10 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from kaeshi.errors import InvalidInput
-from kaeshi.types import Answer, CaseResult, TestCase
+from kaeshi.types import Answer, CaseResult, Role, TestCase
 
 _SPACES = re.compile(r"\s+")
 
@@ -26,6 +26,9 @@ def parse(raw: Mapping[str, Any]) -> TestCase:
     ):
         msg = "a test case needs `messages` (role and content) or a `question`"
         raise InvalidInput(msg)
+    if not all(m["role"] in get_args(Role) for m in messages) or not messages[-1]["content"].strip():
+        msg = f"roles are {', '.join(get_args(Role))}, and the customer's question is not empty"
+        raise InvalidInput(msg)
     if messages[-1]["role"] != "user":
         msg = "the last message of a test case is the customer's; the answer goes into `expected`"
         raise InvalidInput(msg)
@@ -36,17 +39,21 @@ def parse(raw: Mapping[str, Any]) -> TestCase:
     for name in ("must_say", "must_not_say"):
         if name in promises:
             values = [promises[name]] if isinstance(promises[name], str) else promises[name]
-            if not isinstance(values, list) or not all(isinstance(v, str) and v for v in values):
+            if not isinstance(values, list) or not values or not all(isinstance(v, str) and v for v in values):
                 msg = f"{name} is a text or a list of texts"
                 raise InvalidInput(msg)
             promises[name] = tuple(values)
-    if not isinstance(promises.get("expected", ""), str) or not isinstance(promises.get("hand_over", True), bool):
-        msg = "expected is a text, hand_over is true or false"
+    if (
+        promises.get("expected") == ""
+        or not isinstance(promises.get("expected", ""), str)
+        or not isinstance(promises.get("hand_over", True), bool)
+    ):
+        msg = "expected is a text with something in it, hand_over is true or false"
         raise InvalidInput(msg)
     content = repr((messages, sorted(promises.items())))
     identifier = raw.get("id") or "case_" + hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
-    if not isinstance(identifier, str) or len(identifier) > 200:  # the limit of every id
-        msg = "id is a text of at most 200 characters"
+    if not isinstance(identifier, str) or len(identifier) > 200 or not identifier.isprintable():  # the limit of every id
+        msg = "id is a text of at most 200 printable characters"
         raise InvalidInput(msg)
     return TestCase(id=identifier, messages=tuple(messages), **promises)
 

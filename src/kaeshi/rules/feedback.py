@@ -1,6 +1,5 @@
 """What a piece of feedback is worth: the seed's points, in integer tenths, so that 0.3 + 0.4 + 0.1 is 0.8."""
 
-import math
 import re
 import statistics
 from collections.abc import Mapping, Sequence
@@ -86,9 +85,8 @@ def recorded(record: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(said, Mapping):
         return {}
     found: dict[str, Any] = {}
-    if isinstance(said.get("thumbs"), str) and said["thumbs"] in {"up", "down"}:
-        found["vote"] = said["thumbs"]
     for source, name in (
+        ("thumbs", "vote"),
         ("vote", "vote"),
         ("helpful", "helpful"),
         ("accurate", "accurate"),
@@ -108,10 +106,9 @@ def _vote(name: str, value: object) -> str:
 
 
 def _rating(name: str, value: object) -> int:
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value == int(value)
-    if not whole or not 1 <= value <= BEST_RATING:  # type: ignore[operator]  # `whole` says it is a number
-        raise _wrong(name, value, "a whole number from 1 to 5")
-    return int(value)  # type: ignore[call-overload,no-any-return]
+    if isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= BEST_RATING and value == int(value):
+        return int(value)
+    raise _wrong(name, value, "a whole number from 1 to 5")
 
 
 def _boolean(name: str, value: object) -> bool:
@@ -136,7 +133,8 @@ def _words(name: str, value: object) -> str:
 
 
 def _wrong(name: str, value: object, wanted: str) -> InvalidInput:
-    return InvalidInput(f"{name} {str(value)[:40]!r} is not {wanted}")
+    shown = "a huge number" if isinstance(value, int) and value.bit_length() > 64 else repr(str(value)[:40])
+    return InvalidInput(f"{name} {shown} is not {wanted}")
 
 
 _CHECKS = {"vote": _vote, "rating": _rating, "helpful": _boolean, "accurate": _boolean, "comment": _words, "correction": _words}

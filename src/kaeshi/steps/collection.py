@@ -1,5 +1,6 @@
 """Turning conversations into examples: judged, scrubbed, kept or dropped with a reason."""
 
+import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,7 +59,8 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
             reviews = await tx.reviews(loop.assistant, [s.id for s in stored])
         if not stored:
             break
-        judged = [judge(loop, s, said.get(s.id, []), using, reviews.get(s.id)) for s in stored]
+        # on a thread, so that a server which collects goes on answering
+        judged = await asyncio.to_thread(lambda: [judge(loop, s, said.get(s.id, []), using, reviews.get(s.id)) for s in stored])  # noqa: B023  # awaited before the next turn
         async with loop.store.write() as tx:
             await tx.put_examples(loop.assistant, judged, loop.clock.now())
             await tx.settle_changes(loop.assistant, stored)

@@ -77,6 +77,9 @@ async def report_outcome(
 ) -> int:
     """Append what came of a conversation; late and repeated reports are welcome. Returns how many said something new."""
     now = loop.clock.now()
+    if at is not None and at > now + timedelta(days=1):
+        msg = f"outcome of {conversation!r} at {at.isoformat()}: that is in the future, and nothing later could correct it"
+        raise InvalidInput(msg)
     outcomes = rules.outcomes(reported, at=at or now, source=source)
     if not outcomes:
         msg = f"no outcome reported for {conversation!r}; give at least one that is not null"
@@ -158,7 +161,7 @@ def _pieces(lines: Iterable[bytes], where: str) -> Iterable[tuple[list[object], 
             numbers.append(number)
         except InvalidInput as error:
             bad.append(f"{where}, line {number}: {error}")
-        if len(records) >= CLOSE_AT_ONCE:
+        if len(records) >= CLOSE_AT_ONCE or len(bad) >= CLOSE_AT_ONCE:
             yield records, numbers, bad
             records, numbers, bad = [], [], []
     yield records, numbers, bad

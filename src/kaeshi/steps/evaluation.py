@@ -9,11 +9,13 @@ from kaeshi.rules import evaluation as rules
 from kaeshi.types import Evaluation, Json, TestCase
 
 
-async def add(loop: Loop, raw: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[list[TestCase], list[str]]:
+async def add(loop: Loop, raw: Iterable[tuple[str, Mapping[str, Any] | InvalidInput]]) -> tuple[list[TestCase], list[str]]:
     """Store test cases; each record comes with its place, and a bad one is refused with it."""
     stored, refused = [], []
     for where, record in raw:
         try:
+            if isinstance(record, InvalidInput):
+                raise record
             case = rules.parse(record)
         except InvalidInput as error:
             refused.append(f"{where}: {error}")

@@ -8,7 +8,7 @@ from typing import Any
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.loop import Loop
 from kaeshi.rules import feedback as rules
-from kaeshi.rules.conversation import decode, rated_turn
+from kaeshi.rules.conversation import decode, message_id, rated_turn
 from kaeshi.types import Feedback, Json, Quality, Turn
 
 AT_ONCE = 100
@@ -45,15 +45,17 @@ async def record(loop: Loop, said: Sequence[Feedback]) -> list[Recorded]:
     return results
 
 
-async def import_records(loop: Loop, records: Iterable[tuple[str, Mapping[str, Any]]], *, author: str = "") -> Imported:
+async def import_records(loop: Loop, records: Iterable[tuple[str, Mapping[str, Any] | InvalidInput]], *, author: str = "") -> Imported:
     """Feedback from a file: {message_id, vote, ...} as in the API, or log records with a `feedback` part.
 
     Feedback on a conversation is put on its last assistant message of substance. Each record comes with its place, for refusals.
     """
     done = Imported()
-    batch: list[Feedback] = []
+    batch: list[tuple[str, Feedback]] = []
     for where, raw in records:
         try:
+            if isinstance(raw, InvalidInput):
+                raise raw
             feedback = _parse(raw, author)
         except (InvalidInput, NotFound) as error:
             done.refused.append(f"{where}: {error}")
@@ -61,7 +63,7 @@ async def import_records(loop: Loop, records: Iterable[tuple[str, Mapping[str, A
         if feedback is None:
             done.without += 1
             continue
-        batch.append(feedback)
+        batch.append((where, feedback))
         if len(batch) >= AT_ONCE:
             await _flush(loop, batch, done)
             batch = []
@@ -69,16 +71,18 @@ async def import_records(loop: Loop, records: Iterable[tuple[str, Mapping[str, A
     return done
 
 
-def parsed_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """A file's records with their places. Lines that are not JSON objects are left to the import of conversations, which refuses them."""
+def parsed_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, Mapping[str, Any] | InvalidInput]]:
+    """A file's records with their places; what is not a JSON object comes as the error that says so."""
     for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                record = decode(line)
-            except InvalidInput:
-                continue
-            if isinstance(record, dict):
-                yield f"{name}, line {number}", record
+        if not line.strip():
+            continue
+        where = f"{name}, line {number}"
+        try:
+            found = decode(line)
+        except InvalidInput as error:
+            yield where, error
+            continue
+        yield where, found if isinstance(found, dict) else InvalidInput(f"a record is a JSON object, this is {type(found).__name__}")
 
 
 async def analytics(loop: Loop, days: int) -> Json:
@@ -103,32 +107,32 @@ def _parse(raw: Mapping[str, Any], author: str) -> Feedback | None:
         said = rules.recorded(raw)
         return rules.parse(last_rated_message(raw), said, author=author) if said else None
     said = {k: v for k, v in raw.items() if k not in {"message_id", "conversation_id", "author", "assistant"}}
-    return rules.parse(raw.get("message_id"), said, author=str(raw.get("author") or author))
+    said_by = raw.get("author") or author
+    if not isinstance(said_by, str):
+        msg = f"author is a text, not {type(said_by).__name__}"
+        raise InvalidInput(msg)
+    return rules.parse(raw.get("message_id"), said, author=said_by)
 
 
 def last_rated_message(record: Mapping[str, Any]) -> str:
     """Which message of a log record its feedback is about. Raises InvalidInput if no assistant message is there."""
-    turns = [
-        Turn(id=str(m.get("message_id", f"{record.get('conversation_id')}#{i}")), message=m, at=EPOCH)
-        for i, m in enumerate(record["messages"])
-        if isinstance(m, dict) and "role" in m
-    ]
-    place = rated_turn(turns)
+    spoken = [(i, m) for i, m in enumerate(record["messages"]) if isinstance(m, dict) and isinstance(m.get("role"), str)]
+    place = rated_turn([Turn(id=str(i), message=m, at=EPOCH) for i, m in spoken])
     if place is None:
         msg = f"conversation {record.get('conversation_id')!r} has no assistant message to rate"
         raise InvalidInput(msg)
-    return turns[place].id
+    return message_id(record, spoken[place][0])
 
 
-async def _flush(loop: Loop, batch: list[Feedback], done: Imported) -> None:
+async def _flush(loop: Loop, batch: list[tuple[str, Feedback]], done: Imported) -> None:
     """All at once; if one names an unknown message, one by one, so that only that one is refused."""
     if not batch:
         return
     try:
-        done.recorded += len(await record(loop, batch))
+        done.recorded += len(await record(loop, [feedback for _, feedback in batch]))
     except NotFound:
-        for feedback in batch:
+        for where, feedback in batch:
             try:
                 done.recorded += len(await record(loop, [feedback]))
             except NotFound as error:
-                done.refused.append(str(error))
+                done.refused.append(f"{where}: {error}")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from kaeshi.errors import InvalidInput, NotFound, ProviderUnknown
+from kaeshi.errors import InvalidInput, NotFound, ProviderError, ProviderUnknown
 from kaeshi.files import sha256_of
 from kaeshi.loop import Loop
 from kaeshi.rules import dataset as rows
@@ -122,7 +122,14 @@ async def resume(loop: Loop) -> list[TrainingRun]:
     """Look at every run that has not ended: the poller's job."""
     async with loop.store.read() as tx:
         open_runs = await tx.runs(loop.assistant, ("planned", "uploading", "starting", "queued", "running", "unknown"))
-    return [await look(loop, run) for run in open_runs if run.provider == loop.trainer.name]
+    looked = []
+    for run in open_runs:
+        if run.provider == loop.trainer.name:
+            try:
+                looked.append(await look(loop, run))
+            except ProviderError as error:  # this one is in trouble; the others are not
+                looked.append(run.model_copy(update={"error": str(error)}))
+    return looked
 
 
 async def history(loop: Loop) -> list[TrainingRun]:
@@ -141,7 +148,14 @@ async def _begin(loop: Loop, run: TrainingRun, *, first: bool) -> TrainingRun:
     assert run.file_id is not None  # a run is planned on an uploaded file
     job_id = None if first else await loop.trainer.find_job(run.key)
     if job_id is None:
-        job_id = await loop.trainer.create(run.file_id, run.base_model, run.suffix, run.epochs, run.key)
+        try:
+            job_id = await loop.trainer.create(run.file_id, run.base_model, run.suffix, run.epochs, run.key)
+        except ProviderUnknown:
+            raise  # it may be running: the next look finds out
+        except ProviderError as error:
+            async with loop.store.write() as tx:
+                await tx.settle_run(run.model_copy(update={"updated_at": loop.clock.now()}), state="failed", error=str(error))
+            raise
     async with loop.store.write() as tx:
         return await tx.settle_run(run.model_copy(update={"updated_at": loop.clock.now()}), state="queued", job_id=job_id)
 

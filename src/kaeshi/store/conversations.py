@@ -98,13 +98,30 @@ class ConversationVerbs(Verbs):
         if not await self.conversation_exists(assistant, conversation):
             msg = f"conversation {conversation!r} of assistant {assistant!r} is not stored; log it first"
             raise NotFound(msg)
-        new = 0
-        for outcome in reported:
-            new += await self._add(outcomes, [_outcome_row(assistant, conversation, outcome, now)])
-        if new:
-            await self.mark_changed(assistant, [conversation])
-            await self._judge_containment(assistant, [conversation])
-        return new
+        return await self._add_late_outcomes(assistant, {conversation: reported}, now)
+
+    async def _add_late_outcomes(self, assistant: str, reported: Mapping[str, Sequence[Outcome]], now: datetime) -> int:
+        """Append what is new, and have those conversations judged again; returns how many reports that was."""
+        rows = [_outcome_row(assistant, conversation, outcome, now) for conversation, facts in reported.items() for outcome in facts]
+        known: set[tuple[str, str, str]] = set()
+        for part in chunks(list(reported)):
+            o = outcomes.c
+            statement = select(o.conversation, o.name, o.key).where(o.assistant == assistant, o.conversation.in_(part))
+            known.update((row.conversation, row.name, row.key) for row in await self.connection.execute(statement))
+        fresh = {place: row for row in rows if (place := (row["conversation"], row["name"], row["key"])) not in known}
+        await self._add(outcomes, list(fresh.values()))
+        touched = list(dict.fromkeys(row["conversation"] for row in fresh.values()))
+        if touched:
+            await self.mark_changed(assistant, touched)
+            await self._judge_containment(assistant, touched)
+        return len(fresh)
+
+    async def _still_open(self, assistant: str, ids: Sequence[str]) -> list[str]:
+        found: list[str] = []
+        for part in chunks(ids):
+            statement = select(conversations.c.id).where(conversations.c.assistant == assistant, conversations.c.id.in_(part))
+            found += (await self.connection.execute(statement.where(conversations.c.closed_at.is_(None)))).scalars()
+        return found
 
     async def facts(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[str, object]]:
         """The latest value of every outcome, by conversation."""
@@ -359,7 +376,8 @@ class ConversationVerbs(Verbs):
                     }
                 )
             turns += _turn_rows(plan, self.keyring.mac)
-            reports += [_outcome_row(assistant, c.id, outcome, now) for outcome in c.outcomes]
+            if plan.is_new:
+                reports += [_outcome_row(assistant, c.id, outcome, now) for outcome in c.outcomes]
         await self._add(conversations, heads)
         await self._add(messages, turns)
         await self._add(texts, sealed)
@@ -368,7 +386,9 @@ class ConversationVerbs(Verbs):
             await self._grow(plan)
         touched = [plan.conversation.id for plan in plans if plan.turns]
         await self.mark_changed(assistant, touched)
-        closed = [plan.conversation.id for plan in grown if plan.conversation.closed]
+        known = [plan.conversation for plan in plans if not plan.is_new]
+        await self._add_late_outcomes(assistant, {c.id: c.outcomes for c in known if c.outcomes}, now)
+        closed = await self._still_open(assistant, [c.id for c in known if c.closed])
         if closed:
             await self.close_conversations(assistant, closed, now)
 

@@ -1,5 +1,6 @@
 """Feedback: one current value per message, metric and author, and everything that was ever said."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -146,10 +147,11 @@ class FeedbackVerbs(ConversationVerbs):
     async def _keep_words(self, assistant: str, metric: str, submission: str, customer: str, words: str, now: datetime) -> None:
         key = (await self.data_keys(assistant, [customer], now))[customer]
         if key is not None:
-            sealed = self.keyring.seal(key, words.encode(), place(assistant, metric, submission, 0))
+            ref = hashlib.sha256(submission.encode()).hexdigest()  # a submission's id is longer than a place may be
+            sealed = self.keyring.seal(key, words.encode(), place(assistant, metric, ref, 0))
             await self._put(
                 texts,
-                [{"assistant": assistant, "kind": metric, "ref": submission[:200], "part": 0, "customer": customer, "sealed": sealed}],
+                [{"assistant": assistant, "kind": metric, "ref": ref, "part": 0, "customer": customer, "sealed": sealed}],
             )
 
 

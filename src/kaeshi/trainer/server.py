@@ -34,8 +34,16 @@ Reply = tuple[int, Json | bytes]
 
 
 class _Hyperparameters(BaseModel):
-    model_config = ConfigDict(extra="allow")
-    n_epochs: Literal["auto"] | int = Field("auto")
+    model_config = ConfigDict(extra="allow", strict=True)
+    n_epochs: Literal["auto"] | int | None = None
+
+
+class _Supervised(BaseModel):
+    hyperparameters: _Hyperparameters = _Hyperparameters()
+
+
+class _Method(BaseModel):
+    supervised: _Supervised = _Supervised()
 
 
 class _CreateJob(BaseModel):
@@ -44,7 +52,7 @@ class _CreateJob(BaseModel):
     validation_file: str | None = None
     suffix: str | None = None
     hyperparameters: _Hyperparameters = _Hyperparameters()
-    method: dict[str, Any] | None = None
+    method: _Method = _Method()
     metadata: dict[str, str] | None = None
 
 
@@ -163,7 +171,7 @@ class TrainerServer:
             raise InvalidInput(msg)
         for name in filter(None, (wanted.training_file, wanted.validation_file)):
             self._find("file", name)
-        given = (wanted.method or {}).get("supervised", {}).get("hyperparameters", {}).get("n_epochs", wanted.hyperparameters.n_epochs)
+        given = wanted.method.supervised.hyperparameters.n_epochs or wanted.hyperparameters.n_epochs or "auto"
         epochs = DEFAULT_EPOCHS if given == "auto" else given
         if not isinstance(epochs, int) or not 1 <= epochs <= 50:  # OpenAI's limits
             msg = f"n_epochs {given!r} is not a whole number from 1 to 50"
@@ -348,7 +356,7 @@ class TrainerServer:
 
     def _list(self, kind: str, wanted: dict[str, str]) -> Json:
         limit = wanted.get("limit", "100")
-        if not limit.isdigit() or not 1 <= int(limit) <= 10_000:  # OpenAI's limit
+        if not limit.isdigit() or len(limit) > 5 or not 1 <= int(limit) <= 10_000:  # OpenAI's limit
             msg = f"limit {limit!r} is not a whole number from 1 to 10000"
             raise InvalidInput(msg)
         found = self._state.every(kind, wanted.get("after"), int(limit) + 1)

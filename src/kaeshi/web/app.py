@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kaeshi.app import open_loop
@@ -38,6 +40,7 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
     app.state.settings = chosen
     app.add_middleware(BodyLimit)
     app.add_exception_handler(KaeshiError, _ours)
+    app.add_exception_handler(RequestValidationError, _misread)
     app.middleware("http")(_anything)
     app.include_router(api.router)
     app.include_router(pages.router)
@@ -79,6 +82,12 @@ class BodyLimit:
             await answer(scope, receive, send)
 
 
+async def _misread(_request: Request, error: Exception) -> Response:
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    told = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg'].lower()}" for f in faults[:3])
+    return JSONResponse({"error": told or "the request cannot be read"}, status_code=422)
+
+
 async def _ours(_request: Request, error: Exception) -> Response:
     status = error.status if isinstance(error, KaeshiError) else 500
     return JSONResponse({"error": " ".join(str(error).split())}, status_code=status)
@@ -90,6 +99,8 @@ async def _anything(request: Request, call_next: Callable[[Request], Awaitable[R
         return await call_next(request)
     except _TooLarge:
         raise
+    except ClientDisconnect:
+        return JSONResponse({"error": "the body broke off"}, status_code=400)
     except Exception:  # the door
         log.exception("request failed method=%s path=%s", request.method, request.url.path)
         return JSONResponse({"error": "something went wrong here; the log has the details"}, status_code=500)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from kaeshi.rules.pii.patterns import RECOGNISERS, Recogniser
+from kaeshi.rules.pii.spans import Taken
 from kaeshi.types import Finding
 
 VERSION = "1"
@@ -29,8 +30,7 @@ def detect_joined(text: str, people: Iterable[Hit] = ()) -> list[Hit]:
     hits = [*_structured(text), *people]
     if not hits:
         return []
-    taken = [match.span() for match in PLACEHOLDER.finditer(text)] if "[" in text else []
-    return _without_overlaps(hits, taken)
+    return _without_overlaps(hits, Taken(match.span() for match in PLACEHOLDER.finditer(text)) if "[" in text else Taken())
 
 
 def _structured(text: str) -> Iterator[Hit]:
@@ -49,12 +49,15 @@ def _matches(recogniser: Recogniser, text: str) -> Iterator[Hit]:
             yield start, end, recogniser.type, recogniser.score, recogniser.name
 
 
-def _without_overlaps(hits: list[Hit], taken: list[tuple[int, int]]) -> list[Hit]:
+def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
     """The surest wins, then the longest; what is already a placeholder stays."""
-    chosen: list[Hit] = []
     hits.sort(key=lambda hit: (-hit[3], hit[0] - hit[1], hit[0], hit[2]))
-    for hit in hits:
-        if all(hit[1] <= start or hit[0] >= end for start, end in taken):
-            chosen.append(hit)
-            taken.append((hit[0], hit[1]))
+    chosen: list[Hit] = []
+    for start, end, kind, score, by in hits:
+        if taken.take(start, end):
+            chosen.append((start, end, kind, score, by))
+        elif kind == "PERSON":
+            # a name that runs into an address keeps the part that is its own, else the next scrub would find it
+            own = [(a, b) for a, b in taken.rest(start, end) if b - a > 2 and taken.take(a, b)]  # noqa: PLR2004  # initials are nobody
+            chosen += [(a, b, kind, score, by) for a, b in own]
     return sorted(chosen)

@@ -1,0 +1,35 @@
+"""Which of overlapping spans stand: first come, first served, in time that grows with their number and not with its square."""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable
+
+
+class Taken:
+    """Spans that do not overlap, in order."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]] = ()) -> None:
+        self.spans: list[tuple[int, int]] = []
+        for start, end in spans:
+            self.take(start, end)
+
+    def take(self, start: int, end: int) -> bool:
+        """Add a span if nothing that stands overlaps it; only its two neighbours can."""
+        place = bisect_right(self.spans, (start, end))
+        if place and self.spans[place - 1][1] > start:
+            return False
+        if place < len(self.spans) and self.spans[place][0] < end:
+            return False
+        insort(self.spans, (start, end))
+        return True
+
+    def rest(self, start: int, end: int) -> list[tuple[int, int]]:
+        """What of a span nothing overlaps, without the character at the seam."""
+        found, at = [], start
+        for a, b in self.spans[max(bisect_right(self.spans, (start, start)) - 1, 0) :]:
+            if a >= end:
+                break
+            if b > start:
+                found.append((at, a))
+                at = b
+        found.append((at, end))
+        return [(a + (a > start), b - (b < end)) for a, b in found if b > a]
