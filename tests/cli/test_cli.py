@@ -122,4 +122,5 @@ def test_the_demo_decides_and_sabotage_never_wins(sabotage: str | None) -> None:
     else:
         assert result["held_out"]["after"]["right"] >= result["held_out"]["before"]["right"]
     assert Path(result["report"]["sent_to"]).exists()
-    assert told(*words) == result
+    if sabotage is None:
+        assert told(*words) == result  # the same seed gives the same table

@@ -94,7 +94,8 @@ def _weekdays(field: str) -> str:
 async def _collect(loop: Loop) -> str:
     done = await collection.collect(loop)
     ready = ", ready to retrain" if done.ready_to_retrain else ""
-    return f"kept {done.kept}, dropped {dict(sorted(done.dropped.items()))}, {done.total_kept} in all{ready}"
+    dropped = ", ".join(f"{reason} {count}" for reason, count in sorted(done.dropped.items())) or "none"
+    return f"kept {done.kept}; dropped: {dropped}; {done.total_kept} in all{ready}"
 
 
 async def _refresh(loop: Loop) -> str:

@@ -22,12 +22,15 @@ def html(report: Report) -> str:
     """The report as a page of its own."""
     known = [line for line in report.lines if line.now.denominator or line.before.denominator]
     unknown = [line for line in report.lines if not (line.now.denominator or line.before.denominator)]
-    charts = {line.metric: bars(report.daily[line.metric]) for line in known if line.metric in report.daily}
+    charted = [line for line in known if any(value is not None for value in report.daily.get(line.metric, ()))]
+    charts = {line.metric: bars(report.daily[line.metric]) for line in charted}
+    peaks = {line.metric: _in_unit(max(v for v in report.daily[line.metric] if v is not None), line.unit) for line in charted}
     return _template().render(
         report=report,
         known=known,
         unknown=unknown,
         charts=charts,
+        peaks=peaks,
         meaning=MEANING,
         least=MIN_CUSTOMERS,
         figure=figure,
