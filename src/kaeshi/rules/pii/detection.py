@@ -58,6 +58,6 @@ def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
             chosen.append((start, end, kind, score, by))
         elif kind == "PERSON":
             # a name that runs into an address keeps the part that is its own, else the next scrub would find it
-            own = [(a, b) for a, b in taken.rest(start, end) if b - a > 2 and taken.take(a, b)]  # noqa: PLR2004  # initials are nobody
+            own = [(a, b) for a, b in taken.rest(start, end) if b - a > 2 and taken.take(a, b)]  # initials are nobody
             chosen += [(a, b, kind, score, by) for a, b in own]
     return sorted(chosen)
