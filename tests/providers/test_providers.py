@@ -1,0 +1,124 @@
+"""Each port's real implementation beside its fake, on one suite."""
+
+import socket
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from aiosmtpd.controller import Controller
+
+from kaeshi.errors import MissingModel, ProviderError
+from kaeshi.models import FILES, fetch, need
+from kaeshi.providers.chat import WireChat
+from kaeshi.providers.faiss_index import FaissIndex
+from kaeshi.providers.fake import FakeEmbedder, FakeIndex
+from kaeshi.providers.minilm import MiniLMEmbedder
+from kaeshi.providers.outbox import OutboxMailer
+from kaeshi.providers.smtp import SmtpMailer
+from kaeshi.providers.token_ranks import TiktokenCounter
+from kaeshi.settings import Settings, load
+from kaeshi.types import Mail
+
+MAIL = Mail(
+    key="report-1",
+    sender="kaeshi@example.com",
+    recipients=("a@example.com", "b@example.com"),
+    subject="Week – ü",
+    text="plain ü",
+    html="<p>rich ü</p>",
+)
+
+
+@pytest.fixture(params=[MiniLMEmbedder, FakeEmbedder])
+def embedder(request: pytest.FixtureRequest) -> Any:
+    return MiniLMEmbedder(load().models_dir) if request.param is MiniLMEmbedder else FakeEmbedder()
+
+
+def test_vectors_have_length_one_and_keep_their_order(embedder: Any) -> None:
+    texts = ["a rather long question about the price of salmon for ten guests", "hi", "is there tofu", "hi"]
+    vectors = embedder.embed(texts)
+    assert vectors.shape == (4, embedder.dimensions)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert np.allclose(vectors[1], vectors[3])
+    assert np.allclose(embedder.embed(["is there tofu"])[0], vectors[2], atol=1e-3)
+    assert embedder.embed([]).shape == (0, embedder.dimensions)
+
+
+def test_minilm_knows_what_is_similar() -> None:
+    a, b, c = MiniLMEmbedder(load().models_dir).embed(["how much is the deposit", "what down payment do you ask for", "my dog is brown"])
+    assert a @ b > a @ c + 0.2
+
+
+@pytest.mark.parametrize("index", [FaissIndex(), FakeIndex()])
+def test_an_index_finds_the_nearest_first(index: Any, tmp_path: Path) -> None:
+    vectors = FakeEmbedder().embed(["salmon for ten", "tofu for two", "rain on friday"])
+    index.build(tmp_path / "i", vectors)
+    (hits,) = index.search(tmp_path / "i", FakeEmbedder().embed(["tofu for two"]), 2)
+    assert hits[0][0] == 1
+    assert hits[0][1] == pytest.approx(1, abs=1e-4)
+    assert len(hits) == 2
+
+
+def test_tokens_are_counted_as_openai_counts_them() -> None:
+    counter = TiktokenCounter(load().models_dir)
+    assert counter.count(["tiktoken is great!"], "gpt-4o-mini") == 6
+    assert counter.count(["tiktoken is great!", "<|endoftext|>"], "gpt-3.5-turbo") > 6
+
+
+def test_every_model_file_is_here_and_unchanged() -> None:
+    assert [new for _, new in fetch(load().models_dir)] == [False] * len(FILES)
+    with pytest.raises(MissingModel, match="kaeshi models fetch"):
+        need(load().models_dir, "none.onnx")
+
+
+class Inbox:
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 taken"
+
+
+@pytest.fixture
+def inbox() -> Iterator[tuple[Inbox, int]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    handler = Inbox()
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield handler, port
+    controller.stop()
+
+
+async def test_a_mail_arrives_with_both_parts(inbox: tuple[Inbox, int]) -> None:
+    handler, port = inbox
+    mailer = SmtpMailer(Settings(smtp_host="127.0.0.1", smtp_port=port, smtp_start_tls=False))
+    await mailer.send(MAIL)
+    (mail,) = handler.mails
+    assert (mail["subject"], mail["to"]) == ("Week – ü", "a@example.com, b@example.com")
+    assert mail.get_body(("plain",)).get_content().strip() == "plain ü"
+    assert "rich ü" in mail.get_body(("html",)).get_content()
+    assert await mailer.delivered(MAIL.key) is None
+
+
+async def test_a_mail_server_that_is_not_there_is_named() -> None:
+    with pytest.raises(ProviderError, match="SMTP_HOST"):
+        await SmtpMailer(Settings(smtp_host="127.0.0.1", smtp_port=1, smtp_start_tls=False)).send(MAIL)
+
+
+async def test_the_outbox_knows_what_it_holds(tmp_path: Path) -> None:
+    mailer = OutboxMailer(tmp_path)
+    assert await mailer.delivered(MAIL.key) is False
+    path = await mailer.send(MAIL)
+    assert await mailer.delivered(MAIL.key) is True
+    assert message_from_bytes(Path(path).read_bytes(), policy=policy.default)["to"] == "a@example.com, b@example.com"
+
+
+async def test_a_model_server_that_is_not_there_is_named() -> None:
+    with pytest.raises(ProviderError, match="OPENAI_BASE_URL"):
+        await WireChat(answerer=None, base_url="http://127.0.0.1:1/v1", api_key=None).answer([{"role": "user", "content": "x"}], "m")
