@@ -43,10 +43,16 @@ def _structured(text: str) -> Iterator[Hit]:
 
 
 def _matches(recogniser: Recogniser, text: str) -> Iterator[Hit]:
-    for match in recogniser.pattern.finditer(text):
+    """Every place that passes the check. What fails is tried again one character on: a real number may stand behind a false start."""
+    at = 0
+    while match := recogniser.pattern.search(text, at):
         start, end = match.span(recogniser.group)
-        if recogniser.check is None or recogniser.check(text, start, end):
-            yield start, end, recogniser.type, recogniser.score, recogniser.name
+        stop = end if recogniser.shorten is None else recogniser.shorten(text, start, end)
+        if stop is not None and (recogniser.check is None or recogniser.check(text, start, stop)):
+            yield start, stop, recogniser.type, recogniser.score, recogniser.name
+            at = max(stop, match.start() + 1)
+        else:
+            at = match.start() + 1
 
 
 def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:

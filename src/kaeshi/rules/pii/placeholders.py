@@ -30,14 +30,20 @@ def scrub(texts: Sequence[str], names: Sequence[Sequence[Finding]] = ()) -> Scru
     if not hits:
         return Scrubbed(texts=tuple(texts), found={}, counts={})
     numbers = _Numbers(joined)
-    pieces, last, counts = [], 0, dict[str, int]()
+    counts: dict[str, int] = {}
+    while hits:
+        joined = _replaced(joined, hits, numbers, counts)
+        hits = detect_joined(joined)  # what stood too close to something else shows once that is gone
+    return Scrubbed(texts=tuple(joined.split("\0")), found={kind: tuple(values) for kind, values in numbers.values.items()}, counts=counts)
+
+
+def _replaced(text: str, hits: Sequence[Hit], numbers: "_Numbers", counts: dict[str, int]) -> str:
+    pieces, last = [], 0
     for start, end, kind, _, _ in hits:
-        pieces += [joined[last:start], numbers.placeholder(kind, joined[start:end])]
+        pieces += [text[last:start], numbers.placeholder(kind, text[start:end])]
         last = end
         counts[kind] = counts.get(kind, 0) + 1
-    pieces.append(joined[last:])
-    found = {kind: tuple(values) for kind, values in numbers.values.items()}
-    return Scrubbed(texts=tuple("".join(pieces).split("\0")), found=found, counts=counts)
+    return "".join([*pieces, text[last:]])
 
 
 def restore(text: str, found: Mapping[str, Sequence[str]]) -> str:

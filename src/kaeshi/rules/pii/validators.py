@@ -24,6 +24,18 @@ def is_card(text: str) -> bool:
     return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0  # the formula's constants
 
 
+def card_end(text: str, start: int, end: int) -> int | None:
+    """Where the longest card that begins at `start` ends, at a place where no digit follows; None if none does.
+
+    >>> card_end("4111 1111 1111 1111 12 guests", 0, 22)
+    19
+    """
+    for stop in range(end, start + 12, -1):
+        if text[stop - 1].isdigit() and not text[stop : stop + 1].isdigit() and is_card(text[start:stop]):
+            return stop
+    return None
+
+
 def is_iban(text: str) -> bool:
     """Letters and digits whose rearrangement is 1 modulo 97 (ISO 13616).
 
