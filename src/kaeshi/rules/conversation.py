@@ -244,16 +244,15 @@ def _turn(message: _Message, raw: Mapping[str, Any], fallback_id: str, at: datet
 
 
 def _check_ids(conversation: str, turns: Sequence[Turn]) -> None:
-    seen: set[str] = set()
-    for identifier in (conversation, *(turn.id for turn in turns)):
-        if _CONTROL.search(identifier) or not identifier.isprintable() or identifier in {".", ".."}:
-            msg = f"id {identifier!r} holds control characters, or is a path"
-            raise InvalidInput(msg)
-    for turn in turns:
-        if turn.id in seen:
-            msg = f"message id {turn.id!r} occurs twice in conversation {conversation!r}"
-            raise InvalidInput(msg)
-        seen.add(turn.id)
+    ids = [turn.id for turn in turns]
+    if not (conversation.isprintable() and "".join(ids).isprintable()) or conversation in {".", ".."}:
+        bad = next((i for i in (conversation, *ids) if not i.isprintable()), conversation)
+        msg = f"id {bad!r} holds control characters, or is a path"
+        raise InvalidInput(msg)
+    if len(set(ids)) < len(ids):
+        twice = next(i for n, i in enumerate(ids) if i in ids[:n])
+        msg = f"message id {twice!r} occurs twice in conversation {conversation!r}"
+        raise InvalidInput(msg)
 
 
 def _customer(record: Mapping[str, Any]) -> str | None:

@@ -60,6 +60,7 @@ class _Plan:
     position: int
     turns: tuple[Turn, ...]
     bodies: tuple[bytes, ...]
+    macs: tuple[bytes, ...]
     is_new: bool
 
 
@@ -323,7 +324,7 @@ class ConversationVerbs(Verbs):
         before, count = known.get(conversation.id, (customer, 0))
         if before != customer:
             return f"conversation {conversation.id!r} belongs to another customer already"
-        turns, bodies, seen = [], [], {}
+        turns, bodies, macs, seen = [], [], [], {}
         for turn in conversation.turns:
             body = to_json(turn.message, inf_nan_mode="constants")
             mac = self.keyring.mac(body)
@@ -335,6 +336,7 @@ class ConversationVerbs(Verbs):
             if stored is None:
                 turns.append(turn)
                 bodies.append(body)
+                macs.append(mac)
                 seen[turn.id] = (conversation.id, mac)
         places.update(seen)
         return _Plan(
@@ -343,6 +345,7 @@ class ConversationVerbs(Verbs):
             position=count,
             turns=tuple(turns),
             bodies=tuple(bodies),
+            macs=tuple(macs),
             is_new=conversation.id not in known,
         )
 
@@ -375,7 +378,7 @@ class ConversationVerbs(Verbs):
                         "sealed": self.keyring.seal(key, content, spot),
                     }
                 )
-            turns += _turn_rows(plan, self.keyring.mac)
+            turns += _turn_rows(plan)
             if plan.is_new:
                 reports += [_outcome_row(assistant, c.id, outcome, now) for outcome in c.outcomes]
         await self._add(conversations, heads)
@@ -457,9 +460,9 @@ def _head(plan: _Plan, now: datetime) -> dict[str, Any]:
     }
 
 
-def _turn_rows(plan: _Plan, mac: Any) -> list[dict[str, Any]]:
+def _turn_rows(plan: _Plan) -> list[dict[str, Any]]:
     c, rows, asked = plan.conversation, [], None
-    for position, (turn, body) in enumerate(zip(plan.turns, plan.bodies, strict=True), plan.position):
+    for position, (turn, mac) in enumerate(zip(plan.turns, plan.macs, strict=True), plan.position):
         waited = turn.latency_ms
         if waited is None and turn.role == "assistant" and asked is not None and c.clocked:
             waited = (turn.at - asked).total_seconds() * 1000
@@ -471,7 +474,7 @@ def _turn_rows(plan: _Plan, mac: Any) -> list[dict[str, Any]]:
                 "conversation": c.id,
                 "position": position,
                 "role": turn.role,
-                "mac": mac(body),
+                "mac": mac,
                 "confidence": turn.confidence,
                 "model": turn.model,
                 "response_ms": waited,
