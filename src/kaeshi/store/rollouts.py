@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from kaeshi.errors import Conflict, NotFound
 from kaeshi.rules.rollout import LIVE
 from kaeshi.store.tables import candidates, productions, rollout_audit, rollouts
+from kaeshi.store.training import as_candidate
 from kaeshi.store.verbs import Verbs, dumps, micros, moment
 from kaeshi.types import Candidate, Json, Rollout, RolloutState
 
@@ -57,17 +58,7 @@ class RolloutVerbs(Verbs):
             productions, (productions.c.assistant == candidates.c.assistant) & (productions.c.candidate == candidates.c.id)
         )
         row = (await self.connection.execute(statement.where(candidates.c.assistant == assistant))).first()
-        if row is None:
-            return None
-        return Candidate(
-            id=row.id,
-            assistant=row.assistant,
-            kind=row.kind,
-            model=row.model,
-            run=row.run,
-            evidence=json.loads(row.evidence),
-            created_at=moment(row.created_at),
-        )
+        return None if row is None else as_candidate(row)
 
     async def live_rollout(self, assistant: str) -> Rollout | None:
         """The one under way."""

@@ -2,8 +2,9 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.store.tables import candidates, training_files, training_runs
@@ -104,15 +105,20 @@ class TrainingVerbs(Verbs):
         if row is None:
             msg = f"candidate {name!r} of assistant {assistant!r} is not registered"
             raise NotFound(msg)
-        return Candidate(
-            id=row.id,
-            assistant=row.assistant,
-            kind=row.kind,
-            model=row.model,
-            run=row.run,
-            evidence=json.loads(row.evidence),
-            created_at=moment(row.created_at),
-        )
+        return as_candidate(row)
+
+
+def as_candidate(row: Row[Any]) -> Candidate:
+    """A candidate from its row."""
+    return Candidate(
+        id=row.id,
+        assistant=row.assistant,
+        kind=row.kind,
+        model=row.model,
+        run=row.run,
+        evidence=json.loads(row.evidence),
+        created_at=moment(row.created_at),
+    )
 
 
 def _run_row(run: TrainingRun) -> dict[str, object]:
