@@ -68,7 +68,7 @@ async def run(path: Path, copies: int) -> dict[str, Any]:
     total = (sum(cpu for cpu, _ in stages.values()), sum(wall for _, wall in stages.values()))
     return {
         "conversations": count,
-        "rows": len(built.rows),
+        "rows": len(built.lines),
         "near_duplicates": built.manifest["dropped"].get("near_duplicate", 0),
         "stages": {name: {"cpu_s": round(cpu, 2), "wall_s": round(wall, 2)} for name, (cpu, wall) in stages.items()},
         "cpu_s": round(total[0], 2),

@@ -3,6 +3,7 @@
 They check nothing about the world: bytes are parsed where they enter (rules/conversation.py, settings.py, the web door).
 """
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -172,28 +173,38 @@ class Scrubbed(Value):
 
 
 class Example(Value):
-    """A scrubbed conversation that may be trained on."""
+    """A scrubbed conversation that may be trained on. Its messages are kept as JSON text: a dataset holds very many."""
 
     id: str
     conversation: str
-    messages: tuple[Json, ...]
+    body: str
     intent: str
     started_at: datetime
     signals: Signals
     consent: Consent
     scrubber: str
 
+    @property
+    def messages(self) -> list[Json]:
+        """OpenAI's messages, scrubbed."""
+        return list(json.loads(self.body))
+
 
 class Dataset(Value):
-    """Training rows on disk, and the manifest that proves what they are."""
+    """Training rows as the lines of their file, and the manifest that proves what they are."""
 
     id: str
     assistant: str
-    rows: tuple[Json, ...] = ()
+    lines: tuple[bytes, ...] = ()
     splits: tuple[Literal["train", "validation"], ...] = ()
     examples: tuple[str, ...] = ()
     manifest: Json
     path: str = ""
+
+    @property
+    def rows(self) -> list[Json]:
+        """The lines, read."""
+        return [json.loads(line) for line in self.lines]
 
 
 class Estimate(Value):

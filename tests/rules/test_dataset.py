@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -21,7 +22,7 @@ def example(name: str, question: str, answer: str) -> Example:
     return Example(
         id=name,
         conversation=name,
-        messages=messages,
+        body=json.dumps(messages),
         intent="quote",
         started_at=datetime(2025, 1, 1, tzinfo=UTC),
         signals=Signals(),

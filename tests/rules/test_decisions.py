@@ -1,5 +1,6 @@
 """Collection, assignment, comparison, rollout, evaluation, knowledge, training, review: rules that one assert can test."""
 
+import json
 import math
 import statistics
 from datetime import UTC, datetime, timedelta
@@ -195,7 +196,9 @@ def test_a_test_case_without_a_promise_is_refused(raw: dict[str, Any]) -> None:
 
 def example(question: str, answer: str) -> Example:
     messages = ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
-    return Example(id="e", conversation="c", messages=messages, intent="", started_at=NOW, signals=SIGNALS, consent="granted", scrubber="1")
+    return Example(
+        id="e", conversation="c", body=json.dumps(messages), intent="", started_at=NOW, signals=SIGNALS, consent="granted", scrubber="1"
+    )
 
 
 @pytest.mark.parametrize(

@@ -84,9 +84,9 @@ def build(
 
     built = with_loop(db, assistant, go)
     files = built.manifest["files"]
-    words = f"{built.id}: {len(built.rows)} rows ({files['train.jsonl']['rows']} train, {files['validation.jsonl']['rows']} validation) in {built.path}\nnot taken: {counts(built.manifest['dropped'])}"
+    words = f"{built.id}: {len(built.lines)} rows ({files['train.jsonl']['rows']} train, {files['validation.jsonl']['rows']} validation) in {built.path}\nnot taken: {counts(built.manifest['dropped'])}"
     show(
-        {"id": built.id, "path": built.path, "rows": len(built.rows), "files": files, "dropped": built.manifest["dropped"]},
+        {"id": built.id, "path": built.path, "rows": len(built.lines), "files": files, "dropped": built.manifest["dropped"]},
         as_json=as_json,
         text=words,
     )

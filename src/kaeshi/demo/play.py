@@ -91,7 +91,7 @@ async def play(folder: Path, *, seed: int, sabotage: str | None = None, progress
             "log": log.__dict__,
             "held_out": {"questions": len(questions), **scores, "after": after},
             "collection": learned["collection"],
-            "dataset": {"id": built.id, "rows": len(built.rows), "dropped": built.manifest["dropped"]} if built else None,
+            "dataset": {"id": built.id, "rows": len(built.lines), "dropped": built.manifest["dropped"]} if built else None,
             "cost": learned["cost"],
             "decision": decision,
             "knowledge": kb,

@@ -4,6 +4,7 @@ MinHash after Broder (1997), locality-sensitive banding after Leskovec, Rajarama
 With 24 bands of 5 rows a pair at similarity .85 is missed with probability (1 - .85^5)^24 = 8e-7.
 """
 
+import hashlib
 import re
 import zlib
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 THRESHOLD = 0.85
+REMEMBERED = 200
 BANDS, ROWS, SHINGLE = 24, 5, 3
 _WORDS = re.compile(r"\w+")
 _SEED = 0x9E3779B97F4A7C15
@@ -49,12 +51,12 @@ def resembles(texts: Sequence[str], others: Sequence[str], threshold: float = TH
 def _resolve(texts: list[str], given: list[int], threshold: float) -> list[int]:
     groups = _groups(_bands(texts))
     kept_in: dict[int, list[int]] = {}
-    exact: dict[str, int] = {}
+    exact: dict[bytes, int] = {}
     cache: dict[int, frozenset[str]] = {}
     result = list(range(len(texts)))
     fixed = set(given)
     for i, text in enumerate(texts):
-        plain = " ".join(_WORDS.findall(text.lower()))
+        plain = hashlib.sha256(" ".join(_WORDS.findall(text.lower())).encode("utf-8", "replace")).digest()
         mine = groups[i] if i < len(groups) else ()
         if i not in fixed:
             original = exact.get(plain)
@@ -75,7 +77,7 @@ def _verified(i: int, candidates: list[int], texts: list[str], cache: dict[int, 
     mine = shingles(texts[i])
     for candidate in candidates:
         if candidate not in cache:
-            if len(cache) > 5_000:  # bounds the memory, not the answer
+            if len(cache) > REMEMBERED:  # bounds the memory, not the answer
                 cache.clear()
             cache[candidate] = shingles(texts[candidate])
         theirs = cache[candidate]

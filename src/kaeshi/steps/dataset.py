@@ -71,13 +71,10 @@ async def build(
 def assemble(loop: Loop, examples: list[Example], dropped: Counter[str], using: Filters, *, least: int | None = None) -> Dataset:
     """Rows, splits and manifest of chosen examples. Raises TooFew."""
     rules.enough(len(examples), loop.settings.min_examples if least is None else least, f"dataset for assistant {loop.assistant!r}")
-    rows = tuple(rules.row(example, loop.prompts) for example in examples)
+    lines = tuple(rules.line(rules.row(example, loop.prompts)) for example in examples)
     splits = tuple(rules.split(example.conversation) for example in examples)
-    files = {
-        f"{side}.jsonl": _facts(rules.line(row) for row, s in zip(rows, splits, strict=True) if s == side)
-        for side in ("train", "validation")
-    }
-    all_rows = _facts(rules.line(row) for row in rows)
+    files = {f"{side}.jsonl": _facts(line for line, s in zip(lines, splits, strict=True) if s == side) for side in ("train", "validation")}
+    all_rows = _facts(lines)
     manifest: Json = {
         "assistant": loop.assistant,
         "operator": "placeholders",
@@ -95,7 +92,7 @@ def assemble(loop: Loop, examples: list[Example], dropped: Counter[str], using: 
     return Dataset(
         id=identifier,
         assistant=loop.assistant,
-        rows=rows,
+        lines=lines,
         splits=splits,
         examples=tuple(e.id for e in examples),
         manifest={"id": identifier, **manifest},
@@ -106,7 +103,7 @@ async def write(loop: Loop, dataset: Dataset, folder: Path | None = None) -> Dat
     """Write train.jsonl, validation.jsonl and, last, manifest.json, and register the dataset with its lineage."""
     target = folder or loop.folder("datasets") / dataset.id
     for side in ("train", "validation"):
-        write_whole(target / f"{side}.jsonl", (rules.line(row) for row, s in zip(dataset.rows, dataset.splits, strict=True) if s == side))
+        write_whole(target / f"{side}.jsonl", (line for line, s in zip(dataset.lines, dataset.splits, strict=True) if s == side))
     write_whole(target / "manifest.json", json.dumps(dataset.manifest, indent=1, ensure_ascii=False, sort_keys=True).encode())
     await register(loop, dataset, str(target))
     return dataset.model_copy(update={"path": str(target)})
@@ -122,7 +119,7 @@ async def register(loop: Loop, dataset: Dataset, path: str) -> None:
 
 def export(dataset: Dataset, path: Path) -> str:
     """Write all rows into one file; returns its sha256."""
-    return write_whole(path, (rules.line(row) for row in dataset.rows))
+    return write_whole(path, dataset.lines)
 
 
 def check(path: Path, *, least: int = rules.MIN_EXAMPLES) -> list[str]:

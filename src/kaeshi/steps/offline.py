@@ -85,7 +85,7 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
         "dataset": {
             "id": built.id,
             "path": built.path,
-            "rows": len(built.rows),
+            "rows": len(built.lines),
             "train": splits["train"],
             "validation": splits["validation"],
             "until": cut.isoformat(),

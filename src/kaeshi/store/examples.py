@@ -36,7 +36,7 @@ class Judged:
         return Example(
             id=self.id,
             conversation=self.conversation,
-            messages=self.messages or (),
+            body=dumps(self.messages or ()),
             intent=self.intent,
             started_at=self.started_at,
             signals=self.signals,
