@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kaeshi.errors import InvalidInput
@@ -65,27 +66,39 @@ async def build(
     """A dataset in memory: rows, splits and manifest. The same inputs make the same bytes. Raises TooFew below the minimum."""
     using = wanted or collection.filters(loop)
     examples, dropped = await gather(loop, using, max_samples=max_samples, since=since, until=until)
-    return assemble(loop, examples, dropped, using, least=least)
-
-
-def assemble(loop: Loop, examples: list[Example], dropped: Counter[str], using: Filters, *, least: int | None = None) -> Dataset:
-    """Rows, splits and manifest of chosen examples. Raises TooFew."""
     rules.enough(len(examples), loop.settings.min_examples if least is None else least, f"dataset for assistant {loop.assistant!r}")
     lines = tuple(rules.line(rules.row(example, loop.prompts)) for example in examples)
-    splits = tuple(rules.split(example.conversation) for example in examples)
-    files = {f"{side}.jsonl": _facts(line for line, s in zip(lines, splits, strict=True) if s == side) for side in ("train", "validation")}
-    all_rows = _facts(lines)
+    sources = [_Source(example=e.id, conversation=e.conversation, intent=e.intent, scrubber=e.scrubber) for e in examples]
+    del examples  # their texts are in the lines by now, and need not be held twice
+    return _assembled(loop, lines, sources, dropped, using)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """Where a row came from."""
+
+    example: str
+    conversation: str
+    intent: str
+    scrubber: str
+
+
+def _assembled(loop: Loop, lines: tuple[bytes, ...], sources: Sequence[_Source], dropped: Counter[str], using: Filters) -> Dataset:
+    """Lines, splits and manifest as a dataset, named after its content."""
+    splits = tuple(rules.split(source.conversation) for source in sources)
+    sides = ("train", "validation")
+    files = {f"{side}.jsonl": _facts(line for line, s in zip(lines, splits, strict=True) if s == side) for side in sides}
     manifest: Json = {
         "assistant": loop.assistant,
         "operator": "placeholders",
-        "scrubber": sorted({example.scrubber for example in examples}),
+        "scrubber": sorted({source.scrubber for source in sources}),
         "filters": using.model_dump(),
-        "files": files | {"all.jsonl": all_rows},
+        "files": files | {"all.jsonl": _facts(lines)},
         "dropped": dict(sorted(dropped.items())),
-        "intents": dict(sorted(Counter(example.intent or "none" for example in examples).items())),
+        "intents": dict(sorted(Counter(source.intent or "none" for source in sources).items())),
         "lineage": [
-            {"row": i, "conversation": e.conversation, "example": e.id, "split": s}
-            for i, (e, s) in enumerate(zip(examples, splits, strict=True))
+            {"row": i, "conversation": source.conversation, "example": source.example, "split": s}
+            for i, (source, s) in enumerate(zip(sources, splits, strict=True))
         ],
     }
     identifier = "ds_" + hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:20]
@@ -94,7 +107,7 @@ def assemble(loop: Loop, examples: list[Example], dropped: Counter[str], using: 
         assistant=loop.assistant,
         lines=lines,
         splits=splits,
-        examples=tuple(e.id for e in examples),
+        examples=tuple(source.example for source in sources),
         manifest={"id": identifier, **manifest},
     )
 
