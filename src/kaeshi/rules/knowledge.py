@@ -8,7 +8,6 @@ from kaeshi.rules.pii import holds_placeholder
 from kaeshi.types import Drop, Example, Json, Keep, text_of
 
 MIN_WORDS = 3
-MIN_SCORE = 8
 _WORD = re.compile(r"\w+")
 
 

@@ -249,20 +249,6 @@ class ConversationVerbs(Verbs):
         """How many are stored."""
         return int((await self.connection.execute(select(func.count()).where(conversations.c.assistant == assistant))).scalar_one())
 
-    async def open_text(self, assistant: str, kind: str, ref: str) -> str | None:
-        """One sealed text, such as a comment; None when it is not there or was erased."""
-        statement = select(texts.c.sealed, texts.c.part, customers.c.wrapped_key).join(
-            customers, (customers.c.assistant == texts.c.assistant) & (customers.c.id == texts.c.customer)
-        )
-        row = (
-            await self.connection.execute(statement.where(texts.c.assistant == assistant, texts.c.kind == kind, texts.c.ref == ref))
-        ).first()
-        return (
-            None
-            if row is None or row.wrapped_key is None
-            else self.keyring.open(row.wrapped_key, row.sealed, place(assistant, kind, ref, row.part)).decode()
-        )
-
     async def data_keys(self, assistant: str, ids: Iterable[str], now: datetime) -> dict[str, bytes | None]:
         """The wrapped data key of each customer, made at first sight; None for one who was erased."""
         wanted = list(dict.fromkeys(ids))

@@ -49,13 +49,13 @@ class Verbs:
         await self.connection.exec_driver_sql(str(compiled), [tuple([row[name] for name in order]) for row in rows])
         return len(rows)
 
-    async def _put(self, table: Table, rows: Sequence[Row], *, keys: Sequence[str] | None = None) -> None:
-        """Insert, or overwrite the row with the same key (the primary key unless `keys` are named)."""
+    async def _put(self, table: Table, rows: Sequence[Row]) -> None:
+        """Insert, or overwrite the row with the same key."""
         if not rows:
             return
         dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
         statement = dialect.insert(table)
-        key_names = list(keys or [column.name for column in table.primary_key])
+        key_names = [column.name for column in table.primary_key]
         changed = {name: statement.excluded[name] for name in rows[0] if name not in key_names}
         await self.connection.execute(
             statement.on_conflict_do_update(index_elements=key_names, set_=changed), rows if len(rows) > 1 else rows[0]
