@@ -46,21 +46,21 @@ async def run(path: Path, copies: int) -> dict[str, Any]:
 
     def mark(name: str, began: tuple[float, float]) -> tuple[float, float]:
         now = (time.process_time(), time.perf_counter())
-        stages[name] = (now[0] - began[0], now[1] - began[1])
+        cpu, wall = stages.get(name, (0.0, 0.0))
+        stages[name] = (cpu + now[0] - began[0], wall + now[1] - began[1])
         return now
 
     with tempfile.TemporaryDirectory() as scratch:
         settings = Settings(kaeshi_data_dir=Path(scratch), database_url=None, openai_api_key=None, openai_base_url=None)
         async with open_loop(settings=settings) as loop:
             using = Filters(min_quality_tenths=None, missing_quality="keep")
-            began = (time.process_time(), time.perf_counter())
             count = 0
-            at = began
-            async for piece in conversation.log_lines(loop, lines(path, copies), path.name, consent="granted"):
-                count += piece.new
-            at = mark("import", at)
-            await feedback.import_records(loop, feedback.parsed_lines(lines(path, copies), path.name))
-            at = mark("score", at)
+            at = (time.process_time(), time.perf_counter())
+            for piece in conversation.pieces(lines(path, copies), path.name):
+                count += (await conversation.log_piece(loop, piece, consent="granted")).new
+                at = mark("import", at)
+                await feedback.import_records(loop, ((where, record) for where, record in piece.records if isinstance(record, dict)))
+                at = mark("score", at)
             await collection.collect(loop, using)
             at = mark("collect and scrub", at)
             built = await dataset.write(loop, await dataset.build(loop, using))

@@ -5,6 +5,7 @@ They check nothing about the world: bytes are parsed where they enter (rules/con
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -37,7 +38,8 @@ class Assistant(Value):
     id: str
 
 
-class Turn(Value):
+@dataclass(frozen=True, kw_only=True, slots=True)  # logs have very many, and a model costs ten times as much to make
+class Turn:
     """One message: OpenAI's message JSON verbatim in `message`, our own fields beside it."""
 
     id: str
@@ -86,6 +88,11 @@ class Conversation(Value):
     arm: Arm | None = None
     closed: bool = False
     clocked: bool = True  # the times are real, so that response times mean something
+
+    @property
+    def last_at(self) -> datetime:
+        """When its latest message was written."""
+        return max(turn.at for turn in self.turns)
 
 
 class Assignment(Value):

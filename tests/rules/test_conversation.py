@@ -106,4 +106,4 @@ def test_substance_is_not_small_talk(text: str) -> None:
 
 def test_feedback_on_a_conversation_rates_its_last_answer_of_substance() -> None:
     turns = read(record("c", "How much?", "It is 550 dollars.", "Thanks", "You are welcome!")).turns
-    assert rated_turn(turns) == 1
+    assert rated_turn([turn.message for turn in turns]) == 1

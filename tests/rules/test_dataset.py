@@ -81,7 +81,7 @@ def test_the_split_is_about_four_to_one() -> None:
 
 
 def test_a_row_has_one_system_prompt_of_its_intent() -> None:
-    messages = row(example("a", "q", "a"), {"default": "D", "quote": "Q"})["messages"]
+    messages = json.loads(row(example("a", "q", "a"), {"default": "D", "quote": "Q"}))["messages"]
     assert [m["content"] for m in messages] == ["Q", "q", "a"]
     assert said(messages) == "q\na"
 

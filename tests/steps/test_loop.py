@@ -49,7 +49,7 @@ async def test_an_example_ends_with_its_last_rated_answer(loop: Loop) -> None:
     await collection.collect(loop)
     async with loop.store.read() as tx:
         judged = (await tx.judged("main", "", 10))[0]
-    assert [m["content"] for m in judged.messages or ()] == ["How much is it?", "It is 550 dollars."]
+    assert [m["content"] for m in judged.example.messages] == ["How much is it?", "It is 550 dollars."]
 
 
 async def test_tool_calls_are_scrubbed_too(loop: Loop) -> None:

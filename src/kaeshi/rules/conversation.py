@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Required, get_args
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import from_json
+from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from kaeshi.errors import InvalidInput
 from kaeshi.types import Arm, Consent, Conversation, Json, Outcome, Role, Turn, text_of
@@ -26,55 +27,48 @@ OPENAI_FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id", "refus
 CUSTOMER_FIELDS = ("customer_id", "user_id", "user", "user_worker")
 _OUTCOME_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
-_HUGE = re.compile(rb"\d[eE]\+?\d{3}|\d{300}")
+_EXPONENT, _LONG = re.compile(rb"[0-9][eE]\+?[0-9]{3}"), re.compile(rb"[0-9](?<![0-9][0-9])[0-9]{299}")
 _ROLES = frozenset(get_args(Role))
-
-
-def _written_time(value: object) -> object:
-    """Times are written out, with their zone; a bare number says neither its unit nor its zone."""
-    if value is None or isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
-        return value
-    msg = "write times in ISO 8601, such as 2025-10-31T12:00:00Z"
-    raise ValueError(msg)
-
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 ConversationId = Annotated[str, Field(min_length=1, max_length=190)]  # its messages' ids are longer by their number
-Time = Annotated[AwareDatetime | None, Field(strict=False), BeforeValidator(_written_time)]
+Time = str | datetime | None
 Name = Annotated[str, Field(max_length=200)]
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
+# dictionaries, not models: a log has very many messages, and these are read once
+@with_config(ConfigDict(extra="allow", strict=True))
+class _Message(TypedDict, total=False):
+    message_id: Id | None
+    role: Required[str]
+    content: str | list[dict[str, Any]] | None
+    tool_calls: list[dict[str, Any]] | None
+    at: Time
+    confidence: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)]
+    model: Name | None
+    latency_ms: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)]
+    cost_usd: Annotated[Decimal | None, Field(ge=0, le=1_000_000, allow_inf_nan=False, strict=False)]
+    act: Name | None
 
-    message_id: Id | None = None
-    role: str
-    content: str | list[dict[str, Any]] | None = None
-    tool_calls: list[dict[str, Any]] | None = None
-    at: Time = None
-    confidence: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
-    model: Name | None = None
-    latency_ms: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)] = None
-    cost_usd: Annotated[Decimal | None, Field(ge=0, le=1_000_000, allow_inf_nan=False, strict=False)] = None
-    act: Name | None = None
+
+@with_config(ConfigDict(extra="ignore", strict=True))
+class _Record(TypedDict, total=False):
+    conversation_id: ConversationId | None
+    assistant: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None
+    consent: Consent | None
+    source: Name | None
+    started_at: Time
+    domains: list[Name]
+    intents: list[Name]
+    messages: Required[Annotated[list[_Message], Field(min_length=1, max_length=MAX_MESSAGES)]]
+    outcome: dict[str, Any] | None
+    experiment: Name | None
+    arm: Arm | None
+    closed: bool
+    timestamps_synthetic: bool
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    conversation_id: ConversationId | None = None
-    assistant: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None = None
-    consent: Consent | None = None
-    source: Name | None = None
-    started_at: Time = None
-    domains: list[Name] = []
-    intents: list[Name] = []
-    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MAX_MESSAGES)]
-    outcome: dict[str, Any] | None = None
-    experiment: Name | None = None
-    arm: Arm | None = None
-    closed: bool = False
-    timestamps_synthetic: bool = False
+_RECORD: TypeAdapter[_Record] = TypeAdapter(_Record)
 
 
 def decode(data: bytes | str) -> object:
@@ -86,7 +80,7 @@ def decode(data: bytes | str) -> object:
         raise InvalidInput(msg) from error
     # rare in what comes in, so the bytes are asked first and the values only then
     raw = data if isinstance(data, bytes) else data.encode("utf-8", "replace")
-    if (b"\\u0000" in raw or _HUGE.search(raw)) and not _storable(value):
+    if (b"\\u0000" in raw or _EXPONENT.search(raw) or _LONG.search(raw)) and not _storable(value):
         msg = "a text holds a NUL character, or a number is too large for JSON; databases cannot store either"
         raise InvalidInput(msg)
     return value
@@ -108,32 +102,33 @@ def parse(record: object, *, assistant: str, now: datetime, consent: Consent | N
         msg = f"a record is a JSON object, this is {type(record).__name__}"
         raise InvalidInput(msg)
     try:
-        parsed = _Record.model_validate(record)
-        messages = [_Message.model_validate(message) for message in parsed.messages]
+        parsed = _RECORD.validate_python(record)
     except ValidationError as error:
         raise InvalidInput(_faults(error)) from error
+    messages = parsed["messages"]
     identifier = conversation_id(record)
-    started = _utc(parsed.started_at or next((m.at for m in messages if m.at), None) or now)
+    times = [_utc(message.get("at")) for message in messages]
+    started = _utc(parsed.get("started_at")) or next((at for at in times if at), None) or now
     turns, last = [], started
-    for number, (message, raw) in enumerate(zip(messages, parsed.messages, strict=True)):
-        last = _utc(message.at) if message.at else last
-        turns.append(_turn(message, raw, f"{identifier}#{number}", last))
+    for number, (message, at) in enumerate(zip(messages, times, strict=True)):
+        last = at or last
+        turns.append(_turn(message, f"{identifier}#{number}", last))
     _check_ids(identifier, turns)
     return Conversation(
         id=identifier,
-        assistant=parsed.assistant or assistant,
+        assistant=parsed.get("assistant") or assistant,
         customer=_customer(record) or identifier,
         started_at=started,
         turns=tuple(turns),
-        consent=consent or parsed.consent or "none",
-        source=parsed.source or "",
-        domains=tuple(parsed.domains),
-        intents=tuple(parsed.intents),
-        outcomes=outcomes(_reported(record, parsed.outcome), at=max(started, turns[-1].at), source="log"),
-        experiment=parsed.experiment,
-        arm=parsed.arm,
-        closed=parsed.closed,
-        clocked=not parsed.timestamps_synthetic and all(m.at for m in messages),
+        consent=consent or parsed.get("consent") or "none",
+        source=parsed.get("source") or "",
+        domains=tuple(parsed.get("domains", ())),
+        intents=tuple(parsed.get("intents", ())),
+        outcomes=outcomes(_reported(record, parsed.get("outcome")), at=max(started, turns[-1].at), source="log"),
+        experiment=parsed.get("experiment"),
+        arm=parsed.get("arm"),
+        closed=parsed.get("closed", False),
+        clocked=not parsed.get("timestamps_synthetic", False) and None not in times,
     )
 
 
@@ -212,34 +207,42 @@ def is_small_talk(text: str) -> bool:
     return len(text) < 160 and _SMALL_TALK.match(text) is not None
 
 
-def rated_turn(turns: Sequence[Turn]) -> int | None:
-    """Which turn feedback on the whole conversation is about: the last assistant message of substance, else the last one."""
-    answers = [i for i, turn in enumerate(turns) if turn.role == "assistant" and turn.text]
-    substantial = [i for i in answers if not is_small_talk(turns[i].text)]
-    best = substantial or answers
-    return best[-1] if best else None
+def rated_turn(messages: Sequence[Json]) -> int | None:
+    """Which message feedback on the whole conversation is about: the assistant's last one of substance, else its last one."""
+    last = None
+    for i in range(len(messages) - 1, -1, -1):
+        if messages[i]["role"] != "assistant":
+            continue
+        text = text_of(messages[i])
+        if text and not is_small_talk(text):
+            return i
+        if text and last is None:
+            last = i
+    return last
 
 
-def _turn(message: _Message, raw: Mapping[str, Any], fallback_id: str, at: datetime) -> Turn:
-    if message.role not in _ROLES:
-        msg = f"message role {message.role!r} is none of {', '.join(sorted(_ROLES))}"
+def _turn(message: _Message, fallback_id: str, at: datetime) -> Turn:
+    given: Mapping[str, Any] = message
+    role, identifier = given["role"], given.get("message_id") or fallback_id
+    if role not in _ROLES:
+        msg = f"message role {role!r} is none of {', '.join(sorted(_ROLES))}"
         raise InvalidInput(msg)
-    body: Json = {name: raw[name] for name in OPENAI_FIELDS if name in raw}
-    if message.content is None and not message.tool_calls and not raw.get("refusal") and not raw.get("function_call"):
-        msg = f"message {message.message_id or fallback_id!r} has neither content nor tool_calls"
+    body: Json = {name: given[name] for name in OPENAI_FIELDS if name in given}
+    if given.get("content") is None and not given.get("tool_calls") and not given.get("refusal") and not given.get("function_call"):
+        msg = f"message {identifier!r} has neither content nor tool_calls"
         raise InvalidInput(msg)
     if len(text_of(body)) > MAX_TEXT:
-        msg = f"message {message.message_id or fallback_id!r} has {len(text_of(body))} characters; {MAX_TEXT} are the most"
+        msg = f"message {identifier!r} has {len(text_of(body))} characters; {MAX_TEXT} are the most"
         raise InvalidInput(msg)
     return Turn(
-        id=message.message_id or fallback_id,
+        id=identifier,
         message=body,
         at=at,
-        confidence=message.confidence,
-        model=message.model,
-        latency_ms=message.latency_ms,
-        cost_usd=message.cost_usd,
-        act=message.act,
+        confidence=given.get("confidence"),
+        model=given.get("model"),
+        latency_ms=given.get("latency_ms"),
+        cost_usd=given.get("cost_usd"),
+        act=given.get("act"),
     )
 
 
@@ -269,12 +272,24 @@ def _customer(record: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _utc(at: datetime) -> datetime:
-    """In UTC, within the years that calendars and databases agree on."""
-    if not EARLIEST <= at <= LATEST:
-        msg = f"time {at.isoformat()} is not between 1970 and 2200"
+def _utc(at: Time) -> datetime | None:
+    """In UTC, within the years that calendars and databases agree on. A bare number says neither its unit nor its zone."""
+    if at is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    except ValueError as error:
+        msg = f"time {str(at)[:40]!r}: write times in ISO 8601, such as 2025-10-31T12:00:00Z"
+        raise InvalidInput(msg) from error
+    if moment.tzinfo is UTC and EARLIEST.year < moment.year < LATEST.year:
+        return moment
+    if moment.tzinfo is None:
+        msg = f"time {moment.isoformat()} has no zone; write it such as 2025-10-31T12:00:00Z"
         raise InvalidInput(msg)
-    return at.astimezone(UTC)
+    if not EARLIEST <= moment <= LATEST:
+        msg = f"time {moment.isoformat()} is not between 1970 and 2200"
+        raise InvalidInput(msg)
+    return moment.astimezone(UTC)
 
 
 def _faults(error: ValidationError) -> str:

@@ -20,11 +20,22 @@ MAX_FAULTS = 100
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 
 
-def row(example: Example, prompts: Mapping[str, str]) -> Json:
+def row(example: Example, prompts: Mapping[str, str]) -> bytes:
     """One line of training data: the intent's system prompt, then the scrubbed conversation up to the rated answer."""
-    prompt = prompts.get(example.intent) or prompts["default"]
-    spoken = [message for message in example.messages if message["role"] not in {"system", "developer"}]
-    return {"messages": [{"role": "system", "content": prompt}, *spoken]}
+    prompt: Json = {"role": "system", "content": prompts.get(example.intent) or prompts["default"]}
+    body = example.body
+    if '"system"' in body or '"developer"' in body:  # the log's own prompts go; ours comes
+        return line({"messages": [prompt, *(m for m in example.messages if m["role"] not in {"system", "developer"})]})
+    return f'{{"messages":[{_canonical(prompt)},{body[1:-1]}]}}\n'.encode()  # a body is canonical already
+
+
+def line(content: Json) -> bytes:
+    """An object as it stands in a file: the same bytes for the same content on every machine."""
+    return _canonical(content).encode() + b"\n"
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def said(messages: Iterable[Json]) -> str:
@@ -54,11 +65,6 @@ def enough(count: int, least: int, what: str) -> None:
     if count < least:
         msg = f"{what}: {count} examples, {least} needed; lower MIN_EXAMPLES or wait for the nightly collection"
         raise TooFew(msg)
-
-
-def line(content: Json) -> bytes:
-    """One row as it stands in the file: the same bytes for the same row on every machine."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode() + b"\n"
 
 
 def check(lines: Iterable[bytes], *, least: int = MIN_EXAMPLES) -> list[str]:

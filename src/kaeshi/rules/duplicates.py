@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 THRESHOLD = 0.85
-REMEMBERED = 200
+REMEMBERED, REMEMBERED_WORDS = 200, 200_000
 BANDS, ROWS, SHINGLE = 24, 5, 3
 _WORDS = re.compile(r"\w+")
 _SEED = 0x9E3779B97F4A7C15
+_MIDDLE, _LAST = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
 Signatures = NDArray[np.uint64]
 
 
@@ -26,10 +27,14 @@ def shingles(text: str) -> frozenset[str]:
     >>> sorted(shingles("We grill at your table"))
     ['at your table', 'grill at your', 'we grill at']
     """
-    words = _WORDS.findall(text.lower())
+    words = _words(text)
     if len(words) <= SHINGLE:
         return frozenset({" ".join(words)})
     return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+
+
+def _words(text: str) -> list[str]:
+    return _WORDS.findall(text.lower())
 
 
 def similarity(a: frozenset[str], b: frozenset[str]) -> float:
@@ -49,15 +54,15 @@ def resembles(texts: Sequence[str], others: Sequence[str], threshold: float = TH
 
 
 def _resolve(texts: list[str], given: list[int], threshold: float) -> list[int]:
-    groups = _groups(_bands(texts))
+    bands, plains = _bands(texts)
+    groups = _groups(bands)
     kept_in: dict[int, list[int]] = {}
     exact: dict[bytes, int] = {}
     cache: dict[int, frozenset[str]] = {}
     result = list(range(len(texts)))
     fixed = set(given)
-    for i, text in enumerate(texts):
-        plain = hashlib.sha256(" ".join(_WORDS.findall(text.lower())).encode("utf-8", "replace")).digest()
-        mine = groups[i] if i < len(groups) else ()
+    for i, plain in enumerate(plains):
+        mine = groups[i]
         if i not in fixed:
             original = exact.get(plain)
             if original is None and mine:
@@ -104,16 +109,31 @@ def _groups(bands: NDArray[np.uint64]) -> list[tuple[int, ...]]:
     return [tuple(groups) for groups in shared]
 
 
-def _bands(texts: list[str]) -> NDArray[np.uint64]:
-    """One 64-bit key per text and band, shape (len(texts), BANDS)."""
+def _bands(texts: list[str]) -> tuple[NDArray[np.uint64], list[bytes]]:
+    """One 64-bit key per text and band, shape (len(texts), BANDS); and a digest of each text's words."""
     multipliers, offsets = _permutations()
     weights = np.array([pow(31, r, 2**64) for r in range(ROWS)], np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
-    keys = np.empty((len(texts), BANDS), np.uint64)
+    keys, plains = np.empty((len(texts), BANDS), np.uint64), []
+    hashes = _Hashes()
     for i, text in enumerate(texts):
-        hashed = np.fromiter((zlib.crc32(s.encode("utf-8", "replace")) for s in shingles(text)), np.uint64)
-        minima = ((hashed[:, None] * multipliers + offsets) >> np.uint64(32)).min(axis=0)
+        words = _words(text)
+        plains.append(hashlib.sha256(" ".join(words).encode("utf-8", "replace")).digest())
+        one = np.fromiter(map(hashes.__getitem__, words), np.uint64, len(words))
+        # of a run of words: a polynomial of theirs, whose high half is as good as random
+        runs = one[:-2] * np.uint64(_SEED) + one[1:-1] * _MIDDLE + one[2:] * _LAST if len(words) > SHINGLE else one.sum(keepdims=True)
+        minima = (((runs >> np.uint64(32))[:, None] * multipliers + offsets) >> np.uint64(32)).min(axis=0)
         keys[i] = (minima.reshape(BANDS, ROWS) * weights).sum(axis=1)
-    return keys
+    return keys, plains
+
+
+class _Hashes(dict[str, int]):
+    """A word's hash, made at first sight."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) > REMEMBERED_WORDS:  # bounds the memory, not the answer
+            self.clear()
+        self[word] = zlib.crc32(word.encode("utf-8", "replace")) * 0x9E3779B1 | 1
+        return self[word]
 
 
 def _permutations() -> tuple[Signatures, Signatures]:

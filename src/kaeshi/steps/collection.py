@@ -15,7 +15,8 @@ from kaeshi.rules import pii
 from kaeshi.rules.conversation import rated_turn
 from kaeshi.store.conversations import Stored
 from kaeshi.store.examples import Judged
-from kaeshi.types import Drop, Feedback, Filters, Json, Keep, Scrubbed, Turn, text_of
+from kaeshi.store.verbs import dumps
+from kaeshi.types import Drop, Feedback, Filters, Json, Keep, Scrubbed, text_of
 
 AT_ONCE = 100
 
@@ -103,7 +104,7 @@ def judge(
         facts=stored.facts,
         consent=stored.consent,
         intent=stored.intents[0] if stored.intents else "",
-        messages=messages,
+        body=None if messages is None else dumps(messages),
         pii=counts,
         scrubber=scrubber_version(loop),
         started_at=stored.started_at,
@@ -136,7 +137,7 @@ def _upto(stored: Stored, said: list[tuple[int, Feedback]]) -> int | None:
     rated = [p for p, _ in said if p < len(stored.said) and stored.said[p].message["role"] == "assistant"]
     if rated:
         return max(rated)
-    return rated_turn([Turn(id=s.id, message=s.message, at=stored.started_at) for s in stored.said])
+    return rated_turn([s.message for s in stored.said])
 
 
 _STRUCTURE = frozenset({"role", "type", "id", "tool_call_id", "detail", "format"})

@@ -1,6 +1,6 @@
 """Logging conversations, what came of them, and their end."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -40,6 +40,7 @@ async def log(
     """
     done, now = Logged(), loop.clock.now()
     batch: list[tuple[int, Conversation]] = []
+    rows = 0
     for index, record in enumerate(records):
         try:
             conversation = (
@@ -48,28 +49,53 @@ async def log(
         except InvalidInput as error:
             done.refused.append(f"{name(index)}: {error}")
             continue
-        if (
-            closed_before
-            and not conversation.closed
-            and rules.is_idle(max(t.at for t in conversation.turns), now, loop.settings.idle_minutes)
-        ):
+        if closed_before and not conversation.closed and rules.is_idle(conversation.last_at, now, loop.settings.idle_minutes):
             conversation = conversation.model_copy(update={"closed": True})
-        if batch and (
-            batch[0][1].assistant != conversation.assistant or sum(len(c.turns) for _, c in batch) + len(conversation.turns) > MAX_ROWS
-        ):
+        if batch and (batch[0][1].assistant != conversation.assistant or rows + len(conversation.turns) > MAX_ROWS):
             await _store(loop, batch, now, done, name)
-            batch = []
+            batch, rows = [], 0
         batch.append((index, conversation))
+        rows += len(conversation.turns)
     await _store(loop, batch, now, done, name)
     return done
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Some lines of a file, decoded: its records with their places, and what was no JSON."""
+
+    records: list[tuple[str, object]]
+    bad: list[str]
+
+
+def pieces(lines: Iterable[bytes], where: str) -> Iterator[Piece]:
+    """A file's lines in pieces of a few hundred. A line that is not JSON is told with its number."""
+    records: list[tuple[str, object]] = []
+    bad: list[str] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            records.append((f"{where}, line {number}", rules.decode(line)))
+        except InvalidInput as error:
+            bad.append(f"{where}, line {number}: {error}")
+        if len(records) >= CLOSE_AT_ONCE or len(bad) >= CLOSE_AT_ONCE:
+            yield Piece(records, bad)
+            records, bad = [], []
+    yield Piece(records, bad)
+
+
+async def log_piece(loop: Loop, piece: Piece, *, consent: Consent | None = None) -> Logged:
+    """Store a piece's records; what was no JSON counts as refused."""
+    logged = await log(loop, (record for _, record in piece.records), consent=consent, name=lambda i: piece.records[i][0])
+    logged.refused += piece.bad
+    return logged
+
+
 async def log_lines(loop: Loop, lines: Iterable[bytes], where: str, *, consent: Consent | None = None) -> AsyncIterator[Logged]:
-    """The same for a file's lines, streamed; yields what became of each few hundred. A line that is not JSON is refused with its number."""
-    for records, numbers, bad in _pieces(lines, where):
-        logged = await log(loop, records, consent=consent, name=lambda i, n=numbers: f"{where}, line {n[i]}")  # type: ignore[misc]  # the default binds this piece's numbers
-        logged.refused += bad
-        yield logged
+    """Store a file's records, streamed; yields what became of each few hundred."""
+    for piece in pieces(lines, where):
+        yield await log_piece(loop, piece, consent=consent)
 
 
 async def report_outcome(
@@ -147,21 +173,3 @@ async def _store(loop: Loop, batch: list[tuple[int, Conversation]], now: datetim
     done.messages += added.messages
     done.unchanged += len(batch) - added.new - added.grown - len(added.refused)
     done.refused += [f"{name(batch[i][0])}: {why}" for i, why in added.refused]
-
-
-def _pieces(lines: Iterable[bytes], where: str) -> Iterable[tuple[list[object], list[int], list[str]]]:
-    records: list[object] = []
-    numbers: list[int] = []
-    bad: list[str] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            records.append(rules.decode(line))
-            numbers.append(number)
-        except InvalidInput as error:
-            bad.append(f"{where}, line {number}: {error}")
-        if len(records) >= CLOSE_AT_ONCE or len(bad) >= CLOSE_AT_ONCE:
-            yield records, numbers, bad
-            records, numbers, bad = [], [], []
-    yield records, numbers, bad

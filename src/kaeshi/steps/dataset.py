@@ -67,7 +67,7 @@ async def build(
     using = wanted or collection.filters(loop)
     examples, dropped = await gather(loop, using, max_samples=max_samples, since=since, until=until)
     rules.enough(len(examples), loop.settings.min_examples if least is None else least, f"dataset for assistant {loop.assistant!r}")
-    lines = tuple(rules.line(rules.row(example, loop.prompts)) for example in examples)
+    lines = tuple(rules.row(example, loop.prompts) for example in examples)
     sources = [_Source(example=e.id, conversation=e.conversation, intent=e.intent, scrubber=e.scrubber) for e in examples]
     del examples  # their texts are in the lines by now, and need not be held twice
     return _assembled(loop, lines, sources, dropped, using)
@@ -153,7 +153,7 @@ async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Exa
         verdict = judging.judge(["user", "assistant"], [True, True], 1, consent=j.consent, facts=j.facts, signals=j.signals, filters=wanted)
         if isinstance(verdict, Drop):
             verdicts[j.conversation] = verdict
-        elif j.messages is not None and j.scrubber == collection.scrubber_version(loop):
+        elif j.body is not None and j.scrubber == collection.scrubber_version(loop):
             verdicts[j.conversation] = j.example
     ids = [j.conversation for j in page if j.conversation not in verdicts]
     if ids:

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.loop import Loop
 from kaeshi.rules import feedback as rules
 from kaeshi.rules.conversation import decode, message_id, rated_turn
-from kaeshi.types import Feedback, Json, Quality, Turn
+from kaeshi.types import Feedback, Json, Quality
 
-AT_ONCE = 100
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # where nobody asks for the time
+AT_ONCE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +116,7 @@ def _parse(raw: Mapping[str, Any], author: str) -> Feedback | None:
 def last_rated_message(record: Mapping[str, Any]) -> str:
     """Which message of a log record its feedback is about. Raises InvalidInput if no assistant message is there."""
     spoken = [(i, m) for i, m in enumerate(record["messages"]) if isinstance(m, dict) and isinstance(m.get("role"), str)]
-    place = rated_turn([Turn(id=str(i), message=m, at=EPOCH) for i, m in spoken])
+    place = rated_turn([m for _, m in spoken])
     if place is None:
         msg = f"conversation {record.get('conversation_id')!r} has no assistant message to rate"
         raise InvalidInput(msg)

@@ -29,10 +29,10 @@ async def propose(loop: Loop) -> tuple[int, Counter[str]]:
         after = judged[-1].conversation
         found: list[tuple[Entry, int]] = []
         for j in judged:
-            if j.messages is None:
+            if j.body is None:
                 continue
             verdict = rules.choose(j.example)
-            pair = rules.question_and_answer(j.messages)
+            pair = rules.question_and_answer(j.example.messages)
             if isinstance(verdict, Drop) or pair is None:
                 dropped[verdict.reason if isinstance(verdict, Drop) else "no_pair"] += 1
                 continue

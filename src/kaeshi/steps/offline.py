@@ -38,16 +38,16 @@ async def take_in(loop: Loop, logs: Sequence[Logs], *, consent: Consent | None, 
     refused: list[str] = []
     for log in logs:
         done = 0
-        async for piece in logging.log_lines(loop, log.lines(), log.name, consent=consent):
-            done += piece.new + piece.unchanged
-            totals["new"] += piece.new
-            totals["unchanged"] += piece.unchanged
-            totals["messages"] += piece.messages
-            refused += piece.refused
+        for piece in logging.pieces(log.lines(), log.name):
+            logged = await logging.log_piece(loop, piece, consent=consent)
+            done += logged.new + logged.unchanged
+            totals["new"] += logged.new
+            totals["unchanged"] += logged.unchanged
+            totals["messages"] += logged.messages
+            said = await opinions.import_records(loop, ((where, record) for where, record in piece.records if isinstance(record, dict)))
+            totals["feedback"] += said.recorded
+            refused += [*logged.refused, *(r for r in said.refused if r not in logged.refused)]
             progress(f"{log.name}: {done} conversations", 0)
-        imported = await opinions.import_records(loop, opinions.parsed_lines(log.lines(), log.name))
-        totals["feedback"] += imported.recorded
-        refused += [r for r in imported.refused if r not in refused]
     return {**totals, "refused": len(refused), "first_refusals": refused[:5]}
 
 

@@ -40,7 +40,7 @@ async def decide(loop: Loop, ref: str, state: ReviewState, *, by: str, note: str
     async with loop.store.write() as tx:
         example = await tx.example(loop.assistant, ref)
         corrected = (
-            None if state != "corrected" or example.messages is None else _with_answer(list(example.messages), _clean(loop, answer or ""))
+            None if state != "corrected" or example.body is None else _with_answer(example.example.messages, _clean(loop, answer or ""))
         )
         await tx.decide_example(loop.assistant, ref, state, by, note[:1000], now, corrected)
 

@@ -5,15 +5,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from pydantic_core import to_json
-from sqlalchemy import bindparam, case, func, select, update
+from pydantic_core import from_json, to_json
+from sqlalchemy import Column, Select, Table, bindparam, case, func, select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.rules import conversation as rules
 from kaeshi.store.tables import changes, conversations, customers, messages, outcomes, texts
-from kaeshi.store.verbs import Verbs, chunks, dumps, micros, moment, nanos
+from kaeshi.store.verbs import Verbs, among, dumps, micros, moment, nanos
 from kaeshi.types import Consent, Conversation, Json, Outcome, Turn
 
 
@@ -27,13 +28,12 @@ class Added:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Said:
+class Said(NamedTuple):
     """One stored turn as collection reads it: its id, OpenAI's message, and the answer's confidence."""
 
     id: str
-    message: Json
     confidence: float | None
+    message: Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +59,50 @@ class _Plan:
     customer: str
     position: int
     turns: tuple[Turn, ...]
-    bodies: tuple[bytes, ...]
     macs: tuple[bytes, ...]
     is_new: bool
+
+
+def _of(table: Table, key: Column[str], *columns: Column[Any]) -> Select[Any]:
+    """Those columns of one assistant's rows whose key is one of `ids`."""
+    return select(*columns).where(table.c.assistant == bindparam("assistant"), among(key, "ids"))
+
+
+_c, _m, _k, _o, _t = conversations.c, messages.c, customers.c, outcomes.c, texts.c
+_WRAPPED_KEYS = _of(customers, _k.id, _k.id, _k.wrapped_key)
+_KNOWN_CONVERSATIONS = _of(conversations, _c.id, _c.id, _c.customer, _c.message_count)
+_KNOWN_MESSAGES = _of(messages, _m.id, _m.id, _m.conversation, _m.mac)
+_STILL_OPEN = _of(conversations, _c.id, _c.id).where(_c.closed_at.is_(None))
+_HEADS = _of(conversations, _c.id, _c.id, _c.customer, _c.consent, _c.intents, _c.started_at, _c.closed_at)
+_REPORTED = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.key)
+_FACTS = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.value).order_by(_o.at, _o.reported_at, _o.key)
+_TEXTS = (
+    _of(texts, _t.ref, _t.ref, _t.part, _t.sealed, _k.wrapped_key)
+    .join_from(texts, customers, (_k.assistant == _t.assistant) & (_k.id == _t.customer))
+    .where(_t.kind == "messages", _k.wrapped_key.is_not(None))
+    .order_by(_t.ref, _t.part)
+)
+_CHANGED = (
+    select(changes.c.conversation, changes.c.version)
+    .join(conversations, (_c.assistant == changes.c.assistant) & (_c.id == changes.c.conversation))
+    .where(changes.c.assistant == bindparam("assistant"), changes.c.conversation > bindparam("after"))
+    .where(_c.closed_at.is_not(None) | (_c.last_at <= bindparam("idle_before")))
+    .order_by(changes.c.conversation)
+    .limit(bindparam("at_most"))
+)
+_SETTLED = changes.delete().where(
+    changes.c.assistant == bindparam("a"), changes.c.conversation == bindparam("c"), changes.c.version == bindparam("v")
+)
+_JUDGED = (
+    update(conversations)
+    .where(_c.assistant == bindparam("a"), _c.id == bindparam("c"), _c.closed_at.is_not(None))
+    .values(contained=bindparam("k"))
+)
+_CLOSED = (
+    update(conversations)
+    .where(_c.assistant == bindparam("a"), _c.id == bindparam("c"), _c.closed_at.is_(None))
+    .values(closed_at=bindparam("t"))
+)
 
 
 class ConversationVerbs(Verbs):
@@ -104,11 +145,7 @@ class ConversationVerbs(Verbs):
     async def _add_late_outcomes(self, assistant: str, reported: Mapping[str, Sequence[Outcome]], now: datetime) -> int:
         """Append what is new, and have those conversations judged again; returns how many reports that was."""
         rows = [_outcome_row(assistant, conversation, outcome, now) for conversation, facts in reported.items() for outcome in facts]
-        known: set[tuple[str, str, str]] = set()
-        for part in chunks(list(reported)):
-            o = outcomes.c
-            statement = select(o.conversation, o.name, o.key).where(o.assistant == assistant, o.conversation.in_(part))
-            known.update((row.conversation, row.name, row.key) for row in await self.connection.execute(statement))
+        known = {tuple(row) for row in await self._rows(_REPORTED, assistant=assistant, ids=list(reported))}
         fresh = {place: row for row in rows if (place := (row["conversation"], row["name"], row["key"])) not in known}
         await self._add(outcomes, list(fresh.values()))
         touched = list(dict.fromkeys(row["conversation"] for row in fresh.values()))
@@ -118,23 +155,13 @@ class ConversationVerbs(Verbs):
         return len(fresh)
 
     async def _still_open(self, assistant: str, ids: Sequence[str]) -> list[str]:
-        found: list[str] = []
-        for part in chunks(ids):
-            statement = select(conversations.c.id).where(conversations.c.assistant == assistant, conversations.c.id.in_(part))
-            found += (await self.connection.execute(statement.where(conversations.c.closed_at.is_(None)))).scalars()
-        return found
+        return [identifier for (identifier,) in await self._rows(_STILL_OPEN, assistant=assistant, ids=list(ids))] if ids else []
 
     async def facts(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[str, object]]:
         """The latest value of every outcome, by conversation."""
         found: dict[str, dict[str, object]] = {}
-        for part in chunks(ids):
-            statement = (
-                select(outcomes.c.conversation, outcomes.c.name, outcomes.c.value)
-                .where(outcomes.c.assistant == assistant, outcomes.c.conversation.in_(part))
-                .order_by(outcomes.c.at, outcomes.c.reported_at, outcomes.c.key)
-            )
-            for conversation, name, value in await self.connection.execute(statement):
-                found.setdefault(conversation, {})[name] = json.loads(value)
+        for conversation, name, value in await self._rows(_FACTS, assistant=assistant, ids=list(ids)):
+            found.setdefault(conversation, {})[name] = json.loads(value)
         return found
 
     async def close_idle(self, assistant: str, before: datetime, now: datetime, limit: int) -> int:
@@ -148,69 +175,43 @@ class ConversationVerbs(Verbs):
 
     async def close_conversations(self, assistant: str, ids: Sequence[str], now: datetime) -> None:
         """End them; what they came to is judged from the outcomes known by now."""
-        for part in chunks(ids):
-            closing = update(conversations).where(
-                conversations.c.assistant == assistant, conversations.c.id.in_(part), conversations.c.closed_at.is_(None)
-            )
-            await self.connection.execute(closing.values(closed_at=micros(now)))
+        await self._each(_CLOSED, [{"a": assistant, "c": c, "t": micros(now)} for c in ids])
         await self._judge_containment(assistant, ids)
         await self.mark_changed(assistant, ids)
 
     async def mark_changed(self, assistant: str, ids: Iterable[str]) -> None:
         """Have the next collection judge these again."""
         rows = [{"assistant": assistant, "conversation": c, "version": 1} for c in dict.fromkeys(ids)]
-        await self._add(changes, rows, otherwise={"version": changes.c.version + 1})
+        await self._add(changes, rows, otherwise=_raised)
 
     async def changed_conversations(self, assistant: str, after: str, limit: int, idle_before: datetime) -> list[Stored]:
         """Closed conversations that changed since they were last judged, in the order of their ids; `after` is the cursor."""
-        statement = (
-            select(changes.c.conversation, changes.c.version)
-            .join(conversations, (conversations.c.assistant == changes.c.assistant) & (conversations.c.id == changes.c.conversation))
-            .where(changes.c.assistant == assistant, changes.c.conversation > after)
-            .where(conversations.c.closed_at.is_not(None) | (conversations.c.last_at <= micros(idle_before)))
-            .order_by(changes.c.conversation)
-            .limit(limit)
-        )
-        versions = {row.conversation: row.version for row in await self.connection.execute(statement)}
+        rows = await self._rows(_CHANGED, assistant=assistant, after=after, at_most=limit, idle_before=micros(idle_before))
+        versions = dict(rows)
         return await self.read_conversations(assistant, list(versions), versions)
 
     async def settle_changes(self, assistant: str, judged: Sequence[Stored]) -> None:
         """They were judged at that version; one that changed again in the meantime stays on the list."""
-        gone = changes.delete().where(
-            changes.c.assistant == bindparam("a"), changes.c.conversation == bindparam("c"), changes.c.version == bindparam("v")
-        )
-        if judged:
-            await self.connection.execute(gone, [{"a": assistant, "c": s.id, "v": s.version} for s in judged])
+        await self._each(_SETTLED, [{"a": assistant, "c": s.id, "v": s.version} for s in judged])
 
     async def read_conversations(self, assistant: str, ids: Sequence[str], versions: Mapping[str, int] | None = None) -> list[Stored]:
         """Conversations with their texts, in the order of `ids`; one whose customer was erased is left out."""
-        found: dict[str, Stored] = {}
-        for part in chunks(ids):
-            said = await self._texts(assistant, part)
-            facts = await self.facts(assistant, part)
-            columns = (
-                conversations.c.id,
-                conversations.c.customer,
-                conversations.c.consent,
-                conversations.c.intents,
-                conversations.c.started_at,
-                conversations.c.closed_at,
+        said, facts = await self._texts(assistant, ids), await self.facts(assistant, ids)
+        found = {
+            identifier: Stored(
+                id=identifier,
+                customer=customer,
+                consent=consent,
+                intents=tuple(json.loads(intents)),
+                started_at=moment(started),
+                closed=closed is not None,
+                version=(versions or {}).get(identifier, 0),
+                said=tuple(said[identifier]),
+                facts=facts.get(identifier, {}),
             )
-            for row in await self.connection.execute(
-                select(*columns).where(conversations.c.assistant == assistant, conversations.c.id.in_(part))
-            ):
-                if row.id in said:
-                    found[row.id] = Stored(
-                        id=row.id,
-                        customer=row.customer,
-                        consent=row.consent,
-                        intents=tuple(json.loads(row.intents)),
-                        started_at=moment(row.started_at),
-                        closed=row.closed_at is not None,
-                        version=(versions or {}).get(row.id, 0),
-                        said=tuple(said[row.id]),
-                        facts=facts.get(row.id, {}),
-                    )
+            for identifier, customer, consent, intents, started, closed in await self._rows(_HEADS, assistant=assistant, ids=list(ids))
+            if identifier in said
+        }
         return [found[i] for i in ids if i in found]
 
     async def show_conversation(self, assistant: str, conversation: str) -> Json:
@@ -264,45 +265,15 @@ class ConversationVerbs(Verbs):
         return keys
 
     async def _wrapped(self, assistant: str, ids: Sequence[str]) -> dict[str, bytes | None]:
-        found: dict[str, bytes | None] = {}
-        for part in chunks(ids):
-            found.update(
-                {
-                    row.id: row.wrapped_key
-                    for row in await self.connection.execute(
-                        select(customers.c.id, customers.c.wrapped_key).where(customers.c.assistant == assistant, customers.c.id.in_(part))
-                    )
-                }
-            )
-        return found
+        return dict(await self._rows(_WRAPPED_KEYS, assistant=assistant, ids=list(ids)))
 
     async def _known_conversations(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, int]]:
-        columns = (conversations.c.id, conversations.c.customer, conversations.c.message_count)
-        found: dict[str, tuple[str, int]] = {}
-        for part in chunks(ids):
-            found.update(
-                {
-                    row.id: (row.customer, row.message_count)
-                    for row in await self.connection.execute(
-                        select(*columns).where(conversations.c.assistant == assistant, conversations.c.id.in_(part))
-                    )
-                }
-            )
-        return found
+        rows = await self._rows(_KNOWN_CONVERSATIONS, assistant=assistant, ids=list(ids))
+        return {identifier: (customer, count) for identifier, customer, count in rows}
 
     async def _known_messages(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:
-        columns = (messages.c.id, messages.c.conversation, messages.c.mac)
-        found: dict[str, tuple[str, bytes]] = {}
-        for part in chunks(ids):
-            found.update(
-                {
-                    row.id: (row.conversation, row.mac)
-                    for row in await self.connection.execute(
-                        select(*columns).where(messages.c.assistant == assistant, messages.c.id.in_(part))
-                    )
-                }
-            )
-        return found
+        rows = await self._rows(_KNOWN_MESSAGES, assistant=assistant, ids=list(ids))
+        return {identifier: (conversation, mac) for identifier, conversation, mac in rows}
 
     def _plan(self, conversation: Conversation, known: Mapping[str, tuple[str, int]], places: dict[str, tuple[str, bytes]]) -> _Plan | str:
         """What of it is new, or why it is refused."""
@@ -310,10 +281,9 @@ class ConversationVerbs(Verbs):
         before, count = known.get(conversation.id, (customer, 0))
         if before != customer:
             return f"conversation {conversation.id!r} belongs to another customer already"
-        turns, bodies, macs, seen = [], [], [], {}
+        turns, macs, seen = [], [], {}
         for turn in conversation.turns:
-            body = to_json(turn.message, inf_nan_mode="constants")
-            mac = self.keyring.mac(body)
+            mac = self.keyring.mac(to_json(turn.message, inf_nan_mode="constants"))
             stored = places.get(turn.id)
             if stored is not None and stored[0] != conversation.id:
                 return f"message id {turn.id!r} belongs to conversation {stored[0]!r} already"
@@ -321,7 +291,6 @@ class ConversationVerbs(Verbs):
                 return f"message {turn.id!r} is stored with another text; messages are never rewritten"
             if stored is None:
                 turns.append(turn)
-                bodies.append(body)
                 macs.append(mac)
                 seen[turn.id] = (conversation.id, mac)
         places.update(seen)
@@ -330,7 +299,6 @@ class ConversationVerbs(Verbs):
             customer=before,
             position=count,
             turns=tuple(turns),
-            bodies=tuple(bodies),
             macs=tuple(macs),
             is_new=conversation.id not in known,
         )
@@ -345,14 +313,7 @@ class ConversationVerbs(Verbs):
             elif plan.turns:
                 grown.append(plan)
             if plan.turns and key is not None:
-                content = (
-                    b"["
-                    + b",".join(
-                        b'{"id":%b,"confidence":%b,"message":%b}' % (to_json(t.id), to_json(t.confidence), body)
-                        for t, body in zip(plan.turns, plan.bodies, strict=True)
-                    )
-                    + b"]"
-                )
+                content = to_json([(t.id, t.confidence, t.message) for t in plan.turns], inf_nan_mode="constants")
                 spot = place(assistant, "messages", c.id, plan.position)
                 sealed.append(
                     {
@@ -398,25 +359,18 @@ class ConversationVerbs(Verbs):
     async def _judge_containment(self, assistant: str, ids: Sequence[str]) -> None:
         """Set what closed conversations came to; a late report judges anew."""
         facts = await self.facts(assistant, ids)
-        rows = [{"c": i, "k": rules.contained(facts.get(i, {}))} for i in ids]
-        statement = update(conversations).where(
-            conversations.c.assistant == assistant, conversations.c.id == bindparam("c"), conversations.c.closed_at.is_not(None)
-        )
-        if rows:
-            await self.connection.execute(statement.values(contained=bindparam("k")), rows)
+        await self._each(_JUDGED, [{"a": assistant, "c": i, "k": rules.contained(facts.get(i, {}))} for i in ids])
 
     async def _texts(self, assistant: str, ids: Sequence[str]) -> dict[str, list[Said]]:
-        statement = (
-            select(texts.c.ref, texts.c.part, texts.c.sealed, customers.c.wrapped_key)
-            .join(customers, (customers.c.assistant == texts.c.assistant) & (customers.c.id == texts.c.customer))
-            .where(texts.c.assistant == assistant, texts.c.kind == "messages", texts.c.ref.in_(ids), customers.c.wrapped_key.is_not(None))
-            .order_by(texts.c.ref, texts.c.part)
-        )
         found: dict[str, list[Said]] = {}
-        for ref, part, sealed, wrapped in await self.connection.execute(statement):
-            body = json.loads(self.keyring.open(wrapped, sealed, place(assistant, "messages", ref, part)))
-            found.setdefault(ref, []).extend(Said(id=m["id"], message=m["message"], confidence=m["confidence"]) for m in body)
+        for ref, part, sealed, wrapped in await self._rows(_TEXTS, assistant=assistant, ids=list(ids)):
+            body = from_json(self.keyring.open(wrapped, sealed, place(assistant, "messages", ref, part)))
+            found.setdefault(ref, []).extend([Said(*said) for said in body])
         return found
+
+
+def _raised(_excluded: object) -> dict[str, Any]:
+    return {"version": changes.c.version + 1}
 
 
 def place(assistant: str, kind: str, ref: str, part: int) -> str:
@@ -433,8 +387,8 @@ def _head(plan: _Plan, now: datetime) -> dict[str, Any]:
         "id": c.id,
         "customer": plan.customer,
         "source": c.source,
-        "domains": dumps(c.domains),
-        "intents": dumps(c.intents),
+        "domains": _dumped(c.domains),
+        "intents": _dumped(c.intents),
         "consent": c.consent,
         "experiment": c.experiment,
         "arm": c.arm,
@@ -442,7 +396,7 @@ def _head(plan: _Plan, now: datetime) -> dict[str, Any]:
         "closed_at": micros(now) if c.closed else None,
         "contained": rules.contained(latest) if c.closed else None,
         "started_at": micros(c.started_at),
-        "last_at": micros(max(turn.at for turn in c.turns)),
+        "last_at": micros(c.last_at),
     }
 
 
@@ -472,8 +426,13 @@ def _turn_rows(plan: _Plan) -> list[dict[str, Any]]:
     return rows
 
 
+@lru_cache(4096, typed=True)
+def _dumped(value: float | str | tuple[str, ...]) -> str:
+    return dumps(value)
+
+
 def _outcome_row(assistant: str, conversation: str, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    value = dumps(outcome.value)
+    value = _dumped(outcome.value)
     key = hashlib.sha256(f"{value}\0{micros(outcome.at)}\0{outcome.source}".encode()).hexdigest()[:32]
     return {
         "assistant": assistant,

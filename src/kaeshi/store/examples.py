@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.store.tables import collection_runs, dataset_examples, datasets, examples
-from kaeshi.store.verbs import Verbs, chunks, dumps, micros, moment
+from kaeshi.store.verbs import Verbs, among, chunks, dumps, micros, moment
 from kaeshi.types import Consent, Drop, Example, Json, Keep, ReviewItem, ReviewState, Signals
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One conversation as collection left it. `messages` is None where it was dropped."""
+    """One conversation as collection left it. `body` is its scrubbed messages as text, None where it was dropped."""
 
     id: str
     conversation: str
@@ -24,7 +24,7 @@ class Judged:
     facts: Mapping[str, object]
     consent: Consent
     intent: str
-    messages: tuple[Json, ...] | None
+    body: str | None
     pii: Mapping[str, int]
     scrubber: str
     started_at: datetime
@@ -36,13 +36,18 @@ class Judged:
         return Example(
             id=self.id,
             conversation=self.conversation,
-            body=dumps(self.messages or ()),
+            body=self.body or "[]",
             intent=self.intent,
             started_at=self.started_at,
             signals=self.signals,
             consent=self.consent,
             scrubber=self.scrubber,
         )
+
+
+_REVIEWED = select(examples.c.conversation, examples.c.review, examples.c.messages).where(
+    examples.c.assistant == bindparam("assistant"), among(examples.c.conversation, "ids"), examples.c.review != "proposed"
+)
 
 
 class ExampleVerbs(Verbs):
@@ -62,7 +67,7 @@ class ExampleVerbs(Verbs):
                 "facts": dumps(dict(j.facts)),
                 "consent": j.consent,
                 "intent": j.intent,
-                "messages": None if j.messages is None else dumps(j.messages),
+                "messages": j.body,
                 "pii": dumps(dict(j.pii)),
                 "scrubber": j.scrubber,
                 "review": j.review,
@@ -75,14 +80,8 @@ class ExampleVerbs(Verbs):
 
     async def reviews(self, assistant: str, conversations: Sequence[str]) -> dict[str, tuple[ReviewState, list[Json] | None]]:
         """By conversation what a reviewer decided, with the corrected messages if there are any."""
-        found: dict[str, tuple[ReviewState, list[Json] | None]] = {}
-        for part in chunks(conversations):
-            statement = select(examples.c.conversation, examples.c.review, examples.c.messages).where(
-                examples.c.assistant == assistant, examples.c.conversation.in_(part)
-            )
-            for row in await self.connection.execute(statement.where(examples.c.review != "proposed")):
-                found[row.conversation] = (row.review, json.loads(row.messages) if row.review == "corrected" and row.messages else None)
-        return found
+        rows = await self._rows(_REVIEWED, assistant=assistant, ids=list(conversations))
+        return {c: (review, json.loads(body) if review == "corrected" and body else None) for c, review, body in rows}
 
     async def judged(self, assistant: str, after: str, limit: int) -> list[Judged]:
         """Every verdict in the order of conversation ids; `after` is the cursor."""
@@ -226,7 +225,7 @@ def _judged(row: object) -> Judged:
         facts=json.loads(r["facts"]),
         consent=r["consent"],
         intent=r["intent"],
-        messages=None if r["messages"] is None else tuple(json.loads(r["messages"])),
+        body=r["messages"],
         pii=json.loads(r["pii"]),
         scrubber=r["scrubber"],
         started_at=moment(r["started_at"]),

@@ -5,16 +5,33 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from kaeshi.errors import NotFound
 from kaeshi.store.conversations import ConversationVerbs, place
 from kaeshi.store.tables import conversations, feedback_current, feedback_history, messages, texts
-from kaeshi.store.verbs import chunks, micros
+from kaeshi.store.verbs import among, micros
 from kaeshi.types import Feedback, Json
 
 METRICS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
 WORDS = frozenset({"comment", "correction"})
+
+
+_m, _f = messages.c, feedback_current.c
+_SAID = (
+    select(_m.conversation, _m.position, _f.message, _f.author, _f.metric, _f.value, _f.submission)
+    .join_from(messages, feedback_current, (_f.assistant == _m.assistant) & (_f.message == _m.id))
+    .where(_m.assistant == bindparam("assistant"), among(_m.conversation, "ids"))
+    .order_by(_m.position, _f.author, _f.metric)
+)
+_WHERE = (
+    select(_m.id, _m.conversation, conversations.c.customer)
+    .join_from(messages, conversations, (conversations.c.assistant == _m.assistant) & (conversations.c.id == _m.conversation))
+    .where(_m.assistant == bindparam("assistant"), among(_m.id, "ids"))
+)
+_CURRENT = select(_f.message, _f.author, _f.metric, _f.value, _f.submission).where(
+    _f.assistant == bindparam("assistant"), among(_f.message, "ids")
+)
 
 
 class FeedbackVerbs(ConversationVerbs):
@@ -70,33 +87,15 @@ class FeedbackVerbs(ConversationVerbs):
         """By conversation, what is currently said about its messages, each with the message's position."""
         found: dict[str, dict[tuple[str, str], dict[str, tuple[str, str]]]] = {}
         positions: dict[str, int] = {}
-        for part in chunks(ids):
-            statement = (
-                select(messages.c.conversation, messages.c.position, feedback_current)
-                .join(
-                    feedback_current, (feedback_current.c.assistant == messages.c.assistant) & (feedback_current.c.message == messages.c.id)
-                )
-                .where(messages.c.assistant == assistant, messages.c.conversation.in_(part))
-                .order_by(messages.c.position, feedback_current.c.author, feedback_current.c.metric)
-            )
-            for row in await self.connection.execute(statement):
-                found.setdefault(row.conversation, {}).setdefault((row.message, row.author), {})[row.metric] = (row.value, row.submission)
-                positions[row.message] = row.position
+        for conversation, position, message, author, metric, value, submission in await self._rows(
+            _SAID, assistant=assistant, ids=list(ids)
+        ):
+            found.setdefault(conversation, {}).setdefault((message, author), {})[metric] = (value, submission)
+            positions[message] = position
         return {
             c: [(positions[message], _whole(message, author, values)) for (message, author), values in said.items()]
             for c, said in found.items()
         }
-
-    async def rated_messages(self, assistant: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str, int]]]:
-        """By conversation its assistant messages: (id, role, position), for feedback that names a conversation only."""
-        found: dict[str, list[tuple[str, str, int]]] = {}
-        for part in chunks(ids):
-            statement = select(messages.c.conversation, messages.c.id, messages.c.role, messages.c.position).where(
-                messages.c.assistant == assistant, messages.c.conversation.in_(part)
-            )
-            for row in await self.connection.execute(statement.order_by(messages.c.position)):
-                found.setdefault(row.conversation, []).append((row.id, row.role, row.position))
-        return found
 
     async def feedback_tallies(self, assistant: str, since: datetime) -> Json:
         """Counts since then: rated messages, votes, ratings, and assistant messages as the denominator of the rate."""
@@ -125,23 +124,13 @@ class FeedbackVerbs(ConversationVerbs):
 
     async def _messages(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Message -> (conversation, customer)."""
-        found: dict[str, tuple[str, str]] = {}
-        for part in chunks(list(dict.fromkeys(ids))):
-            statement = (
-                select(messages.c.id, messages.c.conversation, conversations.c.customer)
-                .join(conversations, (conversations.c.assistant == messages.c.assistant) & (conversations.c.id == messages.c.conversation))
-                .where(messages.c.assistant == assistant, messages.c.id.in_(part))
-            )
-            found.update({row.id: (row.conversation, row.customer) for row in await self.connection.execute(statement)})
-        return found
+        rows = await self._rows(_WHERE, assistant=assistant, ids=list(ids))
+        return {message: (conversation, customer) for message, conversation, customer in rows}
 
     async def _current(self, assistant: str, ids: Sequence[str]) -> dict[tuple[str, str], dict[str, tuple[str, str]]]:
         found: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
-        for part in chunks(list(dict.fromkeys(ids))):
-            for row in await self.connection.execute(
-                select(feedback_current).where(feedback_current.c.assistant == assistant, feedback_current.c.message.in_(part))
-            ):
-                found.setdefault((row.message, row.author), {})[row.metric] = (row.value, row.submission)
+        for message, author, metric, value, submission in await self._rows(_CURRENT, assistant=assistant, ids=list(ids)):
+            found.setdefault((message, author), {})[metric] = (value, submission)
         return found
 
     async def _keep_words(self, assistant: str, metric: str, submission: str, customer: str, words: str, now: datetime) -> None:

@@ -2,14 +2,16 @@
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Boolean, Column, ColumnElement, Executable, Insert, Select, Table, Text, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
 
 from kaeshi.store.keys import Keyring
 
@@ -19,52 +21,113 @@ CHUNK = 400
 T = TypeVar("T")
 
 
+class Listed(ColumnElement[str]):
+    """The texts of a JSON array given as one parameter: what `among` looks in."""
+
+    inherit_cache = True
+
+    def __init__(self, name: str) -> None:
+        self.array = bindparam(name, type_=Text)
+
+
+@compiles(Listed, "sqlite")
+def _(element: Listed, compiler: Any, **options: Any) -> str:  # the compiler is untyped in SQLAlchemy
+    return f"(SELECT value FROM json_each({compiler.process(element.array, **options)}))"
+
+
+@compiles(Listed, "postgresql")
+def _(element: Listed, compiler: Any, **options: Any) -> str:
+    return f"(SELECT jsonb_array_elements_text(CAST({compiler.process(element.array, **options)} AS jsonb)))"
+
+
+def among(column: Column[str], name: str) -> ColumnElement[bool]:
+    """Is the column one of the texts that are given under that name? However many there are, it is one statement with one parameter."""
+    return column.op("IN", is_comparison=True, return_type=Boolean())(Listed(name))
+
+
 class Verbs:
     """Bound to one transaction."""
 
     def __init__(self, connection: AsyncConnection, keyring: Keyring) -> None:
         self.connection, self.keyring = connection, keyring
+        self.dialect = connection.dialect
+        self._driver: Any = None
 
     async def _one_writer(self, assistant: str) -> None:
         """Let writers of one assistant's log take turns. SQLite has one writer anyway; PostgreSQL is told, until the transaction ends."""
-        if self.connection.dialect.name == "postgresql":
+        if self.dialect.name == "postgresql":
             await self.connection.execute(select(func.pg_advisory_xact_lock(zlib.crc32(assistant.encode()))))
 
-    async def _add(self, table: Table, rows: Sequence[Row], otherwise: Row | None = None) -> int:
-        """Insert what is not there yet, and leave the rest or set `otherwise` on it; returns how many rows that was, where one was given."""
+    async def _sqlite(self) -> Any:
+        """The driver's own connection. A statement through SQLAlchemy's cursors costs four switches between threads, through the driver one."""
+        if self._driver is None:
+            self._driver = (await self.connection.get_raw_connection()).driver_connection
+        return self._driver
+
+    async def _rows(self, statement: Select[Any], **given: object) -> Sequence[Any]:
+        """All rows of a statement that stands in a module, as plain tuples: booleans are numbers on SQLite. Lists are given to `among`."""
+        values = {name: dumps(value) if isinstance(value, list) else value for name, value in given.items()}
+        if self.dialect.name == "postgresql":
+            result = await self.connection.execute(statement, values)
+            return list(result)
+        sql, names, fixed = _compiled(statement, self.dialect)
+        values = fixed | values
+        found: list[Any] = await (await self._sqlite()).execute_fetchall(sql, [values[name] for name in names])
+        return found
+
+    async def _each(self, statement: Executable, rows: Sequence[Row]) -> None:
+        """One statement of a module for each row of values; an insert takes the columns that the first row has."""
+        if not rows:
+            return
+        if self.dialect.name == "postgresql":
+            await self.connection.execute(statement, rows)
+            return
+        sql, names, fixed = _compiled(statement, self.dialect, tuple(rows[0]) if isinstance(statement, Insert) else None)
+        given = [{**fixed, **row} for row in rows] if fixed else rows
+        async with (await self._sqlite()).executemany(sql, [[row[name] for name in names] for row in given]):
+            return
+
+    async def _add(self, table: Table, rows: Sequence[Row], otherwise: Callable[[Any], Row] | None = None) -> int:
+        """Insert what is not there yet, and leave the rest or set `otherwise` on it; returns how many were inserted, where it is one."""
         if not rows:
             return 0
-        dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(table)
-        keys = [column.name for column in table.primary_key]
-        statement = insert.on_conflict_do_update(index_elements=keys, set_=otherwise) if otherwise else insert.on_conflict_do_nothing()
+        statement = _insert(table, self.dialect.name, otherwise, tuple(rows[0]))
         if len(rows) == 1:
             return int((await self.connection.execute(statement, rows[0])).rowcount)
-        # our columns hold what drivers take as it is, so many rows go past SQLAlchemy's work on each parameter
-        if otherwise:
-            await self.connection.execute(statement, rows)
-            return len(rows)
-        compiled = statement.compile(dialect=self.connection.dialect, column_keys=list(rows[0]))
-        order = compiled.positiontup or []
-        await self.connection.exec_driver_sql(str(compiled), [tuple([row[name] for name in order]) for row in rows])
+        await self._each(statement, rows)
         return len(rows)
 
     async def _put(self, table: Table, rows: Sequence[Row]) -> None:
         """Insert, or overwrite the row with the same key."""
-        if not rows:
-            return
-        dialect = postgresql if self.connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(table)
-        key_names = [column.name for column in table.primary_key]
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in key_names}
-        await self.connection.execute(
-            statement.on_conflict_do_update(index_elements=key_names, set_=changed), rows if len(rows) > 1 else rows[0]
-        )
+        if rows:
+            await self._each(_insert(table, self.dialect.name, _overwritten, tuple(rows[0])), rows)
+
+
+@cache
+def _insert(table: Table, dialect: str, otherwise: Callable[[Any], Row] | None, given: tuple[str, ...]) -> Any:
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    keys = [column.name for column in table.primary_key]
+    if otherwise is None:
+        return statement.on_conflict_do_nothing()
+    changed = {name: value for name, value in otherwise(statement.excluded).items() if name in given and name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+def _overwritten(excluded: Any) -> Row:
+    return dict(excluded.items())
+
+
+@cache
+def _compiled(statement: Executable, dialect: Any, columns: tuple[str, ...] | None = None) -> tuple[str, list[str], dict[str, object]]:
+    """The statement's SQL, the names of its parameters in order, and the values of those that stand in the statement itself."""
+    compiled: Any = statement.compile(dialect=dialect, column_keys=columns)  # type: ignore[attr-defined]  # every statement compiles
+    return str(compiled), list(compiled.positiontup or []), {name: value for name, value in compiled.params.items() if value is not None}
 
 
 def micros(moment: datetime) -> int:
     """Microseconds since 1970, exactly."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    since = moment - EPOCH
+    return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
 
 
 def moment(stored: int) -> datetime:
