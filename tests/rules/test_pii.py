@@ -37,7 +37,7 @@ def test_the_seeds_example() -> None:
         ("we are at 123 Maple Street, Apt 4", "ADDRESS"),
         ("send it to P.O. Box 77", "ADDRESS"),
         ("my PIN is 4321", "PIN"),
-        ("account number is 95381901", "ACCOUNT"),
+        ("account number is 95381901", "BANK_ACCOUNT"),
         ("born on 04/04/1990", "DATE_OF_BIRTH"),
         ("my password is hunter22!", "PASSWORD"),
         ("my name is Katarina Miller", "PERSON"),

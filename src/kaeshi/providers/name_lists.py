@@ -210,15 +210,22 @@ _STOP_AFTER = frozenset(
 )
 
 
+_NOBODY = frozenset(["hibachi", "sushi", "teppanyaki", "siri", "alexa", "google"])
+
+
 class ListedNames:
     """A NameFinder that needs nothing but three word lists. `version` goes into every dataset's manifest."""
 
     version = "lists-1"
 
-    def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]:
-        """People in each text. `known`: names the deployment is sure of, such as the customer's own."""
+    def find(
+        self, texts: Sequence[str], known: Sequence[str] = (), proposed: Sequence[Sequence[tuple[int, int, float]]] = ()
+    ) -> list[list[Finding]]:
+        """People in each text. `known`: names the deployment is sure of, such as the customer's own. `proposed`: spans a model saw."""
         spoken = [frozenset(_PARTS.findall(text.lower())) for text in texts]
         spans = [_found_in(text, said, texts[i - 1] if i else "") for i, (text, said) in enumerate(zip(texts, spoken, strict=True))]
+        for text, found, seen in zip(texts, spans, proposed, strict=False):
+            found += _credible(text, seen)
         words = {part.lower() for name in known for part in _TOKENS.findall(name)}
         for text, found in zip(texts, spans, strict=True):
             for start, end, sure in found:
@@ -231,6 +238,29 @@ class ListedNames:
             _findings(text, found, again if not words.isdisjoint(said) else None)
             for text, found, said in zip(texts, spans, spoken, strict=True)
         ]
+
+
+    def find_each(self, conversations: Sequence[Sequence[str]], known: Sequence[str] = ()) -> list[list[list[Finding]]]:
+        """The same for many conversations."""
+        return [self.find(texts, known) for texts in conversations]
+
+
+def could_name(text: str) -> bool:
+    """May somebody be named in it? Not if all its words are everyday ones."""
+    return True
+
+
+def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, bool]]:
+    """What a model proposes, but for everyday words; it may be looked for in other turns where it is surely a name."""
+    given, surnames, other = _lists()
+    found = []
+    for start, end, score in seen:
+        words = [word.lower() for word in _PARTS.findall(text[start:end])]
+        if not words or all(word in _NOBODY or word in _FILLER for word in words):
+            continue
+        listed = any(word in given or word in surnames for word in words)
+        found.append((start, end, score > 0.8 and listed and not any(word in other for word in words)))
+    return found
 
 
 def _found_in(text: str, said: frozenset[str], before: str) -> list[tuple[int, int, bool]]:

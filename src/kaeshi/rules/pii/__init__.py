@@ -3,7 +3,7 @@
 Pure: what a NameFinder found comes in as an argument. It refuses to guess about text it cannot take whole.
 """
 
-from kaeshi.rules.pii.detection import PLACEHOLDER, VERSION, detect, detect_joined
+from kaeshi.rules.pii.detection import PLACEHOLDER, VERSION, detect, detect_each, detect_texts
 from kaeshi.rules.pii.placeholders import holds_placeholder, restore, scrub
 from kaeshi.rules.pii.risk import HIGH, SEED_KEYS, analyze, found_as_seed
 
@@ -14,7 +14,8 @@ __all__ = [
     "VERSION",
     "analyze",
     "detect",
-    "detect_joined",
+    "detect_each",
+    "detect_texts",
     "found_as_seed",
     "holds_placeholder",
     "restore",

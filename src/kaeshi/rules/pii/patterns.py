@@ -1,92 +1,175 @@
-"""What structured personal data looks like. Each recogniser is one bounded expression, a cheap trigger, and sometimes a check.
+"""What structured personal data looks like. Each recogniser is one bounded expression, what sets it off, and sometimes a check.
 
-Every repetition is bounded, so that matching is linear in the text. Turns of a conversation are joined by NUL, which no
-expression crosses unless it means to look at the turn before.
+Most text holds nothing, so nothing is searched everywhere: an expression is tried around numbers, around words that mix letters
+and digits, or around a sign or a word that announces it. Every repetition is bounded, so that matching is linear in the text.
+Turns of a conversation are joined by NUL, which no expression crosses unless it means to look at the turn before; conversations
+are joined by two, which nothing crosses.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kaeshi.rules.pii.validators import card_end, digits, is_iban, is_ip
+from kaeshi.rules.pii.validators import card_end, digits, is_base58_check, is_iban, is_ip
 
 Check = Callable[[str, int, int], bool]
 Shorten = Callable[[str, int, int], int | None]
+I = re.IGNORECASE  # noqa: E741  # the flag's own short name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recogniser:
-    """One way to see one type. `triggers`: the expression is tried only where one of these is in the lower-cased text. `group`: the personal part.
+    """One way to see one type. `group`: the personal part. `reach`: how many characters before and after its trigger are looked at.
 
-    `shorten`: where a match really ends, or None if it is none.
-
-    Expressions start with a character class and look behind afterwards: so the engine skips ahead to the next candidate.
+    `at_least`, `at_most`: how many digits the number may have that sets it off. `needs`: what must stand in or beside that number.
+    `words`: signs or words (lower case) that set it off instead. `shorten`: where a match really ends, or None if it is none.
     """
 
     type: str
     name: str
     pattern: re.Pattern[str]
-    triggers: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    at_least: int = 4
+    at_most: int = 1_000_000
+    needs: str = ""
+    reach: tuple[int, int] = (6, 12)
     check: Check | None = None
     shorten: Shorten | None = None
     group: int = 0
     score: float = 0.9
 
 
-def _near(words: str, before: int, *, turns: int = 1) -> Check:
-    """Is one of `words` said in the `before` characters ahead of the match, at most `turns` turns back?"""
-    pattern = re.compile(words, re.IGNORECASE)
+def near(words: str, before: int, *, turns: int = 1, after: int = 0) -> Check:
+    """Is one of `words` said in the `before` characters ahead of the match, at most `turns` turns back, or right `after` it?"""
+    pattern = re.compile(words, I)
 
-    def check(text: str, start: int, _end: int) -> bool:
+    def check(text: str, start: int, end: int) -> bool:
         window = text[max(0, start - before) : start]
-        return pattern.search("\0".join(window.split("\0")[-1 - turns :])) is not None
+        if "\0" in window:
+            window = "\0".join(window.rpartition("\0\0")[2].split("\0")[-1 - turns :])
+        if pattern.search(window) is not None:
+            return True
+        return after > 0 and pattern.search(text[end : end + after].partition("\0")[0]) is not None
 
     return check
 
 
-def _both(*checks: Check) -> Check:
+def both(*checks: Check) -> Check:
+    """All of them."""
     return lambda text, start, end: all(check(text, start, end) for check in checks)
 
 
-def _not(check: Check) -> Check:
+def no(check: Check) -> Check:
+    """Not that."""
     return lambda text, start, end: not check(text, start, end)
 
 
-def _phone_digits(text: str, start: int, end: int) -> bool:
-    return 8 <= len(digits(text[start:end])) <= 15  # E.164
+def _many(least: int, most: int) -> Check:
+    return lambda text, start, end: least <= len(digits(text[start:end])) <= most
 
 
-_REFERENCE = _near(r"\b(?:order|booking|confirmation|reservation|reference|tracking|invoice|ticket|flight|ride|id)\b", 40, turns=0)
-_ZIP = _near(r"\b(?:in|to|near|zip|zip code|is it|around|year|for)\s$", 10, turns=0)
-_VERSION = _near(r"(?:\bv|version|release)\s?$", 10, turns=0)
-_DATE = r"(?:\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}|(?:\d{1,2}(?:st|nd|rd|th)?\s(?:of\s)?)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?,?\s\d{1,4}(?:st|nd|rd|th)?(?:,?\s\d{2,4})?)"
-_STREET = r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Circle|Cir|Place|Pl|Terrace|Ter|Way|Parkway|Pkwy|Highway|Hwy|Square|Sq|Trail|Row|Alley|Plaza)"
+def _mixed(text: str, start: int, end: int) -> bool:
+    """Letters and digits, neither of them a mere ornament."""
+    count = len(digits(text[start:end]))
+    return 2 <= count and any(c.isalpha() for c in text[start:end])
 
-RECOGNISERS = (
-    Recogniser(type="EMAIL", name="address", triggers=("@",), pattern=re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+'-]{0,63}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,24}(?![A-Za-z])"), score=0.99),
-    Recogniser(type="EMAIL", name="spelt", triggers=(" at ",), pattern=re.compile(r"\b[A-Za-z0-9._%+-]{1,64} at [A-Za-z0-9-]{1,63} dot (?:com|org|net|edu|gov|io|co|us|uk|de)\b", re.IGNORECASE), score=0.8),
-    Recogniser(type="URL", name="scheme", triggers=("://",), pattern=re.compile(r"\b(?:https?|ftp)://[^\s<>\"'\0]{1,2000}[^\s<>\"'\0.,;:!?)\]]"), score=0.99),
-    Recogniser(type="URL", name="www", triggers=("www.",), pattern=re.compile(r"\bwww\.[^\s<>\"'\0]{2,500}[^\s<>\"'\0.,;:!?)\]]"), score=0.95),
-    Recogniser(type="IBAN", name="mod97", pattern=re.compile(r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), check=lambda text, a, b: is_iban(text[a:b]), score=0.99),
-    Recogniser(type="CREDIT_CARD", name="luhn", pattern=re.compile(r"\d(?<![\d-]\d)(?:[ -]?\d){12,18}"), shorten=card_end, score=0.99),
-    Recogniser(type="SSN", name="dashed", triggers=("-",), pattern=re.compile(r"\d(?<![\d-]\d)\d{2}-\d{2}-\d{4}(?![\d-])"), score=0.95),
-    Recogniser(type="SSN", name="in context", triggers=("ssn", "social security"), pattern=re.compile(r"\d(?<![\d-]\d)\d{2}[ .]?\d{2}[ .]?\d{4}(?![\d-])"), check=_near(r"\bssn\b|social security", 40), score=0.9),
-    Recogniser(type="IP", name="v4", triggers=(".",), pattern=re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\d)"), check=_both(lambda text, a, b: is_ip(text[a:b]), _not(_VERSION)), score=0.95),
-    Recogniser(type="IP", name="v6", triggers=("::",), pattern=re.compile(r"[0-9A-Fa-f:](?<![\w:].)[0-9A-Fa-f:]{3,44}(?![\w:])"), check=_both(lambda text, a, b: "::" in text[a:b] and is_ip(text[a:b]), _not(_VERSION)), score=0.95),
-    Recogniser(type="IP", name="v6 in full", triggers=(":",), pattern=re.compile(r"[0-9A-Fa-f](?<![\w:].)[0-9A-Fa-f]{0,3}(?::[0-9A-Fa-f]{1,4}){7}(?![\w:])"), score=0.95),
-    Recogniser(type="PHONE", name="area", pattern=re.compile(r"[+(\d](?<![\w$.+-].)(?:(?<=\+)\d{1,3}[ .-]?|(?<=\d)\d{0,2}[ .-])?(?:(?:\(|(?<=\())\d{3}\) ?|(?:(?<![\d])\d|(?<=\d))\d{2}[ .-])\d{3}[ .-]\d{4}(?:,?\s?(?:x|ext\.?|extension)\s?\d{1,6})?(?![\w-])"), score=0.95),
-    Recogniser(type="PHONE", name="international", triggers=("+",), pattern=re.compile(r"\+\d{1,3}(?:[ .()-]{0,2}\d{1,4}){2,6}(?![\w-])"), check=_phone_digits, score=0.95),
-    Recogniser(type="PHONE", name="local", triggers=("-",), pattern=re.compile(r"\d(?<![\w$.#/-]\d)\d{2}-\d{4}(?![\w-])"), score=0.8),
-    Recogniser(type="PHONE", name="ten digits", pattern=re.compile(r"\d(?<![\w$.-]\d)(?:(?<=1)[2-9])?(?:(?<=[2-9])\d{2})[2-9]\d{6}(?![\w.-]\d|\d)"), check=_both(_near(r"phone|call|text|cell|mobile|reach|contact|\btel|number is|whatsapp", 60), _not(_near(r"account", 40))), score=0.8),
-    Recogniser(type="DATE_OF_BIRTH", name="in context", triggers=("born", "birth", "dob", "d.o.b"), pattern=re.compile(rf"(?<!\d){_DATE}(?!\d)", re.IGNORECASE), check=_near(r"\bborn\b|\bbirth|\bd\.?o\.?b\b", 160), score=0.9),
-    Recogniser(type="PIN", name="in context", triggers=("pin",), pattern=re.compile(r"\d(?<![\w$./:-]\d)\d{3,7}(?![\w/:]|[.-]\d)"), check=_both(_near(r"\bpins?\b", 120), _not(_ZIP)), score=0.9),
-    Recogniser(type="PIN", name="later on", triggers=("pin",), pattern=re.compile(r"\d(?<![\w$./:-]\d)\d{3}(?![\w/:]|[.-]\d)"), check=_both(_near(r"\bpins?\b", 600, turns=5), _not(_ZIP)), score=0.8),
-    Recogniser(type="PASSWORD", name="said", triggers=("passw", "passc", "passp"), pattern=re.compile(r"\b(?:password|passcode|passphrase)(?: is|:| =)\s?(\S{4,64})", re.IGNORECASE), group=1, score=0.9),
-    Recogniser(type="ACCOUNT", name="long number", pattern=re.compile(r"\d(?<![\w$./:+-]\d)\d{7,16}(?![\w/:]|[.-]\d)"), check=_not(_REFERENCE), score=0.7),
-    Recogniser(type="ACCOUNT", name="in context", triggers=("account", "acct"), pattern=re.compile(r"\d(?<![\w$./:+-]\d)\d{4,16}(?![\w/:]|[.-]\d)"), check=_near(r"\baccount\b|\bacct\b", 60), score=0.9),
-    Recogniser(type="ADDRESS", name="street", pattern=re.compile(rf"\d(?<![\w$-]\d)\d{{0,5}}(?:-\d{{1,4}})?[A-Z]?,?\s(?:[NSEW]{{1,2}}\.?\s|(?:North|South|East|West)\s)?(?:[A-Z0-9][\w'.-]{{0,30}}\s){{1,4}}{_STREET}\b\.?(?:,?\s(?:#|Apt\.?|Apartment|Suite|Ste\.?|Unit)\s?[\w-]{{1,6}}|\s?#\w{{1,6}})?(?:,\s?[A-Z][A-Za-z]{{1,20}}(?:\s[A-Z][A-Za-z]{{1,20}})?(?:,\s?[A-Z]{{2}}(?:\s\d{{5}}(?:-\d{{4}})?)?)?)?"), score=0.9),
-    Recogniser(type="ADDRESS", name="lower case", triggers=("street", " ave", "road", " rd", "boulevard", "blvd", "lane", " ln"), pattern=re.compile(r"\d(?<![\w$-]\d)\d{0,5}\s(?:[a-z0-9][\w'.-]{0,30}\s){1,3}(?:street|avenue|ave|road|rd|boulevard|blvd|lane|ln)\b"), check=_not(_near(r"\bminutes?$", 10, turns=0)), score=0.7),
-    Recogniser(type="ADDRESS", name="po box", triggers=("box",), pattern=re.compile(r"\bP\.?\s?O\.?\s?Box\s\d{1,8}\b", re.IGNORECASE), score=0.95),
-    Recogniser(type="SECURITY_ANSWER", name="said", triggers=("maiden name", " pet"), pattern=re.compile(r"\b(?:maiden name|(?:first|childhood) pet(?:'s name)?|pet's name)(?: is| was|:)?\s([A-Za-z'-]{2,30})", re.IGNORECASE), group=1, score=0.85),
-    Recogniser(type="SECURITY_ANSWER", name="asked", triggers=("maiden name", " pet"), pattern=re.compile(r"(?:maiden name|childhood pet|first pet|pet's name)[^\0]{0,60}\?[^\0]{0,60}\0\s?(?:(?:it|that|she|he|my|her|his|the|pet|name|is|was|'s|i|think|believe|oh|so|yes|um)[\s,]{1,2}){0,8}([A-Za-z'-]{3,30})", re.IGNORECASE), group=1, score=0.7),
+
+_REFERENCE = near(r"\b(?:order|booking|confirmation|reservation|reference|ref|tracking|invoice|ticket|flight|ride|case|item|model|part|room|table|id)\b(?! is your)", 40, turns=0)  # fmt: skip
+_ZIP = near(r"\b(?:in|to|near|zip|zip code|is it|around|year|for|until|since)\s$", 10, turns=0)
+_VERSION = near(r"(?:\bv|version|release|build|section)\s?$", 10, turns=0)
+_PHONE = near(r"phone|\banswer|messages? to|\boffice\b|\bcall|\btext(?:ing)?\b|\bcell|mobile|\breach|contact|\btel\b|\btel[:.]|number is|whatsapp|\bfax|\bring\b|\bdial|landline|hotline|\bsms\b", 70, after=11)  # fmt: skip
+_ACCOUNT = near(r"\b(?:account|acct|a/c|iban|routing|card)\b", 45)
+_MONEY = near(r"[$€£]\s?$|\b(?:usd|eur|gbp|rs\.?)\s$", 5, turns=0)
+_SSN = near(r"\bssn\b|social security|\bsocial\b|\bs\.s\.n", 60)
+_BORN = near(r"\bborn\b|\bbirth|\bd\.?o\.?b\b", 160, after=24)
+_MONTH = r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+_DATE = rf"(?:\d{{1,4}}[/. -]\d{{1,2}}[/. -]\d{{1,4}}|(?:\d{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?)?{_MONTH}\.?,?\s\d{{1,4}}(?:st|nd|rd|th)?(?:,?\s\d{{2,4}})?)"
+_EXTENSION = r"(?:,?\s?(?:x|ext\.?|extension|#)\s?\d{1,6})?"
+_STREET = r"(?:Street|Str|St|Avenue|Ave|Av|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Circle|Cir|Place|Pl|Terrace|Ter|Way|Parkway|Pkwy|Highway|Hwy|Square|Sq|Trail|Trl|Row|Alley|Plaza|Expressway|Expy|Freeway|Fwy|Loop|Crescent|Cres|Close|Mews|Path|Pike|Turnpike|Walk|Broadway|Causeway|Esplanade|Real|Camino|Promenade|Embarcadero|Wharf|Quay|Crossing|Xing|Ridge|Heights|Hts|Mall|Center|Ctr|Gardens?|Commons?|Yard|Grove|Circus|Green|Gate|Vista|Glen|Landing|Bend|Cove|Run|View|Hill)"
+_UNIT = r"(?:,?\s(?:#\s?|(?:Apt|Apartment|Suite|Ste|Unit|Room|Rm|Floor|Fl|Bldg|Building|No)\b\.?\s?#?)[\w-]{1,6}|\s?#\s?\w{1,6})"
+_STATE = r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]|California|New York|Texas|Florida|Nevada|Washington|Oregon|Arizona|Illinois|Massachusetts)"
+_CITY = r"[A-Z][\w'.-]{1,20}(?:\s[A-Z][\w'.-]{1,20}){0,2}"
+_PART = r"(?:\d{4,6}(?:-\d{4})?|(?!(?:I|It|The|And|But|Thanks?|Please|We|You|Can|Is|Are|Do|What|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|Yes|No|So|They|There|This|That|Will|Would|How|Or)\b)[A-Z][\w'’.-]{1,20})"
+_PLACE = rf"(?:,?\s{_CITY},?\s{_STATE}\b(?:,?\s\d{{5}}(?:-\d{{4}})?)?)?(?:,\s{_PART}(?:\s(?:of\s)?{_PART}){{0,3}}){{0,4}}"
+_DIGIT_WORD = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|\d)"
+_SECRET = near(r"\b(?:api[ _-]?key|access[ _-]?key|secret|token|bearer|authorization|credential|client[ _-]?secret|private key|license key)", 40)
+
+# around a number: 4 digits and more, at most three signs between any two
+NUMBERS = (
+    Recogniser(type="IBAN", name="mod97", at_least=6, reach=(16, 14), pattern=re.compile(r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", I), check=lambda text, a, b: is_iban(text[a:b]), score=0.99),
+    Recogniser(type="IBAN", name="in context", at_least=6, reach=(16, 14), pattern=re.compile(r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", I), check=near(r"\biban\b", 40), score=0.85),
+    Recogniser(type="CREDIT_CARD", name="luhn", at_least=12, pattern=re.compile(r"\d(?<![\w+-]\d)(?<!\+\d\d)(?:[ .-]{0,2}\d){11,18}"), shorten=card_end, score=0.98),
+    Recogniser(type="CREDIT_CARD", name="luhn, inside a word", at_least=12, pattern=re.compile(r"\d(?<!\d\d)(?:[ .-]{0,2}\d){11,18}"), shorten=card_end, score=0.6),
+    Recogniser(type="CREDIT_CARD", name="in context", at_least=13, pattern=re.compile(r"\d(?<![\d-]\d)(?:[ .-]{0,2}\d){12,15}(?!\d)"), check=both(near(r"\b(?:card|visa|mastercard|amex)\b", 50), no(near(r"\b(?:member|gift|loyalty|library|account)", 50))), score=0.85),
+    Recogniser(type="SSN", name="dashed", at_least=9, needs="-", pattern=re.compile(r"\d(?<![\d-]\d)\d{2}-\d{2}-\d{4}(?![\d-])"), score=0.96),
+    Recogniser(type="SSN", name="spaced", at_least=9, pattern=re.compile(r"\d(?<![\w$.+(-]\d)(?<!\d[ ]\d)\d{2}[ ._]{1,3}\d{2}[ ._]{1,3}\d{4}(?![ .-]?\d|\w)"), check=no(_PHONE), score=0.9),
+    Recogniser(type="SSN", name="in context", at_least=9, pattern=re.compile(r"\d(?<![\d-]\d)(?:[ ._-]{0,3}\d){8}(?![\d-])"), check=_SSN, score=0.97),
+    Recogniser(type="SSN", name="last four", at_most=4, pattern=re.compile(r"\d(?<![\w$.-]\d)\d{3}(?![\w-]|[.]\d)"), check=near(r"\bssn\b|\bsocial\b", 50), score=0.85),
+    Recogniser(type="IP", name="v4", needs=".", pattern=re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\d)(?:/\d{1,2}\b)?"), check=both(lambda text, a, b: is_ip(text[a:b]), no(_VERSION)), score=0.95),
+    Recogniser(type="PHONE", name="area", at_least=10, reach=(6, 16), pattern=re.compile(rf"[+(\d](?<![\w$+-].)(?<!\d\..)(?:(?<=\+)\d{{1,3}}[ .-]{{0,2}}|(?<=\d)\d{{0,2}}[ .-]{{1,2}})?(?:(?:\(|(?<=\())\d{{3}}\)[ .-]{{0,2}}|(?:(?<![\d])\d|(?<=\d))\d{{2}}[ .-]{{1,2}})\d{{3}}[ .-]{{1,2}}\d{{4}}{_EXTENSION}(?![\w-])", I), score=0.95),
+    Recogniser(type="PHONE", name="international", at_least=7, reach=(6, 16), pattern=re.compile(rf"(?:\+|00(?<![\w.-]00)|011[ -](?<![\w.-]011.))\d{{1,3}}(?:[ .()/-]{{0,3}}\d{{1,5}}){{1,6}}{_EXTENSION}(?![\w-])", I), check=_many(7, 18), score=0.95),
+    Recogniser(type="PHONE", name="trunk zero", at_least=9, reach=(4, 16), pattern=re.compile(rf"[0(](?<![\w$.+/-].)(?:(?<=\()0)?\d{{1,4}}\)?(?:[ ./-]{{1,2}}\d{{2,4}}){{2,4}}{_EXTENSION}(?![\w-])", I), check=_many(9, 12), score=0.88),
+    Recogniser(type="PHONE", name="trunk zero, two groups", at_least=9, reach=(4, 16), pattern=re.compile(rf"[0(](?<![\w$.+/-].)(?:(?<=\()0)?\d{{2,4}}\)?[ ./-]{{1,2}}\d{{5,8}}{_EXTENSION}(?![\w-])", I), check=_many(9, 12), score=0.88),
+    Recogniser(type="PHONE", name="area in brackets", at_least=7, reach=(4, 16), pattern=re.compile(rf"\((?<![\w$.].)\d{{2,5}}\)[ ./-]{{0,2}}\d{{3,4}}[ ./-]?\d{{3,4}}{_EXTENSION}(?![\w-])", I), score=0.9),
+    Recogniser(type="PHONE", name="local", at_least=7, at_most=7, needs="-", pattern=re.compile(rf"\d(?<![\w$.#/-]\d)\d{{2}}-\d{{4}}{_EXTENSION}(?![\w-])", I), check=no(_REFERENCE), score=0.8),
+    Recogniser(type="PHONE", name="with extension", at_least=7, reach=(6, 16), pattern=re.compile(r"\d(?<![\w$.#/-]\d)(?:[ .()/-]{0,2}\d){6,12}(?:,?\s?(?:x|ext\.?|extension)\s?\d{2,6})(?![\w-])", I), score=0.9),
+    Recogniser(type="PHONE", name="in context", at_least=6, at_most=15, pattern=re.compile(r"[(\d](?<![\w$.#/-].)(?:[ .()/-]{0,3}\d){5,14}(?![\w-]|\.\d)"), check=both(lambda text, a, b: _many(7, 15)(text, a, b) or not text[a:b].isdigit(), _PHONE, no(_ACCOUNT), no(_SSN), no(lambda text, a, b: _DATE_ALONE.match(text, a, b) is not None)), score=0.85),
+    Recogniser(type="DATE_OF_BIRTH", name="in context", reach=(24, 12), pattern=re.compile(rf"(?<!\d){_DATE}(?!\d)", I), check=_BORN, score=0.93),
+    Recogniser(type="PIN", name="in context", at_most=8, pattern=re.compile(r"\d(?<![\w$./:-]\d)(?:[ -]?\d){3,7}(?![\w/:]|[.-]\d)"), check=both(near(r"\bpins?\b|\bpin ?code|passcode|\bcvv\b|\bcvc\b|security code|verification code|one[- ]time|\botp\b", 120), no(_ZIP)), score=0.9),
+    Recogniser(type="PIN", name="later on", at_most=4, pattern=re.compile(r"\d(?<![\w$./:-]\d)\d{3}(?![\w/:]|[.-]\d)"), check=both(near(r"\bpins?\b", 600, turns=5), no(_ZIP)), score=0.8),
+    Recogniser(type="ROUTING", name="in context", at_least=9, at_most=9, pattern=re.compile(r"\d(?<![\w$.-]\d)(?:[ -]?\d){8}(?![\w-])"), check=near(r"\b(?:routing|aba|rtn|transit|sort code)\b", 50), score=0.96),
+    Recogniser(type="PASSPORT", name="in context", at_least=6, at_most=10, reach=(4, 4), pattern=re.compile(r"[A-Z\d](?<!\w.)[A-Z]{0,2}\d{6,9}(?!\w)", I), check=near(r"\bpassport\b", 50), score=0.95),
+    Recogniser(type="DRIVER_LICENSE", name="in context", at_least=5, at_most=18, reach=(6, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)[A-Z]{0,4}\d(?:[ -]?[A-Z\d]){4,17}(?!\w)", I), check=near(r"\bdriv(?:er|ing)'?s?'?s? licen[cs]e|\blicen[cs]e (?:number|no\b|#|is\b)|\bdl(?: number| no|#|:| is)\b|\bdriver'?s? id", 60), score=0.92),
+    Recogniser(type="BANK_ACCOUNT", name="in context", at_least=5, reach=(4, 4), pattern=re.compile(r"\d(?<![\w$./:+-]\d)(?:[ -]?\d){4,16}(?![\w/:]|[.-]\d)"), check=both(near(r"\baccounts?\b|\bacct\b|\ba/c\b", 60), no(_ZIP)), score=0.87),
+    Recogniser(type="BANK_ACCOUNT", name="long number", at_least=8, pattern=re.compile(r"\d(?<![\w$./:+#-]\d)\d{7,16}(?![\w/:]|[.-]\d)"), check=both(no(_REFERENCE), no(_MONEY), no(lambda text, a, b: _STAMP.match(text, a, b) is not None)), score=0.7),
+    Recogniser(type="ACCOUNT", name="member or customer number", at_least=4, reach=(10, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I), check=near(r"\b(?:member(?:ship)?|customer|client|patient|policy|loyalty|frequent flyer)\b[^\0]{0,20}(?:number|no\b|id\b|#)", 40, turns=0), score=0.8),
+    Recogniser(type="BOOKING", name="in context", at_least=4, reach=(10, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I), check=near(r"\b(?:booking|order|confirmation|reservation|reference|invoice|ticket|tracking)\b", 40, turns=0), score=0.8),
+    Recogniser(type="LICENSE_PLATE", name="in context", at_least=3, at_most=6, reach=(8, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)[A-Z\d]{1,4}[ -]?[A-Z\d]{2,5}(?!\w)", I), check=both(_mixed, near(r"\b(?:licen[cs]e|number|registration|car'?s?) plates?\b|\bplate(?: number|s)?(?: is|:)|\bregistration(?: number| is)\b", 40)), score=0.9),
 )  # fmt: skip
+
+_DATE_ALONE = re.compile(r"(?:\d{1,2}[/. -]\d{1,2}[/. -](?:19|20)?\d{2}|(?:19|20)\d{2}[/. -]?\d{1,2}[/. -]?\d{1,2})(?!\d)(?:[ T]\d{1,2})?\Z")
+_STAMP = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?\Z")
+
+# around a word that mixes letters and digits: keys, tokens, plates and papers
+GLUED = (
+    Recogniser(type="API_KEY", name="prefix", pattern=re.compile(r"(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|proj-|ant-|or-)?[\w-]{16,200}|gh[pousr]_\w{30,255}|github_pat_\w{22,255}|glpat-[\w-]{20,64}|xox[abposr]-[\w-]{10,250}|(?:AKIA|ASIA|AGPA|AIDA)[A-Z0-9]{16}|AIza[\w-]{35}|ya29\.[\w-]{20,400}|hf_\w{30,64}|SG\.[\w-]{16,32}\.[\w-]{16,64}|npm_\w{36}|dop_v1_\w{64}|shp(?:at|ca|pa|ss)_\w{32}|EAA\w{40,300}|eyJ[\w-]{8,2000}\.[\w-]{8,4000}(?:\.[\w-]{8,1000})?"), score=0.99),
+    Recogniser(type="API_KEY", name="in context", pattern=re.compile(r"(?<![\w/+-])[\w+/-]{16,200}={0,2}(?![\w/+-])"), check=both(_mixed, _SECRET), score=0.9),
+    Recogniser(type="CRYPTO_WALLET", name="ethereum", pattern=re.compile(r"(?<!\w)0x[0-9a-fA-F]{40}(?!\w)"), score=0.98),
+    Recogniser(type="CRYPTO_WALLET", name="segwit", pattern=re.compile(r"(?<!\w)(?:bc1|tb1|ltc1)[02-9ac-hj-np-z]{25,71}(?!\w)", I), score=0.98),
+    Recogniser(type="CRYPTO_WALLET", name="base58", pattern=re.compile(r"(?<!\w)[13LMD][1-9A-HJ-NP-Za-km-z]{25,34}(?!\w)"), check=lambda text, a, b: is_base58_check(text[a:b]), score=0.98),
+    Recogniser(type="IP", name="v6 in full", pattern=re.compile(r"[0-9A-Fa-f](?<![\w:].)[0-9A-Fa-f]{0,3}(?::[0-9A-Fa-f]{1,4}){7}(?![\w:])"), score=0.95),
+    Recogniser(type="MAC", name="six pairs", pattern=re.compile(r"[0-9A-Fa-f](?<![\w:-].)[0-9A-Fa-f]([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])"), score=0.95),
+    Recogniser(type="PASSPORT", name="in context", pattern=re.compile(r"(?<!\w)[A-Z]{1,2}\d{6,9}(?!\w)", I), check=near(r"\bpassport\b", 50), score=0.95),
+)  # fmt: skip
+
+# around a sign or a word
+WORDS = (
+    Recogniser(type="EMAIL", name="address", words=("@",), reach=(66, 200), pattern=re.compile(r"[^\W_](?<![\w.@]\w)[\w.%+'-]{0,63}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,24}(?![A-Za-z])"), score=0.99),
+    Recogniser(type="EMAIL", name="spaced", words=(" @ ", " @", "@ "), reach=(66, 90), pattern=re.compile(r"\b[\w.%+-]{1,64}\s?@\s?[A-Za-z0-9-]{1,63}\s?\.\s?(?:com|org|net|edu|gov|io|co|us|uk|de)\b", I), score=0.9),
+    Recogniser(type="EMAIL", name="spelt", words=(" dot ", "[dot]", "(dot)", " at gmail", "[at]", "(at)", "at-sign"), reach=(90, 60), pattern=re.compile(r"\b[\w.%+-]{1,64}(?:\s(?:dot|underscore|dash)\s[\w-]{1,30}){0,3}\s?(?:@|\[at\]|\(at\)|\bat\b|at-sign)\s?[A-Za-z0-9-]{1,63}(?:\s?(?:\.|\[dot\]|\(dot\)|\bdot\b)\s?[A-Za-z0-9-]{1,30}){0,2}\s?(?:\.|\[dot\]|\(dot\)|\bdot\b)\s?(?:com|org|net|edu|gov|io|co|us|uk|de|info|me|ca|fr|es|it)\b", I), score=0.9),
+    Recogniser(type="URL", name="scheme", words=("://",), reach=(8, 2100), pattern=re.compile(r"(?<![A-Za-z])(?:https?|ftp|wss?)://[^\s<>\"'\0]{1,2000}[^\s<>\"'\0.,;:!?)\]]", I), score=0.99),
+    Recogniser(type="URL", name="www", words=("www.",), reach=(1, 510), pattern=re.compile(r"(?<![\w/])www\.[^\s<>\"'\0]{2,500}[^\s<>\"'\0.,;:!?)\]]", I), score=0.95),
+    Recogniser(type="URL", name="with a path", words=(".com/", ".org/", ".net/", ".io/", ".ly/", ".me/", ".co/"), reach=(70, 510), pattern=re.compile(r"(?<![\w@/.-])(?:[A-Za-z0-9-]{1,63}\.){1,4}(?:com|org|net|io|ly|me|co)/[^\s<>\"'\0]{1,500}[^\s<>\"'\0.,;:!?)\]]", I), score=0.9),
+    Recogniser(type="IP", name="v6", words=("::",), reach=(40, 42), pattern=re.compile(r"[0-9A-Fa-f:](?<![\w:].)[0-9A-Fa-f:]{1,44}(?:\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])"), check=both(lambda text, a, b: "::" in text[a:b] and b - a > 3 and is_ip(text[a:b]), no(_VERSION)), score=0.95),
+    Recogniser(type="PASSWORD", name="said", words=("passw", "passc", "passp", "pwd"), reach=(1, 110), pattern=re.compile(r"\b(?:pass ?word|passcode|passphrase|pwd)(?: (?:is|was|will be|should be|to))?(?:[:=]| is| =)?\s?[\"'“‘]?([^\s\0\"'”’]{4,64})", I), group=1, check=lambda text, a, b: _SECRETIVE.search(text, a, b) is not None or _PASSWORD_IS.search(text[max(0, a - 12) : a]) is not None, score=0.9),
+    Recogniser(type="SECURITY_ANSWER", name="said", words=("maiden name", " pet", "first school", "first car", "favorite teacher", "favourite teacher"), reach=(1, 90), pattern=re.compile(r"\b(?:maiden name|(?:first|childhood) pet(?:'s name)?|pet's name|first (?:school|car)|favou?rite teacher)(?: (?:is|was)|:)\s(?:called |named )?([A-Za-z'-]{2,30})", I), group=1, check=lambda text, a, b: text[a:b].lower() not in _NO_ANSWER, score=0.85),
+    Recogniser(type="SECURITY_ANSWER", name="asked", words=("maiden name", " pet", "security question"), reach=(1, 190), pattern=re.compile(r"(?:maiden name|childhood pet|first pet|pet's name|security question)[^\0]{0,90}\0\s?(?:(?:it|that|she|he|my|her|his|the|mother|mother's|maiden|pet|pet's|childhood|first|name|answer|is|was|'s|i|think|believe|oh|so|yes|um|uh|well|would|be|called|named|sure|ok|okay)[\s,.:!]{1,3}){0,9}([A-Za-z'-]{2,30})", I), group=1, check=lambda text, a, b: text[a:b].lower() not in _NO_ANSWER, score=0.75),
+    Recogniser(type="PHONE", name="in words", words=("five", "six", "seven", "eight", "nine", "zero"), reach=(90, 110), pattern=re.compile(rf"\b{_DIGIT_WORD}(?:[\s,.-]{{1,3}}{_DIGIT_WORD}){{6,19}}\b", I), check=lambda text, a, b: len(set(re.split(r"[\s,.-]+", text[a:b].lower()))) > 2, score=0.85),
+    Recogniser(type="ADDRESS", name="po box", words=("box ",), reach=(10, 80), pattern=re.compile(rf"\bP\.?\s?O\.?\s?Box\s#?\d{{1,8}}\b{_PLACE}", I), score=0.95),
+    Recogniser(type="API_KEY", name="private key", words=("-----begin",), reach=(1, 5000), pattern=re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s]{0,4900}(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?"), score=0.99),
+    Recogniser(type="LICENSE_PLATE", name="said", words=(" plate",), reach=(1, 40), pattern=re.compile(r"\bplates?(?: number)?(?: is| was|:| are)?\s([A-Z0-9]{1,4}[ -]?[A-Z0-9]{1,5})(?!\w)", I), group=1, check=_mixed, score=0.9),
+)  # fmt: skip
+
+_SECRETIVE = re.compile(r"\d|[^\w\s.,;:!?'-]|[a-z][A-Z]")
+_PASSWORD_IS = re.compile(r"(?:\bis|[:=])\s?[\"'“‘]?$")
+_NO_ANSWER = frozenset({"i", "the", "my", "a", "is", "was", "what", "please", "thank", "thanks", "great", "no", "not", "don't", "sorry", "can", "could", "and", "why", "how", "we", "you", "your", "for", "to", "it", "that", "do", "name", "question", "just", "one"})  # fmt: skip
+
+# from every number on: a house number and a street
+STREETS = (
+    Recogniser(type="ADDRESS", name="street", pattern=re.compile(rf"[0-9](?<![\w$#.,/:-][0-9])[0-9]{{0,5}}(?:-[0-9]{{1,5}})?[A-Za-z]?(?:\s1/2)?,?\s(?:[NSEW]{{1,2}}\.?\s|(?:North|South|East|West|Northeast|Northwest|Southeast|Southwest)\s)?(?:[A-Z0-9][\w'’.-]{{0,30}}\s){{1,5}}?(?i:{_STREET})\b\.?(?:\s(?:[NSEW]{{1,2}}|North|South|East|West|Northeast|Northwest|Southeast|Southwest)\b\.?)?(?:\s\d{{1,4}}\b(?!\s(?:people|adults|guests|kids|pm|am)))?(?:{_UNIT}){{0,2}}{_PLACE}(?:{_UNIT})?"), check=no(near(r"\b(?:for|party of)\s$", 10, turns=0)), score=0.92),
+    Recogniser(type="ADDRESS", name="street before its name", pattern=re.compile(rf"[0-9](?<![\w$#.,/:-][0-9])[0-9]{{0,5}}(?:\s?bis|\s?ter|[A-Za-z])?,?\s(?:Rue|Jalan|Jln|Lorong|Avenue|Boulevard|Place|Quai|Via|Viale|Piazza|Calle|Avenida|Rua|Chemin|Camino|Paseo|Plaza|Impasse|Cours)\s(?:(?:d[eu]s?|la|le|les|l'|del?|della|di|da|do)\s){{0,2}}[A-Z0-9][\w'’/.-]{{0,20}}(?:\s(?:d[eu]s?\s|la\s)?[A-Z0-9][\w'’/.-]{{1,20}}){{0,4}}(?:{_UNIT})?{_PLACE}"), score=0.9),
+    Recogniser(type="ADDRESS", name="street without a kind", pattern=re.compile(rf"[0-9](?<![\w$#.,/:-][0-9])[0-9]{{0,5}}\s(?:[NSEW]\.?\s|(?:North|South|East|West)\s)?(?:Broadway|El Camino Real|Avenue [A-Z]|Highway \d{{1,4}}|(?:[A-Z][\w'’.-]{{1,20}}\s){{1,3}}(?:#\s?\w{{1,6}}|Suite \w{{1,6}}|Ste\.? \w{{1,6}}|Apt\.? \w{{1,6}}))\b{_PLACE}"), score=0.85),
+    Recogniser(type="ADDRESS", name="lower case", pattern=re.compile(r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}\s(?:(?!(?:min|minutes?|hours?|hrs?|miles?|blocks?|people|guests?|adults?|kids?|more|different|days?|of|on|in|at|the|pm|am|stars?|bed|bath|bedrooms?|seats?|tickets?|options?|and|or|is|are|for|from|to|with)\b)[A-Za-z0-9][\w'.-]{0,30}\s){1,4}?(?i:street|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|court|terrace|parkway|pkwy|circle|way(?! to))\b(?:,? ?(?:apt|unit|suite|#)\.? ?\w{1,6})?"), score=0.72),
+)  # fmt: skip
+RECOGNISERS = (*NUMBERS, *GLUED, *WORDS, *STREETS)
+TYPES = tuple(dict.fromkeys(["PERSON", *(r.type for r in RECOGNISERS)]))

@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kaeshi.errors import InvalidInput
-from kaeshi.rules.pii.detection import PLACEHOLDER, Hit, detect_joined
+from kaeshi.rules.pii.detection import PLACEHOLDER, Hit, detect_joined, shifted
 from kaeshi.rules.pii.validators import digits
 from kaeshi.types import Finding, Scrubbed
 
 _WORD = re.compile(r"[^\W\d_]+")
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam"})
-_NUMERIC = frozenset({"PHONE", "SSN", "CREDIT_CARD", "ACCOUNT", "PIN"})
+_NUMERIC = frozenset({"PHONE", "SSN", "CREDIT_CARD", "BANK_ACCOUNT", "ROUTING", "ACCOUNT", "PIN"})
 _PHONE_TAIL = 7
 
 
@@ -26,7 +26,7 @@ def scrub(texts: Sequence[str], names: Sequence[Sequence[Finding]] = ()) -> Scru
         msg = "a text holds a NUL character; remove it before scrubbing"
         raise InvalidInput(msg)
     joined = "\0".join(texts)
-    hits = detect_joined(joined, _shift(texts, names))
+    hits = detect_joined(joined, shifted(texts, names))
     if not hits:
         return Scrubbed(texts=tuple(texts), found={}, counts={})
     numbers = _Numbers(joined)
@@ -94,12 +94,3 @@ def _keys(kind: str, value: str) -> list[str]:
         return [number[-_PHONE_TAIL:] if kind == "PHONE" else number]
     return [value.lower()]
 
-
-def _shift(texts: Sequence[str], names: Sequence[Sequence[Finding]]) -> list[Hit]:
-    """Findings of each text as places in the joined one."""
-    shifted: list[Hit] = []
-    offset = 0
-    for text, found in zip(texts, names, strict=False):
-        shifted += [(f.start + offset, f.end + offset, f.type, f.score, f.recogniser) for f in found]
-        offset += len(text) + 1
-    return shifted

@@ -1,5 +1,6 @@
 """Arithmetic that tells a real number from one that only looks like it."""
 
+import hashlib
 import ipaddress
 import re
 
@@ -12,13 +13,13 @@ def digits(text: str) -> str:
 
 
 def is_card(text: str) -> bool:
-    """13 to 19 digits that pass the Luhn check (ISO/IEC 7812-1).
+    """12 to 19 digits that pass the Luhn check (ISO/IEC 7812-1); 12 only where debit cards have as few.
 
     >>> is_card("4111 1111 1111 1111"), is_card("4111 1111 1111 1112")
     (True, False)
     """
     number = digits(text)
-    if not 13 <= len(number) <= 19 or number[0] == "0":  # lengths of ISO/IEC 7812-1
+    if not 12 <= len(number) <= 19 or number[0] == "0" or (len(number) == 12 and number[0] not in "56"):
         return False
     doubled = (int(d) * 2 if i % 2 else int(d) for i, d in enumerate(reversed(number)))
     return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0  # the formula's constants
@@ -30,7 +31,9 @@ def card_end(text: str, start: int, end: int) -> int | None:
     >>> card_end("4111 1111 1111 1111 12 guests", 0, 22)
     19
     """
-    for stop in range(end, start + 12, -1):
+    if text[start] == "0" or len(set(digits(text[start:end]))) < 2:
+        return None
+    for stop in range(end, start + 11, -1):
         if text[stop - 1].isdigit() and not text[stop : stop + 1].isdigit() and is_card(text[start:stop]):
             return stop
     return None
@@ -51,7 +54,25 @@ def is_iban(text: str) -> bool:
 def is_ip(text: str) -> bool:
     """An IPv4 or IPv6 address as the standard library reads it."""
     try:
-        ipaddress.ip_address(text)
+        ipaddress.ip_address(text.partition("/")[0])
     except ValueError:
         return False
     return True
+
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def is_base58_check(text: str) -> bool:
+    """25 bytes in base 58 whose last four are the others' double sha256, as coins' addresses are written.
+
+    >>> is_base58_check("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"), is_base58_check("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb")
+    (True, False)
+    """
+    number = 0
+    for character in text:
+        number = number * 58 + _BASE58.index(character)
+    if number.bit_length() > 200:
+        return False
+    raw = number.to_bytes(25, "big")
+    return hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()[:4] == raw[-4:]

@@ -1,0 +1,309 @@
+"""What the scrubber finds, harms and costs, beside its peers in the same run.
+
+`python -m benchmarks.pii --data DIR [--peers presidio,datafog,datafog_core,scrubadub] [--fresh SEED] [--json]`. A peer runs in its own
+environment (benchmarks/peers/README.md). A hit covers at least half of a gold span's characters under a compatible type. Precision is
+told only where the data labels a type completely. Bounds are Wilson's, 95 %.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks import pii_fresh
+from kaeshi.rules.report import wilson
+
+Span = tuple[int, int, str]
+CHAT = ("conversations_sgd", "conversations_star", "conversations_taskmaster4")
+# a gold type, and what it may be called
+COMPATIBLE = {
+    "EMAIL": {"EMAIL", "EMAIL_ADDRESS"},
+    "PHONE": {"PHONE", "PHONE_NUMBER"},
+    "SSN": {"SSN", "US_SSN", "SOCIAL_SECURITY_NUMBER", "US_ITIN"},
+    "CARD_NUMBER": {"CREDIT_CARD", "CREDIT_CARD_NUMBER", "CARD_NUMBER"},
+    "IBAN": {"IBAN", "IBAN_CODE"},
+    "IP": {"IP", "IP_ADDRESS"},
+    "URL": {"URL"},
+    "PERSON": {"PERSON", "NAME"},
+    "PROVIDER_NAME": {"PERSON", "NAME"},
+    "PUBLIC_FIGURE": {"PERSON", "NAME"},
+    "ADDRESS": {"ADDRESS", "LOCATION", "STREET_ADDRESS"},
+    "ZIP": {"ADDRESS", "LOCATION", "ZIP", "ZIP_CODE"},
+    "ACCOUNT_NUMBER": {"BANK_ACCOUNT", "ACCOUNT", "US_BANK_NUMBER"},
+    "BANK_ACCOUNT": {"BANK_ACCOUNT", "ACCOUNT", "US_BANK_NUMBER"},
+    "ROUTING": {"ROUTING", "BANK_ACCOUNT", "ABA_ROUTING_NUMBER"},
+    "PIN": {"PIN", "PASSWORD"},
+    "DATE_OF_BIRTH": {"DATE_OF_BIRTH", "DATE_TIME", "DATE", "DOB"},
+    "SECURITY_ANSWER": {"SECURITY_ANSWER", "PERSON", "PASSWORD"},
+    "DRIVER_LICENSE": {"DRIVER_LICENSE", "US_DRIVER_LICENSE", "PASSPORT", "BANK_ACCOUNT"},
+    "PASSPORT": {"PASSPORT", "US_PASSPORT", "DRIVER_LICENSE"},
+    "PASSWORD": {"PASSWORD", "PIN", "API_KEY"},
+    "API_KEY": {"API_KEY", "PASSWORD", "CREDENTIAL"},
+    "MAC": {"MAC", "MAC_ADDRESS"},
+    "CRYPTO_WALLET": {"CRYPTO_WALLET", "CRYPTO"},
+    "LICENSE_PLATE": {"LICENSE_PLATE", "VEHICLE"},
+}
+POOLED = ("EMAIL", "PHONE", "SSN", "CARD_NUMBER", "IBAN", "IP", "URL")
+IDENTIFIERS = frozenset({"EMAIL", "PHONE", "SSN", "CARD_NUMBER", "IBAN", "PERSON", "ADDRESS", "ACCOUNT_NUMBER", "PIN", "SECURITY_ANSWER"})
+RENAMED = {"IP_ADDRESS": "IP"}
+NOT_SOUGHT = frozenset({"DATE_TIME", "AGE"})
+
+
+@dataclass(frozen=True)
+class Document:
+    """The texts of one conversation, or a single text, with what must go and what must stay in each."""
+
+    texts: list[str]
+    gold: list[list[Span]]
+    keep: list[list[Span]]
+    complete: frozenset[str]
+
+
+@dataclass
+class Tally:
+    """Counts of one set under one scrubber."""
+
+    found: Counter[str] = field(default_factory=Counter)
+    gold: Counter[str] = field(default_factory=Counter)
+    right: Counter[str] = field(default_factory=Counter)
+    wrong: Counter[str] = field(default_factory=Counter)
+    left_characters: int = 0
+    gold_characters: int = 0
+    harmed_characters: int = 0
+    other_characters: int = 0
+    kept_harmed: int = 0
+    kept: int = 0
+    leaking: int = 0
+    with_identifier: int = 0
+    misses: dict[str, list[str]] = field(default_factory=dict)
+    false: dict[str, list[str]] = field(default_factory=dict)
+
+
+def read(path: Path, *, lowered: bool = False) -> list[Document]:
+    """One file of shared data."""
+    documents = []
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
+        for line in stream:
+            record = json.loads(line)
+            place = {message["message_id"]: i for i, message in enumerate(record["messages"])}
+            texts = [message.get("content") or "" for message in record["messages"]]
+            if lowered:
+                texts = [text.lower() if len(text.lower()) == len(text) else text for text in texts]
+            spans: dict[str, list[list[Span]]] = {name: [[] for _ in texts] for name in ("pii_gold", "keep_spans")}
+            for name, lists in spans.items():
+                for span in record.get(name) or []:
+                    lists[place[span["message_id"]]].append((span["start"], span["end"], RENAMED.get(span["type"], span["type"])))
+            complete = frozenset(RENAMED.get(kind, kind) for kind in record.get("pii_complete_types") or [])
+            documents.append(Document(texts, spans["pii_gold"], spans["keep_spans"], complete))
+    return documents
+
+
+def tally(documents: Sequence[Document], found: Sequence[Sequence[Sequence[Span]]]) -> Tally:
+    """Compare; `found` has a list of spans for each text of each document."""
+    done = Tally()
+    for document, lists in zip(documents, found, strict=True):
+        before = sum(done.found.values()), sum(done.gold[kind] for kind in IDENTIFIERS)
+        hit_before = sum(done.found[kind] for kind in IDENTIFIERS)
+        for text, gold, keep, spans in zip(document.texts, document.gold, document.keep, lists, strict=True):
+            _tally_text(done, text, gold, keep, spans, document.complete)
+        gold_now, hit_now = sum(done.gold[kind] for kind in IDENTIFIERS), sum(done.found[kind] for kind in IDENTIFIERS)
+        done.with_identifier += gold_now > before[1]
+        done.leaking += gold_now - before[1] > hit_now - hit_before
+    return done
+
+
+def _tally_text(done: Tally, text: str, gold: Sequence[Span], keep: Sequence[Span], spans: Sequence[Span], complete: frozenset[str]) -> None:
+    covered = _characters(spans)
+    private = _characters(gold)
+    done.gold_characters += len(private)
+    done.left_characters += len(private - covered)
+    done.other_characters += len(text) - len(private)
+    done.harmed_characters += len(covered - private)
+    for start, end, _ in keep:
+        done.kept += 1
+        if len(covered & set(range(start, end))) * 2 >= end - start:
+            done.kept_harmed += 1
+    for start, end, kind in gold:
+        if kind in NOT_SOUGHT:
+            continue
+        fitting = _characters([s for s in spans if s[2] in COMPATIBLE.get(kind, {kind})])
+        done.gold[kind] += 1
+        if len(fitting & set(range(start, end))) * 2 >= end - start:
+            done.found[kind] += 1
+        else:
+            done.misses.setdefault(kind, []).append(f"{text[max(0, start - 40) : start]}<<{text[start:end]}>>{text[end : end + 20]} {spans}")
+    for start, end, called in spans:
+        kind = next((k for k in complete if called in COMPATIBLE.get(k, ())), None)
+        if kind is None:
+            continue
+        fitting = _characters([g for g in gold if called in COMPATIBLE.get(g[2], ())])
+        right = len(fitting & set(range(start, end))) * 2 >= end - start or any(
+            called in COMPATIBLE.get(g[2], ()) and (min(end, g[1]) - max(start, g[0])) * 2 >= g[1] - g[0] for g in gold
+        )
+        (done.right if right else done.wrong)[kind] += 1
+        if not right:
+            done.false.setdefault(kind, []).append(f"{text[max(0, start - 40) : start]}<<{text[start:end]}>>{text[end : end + 20]}")
+
+
+def _characters(spans: Iterable[Span]) -> set[int]:
+    return {i for start, end, _ in spans for i in range(start, end)}
+
+
+def ours(documents: Sequence[Document], finder: Any, at_once: int = 200) -> tuple[list[list[list[Span]]], float]:
+    """What we find, and the CPU seconds it took. `finder` finds names and addresses; None: structured types only."""
+    from kaeshi.rules.pii import detect_each, detect_texts
+
+    began = time.process_time()
+    found: list[list[list[Span]]] = []
+    if finder is None:
+        flat = [text for document in documents for text in document.texts]
+        lists = [hits for i in range(0, len(flat), at_once) for hits in detect_each(flat[i : i + at_once])]
+        rest = iter(lists)
+        found = [[[(a, b, kind) for a, b, kind, _, _ in next(rest)] for _ in document.texts] for document in documents]
+    else:
+        for i in range(0, len(documents), at_once):
+            part = documents[i : i + at_once]
+            names = finder.find_each([document.texts for document in part])
+            found += [
+                [[(a, b, kind) for a, b, kind, _, _ in hits] for hits in detect_texts(document.texts, people)]
+                for document, people in zip(part, names, strict=True)
+            ]
+    return found, time.process_time() - began
+
+
+def peer(name: str, sets: dict[str, list[Document]], folder: Path) -> dict[str, Any]:
+    """A peer's findings, from its own environment. Raises FileNotFoundError with the page that tells how to install it."""
+    python = folder / name / "bin" / "python"
+    if not python.exists():
+        msg = f"{python} is not there; benchmarks/peers/README.md tells how to install {name}"
+        raise FileNotFoundError(msg)
+    texts = {key: [text for document in documents for text in document.texts] for key, documents in sets.items()}
+    done = subprocess.run(
+        [str(python), str(Path(__file__).parent / "peers" / "pii_peer.py"), name],
+        input=json.dumps({"sets": texts}), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    answer: dict[str, Any] = json.loads(done.stdout)
+    for key, documents in sets.items():
+        flat = iter(answer["sets"][key]["findings"])
+        answer["sets"][key]["found"] = [[[tuple(span) for span in next(flat)] for _ in document.texts] for document in documents]
+    return answer
+
+
+def row(name: str, key: str, documents: Sequence[Document], found: Sequence[Sequence[Sequence[Span]]], cpu: float) -> dict[str, Any]:
+    """One scrubber on one set, in figures."""
+    done = tally(documents, found)
+    characters = sum(len(text) for document in documents for text in document.texts)
+    count = sum(len(document.texts) for document in documents)
+    kinds = {}
+    for kind in sorted(done.gold | done.right | done.wrong):
+        said = done.right[kind] + done.wrong[kind]
+        recall = done.found[kind] / done.gold[kind] if done.gold[kind] else None
+        precision = done.right[kind] / said if said else None
+        kinds[kind] = {
+            "gold": done.gold[kind],
+            "recall": recall,
+            "recall_at_least": wilson(done.found[kind], done.gold[kind])[0] if done.gold[kind] else None,
+            "precision": precision,
+            "f2": 5 * precision * recall / (4 * precision + recall) if precision and recall else None,
+            "false": done.wrong[kind],
+        }
+    pooled = {kind for kind in POOLED if kind in done.gold}
+    gold, hits = sum(done.gold[k] for k in pooled), sum(done.found[k] for k in pooled)
+    right, wrong = sum(done.right[k] for k in POOLED), sum(done.wrong[k] for k in POOLED)
+    return {
+        "who": name,
+        "set": key,
+        "types": kinds,
+        "pooled": {"gold": gold, "recall": hits / gold if gold else None, "precision": right / (right + wrong) if right + wrong else None},
+        "left": done.left_characters / done.gold_characters if done.gold_characters else None,
+        "harmed": done.harmed_characters / done.other_characters,
+        "kept_harmed": done.kept_harmed / done.kept if done.kept else None,
+        "leaking": done.leaking / done.with_identifier if done.with_identifier else None,
+        "texts_per_s": count / cpu,
+        "mb_per_s": characters / cpu / 1e6,
+        "misses": {kind: examples[:400] for kind, examples in done.misses.items()},
+        "false_hits": {kind: examples[:400] for kind, examples in done.false.items()},
+    }
+
+
+def finders() -> dict[str, Callable[[], Any]]:
+    """Our own variants by name."""
+    from kaeshi.providers.name_lists import ListedNames
+    from kaeshi.providers.name_model import NameModel
+    from kaeshi.settings import load
+
+    return {"structured": lambda: None, "lists": ListedNames, "model": lambda: NameModel(load().models_dir)}
+
+
+def show(rows: Sequence[dict[str, Any]]) -> str:
+    """The figures as a table."""
+    lines = []
+    for found in rows:
+        pooled = found["pooled"]
+        lines.append(
+            f"\n{found['who']} on {found['set']}: {found['texts_per_s']:.0f} texts/s, {found['mb_per_s']:.2f} MB/s"
+            f" | left {_percent(found['left'])} harmed {_percent(found['harmed'], 3)} kept spans harmed {_percent(found['kept_harmed'], 2)}"
+            f" | conversations leaking {_percent(found['leaking'])} | pooled recall {_percent(pooled['recall'])} precision {_percent(pooled['precision'])} of {pooled['gold']}"
+        )
+        lines += [
+            f"  {kind:16} {t['gold']:6} recall {_percent(t['recall']):>7} (at least {_percent(t['recall_at_least']):>7}) precision {_percent(t['precision']):>7} F2 {_percent(t['f2']):>7} false {t['false']}"
+            for kind, t in found["types"].items()
+        ]
+    return "\n".join(lines)
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value * 100:.{digits}f}%"
+
+
+def main() -> None:
+    """Print a table, or JSON with --json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--peers", default="")
+    parser.add_argument("--peer-folder", type=Path, default=Path(".peers"))
+    parser.add_argument("--ours", default="structured,lists,model")
+    parser.add_argument("--sets", default="")
+    parser.add_argument("--fresh", type=int, default=1)
+    parser.add_argument("--limit", type=int, default=0, help="documents per set, for a quick look")
+    parser.add_argument("--show", default="", help="print misses and false hits of these types")
+    parser.add_argument("--json", action="store_true")
+    wanted = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    sets = {name: read(wanted.data / f"{name}.jsonl.gz") for name in (*CHAT, "pii_presidio_synthetic", "pii_wnut17_person")}
+    sets["wnut17 lower-cased"] = read(wanted.data / "pii_wnut17_person.jsonl.gz", lowered=True)
+    sets["fresh"] = [Document(*case) for case in pii_fresh.cases(wanted.fresh)]
+    chosen = wanted.sets.split(",") if wanted.sets else list(sets)
+    sets = {key: documents[: wanted.limit or None] for key, documents in sets.items() if key in chosen}
+    rows = []
+    for name in filter(None, wanted.ours.split(",")):
+        finder = finders()[name]()
+        for key, documents in sets.items():
+            found, cpu = ours(documents, finder)
+            rows.append(row(f"kaeshi {name}", key, documents, found, cpu))
+    for name in filter(None, wanted.peers.split(",")):
+        answer = peer(name, sets, wanted.peer_folder)
+        for key, documents in sets.items():
+            rows.append(row(f"{name} {answer['version']}", key, documents, answer["sets"][key]["found"], answer["sets"][key]["cpu_s"]))
+        rows[-1] |= {"start_cpu_s": answer["start_cpu_s"], "peak_mb": answer["peak_mb"]}
+    if wanted.json:
+        print(json.dumps({"rows": rows, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}, indent=1))
+        return
+    print(show(rows))
+    for kind in filter(None, wanted.show.split(",")):
+        for found in rows:
+            for what in ("misses", "false_hits"):
+                sys.stdout.writelines(f"{found['who']} {found['set']} {what} {kind}: {example}\n" for example in found[what].get(kind, []))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""A script that `kaeshi models fetch` runs in a process of its own: 4-bit matrix products of an ONNX model become int8 ones.
+
+`python int8.py TOOLS FROM TO`: TOOLS is a folder that holds the onnx package, which nothing else of ours needs.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def floats(model: Any) -> Any:
+    """The same model with MatMulNBits written out as MatMul: code minus zero point, times its block's scale."""
+    import numpy as np
+    from onnx import helper, numpy_helper  # type: ignore[import-not-found,unused-ignore]  # installed for the moment
+
+    held = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in [n for n in model.graph.node if n.op_type == "MatMulNBits"]:
+        said = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        rows, columns, block = said["N"], said["K"], said["block_size"]
+        codes = _nibbles(numpy_helper.to_array(held[node.input[1]]).reshape(rows, -1)).reshape(rows, -1, block)
+        scales = numpy_helper.to_array(held[node.input[2]]).reshape(rows, -1, 1)
+        zero: Any = np.float32(8)
+        if len(node.input) > 3 and node.input[3]:
+            zero = _nibbles(numpy_helper.to_array(held[node.input[3]]).reshape(rows, -1))[:, : scales.shape[1], None]
+        weights = ((codes - zero) * scales).reshape(rows, -1)[:, :columns].T.astype(np.float32)
+        name = f"{node.name}_weight"
+        model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(weights), name))
+        place = list(model.graph.node).index(node)
+        model.graph.node.remove(node)
+        model.graph.node.insert(place, helper.make_node("MatMul", [node.input[0], name], list(node.output), name=node.name))
+    used = {name for node in model.graph.node for name in node.input}
+    for tensor in [t for t in model.graph.initializer if t.name not in used]:
+        model.graph.initializer.remove(tensor)
+    return model
+
+
+def _nibbles(packed: Any) -> Any:
+    import numpy as np
+
+    return np.stack([packed & 15, packed >> 4], -1).reshape(len(packed), -1).astype(np.float32)
+
+
+def main(tools: str, source: str, target: str) -> None:
+    """Convert one file."""
+    sys.path.insert(0, tools)
+    import onnx  # type: ignore[import-not-found,unused-ignore]  # as above
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    plain = Path(target).with_name("plain.onnx")
+    onnx.save(floats(onnx.load(source)), plain)
+    # seven bits: processors without VNNI saturate on eight
+    quantize_dynamic(plain, target, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,191 @@
+"""Finds people and postal addresses with a model: Rampart (National Design Studio, CC BY 4.0), made for chat, int8 on onnxruntime.
+
+What the model proposes is joined with what the word lists and introductions know (name_lists.py): each misses what the other finds.
+Texts in which nothing could be a name or an address are not shown to the model.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kaeshi.models import need
+from kaeshi.providers.name_lists import ListedNames, could_name
+from kaeshi.types import Finding
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Encoding, Tokenizer
+
+BATCH = 8
+WINDOW, OVERLAP = 254, 48  # tokens
+REMEMBERED = 50_000
+NAME, STREET, PLACE = slice(1, 5), (*range(23, 29),), (*range(29, 35),)  # the model's labels, B- and I- of each
+LEAST_NAME, LEAST_ADDRESS = 0.4, 0.35
+_BETWEEN_NAMES = re.compile(r"[ \t]{1,2}|[-'’]|\.[ ]?|")
+_BETWEEN_PARTS = re.compile(r"[ \t\n,.#/-]{0,3}")
+_DIGIT = re.compile(r"\d")
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the model sees in one text."""
+
+    start: int
+    end: int
+    type: str
+    score: float
+
+
+class NameModel:
+    """A NameFinder. The model loads at the first text; `threads` bounds the cores it uses."""
+
+    version = "rampart-int8-1+" + ListedNames.version
+
+    def __init__(self, models_dir: Path, threads: int = 1) -> None:
+        self._models_dir, self._threads = models_dir, threads
+        self._lists = ListedNames()
+        self._session: InferenceSession | None = None
+        self._tokenizer: Tokenizer | None = None
+        self._remembered: dict[str, tuple[Proposal, ...]] = {}  # the same greetings and answers come again and again
+
+    def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]:
+        """People and addresses in each text of one conversation. Raises MissingModel before `kaeshi models fetch`."""
+        return self.find_each([texts], known)[0]
+
+    def find_each(self, conversations: Sequence[Sequence[str]], known: Sequence[str] = ()) -> list[list[list[Finding]]]:
+        """The same for many conversations at once: the fast path, in batches sorted by length."""
+        seen = self._proposals({text for texts in conversations for text in texts})
+        found = []
+        for texts in conversations:
+            people = [[(p.start, p.end, p.score) for p in seen[text] if p.type == "PERSON"] for text in texts]
+            lists = self._lists.find(texts, known, people)
+            found.append(
+                [
+                    [*names, *(Finding(start=p.start, end=p.end, type="ADDRESS", score=p.score, recogniser="model") for p in seen[text] if p.type == "ADDRESS")]
+                    for text, names in zip(texts, lists, strict=True)
+                ]
+            )  # fmt: skip
+        return found
+
+    def _proposals(self, texts: Iterable[str]) -> dict[str, tuple[Proposal, ...]]:
+        seen: dict[str, tuple[Proposal, ...]] = {}
+        unknown = []
+        for text in texts:
+            if text in self._remembered:
+                seen[text] = self._remembered[text]
+            elif could_name(text) or _DIGIT.search(text):
+                unknown.append(text)
+            else:
+                seen[text] = ()
+        made = self._compute(sorted(unknown))
+        if len(self._remembered) + len(made) > REMEMBERED:
+            self._remembered = {}
+        self._remembered.update(made)
+        return seen | made
+
+    def _compute(self, texts: list[str]) -> dict[str, tuple[Proposal, ...]]:
+        if not texts:
+            return {}
+        session, tokenizer = self._load()
+        encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
+        pieces = [(i, start) for i, e in enumerate(encoded) for start in range(0, max(len(e.ids) - OVERLAP, 1), WINDOW - OVERLAP)]
+        pieces.sort(key=lambda piece: min(len(encoded[piece[0]].ids) - piece[1], WINDOW))
+        scores = [np.zeros((len(e.ids), 35), np.float32) for e in encoded]
+        for first in range(0, len(pieces), BATCH):
+            _run(session, pieces[first : first + BATCH], encoded, scores)
+        return {text: tuple(_read(text, encoding, score)) for text, encoding, score in zip(texts, encoded, scores, strict=True)}
+
+    def _load(self) -> "tuple[InferenceSession, Tokenizer]":
+        if self._session is None or self._tokenizer is None:
+            import onnxruntime
+            from tokenizers import Tokenizer
+
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = self._threads
+            options.log_severity_level = 3
+            path = need(self._models_dir, "rampart-int8.onnx")
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._tokenizer = Tokenizer.from_file(str(need(self._models_dir, "rampart-tokenizer.json")))
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+        return self._session, self._tokenizer
+
+
+CLS, SEP = 2, 3
+
+
+def _run(session: Any, pieces: Sequence[tuple[int, int]], encoded: "Sequence[Encoding]", scores: list[Scores]) -> None:
+    """One batch: the labels' probabilities of each token, the higher where windows overlap."""
+    parts = [encoded[i].ids[start : start + WINDOW] for i, start in pieces]
+    width = max(map(len, parts)) + 2
+    ids, mask = np.zeros((len(parts), width), np.int64), np.zeros((len(parts), width), np.int64)
+    for row, part in enumerate(parts):
+        ids[row, : len(part) + 2] = [CLS, *part, SEP]
+        mask[row, : len(part) + 2] = 1
+    logits = session.run(None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)})[0]
+    powers = np.exp(logits - logits.max(axis=2, keepdims=True))
+    shares = powers / powers.sum(axis=2, keepdims=True)
+    for row, ((i, start), part) in enumerate(zip(pieces, parts, strict=True)):
+        there = scores[i][start : start + len(part)]
+        np.maximum(there, shares[row, 1 : len(part) + 1], out=there)
+
+
+def _read(text: str, encoding: "Encoding", scores: Scores) -> list[Proposal]:
+    """From tokens to words to spans: neighbours of one kind are one person or one address."""
+    if not len(scores):
+        return []
+    words = _words(encoding)
+    names = scores[:, NAME].sum(axis=1)
+    streets, places = scores[:, STREET].sum(axis=1), scores[:, PLACE].sum(axis=1)
+    people = [(a, b, float(names[i:j].max())) for a, b, i, j in words if names[i:j].max() >= LEAST_NAME]
+    parts = [
+        (a, b, float((streets + places)[i:j].max()), float(streets[i:j].max()))
+        for a, b, i, j in words
+        if (streets + places)[i:j].max() >= LEAST_ADDRESS
+    ]
+    found = [Proposal(a, b, "PERSON", score) for a, b, score in _joined(text, people)]
+    return found + _addresses(text, parts)
+
+
+def _words(encoding: "Encoding") -> list[tuple[int, int, int, int]]:
+    """(start, end, first token, last token + 1) of each word."""
+    words: list[tuple[int, int, int, int]] = []
+    last = None
+    for i, (word, (start, end)) in enumerate(zip(encoding.word_ids, encoding.offsets, strict=True)):
+        if word == last and words:
+            words[-1] = (words[-1][0], end, words[-1][2], i + 1)
+        else:
+            words.append((start, end, i, i + 1))
+        last = word
+    return words
+
+
+def _joined(text: str, people: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
+    spans: list[tuple[int, int, float]] = []
+    for start, end, score in people:
+        if spans and _BETWEEN_NAMES.fullmatch(text, spans[-1][1], start):
+            spans[-1] = (spans[-1][0], end, max(score, spans[-1][2]))
+        elif any(c.isalpha() for c in text[start:end]):
+            spans.append((start, end, score))
+    return [span for span in spans if span[1] - span[0] > 1]
+
+
+def _addresses(text: str, parts: Sequence[tuple[int, int, float, float]]) -> list[Proposal]:
+    """Runs of address words with a street among them; a city or a ZIP code alone is no address."""
+    runs: list[list[tuple[int, int, float, float]]] = []
+    for part in parts:
+        if runs and _BETWEEN_PARTS.fullmatch(text, runs[-1][-1][1], part[0]):
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    return [
+        Proposal(run[0][0], run[-1][1], "ADDRESS", max(part[2] for part in run))
+        for run in runs
+        if max(part[3] for part in run) >= 0.5 and _DIGIT.search(text, run[0][0], run[-1][1]) and run[-1][1] - run[0][0] > 4
+    ]

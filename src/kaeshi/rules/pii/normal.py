@@ -1,0 +1,89 @@
+"""Text as recognisers read it: disguises taken off, with the way back to every place in the text as it was written.
+
+Fullwidth and other digits, styled letters, odd dashes and spaces become plain; invisible characters go; HTML entities are read; in a
+word that mixes scripts, letters that look Latin are Latin.
+"""
+
+import html
+import re
+import unicodedata
+from dataclasses import dataclass
+
+_DASHES = dict.fromkeys("‐‑‒–—―−﹘﹣－", "-")  # noqa: RUF001  # they are what this is about
+_SPACES = dict.fromkeys("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " ")
+_INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+_HIDDEN = re.compile(f"[{_INVISIBLE}]|&(?:#\\d{{1,7}}|#[xX][0-9a-fA-F]{{1,6}}|[a-zA-Z]{{2,8}});")
+_LOOKALIKES = dict(zip("асеорхуіјѕһԁԛԝАВСЕНІЈКМОРЅТХУαορνικτΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aceopxyijshdqwABCEHIJKMOPSTXYaopviktABEZHIKMNOPTYX", strict=False))  # noqa: RUF001  # as above
+_OTHER_SCRIPT = re.compile(r"[^\s\0]*[\u0370-\u04ff\u0500-\u052f][^\s\0]*")
+_LATIN = re.compile(r"[A-Za-z0-9@]")
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A text to search in. `places` and `ends`: where each of its characters came from; None where nothing moved."""
+
+    text: str
+    places: list[int] | None = None
+    ends: list[int] | None = None
+
+    def back(self, start: int, end: int) -> tuple[int, int]:
+        """The span in the text as it was written."""
+        if self.places is None or self.ends is None:
+            return start, end
+        return self.places[start], self.ends[end - 1]
+
+
+class _Plain(dict[int, str]):
+    """One plain character for each that has one, found at first sight."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        plain = _DASHES.get(character) or _SPACES.get(character) or unicodedata.normalize("NFKC", character)
+        digit = unicodedata.digit(character, None)
+        if digit is not None and character.isdecimal():
+            plain = str(digit)
+        self[code] = plain if len(plain) == 1 else character
+        return self[code]
+
+
+_PLAIN = _Plain()
+
+
+def normal(text: str) -> Normal:
+    """The text without its disguises.
+
+    >>> view = normal("４１１１ and j&#111;hn")  # doctest: +SKIP
+    """
+    if text.isascii() and "&" not in text:
+        return Normal(text)
+    if not text.isascii():
+        text = _OTHER_SCRIPT.sub(_unmasked, text.translate(_PLAIN))
+    if _HIDDEN.search(text) is None:
+        return Normal(text)
+    pieces: list[str] = []
+    places: list[int] = []
+    ends: list[int] = []
+    last = 0
+    for match in [*_HIDDEN.finditer(text), None]:
+        stop = len(text) if match is None else match.start()
+        pieces.append(text[last:stop])
+        places += range(last, stop)
+        ends += range(last + 1, stop + 1)
+        if match is None:
+            break
+        last = match.end()
+        meant = html.unescape(match[0]) if match[0][0] == "&" else ""
+        if meant == match[0] or "\0" in meant:  # no entity, or one that would part a turn
+            meant = match[0]
+        pieces.append(meant)
+        if meant == match[0]:
+            places += range(match.start(), last)
+            ends += range(match.start() + 1, last + 1)
+        else:
+            places += [match.start()] * len(meant)
+            ends += [last] * len(meant)
+    return Normal("".join(pieces), places, ends)
+
+
+def _unmasked(word: re.Match[str]) -> str:
+    return "".join(_LOOKALIKES.get(c, c) for c in word[0]) if _LATIN.search(word[0]) else word[0]
