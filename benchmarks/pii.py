@@ -121,7 +121,9 @@ def tally(documents: Sequence[Document], found: Sequence[Sequence[Sequence[Span]
     return done
 
 
-def _tally_text(done: Tally, text: str, gold: Sequence[Span], keep: Sequence[Span], spans: Sequence[Span], complete: frozenset[str]) -> None:
+def _tally_text(
+    done: Tally, text: str, gold: Sequence[Span], keep: Sequence[Span], spans: Sequence[Span], complete: frozenset[str]
+) -> None:
     covered = _characters(spans)
     private = _characters(gold)
     done.gold_characters += len(private)
@@ -140,7 +142,9 @@ def _tally_text(done: Tally, text: str, gold: Sequence[Span], keep: Sequence[Spa
         if len(fitting & set(range(start, end))) * 2 >= end - start:
             done.found[kind] += 1
         else:
-            done.misses.setdefault(kind, []).append(f"{text[max(0, start - 40) : start]}<<{text[start:end]}>>{text[end : end + 20]} {spans}")
+            done.misses.setdefault(kind, []).append(
+                f"{text[max(0, start - 40) : start]}<<{text[start:end]}>>{text[end : end + 20]} {spans}"
+            )
     for start, end, called in spans:
         kind = next((k for k in complete if called in COMPATIBLE.get(k, ())), None)
         if kind is None:
@@ -167,16 +171,16 @@ def ours(documents: Sequence[Document], finder: Any, at_once: int = 200) -> tupl
     if finder is None:
         flat = [text for document in documents for text in document.texts]
         lists = [hits for i in range(0, len(flat), at_once) for hits in detect_each(flat[i : i + at_once])]
-        rest = iter(lists)
+        cpu, rest = time.process_time() - began, iter(lists)
         found = [[[(a, b, kind) for a, b, kind, _, _ in next(rest)] for _ in document.texts] for document in documents]
-    else:
-        for i in range(0, len(documents), at_once):
-            part = documents[i : i + at_once]
-            names = finder.find_each([document.texts for document in part])
-            found += [
-                [[(a, b, kind) for a, b, kind, _, _ in hits] for hits in detect_texts(document.texts, people)]
-                for document, people in zip(part, names, strict=True)
-            ]
+        return found, cpu
+    for i in range(0, len(documents), at_once):
+        part = documents[i : i + at_once]
+        names = finder.find_each([document.texts for document in part])
+        found += [
+            [[(a, b, kind) for a, b, kind, _, _ in hits] for hits in detect_texts(document.texts, people)]
+            for document, people in zip(part, names, strict=True)
+        ]
     return found, time.process_time() - began
 
 

@@ -56,7 +56,12 @@ def _key(rng: random.Random) -> str:
             "AIza" + _some(rng, letters + "-_", 35),
             "xoxb-" + _digits(rng, 11) + "-" + _some(rng, letters, 24),
             "sk_live_" + _some(rng, letters, 24),
-            "eyJ" + base64.urlsafe_b64encode(rng.randbytes(18)).decode().rstrip("=") + "." + _some(rng, letters, 40) + "." + _some(rng, letters, 30),
+            "eyJ"
+            + base64.urlsafe_b64encode(rng.randbytes(18)).decode().rstrip("=")
+            + "."
+            + _some(rng, letters, 40)
+            + "."
+            + _some(rng, letters, 30),
         ]
     )
 

@@ -43,7 +43,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def loop(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Loop]:
-    chosen = Settings(kaeshi_data_dir=tmp_path / "data", min_examples=10)
+    chosen = Settings(kaeshi_data_dir=tmp_path / "data", min_examples=10, kaeshi_names="lists")
     async with open_loop(settings=chosen, clock=clock, ids=FakeIds()) as opened:
         yield replace(
             opened,

@@ -37,7 +37,7 @@ class SteadyIds:
 
 
 async def small_loop(folder: Path) -> None:
-    settings = Settings(kaeshi_data_dir=folder, min_examples=10, idle_minutes=1)
+    settings = Settings(kaeshi_data_dir=folder, min_examples=10, idle_minutes=1, kaeshi_names="lists")
     clock, embedder = FakeClock(datetime(2025, 11, 3, 12, tzinfo=UTC)), FakeEmbedder()
     server = TrainerServer(folder / "trainer", embedder, clock, SteadyIds())
     trainer = OpenAITrainer(api_key="none", answerer=server)

@@ -62,7 +62,10 @@ def test_the_front_door_is_pinned() -> None:
     import kaeshi
     import kaeshi.ml
 
-    assert kaeshi.__all__ == ["detect", "log_conversations", "open_loop", "scrub", "using"] == sorted(kaeshi.__all__)
+    assert set(kaeshi.__all__) == set(kaeshi._HOMES)
+    assert kaeshi.__all__ == sorted(kaeshi.__all__) == [
+        "Policy", "ScrubStream", "detect", "log_conversations", "open_loop", "restored", "restorer", "scrub", "scrub_batch", "scrub_stream", "serve_scrubbed", "using",
+    ]  # fmt: skip
     assert all(callable(getattr(kaeshi, name)) for name in kaeshi.__all__)
     with pytest.raises(AttributeError):
         kaeshi.nonsense  # noqa: B018

@@ -34,7 +34,7 @@ def records() -> list[dict[str, Any]]:
 
 
 async def test_the_rates_of_the_log_and_what_is_left_of_its_secrets(records: list[dict[str, Any]], tmp_path: Path) -> None:
-    async with open_loop(settings=Settings(kaeshi_data_dir=tmp_path)) as loop:
+    async with open_loop(settings=Settings(kaeshi_data_dir=tmp_path, kaeshi_names="lists")) as loop:
         with gzip.open(STAR, "rb") as stream:
             done = [piece async for piece in conversation.log_lines(loop, stream, "star", consent="granted")]
         assert (sum(p.new for p in done), sum(len(p.refused) for p in done)) == (3529, 0)

@@ -7,16 +7,45 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kaeshi.app import open_loop, using
-    from kaeshi.door import detect, log_conversations, scrub
+    from kaeshi.door import log_conversations
+    from kaeshi.rules.pii import Policy, restored
+    from kaeshi.scrubbing import ScrubStream, detect, restorer, scrub, scrub_batch, scrub_stream, serve_scrubbed
 
 __version__ = "0.1.0"
-__all__ = ["detect", "log_conversations", "open_loop", "scrub", "using"]
+_HOMES = {
+    "Policy": "kaeshi.rules.pii",
+    "ScrubStream": "kaeshi.scrubbing",
+    "detect": "kaeshi.scrubbing",
+    "log_conversations": "kaeshi.door",
+    "open_loop": "kaeshi.app",
+    "restored": "kaeshi.rules.pii",
+    "restorer": "kaeshi.scrubbing",
+    "scrub": "kaeshi.scrubbing",
+    "scrub_batch": "kaeshi.scrubbing",
+    "scrub_stream": "kaeshi.scrubbing",
+    "serve_scrubbed": "kaeshi.scrubbing",
+    "using": "kaeshi.app",
+}
+__all__ = [
+    "Policy",
+    "ScrubStream",
+    "detect",
+    "log_conversations",
+    "open_loop",
+    "restored",
+    "restorer",
+    "scrub",
+    "scrub_batch",
+    "scrub_stream",
+    "serve_scrubbed",
+    "using",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOMES:
         msg = f"module 'kaeshi' has no attribute {name!r}"
         raise AttributeError(msg)
     from importlib import import_module
 
-    return getattr(import_module("kaeshi.app" if name in {"open_loop", "using"} else "kaeshi.door"), name)
+    return getattr(import_module(_HOMES[name]), name)

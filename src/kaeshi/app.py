@@ -18,7 +18,7 @@ from kaeshi.loop import Loop
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.faiss_index import FaissIndex
 from kaeshi.providers.minilm import MiniLMEmbedder
-from kaeshi.providers.name_lists import ListedNames
+from kaeshi.providers.names import names_of, policy_of
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.providers.outbox import OutboxMailer
 from kaeshi.providers.token_ranks import TiktokenCounter
@@ -87,7 +87,9 @@ async def open_loop(
             store=store,
             clock=time,
             ids=names,
-            names=ListedNames(),
+            names=names_of(chosen),
+            policy=policy_of(chosen),
+            recalls=json.loads(_data("pii_recall.json"))["at_least"],
             tokens=TiktokenCounter(chosen.models_dir),
             embedder=embedder,
             index=FaissIndex(),

@@ -1,18 +1,16 @@
 """What library users call directly, beside the seed's objects in kaeshi.ml."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from kaeshi.app import Target, open_loop
 from kaeshi.errors import InvalidInput
-from kaeshi.providers.name_lists import ListedNames
-from kaeshi.rules import pii
 from kaeshi.rules.conversation import decode
 from kaeshi.steps import conversation
-from kaeshi.types import Consent, Finding, Scrubbed
+from kaeshi.types import Consent
 
 
 async def log_conversations(
@@ -51,14 +49,3 @@ def _written(value: object) -> str:
         return value.isoformat() if isinstance(value, datetime) else str(value)
     msg = f"{type(value).__name__} is no JSON value"
     raise TypeError(msg)
-
-
-def detect(text: str) -> list[Finding]:
-    """Personal data in one text: structured types and names."""
-    return pii.detect(text, ListedNames().find([text])[0])
-
-
-def scrub(texts: str | Sequence[str]) -> Scrubbed:
-    """One text, or all texts of one conversation, with typed, numbered placeholders; the same person has the same number throughout."""
-    several = [texts] if isinstance(texts, str) else list(texts)
-    return pii.scrub(several, ListedNames().find(several))

@@ -1,6 +1,7 @@
 """A script that `kaeshi models fetch` runs in a process of its own: 4-bit matrix products of an ONNX model become int8 ones.
 
-`python int8.py TOOLS FROM TO`: TOOLS is a folder that holds the onnx package, which nothing else of ours needs.
+`python int8.py TOOLS FROM TUNED TO`: TOOLS is a folder that holds the onnx package, which nothing else of ours needs; TUNED has the
+layers that were trained further.
 """
 
 import sys
@@ -34,20 +35,35 @@ def floats(model: Any) -> Any:
     return model
 
 
+def tuned(model: Any, path: Path) -> Any:
+    """The same model with the layers that were trained further (tools/names) in place of its own."""
+    import numpy as np
+    from onnx import numpy_helper  # type: ignore[import-not-found,unused-ignore]  # as above
+
+    with np.load(path) as packed:
+        for tensor in model.graph.initializer:
+            name = tensor.name.strip("/").replace("/", ".").replace("MatMul_Q4_weight", "weight")
+            if f"{name}:codes" in packed:
+                tensor.CopyFrom(numpy_helper.from_array(packed[f"{name}:codes"] * packed[f"{name}:scale"], tensor.name))
+            elif name in packed:
+                tensor.CopyFrom(numpy_helper.from_array(packed[name].astype(np.float32), tensor.name))
+    return model
+
+
 def _nibbles(packed: Any) -> Any:
     import numpy as np
 
     return np.stack([packed & 15, packed >> 4], -1).reshape(len(packed), -1).astype(np.float32)
 
 
-def main(tools: str, source: str, target: str) -> None:
+def main(tools: str, source: str, trained: str, target: str) -> None:
     """Convert one file."""
     sys.path.insert(0, tools)
     import onnx  # type: ignore[import-not-found,unused-ignore]  # as above
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     plain = Path(target).with_name("plain.onnx")
-    onnx.save(floats(onnx.load(source)), plain)
+    onnx.save(tuned(floats(onnx.load(source)), Path(trained)), plain)
     # seven bits: processors without VNNI saturate on eight
     quantize_dynamic(plain, target, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kaeshi.ports import ChatModel, Clock, Embedder, Ids, Index, Mailer, NameFinder, TokenCounter, Trainer
+from kaeshi.rules.pii import Policy
 from kaeshi.settings import Settings
 from kaeshi.store import Store
 
@@ -19,6 +20,8 @@ class Loop:
     clock: Clock
     ids: Ids
     names: NameFinder
+    policy: Policy
+    recalls: Mapping[str, float]
     tokens: TokenCounter
     embedder: Embedder
     index: Index

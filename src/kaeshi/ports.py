@@ -70,6 +70,7 @@ class NameFinder(Protocol):
     version: str
 
     def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]: ...
+    def find_each(self, conversations: Sequence[Sequence[str]], known: Sequence[str] = ()) -> list[list[list[Finding]]]: ...
 
 
 class TokenCounter(Protocol):

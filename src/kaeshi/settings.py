@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     # How stages decide
     min_confidence: float = Field(0.8, ge=0, le=1, description="Least confidence of an answer that is collected.")
     min_examples: int = Field(200, ge=10, description="Least rows of a dataset, counted before the split.")
+    kaeshi_names: Literal["model", "lists"] = Field(
+        "model", description="What finds people and addresses: the model that `kaeshi models fetch` brings, or word lists alone."
+    )
+    kaeshi_pii_policy: Path | None = Field(
+        None, description="TOML file that says which personal data is found, and which values are your own and stay (docs/pii.md)."
+    )
     missing_quality: Policy = Field("drop", description="What to do with a conversation nobody rated.")
     missing_rating: Policy = Field("keep", description="What to do with a conversation without stars.")
     missing_confidence: Policy = Field("keep", description="What to do with an answer without a confidence.")

@@ -171,11 +171,17 @@ class Finding(Value):
 
 
 class Scrubbed(Value):
-    """Texts with personal data replaced. `found` is type -> values in order of first sight; `counts` type -> spans."""
+    """Texts with personal data replaced. `found` is type -> values in order of first sight; `counts` type -> spans.
+
+    `recognised` counts by "TYPE recogniser". `originals`: for each text (start, end, type, what stood there) in the scrubbed text; with it
+    the texts can be had back exactly, so it is kept as secret as they were.
+    """
 
     texts: tuple[str, ...]
     found: Mapping[str, tuple[str, ...]]
     counts: Mapping[str, int]
+    recognised: Mapping[str, int] = {}
+    originals: tuple[tuple[tuple[int, int, str, str], ...], ...] = ()
 
 
 class Example(Value):
@@ -189,6 +195,7 @@ class Example(Value):
     signals: Signals
     consent: Consent
     scrubber: str
+    pii: Mapping[str, int] = {}
 
     @property
     def messages(self) -> list[Json]:

@@ -14,7 +14,7 @@ from samples import record
 ROOT = Path(__file__).parents[2]
 COMMANDS = {
     "demo", "run", "serve", "shim", "trainer serve", "models fetch", "conversation import", "conversation outcome", "conversation show", "feedback add", "feedback import",
-    "feedback stats", "review list", "review approve", "review correct", "review reject", "collection run", "pii scrub", "pii detect", "dataset build", "dataset check",
+    "feedback stats", "review list", "review approve", "review correct", "review reject", "collection run", "pii scrub", "pii detect", "pii report", "dataset build", "dataset check",
     "training estimate", "training start", "training status", "training list", "evaluation add", "evaluation run", "evaluation compare", "rollout start", "rollout status",
     "rollout compare", "rollout promote", "rollout rollback", "rollout replay", "knowledge refresh", "knowledge search", "knowledge approve", "report show", "report send",
     "jobs list", "jobs run",
@@ -91,6 +91,37 @@ def test_an_error_is_one_line_and_a_non_zero_exit(words: tuple[str, ...], part: 
 def test_a_pipe_gets_results_only() -> None:
     done = kaeshi("pii", "scrub", "-", stdin="Hi, I'm John Doe\n")
     assert (done.stdout, done.stderr) == ("Hi, I'm [PERSON_1]\n", "replaced: PERSON 1\n")
+
+
+def test_a_row_of_a_table_is_one_conversation(tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text('name,note,guests\nAnn,"I\'m Anna Bennett, 415-555-0132",10\nBob,"Anna, ""ok""",12\n')
+    done = kaeshi("pii", "scrub", "n.csv", "--field", "note")
+    assert done.stdout == 'name,note,guests\nAnn,"I\'m [PERSON_1], [PHONE_1]",10\nBob,"[PERSON_1], ""ok""",12\n'
+    assert done.stderr == "replaced: PERSON 2, PHONE 1\n"
+    assert "no column 'nope'" in kaeshi("pii", "scrub", "n.csv", "--field", "nope").stderr
+
+
+def test_chosen_fields_of_a_record_are_scrubbed_and_the_rest_stays(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text('{"id": "555-1234", "messages": [{"content": "call 555-1234"}, {"content": "5551234"}]}\n')
+    done = kaeshi("pii", "scrub", "c.jsonl", "--field", "messages")
+    assert done.stdout == '{"id": "555-1234", "messages": [{"content": "call [PHONE_1]"}, {"content": "[PHONE_1]"}]}\n'
+    found = json.loads(kaeshi("pii", "detect", "c.jsonl", "--field", "messages", "--json").stdout)
+    assert [(row["line"], row["start"], row["end"], row["type"]) for row in found] == [(1, 5, 13, "PHONE"), (1, 0, 7, "PHONE")]
+
+
+def test_a_scrubber_without_its_model_passes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAESHI_MODELS_DIR", str(tmp_path / "none"))
+    done = kaeshi("pii", "scrub", "-", stdin="I am Khadija\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "type: kaeshi models fetch" in done.stderr
+
+
+def test_a_policy_file_says_what_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "p.toml").write_text('allow = ["555-1234"]\noperator = "mask"\n')
+    monkeypatch.setenv("KAESHI_PII_POLICY", str(tmp_path / "p.toml"))
+    assert kaeshi("pii", "scrub", "-", stdin="555-1234 or 555-9876\n").stdout == "555-1234 or ***-****\n"
+    (tmp_path / "p.toml").write_text('types = ["NOSE"]\n')
+    assert "'NOSE' is none of" in kaeshi("pii", "scrub", "-", stdin="a\n").stderr
 
 
 def test_a_missing_model_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

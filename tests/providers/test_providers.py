@@ -16,6 +16,8 @@ from kaeshi.providers.chat import WireChat
 from kaeshi.providers.faiss_index import FaissIndex
 from kaeshi.providers.fake import FakeEmbedder, FakeIndex
 from kaeshi.providers.minilm import MiniLMEmbedder
+from kaeshi.providers.name_lists import ListedNames
+from kaeshi.providers.name_model import NameModel
 from kaeshi.providers.outbox import OutboxMailer
 from kaeshi.providers.smtp import SmtpMailer
 from kaeshi.providers.token_ranks import TiktokenCounter
@@ -72,6 +74,36 @@ def test_every_model_file_is_here_and_unchanged() -> None:
     assert [new for _, new in fetch(load().models_dir)] == [False] * len(FILES)
     with pytest.raises(MissingModel, match="kaeshi models fetch"):
         need(load().models_dir, "none.onnx")
+
+
+TURNS = [
+    "Transfer 20 dollars to Khadija, please",
+    "I'd like tickets for the Bryan Adams concert",
+    "come to 1433 Taraval Street",
+    "sounds good",
+]
+
+
+@pytest.fixture(params=[NameModel, ListedNames])
+def finder(request: pytest.FixtureRequest) -> Any:
+    return NameModel(load().models_dir) if request.param is NameModel else ListedNames()
+
+
+def test_a_finder_looks_at_many_conversations_as_at_each(finder: Any) -> None:
+    many = [["my name is Anna Bennett", "hello anna"], TURNS]
+    assert finder.find_each(many) == [finder.find(texts) for texts in many]
+    assert [[(f.start, f.end, f.type) for f in found] for found in finder.find(many[0])] == [[(11, 23, "PERSON")], [(6, 10, "PERSON")]]
+
+
+def test_the_model_knows_a_name_by_what_stands_around_it() -> None:
+    found = NameModel(load().models_dir).find(TURNS)
+    assert [[TURNS[i][f.start : f.end] for f in there] for i, there in enumerate(found)] == [["Khadija"], [], ["1433 Taraval Street"], []]
+
+
+def test_a_long_text_is_read_in_windows_that_overlap() -> None:
+    text = "we had rice and soup. " * 300 + "Please transfer it to Khadija. " + "we had rice and soup. " * 300
+    (found,) = NameModel(load().models_dir).find([text])
+    assert [text[f.start : f.end] for f in found] == ["Khadija"]
 
 
 class Inbox:

@@ -4,10 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaeshi import detect, scrub
+from kaeshi import Policy, detect, restored, scrub, scrub_batch, scrub_stream, serve_scrubbed
 from kaeshi.errors import InvalidInput
-from kaeshi.rules.pii import analyze, restore
+from kaeshi.providers.name_lists import ListedNames
+from kaeshi.rules import pii
+from kaeshi.rules.pii import Restorer, analyze, detect_each, restore
+from kaeshi.rules.pii.risk import residual
 from kaeshi.rules.pii.validators import is_card
+from kaeshi.scrubbing import ScrubStream
 
 SEED = "Hi, I'm John Doe. Email me at john@email.com or call 555-1234"
 pieces = st.sampled_from(
@@ -41,6 +45,23 @@ def test_the_seeds_example() -> None:
         ("born on 04/04/1990", "DATE_OF_BIRTH"),
         ("my password is hunter22!", "PASSWORD"),
         ("my name is Katarina Miller", "PERSON"),
+        ("Transfer 20 dollars to Khadija", "PERSON"),
+        ("the routing number is 021000021", "ROUTING"),
+        ("my passport is K1234567", "PASSPORT"),
+        ("driver's license D1234567", "DRIVER_LICENSE"),
+        ("license plate 7ABC123", "LICENSE_PLATE"),
+        ("use sk-abcdEFGH1234567890abcdEFGH", "API_KEY"),
+        ("the printer is 00:1a:2b:3c:4d:5e", "MAC"),
+        ("pay to 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "CRYPTO_WALLET"),
+        ("the last four of my social are 8145", "SSN"),
+        ("call five five five one two three four", "PHONE"),
+        ("john at gmail dot com", "EMAIL"),
+        ("write to ann [at] example [dot] com", "EMAIL"),
+        ("mail ann@\u200bexample.com", "EMAIL"),
+        ("card ４１１１ １１１１ １１１１ １１１１", "CREDIT_CARD"),
+        ("mail ann&#64;example.com", "EMAIL"),
+        ("call 4 1 5 5 5 5 0 1 3 2", "PHONE"),
+        ("we moved to 19 Rue Mermoz, 75008", "ADDRESS"),
     ],
 )
 def test_each_type_is_found(text: str, kind: str) -> None:
@@ -56,6 +77,11 @@ def test_each_type_is_found(text: str, kind: str) -> None:
         "order 20240001234 is ready",
         "Will you grill salmon or the Chicken?",
         "In April we were in San Francisco at Craig Street",
+        "I'd like tickets for the Bryan Adams concert",
+        "The restaurant serves General Tso chicken",
+        "Will it rain on Sunday in Oakland?",
+        "room 412 has 2 beds, flight UA1234 lands at 9:45",
+        "the account opens at nine",
     ],
 )
 def test_a_quote_is_left_alone(text: str) -> None:
@@ -73,8 +99,11 @@ def test_a_name_given_when_asked_for_is_a_name() -> None:
 
 @given(st.lists(texts, min_size=1, max_size=4))
 def test_scrubbing_twice_changes_nothing(several: list[str]) -> None:
-    once = scrub(several).texts
-    assert scrub(list(once)).texts == once
+    def by_lists(said: list[str]) -> tuple[str, ...]:
+        return pii.scrub(said, ListedNames().find(said)).texts
+
+    once = by_lists(several)
+    assert by_lists(list(once)) == once
 
 
 @given(st.lists(texts, min_size=1, max_size=4))
@@ -106,6 +135,105 @@ def test_a_placeholder_that_somebody_typed_keeps_its_number(text: str) -> None:
 def test_restoring_gives_the_text_back() -> None:
     found = scrub([SEED])
     assert restore(found.texts[0], found.found) == SEED
+
+
+OPERATORS = ("placeholder", "surrogate", "mask", "pseudonym")
+
+
+@given(st.lists(texts, min_size=1, max_size=3), st.sampled_from(OPERATORS))
+def test_whoever_holds_the_map_has_the_text_back_exactly(several: list[str], operator: str) -> None:
+    found = pii.scrub(several, ListedNames().find(several), Policy(operator=operator), key=b"k")
+    assert list(restored(found)) == several
+
+
+def test_surrogates_are_nobodys_and_keep_the_format() -> None:
+    text = ["I'm Anna Bennett, (916) 555-1234, 4111 1111 1111 1111", "ANNA? I am at 12 Oak Street, ann@corp.com, 10.1.2.3"]
+    first, second = scrub(text, Policy(operator="surrogate"), key=b"k").texts
+    assert "Bennett" not in first
+    assert "(916) 555-01" in first
+    assert "4242 4242 4242 4242" in first
+    name = first.split("I'm ")[1].split(" ")[0]
+    assert name.upper() in second
+    assert "@example.com" in second
+    assert "192.0.2." in second
+
+
+def test_a_pseudonym_is_the_same_in_every_conversation_and_another_with_another_key() -> None:
+    def made(text: str, key: bytes) -> str:
+        return scrub(text, Policy(operator="pseudonym"), key=key).texts[0].split()[-1]
+
+    assert made("mail ann@example.com", b"k") == made("or to ann@example.com", b"k") != made("mail ann@example.com", b"other")
+    with pytest.raises(InvalidInput, match="key"):
+        scrub("mail ann@example.com", Policy(operator="pseudonym"))
+
+
+def test_what_is_the_deployments_own_stays() -> None:
+    ours = Policy(allow=("(916) 555 0199", "12 Oak Street"), deny={"Project Hashi": "PERSON"}, off=("ACCOUNT", "BOOKING", "URL"))
+    text = "We are at 12 Oak Street, 916-555-0199, see https://example.com about project hashi"
+    assert scrub(text, ours).texts == ("We are at 12 Oak Street, 916-555-0199, see https://example.com about [PERSON_1]",)
+
+
+def test_references_are_found_only_where_asked_for() -> None:
+    assert not detect("booking 12345678 please")
+    assert [f.type for f in detect("booking 12345678 please", Policy(off=()))] == ["BOOKING"]
+    assert not detect("call 555-1234", Policy(thresholds={"PHONE": 0.9}))
+
+
+@given(st.lists(texts, min_size=1, max_size=4).map("\n".join), st.lists(st.integers(1, 40), max_size=12))
+def test_a_stream_is_the_same_however_it_is_cut(text: str, cuts: list[int]) -> None:
+    def streamed(pieces: list[str]) -> str:
+        stream = ScrubStream(names=ListedNames())
+        return "".join([*map(stream.feed, pieces), stream.close()])
+
+    pieces, at = [], 0
+    for size in cuts:
+        pieces.append(text[at : at + size])
+        at += size
+    assert streamed([*pieces, text[at:]]) == streamed([text])
+
+
+def test_a_stream_keeps_its_numbers_and_knows_what_was_announced() -> None:
+    lines = ["my name is Anna Bennett\n", "what is your pin?\n", "4321\n", "thanks Anna"]
+    assert "".join(scrub_stream(lines)) == "my name is [PERSON_1]\nwhat is your pin?\n[PIN_1]\nthanks [PERSON_1]"
+
+
+def test_a_batch_of_texts_that_have_nothing_to_do_with_each_other() -> None:
+    assert scrub_batch(["I'm Anna Bennett", "my PIN is", "4321"]) == ["I'm [PERSON_1]", "my PIN is", "4321"]
+    assert [[h[2] for h in hits] for hits in detect_each(["call 555-1234", "é a@b.com", "my pin", "4321"])] == [
+        ["PHONE"],
+        ["EMAIL"],
+        [],
+        [],
+    ]
+
+
+@given(st.lists(st.sampled_from(["[PERSON_1]", " and ", "[PER", "SON_1]", "[", "x]", "[PHONE_2]", "[PHONE_1]"]), max_size=8))
+def test_values_come_back_in_a_stream_as_in_the_whole(pieces: list[str]) -> None:
+    held = {"PERSON": ("Anna",), "PHONE": ("555-1234",)}
+    stream = Restorer(held)
+    assert "".join([*map(stream.feed, pieces), stream.close()]) == restore("".join(pieces), held)
+
+
+def test_a_model_sees_placeholders_and_the_customer_their_words() -> None:
+    text, held = serve_scrubbed("I'm Anna Bennett")
+    assert restore(f"Hello {text.split()[-1]}!", held) == "Hello Anna Bennett!"
+
+
+@given(
+    st.sampled_from(["ann@example.com", "4111 1111 1111 1111", "415-555-0132"]),
+    st.sampled_from(["", "\u200b", "\u00ad", "\ufeff"]),
+    st.booleans(),
+    st.sampled_from(["", "é ", "😀 &amp; ", "\u200b\u200b "]),
+)
+def test_places_are_exact_through_every_disguise(value: str, hidden: str, wide: bool, before: str) -> None:
+    written = hidden.join(chr(ord(c) + 0xFEE0) if wide and c.isdigit() else c for c in value)
+    found = [f for f in detect(f"{before}it is {written} ok") if f.type in {"EMAIL", "CREDIT_CARD", "PHONE"}]
+    assert [f"{before}it is {written} ok"[f.start : f.end] for f in found] == [written]
+
+
+def test_what_may_be_left_follows_from_what_was_found() -> None:
+    left = residual({"PERSON": 90, "PHONE": 10, "MAC": 1}, {"PERSON": 0.9, "PHONE": 1.0})
+    assert left == {"at_most_by_type": {"MAC": None, "PERSON": 10.0, "PHONE": 0.0}, "at_most": 10.0, "unmeasured": ["MAC"]}
 
 
 def test_nul_is_refused_instead_of_shifting_texts() -> None:

@@ -29,7 +29,7 @@ from samples import learnable, log, rate, record
 async def loop(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Loop]:
     url = request.getfixturevalue("postgres")() if request.param == "postgres" else f"sqlite+aiosqlite:///{tmp_path}/kaeshi.db"
     async with open_loop(
-        settings=Settings(database_url=url, kaeshi_data_dir=tmp_path, min_examples=10), clock=clock, ids=FakeIds()
+        settings=Settings(database_url=url, kaeshi_data_dir=tmp_path, min_examples=10, kaeshi_names="lists"), clock=clock, ids=FakeIds()
     ) as opened:
         yield opened
 

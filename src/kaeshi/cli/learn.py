@@ -1,69 +1,23 @@
-"""Commands that learn: pii, dataset, training, evaluation."""
+"""Commands that learn: dataset, training, evaluation."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from kaeshi.cli.output import AsJson, Database, Who, counts, lines_of, progress, show, table, with_loop
-from kaeshi.errors import InvalidInput
-
-Source = Annotated[str, typer.Argument(help="A text file, or - for standard input.")]
 
 
 def commands(app: typer.Typer) -> None:
     """Hang the groups on the app."""
-    app.add_typer(pii, name="pii", help="Find and replace personal data.")
     app.add_typer(dataset, name="dataset", help="Build and check training data.")
     app.add_typer(training, name="training", help="Fine-tune through any provider of OpenAI's wire.")
     app.add_typer(evaluation, name="evaluation", help="Hold models to their promises.")
 
 
-pii = typer.Typer(no_args_is_help=True)
 dataset = typer.Typer(no_args_is_help=True)
 training = typer.Typer(no_args_is_help=True)
 evaluation = typer.Typer(no_args_is_help=True)
-
-
-def _text(source: str) -> str:
-    try:
-        raw = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        return raw.decode("utf-8")
-    except OSError as error:
-        msg = f"file {source!r} cannot be read: {error.strerror}"
-        raise InvalidInput(msg) from error
-    except UnicodeDecodeError as error:
-        msg = f"{source!r} is not UTF-8 text (byte {error.start})"
-        raise InvalidInput(msg) from error
-
-
-@pii.command()
-def scrub(source: Source = "-", as_json: AsJson = False) -> None:
-    """Print a text with personal data replaced; counts by type go to stderr."""
-    from kaeshi.door import scrub as scrubbed
-
-    found = scrubbed(_text(source))
-    if as_json:
-        show({"text": found.texts[0], "counts": dict(found.counts)}, as_json=True)
-    else:
-        sys.stdout.write(found.texts[0])
-        sys.stderr.write(f"replaced: {counts(dict(found.counts))}\n")
-
-
-@pii.command()
-def detect(source: Source = "-", as_json: AsJson = False) -> None:
-    """List what personal data a text holds, without showing it."""
-    from kaeshi.door import detect as detected
-
-    found = detected(_text(source))
-    show(
-        found,
-        as_json=as_json,
-        text=lambda: table(
-            ("start", "end", "type", "score", "recogniser"), [(f.start, f.end, f.type, f.score, f.recogniser) for f in found]
-        ),
-    )
 
 
 @dataset.command()

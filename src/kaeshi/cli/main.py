@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from kaeshi.cli import decide, gather, learn, whole
+from kaeshi.cli import decide, gather, learn, pii, whole
 from kaeshi.errors import KaeshiError
 
 app = typer.Typer(
@@ -16,7 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (whole.commands, gather.commands, learn.commands, decide.commands):
+for commands in (whole.commands, gather.commands, pii.commands, learn.commands, decide.commands):
     commands(app)
 
 UNEXPECTED = 70

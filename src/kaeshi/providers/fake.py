@@ -168,6 +168,9 @@ class FakeNames:
             for text in texts
         ]
 
+    def find_each(self, conversations: Sequence[Sequence[str]], known: Sequence[str] = ()) -> list[list[list[Finding]]]:
+        return [self.find(texts, known) for texts in conversations]
+
 
 class FakeTokens:
     """Counts words."""

@@ -6,19 +6,26 @@ and which words are names in the US Census. Whoever was found once is found agai
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Set as AbstractSet
+from functools import cache, lru_cache
 from importlib import resources
 
+from kaeshi.rules.pii.patterns import STREET_WORDS
 from kaeshi.rules.pii.spans import Taken
 from kaeshi.types import Finding
 
 _NAME = r"[^\W\d_](?:[^\W\d_]|['’-](?=[^\W\d_])){0,30}"
 _TOKENS = re.compile(_NAME)
+_DIGIT = re.compile(r"[0-9]")
 _PARTS = re.compile(r"[^\W\d_]+")
 _RUN = rf"({_NAME}(?:[ ]{{1,2}}(?:{_NAME}|[A-Z]\.)){{0,3}})"
 _INTRODUCED = re.compile(
     rf"\b(?:my (?:full |first |last |legal )?name(?: is|'s|’s|:| was)|(?:the |under the |full |first |last )?name(?: is|'s|’s|:)|names? on the (?:account|booking|reservation) is|"
     rf"(?:under|for) the name(?: of)?|(?:call|calls) me|(?:i am|i'm|i’m) called|name of)[ :]{{1,3}}(?:is )?{_RUN}",
+    re.IGNORECASE,
+)
+_PRESENTED = re.compile(
+    rf"\b(?:i['’]?m|i am|this is|it['’]?s|it is|that is|my (?:son|daughter|wife|husband|brother|sister|friend|mother|father|boss))[ ]{{1,2}}({_NAME})",
     re.IGNORECASE,
 )
 _CUES = frozenset(
@@ -210,6 +217,8 @@ _STOP_AFTER = frozenset(
 )
 
 
+_GLUE, _GLUE_AFTER = frozenset("0123456789_@.-"), frozenset("0123456789_@-")
+_DOTTED = re.compile(r"\.\w")
 _NOBODY = frozenset(["hibachi", "sushi", "teppanyaki", "siri", "alexa", "google"])
 
 
@@ -219,26 +228,31 @@ class ListedNames:
     version = "lists-1"
 
     def find(
-        self, texts: Sequence[str], known: Sequence[str] = (), proposed: Sequence[Sequence[tuple[int, int, float]]] = ()
+        self, texts: Sequence[str], known: Sequence[str] = (), proposed: Sequence[Sequence[tuple[int, int, float]]] | None = None
     ) -> list[list[Finding]]:
-        """People in each text. `known`: names the deployment is sure of, such as the customer's own. `proposed`: spans a model saw."""
-        spoken = [frozenset(_PARTS.findall(text.lower())) for text in texts]
-        spans = [_found_in(text, said, texts[i - 1] if i else "") for i, (text, said) in enumerate(zip(texts, spoken, strict=True))]
-        for text, found, seen in zip(texts, spans, proposed, strict=False):
-            found += _credible(text, seen)
+        """People in each text. `known`: names the deployment is sure of, such as the customer's own.
+
+        `proposed`: spans that a model saw; then the lists' own guesses are left out, and only what people say of themselves is added.
+        """
+        looked = [_look(text) for text in texts]
+        spans = [[*introduced, *(guessed if proposed is None else ())] for _, introduced, guessed, _ in looked]
+        for i, (said, *_) in enumerate(looked if proposed is None else ()):
+            if i and looked[i - 1][3] and len(said) <= 12:  # longer replies tell a story, not a name
+                spans[i] += [(a, b, True) for a, b in _answered(texts[i])]
+        for i, seen in enumerate(proposed or ()):
+            spans[i] += _credible(texts[i], seen)
         words = {part.lower() for name in known for part in _TOKENS.findall(name)}
         for text, found in zip(texts, spans, strict=True):
             for start, end, sure in found:
                 if sure:
                     words.update(part.lower() for part in _TOKENS.findall(text[start:end]) if len(part) > 2)  # initials are nobody
-        if not words:
+        if not words and not any(spans):
             return [[] for _ in texts]
-        again = _again(words)
+        parts = {part for word in words for part in _PARTS.findall(word)}
         return [
-            _findings(text, found, again if not words.isdisjoint(said) else None)
-            for text, found, said in zip(texts, spans, spoken, strict=True)
+            _findings(text, found, words if not parts.isdisjoint(said) else frozenset())
+            for text, found, (said, *_) in zip(texts, spans, looked, strict=True)
         ]
-
 
     def find_each(self, conversations: Sequence[Sequence[str]], known: Sequence[str] = ()) -> list[list[list[Finding]]]:
         """The same for many conversations."""
@@ -246,8 +260,28 @@ class ListedNames:
 
 
 def could_name(text: str) -> bool:
-    """May somebody be named in it? Not if all its words are everyday ones."""
-    return True
+    """May somebody be named in it, or an address stand there? Not if all its words are everyday ones.
+
+    >>> could_name("Sounds good, see you then!"), could_name("Transfer it to Kagiso")
+    (False, True)
+    """
+    everyday, small = _words("everyday.txt"), _words("small_letters.txt")
+    has_digit = _DIGIT.search(text) is not None
+    for match in _PARTS.finditer(text):
+        word = match[0]
+        lowered = word.lower()
+        if has_digit and lowered in STREET_WORDS and len(word) > 2:
+            return True
+        if len(word) > 1 and lowered not in everyday and not (word.islower() and lowered in small):
+            return True
+    return False
+
+
+def is_common_name(word: str) -> bool:
+    """Is it on the list of given names and seldom anything else?"""
+    given, _surnames, other = _lists()
+    lowered = word.lower()
+    return lowered in given and lowered not in other
 
 
 def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, bool]]:
@@ -256,23 +290,26 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
     found = []
     for start, end, score in seen:
         words = [word.lower() for word in _PARTS.findall(text[start:end])]
-        if not words or all(word in _NOBODY or word in _FILLER for word in words):
+        if not words or all(word in _NOBODY or word in _FILLER for word in words) or not could_name(text[start:end]):
+            continue
+        if " ".join(words) in _places():
             continue
         listed = any(word in given or word in surnames for word in words)
         found.append((start, end, score > 0.8 and listed and not any(word in other for word in words)))
     return found
 
 
-def _found_in(text: str, said: frozenset[str], before: str) -> list[tuple[int, int, bool]]:
-    """(start, end, may be looked for in other turns) of each person in one text. `said`: its words, lower-cased."""
-    found: list[tuple[int, int, bool]] = []
-    if not said.isdisjoint(_telling()):
-        found += [(a, b, True) for a, b in _introduced(text)]
-        found += list(_titled(text))
-        found += [(a, b, True) for a, b in _listed(text)]
-    if len(said) <= 12 and _asks_name(before):  # longer replies tell a story, not a name
-        found += [(a, b, True) for a, b in _answered(text)]
-    return found
+Named = tuple[tuple[int, int, bool], ...]  # (start, end, may be looked for in other turns)
+
+
+@lru_cache(20_000)  # assistants repeat themselves
+def _look(text: str) -> tuple[frozenset[str], Named, Named, bool]:
+    """A text's words, lower-cased; whom it introduces or gives a title; whom it names by the lists; does it ask for a name?"""
+    said = frozenset(_PARTS.findall(text.lower()))
+    if said.isdisjoint(_telling()):
+        return said, (), (), _asks_name(text)
+    introduced = (*((a, b, True) for a, b in _introduced(text)), *_titled(text), *_presented(text))
+    return said, introduced, tuple((a, b, True) for a, b in _listed(text)), _asks_name(text)
 
 
 @cache
@@ -301,6 +338,8 @@ def _name_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         if word in _STOP_AFTER or (word in _FILLER and first is None):
             break
         large, listed = match[0][0].isupper(), word in given or word in surnames
+        if first is None and not large and not could_name(word):
+            break
         if word in other and not (large and listed):
             break
         if first is not None and not (large or listed):
@@ -309,6 +348,13 @@ def _name_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         last = match.start() + len(word)
     if first is not None and last is not None and last - first > 1:
         yield first, last
+
+
+def _presented(text: str) -> Iterator[tuple[int, int, bool]]:
+    for match in _PRESENTED.finditer(text):
+        word = match[1].removesuffix("'s").removesuffix("’s")
+        if is_common_name(word):
+            yield match.start(1), match.start(1) + len(word), True
 
 
 def _titled(text: str) -> Iterator[tuple[int, int, bool]]:
@@ -379,22 +425,41 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
     yield head.start(), last.end()
 
 
-def _again(words: set[str]) -> re.Pattern[str]:
-    alternatives = "|".join(re.escape(word) for word in sorted(words, key=lambda w: (-len(w), w)))
-    return re.compile(rf"(?<![\w@.-])(?:{alternatives})(?:[ ](?:{alternatives}))?(?![\w@-]|\.\w)", re.IGNORECASE)
-
-
-def _findings(text: str, found: Sequence[tuple[int, int, bool]], again: re.Pattern[str] | None) -> list[Finding]:
-    """One finding per person and place; the longest where they overlap."""
+def _findings(text: str, found: Sequence[tuple[int, int, bool]], words: AbstractSet[str]) -> list[Finding]:
+    """One finding per person and place; the longest where they overlap. `words`: names known from elsewhere."""
+    if not found and not words:
+        return []
     other = _lists()[2]
     spans = {(start, end): 0.85 for start, end, _ in found}
-    for match in again.finditer(text) if again else ():
-        if match[0][0].isupper() or match[0].lower() not in other:
-            spans.setdefault(match.span(), 0.6)
+    for start, end in _again(text, words):
+        if text[start].isupper() or text[start:end].lower() not in other:
+            spans.setdefault((start, end), 0.6)
     taken = Taken()
     for start, end in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
         taken.take(start, end)
     return [Finding(start=a, end=b, type="PERSON", score=spans[a, b], recogniser="lists") for a, b in taken.spans]
+
+
+def _again(text: str, words: AbstractSet[str]) -> Iterator[tuple[int, int]]:
+    """Where known names stand by themselves, two in a row as one."""
+    start = end = -1
+    for match in _TOKENS.finditer(text) if words else ():
+        stop = match.end()
+        if match[0].lower() not in words:
+            if match[0][-2:].lower() not in {"'s", "’s"} or match[0][:-2].lower() not in words:
+                continue
+            stop -= 2
+        if text[match.start() - 1 : match.start()] in _GLUE or text[stop : stop + 1] in _GLUE_AFTER or _DOTTED.match(text, stop):
+            continue
+        if start >= 0 and match.start() == end + 1 and text[end] == " ":
+            yield start, stop
+            start = end = -1
+            continue
+        if start >= 0:
+            yield start, end
+        start, end = match.start(), stop
+    if start >= 0:
+        yield start, end
 
 
 @cache
@@ -403,6 +468,13 @@ def _lists() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     return _words("given_names.txt"), _words("surnames.txt"), _words("not_names.txt")
 
 
+@cache
 def _words(name: str) -> frozenset[str]:
     text = resources.files("kaeshi").joinpath("data", name).read_text(encoding="utf-8")
     return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
+
+
+@cache
+def _places() -> frozenset[str]:
+    text = resources.files("kaeshi").joinpath("data", "places.txt").read_text(encoding="utf-8")
+    return frozenset(line for line in text.splitlines() if not line.startswith("#"))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kaeshi.models import need
-from kaeshi.providers.name_lists import ListedNames, could_name
+from kaeshi.providers.name_lists import ListedNames, could_name, is_common_name
 from kaeshi.types import Finding
 
 if TYPE_CHECKING:
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 BATCH = 8
-WINDOW, OVERLAP = 254, 48  # tokens
+WINDOW, OVERLAP = 94, 24  # tokens; it was trained on turns of up to 96
 REMEMBERED = 50_000
 NAME, STREET, PLACE = slice(1, 5), (*range(23, 29),), (*range(29, 35),)  # the model's labels, B- and I- of each
-LEAST_NAME, LEAST_ADDRESS = 0.4, 0.35
+LEAST_NAME, LEAST_ADDRESS = 0.5, 0.4
+LEAST_LISTED = 0.02  # a word that is mostly a name needs little more than that nothing speaks against it
+SCORE_ADDRESS = 0.75  # patterns that know a number for what it is go first
 _BETWEEN_NAMES = re.compile(r"[ \t]{1,2}|[-'’]|\.[ ]?|")
 _BETWEEN_PARTS = re.compile(r"[ \t\n,.#/-]{0,3}")
 _DIGIT = re.compile(r"\d")
@@ -45,7 +47,7 @@ class Proposal:
 class NameModel:
     """A NameFinder. The model loads at the first text; `threads` bounds the cores it uses."""
 
-    version = "rampart-int8-1+" + ListedNames.version
+    version = "rampart-tuned-1+" + ListedNames.version
 
     def __init__(self, models_dir: Path, threads: int = 1) -> None:
         self._models_dir, self._threads = models_dir, threads
@@ -65,12 +67,7 @@ class NameModel:
         for texts in conversations:
             people = [[(p.start, p.end, p.score) for p in seen[text] if p.type == "PERSON"] for text in texts]
             lists = self._lists.find(texts, known, people)
-            found.append(
-                [
-                    [*names, *(Finding(start=p.start, end=p.end, type="ADDRESS", score=p.score, recogniser="model") for p in seen[text] if p.type == "ADDRESS")]
-                    for text, names in zip(texts, lists, strict=True)
-                ]
-            )  # fmt: skip
+            found.append([_with_addresses(names, seen[text]) for text, names in zip(texts, lists, strict=True)])
         return found
 
     def _proposals(self, texts: Iterable[str]) -> dict[str, tuple[Proposal, ...]]:
@@ -79,7 +76,7 @@ class NameModel:
         for text in texts:
             if text in self._remembered:
                 seen[text] = self._remembered[text]
-            elif could_name(text) or _DIGIT.search(text):
+            elif could_name(text):
                 unknown.append(text)
             else:
                 seen[text] = ()
@@ -117,6 +114,16 @@ class NameModel:
         return self._session, self._tokenizer
 
 
+def _with_addresses(names: Sequence[Finding], seen: Sequence[Proposal]) -> list[Finding]:
+    """Everything found in one text, each under the name of who saw it first."""
+    own = {(p.start, p.end) for p in seen}
+    said = [f.model_copy(update={"recogniser": "model"}) if (f.start, f.end) in own else f for f in names]
+    return [
+        *said,
+        *(Finding(start=p.start, end=p.end, type="ADDRESS", score=p.score, recogniser="model") for p in seen if p.type == "ADDRESS"),
+    ]
+
+
 CLS, SEP = 2, 3
 
 
@@ -143,7 +150,11 @@ def _read(text: str, encoding: "Encoding", scores: Scores) -> list[Proposal]:
     words = _words(encoding)
     names = scores[:, NAME].sum(axis=1)
     streets, places = scores[:, STREET].sum(axis=1), scores[:, PLACE].sum(axis=1)
-    people = [(a, b, float(names[i:j].max())) for a, b, i, j in words if names[i:j].max() >= LEAST_NAME]
+    people = [
+        (a, b, float(names[i:j].max()))
+        for a, b, i, j in words
+        if names[i:j].max() >= (LEAST_LISTED if is_common_name(text[a:b]) else LEAST_NAME)
+    ]
     parts = [
         (a, b, float((streets + places)[i:j].max()), float(streets[i:j].max()))
         for a, b, i, j in words
@@ -185,7 +196,7 @@ def _addresses(text: str, parts: Sequence[tuple[int, int, float, float]]) -> lis
         else:
             runs.append([part])
     return [
-        Proposal(run[0][0], run[-1][1], "ADDRESS", max(part[2] for part in run))
+        Proposal(run[0][0], len(text[: run[-1][1]].rstrip(" .,#/-\n")), "ADDRESS", SCORE_ADDRESS)
         for run in runs
         if max(part[3] for part in run) >= 0.5 and _DIGIT.search(text, run[0][0], run[-1][1]) and run[-1][1] - run[0][0] > 4
     ]

@@ -14,7 +14,7 @@ from kaeshi.rules import feedback as scoring
 from kaeshi.rules import pii
 from kaeshi.rules.conversation import rated_turn
 from kaeshi.store.conversations import Stored
-from kaeshi.store.examples import Judged
+from kaeshi.store.examples import Judged, by_type
 from kaeshi.store.verbs import dumps
 from kaeshi.types import Drop, Feedback, Filters, Json, Keep, Scrubbed, text_of
 
@@ -91,7 +91,7 @@ def judge(
     if isinstance(verdict, Keep):
         try:
             messages, scrubbed = scrub_messages(loop, [s.message for s in stored.said[: verdict.upto + 1]])
-            counts = scrubbed.counts
+            counts = scrubbed.recognised
         except KaeshiError:
             verdict = Drop(reason="unscrubbed")
     if messages is not None and review is not None and review[1] is not None:
@@ -117,14 +117,15 @@ def scrub_messages(loop: Loop, messages: Sequence[Json]) -> tuple[tuple[Json, ..
     texts: list[str] = []
     for message in messages:
         _walk(message, texts.append)
-    found: Scrubbed = pii.scrub(texts, loop.names.find(texts))
+    found: Scrubbed = pii.scrub(texts, loop.names.find(texts), loop.policy)
     replaced = iter(found.texts)
     return tuple(_replace(message, replaced) for message in messages), found
 
 
 def scrubber_version(loop: Loop) -> str:
-    """Which scrubber made a text: the patterns' version and the name finder's."""
-    return f"{pii.VERSION}+{loop.names.version}"
+    """Which scrubber made a text: the patterns' version, the name finder's, and the policy where it is the deployment's own."""
+    own = "" if loop.policy == pii.DEFAULT else f"+{hashlib.sha256(loop.policy.model_dump_json().encode()).hexdigest()[:8]}"
+    return f"{pii.VERSION}+{loop.names.version}{own}"
 
 
 def example_id(assistant: str, conversation: str) -> str:
@@ -175,6 +176,6 @@ def _count(done: Collected, judged: list[Judged]) -> None:
         done.judged += 1
         if isinstance(j.verdict, Keep):
             done.kept += 1
-            done.pii.update(j.pii)
+            done.pii.update(by_type(j.pii))
         else:
             done.dropped[j.verdict.reason] += 1

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from kaeshi.rules import collection as judging
 from kaeshi.rules import dataset as rules
 from kaeshi.rules.duplicates import resembles
 from kaeshi.steps import collection
+from kaeshi.steps.privacy import proof
 from kaeshi.store.examples import Judged
 from kaeshi.types import Dataset, Drop, Example, Filters, Json
 
@@ -68,7 +69,7 @@ async def build(
     examples, dropped = await gather(loop, using, max_samples=max_samples, since=since, until=until)
     rules.enough(len(examples), loop.settings.min_examples if least is None else least, f"dataset for assistant {loop.assistant!r}")
     lines = tuple(rules.row(example, loop.prompts) for example in examples)
-    sources = [_Source(example=e.id, conversation=e.conversation, intent=e.intent, scrubber=e.scrubber) for e in examples]
+    sources = [_Source(example=e.id, conversation=e.conversation, intent=e.intent, scrubber=e.scrubber, pii=e.pii) for e in examples]
     del examples  # their texts are in the lines by now, and need not be held twice
     return _assembled(loop, lines, sources, dropped, using)
 
@@ -81,6 +82,7 @@ class _Source:
     conversation: str
     intent: str
     scrubber: str
+    pii: Mapping[str, int]
 
 
 def _assembled(loop: Loop, lines: tuple[bytes, ...], sources: Sequence[_Source], dropped: Counter[str], using: Filters) -> Dataset:
@@ -92,6 +94,7 @@ def _assembled(loop: Loop, lines: tuple[bytes, ...], sources: Sequence[_Source],
         "assistant": loop.assistant,
         "operator": "placeholders",
         "scrubber": sorted({source.scrubber for source in sources}),
+        "pii": proof(loop, dict(sum((Counter(source.pii) for source in sources), Counter()))),
         "filters": using.model_dump(),
         "files": files | {"all.jsonl": _facts(lines)},
         "dropped": dict(sorted(dropped.items())),

@@ -46,7 +46,7 @@ async def decide(loop: Loop, ref: str, state: ReviewState, *, by: str, note: str
 
 
 def _clean(loop: Loop, text: str) -> str:
-    return pii.scrub([text], loop.names.find([text])).texts[0]
+    return pii.scrub([text], loop.names.find([text]), loop.policy).texts[0]
 
 
 def _with_answer(messages: list[Json], answer: str) -> list[Json]:

@@ -42,12 +42,22 @@ class Judged:
             signals=self.signals,
             consent=self.consent,
             scrubber=self.scrubber,
+            pii=self.pii,
         )
 
 
 _REVIEWED = select(examples.c.conversation, examples.c.review, examples.c.messages).where(
     examples.c.assistant == bindparam("assistant"), among(examples.c.conversation, "ids"), examples.c.review != "proposed"
 )
+
+
+def by_type(recognised: Mapping[str, int]) -> dict[str, int]:
+    """Counts by "TYPE recogniser" as counts by type."""
+    totals: dict[str, int] = {}
+    for name, count in recognised.items():
+        kind = name.partition(" ")[0]
+        totals[kind] = totals.get(kind, 0) + count
+    return dict(sorted(totals.items()))
 
 
 class ExampleVerbs(Verbs):
@@ -120,6 +130,10 @@ class ExampleVerbs(Verbs):
 
     async def pii_counts(self, assistant: str) -> dict[str, int]:
         """Personal data replaced in kept examples, by type."""
+        return by_type(await self.pii_recognised(assistant))
+
+    async def pii_recognised(self, assistant: str) -> dict[str, int]:
+        """The same by "TYPE recogniser"."""
         totals: dict[str, int] = {}
         for counts in (
             await self.connection.execute(select(examples.c.pii).where(examples.c.assistant == assistant, examples.c.kept))

@@ -1,17 +1,25 @@
-"""Personal data in chat text: found, named, numbered and replaced by typed placeholders.
+"""Personal data in chat text: found, named, numbered and replaced.
 
 Pure: what a NameFinder found comes in as an argument. It refuses to guess about text it cannot take whole.
 """
 
 from kaeshi.rules.pii.detection import PLACEHOLDER, VERSION, detect, detect_each, detect_texts
-from kaeshi.rules.pii.placeholders import holds_placeholder, restore, scrub
+from kaeshi.rules.pii.patterns import TYPES
+from kaeshi.rules.pii.placeholders import Numbers, Restorer, holds_placeholder, restore, restored, scrub
+from kaeshi.rules.pii.policy import DEFAULT, Operator, Policy
 from kaeshi.rules.pii.risk import HIGH, SEED_KEYS, analyze, found_as_seed
 
 __all__ = [
+    "DEFAULT",
     "HIGH",
     "PLACEHOLDER",
     "SEED_KEYS",
+    "TYPES",
     "VERSION",
+    "Numbers",
+    "Operator",
+    "Policy",
+    "Restorer",
     "analyze",
     "detect",
     "detect_each",
@@ -19,5 +27,6 @@ __all__ = [
     "found_as_seed",
     "holds_placeholder",
     "restore",
+    "restored",
     "scrub",
 ]

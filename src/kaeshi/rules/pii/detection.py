@@ -1,21 +1,28 @@
 """From text to findings: recognisers where something sets them off, then one winner where findings overlap."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
-from kaeshi.rules.pii.normal import Normal, normal
-from kaeshi.rules.pii.patterns import GLUED, NUMBERS, STREETS, WORDS, Recogniser
+from kaeshi.rules.pii.normal import normal
+from kaeshi.rules.pii.patterns import AFTER, ANNOUNCED, BEFORE, GLUED, NUMBERS, STREET_WORDS, STREETS, WORDS, Recogniser
 from kaeshi.rules.pii.policy import DEFAULT, Policy
 from kaeshi.rules.pii.spans import Taken
 from kaeshi.types import Finding
 
 VERSION = "2"
-PLACEHOLDER = re.compile(r"\[([A-Z]{2,15}(?:_[A-Z]{2,15}){0,2})_([1-9]\d{0,5})\]")
+PLACEHOLDER = re.compile(r"\[([A-Z]{2,15}(?:_[A-Z]{2,15}){0,2})_([1-9]\d{0,5}|x[0-9a-f]{12})\]")
 _NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
-_HOUSE = re.compile(r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? (?!(?:people|adults?|guests?|kids?|am|pm|of|for|in|on|at|and|or|is|to|the|hours?|minutes?|days?|stars?)\b)[A-Za-z0-9]")
-_LETTER_DIGIT = re.compile(r"[0-9](?<=[A-Za-z_:-][0-9])")
-_DIGITS = re.compile(r"[0-9]")
+_HOUSE = re.compile(
+    r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? (?!(?:people|adults?|guests?|kids?|am|pm|of|for|in|on|at|and|or|is|to|the|hours?|minutes?|days?|stars?)\b)[A-Za-z0-9]"
+)
+_LETTER_DIGIT = re.compile(r"[0-9](?<=[A-Za-z_:-][0-9])[\w:.-]{3}")
+_WORD = re.compile(r"[a-z]{2,}|#")
+_DIGIT = re.compile(r"[0-9]")
 _TOKEN_LEAST = 7
+SURE = 0.95  # as sure as that, and the whole number: nobody else need look at it
+_ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]] = {}
 
 Hit = tuple[int, int, str, float, str]
 
@@ -32,12 +39,29 @@ def detect(text: str, names: Sequence[Finding] = (), policy: Policy = DEFAULT) -
 
 def detect_each(texts: Sequence[str], policy: Policy = DEFAULT) -> list[list[Hit]]:
     """Structured personal data in texts that have nothing to do with each other: the fast path, one pass over all of them."""
-    return parted(texts, detect_joined("\0\0".join(texts), (), policy), 2)
+    if all(map(str.isascii, texts)):
+        return _detect_plain(texts, policy)
+    plain = [i for i, text in enumerate(texts) if text.isascii()]
+    found = [list[Hit]() for _ in texts]
+    for i, hits in zip(plain, _detect_plain([texts[i] for i in plain], policy) if plain else (), strict=True):
+        found[i] = hits
+    if len(plain) < len(texts):
+        for i, text in enumerate(texts):
+            if not text.isascii():
+                found[i] = detect_joined(text, (), policy)
+    return found
+
+
+def _detect_plain(texts: Sequence[str], policy: Policy) -> list[list[Hit]]:
+    starts = list(accumulate((len(text) + 2 for text in texts), initial=0))
+    with_digits = [(starts[i], starts[i + 1] - 2) for i, text in enumerate(texts) if _DIGIT.search(text)]
+    return parted(starts, _found("\0\0".join(texts), (), policy, with_digits))
 
 
 def detect_texts(texts: Sequence[str], names: Sequence[Sequence[Finding]] = (), policy: Policy = DEFAULT) -> list[list[Hit]]:
     """Personal data in the texts of one conversation, text by text."""
-    return parted(texts, detect_joined("\0".join(texts), shifted(texts, names), policy), 1)
+    starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+    return parted(starts, detect_joined("\0".join(texts), shifted(texts, names), policy))
 
 
 def shifted(texts: Sequence[str], names: Sequence[Sequence[Finding]]) -> list[Hit]:
@@ -50,24 +74,25 @@ def shifted(texts: Sequence[str], names: Sequence[Sequence[Finding]]) -> list[Hi
     return moved
 
 
-def parted(texts: Sequence[str], hits: Iterable[Hit], seam: int) -> list[list[Hit]]:
-    """Places in the joined text as findings of each text; `seam` characters are between two."""
-    found, starts, at = [list[Hit]() for _ in texts], [], 0
-    for text in texts:
-        starts.append(at)
-        at += len(text) + seam
-    i = 0
+def parted(starts: Sequence[int], hits: Iterable[Hit]) -> list[list[Hit]]:
+    """Places in the joined text as findings of each text. `starts` has where each begins, and the end."""
+    found = [list[Hit]() for _ in starts[1:]]
     for a, b, kind, score, by in hits:
-        while i + 1 < len(starts) and starts[i + 1] <= a:
-            i += 1
+        i = bisect_right(starts, a) - 1
         found[i].append((a - starts[i], b - starts[i], kind, score, by))
     return found
 
 
 def detect_joined(text: str, people: Iterable[Hit] = (), policy: Policy = DEFAULT) -> list[Hit]:
     """The same for a conversation whose turns are joined by NUL, as plain tuples in reading order."""
+    return _found(text, people, policy, [(0, len(text))] if _DIGIT.search(text) else [])
+
+
+def _found(text: str, people: Iterable[Hit], policy: Policy, with_digits: list[tuple[int, int]]) -> list[Hit]:
     view = normal(text)
-    hits = [hit for hit in _structured(view.text) if hit[3] >= policy.threshold(hit[2])]
+    if view.text is not text:
+        with_digits = [(0, len(view.text))]
+    hits = [hit for hit in _structured(view.text, with_digits) if hit[3] >= policy.threshold(hit[2])]
     if view.places is not None:
         hits = [(*view.back(a, b), kind, score, by) for a, b, kind, score, by in hits]
     hits += [hit for hit in people if hit[3] >= policy.threshold(hit[2])]
@@ -78,60 +103,92 @@ def detect_joined(text: str, people: Iterable[Hit] = (), policy: Policy = DEFAUL
     return policy.allowed(text, _without_overlaps(hits, taken))
 
 
-def _structured(text: str) -> Iterator[Hit]:
+def holds_number(text: str) -> bool:
+    """Is there a number of four digits or more in it?"""
+    return _NUMBER.search(text) is not None
+
+
+def _structured(text: str, with_digits: Iterable[tuple[int, int]]) -> list[Hit]:
+    hits: list[Hit] = []
     lowered = text.lower()
     if len(lowered) != len(text):  # a few capital letters are longer when small
         lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    if _DIGITS.search(text) is not None:
-        yield from _numbers(text)
-        yield from _glued(text)
-        yield from _streets(text)
+    for start, end in with_digits:
+        for island in _NUMBER.finditer(text, start, end):
+            _number(text, island, hits)
+        _glued(text, start, end, hits)
+        _streets(text, start, end, hits)
     for recogniser in WORDS:
         for start, end in _windows(lowered, recogniser):
-            yield from _matches(recogniser, text, start, end)
+            _matches(recogniser, text, start, end, hits)
+    return hits
 
 
-def _numbers(text: str) -> Iterator[Hit]:
-    for island in _NUMBER.finditer(text):
-        start, end = island.span()
-        number = island[0]
-        count = len(number) if number.isdigit() else len(_DIGITS.findall(number))
-        for recogniser in NUMBERS:
-            if recogniser.at_least <= count and recogniser.needs in number and (count <= recogniser.at_most or count > end - start - 40):
-                before, after = recogniser.reach
-                yield from _matches(recogniser, text, max(0, start - before), end + after)
+def _number(text: str, island: re.Match[str], hits: list[Hit]) -> None:
+    start, end = island.span()
+    number = island[0]
+    bare = number.isdigit()
+    count = len(number) if bare else len(_DIGIT.findall(number))
+    free, announced = _candidates(count, bare)
+    before = len(hits)
+    for recogniser in free:
+        if recogniser.needs in number:
+            _matches(recogniser, text, max(0, start - recogniser.reach[0]), end + recogniser.reach[1], hits)
+            if len(hits) > before and hits[-1][0] <= start and hits[-1][1] >= end and recogniser.score >= SURE:
+                return
+    if not announced:
+        return
+    around = text[max(0, start - BEFORE) : end + AFTER].lower()
+    if any(word in around for word in ANNOUNCED) or "pin" in text[max(0, start - 600) : start].lower():
+        for recogniser in announced:
+            _matches(recogniser, text, max(0, start - recogniser.reach[0]), end + recogniser.reach[1], hits)
 
 
-def _glued(text: str) -> Iterator[Hit]:
-    last = 0
-    for place in _LETTER_DIGIT.finditer(text):
+def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]:
+    """Who may know a number of so many digits: those who need no word for it, and those who do. Several numbers may stand close together."""
+    key = (min(count, 40), bare)
+    if key not in _ISLANDS:
+        fitting = [
+            r
+            for r in NUMBERS
+            if r.at_least <= count and (count <= r.at_most or not bare) and (r.bare is None or r.bare == bare or not bare)
+        ]
+        _ISLANDS[key] = tuple(r for r in fitting if not r.said), tuple(r for r in fitting if r.said)
+    return _ISLANDS[key]
+
+
+def _glued(text: str, start: int, end: int, hits: list[Hit]) -> None:
+    last = start
+    for place in _LETTER_DIGIT.finditer(text, start, end):
         at = place.start()
         if at < last:
             continue
-        start = max(text.rfind(" ", last, at), text.rfind("\0", last, at), text.rfind("\n", last, at)) + 1 or last
-        last = min((stop for stop in (text.find(" ", at), text.find("\0", at), text.find("\n", at)) if stop >= 0), default=len(text))
-        if last - start >= _TOKEN_LEAST:
+        first = max(text.rfind(" ", last, at), text.rfind("\0", last, at), text.rfind("\n", last, at)) + 1 or last
+        last = min(
+            (stop for stop in (text.find(" ", at, end), text.find("\0", at, end), text.find("\n", at, end)) if stop >= 0), default=end
+        )
+        if last - first >= _TOKEN_LEAST:
             for recogniser in GLUED:
-                yield from _matches(recogniser, text, start, last + 1)
+                _matches(recogniser, text, first, last + 1, hits)
 
 
-def _streets(text: str) -> Iterator[Hit]:
+def _streets(text: str, start: int, end: int, hits: list[Hit]) -> None:
     last = -1
-    for place in _HOUSE.finditer(text):
-        if place.start() < last:
+    for place in _HOUSE.finditer(text, start, end):
+        if place.start() < last or STREET_WORDS.isdisjoint(_WORD.findall(text[place.end() - 1 : place.end() + 60].lower())):
             continue
         for recogniser in STREETS:
             match = recogniser.pattern.match(text, place.start())
             if match and (recogniser.check is None or recogniser.check(text, *match.span())):
-                yield *match.span(), recogniser.type, recogniser.score, recogniser.name
-                last = match.end()
+                last = len(match[0].rstrip(" .,")) + match.start()
+                hits.append((match.start(), last, recogniser.type, recogniser.score, recogniser.name))
                 break
 
 
 def _windows(lowered: str, recogniser: Recogniser) -> Iterator[tuple[int, int]]:
     """Where its words stand, with its reach around them; windows that touch are one."""
     before, after = recogniser.reach
-    places = sorted(place for word in recogniser.words for place in _finds(lowered, word))
+    places = sorted(place for word in recogniser.words for place in _finds(lowered, word, recogniser.before))
     start = end = -1
     for place in places:
         if start >= 0 and place - before <= end:
@@ -144,14 +201,15 @@ def _windows(lowered: str, recogniser: Recogniser) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _finds(lowered: str, word: str) -> Iterator[int]:
+def _finds(lowered: str, word: str, before: re.Pattern[str] | None) -> Iterator[int]:
     at = lowered.find(word)
     while at >= 0:
-        yield at
+        if before is None or before.search(lowered, max(0, at - 8), at):
+            yield at
         at = lowered.find(word, at + 1)
 
 
-def _matches(recogniser: Recogniser, text: str, start: int, end: int) -> Iterator[Hit]:
+def _matches(recogniser: Recogniser, text: str, start: int, end: int, hits: list[Hit]) -> None:
     """Every place that passes the check. What fails is tried again one character on: a real number may stand behind a false start."""
     at = start
     while match := recogniser.pattern.search(text, at, end):
@@ -160,7 +218,7 @@ def _matches(recogniser: Recogniser, text: str, start: int, end: int) -> Iterato
         if recogniser.shorten is not None:
             cut = recogniser.shorten(text, first, stop)
         if cut is not None and (recogniser.check is None or recogniser.check(text, first, cut)):
-            yield first, cut, recogniser.type, recogniser.score, recogniser.name
+            hits.append((first, cut, recogniser.type, recogniser.score, recogniser.name))
             at = max(cut, match.start() + 1)
         else:
             at = match.start() + 1

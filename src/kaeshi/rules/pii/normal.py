@@ -9,12 +9,16 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_DASHES = dict.fromkeys("‐‑‒–—―−﹘﹣－", "-")  # noqa: RUF001  # they are what this is about
+_DASHES = dict.fromkeys("‐‑‒–—―−﹘﹣－", "-")  # they are what this is about
 _SPACES = dict.fromkeys("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " ")
 _INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
 _HIDDEN = re.compile(f"[{_INVISIBLE}]|&(?:#\\d{{1,7}}|#[xX][0-9a-fA-F]{{1,6}}|[a-zA-Z]{{2,8}});")
-_LOOKALIKES = dict(zip("асеорхуіјѕһԁԛԝАВСЕНІЈКМОРЅТХУαορνικτΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aceopxyijshdqwABCEHIJKMOPSTXYaopviktABEZHIKMNOPTYX", strict=False))  # noqa: RUF001  # as above
-_OTHER_SCRIPT = re.compile(r"[^\s\0]*[\u0370-\u04ff\u0500-\u052f][^\s\0]*")
+_LOOKALIKES = dict(
+    zip("асеорхуіјѕһԁԛԝАВСЕНІЈКМОРЅТХУαορνικτΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aceopxyijshdqwABCEHIJKMOPSTXYaopviktABEZHIKMNOPTYX", strict=False)
+)  # as above
+_OTHER_SCRIPT = re.compile(r"[\u0370-\u052f]")
+_WORD = re.compile(r"[^\s\0]{1,200}")
+_ODD = re.compile("[^\x00-\x7f\u00a1-\u00ac\u00ae-\u017f\u2018-\u201d\u2026\u20ac]")
 _LATIN = re.compile(r"[A-Za-z0-9@]")
 
 
@@ -54,10 +58,13 @@ def normal(text: str) -> Normal:
 
     >>> view = normal("４１１１ and j&#111;hn")  # doctest: +SKIP
     """
-    if text.isascii() and "&" not in text:
+    odd = not text.isascii() and _ODD.search(text) is not None
+    if not odd and "&" not in text:
         return Normal(text)
-    if not text.isascii():
-        text = _OTHER_SCRIPT.sub(_unmasked, text.translate(_PLAIN))
+    if odd:
+        text = text.translate(_PLAIN)
+        if _OTHER_SCRIPT.search(text):
+            text = _WORD.sub(_unmasked, text)
     if _HIDDEN.search(text) is None:
         return Normal(text)
     pieces: list[str] = []

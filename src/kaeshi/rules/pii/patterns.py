@@ -22,16 +22,21 @@ class Recogniser:
     """One way to see one type. `group`: the personal part. `reach`: how many characters before and after its trigger are looked at.
 
     `at_least`, `at_most`: how many digits the number may have that sets it off. `needs`: what must stand in or beside that number.
+    `bare`: the number must have no signs in it, or must have some; None: either. `said`: it needs a word that announces it.
     `words`: signs or words (lower case) that set it off instead. `shorten`: where a match really ends, or None if it is none.
+    `before`: what must stand right before the word.
     """
 
     type: str
     name: str
     pattern: re.Pattern[str]
     words: tuple[str, ...] = ()
+    before: re.Pattern[str] | None = None
     at_least: int = 4
     at_most: int = 1_000_000
     needs: str = ""
+    bare: bool | None = None
+    said: bool = False
     reach: tuple[int, int] = (6, 12)
     check: Check | None = None
     shorten: Shorten | None = None
@@ -71,7 +76,7 @@ def _many(least: int, most: int) -> Check:
 def _mixed(text: str, start: int, end: int) -> bool:
     """Letters and digits, neither of them a mere ornament."""
     count = len(digits(text[start:end]))
-    return 2 <= count and any(c.isalpha() for c in text[start:end])
+    return count >= 2 and any(c.isalpha() for c in text[start:end])
 
 
 _REFERENCE = near(r"\b(?:order|booking|confirmation|reservation|reference|ref|tracking|invoice|ticket|flight|ride|case|item|model|part|room|table|id)\b(?! is your)", 40, turns=0)  # fmt: skip
@@ -89,46 +94,53 @@ _STREET = r"(?:Street|Str|St|Avenue|Ave|Av|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|
 _UNIT = r"(?:,?\s(?:#\s?|(?:Apt|Apartment|Suite|Ste|Unit|Room|Rm|Floor|Fl|Bldg|Building|No)\b\.?\s?#?)[\w-]{1,6}|\s?#\s?\w{1,6})"
 _STATE = r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]|California|New York|Texas|Florida|Nevada|Washington|Oregon|Arizona|Illinois|Massachusetts)"
 _CITY = r"[A-Z][\w'.-]{1,20}(?:\s[A-Z][\w'.-]{1,20}){0,2}"
-_PART = r"(?:\d{4,6}(?:-\d{4})?|(?!(?:I|It|The|And|But|Thanks?|Please|We|You|Can|Is|Are|Do|What|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|Yes|No|So|They|There|This|That|Will|Would|How|Or)\b)[A-Z][\w'’.-]{1,20})"
+_PART = r"(?:\d{4,6}(?:-\d{4})?|(?!(?:I|It|The|And|But|Thanks?|Please|We|You|Can|Is|Are|Do|What|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|Yes|No|So|They|There|This|That|Will|Would|How|Or)\b)(?:[A-Z][a-zà-ÿ'’.-][\w'’.-]{0,19}|[A-Z]{2}\b))"
 _PLACE = rf"(?:,?\s{_CITY},?\s{_STATE}\b(?:,?\s\d{{5}}(?:-\d{{4}})?)?)?(?:,\s{_PART}(?:\s(?:of\s)?{_PART}){{0,3}}){{0,4}}"
 _DIGIT_WORD = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|\d)"
-_SECRET = near(r"\b(?:api[ _-]?key|access[ _-]?key|secret|token|bearer|authorization|credential|client[ _-]?secret|private key|license key)", 40)
+_SECRET = near(
+    r"\b(?:api[ _-]?key|access[ _-]?key|secret|token|bearer|authorization|credential|client[ _-]?secret|private key|license key)", 40
+)
+
+_DATE_ALONE = re.compile(
+    r"(?:\d{1,2}[/. -]\d{1,2}[/. -](?:19|20)?\d{2}|(?:19|20)\d{2}[/. -]?\d{1,2}[/. -]?\d{1,2})(?!\d)(?:[ T]\d{1,2})?\Z"
+)
+_STAMP = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?\Z")
+_SECRETIVE = re.compile(r"\d|[^\w\s.,;:!?'-]|[a-z][A-Z]")
+_PASSWORD_IS = re.compile(r"(?:\bis|[:=])\s?[\"'“‘]?$")
+_NO_ANSWER = frozenset({"i", "the", "my", "a", "is", "was", "what", "please", "thank", "thanks", "great", "no", "not", "don't", "sorry", "can", "could", "and", "why", "how", "we", "you", "your", "for", "to", "it", "that", "do", "name", "question", "just", "one"})  # fmt: skip
 
 # around a number: 4 digits and more, at most three signs between any two
-NUMBERS = (
+_NUMBERS = (
     Recogniser(type="IBAN", name="mod97", at_least=6, reach=(16, 14), pattern=re.compile(r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", I), check=lambda text, a, b: is_iban(text[a:b]), score=0.99),
-    Recogniser(type="IBAN", name="in context", at_least=6, reach=(16, 14), pattern=re.compile(r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", I), check=near(r"\biban\b", 40), score=0.85),
+    Recogniser(type="IBAN", name="in context", said=True, at_least=6, reach=(16, 14), pattern=re.compile(r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", I), check=near(r"\biban\b", 40), score=0.85),
     Recogniser(type="CREDIT_CARD", name="luhn", at_least=12, pattern=re.compile(r"\d(?<![\w+-]\d)(?<!\+\d\d)(?:[ .-]{0,2}\d){11,18}"), shorten=card_end, score=0.98),
     Recogniser(type="CREDIT_CARD", name="luhn, inside a word", at_least=12, pattern=re.compile(r"\d(?<!\d\d)(?:[ .-]{0,2}\d){11,18}"), shorten=card_end, score=0.6),
-    Recogniser(type="CREDIT_CARD", name="in context", at_least=13, pattern=re.compile(r"\d(?<![\d-]\d)(?:[ .-]{0,2}\d){12,15}(?!\d)"), check=both(near(r"\b(?:card|visa|mastercard|amex)\b", 50), no(near(r"\b(?:member|gift|loyalty|library|account)", 50))), score=0.85),
+    Recogniser(type="CREDIT_CARD", name="in context", said=True, at_least=13, pattern=re.compile(r"\d(?<![\d-]\d)(?:[ .-]{0,2}\d){12,15}(?!\d)"), check=both(near(r"\b(?:card|visa|mastercard|amex)\b", 50), no(near(r"\b(?:member|gift|loyalty|library|account)", 50))), score=0.85),
     Recogniser(type="SSN", name="dashed", at_least=9, needs="-", pattern=re.compile(r"\d(?<![\d-]\d)\d{2}-\d{2}-\d{4}(?![\d-])"), score=0.96),
-    Recogniser(type="SSN", name="spaced", at_least=9, pattern=re.compile(r"\d(?<![\w$.+(-]\d)(?<!\d[ ]\d)\d{2}[ ._]{1,3}\d{2}[ ._]{1,3}\d{4}(?![ .-]?\d|\w)"), check=no(_PHONE), score=0.9),
-    Recogniser(type="SSN", name="in context", at_least=9, pattern=re.compile(r"\d(?<![\d-]\d)(?:[ ._-]{0,3}\d){8}(?![\d-])"), check=_SSN, score=0.97),
-    Recogniser(type="SSN", name="last four", at_most=4, pattern=re.compile(r"\d(?<![\w$.-]\d)\d{3}(?![\w-]|[.]\d)"), check=near(r"\bssn\b|\bsocial\b", 50), score=0.85),
+    Recogniser(type="SSN", name="spaced", bare=False, at_least=9, pattern=re.compile(r"\d(?<![\w$.+(-]\d)(?<!\d[ ]\d)\d{2}[ ._]{1,3}\d{2}[ ._]{1,3}\d{4}(?![ .-]?\d|\w)"), check=no(_PHONE), score=0.9),
+    Recogniser(type="SSN", name="in context", said=True, at_least=9, pattern=re.compile(r"\d(?<![\d-]\d)(?:[ ._-]{0,3}\d){8}(?![\d-])"), check=_SSN, score=0.97),
+    Recogniser(type="SSN", name="last four", said=True, at_most=4, pattern=re.compile(r"\d(?<![\w$.-]\d)\d{3}(?![\w-]|[.]\d)"), check=near(r"\bssn\b|\bsocial\b", 50), score=0.85),
     Recogniser(type="IP", name="v4", needs=".", pattern=re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\d)(?:/\d{1,2}\b)?"), check=both(lambda text, a, b: is_ip(text[a:b]), no(_VERSION)), score=0.95),
-    Recogniser(type="PHONE", name="area", at_least=10, reach=(6, 16), pattern=re.compile(rf"[+(\d](?<![\w$+-].)(?<!\d\..)(?:(?<=\+)\d{{1,3}}[ .-]{{0,2}}|(?<=\d)\d{{0,2}}[ .-]{{1,2}})?(?:(?:\(|(?<=\())\d{{3}}\)[ .-]{{0,2}}|(?:(?<![\d])\d|(?<=\d))\d{{2}}[ .-]{{1,2}})\d{{3}}[ .-]{{1,2}}\d{{4}}{_EXTENSION}(?![\w-])", I), score=0.95),
+    Recogniser(type="PHONE", name="area", bare=False, at_least=10, reach=(6, 16), pattern=re.compile(rf"[+(\d](?<![\w$+-].)(?<!\d\..)(?:(?<=\+)\d{{1,3}}[ .-]{{0,2}}|(?<=\d)\d{{0,2}}[ .-]{{1,2}})?(?:(?:\(|(?<=\())\d{{3}}\)[ .-]{{0,2}}|(?:(?<![\d])\d|(?<=\d))\d{{2}}[ .-]{{1,2}})\d{{3}}[ .-]{{1,2}}\d{{4}}{_EXTENSION}(?![\w-])", I), score=0.95),
     Recogniser(type="PHONE", name="international", at_least=7, reach=(6, 16), pattern=re.compile(rf"(?:\+|00(?<![\w.-]00)|011[ -](?<![\w.-]011.))\d{{1,3}}(?:[ .()/-]{{0,3}}\d{{1,5}}){{1,6}}{_EXTENSION}(?![\w-])", I), check=_many(7, 18), score=0.95),
-    Recogniser(type="PHONE", name="trunk zero", at_least=9, reach=(4, 16), pattern=re.compile(rf"[0(](?<![\w$.+/-].)(?:(?<=\()0)?\d{{1,4}}\)?(?:[ ./-]{{1,2}}\d{{2,4}}){{2,4}}{_EXTENSION}(?![\w-])", I), check=_many(9, 12), score=0.88),
-    Recogniser(type="PHONE", name="trunk zero, two groups", at_least=9, reach=(4, 16), pattern=re.compile(rf"[0(](?<![\w$.+/-].)(?:(?<=\()0)?\d{{2,4}}\)?[ ./-]{{1,2}}\d{{5,8}}{_EXTENSION}(?![\w-])", I), check=_many(9, 12), score=0.88),
-    Recogniser(type="PHONE", name="area in brackets", at_least=7, reach=(4, 16), pattern=re.compile(rf"\((?<![\w$.].)\d{{2,5}}\)[ ./-]{{0,2}}\d{{3,4}}[ ./-]?\d{{3,4}}{_EXTENSION}(?![\w-])", I), score=0.9),
+    Recogniser(type="PHONE", name="trunk zero", bare=False, at_least=9, reach=(4, 16), pattern=re.compile(rf"[0(](?<![\w$.+/-].)(?:(?<=\()0)?\d{{1,4}}\)?(?:[ ./-]{{1,2}}\d{{2,4}}){{2,4}}{_EXTENSION}(?![\w-])", I), check=_many(9, 12), score=0.88),
+    Recogniser(type="PHONE", name="trunk zero, two groups", bare=False, at_least=9, reach=(4, 16), pattern=re.compile(rf"[0(](?<![\w$.+/-].)(?:(?<=\()0)?\d{{2,4}}\)?[ ./-]{{1,2}}\d{{5,8}}{_EXTENSION}(?![\w-])", I), check=_many(9, 12), score=0.88),
+    Recogniser(type="PHONE", name="area in brackets", bare=False, at_least=7, reach=(4, 16), pattern=re.compile(rf"\((?<![\w$.].)\d{{2,5}}\)[ ./-]{{0,2}}\d{{3,4}}[ ./-]?\d{{3,4}}{_EXTENSION}(?![\w-])", I), score=0.9),
     Recogniser(type="PHONE", name="local", at_least=7, at_most=7, needs="-", pattern=re.compile(rf"\d(?<![\w$.#/-]\d)\d{{2}}-\d{{4}}{_EXTENSION}(?![\w-])", I), check=no(_REFERENCE), score=0.8),
     Recogniser(type="PHONE", name="with extension", at_least=7, reach=(6, 16), pattern=re.compile(r"\d(?<![\w$.#/-]\d)(?:[ .()/-]{0,2}\d){6,12}(?:,?\s?(?:x|ext\.?|extension)\s?\d{2,6})(?![\w-])", I), score=0.9),
-    Recogniser(type="PHONE", name="in context", at_least=6, at_most=15, pattern=re.compile(r"[(\d](?<![\w$.#/-].)(?:[ .()/-]{0,3}\d){5,14}(?![\w-]|\.\d)"), check=both(lambda text, a, b: _many(7, 15)(text, a, b) or not text[a:b].isdigit(), _PHONE, no(_ACCOUNT), no(_SSN), no(lambda text, a, b: _DATE_ALONE.match(text, a, b) is not None)), score=0.85),
-    Recogniser(type="DATE_OF_BIRTH", name="in context", reach=(24, 12), pattern=re.compile(rf"(?<!\d){_DATE}(?!\d)", I), check=_BORN, score=0.93),
-    Recogniser(type="PIN", name="in context", at_most=8, pattern=re.compile(r"\d(?<![\w$./:-]\d)(?:[ -]?\d){3,7}(?![\w/:]|[.-]\d)"), check=both(near(r"\bpins?\b|\bpin ?code|passcode|\bcvv\b|\bcvc\b|security code|verification code|one[- ]time|\botp\b", 120), no(_ZIP)), score=0.9),
-    Recogniser(type="PIN", name="later on", at_most=4, pattern=re.compile(r"\d(?<![\w$./:-]\d)\d{3}(?![\w/:]|[.-]\d)"), check=both(near(r"\bpins?\b", 600, turns=5), no(_ZIP)), score=0.8),
-    Recogniser(type="ROUTING", name="in context", at_least=9, at_most=9, pattern=re.compile(r"\d(?<![\w$.-]\d)(?:[ -]?\d){8}(?![\w-])"), check=near(r"\b(?:routing|aba|rtn|transit|sort code)\b", 50), score=0.96),
-    Recogniser(type="PASSPORT", name="in context", at_least=6, at_most=10, reach=(4, 4), pattern=re.compile(r"[A-Z\d](?<!\w.)[A-Z]{0,2}\d{6,9}(?!\w)", I), check=near(r"\bpassport\b", 50), score=0.95),
-    Recogniser(type="DRIVER_LICENSE", name="in context", at_least=5, at_most=18, reach=(6, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)[A-Z]{0,4}\d(?:[ -]?[A-Z\d]){4,17}(?!\w)", I), check=near(r"\bdriv(?:er|ing)'?s?'?s? licen[cs]e|\blicen[cs]e (?:number|no\b|#|is\b)|\bdl(?: number| no|#|:| is)\b|\bdriver'?s? id", 60), score=0.92),
-    Recogniser(type="BANK_ACCOUNT", name="in context", at_least=5, reach=(4, 4), pattern=re.compile(r"\d(?<![\w$./:+-]\d)(?:[ -]?\d){4,16}(?![\w/:]|[.-]\d)"), check=both(near(r"\baccounts?\b|\bacct\b|\ba/c\b", 60), no(_ZIP)), score=0.87),
-    Recogniser(type="BANK_ACCOUNT", name="long number", at_least=8, pattern=re.compile(r"\d(?<![\w$./:+#-]\d)\d{7,16}(?![\w/:]|[.-]\d)"), check=both(no(_REFERENCE), no(_MONEY), no(lambda text, a, b: _STAMP.match(text, a, b) is not None)), score=0.7),
-    Recogniser(type="ACCOUNT", name="member or customer number", at_least=4, reach=(10, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I), check=near(r"\b(?:member(?:ship)?|customer|client|patient|policy|loyalty|frequent flyer)\b[^\0]{0,20}(?:number|no\b|id\b|#)", 40, turns=0), score=0.8),
-    Recogniser(type="BOOKING", name="in context", at_least=4, reach=(10, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I), check=near(r"\b(?:booking|order|confirmation|reservation|reference|invoice|ticket|tracking)\b", 40, turns=0), score=0.8),
-    Recogniser(type="LICENSE_PLATE", name="in context", at_least=3, at_most=6, reach=(8, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)[A-Z\d]{1,4}[ -]?[A-Z\d]{2,5}(?!\w)", I), check=both(_mixed, near(r"\b(?:licen[cs]e|number|registration|car'?s?) plates?\b|\bplate(?: number|s)?(?: is|:)|\bregistration(?: number| is)\b", 40)), score=0.9),
+    Recogniser(type="PHONE", name="in context", said=True, at_least=6, at_most=15, pattern=re.compile(r"[(\d](?<![\w$.#/-].)(?:[ .()/-]{0,3}\d){5,14}(?![\w-]|\.\d)"), check=both(lambda text, a, b: _many(7, 15)(text, a, b) or not text[a:b].isdigit(), _PHONE, no(_ZIP), no(_ACCOUNT), no(_SSN), no(lambda text, a, b: _DATE_ALONE.match(text, a, b) is not None)), score=0.85),
+    Recogniser(type="DATE_OF_BIRTH", name="in context", said=True, reach=(24, 12), pattern=re.compile(rf"(?<!\d){_DATE}(?!\d)", I), check=_BORN, score=0.93),
+    Recogniser(type="PIN", name="in context", said=True, at_most=8, pattern=re.compile(r"\d(?<![\w$./:-]\d)(?:[ -]?\d){3,7}(?![\w/:]|[.-]\d)"), check=both(near(r"\bpins?\b|\bpin ?code|passcode|\bcvv\b|\bcvc\b|security code|verification code|one[- ]time|\botp\b", 120), no(_ZIP)), score=0.9),
+    Recogniser(type="PIN", name="later on", said=True, at_most=4, pattern=re.compile(r"\d(?<![\w$./:-]\d)\d{3}(?![\w/:]|[.-]\d)"), check=both(near(r"\bpins?\b", 600, turns=5), no(_ZIP)), score=0.8),
+    Recogniser(type="ROUTING", name="in context", said=True, at_least=9, at_most=9, pattern=re.compile(r"\d(?<![\w$.-]\d)(?:[ -]?\d){8}(?![\w-])"), check=near(r"\b(?:routing|aba|rtn|transit|sort code)\b", 50), score=0.96),
+    Recogniser(type="PASSPORT", name="in context", said=True, at_least=6, at_most=10, reach=(4, 4), pattern=re.compile(r"[A-Z\d](?<!\w.)[A-Z]{0,2}\d{6,9}(?!\w)", I), check=near(r"\bpassport\b", 50), score=0.95),
+    Recogniser(type="DRIVER_LICENSE", name="in context", said=True, at_least=5, at_most=18, reach=(6, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)[A-Z]{0,4}\d(?:[ -]?[A-Z\d]){4,17}(?!\w)", I), check=near(r"\bdriv(?:er|ing)'?s?'?s? licen[cs]e|\blicen[cs]e (?:number|no\b|#|is\b)|\bdl(?: number| no|#|:| is)\b|\bdriver'?s? id", 60), score=0.92),
+    Recogniser(type="BANK_ACCOUNT", name="in context", said=True, at_least=5, reach=(4, 4), pattern=re.compile(r"\d(?<![\w$./:+-]\d)(?:[ -]?\d){4,16}(?![\w/:]|[.-]\d)"), check=both(near(r"\baccounts?\b|\bacct\b|\ba/c\b", 60), no(_ZIP)), score=0.87),
+    Recogniser(type="BANK_ACCOUNT", name="long number", bare=True, at_least=8, pattern=re.compile(r"\d(?<![\w$./:+#-]\d)\d{7,16}(?![\w/:]|[.-]\d)"), check=both(no(_REFERENCE), no(_MONEY), no(lambda text, a, b: _STAMP.match(text, a, b) is not None)), score=0.7),
+    Recogniser(type="ACCOUNT", name="member or customer number", said=True, at_least=4, reach=(10, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I), check=near(r"\b(?:member(?:ship)?|customer|client|patient|policy|loyalty|frequent flyer)\b[^\0]{0,20}(?:number|no\b|id\b|#)", 40, turns=0), score=0.8),
+    Recogniser(type="BOOKING", name="in context", said=True, at_least=4, reach=(10, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I), check=near(r"\b(?:booking|order|confirmation|reservation|reference|invoice|ticket|tracking)\b", 40, turns=0), score=0.8),
+    Recogniser(type="LICENSE_PLATE", name="in context", said=True, at_least=3, at_most=6, reach=(8, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)[A-Z\d]{1,4}[ -]?[A-Z\d]{2,5}(?!\w)", I), check=both(_mixed, near(r"\b(?:licen[cs]e|number|registration|car'?s?) plates?\b|\bplate(?: number|s)?(?: is|:)|\bregistration(?: number| is)\b", 40)), score=0.9),
 )  # fmt: skip
-
-_DATE_ALONE = re.compile(r"(?:\d{1,2}[/. -]\d{1,2}[/. -](?:19|20)?\d{2}|(?:19|20)\d{2}[/. -]?\d{1,2}[/. -]?\d{1,2})(?!\d)(?:[ T]\d{1,2})?\Z")
-_STAMP = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?\Z")
 
 # around a word that mixes letters and digits: keys, tokens, plates and papers
 GLUED = (
@@ -145,24 +157,20 @@ GLUED = (
 # around a sign or a word
 WORDS = (
     Recogniser(type="EMAIL", name="address", words=("@",), reach=(66, 200), pattern=re.compile(r"[^\W_](?<![\w.@]\w)[\w.%+'-]{0,63}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,24}(?![A-Za-z])"), score=0.99),
-    Recogniser(type="EMAIL", name="spaced", words=(" @ ", " @", "@ "), reach=(66, 90), pattern=re.compile(r"\b[\w.%+-]{1,64}\s?@\s?[A-Za-z0-9-]{1,63}\s?\.\s?(?:com|org|net|edu|gov|io|co|us|uk|de)\b", I), score=0.9),
-    Recogniser(type="EMAIL", name="spelt", words=(" dot ", "[dot]", "(dot)", " at gmail", "[at]", "(at)", "at-sign"), reach=(90, 60), pattern=re.compile(r"\b[\w.%+-]{1,64}(?:\s(?:dot|underscore|dash)\s[\w-]{1,30}){0,3}\s?(?:@|\[at\]|\(at\)|\bat\b|at-sign)\s?[A-Za-z0-9-]{1,63}(?:\s?(?:\.|\[dot\]|\(dot\)|\bdot\b)\s?[A-Za-z0-9-]{1,30}){0,2}\s?(?:\.|\[dot\]|\(dot\)|\bdot\b)\s?(?:com|org|net|edu|gov|io|co|us|uk|de|info|me|ca|fr|es|it)\b", I), score=0.9),
+    Recogniser(type="EMAIL", name="spaced", words=("@",), reach=(66, 90), pattern=re.compile(r"\b[\w.%+-]{1,64}\s?@\s?[A-Za-z0-9-]{1,63}\s?\.\s?(?:com|org|net|edu|gov|io|co|us|uk|de)\b", I), score=0.9),
+    Recogniser(type="EMAIL", name="spelt", words=("dot", "at]", "at)"), reach=(90, 60), pattern=re.compile(r"\b[\w.%+-]{1,64}(?:\s(?:dot|underscore|dash)\s[\w-]{1,30}){0,3}\s?(?:@|\[at\]|\(at\)|\bat\b|at-sign)\s?[A-Za-z0-9-]{1,63}(?:\s?(?:\.|\[dot\]|\(dot\)|\bdot\b)\s?[A-Za-z0-9-]{1,30}){0,2}\s?(?:\.|\[dot\]|\(dot\)|\bdot\b)\s?(?:com|org|net|edu|gov|io|co|us|uk|de|info|me|ca|fr|es|it)\b", I), score=0.9),
     Recogniser(type="URL", name="scheme", words=("://",), reach=(8, 2100), pattern=re.compile(r"(?<![A-Za-z])(?:https?|ftp|wss?)://[^\s<>\"'\0]{1,2000}[^\s<>\"'\0.,;:!?)\]]", I), score=0.99),
     Recogniser(type="URL", name="www", words=("www.",), reach=(1, 510), pattern=re.compile(r"(?<![\w/])www\.[^\s<>\"'\0]{2,500}[^\s<>\"'\0.,;:!?)\]]", I), score=0.95),
-    Recogniser(type="URL", name="with a path", words=(".com/", ".org/", ".net/", ".io/", ".ly/", ".me/", ".co/"), reach=(70, 510), pattern=re.compile(r"(?<![\w@/.-])(?:[A-Za-z0-9-]{1,63}\.){1,4}(?:com|org|net|io|ly|me|co)/[^\s<>\"'\0]{1,500}[^\s<>\"'\0.,;:!?)\]]", I), score=0.9),
+    Recogniser(type="URL", name="with a path", words=("/",), before=re.compile(r"\.(?:com|org|net|io|ly|me|co)\Z", I), reach=(70, 510), pattern=re.compile(r"(?<![\w@/.-])(?:[A-Za-z0-9-]{1,63}\.){1,4}(?:com|org|net|io|ly|me|co)/[^\s<>\"'\0]{1,500}[^\s<>\"'\0.,;:!?)\]]", I), score=0.9),
     Recogniser(type="IP", name="v6", words=("::",), reach=(40, 42), pattern=re.compile(r"[0-9A-Fa-f:](?<![\w:].)[0-9A-Fa-f:]{1,44}(?:\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])"), check=both(lambda text, a, b: "::" in text[a:b] and b - a > 3 and is_ip(text[a:b]), no(_VERSION)), score=0.95),
-    Recogniser(type="PASSWORD", name="said", words=("passw", "passc", "passp", "pwd"), reach=(1, 110), pattern=re.compile(r"\b(?:pass ?word|passcode|passphrase|pwd)(?: (?:is|was|will be|should be|to))?(?:[:=]| is| =)?\s?[\"'“‘]?([^\s\0\"'”’]{4,64})", I), group=1, check=lambda text, a, b: _SECRETIVE.search(text, a, b) is not None or _PASSWORD_IS.search(text[max(0, a - 12) : a]) is not None, score=0.9),
-    Recogniser(type="SECURITY_ANSWER", name="said", words=("maiden name", " pet", "first school", "first car", "favorite teacher", "favourite teacher"), reach=(1, 90), pattern=re.compile(r"\b(?:maiden name|(?:first|childhood) pet(?:'s name)?|pet's name|first (?:school|car)|favou?rite teacher)(?: (?:is|was)|:)\s(?:called |named )?([A-Za-z'-]{2,30})", I), group=1, check=lambda text, a, b: text[a:b].lower() not in _NO_ANSWER, score=0.85),
-    Recogniser(type="SECURITY_ANSWER", name="asked", words=("maiden name", " pet", "security question"), reach=(1, 190), pattern=re.compile(r"(?:maiden name|childhood pet|first pet|pet's name|security question)[^\0]{0,90}\0\s?(?:(?:it|that|she|he|my|her|his|the|mother|mother's|maiden|pet|pet's|childhood|first|name|answer|is|was|'s|i|think|believe|oh|so|yes|um|uh|well|would|be|called|named|sure|ok|okay)[\s,.:!]{1,3}){0,9}([A-Za-z'-]{2,30})", I), group=1, check=lambda text, a, b: text[a:b].lower() not in _NO_ANSWER, score=0.75),
-    Recogniser(type="PHONE", name="in words", words=("five", "six", "seven", "eight", "nine", "zero"), reach=(90, 110), pattern=re.compile(rf"\b{_DIGIT_WORD}(?:[\s,.-]{{1,3}}{_DIGIT_WORD}){{6,19}}\b", I), check=lambda text, a, b: len(set(re.split(r"[\s,.-]+", text[a:b].lower()))) > 2, score=0.85),
+    Recogniser(type="PASSWORD", name="said", words=("pass", "pwd"), reach=(1, 110), pattern=re.compile(r"\b(?:pass ?word|passcode|passphrase|pwd)(?: (?:is|was|will be|should be|to))?(?:[:=]| is| =)?\s?[\"'“‘]?([^\s\0\"'”’]{4,64})", I), group=1, check=lambda text, a, b: _SECRETIVE.search(text, a, b) is not None or _PASSWORD_IS.search(text[max(0, a - 12) : a]) is not None, score=0.9),
+    Recogniser(type="SECURITY_ANSWER", name="said", words=("maiden", " pet"), reach=(1, 90), pattern=re.compile(r"\b(?:maiden name|(?:first|childhood) pet(?:'s name)?|pet's name|first (?:school|car)|favou?rite teacher)(?: (?:is|was)|:)\s(?:called |named )?([A-Za-z'-]{2,30})", I), group=1, check=lambda text, a, b: text[a:b].lower() not in _NO_ANSWER, score=0.85),
+    Recogniser(type="SECURITY_ANSWER", name="asked", words=("maiden", " pet", "security q"), reach=(1, 190), pattern=re.compile(r"(?:maiden name|childhood pet|first pet|pet's name|security question)[^\0]{0,90}\0\s?(?:(?:it|that|she|he|my|her|his|the|mother|mother's|maiden|pet|pet's|childhood|first|name|answer|is|was|'s|i|think|believe|oh|so|yes|um|uh|well|would|be|called|named|sure|ok|okay)[\s,.:!]{1,3}){0,9}([A-Za-z'-]{2,30})", I), group=1, check=lambda text, a, b: text[a:b].lower() not in _NO_ANSWER, score=0.75),
+    Recogniser(type="PHONE", name="in words", words=("five", "six", "seven", "nine", "zero"), reach=(90, 110), pattern=re.compile(rf"\b{_DIGIT_WORD}(?:[\s,.-]{{1,3}}{_DIGIT_WORD}){{6,19}}\b", I), check=lambda text, a, b: len(set(re.split(r"[\s,.-]+", text[a:b].lower()))) > 2, score=0.85),
     Recogniser(type="ADDRESS", name="po box", words=("box ",), reach=(10, 80), pattern=re.compile(rf"\bP\.?\s?O\.?\s?Box\s#?\d{{1,8}}\b{_PLACE}", I), score=0.95),
-    Recogniser(type="API_KEY", name="private key", words=("-----begin",), reach=(1, 5000), pattern=re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s]{0,4900}(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?"), score=0.99),
+    Recogniser(type="API_KEY", name="private key", words=("---",), reach=(1, 5000), pattern=re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s]{0,4900}(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?"), score=0.99),
     Recogniser(type="LICENSE_PLATE", name="said", words=(" plate",), reach=(1, 40), pattern=re.compile(r"\bplates?(?: number)?(?: is| was|:| are)?\s([A-Z0-9]{1,4}[ -]?[A-Z0-9]{1,5})(?!\w)", I), group=1, check=_mixed, score=0.9),
 )  # fmt: skip
-
-_SECRETIVE = re.compile(r"\d|[^\w\s.,;:!?'-]|[a-z][A-Z]")
-_PASSWORD_IS = re.compile(r"(?:\bis|[:=])\s?[\"'“‘]?$")
-_NO_ANSWER = frozenset({"i", "the", "my", "a", "is", "was", "what", "please", "thank", "thanks", "great", "no", "not", "don't", "sorry", "can", "could", "and", "why", "how", "we", "you", "your", "for", "to", "it", "that", "do", "name", "question", "just", "one"})  # fmt: skip
 
 # from every number on: a house number and a street
 STREETS = (
@@ -170,6 +178,13 @@ STREETS = (
     Recogniser(type="ADDRESS", name="street before its name", pattern=re.compile(rf"[0-9](?<![\w$#.,/:-][0-9])[0-9]{{0,5}}(?:\s?bis|\s?ter|[A-Za-z])?,?\s(?:Rue|Jalan|Jln|Lorong|Avenue|Boulevard|Place|Quai|Via|Viale|Piazza|Calle|Avenida|Rua|Chemin|Camino|Paseo|Plaza|Impasse|Cours)\s(?:(?:d[eu]s?|la|le|les|l'|del?|della|di|da|do)\s){{0,2}}[A-Z0-9][\w'’/.-]{{0,20}}(?:\s(?:d[eu]s?\s|la\s)?[A-Z0-9][\w'’/.-]{{1,20}}){{0,4}}(?:{_UNIT})?{_PLACE}"), score=0.9),
     Recogniser(type="ADDRESS", name="street without a kind", pattern=re.compile(rf"[0-9](?<![\w$#.,/:-][0-9])[0-9]{{0,5}}\s(?:[NSEW]\.?\s|(?:North|South|East|West)\s)?(?:Broadway|El Camino Real|Avenue [A-Z]|Highway \d{{1,4}}|(?:[A-Z][\w'’.-]{{1,20}}\s){{1,3}}(?:#\s?\w{{1,6}}|Suite \w{{1,6}}|Ste\.? \w{{1,6}}|Apt\.? \w{{1,6}}))\b{_PLACE}"), score=0.85),
     Recogniser(type="ADDRESS", name="lower case", pattern=re.compile(r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}\s(?:(?!(?:min|minutes?|hours?|hrs?|miles?|blocks?|people|guests?|adults?|kids?|more|different|days?|of|on|in|at|the|pm|am|stars?|bed|bath|bedrooms?|seats?|tickets?|options?|and|or|is|are|for|from|to|with)\b)[A-Za-z0-9][\w'.-]{0,30}\s){1,4}?(?i:street|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|court|terrace|parkway|pkwy|circle|way(?! to))\b(?:,? ?(?:apt|unit|suite|#)\.? ?\w{1,6})?"), score=0.72),
+)  # fmt: skip
+# what announces a number, in one look: without it none of those that need a word is tried
+ANNOUNCED = ("pin", "pass", "code", "cv", "otp", "one-time", "one time", "ssn", "social", "s.s", "born", "birth", "dob", "d.o", "account", "acct", "a/c", "rout", "aba", "rtn", "transit", "licen", "driv", "dl", "plate", "registr", "iban", "card", "visa", "amex", "phone", "call", "text", "cell", "mobil", "reach", "contact", "tel", "number is", "whatsapp", "fax", "ring", "dial", "landline", "hotline", "sms", "answer", "message", "office", "member", "customer", "client", "patient", "policy", "loyalty", "flyer", "booking", "order", "confirm", "reserv", "refer", "invoice", "ticket", "track")  # fmt: skip
+BEFORE, AFTER = 160, 24
+NUMBERS = tuple(sorted(_NUMBERS, key=lambda recogniser: -recogniser.score))  # the surest first
+STREET_WORDS = frozenset(
+    [*re.findall(r"[a-z]{2,}", _STREET.lower()), "garden", "gardens", "common", "commons", "rue", "jalan", "jln", "lorong", "quai", "via", "viale", "piazza", "calle", "avenida", "rua", "chemin", "paseo", "impasse", "cours", "suite", "apt", "#"]
 )  # fmt: skip
 RECOGNISERS = (*NUMBERS, *GLUED, *WORDS, *STREETS)
 TYPES = tuple(dict.fromkeys(["PERSON", *(r.type for r in RECOGNISERS)]))

@@ -3,17 +3,22 @@
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Literal
 
 from kaeshi.types import Value
 
 OFF = ("ACCOUNT", "BOOKING")  # references that a conversation is about; a deployment may want them gone
+Operator = Literal["placeholder", "surrogate", "mask", "pseudonym"]
 Hit = tuple[int, int, str, float, str]
 _SPACE = re.compile(r"[\W_]+")
 
 
 class Policy(Value):
-    """`types`: the only ones to find (all but references if empty). `thresholds`: how sure a type must be, 0 to 1. `allow`: values that
-    stay, such as a concierge's own address and phone. `deny`: words that go wherever they stand, with their type.
+    """What is found, and what stands in its place.
+
+    `types`: the only ones to find (all but references if empty). `thresholds`: how sure a type must be, 0 to 1. `allow`: values that
+    stay, such as a concierge's own address and phone. `deny`: words that go wherever they stand, with their type. `operator`: what stands
+    in their place, by type in `operators`.
     """
 
     types: tuple[str, ...] = ()
@@ -21,6 +26,8 @@ class Policy(Value):
     thresholds: Mapping[str, float] = {}
     allow: tuple[str, ...] = ()
     deny: Mapping[str, str] = {}
+    operator: Operator = "placeholder"
+    operators: Mapping[str, Operator] = {}
 
     def threshold(self, kind: str) -> float:
         """How sure a finding of this type must be; more than anything can be if it is switched off."""

@@ -1,0 +1,220 @@
+"""Commands over personal data: detect, scrub, report. They start without the rest of the system."""
+
+import csv
+import io
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kaeshi.cli.output import AsJson, Database, Who, counts, lines_of, show, table, with_loop
+from kaeshi.errors import InvalidInput
+
+AT_ONCE = 200
+Source = Annotated[str, typer.Argument(help="A file of text, .jsonl or .csv (also .gz), or - for standard input.")]
+Shape = Annotated[str | None, typer.Option("--format", help="text, jsonl or csv. Default: by the file's name, else text.")]
+Fields = Annotated[list[str] | None, typer.Option("--field", help="Column or JSON field to look at, again for more. Default: all texts.")]
+
+pii = typer.Typer(no_args_is_help=True)
+
+
+def commands(app: typer.Typer) -> None:
+    """Hang the group on the app."""
+    app.add_typer(pii, name="pii", help="Find and replace personal data.")
+
+
+@pii.command()
+def scrub(
+    source: Source = "-",
+    shape: Shape = None,
+    field: Fields = None,
+    operator: Annotated[str | None, typer.Option(help="placeholder, surrogate, mask or pseudonym.")] = None,
+    key: Annotated[str, typer.Option(envvar="KAESHI_PII_KEY", help="Secret that makes pseudonyms and chooses surrogates.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print a text with personal data replaced; counts by type go to stderr. A row of JSONL or CSV is one conversation."""
+    from kaeshi.scrubbing import policy
+
+    wanted = policy(operator)
+    found: Counter[str] = Counter()
+    written: list[str] = []
+    for piece in _scrubbed(source, _shape(source, shape), field or [], wanted, key.encode(), found):
+        if as_json:
+            written.append(piece)
+        else:
+            sys.stdout.write(piece)
+    if as_json:
+        show({"text": "".join(written), "counts": dict(found)}, as_json=True)
+    else:
+        sys.stderr.write(f"replaced: {counts(dict(found))}\n")
+
+
+@pii.command()
+def detect(source: Source = "-", shape: Shape = None, field: Fields = None, as_json: AsJson = False) -> None:
+    """List what personal data a text holds and where, without showing it."""
+    from kaeshi.rules.pii import detect_texts
+    from kaeshi.scrubbing import finder, policy
+
+    names, wanted, rows = finder(), policy(None), []
+    for line, texts in _conversations(source, _shape(source, shape), field or []):
+        for place, hits in zip(texts, detect_texts([t for _, t in texts], names.find([t for _, t in texts]), wanted), strict=True):
+            rows += [
+                {"line": line, "field": place[0], "start": a, "end": b, "type": kind, "score": round(score, 2), "recogniser": by}
+                for a, b, kind, score, by in hits
+            ]
+    show(rows, as_json=as_json, text=lambda: table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows]))
+    sys.stderr.write(f"found: {counts(dict(Counter(str(row['type']) for row in rows)))}\n")
+
+
+@pii.command()
+def report(
+    sample: Annotated[int, typer.Option(min=0, help="So many scrubbed conversations for a person to read.")] = 5,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """What was replaced in everything that may be learned, by type and recogniser, and how much may be left."""
+    from kaeshi.steps import privacy
+
+    async def go(loop: Any) -> Any:
+        return await privacy.report(loop, sample=sample)
+
+    found = with_loop(db, assistant, go)
+    left = found["residual"]["at_most_by_type"]
+    lines = [
+        f"{found['examples']} examples, scrubber {', '.join(found['scrubber']) or 'none'}, settings {found['settings_sha256'][:12]}",
+        table(
+            ("type", "replaced", "left at most"),
+            [(kind, count, "unknown" if left.get(kind) is None else left[kind]) for kind, count in found["replaced"].items()],
+        ),
+        table(("recogniser", "replaced"), list(found["by_recogniser"].items())),
+        *(f"\n{one['example']}\n" + "\n".join(f"  {m['role']}: {m['text']}" for m in one["messages"]) for one in found["sample"]),
+    ]
+    show(found, as_json=as_json, text="\n\n".join(lines[:3]) + "\n".join(lines[3:]))
+
+
+def _shape(source: str, shape: str | None) -> str:
+    name = source.removesuffix(".gz")
+    chosen = shape or ("jsonl" if name.endswith((".jsonl", ".ndjson")) else "csv" if name.endswith(".csv") else "text")
+    if chosen not in {"text", "jsonl", "csv"}:
+        msg = f"format {chosen!r} is none of text, jsonl, csv"
+        raise InvalidInput(msg)
+    return chosen
+
+
+def _lines(source: str) -> Iterator[str]:
+    """The source's lines with their ends. Raises InvalidInput for what is no UTF-8."""
+    raw = iter(sys.stdin.buffer.readline, b"") if source == "-" else lines_of(Path(source))
+    for number, line in enumerate(raw, 1):
+        try:
+            yield line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            msg = f"{source!r}, line {number}: not UTF-8 text (byte {error.start} of the line)"
+            raise InvalidInput(msg) from error
+
+
+def _rows(source: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(_lines(source))
+    except csv.Error as error:
+        msg = f"{source!r} is not CSV: {error}"
+        raise InvalidInput(msg) from error
+
+
+def _columns(head: Sequence[str], fields: Sequence[str], source: str) -> list[int]:
+    missing = next((name for name in fields if name not in head), None)
+    if missing is not None:
+        msg = f"{source!r} has no column {missing!r}; it has {', '.join(head)}"
+        raise InvalidInput(msg)
+    return [i for i, name in enumerate(head) if not fields or name in fields]
+
+
+def _record(line: str, number: int, source: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        msg = f"{source!r}, line {number}: not JSON: {error}"
+        raise InvalidInput(msg) from error
+
+
+def _texts(value: Any, fields: Sequence[str], key: str = "", *, inside: bool = False) -> Iterator[tuple[str, str]]:
+    """The texts of a JSON value with the names they stand under: all, or those under `fields`."""
+    inside = inside or not fields or key in fields
+    if isinstance(value, str):
+        if inside:
+            yield key, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _texts(item, fields, name, inside=inside)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, fields, key, inside=inside)
+
+
+def _with(value: Any, fields: Sequence[str], texts: Iterator[str], key: str = "", *, inside: bool = False) -> Any:
+    inside = inside or not fields or key in fields
+    if isinstance(value, str):
+        return next(texts) if inside else value
+    if isinstance(value, dict):
+        return {name: _with(item, fields, texts, name, inside=inside) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with(item, fields, texts, key, inside=inside) for item in value]
+    return value
+
+
+def _conversations(source: str, shape: str, fields: Sequence[str]) -> Iterator[tuple[int, list[tuple[str, str]]]]:
+    """(line, [(field, text)]) of each row; a text file is one conversation, its lines the turns."""
+    if shape == "text":
+        yield 1, [(str(number), line.rstrip("\n")) for number, line in enumerate(_lines(source), 1)]
+        return
+    if shape == "jsonl":
+        for number, line in enumerate(_lines(source), 1):
+            if line.strip():
+                yield number, list(_texts(_record(line, number, source), fields))
+        return
+    rows = _rows(source)
+    head = next(rows, [])
+    columns = _columns(head, fields, source)
+    for number, row in enumerate(rows, 2):
+        yield number, [(head[i], row[i]) for i in columns if i < len(row)]
+
+
+def _scrubbed(source: str, shape: str, fields: Sequence[str], policy: Any, key: bytes, found: Counter[str]) -> Iterator[str]:
+    from kaeshi.scrubbing import ScrubStream, scrub
+
+    if shape == "text":
+        stream = ScrubStream(policy, key=key)
+        for line in _lines(source):
+            yield stream.feed(line)
+        yield stream.close()
+        found.update(stream.counts)
+        return
+    if shape == "jsonl":
+        for number, line in enumerate(_lines(source), 1):
+            if not line.strip():
+                continue
+            record = _record(line, number, source)
+            done = scrub([text for _, text in _texts(record, fields)], policy, key=key)
+            found.update(done.counts)
+            yield json.dumps(_with(record, fields, iter(done.texts)), ensure_ascii=False) + "\n"
+        return
+    rows = _rows(source)
+    head = next(rows, [])
+    columns = _columns(head, fields, source)
+    yield _csv(head)
+    for row in rows:
+        there = [i for i in columns if i < len(row)]
+        done = scrub([row[i] for i in there], policy, key=key)
+        found.update(done.counts)
+        fresh = dict(zip(there, done.texts, strict=True))
+        yield _csv([fresh.get(i, cell) for i, cell in enumerate(row)])
+
+
+def _csv(row: Sequence[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(row)
+    return out.getvalue()

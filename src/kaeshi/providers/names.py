@@ -1,0 +1,48 @@
+"""Which NameFinder and which policy the settings mean. The scrubber starts without the rest of the system, so this choice stands here."""
+
+import tomllib
+from functools import cache
+
+from pydantic import ValidationError
+
+from kaeshi.errors import Misconfigured
+from kaeshi.ports import NameFinder
+from kaeshi.rules.pii import DEFAULT, TYPES, Policy
+from kaeshi.settings import Settings
+
+
+def names_of(settings: Settings) -> NameFinder:
+    """The model, or the word lists. One model serves the whole process."""
+    from kaeshi.providers.name_lists import ListedNames
+
+    return ListedNames() if settings.kaeshi_names == "lists" else _model(settings)
+
+
+def _model(settings: Settings) -> NameFinder:
+    return _loaded(str(settings.models_dir))
+
+
+@cache
+def _loaded(folder: str) -> NameFinder:
+    from pathlib import Path
+
+    from kaeshi.providers.name_model import NameModel
+
+    return NameModel(Path(folder))
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The policy file's, or the default. Raises Misconfigured, naming what is wrong with it."""
+    path = settings.kaeshi_pii_policy
+    if path is None:
+        return DEFAULT
+    try:
+        policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError) as error:
+        msg = f"KAESHI_PII_POLICY {str(path)!r}: {str(error).splitlines()[0]}; docs/pii.md shows one"
+        raise Misconfigured(msg) from error
+    unknown = sorted({*policy.types, *policy.off, *policy.thresholds, *policy.operators} - {*TYPES})
+    if unknown:
+        msg = f"KAESHI_PII_POLICY {str(path)!r}: type {unknown[0]!r} is none of {', '.join(TYPES)}"
+        raise Misconfigured(msg)
+    return policy

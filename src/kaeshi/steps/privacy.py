@@ -1,0 +1,50 @@
+"""Proof for auditors: what was replaced in everything that may be learned, and how much may be left."""
+
+import hashlib
+from collections.abc import Iterable
+
+from kaeshi.loop import Loop
+from kaeshi.rules.pii.risk import residual
+from kaeshi.store.examples import by_type
+from kaeshi.types import Json, text_of
+
+PAGE = 400
+
+
+def proof(loop: Loop, recognised: dict[str, int]) -> Json:
+    """Counts by type and recogniser, the residual estimate with its bound, and the settings they were made under."""
+    counts = by_type(recognised)
+    return {
+        "replaced": counts,
+        "by_recogniser": dict(sorted(recognised.items())),
+        "residual": residual(counts, loop.recalls),
+        "settings_sha256": hashlib.sha256(loop.policy.model_dump_json().encode()).hexdigest(),
+    }
+
+
+async def report(loop: Loop, *, sample: int = 5) -> Json:
+    """The same over all kept examples, with some to read. The same examples are shown every time: those whose ids hash lowest."""
+    async with loop.store.read() as tx:
+        recognised, count = await tx.pii_recognised(loop.assistant), await tx.count_kept(loop.assistant)
+    lowest: list[tuple[str, Json]] = []
+    scrubbers: set[str] = set()
+    after = ""
+    while True:
+        async with loop.store.read() as tx:
+            page = await tx.judged(loop.assistant, after, PAGE)
+        if not page:
+            break
+        after = page[-1].conversation
+        kept = [j for j in page if j.body is not None]
+        scrubbers.update(j.scrubber for j in kept)
+        found = [
+            (hashlib.sha256(j.id.encode()).hexdigest(), {"example": j.id, "messages": list(_read(j.example.messages))})
+            for j in kept
+            if j.pii
+        ]
+        lowest = sorted([*lowest, *found], key=lambda pair: pair[0])[:sample]
+    return {"examples": count, "scrubber": sorted(scrubbers), **proof(loop, recognised), "sample": [one for _, one in lowest]}
+
+
+def _read(messages: Iterable[Json]) -> Iterable[Json]:
+    return ({"role": m["role"], "text": text_of(m)} for m in messages if text_of(m))
