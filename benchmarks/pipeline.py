@@ -51,7 +51,9 @@ async def run(path: Path, copies: int) -> dict[str, Any]:
         return now
 
     with tempfile.TemporaryDirectory() as scratch:
-        settings = Settings(kaeshi_data_dir=Path(scratch), database_url=None, openai_api_key=None, openai_base_url=None, kaeshi_names="lists")
+        settings = Settings(
+            kaeshi_data_dir=Path(scratch), database_url=None, openai_api_key=None, openai_base_url=None, kaeshi_names="lists"
+        )
         async with open_loop(settings=settings) as loop:
             using = Filters(min_quality_tenths=None, missing_quality="keep")
             count = 0
