@@ -334,7 +334,8 @@ def _name_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     given, surnames, other = _lists()
     first = last = None
     for match in _TOKENS.finditer(text, start, end):
-        word = match[0].lower().removesuffix("'s").removesuffix("’s")
+        written = match[0].removesuffix("'s").removesuffix("’s")
+        word = written.lower()  # which may be longer
         if word in _STOP_AFTER or (word in _FILLER and first is None):
             break
         large, listed = match[0][0].isupper(), word in given or word in surnames
@@ -345,7 +346,7 @@ def _name_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         if first is not None and not (large or listed):
             break
         first = match.start() if first is None else first
-        last = match.start() + len(word)
+        last = match.start() + len(written)
     if first is not None and last is not None and last - first > 1:
         yield first, last
 

@@ -45,8 +45,8 @@ def is_iban(text: str) -> bool:
     >>> is_iban("DE89 3704 0044 0532 0130 00")
     True
     """
-    compact = text.replace(" ", "").upper()
-    if not 15 <= len(compact) <= 34:  # lengths of ISO 13616
+    compact = text.replace(" ", "").replace("-", "").upper()
+    if not 15 <= len(compact) <= 34 or not (compact.isascii() and compact.isalnum()):  # lengths of ISO 13616
         return False
     return int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
 
