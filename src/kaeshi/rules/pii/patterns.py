@@ -119,7 +119,7 @@ _NUMBERS = (
     Recogniser(type="SSN", name="dashed", at_least=9, needs="-", pattern=re.compile(r"\d(?<![\d-]\d)\d{2}-\d{2}-\d{4}(?![\d-])"), score=0.96),
     Recogniser(type="SSN", name="spaced", bare=False, at_least=9, pattern=re.compile(r"\d(?<![\w$.+(-]\d)(?<!\d[ ]\d)\d{2}[ ._]{1,3}\d{2}[ ._]{1,3}\d{4}(?![ .-]?\d|\w)"), check=no(_PHONE), score=0.9),
     Recogniser(type="SSN", name="in context", said=True, at_least=9, pattern=re.compile(r"\d(?<![\d-]\d)(?:[ ._-]{0,3}\d){8}(?![\d-])"), check=_SSN, score=0.97),
-    Recogniser(type="SSN", name="last four", said=True, at_most=4, pattern=re.compile(r"\d(?<![\w$.-]\d)\d{3}(?![\w-]|[.]\d)"), check=near(r"\bssn\b|\bsocial\b", 50), score=0.85),
+    Recogniser(type="SSN", name="last four", said=True, at_most=4, pattern=re.compile(r"\d(?<![\w$.-]\d)\d{3}(?![\w-]|[.]\d)"), check=near(r"\bssn\b|social security|\b(?:my|your|the) social\b|last (?:four|4)\b[^\0]{0,20}\bsocial\b", 50), score=0.85),
     Recogniser(type="IP", name="v4", needs=".", pattern=re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\d)(?:/\d{1,2}\b)?"), check=both(lambda text, a, b: is_ip(text[a:b]), no(_VERSION)), score=0.95),
     Recogniser(type="PHONE", name="area", bare=False, at_least=10, reach=(6, 16), pattern=re.compile(rf"[+(\d](?<![\w$+-].)(?<!\d\..)(?:(?<=\+)\d{{1,3}}[ .-]{{0,2}}|(?<=\d)\d{{0,2}}[ .-]{{1,2}})?(?:(?:\(|(?<=\())\d{{3}}\)[ .-]{{0,2}}|(?:(?<![\d])\d|(?<=\d))\d{{2}}[ .-]{{1,2}})\d{{3}}[ .-]{{1,2}}\d{{4}}{_EXTENSION}(?![\w-])", I), score=0.95),
     Recogniser(type="PHONE", name="international", at_least=7, reach=(6, 16), pattern=re.compile(rf"(?:\+|00(?<![\w.-]00)|011[ -](?<![\w.-]011.))\d{{1,3}}(?:[ .()/-]{{0,3}}\d{{1,5}}){{1,6}}{_EXTENSION}(?![\w-])", I), check=_many(7, 18), score=0.95),
