@@ -302,7 +302,7 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
 Named = tuple[tuple[int, int, bool], ...]  # (start, end, may be looked for in other turns)
 
 
-@lru_cache(20_000)  # assistants repeat themselves
+@lru_cache(3_000)  # assistants repeat themselves
 def _look(text: str) -> tuple[frozenset[str], Named, Named, bool]:
     """A text's words, lower-cased; whom it introduces or gives a title; whom it names by the lists; does it ask for a name?"""
     said = frozenset(_PARTS.findall(text.lower()))
