@@ -111,13 +111,13 @@ def tally(documents: Sequence[Document], found: Sequence[Sequence[Sequence[Span]
     """Compare; `found` has a list of spans for each text of each document."""
     done = Tally()
     for document, lists in zip(documents, found, strict=True):
-        before = sum(done.found.values()), sum(done.gold[kind] for kind in IDENTIFIERS)
+        gold_before = sum(done.gold[kind] for kind in IDENTIFIERS)
         hit_before = sum(done.found[kind] for kind in IDENTIFIERS)
         for text, gold, keep, spans in zip(document.texts, document.gold, document.keep, lists, strict=True):
             _tally_text(done, text, gold, keep, spans, document.complete)
         gold_now, hit_now = sum(done.gold[kind] for kind in IDENTIFIERS), sum(done.found[kind] for kind in IDENTIFIERS)
-        done.with_identifier += gold_now > before[1]
-        done.leaking += gold_now - before[1] > hit_now - hit_before
+        done.with_identifier += gold_now > gold_before
+        done.leaking += gold_now - gold_before > hit_now - hit_before
     return done
 
 

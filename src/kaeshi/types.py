@@ -4,6 +4,7 @@ They check nothing about the world: bytes are parsed where they enter (rules/con
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,8 @@ RunState = Literal["planned", "uploading", "starting", "queued", "running", "suc
 RolloutState = Literal["gate", "mirror", "canary", "half", "full", "rolled_back"]
 Verdict = Literal["hold", "advance", "roll_back"]
 
+# what stands for personal data: a numbered placeholder [PERSON_1], or a keyed pseudonym [PERSON_x0123456789ab]
+PLACEHOLDER = re.compile(r"\[([A-Z]{2,15}(?:_[A-Z]{2,15}){0,2})_([1-9]\d{0,5}|x[0-9a-f]{12})\]")
 # what the responder says instead of a doubtful answer, and the gateway instead of one that must not be served; nothing to learn from
 HAND_OVER = "Let me bring in a colleague who can help you with that."
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kaeshi.models import need
 from kaeshi.ports import Vectors
+from kaeshi.providers.onnx import session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -66,14 +66,9 @@ class MiniLMEmbedder:
 
     def _load(self) -> "tuple[InferenceSession, Tokenizer]":
         if self._session is None or self._tokenizer is None:
-            import onnxruntime
             from tokenizers import Tokenizer
 
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = self._threads
-            options.log_severity_level = 3
-            path = need(self._models_dir, "minilm-l6-int8.onnx")
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = session(self._models_dir, "minilm-l6-int8.onnx", self._threads)
             self._tokenizer = Tokenizer.from_str(
                 resources.files("kaeshi").joinpath("data", "minilm_tokenizer.json").read_text(encoding="utf-8")
             )

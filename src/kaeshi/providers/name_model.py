@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from kaeshi.models import need
 from kaeshi.providers.name_lists import ListedNames, could_name, is_common_name
+from kaeshi.providers.onnx import session
 from kaeshi.types import Finding
 
 if TYPE_CHECKING:
@@ -100,14 +101,9 @@ class NameModel:
 
     def _load(self) -> "tuple[InferenceSession, Tokenizer]":
         if self._session is None or self._tokenizer is None:
-            import onnxruntime
             from tokenizers import Tokenizer
 
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = self._threads
-            options.log_severity_level = 3
-            path = need(self._models_dir, "rampart-int8.onnx")
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = session(self._models_dir, "rampart-int8.onnx", self._threads)
             self._tokenizer = Tokenizer.from_file(str(need(self._models_dir, "rampart-tokenizer.json")))
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()

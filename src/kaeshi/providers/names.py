@@ -2,6 +2,7 @@
 
 import tomllib
 from functools import cache
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -13,22 +14,18 @@ from kaeshi.settings import Settings
 
 def names_of(settings: Settings) -> NameFinder:
     """The model, or the word lists. One model serves the whole process."""
+    if settings.kaeshi_names == "model":
+        return _model(settings.models_dir)
     from kaeshi.providers.name_lists import ListedNames
 
-    return ListedNames() if settings.kaeshi_names == "lists" else _model(settings)
-
-
-def _model(settings: Settings) -> NameFinder:
-    return _loaded(str(settings.models_dir))
+    return ListedNames()
 
 
 @cache
-def _loaded(folder: str) -> NameFinder:
-    from pathlib import Path
-
+def _model(folder: Path) -> NameFinder:
     from kaeshi.providers.name_model import NameModel
 
-    return NameModel(Path(folder))
+    return NameModel(folder)
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -7,12 +7,11 @@ from itertools import accumulate
 
 from kaeshi.rules.pii.normal import normal
 from kaeshi.rules.pii.patterns import AFTER, ANNOUNCED, BEFORE, GLUED, NUMBERS, STREET_WORDS, STREETS, WORDS, Recogniser
-from kaeshi.rules.pii.policy import DEFAULT, Policy
+from kaeshi.rules.pii.policy import DEFAULT, Hit, Policy
 from kaeshi.rules.pii.spans import Taken
-from kaeshi.types import Finding
+from kaeshi.types import PLACEHOLDER, Finding
 
 VERSION = "2"
-PLACEHOLDER = re.compile(r"\[([A-Z]{2,15}(?:_[A-Z]{2,15}){0,2})_([1-9]\d{0,5}|x[0-9a-f]{12})\]")
 _NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
 _HOUSE = re.compile(
     r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? (?!(?:people|adults?|guests?|kids?|am|pm|of|for|in|on|at|and|or|is|to|the|hours?|minutes?|days?|stars?)\b)[A-Za-z0-9]"
@@ -23,8 +22,6 @@ _DIGIT = re.compile(r"[0-9]")
 _TOKEN_LEAST = 7
 SURE = 0.95  # as sure as that, and the whole number: nobody else need look at it
 _ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]] = {}
-
-Hit = tuple[int, int, str, float, str]
 
 
 def detect(text: str, names: Sequence[Finding] = (), policy: Policy = DEFAULT) -> list[Finding]:

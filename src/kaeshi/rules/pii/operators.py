@@ -10,15 +10,15 @@ import hmac
 import re
 from collections.abc import Callable, Sequence
 
-from kaeshi.rules.pii.detection import PLACEHOLDER
 from kaeshi.rules.pii.validators import digits
+from kaeshi.types import PLACEHOLDER
 
 HER = ["Alice", "Anna", "Beth", "Carla", "Clara", "Diane", "Elena", "Ella", "Emma", "Eva", "Fiona", "Grace", "Hannah", "Helen", "Ida", "Irene", "Jane", "Julia", "Kate", "Laura", "Linda", "Lucy", "Maria", "Martha", "Mia", "Nina", "Nora", "Olivia", "Paula", "Rachel", "Rosa", "Ruth", "Sarah", "Sofia", "Tina", "Vera"]  # fmt: skip
 HIS = ["Adam", "Alan", "Andrew", "Ben", "Brian", "Carl", "Daniel", "David", "Dennis", "Eric", "Felix", "Frank", "George", "Henry", "Hugo", "Ian", "Ivan", "Jack", "James", "John", "Kevin", "Leo", "Lewis", "Luke", "Marco", "Martin", "Max", "Nathan", "Oscar", "Owen", "Paul", "Peter", "Ralph", "Simon", "Tom", "Victor"]  # fmt: skip
 FAMILY = ["Adler", "Barnes", "Becker", "Bishop", "Carter", "Castro", "Collins", "Cooper", "Dalton", "Dawson", "Doyle", "Ellis", "Fisher", "Fleming", "Foster", "Garner", "Graham", "Harper", "Hayes", "Holt", "Hudson", "Jensen", "Keller", "Lambert", "Larsen", "Mason", "Mercer", "Morgan", "Norris", "Palmer", "Porter", "Quinn", "Ramsey", "Reeves", "Sawyer", "Sutton", "Tanner", "Vaughn", "Walsh", "Weber"]  # fmt: skip
 ROADS = ["Example Street", "Sample Avenue", "Specimen Road", "Placeholder Lane", "Anywhere Drive"]
 CARDS = {16: "4242424242424242", 15: "378282246310005", 14: "30569309025904", 19: "6205500000000000004"}
-_TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam"})
+TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam"})
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 Surrogate = Callable[[str, "Draw"], str]
@@ -69,11 +69,11 @@ def surrogate(kind: str, value: str, canonical: str, key: bytes, women: frozense
 
 def _person(value: str, draw: Draw, women: frozenset[str]) -> str:
     words = _LETTERS.findall(value)
-    real = [word for word in words if word.lower() not in _TITLES]
+    real = [word for word in words if word.lower() not in TITLES]
     given = draw.of(HER if real and real[0].lower() in women else HIS)
     family = draw.of(FAMILY)
     names = iter([given, *[family] * max(len(real) - 1, 0)])
-    made = _LETTERS.sub(lambda m: m[0] if m[0].lower() in _TITLES else _cased(m[0], next(names, family)), value)
+    made = _LETTERS.sub(lambda m: m[0] if m[0].lower() in TITLES else _cased(m[0], next(names, family)), value)
     return f"{made} {family}" if made == value else made
 
 

@@ -6,14 +6,13 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 from kaeshi.errors import InvalidInput
-from kaeshi.rules.pii.detection import PLACEHOLDER, Hit, detect_joined, holds_number, shifted
-from kaeshi.rules.pii.operators import mask, pseudonym, surrogate
-from kaeshi.rules.pii.policy import DEFAULT, Policy
+from kaeshi.rules.pii.detection import detect_joined, holds_number, shifted
+from kaeshi.rules.pii.operators import TITLES, mask, pseudonym, surrogate
+from kaeshi.rules.pii.policy import DEFAULT, Hit, Policy
 from kaeshi.rules.pii.validators import digits
-from kaeshi.types import Finding, Scrubbed
+from kaeshi.types import PLACEHOLDER, Finding, Scrubbed
 
 _WORD = re.compile(r"[^\W\d_]+")
-_TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam"})
 _NUMERIC = frozenset({"PHONE", "SSN", "CREDIT_CARD", "BANK_ACCOUNT", "ROUTING", "ACCOUNT", "PIN"})
 _PHONE_TAIL = 7
 
@@ -189,7 +188,7 @@ class Numbers:
 def _keys(kind: str, value: str) -> list[str]:
     """The spellings under which a value is the same value, the most telling first."""
     if kind == "PERSON":
-        parts = [word for word in _WORD.findall(value.lower()) if word not in _TITLES and word != "s"]
+        parts = [word for word in _WORD.findall(value.lower()) if word not in TITLES and word != "s"]
         return [" ".join(parts), *parts] if len(parts) > 1 else parts or [value.lower()]
     if kind in _NUMERIC:
         number = digits(value)

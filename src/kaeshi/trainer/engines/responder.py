@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from kaeshi.errors import InvalidInput
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.ports import Embedder, Vectors
-from kaeshi.types import HAND_OVER, Json, text_of
+from kaeshi.types import HAND_OVER, PLACEHOLDER, Json, text_of
 
 HAND_OVER_BELOW = 0.5
 MAX_ANSWERS = 1_000
@@ -28,7 +28,6 @@ SHRINK, PRIOR_WEIGHT = 0.5, 2.0
 # confidence = sigmoid(weights . (similarity, log(1 + margin), 1)): where it stands before any held-out row has been seen
 CALIBRATION = np.array([10.0, 0.2, -5.6])
 CALIBRATION_STRENGTH = 1.0
-_PLACEHOLDER = re.compile(r"\[[A-Z]{2,15}(?:_[A-Z]{2,15}){0,2}_[1-9]\d{0,5}\]")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 Floats = NDArray[np.float32]
 Context = tuple[str, ...]
@@ -99,7 +98,7 @@ def samples(rows: Sequence[Json]) -> list[Sample]:
                 message["role"] == "assistant"
                 and text not in {"", HAND_OVER}
                 and message.get("weight", 1) != 0
-                and not _PLACEHOLDER.search(text)
+                and not PLACEHOLDER.search(text)
             ):
                 before = context(messages[:i])
                 if before[0]:
@@ -119,8 +118,8 @@ def context(messages: Sequence[Json]) -> Context:
 
 def _to_the_point(text: str) -> str:
     """Without sentences that only say who and where the customer is (they hold placeholders), where others remain."""
-    telling = [sentence for sentence in _SENTENCE.split(text) if len(sentence.split()) > 1 and not _PLACEHOLDER.search(sentence)]
-    return " ".join(telling) if telling else _PLACEHOLDER.sub("", text).strip() or text
+    telling = [sentence for sentence in _SENTENCE.split(text) if len(sentence.split()) > 1 and not PLACEHOLDER.search(sentence)]
+    return " ".join(telling) if telling else PLACEHOLDER.sub("", text).strip() or text
 
 
 def featurize(contexts: Sequence[Context], embedder: Embedder) -> Floats:
