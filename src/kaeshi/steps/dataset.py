@@ -92,7 +92,7 @@ def _assembled(loop: Loop, lines: tuple[bytes, ...], sources: Sequence[_Source],
     files = {f"{side}.jsonl": _facts(line for line, s in zip(lines, splits, strict=True) if s == side) for side in sides}
     manifest: Json = {
         "assistant": loop.assistant,
-        "operator": "placeholders",
+        "operator": f"{loop.policy.operator}s",
         "scrubber": sorted({source.scrubber for source in sources}),
         "pii": proof(loop, dict(sum((Counter(source.pii) for source in sources), Counter()))),
         "filters": using.model_dump(),
