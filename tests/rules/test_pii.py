@@ -173,6 +173,13 @@ def test_what_is_the_deployments_own_stays() -> None:
     assert scrub(text, ours).texts == ("We are at 12 Oak Street, 916-555-0199, see https://example.com about [PERSON_1]",)
 
 
+def test_what_is_served_can_be_put_back_whatever_training_rows_hold() -> None:
+    ours = Policy(operator="mask", operators={"PHONE": "surrogate"}, allow=("555-9999",)).for_serving()
+    found = scrub("I'm Anna Bennett, 555-1234 or 555-9999", ours)
+    assert restore(found.texts[0], found.found) == "I'm Anna Bennett, 555-1234 or 555-9999"
+    assert found.texts[0] == "I'm [PERSON_1], [PHONE_1] or 555-9999"
+
+
 def test_references_are_found_only_where_asked_for() -> None:
     assert not detect("booking 12345678 please")
     assert [f.type for f in detect("booking 12345678 please", Policy(off=()))] == ["BOOKING"]

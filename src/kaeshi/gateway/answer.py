@@ -23,7 +23,7 @@ async def respond(
         msg = f"assistant {loop.assistant!r} has nothing in production; start with `kaeshi rollout start MODEL --first`"
         raise Conflict(msg)
     try:
-        scrubbed, found = await asyncio.to_thread(scrub_messages, loop, messages)
+        scrubbed, found = await asyncio.to_thread(scrub_messages, loop, messages, loop.policy.for_serving())
     except KaeshiError:
         return Answer(text=HAND_OVER, model=model, hand_over=True), assignment, ()
     said = await loop.chat.answer(scrubbed, model)

@@ -112,12 +112,15 @@ def judge(
     )
 
 
-def scrub_messages(loop: Loop, messages: Sequence[Json]) -> tuple[tuple[Json, ...], Scrubbed]:
-    """A conversation's messages with personal data replaced everywhere a text can stand, tool calls and names included."""
+def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | None = None) -> tuple[tuple[Json, ...], Scrubbed]:
+    """A conversation's messages with personal data replaced everywhere a text can stand, tool calls and names included.
+
+    `policy`: the deployment's unless another is given.
+    """
     texts: list[str] = []
     for message in messages:
         _walk(message, texts.append)
-    found: Scrubbed = pii.scrub(texts, loop.names.find(texts), loop.policy)
+    found: Scrubbed = pii.scrub(texts, loop.names.find(texts), policy or loop.policy)
     replaced = iter(found.texts)
     return tuple(_replace(message, replaced) for message in messages), found
 

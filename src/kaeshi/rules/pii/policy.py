@@ -29,6 +29,10 @@ class Policy(Value):
     operator: Operator = "placeholder"
     operators: Mapping[str, Operator] = {}
 
+    def for_serving(self) -> "Policy":
+        """The same with placeholders for everything: nothing else can be put back into an answer."""
+        return self.model_copy(update={"operator": "placeholder", "operators": {}})
+
     def threshold(self, kind: str) -> float:
         """How sure a finding of this type must be; more than anything can be if it is switched off."""
         if (self.types and kind not in self.types) or (not self.types and kind in self.off):
