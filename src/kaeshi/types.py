@@ -6,7 +6,7 @@ They check nothing about the world: bytes are parsed where they enter (rules/con
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -187,8 +187,9 @@ class Scrubbed(Value):
     originals: tuple[tuple[tuple[int, int, str, str], ...], ...] = ()
 
 
-class Example(Value):
-    """A scrubbed conversation that may be trained on. Its messages are kept as JSON text: a dataset holds very many."""
+@dataclass(frozen=True, kw_only=True, slots=True)  # a dataset holds very many
+class Example:
+    """A scrubbed conversation that may be trained on. Its messages are kept as JSON text."""
 
     id: str
     conversation: str
@@ -198,7 +199,7 @@ class Example(Value):
     signals: Signals
     consent: Consent
     scrubber: str
-    pii: Mapping[str, int] = {}
+    pii: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def messages(self) -> list[Json]:

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from kaeshi.errors import InvalidInput, TooFew
 from kaeshi.rules.duplicates import originals
@@ -43,9 +43,26 @@ def said(messages: Iterable[Json]) -> str:
     return "\n".join(text_of(m) for m in messages if m["role"] in {"user", "assistant"})
 
 
+class _Said(Sequence[str]):
+    """What was said in each example, read when it is asked for: all texts at once would be as large as the dataset again."""
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        self._examples = examples
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> "_Said": ...
+    def __getitem__(self, at: int | slice) -> "str | _Said":
+        return _Said(self._examples[at]) if isinstance(at, slice) else said(self._examples[at].messages)
+
+
 def distinct(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int]]:
     """The examples without exact and near repeats, first come first kept, and how many of each went."""
-    texts = [said(example.messages) for example in examples]
+    texts = _Said(examples)
     kept, dropped = [], Counter[str]()
     for i, original in enumerate(originals(texts)):
         if original == i:

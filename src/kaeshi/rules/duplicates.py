@@ -44,7 +44,7 @@ def similarity(a: frozenset[str], b: frozenset[str]) -> float:
 
 def originals(texts: Sequence[str], threshold: float = THRESHOLD) -> list[int]:
     """For each text the index of the first earlier text that it nearly repeats, or its own. Originals do not resemble each other."""
-    return _resolve(list(texts), [], threshold)
+    return _resolve(texts, [], threshold)
 
 
 def resembles(texts: Sequence[str], others: Sequence[str], threshold: float = THRESHOLD) -> list[bool]:
@@ -53,7 +53,7 @@ def resembles(texts: Sequence[str], others: Sequence[str], threshold: float = TH
     return [original < len(others) for original in resolved[len(others) :]]
 
 
-def _resolve(texts: list[str], given: list[int], threshold: float) -> list[int]:
+def _resolve(texts: Sequence[str], given: list[int], threshold: float) -> list[int]:
     bands, plains = _bands(texts)
     groups = _groups(bands)
     kept_in: dict[int, list[int]] = {}
@@ -76,7 +76,7 @@ def _resolve(texts: list[str], given: list[int], threshold: float) -> list[int]:
     return result
 
 
-def _verified(i: int, candidates: list[int], texts: list[str], cache: dict[int, frozenset[str]], threshold: float) -> int | None:
+def _verified(i: int, candidates: list[int], texts: Sequence[str], cache: dict[int, frozenset[str]], threshold: float) -> int | None:
     if not candidates:
         return None
     mine = shingles(texts[i])
@@ -109,7 +109,7 @@ def _groups(bands: NDArray[np.uint64]) -> list[tuple[int, ...]]:
     return [tuple(groups) for groups in shared]
 
 
-def _bands(texts: list[str]) -> tuple[NDArray[np.uint64], list[bytes]]:
+def _bands(texts: Sequence[str]) -> tuple[NDArray[np.uint64], list[bytes]]:
     """One 64-bit key per text and band, shape (len(texts), BANDS); and a digest of each text's words."""
     multipliers, offsets = _permutations()
     weights = np.array([pow(31, r, 2**64) for r in range(ROWS)], np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 
 from sqlalchemy import bindparam, delete, func, select, update
 
@@ -235,13 +237,23 @@ def _judged(row: object) -> Judged:
         id=r["id"],
         conversation=r["conversation"],
         verdict=Keep(upto=r["upto"]) if r["kept"] else Drop(reason=r["reason"]),
-        signals=Signals.model_validate_json(r["signals"]),
+        signals=_signals(r["signals"]),
         facts=json.loads(r["facts"]),
         consent=r["consent"],
         intent=r["intent"],
         body=r["messages"],
-        pii=json.loads(r["pii"]),
+        pii=_counts(r["pii"]),
         scrubber=r["scrubber"],
         started_at=moment(r["started_at"]),
         review=r["review"],
     )
+
+
+@lru_cache(4096)  # most conversations are rated alike, and hold the same few types: one object for all of those
+def _signals(stored: str) -> Signals:
+    return Signals.model_validate_json(stored)
+
+
+@lru_cache(4096)
+def _counts(stored: str) -> Mapping[str, int]:
+    return MappingProxyType(json.loads(stored))
