@@ -56,6 +56,7 @@ POOLED = ("EMAIL", "PHONE", "SSN", "CARD_NUMBER", "IBAN", "IP", "URL")
 IDENTIFIERS = frozenset({"EMAIL", "PHONE", "SSN", "CARD_NUMBER", "IBAN", "PERSON", "ADDRESS", "ACCOUNT_NUMBER", "PIN", "SECURITY_ANSWER"})
 RENAMED = {"IP_ADDRESS": "IP"}
 NOT_SOUGHT = frozenset({"DATE_TIME", "AGE"})
+PUBLIC = frozenset({"PROVIDER_NAME", "PUBLIC_FIGURE"})  # practices among them, singers: taking them is no harm, leaving them no leak
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,15 @@ class Tally:
     wrong: Counter[str] = field(default_factory=Counter)
     left_characters: int = 0
     gold_characters: int = 0
+    left_labelled: int = 0
+    labelled_characters: int = 0
     harmed_characters: int = 0
     other_characters: int = 0
     kept_harmed: int = 0
     kept: int = 0
     leaking: int = 0
     with_identifier: int = 0
+    identifiers_left: int = 0
     misses: dict[str, list[str]] = field(default_factory=dict)
     false: dict[str, list[str]] = field(default_factory=dict)
 
@@ -112,12 +116,11 @@ def tally(documents: Sequence[Document], found: Sequence[Sequence[Sequence[Span]
     done = Tally()
     for document, lists in zip(documents, found, strict=True):
         gold_before = sum(done.gold[kind] for kind in IDENTIFIERS)
-        hit_before = sum(done.found[kind] for kind in IDENTIFIERS)
+        left_before = done.identifiers_left
         for text, gold, keep, spans in zip(document.texts, document.gold, document.keep, lists, strict=True):
             _tally_text(done, text, gold, keep, spans, document.complete)
-        gold_now, hit_now = sum(done.gold[kind] for kind in IDENTIFIERS), sum(done.found[kind] for kind in IDENTIFIERS)
-        done.with_identifier += gold_now > gold_before
-        done.leaking += gold_now - gold_before > hit_now - hit_before
+        done.with_identifier += sum(done.gold[kind] for kind in IDENTIFIERS) > gold_before
+        done.leaking += done.identifiers_left > left_before
     return done
 
 
@@ -126,8 +129,11 @@ def _tally_text(
 ) -> None:
     covered = _characters(spans)
     private = _characters(gold)
-    done.gold_characters += len(private)
-    done.left_characters += len(private - covered)
+    sought = _characters(span for span in gold if span[2] not in PUBLIC | NOT_SOUGHT)
+    done.gold_characters += len(sought)
+    done.left_characters += len(sought - covered)
+    done.labelled_characters += len(private)
+    done.left_labelled += len(private - covered)
     done.other_characters += len(text) - len(private)
     done.harmed_characters += len(covered - private)
     for start, end, _ in keep:
@@ -139,6 +145,8 @@ def _tally_text(
             continue
         fitting = _characters([s for s in spans if s[2] in COMPATIBLE.get(kind, {kind})])
         done.gold[kind] += 1
+        if kind in IDENTIFIERS:  # an auditor asks what still stands there, not what it was called
+            done.identifiers_left += len(covered & set(range(start, end))) * 2 < end - start
         if len(fitting & set(range(start, end))) * 2 >= end - start:
             done.found[kind] += 1
         else:
@@ -229,6 +237,7 @@ def row(name: str, key: str, documents: Sequence[Document], found: Sequence[Sequ
         "types": kinds,
         "pooled": {"gold": gold, "recall": hits / gold if gold else None, "precision": right / (right + wrong) if right + wrong else None},
         "left": done.left_characters / done.gold_characters if done.gold_characters else None,
+        "left_of_all_labels": done.left_labelled / done.labelled_characters if done.labelled_characters else None,
         "harmed": done.harmed_characters / done.other_characters,
         "kept_harmed": done.kept_harmed / done.kept if done.kept else None,
         "leaking": done.leaking / done.with_identifier if done.with_identifier else None,
@@ -270,7 +279,7 @@ def show(rows: Sequence[dict[str, Any]]) -> str:
         pooled = found["pooled"]
         lines.append(
             f"\n{found['who']} on {found['set']}: {found['texts_per_s']:.0f} texts/s, {found['mb_per_s']:.2f} MB/s"
-            f" | left {_percent(found['left'])} harmed {_percent(found['harmed'], 3)} kept spans harmed {_percent(found['kept_harmed'], 2)}"
+            f" | left {_percent(found['left'])} (of all labels {_percent(found['left_of_all_labels'])}) harmed {_percent(found['harmed'], 3)} kept spans harmed {_percent(found['kept_harmed'], 2)}"
             f" | conversations leaking {_percent(found['leaking'])} | pooled recall {_percent(pooled['recall'])} precision {_percent(pooled['precision'])} of {pooled['gold']}"
         )
         lines += [

@@ -78,6 +78,8 @@ def test_each_type_is_found(text: str, kind: str) -> None:
         "Will you grill salmon or the Chicken?",
         "In April we were in San Francisco at Craig Street",
         "I'd like tickets for the Bryan Adams concert",
+        "How about tickets to see Emmylou Harris on Friday?",
+        "Will it be windy, and is the place pricey?",
         "The restaurant serves General Tso chicken",
         "Will it rain on Sunday in Oakland?",
         "room 412 has 2 beds, flight UA1234 lands at 9:45",
@@ -95,6 +97,43 @@ def test_the_same_person_has_the_same_number_throughout() -> None:
 
 def test_a_name_given_when_asked_for_is_a_name() -> None:
     assert scrub(["May I have your name, please?", "Zorblax"]).texts[1] == "[PERSON_1]"
+
+
+def test_an_artist_is_public_and_a_customer_is_not() -> None:
+    turns = ["Hi, I'm Emily Harris", "How about tickets to see Bryan Adams?", "Yes. Emily Harris is my name"]
+    assert scrub(turns).texts == ("Hi, I'm [PERSON_1]", turns[1], "Yes. [PERSON_1] is my name")
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        ["And what was the name of the pet you had as a child?", "Buddy. He was a good dog."],
+        ["What was your mother's maiden name?", "I forgot. My pet was called Buddy"],
+    ],
+)
+def test_what_proves_who_somebody_is_goes(turns: list[str]) -> None:
+    assert "Buddy" not in " ".join(scrub(turns).texts)
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        ["my card is 4111 1111", "1111 1111 thanks"],
+        ["it's 4111 1111", "go on", "11111111"],
+        ["4111", "1111", "1111", "1111"],
+        ["my social is 536", "22", "8145"],
+        ["write to ann@", "example.com"],
+        ["write to ann.bennett", "@example.com please"],
+    ],
+)
+def test_a_value_in_pieces_is_found_in_each(turns: list[str]) -> None:
+    scrubbed = " ".join(scrub(turns).texts)
+    assert not any(piece in scrubbed for piece in ("1111", "536", "8145", "example.com", "bennett"))
+
+
+def test_numbers_in_turns_that_follow_each_other_are_no_card() -> None:
+    turns = ["We are 12 adults, budget 1500", "and how many kids?", "3, on May 5 2026", "table 12"]
+    assert scrub(turns).texts == tuple(turns)
 
 
 @given(st.lists(texts, min_size=1, max_size=4))

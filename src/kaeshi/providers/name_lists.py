@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from importlib import resources
 
+from kaeshi.providers.public_names import public
 from kaeshi.rules.pii.patterns import STREET_WORDS
 from kaeshi.rules.pii.spans import Taken
 from kaeshi.types import Finding
@@ -219,6 +220,7 @@ _STOP_AFTER = frozenset(
 
 _GLUE, _GLUE_AFTER = frozenset("0123456789_@.-"), frozenset("0123456789_@-")
 _DOTTED = re.compile(r"\.\w")
+UNLISTED, UNLISTED_SMALL = 0.8, 0.97  # how sure a model must be of a word that no list knows
 _NOBODY = frozenset(["hibachi", "sushi", "teppanyaki", "siri", "alexa", "google"])
 
 
@@ -236,11 +238,12 @@ class ListedNames:
         """
         looked = [_look(text) for text in texts]
         spans = [[*introduced, *(guessed if proposed is None else ())] for _, introduced, guessed, _ in looked]
-        for i, (said, *_) in enumerate(looked if proposed is None else ()):
-            if i and looked[i - 1][3] and len(said) <= 12:  # longer replies tell a story, not a name
-                spans[i] += [(a, b, True) for a, b in _answered(texts[i])]
+        for i, (said, *_) in enumerate(looked):
+            if i and looked[i - 1][3]:
+                spans[i] += [(a, b, True) for a, b in _answered(texts[i]) if proposed is None or _is_answer(texts[i], a, b, len(said))]
+        known_to_all = public(texts, proposed) if proposed is not None and any(proposed) else frozenset()
         for i, seen in enumerate(proposed or ()):
-            spans[i] += _credible(texts[i], seen)
+            spans[i] += _credible(texts[i], [span for span in seen if (i, span[0], span[1]) not in known_to_all])
         words = {part.lower() for name in known for part in _TOKENS.findall(name)}
         for text, found in zip(texts, spans, strict=True):
             for start, end, sure in found:
@@ -284,6 +287,17 @@ def is_common_name(word: str) -> bool:
     return lowered in given and lowered not in other
 
 
+def _is_answer(text: str, start: int, end: int, words: int) -> bool:
+    """Is it a listed name, or all that somebody said who was asked for one? A model has looked already, so little else is."""
+    given, surnames, other = _lists()
+    first = _PARTS.findall(text[start:end].lower())[0]
+    return (
+        first in given
+        or (first in surnames and first not in other)
+        or (words <= 2 and text[start].isupper() and could_name(text[start:end]))
+    )
+
+
 def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, bool]]:
     """What a model proposes, but for everyday words; it may be looked for in other turns where it is surely a name."""
     given, surnames, other = _lists()
@@ -295,6 +309,8 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
         if " ".join(words) in _places():
             continue
         listed = any(word in given or word in surnames for word in words)
+        if not listed and score < (UNLISTED if text[start].isupper() else UNLISTED_SMALL):
+            continue
         found.append((start, end, score > 0.8 and listed and not any(word in other for word in words)))
     return found
 
@@ -408,9 +424,13 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
     _given, _surnames, other = _lists()
     words = list(_TOKENS.finditer(text))
     run = [m for m in words[:12] if m[0].lower() not in _FILLER]
-    if not run or len(words) > 12:  # longer replies tell a story, not a name
+    if not run:
         return
     head = run[0]
+    if len(words) > 12:  # longer replies tell a story, with the name at its head if at all
+        if head[0][0].isupper() and head[0].lower() in _given and text[head.end() : head.end() + 1] in {".", ",", "!"}:
+            yield head.span()
+        return
     if head[0].lower() in other and not head[0][0].isupper():
         return
     if head[0].lower() in _STOP_AFTER:

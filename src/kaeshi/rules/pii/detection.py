@@ -9,6 +9,7 @@ from kaeshi.rules.pii.normal import normal
 from kaeshi.rules.pii.patterns import AFTER, ANNOUNCED, BEFORE, GLUED, NUMBERS, STREET_WORDS, STREETS, WORDS, Recogniser
 from kaeshi.rules.pii.policy import DEFAULT, Hit, Policy
 from kaeshi.rules.pii.spans import Taken
+from kaeshi.rules.pii.split import split_values
 from kaeshi.types import PLACEHOLDER, Finding
 
 VERSION = "2"
@@ -118,6 +119,7 @@ def _structured(text: str, with_digits: Iterable[tuple[int, int]]) -> list[Hit]:
     for recogniser in WORDS:
         for start, end in _windows(lowered, recogniser):
             _matches(recogniser, text, start, end, hits)
+    hits += split_values(text)
     return hits
 
 

@@ -1,0 +1,57 @@
+"""Values that somebody sent in pieces: half a card number in one message, the rest in the next.
+
+Turns are joined by NUL. A short turn without digits may stand between the pieces ("go on"). Each piece is a finding of its own.
+"""
+
+import re
+from collections.abc import Iterator
+
+from kaeshi.rules.pii.policy import Hit
+from kaeshi.rules.pii.validators import digits, is_card
+
+_PIECE = r"[0-9](?:[ -]?[0-9]){1,18}"
+_NUMBER = re.compile(
+    rf"(?<![\w$.,/-]){_PIECE}[ .,-]{{0,3}}(?:(?:\0[^\0\d?]{{1,40}})?\0[^\w\0$]{{0,3}}{_PIECE}(?![\w/:]|[.,][0-9])[ .,-]{{0,3}}){{1,5}}"
+)
+_ONE = re.compile(_PIECE)
+_SSN = re.compile(r"\bssn\b|social security|\bsocial\b", re.IGNORECASE)
+_EMAIL = re.compile(
+    r"([A-Za-z0-9][\w.%+-]{0,63}(?:@[A-Za-z0-9.-]{0,60})?)\s?\0\s?(@?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24})(?![\w@])"
+)
+_ENDS_IN_DIGIT = re.compile(r"[0-9][ .,-]{0,3}\0")
+BEFORE = 120
+SCORE = 0.9
+
+
+def split_values(text: str) -> Iterator[Hit]:
+    """Cards, social security numbers and e-mail addresses whose pieces stand in turns that follow each other.
+
+    >>> [(kind, start) for start, _, kind, *_ in split_values("card 4111 1111\\0ok, go on\\0" + "1111 1111")]
+    [('CREDIT_CARD', 5), ('CREDIT_CARD', 25)]
+    """
+    if "\0" not in text:
+        return
+    if _ENDS_IN_DIGIT.search(text):
+        yield from _numbers(text)
+    if "@" in text:
+        for match in _EMAIL.finditer(text):
+            if ("@" in match[1]) != ("@" in match[2]):
+                for group in (1, 2):
+                    yield (*match.span(group), "EMAIL", SCORE, "in pieces")
+
+
+def _numbers(text: str) -> Iterator[Hit]:
+    for match in _NUMBER.finditer(text):
+        pieces = [(m.start() + match.start(), m.end() + match.start()) for m in _ONE.finditer(match[0])]
+        for first in range(len(pieces) - 1):
+            for last in range(len(pieces), first + 1, -1):
+                number = "".join(digits(text[a:b]) for a, b in pieces[first:last])
+                kind = _kind(number, text[max(0, pieces[first][0] - BEFORE) : pieces[first][0]])
+                if kind is not None:
+                    yield from ((a, b, kind, SCORE, "in pieces") for a, b in pieces[first:last])
+
+
+def _kind(number: str, before: str) -> str | None:
+    if 13 <= len(number) <= 19 and is_card(number):
+        return "CREDIT_CARD"
+    return "SSN" if len(number) == 9 and _SSN.search(before) else None
