@@ -221,6 +221,7 @@ _STOP_AFTER = frozenset(
 _GLUE, _GLUE_AFTER = frozenset("0123456789_@.-"), frozenset("0123456789_@-")
 _DOTTED = re.compile(r"\.\w")
 UNLISTED, UNLISTED_SMALL = 0.8, 0.97  # how sure a model must be of a word that no list knows
+SURE_LISTED, SURE_UNLISTED = 0.8, 0.98  # and to look for it in other turns
 _NOBODY = frozenset(["hibachi", "sushi", "teppanyaki", "siri", "alexa", "google"])
 
 
@@ -311,7 +312,7 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
         listed = any(word in given or word in surnames for word in words)
         if not listed and score < (UNLISTED if text[start].isupper() else UNLISTED_SMALL):
             continue
-        found.append((start, end, score > 0.8 and listed and not any(word in other for word in words)))
+        found.append((start, end, score > (SURE_LISTED if listed else SURE_UNLISTED) and not any(word in other for word in words)))
     return found
 
 

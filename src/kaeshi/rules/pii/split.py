@@ -24,9 +24,9 @@ SCORE = 0.9
 
 
 def split_values(text: str) -> Iterator[Hit]:
-    """Cards, social security numbers and e-mail addresses whose pieces stand in turns that follow each other.
+    r"""Cards, social security numbers and e-mail addresses whose pieces stand in turns that follow each other.
 
-    >>> [(kind, start) for start, _, kind, *_ in split_values("card 4111 1111\\0ok, go on\\0" + "1111 1111")]
+    >>> [(kind, start) for start, _, kind, *_ in split_values("card 4111 1111\0ok, go on\0" + "1111 1111")]
     [('CREDIT_CARD', 5), ('CREDIT_CARD', 25)]
     """
     if "\0" not in text:
