@@ -79,7 +79,7 @@ async def open_loop(
         time, names = clock or SystemClock(), ids or RandomIds()
         embedder = MiniLMEmbedder(chosen.models_dir)
         if chosen.openai_api_key is None and chosen.openai_base_url is None:
-            server = TrainerServer(chosen.data_dir / "trainer", embedder, time, names)
+            server = TrainerServer(chosen.data_dir / "trainer", embedder, TiktokenCounter(chosen.models_dir), time, names)
         key = chosen.openai_api_key.get_secret_value() if chosen.openai_api_key else None
         loop = Loop(
             settings=chosen,
@@ -94,7 +94,11 @@ async def open_loop(
             embedder=embedder,
             index=FaissIndex(),
             trainer=OpenAITrainer(
-                api_key=key or "none", base_url=chosen.openai_base_url, organisation=chosen.openai_org_id, answerer=server
+                api_key=key or "none",
+                base_url=chosen.openai_base_url,
+                organisation=chosen.openai_org_id,
+                api_version=chosen.openai_api_version,
+                answerer=server,
             ),
             chat=WireChat(answerer=server, base_url=chosen.openai_base_url, api_key=key),
             mailer=_mailer(chosen),
@@ -138,7 +142,9 @@ def serving(host: str, port: int, target: str, db: str | None) -> None:
 def trainer_app() -> TrainerApp:
     """The embedded trainer as an application of its own."""
     settings = load()
-    server = TrainerServer(settings.data_dir / "trainer", MiniLMEmbedder(settings.models_dir), SystemClock(), RandomIds())
+    server = TrainerServer(
+        settings.data_dir / "trainer", MiniLMEmbedder(settings.models_dir), TiktokenCounter(settings.models_dir), SystemClock(), RandomIds()
+    )
     return TrainerApp(server, settings.kaeshi_admin_key.get_secret_value() if settings.kaeshi_admin_key else None)
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kaeshi.types import Answer, Finding, Json, Mail
+from kaeshi.types import Answer, Finding, JobRequest, Json, Mail
 
 Vectors = NDArray[np.float32]
 
@@ -28,7 +28,8 @@ class Ids(Protocol):
 class Trainer(Protocol):
     """A fine-tuning service that speaks OpenAI's wire.
 
-    A refusal raises ProviderError; a call whose outcome nobody knows raises ProviderUnknown, and is looked up with the two `find` calls.
+    A refusal raises ProviderError. A call whose outcome nobody knows raises ProviderUnknown; it is looked up with `find_file` and `jobs`,
+    never sent again. `embedded`: it runs here, costs nothing, and its lists are never behind.
     """
 
     name: str
@@ -36,9 +37,10 @@ class Trainer(Protocol):
 
     async def upload(self, path: Path, key: str) -> str: ...
     async def find_file(self, key: str) -> str | None: ...
-    async def create(self, file_id: str, model: str, suffix: str, epochs: int, key: str) -> str: ...
-    async def find_job(self, key: str) -> str | None: ...
+    async def create(self, wanted: JobRequest) -> Json: ...
+    async def jobs(self) -> list[Json]: ...
     async def look(self, job_id: str) -> Json: ...
+    async def checkpoints(self, job_id: str) -> list[Json]: ...
     async def close(self) -> None: ...
 
 

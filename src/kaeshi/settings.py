@@ -38,6 +38,19 @@ class Settings(BaseSettings):
     training_collector_cron: str = Field("0 1 * * *", description="Collection, as a crontab line in UTC.")
     performance_reporter_cron: str = Field("0 9 * * 1", description="Weekly report, as a crontab line in UTC.")
 
+    # What training may cost
+    training_cap_run_usd: Decimal = Field(Decimal(25), ge=0, description="Most that one training run may cost, in dollars.")
+    training_cap_month_usd: Decimal = Field(Decimal(100), ge=0, description="Most that is spent or reserved in a calendar month (UTC).")
+    training_price_per_million_usd: Decimal | None = Field(
+        None, ge=0, description="Price of a million trained tokens, for a provider that the price table does not know."
+    )
+    training_lag_minutes: float = Field(
+        30, gt=0, description="How long a provider's list of jobs may be behind; a lost request is sent again only after it."
+    )
+    openai_api_version: str | None = Field(
+        None, description="Azure's api-version; sent with every request to the provider where it is set."
+    )
+
     # Where things are
     database_url: str | None = Field(None, description="SQLAlchemy URL. Without one, an SQLite file in the data directory.")
     openai_base_url: str | None = Field(None, description="Base URL of any provider that speaks OpenAI's wire.")

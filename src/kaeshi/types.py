@@ -19,7 +19,7 @@ Consent = Literal["granted", "legitimate_interest", "none"]
 Metric = Literal["vote", "rating", "helpful", "accurate", "comment", "correction"]
 Arm = Literal["production", "candidate"]
 ReviewState = Literal["proposed", "approved", "corrected", "rejected"]
-RunState = Literal["planned", "uploading", "starting", "queued", "running", "succeeded", "failed", "cancelled", "unknown"]
+RunState = Literal["intent", "created", "running", "succeeded", "failed", "cancelled", "unknown"]
 RolloutState = Literal["gate", "mirror", "canary", "half", "full", "rolled_back"]
 Verdict = Literal["hold", "advance", "roll_back"]
 
@@ -236,7 +236,11 @@ class Estimate(Value):
 
 
 class TrainingRun(Value):
-    """One fine-tuning job, from intent to model. `key` is derived from the content: the same work is never paid twice."""
+    """One fine-tuning job, from intent to model. `key` is derived from the content: the same work is never paid twice.
+
+    `asks`, `asked_at`: how often the provider was asked to create it, and when last; raised before the call, so that a crash is seen.
+    `reserved_usd` is what it may cost, `booked_usd` what it did; together they are the ledger.
+    """
 
     id: str
     assistant: str
@@ -252,8 +256,31 @@ class TrainingRun(Value):
     job_id: str | None = None
     model: str | None = None
     error: str | None = None
+    attempt: int = 1
+    asks: int = 0
+    asked_at: datetime | None = None
+    reserved_usd: Decimal = Decimal(0)
+    booked_usd: Decimal | None = None
+    trained_tokens: int | None = None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def seed(self) -> int:
+        """What the provider is told, and shows in its lists even where it drops metadata: the run is known by it."""
+        return int(self.key[:7], 16)
+
+
+class JobRequest(Value):
+    """What a provider is asked to do: one fine-tuning job. `key` and `seed` find it again when the answer was lost."""
+
+    training_file: str
+    model: str
+    suffix: str
+    epochs: int
+    key: str
+    seed: int
+    dataset_sha256: str
 
 
 class Candidate(Value):

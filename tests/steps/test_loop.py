@@ -160,7 +160,7 @@ async def test_the_poller_resumes_a_run_whose_start_was_lost(loop: Loop, tmp_pat
     unlucky = replace(loop, trainer=provider)
     with pytest.raises(ProviderUnknown):
         await training.start(unlucky, await training.upload(unlucky, path), "gpt-4o-mini", "x", 3)
-    assert [r.state for r in await training.resume(unlucky)] == ["queued"]
+    assert [r.state for r in await training.resume(unlucky)] == ["created"]
     assert [r.state for r in await training.resume(unlucky)] == ["succeeded"]
 
 

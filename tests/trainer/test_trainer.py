@@ -6,11 +6,11 @@ import pytest
 
 from kaeshi.errors import InvalidInput, NotFound, ProviderError
 from kaeshi.providers.chat import WireChat
-from kaeshi.providers.fake import FakeClock, FakeEmbedder, FakeIds
+from kaeshi.providers.fake import FakeClock, FakeEmbedder, FakeIds, FakeTokens
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.trainer.engines import responder
 from kaeshi.trainer.server import TrainerServer
-from kaeshi.types import HAND_OVER
+from kaeshi.types import HAND_OVER, JobRequest
 from samples import different
 
 
@@ -26,7 +26,7 @@ def rows(count: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def server(tmp_path: Path, clock: FakeClock) -> TrainerServer:
-    return TrainerServer(tmp_path / "trainer", FakeEmbedder(), clock, FakeIds())
+    return TrainerServer(tmp_path / "trainer", FakeEmbedder(), FakeTokens(), clock, FakeIds())
 
 
 @pytest.fixture
@@ -44,9 +44,13 @@ def written(tmp_path: Path, content: list[dict[str, Any]]) -> Path:
 
 
 async def trained(client: Any, server: TrainerServer, path: Path, key: str = "k") -> dict[str, Any]:
-    job = await client.create(await client.upload(path, key), "gpt-4o-mini", "mhc", 3, key)
+    job = await client.create(wanted(await client.upload(path, key), key))
     server.wait()
-    return dict(await client.look(job))
+    return dict(await client.look(job["id"]))
+
+
+def wanted(file_id: str, key: str, model: str = "gpt-4o-mini") -> JobRequest:
+    return JobRequest(training_file=file_id, model=model, suffix="mhc", epochs=3, key=key, seed=7, dataset_sha256="0" * 64)
 
 
 async def test_openais_own_client_trains_and_asks(client: Any, server: TrainerServer, tmp_path: Path) -> None:
@@ -65,9 +69,14 @@ async def test_a_lost_answer_can_be_found_again(client: Any, server: TrainerServ
     file_id = await client.upload(path, "key-1")
     assert await client.find_file("key-1") == file_id
     assert await client.find_file("key-2") is None
-    job = await client.create(file_id, "gpt-4o-mini", "x", 1, "key-1")
-    assert await client.find_job("key-1") == job
-    assert await client.find_job("key-2") is None
+    job = await client.create(wanted(file_id, "key-1"))
+    assert [j["id"] for j in await client.jobs()] == [job["id"]]
+
+
+async def test_our_own_server_makes_a_job_once_however_often_it_is_asked(client: Any, tmp_path: Path) -> None:
+    file_id = await client.upload(written(tmp_path, rows(12)), "k")
+    first, again, other = [await client.create(wanted(file_id, key)) for key in ("a", "a", "b")]
+    assert first["id"] == again["id"] != other["id"]
 
 
 async def test_a_job_whose_process_died_is_taken_over(client: Any, server: TrainerServer, tmp_path: Path, clock: FakeClock) -> None:
@@ -80,13 +89,13 @@ async def test_a_job_whose_process_died_is_taken_over(client: Any, server: Train
             "model": "gpt-4o-mini",
             "training_file": file_id,
             "validation_file": None,
-            "suffix": "x",
+            "user_provided_suffix": "x",
             "hyperparameters": {"n_epochs": 1},
             "events": [],
             "metadata": None,
         },
     )
-    survivor = TrainerServer(tmp_path / "trainer", FakeEmbedder(), clock, FakeIds(count=100))
+    survivor = TrainerServer(tmp_path / "trainer", FakeEmbedder(), FakeTokens(), clock, FakeIds(count=100))
     await survivor.call("GET", "/fine_tuning/jobs/ftjob-1", b"", "")
     survivor.wait()
     status, body = await survivor.call("GET", "/fine_tuning/jobs/ftjob-1", b"", "")
@@ -103,7 +112,7 @@ async def test_bad_training_data_fails_the_job_with_its_line(client: Any, server
 async def test_a_model_that_cannot_be_tuned_here_is_refused(client: Any, tmp_path: Path) -> None:
     file_id = await client.upload(written(tmp_path, rows(12)), "k")
     with pytest.raises(ProviderError, match="gpt-9"):
-        await client.create(file_id, "gpt-9", "x", 1, "k")
+        await client.create(wanted(file_id, "k", "gpt-9"))
     with pytest.raises(NotFound):
         await client.look("ftjob-none")
 

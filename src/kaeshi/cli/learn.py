@@ -122,6 +122,35 @@ def status(run_id: str, db: Database = None, assistant: Who = None, as_json: AsJ
     show(run, as_json=as_json, text=f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}")
 
 
+@training.command()
+def decide(
+    run_id: str,
+    job: Annotated[str | None, typer.Option(help="The provider's job that is this run's.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="There is none: ask for it again.")] = False,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what became of a run that is 'unknown': a job, none (--again), or give it up."""
+    from kaeshi.steps import training as steps
+
+    async def go(loop: Any) -> Any:
+        return await steps.decide(loop, await steps.find(loop, run_id), job=job, again=again)
+
+    run = with_loop(db, assistant, go)
+    show(run, as_json=as_json, text=f"{run.id}  {run.state}  {run.job_id or ''}")
+
+
+@training.command()
+def money(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """What this month's training did cost, what is reserved, and the caps."""
+    from kaeshi.steps import training as steps
+
+    found = with_loop(db, assistant, steps.money)
+    text = f"this month: ${found['committed_usd']} of ${found['cap_month_usd']} spent or reserved; one run at most ${found['cap_run_usd']}"
+    show(found, as_json=as_json, text=text)
+
+
 @training.command("list")
 def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
     """Every run, the latest first."""
@@ -132,8 +161,19 @@ def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -
         runs,
         as_json=as_json,
         text=lambda: table(
-            ("run", "state", "base", "epochs", "model", "started"),
-            [(r.id, r.state, r.base_model, r.epochs, r.model or "-", f"{r.created_at:%Y-%m-%d %H:%M}") for r in runs],
+            ("run", "state", "base", "epochs", "model", "cost", "started"),
+            [
+                (
+                    r.id,
+                    r.state,
+                    r.base_model,
+                    r.epochs,
+                    r.model or r.error or "-",
+                    f"${r.booked_usd:.2f}" if r.booked_usd is not None else f"up to ${r.reserved_usd:.2f}",
+                    f"{r.created_at:%Y-%m-%d %H:%M}",
+                )
+                for r in runs
+            ],
         ),
     )
 

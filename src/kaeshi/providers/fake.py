@@ -11,7 +11,7 @@ import numpy as np
 from kaeshi.errors import InvalidInput, NotFound, ProviderError, ProviderUnknown
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.ports import Vectors
-from kaeshi.types import Answer, Finding, Json, Mail
+from kaeshi.types import Answer, Finding, JobRequest, Json, Mail
 
 
 @dataclass
@@ -41,14 +41,21 @@ class FakeIds:
 
 @dataclass
 class FakeTrainer:
-    """A provider that trains at once. `lose_answer_of`: do the work of that call, then fail as a broken line would. `fail`: refuse."""
+    """A provider that trains at once. `lose_answer_of`: do the work of that call, then fail as a broken line would. `fail`: refuse.
+
+    `never_arrives`: requests for jobs are lost on the way. `drops_metadata`: as some providers do.
+    """
 
     name: str = "fake"
     embedded: bool = True
     lose_answer_of: str = ""
     fail: str = ""
+    never_arrives: bool = False
+    drops_metadata: bool = False
     files: dict[str, str] = field(default_factory=dict)
-    jobs: dict[str, Json] = field(default_factory=dict)
+    jobs_made: dict[str, Json] = field(default_factory=dict)
+    saved: dict[str, list[Json]] = field(default_factory=dict)
+    trained_tokens: int | None = None
     calls: list[str] = field(default_factory=list)
 
     async def upload(self, path: Path, key: str) -> str:
@@ -62,31 +69,42 @@ class FakeTrainer:
         self._enter("find_file")
         return next((name for name, kept in self.files.items() if kept.startswith(key + ":")), None)
 
-    async def create(self, file_id: str, model: str, suffix: str, epochs: int, key: str) -> str:
+    async def create(self, wanted: JobRequest) -> Json:
         self._enter("create")
-        identifier = f"job-{len(self.jobs) + 1}"
-        self.jobs[identifier] = {
+        if self.never_arrives:
+            msg = "fake provider never heard of it"
+            raise ProviderUnknown(msg)
+        identifier = f"job-{len(self.jobs_made) + 1}"
+        self.jobs_made[identifier] = {
             "id": identifier,
+            "object": "fine_tuning.job",
             "status": "succeeded",
-            "fine_tuned_model": f"ft:{model}:{suffix}:{identifier}",
+            "fine_tuned_model": f"ft:{wanted.model}:{wanted.suffix}:{identifier}",
             "error": None,
-            "key": key,
-            "file": file_id,
-            "epochs": epochs,
+            "training_file": wanted.training_file,
+            "model": wanted.model,
+            "seed": wanted.seed,
+            "metadata": None if self.drops_metadata else {"kaeshi_key": wanted.key},
+            "epochs": wanted.epochs,
+            "trained_tokens": self.trained_tokens,
         }
         self._leave("create")
-        return identifier
+        return self.jobs_made[identifier]
 
-    async def find_job(self, key: str) -> str | None:
-        self._enter("find_job")
-        return next((name for name, job in self.jobs.items() if job["key"] == key), None)
+    async def jobs(self) -> list[Json]:
+        self._enter("jobs")
+        return list(self.jobs_made.values())[::-1]
+
+    async def checkpoints(self, job_id: str) -> list[Json]:
+        self._enter("checkpoints")
+        return self.saved.get(job_id, [])
 
     async def look(self, job_id: str) -> Json:
         self._enter("look")
-        if job_id not in self.jobs:
+        if job_id not in self.jobs_made:
             msg = f"job {job_id!r} is not known"
             raise NotFound(msg)
-        return self.jobs[job_id]
+        return self.jobs_made[job_id]
 
     async def close(self) -> None:
         self.calls.append("close")

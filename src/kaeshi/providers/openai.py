@@ -7,64 +7,100 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from pydantic import BaseModel
+
 from kaeshi.errors import NotFound, ProviderError, ProviderUnknown
 from kaeshi.ports import Answerer
-from kaeshi.types import Json
+from kaeshi.types import JobRequest, Json
 
 if TYPE_CHECKING:
     import httpx2
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, Omit
 
 T = TypeVar("T")
 LOOK_BACK = 500
+FILE_SECONDS = 30 * 24 * 3600  # OpenAI's longest
+CREATE_SECONDS = 60.0  # far less than any lag after which a lost request is sent again
+MAY_HAVE_BEEN_DONE = frozenset({408, 409, 425, 429})  # seen from gateways that had passed the request on
 
 
 class OpenAITrainer:
-    """A Trainer. With `answerer`, requests stay in this process; else they go to `base_url` (None: OpenAI's own)."""
+    """A Trainer. With `answerer`, requests stay in this process; else they go to `base_url` (None: OpenAI's own).
+
+    `api_version`: Azure's, sent with every request. Nothing is sent twice: retries are off, and redirects are not followed, since one to
+    another host would post the body again.
+    """
 
     def __init__(
-        self, *, api_key: str, base_url: str | None = None, organisation: str | None = None, answerer: Answerer | None = None
+        self,
+        *,
+        api_key: str,
+        base_url: str | None = None,
+        organisation: str | None = None,
+        api_version: str | None = None,
+        answerer: Answerer | None = None,
     ) -> None:
-        self._api_key, self._base_url, self._organisation, self._answerer = api_key, base_url, organisation, answerer
+        self._api_key, self._base_url, self._organisation = api_key, base_url, organisation
+        self._api_version, self._answerer = api_version, answerer
         self._made: AsyncOpenAI | None = None
         self.embedded = answerer is not None
         self.name = "embedded" if answerer is not None else base_url or "https://api.openai.com/v1"
 
     async def upload(self, path: Path, key: str) -> str:
-        """Send a training file; returns the provider's file id."""
+        """Send a training file, to be deleted at the provider after FILE_SECONDS; returns the provider's file id."""
         with path.open("rb") as stream:
-            return (
-                await self._ask(
-                    "upload", self._client.files.create(file=(_file_name(key), stream, "application/jsonl"), purpose="fine-tune")
-                )
-            ).id
+            sent = self._client.files.create(
+                file=(_file_name(key), stream, "application/jsonl"),
+                purpose="fine-tune",
+                expires_after={"anchor": "created_at", "seconds": FILE_SECONDS},
+            )
+            return str(_told(await self._ask("upload", sent, asks_for_work=True), "file", self.name)["id"])
 
     async def find_file(self, key: str) -> str | None:
         """The id of a file uploaded under that key, if the provider has it."""
         page = await self._ask("files", self._client.files.list(purpose="fine-tune", limit=LOOK_BACK))
         return next((file.id for file in page.data if file.filename == _file_name(key)), None)
 
-    async def create(self, file_id: str, model: str, suffix: str, epochs: int, key: str) -> str:
-        """Start a job; returns the provider's job id."""
+    async def create(self, wanted: JobRequest) -> Json:
+        """Start a job. Raises ProviderUnknown whenever the provider may have started it without saying so."""
         job = self._client.fine_tuning.jobs.create(
-            training_file=file_id, model=model, suffix=suffix, hyperparameters={"n_epochs": epochs}, metadata={"kaeshi_key": key}
+            training_file=wanted.training_file,
+            model=wanted.model,
+            suffix=wanted.suffix,
+            seed=wanted.seed,
+            method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": wanted.epochs}}},
+            metadata={"kaeshi_key": wanted.key, "dataset_sha256": wanted.dataset_sha256},
+            extra_headers={"Idempotency-Key": wanted.key},
+            timeout=CREATE_SECONDS,
         )
-        return (await self._ask("fine-tuning job", job)).id
+        return _told(await self._ask("fine-tuning job", job, asks_for_work=True), "fine_tuning.job", self.name)
 
-    async def find_job(self, key: str) -> str | None:
-        """The id of a job started under that key, if the provider has it."""
-        seen = 0
-        async for job in self._client.fine_tuning.jobs.list(limit=100):
-            if (job.metadata or {}).get("kaeshi_key") == key:
-                return job.id
-            seen += 1
-            if seen >= LOOK_BACK:
+    async def jobs(self) -> list[Json]:
+        """The latest jobs, LOOK_BACK of them."""
+        from openai import omit
+
+        found: list[Json] = []
+        after: str | Omit = omit
+        while len(found) < LOOK_BACK:
+            page = await self._ask("fine-tuning jobs", self._client.fine_tuning.jobs.list(limit=100, after=after))
+            if not isinstance(getattr(page, "data", None), list):
+                msg = f"fine-tuning jobs: {self.name} answered with no list"
+                raise ProviderError(msg)
+            found += [_told(job, "fine_tuning.job", self.name) for job in page.data]
+            if not page.data or not page.has_more:
                 break
-        return None
+            after = page.data[-1].id
+        return found
 
     async def look(self, job_id: str) -> Json:
         """The job as the provider tells it now."""
-        return dict((await self._ask(f"job {job_id!r}", self._client.fine_tuning.jobs.retrieve(job_id))).model_dump())
+        job = await self._ask(f"job {job_id!r}", self._client.fine_tuning.jobs.retrieve(job_id))
+        return _told(job, "fine_tuning.job", self.name)
+
+    async def checkpoints(self, job_id: str) -> list[Json]:
+        """The models saved on the way, with their losses. Raises NotFound where a provider keeps none."""
+        page = await self._ask(f"checkpoints of {job_id!r}", self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100))
+        return [dict(checkpoint.model_dump()) for checkpoint in getattr(page, "data", None) or []]
 
     async def close(self) -> None:
         """Hang up."""
@@ -74,16 +110,24 @@ class OpenAITrainer:
     @property
     def _client(self) -> "AsyncOpenAI":
         if self._made is None:
+            import httpx2
             from openai import AsyncOpenAI
 
-            http = None if self._answerer is None else _in_process(self._answerer)
-            # retries are ours: only listing tells whether a lost answer was paid for
+            http = httpx2.AsyncClient(follow_redirects=False) if self._answerer is None else _in_process(self._answerer)
+            azure = self._api_version is not None
             self._made = AsyncOpenAI(
-                api_key=self._api_key, base_url=self._base_url, organization=self._organisation, max_retries=0, http_client=http
+                api_key=self._api_key,
+                base_url=self._base_url,
+                organization=self._organisation,
+                max_retries=0,  # only listing tells whether a lost answer was paid for
+                http_client=http,
+                default_query={"api-version": self._api_version} if azure else None,
+                default_headers={"api-key": self._api_key} if azure else None,
             )
         return self._made
 
-    async def _ask(self, what: str, request: Awaitable[T]) -> T:
+    async def _ask(self, what: str, request: Awaitable[T], *, asks_for_work: bool = False) -> T:
+        """The answer. Where work was asked for, only a plain refusal says that it was not done."""
         import openai
 
         try:
@@ -91,15 +135,27 @@ class OpenAITrainer:
         except openai.NotFoundError as error:
             msg = f"{what}: {self.name} does not know it: {_said(error)}"
             raise NotFound(msg) from error
-        except openai.InternalServerError as error:
-            msg = f"{what}: {self.name} failed half-way ({error.status_code}); nobody knows whether it was done"
-            raise ProviderUnknown(msg) from error
         except openai.APIStatusError as error:
+            if error.status_code >= 500 or (asks_for_work and error.status_code in MAY_HAVE_BEEN_DONE):
+                msg = f"{what}: {self.name} answered {error.status_code}; nobody knows whether it was done: {_said(error)}"
+                raise ProviderUnknown(msg) from error
             msg = f"{what}: {self.name} answered {error.status_code}: {_said(error)}"
             raise ProviderError(msg) from error
         except openai.APIConnectionError as error:
             msg = f"{what}: no answer from {self.name} ({error}); check OPENAI_BASE_URL and the network"
             raise ProviderUnknown(msg) from error
+        except (openai.APIError, ValueError) as error:  # an answer that is no answer: a page of HTML, half a JSON
+            msg = f"{what}: {self.name} answered something that cannot be read ({type(error).__name__})"
+            raise ProviderUnknown(msg) from error
+
+
+def _told(answer: object, kind: str, provider: str) -> Json:
+    """An object of OpenAI's wire. Whatever else came with status 200 (a proxy's page, an empty object) tells nothing."""
+    content = answer.model_dump() if isinstance(answer, BaseModel) else {}
+    if not content.get("id") or content.get("object", kind) != kind:
+        msg = f"{provider} answered with something that is no {kind}; nobody knows whether it was done"
+        raise ProviderUnknown(msg)
+    return content
 
 
 def _file_name(key: str) -> str:

@@ -1,19 +1,23 @@
-"""What training costs, and where a run goes from here."""
+"""What training costs, whose job that is at the provider, and where a run goes from here."""
 
 import hashlib
 import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
-from kaeshi.errors import NotFound
-from kaeshi.types import Estimate, Json, RunState
+from kaeshi.errors import NotFound, Refused
+from kaeshi.types import Estimate, Json, RunState, TrainingRun
 
 # OpenAI's cookbook on counting chat tokens: each message costs 3 tokens beside its words, each row 3 more
 PER_MESSAGE, PER_ROW = 3, 3
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
+MAX_ASKS = 2  # after that nobody asks again but a person
 _STATES: dict[str, RunState] = {
-    "validating_files": "queued",
-    "queued": "queued",
-    "paused": "queued",
+    "validating_files": "created",
+    "queued": "created",
+    "paused": "created",
     "running": "running",
     "succeeded": "succeeded",
     "failed": "failed",
@@ -23,28 +27,85 @@ _STATES: dict[str, RunState] = {
 
 def estimate(model: str, tokens: int, epochs: int, prices: Json) -> Estimate:
     """Tokens x epochs x the table's price. Raises NotFound for a model that the table does not know."""
-    listed = prices["models"].get(model) or next((p for name, p in prices["models"].items() if model.startswith(name + "-")), None)
-    if listed is None:
-        msg = f"model {model!r} has no training price in the table of {prices['date']}; known: {', '.join(prices['models'])}"
-        raise NotFound(msg)
-    price = Decimal(listed["training_per_million_usd"])
-    cost = (price * tokens * epochs / 1_000_000).quantize(Decimal("0.0001"))
+    price = price_of(model, prices)
     return Estimate(
         model=model,
         tokens=tokens,
         epochs=epochs,
-        estimated_cost_usd=cost,
+        estimated_cost_usd=cost(tokens * epochs, price),
         price_per_million_usd=price,
         source=f"{prices['source']}, {prices['date']}",
     )
 
 
-def run_key(assistant: str, file_sha256: str, base_model: str, suffix: str, epochs: int, provider: str) -> str:
-    """The same work has the same key, so a retried request finds the first one's job instead of paying for another."""
-    content = json.dumps([assistant, file_sha256, base_model, suffix, epochs, provider])
+def price_of(model: str, prices: Json) -> Decimal:
+    """Dollars per million trained tokens. Raises NotFound for a model that the table does not know."""
+    listed = prices["models"].get(model) or next((p for name, p in prices["models"].items() if model.startswith(name + "-")), None)
+    if listed is None:
+        msg = f"model {model!r} has no training price in the table of {prices['date']}; known: {', '.join(prices['models'])}"
+        raise NotFound(msg)
+    return Decimal(listed["training_per_million_usd"])
+
+
+def cost(trained_tokens: int, price_per_million: Decimal) -> Decimal:
+    """Dollars for so many tokens seen in training, all epochs counted."""
+    return (price_per_million * trained_tokens / 1_000_000).quantize(Decimal("0.0001"))
+
+
+def check_caps(wanted: Decimal, committed: Decimal, *, per_run: Decimal, per_month: Decimal) -> None:
+    """Raise Refused where a run would cost more than one may, or more than is left of this month's money."""
+    if wanted > per_run:
+        msg = f"this run may cost ${wanted}, and TRAINING_CAP_RUN_USD is ${per_run}; raise it, train fewer epochs, or use a cheaper base"
+        raise Refused(msg)
+    if committed + wanted > per_month:
+        msg = f"this run may cost ${wanted}; ${committed} of the month's ${per_month} (TRAINING_CAP_MONTH_USD) are spent or reserved"
+        raise Refused(msg)
+
+
+def next_ask(run: TrainingRun, now: datetime, lag: timedelta) -> Literal["ask", "wait", "give_up"]:
+    """The provider lists no job of this run: ask for one, wait for the list to catch up, or leave it to a person.
+
+    `lag`: how long a provider's list may be behind what it has done. Zero: its list is the truth.
+    """
+    if run.asked_at is None or not lag:
+        return "ask"
+    if now - run.asked_at < lag:
+        return "wait"
+    return "ask" if run.asks < MAX_ASKS else "give_up"
+
+
+def belongs(job: Json, run: TrainingRun) -> bool:
+    """Is that job at the provider this run's? Told by our key; where metadata is dropped, by file, base and the seed that is the run's own."""
+    key = (job.get("metadata") or {}).get("kaeshi_key")
+    if key is not None:
+        return bool(key == run.key)
+    seed = job.get("seed")
+    return job.get("training_file") == run.file_id and (seed == run.seed if seed is not None else job.get("model") == run.base_model)
+
+
+def run_key(assistant: str, file_sha256: str, base_model: str, suffix: str, epochs: int, provider: str, attempt: int = 1) -> str:
+    """The same work has the same key, so a retried request finds the first one's job instead of paying for another.
+
+    `attempt` rises only when the one before has failed or was cancelled, and somebody asks again.
+    """
+    content = json.dumps([assistant, file_sha256, base_model, suffix, epochs, provider, attempt])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def next_state(job: Json) -> RunState:
     """A provider's job status in our words. A status nobody told us about is 'unknown' and is looked at again."""
     return _STATES.get(str(job.get("status")), "unknown")
+
+
+def best_checkpoint(checkpoints: Sequence[Json]) -> str | None:
+    """The checkpoint with the least validation loss (full, else of the step), the latest of equals; None where no loss is told.
+
+    The last epoch is often not the best: small datasets are learned by heart.
+    """
+    told = []
+    for checkpoint in checkpoints:
+        metrics = checkpoint.get("metrics") or {}
+        loss = metrics.get("full_valid_loss") or metrics.get("valid_loss")
+        if loss is not None and checkpoint.get("fine_tuned_model_checkpoint"):
+            told.append((float(loss), -int(checkpoint.get("step_number") or 0), str(checkpoint["fine_tuned_model_checkpoint"])))
+    return min(told)[2] if told else None

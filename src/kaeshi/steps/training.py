@@ -2,34 +2,26 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
-from kaeshi.errors import InvalidInput, NotFound, ProviderError, ProviderUnknown
+from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, ProviderUnknown
 from kaeshi.files import sha256_of
 from kaeshi.loop import Loop
 from kaeshi.rules import dataset as rows
 from kaeshi.rules import training as rules
-from kaeshi.types import Candidate, Estimate, TrainingRun, text_of
+from kaeshi.store.training import TrainingVerbs
+from kaeshi.types import Candidate, Estimate, JobRequest, Json, RunState, TrainingRun, text_of
 
 POLL_SECONDS = 60.0
 EMBEDDED_POLL_SECONDS = 0.05
+FILE_LIFE = timedelta(days=29)  # uploads ask to be deleted after 30
 
 
 async def estimate(loop: Loop, path: Path, model: str, epochs: int) -> Estimate:
     """What training on this file would cost. Raises InvalidInput for a file that is not training data."""
-    texts, extra = [], 0
-    for number, raw in enumerate(_lines(path), 1):
-        if not raw.strip():
-            continue
-        try:
-            messages = rows.parse(raw)
-        except InvalidInput as error:
-            msg = f"{path}, line {number}: {error}"
-            raise InvalidInput(msg) from error
-        texts += [text for message in messages if (text := text_of(message))]
-        extra += rules.PER_ROW + rules.PER_MESSAGE * len(messages)
-    return rules.estimate(model, loop.tokens.count(texts, model) + extra, epochs, dict(loop.prices))
+    return rules.estimate(model, _tokens(loop, path, model), epochs, dict(loop.prices))
 
 
 async def upload(loop: Loop, path: Path) -> str:
@@ -37,11 +29,15 @@ async def upload(loop: Loop, path: Path) -> str:
     if not path.is_file():
         msg = f"training file {str(path)!r} does not exist"
         raise InvalidInput(msg)
-    sha256, provider = sha256_of(path), loop.trainer.name
+    sha256, provider, now = sha256_of(path), loop.trainer.name, loop.clock.now()
+    # the embedded trainer costs nothing, and checks the rows itself
+    tokens = 0 if loop.trainer.embedded else _tokens(loop, path, loop.settings.fine_tune_base_model)
     async with loop.store.write() as tx:
-        _state, file_id, first = await tx.intend_upload(loop.assistant, provider, sha256, loop.clock.now())
-    if file_id is None and not first:
-        # somebody meant to, and nobody knows how far they came: look before paying again
+        file_id, first = await tx.intend_upload(loop.assistant, provider, sha256, tokens, now, now - FILE_LIFE)
+    if file_id is not None:
+        return file_id
+    if not first:
+        # somebody meant to, and nobody knows how far they came: look before sending it again
         file_id = await loop.trainer.find_file(_key(loop, sha256))
     if file_id is None:
         file_id = await loop.trainer.upload(path, _key(loop, sha256))
@@ -51,30 +47,51 @@ async def upload(loop: Loop, path: Path) -> str:
 
 
 async def start(loop: Loop, file_id: str, model: str, suffix: str, epochs: int) -> TrainingRun:
-    """Start a job on an uploaded file; asking again for the same work returns the run there is."""
+    """Start a job on an uploaded file; asking again for the same work returns the run there is, unless that has failed.
+
+    What it may cost is reserved in the same transaction as the intent. Raises Refused beyond a cap, and ProviderUnknown where the answer
+    was lost: then the poller finds out, and nothing is paid twice.
+    """
     provider, now = loop.trainer.name, loop.clock.now()
     async with loop.store.write() as tx:
-        sha256 = await tx.file_sha256(loop.assistant, provider, file_id)
-        if sha256 is None:
+        found = await tx.uploaded(loop.assistant, provider, file_id)
+        if found is None:
             msg = f"file {file_id!r} was not uploaded to {provider!r} by assistant {loop.assistant!r}; upload it first"
             raise NotFound(msg)
-        wanted = TrainingRun(
-            id=loop.ids.new("run"),
-            assistant=loop.assistant,
-            key=rules.run_key(loop.assistant, sha256, model, suffix, epochs, provider),
-            state="planned",
-            base_model=model,
-            suffix=suffix,
-            epochs=epochs,
-            provider=provider,
-            file_sha256=sha256,
-            dataset=await tx.dataset_of_file(loop.assistant, sha256),
-            file_id=file_id,
-            created_at=now,
-            updated_at=now,
-        )
-        run, first = await tx.intend_run(wanted)
-    return run if run.job_id is not None else await _begin(loop, run, first=first)
+        sha256, tokens = found
+        attempt, run = 1, None
+        while True:
+            key = rules.run_key(loop.assistant, sha256, model, suffix, epochs, provider, attempt)
+            run = await tx.run_of(loop.assistant, key)
+            if run is None or run.state not in {"failed", "cancelled"}:
+                break
+            attempt += 1
+        if run is None:
+            reserved = await _reserved(loop, tx, model, tokens * epochs)
+            run, _ = await tx.intend_run(
+                TrainingRun(
+                    id=loop.ids.new("run"),
+                    assistant=loop.assistant,
+                    key=key,
+                    state="intent",
+                    base_model=model,
+                    suffix=suffix,
+                    epochs=epochs,
+                    provider=provider,
+                    file_sha256=sha256,
+                    dataset=await tx.dataset_of_file(loop.assistant, sha256),
+                    file_id=file_id,
+                    attempt=attempt,
+                    reserved_usd=reserved,
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+    begun = run if run.job_id is not None else await _begin(loop, run)
+    if begun.job_id is None:
+        msg = f"run {begun.id!r} was asked for and {provider} does not list it: {begun.error or 'the poller looks again'}"
+        raise ProviderUnknown(msg)
+    return begun
 
 
 async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
@@ -82,15 +99,18 @@ async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
     if run.state in rules.FINAL:
         return run
     if run.job_id is None:
-        return await _begin(loop, run, first=False)
+        return await _begin(loop, run)
     job = await loop.trainer.look(run.job_id)
     state, now = rules.next_state(job), loop.clock.now()
-    error = (job.get("error") or {}).get("message")
+    changed: dict[str, object] = {"state": state, "error": (job.get("error") or {}).get("message")}
+    if state in rules.FINAL:
+        tokens = job.get("trained_tokens")
+        changed |= {"trained_tokens": tokens, "booked_usd": _booked(loop, run, state, tokens)}
+    if state == "succeeded":
+        changed["model"] = rules.best_checkpoint(await _checkpoints(loop, run.job_id)) or job.get("fine_tuned_model")
     async with loop.store.write() as tx:
-        settled = await tx.settle_run(
-            run.model_copy(update={"updated_at": now}), state=state, model=job.get("fine_tuned_model"), error=error
-        )
-        if state == "succeeded" and settled.model is not None:
+        settled = await tx.settle_run(run, now, **changed)
+        if settled.state == "succeeded" and settled.model is not None:
             await tx.add_candidate(
                 Candidate(
                     id=loop.ids.new("cand"),
@@ -103,6 +123,20 @@ async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
                 )
             )
     return settled
+
+
+async def decide(loop: Loop, run: TrainingRun, *, job: str | None = None, again: bool = False) -> TrainingRun:
+    """A person's word on a run nobody knows the outcome of: its job is that one, or it is to be asked for again, or (neither) it is given up."""
+    if run.state != "unknown" or run.job_id is not None:
+        msg = f"run {run.id!r} is {run.state!r}: there is nothing to decide"
+        raise Conflict(msg)
+    now = loop.clock.now()
+    async with loop.store.write() as tx:
+        if job is not None:
+            return await tx.settle_run(run, now, state="created", job_id=job, error=None)
+        if again:
+            return await tx.settle_run(run, now, state="intent", asks=0, asked_at=None, error=None)
+        return await tx.settle_run(run, now, state="cancelled", booked_usd=Decimal(0))
 
 
 async def wait(loop: Loop, run: TrainingRun, progress: Callable[[TrainingRun], None] = lambda _: None, *, hours: float = 48) -> TrainingRun:
@@ -121,13 +155,13 @@ async def wait(loop: Loop, run: TrainingRun, progress: Callable[[TrainingRun], N
 async def resume(loop: Loop) -> list[TrainingRun]:
     """Look at every run that has not ended: the poller's job."""
     async with loop.store.read() as tx:
-        open_runs = await tx.runs(loop.assistant, ("planned", "uploading", "starting", "queued", "running", "unknown"))
+        open_runs = await tx.runs(loop.assistant, ("intent", "created", "running", "unknown"))
     looked = []
     for run in open_runs:
         if run.provider == loop.trainer.name:
             try:
                 looked.append(await look(loop, run))
-            except ProviderError as error:  # this one is in trouble; the others are not
+            except (ProviderError, NotFound) as error:  # this one is in trouble; the others are not
                 looked.append(run.model_copy(update={"error": str(error)}))
     return looked
 
@@ -138,26 +172,127 @@ async def history(loop: Loop) -> list[TrainingRun]:
         return await tx.runs(loop.assistant)
 
 
+async def money(loop: Loop) -> Json:
+    """Dollars of this calendar month, spent and reserved, and the caps."""
+    async with loop.store.write() as tx:
+        committed = await tx.committed_usd(loop.assistant, _month(loop))
+    s = loop.settings
+    return {
+        "committed_usd": str(committed.quantize(Decimal("0.01"))),
+        "cap_month_usd": str(s.training_cap_month_usd),
+        "cap_run_usd": str(s.training_cap_run_usd),
+    }
+
+
 async def find(loop: Loop, name: str) -> TrainingRun:
     """By run id or job id. Raises NotFound."""
     async with loop.store.read() as tx:
         return await tx.run(loop.assistant, name)
 
 
-async def _begin(loop: Loop, run: TrainingRun, *, first: bool) -> TrainingRun:
-    assert run.file_id is not None  # a run is planned on an uploaded file
-    job_id = None if first else await loop.trainer.find_job(run.key)
-    if job_id is None:
-        try:
-            job_id = await loop.trainer.create(run.file_id, run.base_model, run.suffix, run.epochs, run.key)
-        except ProviderUnknown:
-            raise  # it may be running: the next look finds out
-        except ProviderError as error:
-            async with loop.store.write() as tx:
-                await tx.settle_run(run.model_copy(update={"updated_at": loop.clock.now()}), state="failed", error=str(error))
-            raise
+async def _begin(loop: Loop, run: TrainingRun) -> TrainingRun:
+    """Bring a run without a job to one: adopt the job that is its own, or ask for it, never both."""
+    assert run.file_id is not None  # a run is meant for an uploaded file
+    if run.asks:
+        job = await _own_job(loop, run)
+        if job is not None:
+            return await _adopt(loop, run, job)
+    lag = timedelta(0) if loop.trainer.embedded else timedelta(minutes=loop.settings.training_lag_minutes)
+    step = rules.next_ask(run, loop.clock.now(), lag)
+    if run.state == "unknown" or step == "wait":
+        return run
     async with loop.store.write() as tx:
-        return await tx.settle_run(run.model_copy(update={"updated_at": loop.clock.now()}), state="queued", job_id=job_id)
+        if step == "give_up":
+            said = f"asked {run.asks} times and {loop.trainer.name} lists no job of it; `kaeshi training decide {run.id}` says what is true"
+            return await tx.settle_run(run, loop.clock.now(), state="unknown", error=said)
+        mine = await tx.claim_ask(run, loop.clock.now())
+        run = await tx.run(run.assistant, run.id)
+    return await _ask(loop, run) if mine else run
+
+
+async def _ask(loop: Loop, run: TrainingRun) -> TrainingRun:
+    wanted = JobRequest(
+        training_file=run.file_id or "",
+        model=run.base_model,
+        suffix=run.suffix,
+        epochs=run.epochs,
+        key=run.key,
+        seed=run.seed,
+        dataset_sha256=run.file_sha256,
+    )
+    try:
+        job = await loop.trainer.create(wanted)
+    except ProviderUnknown:
+        raise  # it may be running: the next look finds out
+    except (ProviderError, NotFound) as error:
+        async with loop.store.write() as tx:
+            await tx.settle_run(run, loop.clock.now(), state="failed", error=str(error), booked_usd=Decimal(0))
+        raise
+    return await _adopt(loop, run, job)
+
+
+async def _own_job(loop: Loop, run: TrainingRun) -> Json | None:
+    listed = await loop.trainer.jobs()
+    async with loop.store.read() as tx:
+        taken = await tx.adopted(run.assistant, run.provider)
+    return next((job for job in listed if job["id"] not in taken and rules.belongs(job, run)), None)
+
+
+async def _adopt(loop: Loop, run: TrainingRun, job: Json) -> TrainingRun:
+    async with loop.store.write() as tx:
+        return await tx.settle_run(run, loop.clock.now(), state="created", job_id=job["id"], error=None)
+
+
+async def _reserved(loop: Loop, tx: TrainingVerbs, model: str, trained_tokens: int) -> Decimal:
+    """What a run may cost, if the caps allow it."""
+    if loop.trainer.embedded:
+        return Decimal(0)
+    own = loop.settings.training_price_per_million_usd
+    wanted = rules.cost(trained_tokens, own if own is not None else rules.price_of(model, dict(loop.prices)))
+    rules.check_caps(
+        wanted,
+        await tx.committed_usd(loop.assistant, _month(loop)),
+        per_run=loop.settings.training_cap_run_usd,
+        per_month=loop.settings.training_cap_month_usd,
+    )
+    return wanted
+
+
+def _month(loop: Loop) -> datetime:
+    return loop.clock.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def _booked(loop: Loop, run: TrainingRun, state: RunState, tokens: int | None) -> Decimal:
+    """What it did cost: the tokens that the provider counted; where it counted none, all that was reserved if it trained, else nothing."""
+    if tokens is None:
+        return run.reserved_usd if state == "succeeded" else Decimal(0)
+    if loop.trainer.embedded:
+        return Decimal(0)
+    own = loop.settings.training_price_per_million_usd
+    return rules.cost(tokens, own if own is not None else rules.price_of(run.base_model, dict(loop.prices)))
+
+
+async def _checkpoints(loop: Loop, job: str) -> list[Json]:
+    try:
+        return await loop.trainer.checkpoints(job)
+    except NotFound:  # not every provider keeps them
+        return []
+
+
+def _tokens(loop: Loop, path: Path, model: str) -> int:
+    """Tokens of one epoch. Raises InvalidInput for a file that is not training data."""
+    texts, extra = [], 0
+    for number, raw in enumerate(_lines(path), 1):
+        if not raw.strip():
+            continue
+        try:
+            messages = rows.parse(raw)
+        except InvalidInput as error:
+            msg = f"{path}, line {number}: {error}"
+            raise InvalidInput(msg) from error
+        texts += [text for message in messages if (text := text_of(message))]
+        extra += rules.PER_ROW + rules.PER_MESSAGE * len(messages)
+    return loop.tokens.count(texts, model) + extra
 
 
 def _key(loop: Loop, sha256: str) -> str:

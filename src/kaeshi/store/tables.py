@@ -203,6 +203,7 @@ training_files = Table(
     _key("sha256", 64),
     Column("state", String(12), nullable=False),
     Column("file_id", String(200)),
+    Column("tokens", Integer, nullable=False, server_default="0"),
     _time("created_at"),
     _time("updated_at"),
 )
@@ -223,9 +224,16 @@ training_runs = Table(
     Column("job_id", String(200)),
     Column("model", String(300)),
     Column("error", Text),
+    Column("attempt", Integer, nullable=False, server_default="1"),
+    Column("asks", Integer, nullable=False, server_default="0"),
+    Column("asked_at", BigInteger),
+    Column("reserved_nano_usd", BigInteger, nullable=False, server_default="0"),
+    Column("booked_nano_usd", BigInteger),
+    Column("trained_tokens", BigInteger),
     _time("created_at"),
     _time("updated_at"),
     UniqueConstraint("assistant", "key"),
+    Index("one_run_per_job", "assistant", "provider", "job_id", unique=True),
 )
 candidates = Table(
     "candidates",

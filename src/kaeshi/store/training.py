@@ -2,33 +2,47 @@
 
 import json
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.store.tables import candidates, training_files, training_runs
-from kaeshi.store.verbs import Verbs, dumps, micros, moment
+from kaeshi.store.verbs import Verbs, dumps, maybe_moment, micros, moment, nanos, usd
 from kaeshi.types import Candidate, RunState, TrainingRun
 
 
 class TrainingVerbs(Verbs):
     """Verbs over uploads, runs and candidates."""
 
-    async def intend_upload(self, assistant: str, provider: str, sha256: str, now: datetime) -> tuple[str, str | None, bool]:
-        """Say that a file is about to be uploaded: (state, file id, was it us who said so first)."""
+    async def intend_upload(
+        self, assistant: str, provider: str, sha256: str, tokens: int, now: datetime, expired_before: datetime
+    ) -> tuple[str | None, bool]:
+        """Say that a file of so many tokens is about to be uploaded: (file id, was it us who said so first).
+
+        A file uploaded before `expired_before` is gone at the provider by now, and is uploaded again.
+        """
         row = {
             "assistant": assistant,
             "provider": provider,
             "sha256": sha256,
             "state": "intended",
+            "tokens": tokens,
             "created_at": micros(now),
             "updated_at": micros(now),
         }
         first = await self._add(training_files, [row]) == 1
         where = (training_files.c.assistant == assistant, training_files.c.provider == provider, training_files.c.sha256 == sha256)
-        stored = (await self.connection.execute(select(training_files.c.state, training_files.c.file_id).where(*where))).one()
-        return stored.state, stored.file_id, first
+        file_id, uploaded_at = (
+            await self.connection.execute(select(training_files.c.file_id, training_files.c.updated_at).where(*where))
+        ).one()
+        if file_id is not None and uploaded_at < micros(expired_before):
+            await self.connection.execute(
+                update(training_files).where(*where).values(state="intended", file_id=None, updated_at=micros(now))
+            )
+            return None, True
+        return file_id, first
 
     async def settle_upload(self, assistant: str, provider: str, sha256: str, file_id: str, now: datetime) -> None:
         """The file is there, under that id."""
@@ -37,10 +51,11 @@ class TrainingVerbs(Verbs):
             update(training_files).where(*where).values(state="uploaded", file_id=file_id, updated_at=micros(now))
         )
 
-    async def file_sha256(self, assistant: str, provider: str, file_id: str) -> str | None:
-        """Which content stands behind a provider's file id."""
+    async def uploaded(self, assistant: str, provider: str, file_id: str) -> tuple[str, int] | None:
+        """Which content stands behind a provider's file id, and how many tokens that is in one epoch."""
         where = (training_files.c.assistant == assistant, training_files.c.provider == provider, training_files.c.file_id == file_id)
-        return (await self.connection.execute(select(training_files.c.sha256).where(*where))).scalar()
+        found = (await self.connection.execute(select(training_files.c.sha256, training_files.c.tokens).where(*where))).first()
+        return None if found is None else (found.sha256, found.tokens)
 
     async def intend_run(self, run: TrainingRun) -> tuple[TrainingRun, bool]:
         """Say that a job is about to be started; a run with the same key is returned instead, and False."""
@@ -52,13 +67,57 @@ class TrainingVerbs(Verbs):
         ).one()
         return _run(found), first
 
-    async def settle_run(self, run: TrainingRun, **changed: str | None) -> TrainingRun:
-        """Write what is known about a run by now."""
-        values = {**changed, "updated_at": micros(run.updated_at)}
-        await self.connection.execute(
-            update(training_runs).where(training_runs.c.assistant == run.assistant, training_runs.c.id == run.id).values(**values)
+    async def committed_usd(self, assistant: str, month_start: datetime) -> Decimal:
+        """Dollars spent, and reserved by runs that have not ended, since then. Whoever asks in order to reserve comes one at a time."""
+        await self._one_writer(assistant)
+        spent = func.coalesce(training_runs.c.booked_nano_usd, training_runs.c.reserved_nano_usd)
+        statement = select(func.coalesce(func.sum(spent), 0)).where(
+            training_runs.c.assistant == assistant, training_runs.c.created_at >= micros(month_start)
         )
-        return run.model_copy(update=dict(changed))
+        return usd(int((await self.connection.execute(statement)).scalar_one()))
+
+    async def run_of(self, assistant: str, key: str) -> TrainingRun | None:
+        """The run with that key, if there is one."""
+        row = (
+            await self.connection.execute(select(training_runs).where(training_runs.c.assistant == assistant, training_runs.c.key == key))
+        ).first()
+        return None if row is None else _run(row)
+
+    async def claim_ask(self, run: TrainingRun, now: datetime) -> bool:
+        """Take the right to ask the provider for this run's job, once more than it has been asked. Of several who try, one gets it."""
+        taken = await self.connection.execute(
+            update(training_runs)
+            .where(
+                training_runs.c.assistant == run.assistant,
+                training_runs.c.id == run.id,
+                training_runs.c.job_id.is_(None),
+                training_runs.c.state == "intent",
+                training_runs.c.asks == run.asks,
+            )
+            .values(asks=run.asks + 1, asked_at=micros(now), updated_at=micros(now))
+        )
+        return taken.rowcount == 1
+
+    async def settle_run(self, run: TrainingRun, now: datetime, **changed: object) -> TrainingRun:
+        """Write what is known about a run by now, unless it has ended already; returns the run as it stands then."""
+        values = {"updated_at": micros(now), **{_COLUMNS.get(name, name): _stored(name, value) for name, value in changed.items()}}
+        await self.connection.execute(
+            update(training_runs)
+            .where(
+                training_runs.c.assistant == run.assistant,
+                training_runs.c.id == run.id,
+                training_runs.c.state.not_in(("succeeded", "failed", "cancelled")),
+            )
+            .values(**values)
+        )
+        return await self.run(run.assistant, run.id)
+
+    async def adopted(self, assistant: str, provider: str) -> set[str]:
+        """Jobs at that provider that some run has already."""
+        statement = select(training_runs.c.job_id).where(
+            training_runs.c.assistant == assistant, training_runs.c.provider == provider, training_runs.c.job_id.is_not(None)
+        )
+        return set((await self.connection.execute(statement)).scalars())
 
     async def runs(self, assistant: str, states: tuple[RunState, ...] = ()) -> list[TrainingRun]:
         """Every run, the latest first."""
@@ -121,10 +180,23 @@ def as_candidate(row: Row[Any]) -> Candidate:
     )
 
 
+_COLUMNS = {"reserved_usd": "reserved_nano_usd", "booked_usd": "booked_nano_usd"}
+
+
+def _stored(name: str, value: object) -> object:
+    if value is None:
+        return None
+    if name in _COLUMNS:
+        return nanos(value)  # type: ignore[arg-type]  # the fields of money hold Decimal
+    return micros(value) if isinstance(value, datetime) else value
+
+
 def _run_row(run: TrainingRun) -> dict[str, object]:
-    return run.model_dump() | {"created_at": micros(run.created_at), "updated_at": micros(run.updated_at)}
+    return {_COLUMNS.get(name, name): _stored(name, value) for name, value in run.model_dump().items()}
 
 
 def _run(row: object) -> TrainingRun:
     values = dict(row._mapping)  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
-    return TrainingRun(**values | {"created_at": moment(values["created_at"]), "updated_at": moment(values["updated_at"])})
+    reserved, booked = values.pop("reserved_nano_usd"), values.pop("booked_nano_usd")
+    times = {name: maybe_moment(values[name]) for name in ("created_at", "updated_at", "asked_at")}
+    return TrainingRun(**values | times | {"reserved_usd": usd(reserved), "booked_usd": None if booked is None else usd(booked)})

@@ -145,6 +145,11 @@ def nanos(usd: Decimal) -> int:
     return int((usd * 1_000_000_000).to_integral_value())
 
 
+def usd(billionths: int) -> Decimal:
+    """The dollars behind `nanos`."""
+    return Decimal(billionths) / 1_000_000_000
+
+
 def dumps(value: object) -> str:
     """JSON as it stands in a column: the same text for the same value."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -23,7 +23,7 @@ class TrainerApp:
         if scope["type"] != "http":
             return
         status, body = await self._respond(scope, receive)
-        kind = b"application/json" if body[:1] in b"{[" else b"application/octet-stream"
+        kind = b"application/json" if body[:1] in b"{[" else b"text/event-stream" if body[:6] == b"data: " else b"application/octet-stream"
         await send(
             {
                 "type": "http.response.start",

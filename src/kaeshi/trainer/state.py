@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -35,18 +35,45 @@ class TrainerState:
             database.execute("commit")
         return content
 
+    def put_once(self, kind: str, content: Json, known_by: str, key: str) -> Json:
+        """Add, unless an object of that kind has the key in its metadata under `known_by`: then that one is returned."""
+        with self._open() as database:
+            database.execute("begin immediate")
+            found = database.execute(
+                "select body from objects where kind = ? and json_extract(body, '$.metadata.' || ?) = ? order by number limit 1",
+                (kind, json.dumps(known_by), key),
+            ).fetchone()
+            if found is None:
+                number = database.execute("select coalesce(max(number), 0) + 1 from objects").fetchone()[0]
+                database.execute("insert into objects values (?, ?, ?, ?)", (kind, content["id"], number, json.dumps(content)))
+            database.execute("commit")
+        return content if found is None else dict(json.loads(found[0]))
+
     def get(self, kind: str, identifier: str) -> Json | None:
         """One object."""
         with self._open() as database:
             row = database.execute("select body from objects where kind = ? and id = ?", (kind, identifier)).fetchone()
         return None if row is None else dict(json.loads(row[0]))
 
-    def every(self, kind: str, after: str | None = None, limit: int = 100) -> list[Json]:
-        """The latest first, beyond `after`."""
+    def every(
+        self,
+        kind: str,
+        after: str | None = None,
+        limit: int = 100,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        oldest_first: bool = False,
+    ) -> list[Json]:
+        """The latest first (or the oldest), beyond `after`, with that metadata."""
+        where, values = "kind = ?", [kind]
+        for name, value in (metadata or {}).items():
+            where += " and json_extract(body, '$.metadata.' || ?) = ?"
+            values += [json.dumps(name), value]
+        start, sign, order = ("-1", ">", "asc") if oldest_first else ("1e18", "<", "desc")
         with self._open() as database:
             rows = database.execute(
-                "select body from objects where kind = ? and number < coalesce((select number from objects where kind = ? and id = ?), 1e18) order by number desc limit ?",
-                (kind, kind, after, limit),
+                f"select body from objects where {where} and number {sign} coalesce((select number from objects where kind = ? and id = ?), {start}) order by number {order} limit ?",
+                (*values, kind, after, limit),
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
 

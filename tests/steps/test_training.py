@@ -1,0 +1,150 @@
+"""Never twice, and never more than was agreed. The provider accepts, and then answers badly; its lists are late; we are killed."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from kaeshi.errors import Conflict, ProviderError, ProviderUnknown, Refused
+from kaeshi.loop import Loop
+from kaeshi.providers.fake import FakeClock, FakeTrainer
+from kaeshi.rules import training as rules
+from kaeshi.steps import training
+from kaeshi.types import TrainingRun
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "train.jsonl"
+    row = {"messages": [{"role": "user", "content": "when are you open"}, {"role": "assistant", "content": "from nine to five"}]}
+    path.write_text("".join(json.dumps(row) + "\n" for _ in range(12)))
+    return path
+
+
+@pytest.fixture
+def paid(loop: Loop) -> Loop:
+    """A provider that costs money, and whose lists may be late."""
+    return replace(loop, trainer=FakeTrainer(embedded=False))
+
+
+def provider(loop: Loop) -> FakeTrainer:
+    assert isinstance(loop.trainer, FakeTrainer)
+    return loop.trainer
+
+
+async def begin(loop: Loop, rows: Path, epochs: int = 3) -> TrainingRun:
+    return await training.start(loop, await training.upload(loop, rows), "gpt-4o-mini", "x", epochs)
+
+
+def capped(loop: Loop, **caps: object) -> Loop:
+    return replace(loop, settings=loop.settings.model_copy(update=caps))
+
+
+async def test_a_lost_answer_is_adopted_even_where_metadata_is_dropped(paid: Loop, rows: Path) -> None:
+    provider(paid).lose_answer_of, provider(paid).drops_metadata = "create", True
+    with pytest.raises(ProviderUnknown):
+        await begin(paid, rows)
+    assert (await begin(paid, rows)).state == "created"
+    assert len(provider(paid).jobs_made) == 1
+
+
+async def test_a_lost_request_is_repeated_once_after_the_lag_and_then_left_to_a_person(paid: Loop, rows: Path, clock: FakeClock) -> None:
+    provider(paid).never_arrives = True
+    with pytest.raises(ProviderUnknown):
+        await begin(paid, rows)
+    for minutes, asked in ((10, 1), (25, 2), (10, 2), (25, 2), (60, 2)):
+        clock.advance(minutes=minutes)
+        (run,) = await training.resume(paid)
+        assert provider(paid).calls.count("create") == asked
+    assert run.state == "unknown"
+    assert "training decide" in (run.error or "")
+    with pytest.raises(ProviderUnknown, match="training decide"):
+        await begin(paid, rows)
+
+
+@pytest.mark.parametrize("how", ["job", "again", "given up"])
+async def test_a_person_decides_what_nobody_knows(paid: Loop, rows: Path, clock: FakeClock, how: str) -> None:
+    provider(paid).never_arrives = True
+    with pytest.raises(ProviderUnknown):
+        await begin(paid, rows)
+    for _ in range(2):
+        clock.advance(minutes=31)
+        (run,) = await training.resume(paid)
+    provider(paid).never_arrives = False
+    decided = await training.decide(paid, run, job="job-7" if how == "job" else None, again=how == "again")
+    assert decided.state == {"job": "created", "again": "intent", "given up": "cancelled"}[how]
+    if how == "again":
+        assert [r.state for r in await training.resume(paid)] == ["created"]
+    with pytest.raises(Conflict):
+        await training.decide(paid, await training.find(paid, run.id), again=True)
+
+
+async def test_of_two_schedulers_one_asks(paid: Loop, rows: Path) -> None:
+    provider(paid).never_arrives = True
+    with pytest.raises(ProviderUnknown):
+        await begin(paid, rows)
+    (run,) = await training.history(paid)
+    async with paid.store.write() as tx:
+        assert [await tx.claim_ask(run, paid.clock.now()) for _ in range(2)] == [True, False]
+
+
+async def test_a_plain_refusal_ends_the_run_frees_its_money_and_may_be_tried_again(paid: Loop, rows: Path) -> None:
+    provider(paid).fail = "create"
+    with pytest.raises(ProviderError):
+        await begin(paid, rows)
+    assert (await training.money(paid))["committed_usd"] == "0.00"
+    provider(paid).fail = ""
+    assert (await begin(paid, rows)).attempt == 2
+
+
+async def test_money_is_reserved_before_and_booked_after(paid: Loop, rows: Path) -> None:
+    own = capped(paid, training_price_per_million_usd=Decimal(1_000_000))
+    with pytest.raises(Refused, match="TRAINING_CAP_RUN_USD"):
+        await begin(own, rows)
+    roomy = capped(own, training_cap_run_usd=Decimal(1000), training_cap_month_usd=Decimal(1000))
+    provider(roomy).trained_tokens = 333
+    run = await begin(roomy, rows)
+    assert run.reserved_usd == 12 * (8 + 3 + 2 * 3) * 3
+    with pytest.raises(Refused, match="TRAINING_CAP_MONTH_USD"):
+        await begin(roomy, rows, epochs=2)
+    assert (await training.look(roomy, run)).booked_usd == 333
+    assert (await begin(roomy, rows, epochs=1)).reserved_usd == 204
+
+
+async def test_the_best_checkpoint_becomes_the_candidate_not_the_last(paid: Loop, rows: Path) -> None:
+    run = await begin(paid, rows)
+    losses = {1: 0.9, 2: 0.4, 3: 0.6}
+    provider(paid).saved[run.job_id or ""] = [
+        {"fine_tuned_model_checkpoint": f"ft:{step}", "step_number": step, "metrics": {"full_valid_loss": loss}}
+        for step, loss in losses.items()
+    ]
+    assert (await training.look(paid, run)).model == "ft:2"
+
+
+@pytest.mark.parametrize(("days", "uploads"), [(20, 1), (30, 2)])
+async def test_a_file_that_expired_at_the_provider_is_uploaded_again(
+    paid: Loop, rows: Path, clock: FakeClock, days: int, uploads: int
+) -> None:
+    await training.upload(paid, rows)
+    clock.advance(days=days)
+    await training.upload(paid, rows)
+    assert provider(paid).calls.count("upload") == uploads
+
+
+@pytest.mark.parametrize(
+    ("job", "mine"),
+    [
+        (lambda run: {"metadata": {"kaeshi_key": run.key}}, True),
+        (lambda run: {"metadata": {"kaeshi_key": "other"}, "training_file": run.file_id, "seed": run.seed}, False),
+        (lambda run: {"training_file": run.file_id, "seed": run.seed}, True),
+        (lambda run: {"training_file": run.file_id, "seed": 1}, False),
+        (lambda run: {"training_file": run.file_id, "model": run.base_model}, True),
+        (lambda run: {"training_file": "file-9", "seed": run.seed}, False),
+    ],
+)
+async def test_whose_job_it_is(paid: Loop, rows: Path, job: Callable[[TrainingRun], dict[str, object]], mine: bool) -> None:
+    run = await begin(paid, rows)
+    assert rules.belongs(job(run), run) is mine
