@@ -39,7 +39,7 @@ class SteadyIds:
 async def small_loop(folder: Path) -> None:
     settings = Settings(kaeshi_data_dir=folder, min_examples=10, idle_minutes=1, kaeshi_names="lists")
     clock, embedder = FakeClock(datetime(2025, 11, 3, 12, tzinfo=UTC)), FakeEmbedder()
-    server = TrainerServer(folder / "trainer", embedder, clock, SteadyIds())
+    server = TrainerServer(folder / "trainer", embedder, FakeTokens(), clock, SteadyIds())
     trainer = OpenAITrainer(api_key="none", answerer=server)
     async with open_loop(settings=settings, clock=clock, ids=SteadyIds()) as opened:
         loop = replace(opened, trainer=trainer, chat=FakeChat(), embedder=embedder, index=FakeIndex(), tokens=FakeTokens())

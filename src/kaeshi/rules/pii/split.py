@@ -1,6 +1,6 @@
 """Values that somebody sent in pieces: half a card number in one message, the rest in the next.
 
-Turns are joined by NUL. A short turn without digits may stand between the pieces ("go on"). Each piece is a finding of its own.
+Turns are joined by NUL. A short turn without digits may stand between the pieces ("go on", "ok, and then"). Each piece is a finding of its own.
 """
 
 import re
@@ -11,7 +11,7 @@ from kaeshi.rules.pii.validators import digits, is_card
 
 _PIECE = r"[0-9](?:[ -]?[0-9]){1,18}"
 _NUMBER = re.compile(
-    rf"(?<![\w$.,/-]){_PIECE}[ .,-]{{0,3}}(?:(?:\0[^\0\d?]{{1,40}})?\0[^\w\0$]{{0,3}}{_PIECE}(?![\w/:]|[.,][0-9])[ .,-]{{0,3}}){{1,5}}"
+    rf"(?<![\w$.,/-]){_PIECE}[ .,-]{{0,3}}(?:(?:\0[^\0\d?]{{1,20}})?\0[^\w\0$]{{0,3}}{_PIECE}(?![\w/:]|[.,][0-9])[ .,-]{{0,3}}){{1,5}}"
 )
 _ONE = re.compile(_PIECE)
 _SSN = re.compile(r"\bssn\b|social security|\bsocial\b", re.IGNORECASE)
