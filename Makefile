@@ -6,7 +6,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export KAESHI_MODELS_DIR ?= $(CURDIR)/$(VENV)/models
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs lock bench clean
+PRISM := @stoplight/prism-cli@5.14.2
+AIMOCK := @copilotkit/aimock@1.43.0
+
+.PHONY: help demo test test-wire check docs lock bench clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -16,6 +19,9 @@ demo: $(VENV)/.run $(VENV)/.models ## Run the whole loop on simulated customers 
 
 test: $(VENV)/.dev $(VENV)/.models ## Run the test suite
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-wire: $(VENV)/.dev $(VENV)/.models $(VENV)/.wire ## Have strangers judge the wire: prism and aimock (needs npm)
+	@WIRE_TOOLS=$(CURDIR)/$(VENV)/wire $(BIN)/python -m pytest tests/wire $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, import directions, generated docs and the OpenAPI snapshot
 	$(BIN)/ruff format --check .
@@ -51,6 +57,10 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation -e . -e apps/backend
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.wire: Makefile | $(VENV)/.dev
+	@npm install --silent --no-audit --no-fund --no-save --prefix $(VENV)/wire $(PRISM) $(AIMOCK)
+	@touch $@
 
 $(VENV)/.models: src/kaeshi/models.py | $(VENV)/.run
 	@$(BIN)/kaeshi models fetch

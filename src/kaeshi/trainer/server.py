@@ -138,9 +138,10 @@ class TrainerServer:
             case _, ["fine_tuning", "jobs", *rest]:
                 return self._route_job(method, rest, wanted, body)
             case "GET", ["models"]:
-                return 200, self._list("model", wanted | {"limit": "10000"})
+                tuned = self._state.every("model", limit=10_000)
+                return 200, {"object": "list", "data": [_shown(model) for model in (*tuned, *self._given())]}
             case "GET", ["models", name]:
-                return 200, _shown(self._find("model", name))
+                return 200, next((model for model in self._given() if model["id"] == name), None) or _shown(self._find("model", name))
             case "DELETE", ["models", name]:
                 return 200, self._drop_model(name)
             case "POST", ["embeddings"]:
@@ -278,7 +279,8 @@ class TrainerServer:
                 msg = f"job {name!r} is {job['status']!r} and cannot become {status!r}"
                 raise InvalidInput(msg)
             finished = self._seconds() if status == "cancelled" else None
-            return _shown(self._state.put("job", job | {"status": status, "finished_at": finished}))
+            events = self._with_event(job, f"Job {status}")
+            return _shown(self._state.put("job", job | {"status": status, "finished_at": finished, "events": events}))
 
     def _work_on(self, name: str) -> None:
         """Have a thread at the job, unless some process has one."""
@@ -350,15 +352,21 @@ class TrainerServer:
     def _event(self, name: str, text: str) -> None:
         with self._guard:
             job = self._find("job", name)
-            events = job["events"]
-            event = {
-                "id": f"{name}-{len(events)}",
-                "object": "fine_tuning.job.event",
-                "created_at": self._seconds(),
-                "level": "info",
-                "message": text,
-            }
-            self._state.put("job", job | {"events": [*events[-200:], event]})
+            self._state.put("job", job | {"events": self._with_event(job, text)})
+
+    def _with_event(self, job: Json, text: str) -> list[Json]:
+        events = job["events"]
+        number = int(events[-1]["id"].rpartition("-")[2]) + 1 if events else 0
+        event = {
+            "id": f"ftevent-{job['id']}-{number}",
+            "object": "fine_tuning.job.event",
+            "created_at": self._seconds(),
+            "level": "info",
+            "message": text,
+            "type": "message",
+            "data": {},
+        }
+        return [*events[-200:], event]
 
     def _rows(self, file: str, least: int = MIN_ROWS) -> list[Json]:
         rows = []
@@ -430,10 +438,19 @@ class TrainerServer:
 
     def _model(self, name: str) -> responder.Responder:
         with self._guard:
+            if name in ALIASES or name == BASE:
+                msg = f"model {name!r} is a base: it answers after fine-tuning, under the name its job tells"
+                raise InvalidInput(msg)
             if name not in self._loaded:
                 self._find("model", name)
                 self._loaded[name] = responder.load(self._model_folder(name))
             return self._loaded[name]
+
+    def _given(self) -> list[Json]:
+        """What is here without training: the base, its aliases, and the embedder."""
+        return [
+            {"id": name, "object": "model", "created": 0, "owned_by": "kaeshi"} for name in (BASE, *sorted(ALIASES), self._embedder.name)
+        ]
 
     def _drop_model(self, name: str) -> Json:
         with self._guard:
@@ -489,8 +506,9 @@ def _unserved(method: str, path: str) -> Reply:
 
 
 def _shown(item: Json) -> Json:
-    """An object without what is ours alone."""
-    return {name: value for name, value in item.items() if name not in {"events", "checkpoints", "manifest"}}
+    """An object without what is ours alone. OpenAI's document knows no word for a paused job: it is queued, and its events say more."""
+    shown = {name: value for name, value in item.items() if name not in {"events", "checkpoints", "manifest"}}
+    return shown | {"status": "queued"} if shown.get("status") == "paused" else shown
 
 
 def _hyperparameters(epochs: int) -> Json:
