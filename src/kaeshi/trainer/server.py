@@ -97,7 +97,7 @@ class TrainerServer:
         self._state = TrainerState(folder)
         self._loaded: dict[str, responder.Responder] = {}
         self._workers: dict[str, threading.Thread] = {}
-        self._guard = threading.Lock()
+        self._guard, self._device = threading.Lock(), threading.Lock()
 
     async def call(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes]:
         """Answer one request; `path` starts behind /v1 and may carry a query."""
@@ -296,14 +296,20 @@ class TrainerServer:
         with lock.open("ab") as handle:
             if _taken(handle):
                 return
-            job = self._state.get("job", name)
-            if job is not None and job["status"] in {"queued", "running"}:
-                self._train(job)
+            with self._device:  # one job at a time; the others are queued
+                job = self._begun(name)
+                if job is not None:
+                    self._train(job)
+
+    def _begun(self, name: str) -> Json | None:
+        """The job, now running; None if it was cancelled or paused before its turn."""
+        with self._guard:
+            job = self._find("job", name)
+            return self._state.put("job", job | {"status": "running"}) if job["status"] in {"queued", "running"} else None
 
     def _train(self, job: Json) -> None:
         """Run a job to its end. A worker thread is a door: nothing above it could answer a failure, so it catches broadly and writes it down."""
         name = job["id"]
-        self._state.put("job", job | {"status": "running"})
         try:
             rows = self._rows(job["training_file"])
             validation = self._rows(job["validation_file"], least=0) if job["validation_file"] else []
