@@ -47,6 +47,30 @@ def build(
 
 
 @dataset.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="The file to write.")],
+    kind: Annotated[str, typer.Option(help="sft (rows with weights), dpo (answer and correction), kto (liked or not).")] = "sft",
+    form: Annotated[str, typer.Option("--format", help="openai, or trl (which Axolotl and LLaMA-Factory read).")] = "openai",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what people said of answers as training rows for any trainer."""
+    from typing import get_args
+
+    from kaeshi.errors import InvalidInput
+    from kaeshi.rules.preferences import Format, Kind
+    from kaeshi.steps import preferences as steps
+
+    for name, given, known in (("--kind", kind, get_args(Kind)), ("--format", form, get_args(Format))):
+        if given not in known:
+            msg = f"{name} {given!r} is none of {', '.join(known)}"
+            raise InvalidInput(msg)
+    count = with_loop(db, assistant, lambda loop: steps.export(loop, out, kind, form))  # type: ignore[arg-type]  # checked above
+    show({"rows": count, "path": str(out)}, as_json=as_json, text=f"{count} rows in {out}")
+
+
+@dataset.command()
 def check(path: Path, least: Annotated[int, typer.Option(help="Least number of rows.")] = 200, as_json: AsJson = False) -> None:
     """Say what is wrong with a training file, line by line."""
     from kaeshi.steps import dataset as steps

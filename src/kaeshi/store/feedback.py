@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select
 
 from kaeshi.errors import NotFound
 from kaeshi.store.conversations import ConversationVerbs, place
-from kaeshi.store.tables import conversations, feedback_current, feedback_history, messages, texts
+from kaeshi.store.tables import conversations, customers, feedback_current, feedback_history, messages, texts
 from kaeshi.store.verbs import among, micros
 from kaeshi.types import Feedback, Json
 
@@ -23,6 +23,22 @@ _SAID = (
     .join_from(messages, feedback_current, (_f.assistant == _m.assistant) & (_f.message == _m.id))
     .where(_m.assistant == bindparam("assistant"), among(_m.conversation, "ids"))
     .order_by(_m.position, _f.author, _f.metric)
+)
+_CORRECTED = (
+    select(_m.conversation, _m.position, _f.submission)
+    .join_from(messages, feedback_current, (_f.assistant == _m.assistant) & (_f.message == _m.id))
+    .where(_m.assistant == bindparam("assistant"), among(_m.conversation, "ids"), _f.metric == "correction")
+    .order_by(_f.at, _f.author)
+)
+_WORDS = (
+    select(texts.c.ref, texts.c.sealed, customers.c.wrapped_key)
+    .join_from(texts, customers, (customers.c.assistant == texts.c.assistant) & (customers.c.id == texts.c.customer))
+    .where(
+        texts.c.assistant == bindparam("assistant"),
+        texts.c.kind == "correction",
+        among(texts.c.ref, "refs"),
+        customers.c.wrapped_key.is_not(None),
+    )
 )
 _WHERE = (
     select(_m.id, _m.conversation, conversations.c.customer)
@@ -97,6 +113,20 @@ class FeedbackVerbs(ConversationVerbs):
             for c, said in found.items()
         }
 
+    async def corrections(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[int, str]]:
+        """By conversation, the right answers that people gave, by position of the message; the latest where several did. Not scrubbed."""
+        rows = await self._rows(_CORRECTED, assistant=assistant, ids=list(ids))
+        refs = [_ref(submission) for _, _, submission in rows]
+        words = {
+            ref: self.keyring.open(key, sealed, place(assistant, "correction", ref, 0)).decode()
+            for ref, sealed, key in await self._rows(_WORDS, assistant=assistant, refs=refs)
+        }
+        found: dict[str, dict[int, str]] = {}
+        for (conversation, position, _), ref in zip(rows, refs, strict=True):
+            if ref in words:
+                found.setdefault(conversation, {})[position] = words[ref]
+        return found
+
     async def feedback_tallies(self, assistant: str, since: datetime) -> Json:
         """Counts since then: rated messages, votes, ratings, and assistant messages as the denominator of the rate."""
         fc = feedback_current.c
@@ -136,12 +166,17 @@ class FeedbackVerbs(ConversationVerbs):
     async def _keep_words(self, assistant: str, metric: str, submission: str, customer: str, words: str, now: datetime) -> None:
         key = (await self.data_keys(assistant, [customer], now))[customer]
         if key is not None:
-            ref = hashlib.sha256(submission.encode()).hexdigest()  # a submission's id is longer than a place may be
+            ref = _ref(submission)
             sealed = self.keyring.seal(key, words.encode(), place(assistant, metric, ref, 0))
             await self._put(
                 texts,
                 [{"assistant": assistant, "kind": metric, "ref": ref, "part": 0, "customer": customer, "sealed": sealed}],
             )
+
+
+def _ref(submission: str) -> str:
+    """Where a submission's words lie: its id is longer than a place may be."""
+    return hashlib.sha256(submission.encode()).hexdigest()
 
 
 def _stored(feedback: Feedback, metric: str, mac: Any) -> str | None:

@@ -1,0 +1,97 @@
+"""Training rows from what people said of answers: weighted rows (SFT), pairs of answer and correction (DPO), labelled answers (KTO).
+
+OpenAI's format after its guides on supervised and preference fine-tuning; TRL's after its conversational dataset formats, which Axolotl and
+LLaMA-Factory read as well.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kaeshi.errors import InvalidInput
+from kaeshi.types import Feedback, Json, text_of
+
+Kind = Literal["sft", "dpo", "kto"]
+Format = Literal["openai", "trl"]
+UNHAPPY, HAPPY = 2, 4  # stars
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rated:
+    """A scrubbed conversation with what was said of its assistant messages, by position: liked or not, and the right answer."""
+
+    messages: Sequence[Json]
+    liked: Mapping[int, bool] = field(default_factory=dict)
+    corrections: Mapping[int, str] = field(default_factory=dict)
+
+
+def liked(said: Iterable[tuple[int, Feedback]]) -> dict[int, bool]:
+    """Liked or not, by position: thumbs, else stars. Where people contradict each other nobody is believed."""
+    found: dict[int, set[bool]] = {}
+    for position, feedback in said:
+        if feedback.vote is not None:
+            found.setdefault(position, set()).add(feedback.vote == "up")
+        elif feedback.rating is not None and not UNHAPPY < feedback.rating < HAPPY:
+            found.setdefault(position, set()).add(feedback.rating >= HAPPY)
+    return {position: next(iter(said)) for position, said in found.items() if len(said) == 1}
+
+
+def rows(rated: Rated, kind: Kind, form: Format, prompt: str) -> list[Json]:
+    """The rows of one conversation, `prompt` as its system message. Raises InvalidInput for KTO in OpenAI's format, which has none."""
+    spoken = [m for m in rated.messages if m["role"] not in {"system", "developer"}]
+    if len(spoken) < len(rated.messages):  # positions count those too
+        at = [i for i, m in enumerate(rated.messages) if m["role"] not in {"system", "developer"}]
+        back = {old: new for new, old in enumerate(at)}
+        rated = Rated(
+            messages=spoken,
+            liked={back[i]: is_liked for i, is_liked in rated.liked.items() if i in back},
+            corrections={back[i]: text for i, text in rated.corrections.items() if i in back},
+        )
+    system: Json = {"role": "system", "content": prompt}
+    if kind == "sft":
+        return _weighted(rated, form, system)
+    if kind == "dpo":
+        return [_pair(rated, form, system, position, text) for position, text in sorted(rated.corrections.items())]
+    if form == "openai":
+        msg = "OpenAI's wire has no format for KTO; export it for TRL (--format trl)"
+        raise InvalidInput(msg)
+    answers = rated.messages
+    return [
+        {"prompt": [system, *answers[:position]], "completion": [_answer(answers[position])], "label": is_liked}
+        for position, is_liked in sorted(rated.liked.items())
+    ]
+
+
+def _weighted(rated: Rated, form: Format, system: Json) -> list[Json]:
+    """One row up to the last liked answer; what was disliked on the way has weight 0, and TRL's rows, which know no weights, end before it."""
+    good = [position for position, is_liked in rated.liked.items() if is_liked]
+    if not good:
+        return []
+    upto = max(good)
+    bad = [position for position, is_liked in rated.liked.items() if not is_liked and position < upto]
+    if form == "trl" and bad:
+        upto = max((position for position in good if position < min(bad)), default=-1)
+        if upto < 0:
+            return []
+    messages = [dict(m) for m in rated.messages[: upto + 1]]
+    for position in bad if form == "openai" else ():
+        messages[position]["weight"] = 0
+    if form == "openai":
+        messages[upto]["weight"] = 1
+    return [{"messages": [system, *messages]}]
+
+
+def _pair(rated: Rated, form: Format, system: Json, position: int, better: str) -> Json:
+    before = [system, *rated.messages[:position]]
+    original, right = _answer(rated.messages[position]), {"role": "assistant", "content": better}
+    if form == "trl":
+        return {"prompt": before, "chosen": [right], "rejected": [original]}
+    return {
+        "input": {"messages": before, "tools": [], "parallel_tool_calls": True},
+        "preferred_output": [right],
+        "non_preferred_output": [original],
+    }
+
+
+def _answer(message: Json) -> Json:
+    return {"role": "assistant", "content": text_of(message)}

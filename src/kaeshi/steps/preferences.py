@@ -1,0 +1,73 @@
+"""Exporting what people said of answers as training rows for other trainers."""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from kaeshi.errors import KaeshiError, TooFew
+from kaeshi.files import write_whole
+from kaeshi.loop import Loop
+from kaeshi.rules import preferences as rules
+from kaeshi.rules.dataset import line
+from kaeshi.steps import collection
+from kaeshi.store.conversations import Stored
+from kaeshi.types import Feedback, Json, text_of
+
+AT_ONCE = 200
+
+
+async def export(loop: Loop, path: Path, kind: rules.Kind, form: rules.Format) -> int:
+    """Write rows of that kind into one file, whole or not at all; returns how many. Raises TooFew if there are none.
+
+    Only conversations with consent, scrubbed as datasets are; what a reviewer rejected is left out, what one corrected is a correction.
+    """
+    await collection.collect(loop)
+    found: list[bytes] = []
+    async for rated, intent in _rated(loop):
+        prompt = loop.prompts.get(intent) or loop.prompts["default"]
+        found += [line(row) for row in rules.rows(rated, kind, form, prompt)]
+    if not found:
+        msg = f"nothing to export as {kind}: nobody has {'corrected' if kind == 'dpo' else 'rated'} an answer that may be learned from"
+        raise TooFew(msg)
+    write_whole(path, found)
+    return len(found)
+
+
+async def _rated(loop: Loop) -> AsyncIterator[tuple[rules.Rated, str]]:
+    after = ""
+    while True:
+        async with loop.store.read() as tx:
+            judged = await tx.judged(loop.assistant, after, AT_ONCE)
+            ids = [j.conversation for j in judged if j.consent != "none" and j.review != "rejected"]
+            stored = await tx.read_conversations(loop.assistant, ids)
+            said, reviews = await tx.feedback_on(loop.assistant, ids), await tx.reviews(loop.assistant, ids)
+            corrections = await tx.corrections(loop.assistant, ids)
+        if not judged:
+            return
+        after = judged[-1].conversation
+        for conversation in stored:
+            _, corrected = reviews.get(conversation.id, ("proposed", None))
+            rated = _scrubbed(loop, conversation, said.get(conversation.id, []), corrections.get(conversation.id, {}), corrected)
+            if rated is not None:
+                yield rated, conversation.intents[0] if conversation.intents else ""
+
+
+def _scrubbed(
+    loop: Loop, stored: Stored, said: list[tuple[int, Feedback]], given: Mapping[int, str], corrected: list[Json] | None
+) -> rules.Rated | None:
+    """The conversation and the right answers given, scrubbed together, so that a person has the same number in both.
+
+    None: nothing was said of it, or it cannot be scrubbed.
+    """
+    answers = {i for i, s in enumerate(stored.said) if s.message["role"] == "assistant" and text_of(s.message).strip()}
+    corrections = {position: text for position, text in given.items() if position in answers}
+    places = sorted(corrections)
+    messages = [s.message for s in stored.said]
+    try:
+        clean, _ = collection.scrub_messages(loop, [*messages, *({"role": "assistant", "content": corrections[p]} for p in places)])
+    except KaeshiError:
+        return None
+    better = {p: text_of(m) for p, m in zip(places, clean[len(messages) :], strict=True)}
+    if corrected is not None and len(corrected) - 1 in answers:  # a reviewer's word, scrubbed when it was said
+        better[len(corrected) - 1] = text_of(corrected[-1])
+    likes = {position: is_liked for position, is_liked in rules.liked(said).items() if position in answers}
+    return rules.Rated(messages=clean[: len(messages)], liked=likes, corrections=better) if likes or better else None
