@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kaeshi import dated
 from kaeshi.errors import InvalidInput, Misconfigured
 from kaeshi.loop import Loop
 from kaeshi.providers.chat import WireChat
@@ -103,7 +104,8 @@ async def open_loop(
             chat=WireChat(answerer=server, base_url=chosen.openai_base_url, api_key=key),
             mailer=_mailer(chosen),
             prompts=_prompts(chosen.intent_prompts),
-            prices=json.loads(_data("prices.json")),
+            prices=dated.table("prices", chosen.data_dir),
+            retirements=dated.table("retirements", chosen.data_dir),
         )
         yield loop
     finally:

@@ -30,6 +30,7 @@ class Loop:
     mailer: Mailer
     prompts: Mapping[str, str]
     prices: Mapping[str, object]
+    retirements: Mapping[str, object]
 
     def folder(self, stage: str) -> Path:
         """Where a stage keeps this assistant's files."""

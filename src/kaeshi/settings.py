@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     training_price_per_million_usd: Decimal | None = Field(
         None, ge=0, description="Price of a million trained tokens, for a provider that the price table does not know."
     )
+    training_payback_days: int = Field(
+        30, ge=0, description="Days a fine-tune must live to be worth its price; a base that is shut down sooner is not trained on."
+    )
     training_lag_minutes: float = Field(
         30, gt=0, description="How long a provider's list of jobs may be behind; a lost request is sent again only after it."
     )

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from kaeshi.errors import Conflict, ProviderError, ProviderUnknown, Refused
+from kaeshi import dated
+from kaeshi.errors import Conflict, InvalidInput, ProviderError, ProviderUnknown, Refused
 from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeClock, FakeTrainer
 from kaeshi.rules import training as rules
@@ -148,3 +150,39 @@ async def test_a_file_that_expired_at_the_provider_is_uploaded_again(
 async def test_whose_job_it_is(paid: Loop, rows: Path, job: Callable[[TrainingRun], dict[str, object]], mine: bool) -> None:
     run = await begin(paid, rows)
     assert rules.belongs(job(run), run) is mine
+
+
+async def test_a_base_that_dies_before_it_pays_is_not_trained_on(paid: Loop, rows: Path, clock: FakeClock) -> None:
+    clock.time = datetime(2026, 12, 20, 12, tzinfo=UTC)
+    with pytest.raises(Refused, match=r"2027-01-14 \(25 days"):
+        await begin(paid, rows)
+    assert provider(paid).calls.count("create") == 0
+    assert (await begin(capped(paid, training_payback_days=20), rows)).state == "created"
+    clock.time = datetime(2027, 1, 7, 12, tzinfo=UTC)
+    with pytest.raises(Refused, match="no jobs after 2027-01-06"):
+        await begin(capped(paid, training_payback_days=0), rows, epochs=2)
+
+
+@pytest.mark.parametrize(("days", "level"), [(91, None), (90, 90), (31, 90), (30, 30), (7, 7), (0, 7), (-1, 0)])
+async def test_a_model_in_use_is_warned_about_in_time(paid: Loop, clock: FakeClock, days: int, level: int | None) -> None:
+    clock.time = datetime(2027, 1, 14, 12, tzinfo=UTC) - timedelta(days=days)
+    assert [s.level for s in await training.retiring(paid)] == ([] if level is None else [level])
+
+
+async def test_the_providers_own_word_goes_before_the_table(paid: Loop, clock: FakeClock) -> None:
+    provider(paid).known = [{"id": "gpt-4o-mini", "shutdown_date": "2025-12-01"}]
+    (found,) = await training.retiring(paid)
+    assert (str(found.shutdown), found.source, found.days_left) == ("2025-12-01", "the provider", 28)
+
+
+def test_a_newer_table_is_used_and_an_older_or_broken_one_is_refused(tmp_path: Path) -> None:
+    table = {"date": "2030-01-01", "source": "us", "models": {"gpt-4o-mini": {"training_per_million_usd": "9"}}}
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(table))
+    assert dated.update(path, tmp_path)[0] == "prices"
+    assert dated.table("prices", tmp_path)["source"] == "us"
+    for bad in ({"date": "2029-01-01"}, {"date": "soon"}, {"models": {"a": {"training_per_million_usd": "cheap"}}}, {"models": []}):
+        path.write_text(json.dumps(table | bad))
+        with pytest.raises(InvalidInput):
+            dated.update(path, tmp_path)
+    assert dated.table("prices", tmp_path)["date"] == "2030-01-01"

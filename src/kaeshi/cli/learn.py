@@ -166,6 +166,15 @@ def decide(
 
 
 @training.command()
+def retiring(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Models in use that will stop answering within 90 days."""
+    from kaeshi.steps import training as steps
+
+    found = with_loop(db, assistant, steps.retiring)
+    show([vars(s) for s in found], as_json=as_json, text="\n".join(map(str, found)) or "no model in use retires soon")
+
+
+@training.command()
 def money(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
     """What this month's training did cost, what is reserved, and the caps."""
     from kaeshi.steps import training as steps

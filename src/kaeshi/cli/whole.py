@@ -20,12 +20,14 @@ def commands(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(serve)
     app.command()(shim)
+    app.add_typer(data, name="data", help="Dated tables: prices and retirements.")
     app.add_typer(trainer, name="trainer", help="Our own fine-tuning server.")
     app.add_typer(models, name="models", help="Model files.")
 
 
 trainer = typer.Typer(no_args_is_help=True)
 models = typer.Typer(no_args_is_help=True)
+data = typer.Typer(no_args_is_help=True)
 
 
 def demo(
@@ -134,6 +136,16 @@ def trainer_serve(host: Host = "127.0.0.1", port: Port = 8100) -> None:
     from kaeshi.app import serving
 
     serving(host, port, "kaeshi.app:trainer_app", None)
+
+
+@data.command()
+def update(file: Annotated[Path, typer.Argument(help="A JSON table of prices or retirements.")], as_json: AsJson = False) -> None:
+    """Replace a dated table by a newer one; every use says how old its table is."""
+    from kaeshi import dated
+    from kaeshi.settings import load
+
+    name, content = dated.update(file, load().data_dir)
+    show({"table": name, "date": content["date"]}, as_json=as_json, text=f"{name} of {content['date']}: {len(content['models'])} models")
 
 
 @models.command()

@@ -40,6 +40,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job(name="performance_reporter", cron=settings.performance_reporter_cron, run=_report, missed="catch_up"),
         Job(name="conversation_closer", cron="*/5 * * * *", run=_close, missed="skip"),
         Job(name="training_poller", cron="* * * * *", run=_poll, missed="skip"),
+        Job(name="retirement_guard", cron="30 3 * * *", run=_guard, missed="catch_up"),
         Job(name="rollout_stepper", cron="*/10 * * * *", run=_step, missed="skip"),
     )
 
@@ -114,6 +115,10 @@ async def _close(loop: Loop) -> str:
 
 async def _poll(loop: Loop) -> str:
     return ", ".join(f"{run.id} {run.state}" for run in await training.resume(loop)) or "nothing under way"
+
+
+async def _guard(loop: Loop) -> str:
+    return "; ".join(map(str, await training.retiring(loop))) or "no model in use retires soon"
 
 
 async def _step(loop: Loop) -> str:

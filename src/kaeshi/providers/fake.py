@@ -56,6 +56,7 @@ class FakeTrainer:
     jobs_made: dict[str, Json] = field(default_factory=dict)
     saved: dict[str, list[Json]] = field(default_factory=dict)
     trained_tokens: int | None = None
+    known: list[Json] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
     async def upload(self, path: Path, key: str) -> str:
@@ -105,6 +106,10 @@ class FakeTrainer:
             msg = f"job {job_id!r} is not known"
             raise NotFound(msg)
         return self.jobs_made[job_id]
+
+    async def models(self) -> list[Json]:
+        self._enter("models")
+        return self.known
 
     async def close(self) -> None:
         self.calls.append("close")

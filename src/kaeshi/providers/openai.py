@@ -102,6 +102,11 @@ class OpenAITrainer:
         page = await self._ask(f"checkpoints of {job_id!r}", self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100))
         return [dict(checkpoint.model_dump()) for checkpoint in getattr(page, "data", None) or []]
 
+    async def models(self) -> list[Json]:
+        """The models there are, with whatever the provider says of them."""
+        page = await self._ask("models", self._client.models.list())
+        return [dict(model.model_dump()) for model in getattr(page, "data", None) or []]
+
     async def close(self) -> None:
         """Hang up."""
         if self._made is not None:

@@ -10,6 +10,7 @@ from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, Provi
 from kaeshi.files import sha256_of
 from kaeshi.loop import Loop
 from kaeshi.rules import dataset as rows
+from kaeshi.rules import retirement
 from kaeshi.rules import training as rules
 from kaeshi.store.training import TrainingVerbs
 from kaeshi.types import Candidate, Estimate, JobRequest, Json, RunState, TrainingRun, text_of
@@ -67,6 +68,7 @@ async def start(loop: Loop, file_id: str, model: str, suffix: str, epochs: int) 
                 break
             attempt += 1
         if run is None:
+            _check_base(loop, model)
             reserved = await _reserved(loop, tx, model, tokens * epochs)
             run, _ = await tx.intend_run(
                 TrainingRun(
@@ -184,6 +186,21 @@ async def money(loop: Loop) -> Json:
     }
 
 
+async def retiring(loop: Loop) -> list[retirement.Standing]:
+    """Models in use here (the base, and every candidate) that are within the warning times of their end, the nearest first."""
+    if loop.trainer.embedded:
+        return []
+    try:
+        listed = await loop.trainer.models()
+    except (ProviderError, NotFound):  # the table still knows
+        listed = []
+    async with loop.store.read() as tx:
+        used = {loop.settings.fine_tune_base_model, *(run.model for run in await tx.runs(loop.assistant, ("succeeded",)) if run.model)}
+    today, table = loop.clock.now().date(), dict(loop.retirements)
+    found = [s for model in sorted(used) if (s := retirement.standing(model, today, table, listed)) is not None and s.level is not None]
+    return sorted(found, key=lambda s: s.days_left)
+
+
 async def find(loop: Loop, name: str) -> TrainingRun:
     """By run id or job id. Raises NotFound."""
     async with loop.store.read() as tx:
@@ -256,6 +273,13 @@ async def _reserved(loop: Loop, tx: TrainingVerbs, model: str, trained_tokens: i
         per_month=loop.settings.training_cap_month_usd,
     )
     return wanted
+
+
+def _check_base(loop: Loop, model: str) -> None:
+    """Raise Refused for a base that will not live long enough. The embedded trainer's names are aliases, and its own base stays."""
+    if not loop.trainer.embedded:
+        today = loop.clock.now().date()
+        retirement.check_base(retirement.standing(model, today, dict(loop.retirements)), today, loop.settings.training_payback_days)
 
 
 def _month(loop: Loop) -> datetime:

@@ -1,0 +1,77 @@
+"""Tables that grow old: prices and retirements. One is shipped; `kaeshi data update FILE` puts a newer one beside the data, without a release."""
+
+import json
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from kaeshi.errors import InvalidInput
+from kaeshi.files import write_whole
+from kaeshi.types import Json
+
+TABLES = ("prices", "retirements")
+
+
+def table(name: str, folder: Path) -> Json:
+    """The newer of the shipped table and the one in `folder`. Raises InvalidInput for a file that is no such table."""
+    shipped = _checked(name, json.loads(resources.files("kaeshi").joinpath("data", f"{name}.json").read_text(encoding="utf-8")), "shipped")
+    path = folder / "tables" / f"{name}.json"
+    if not path.exists():
+        return shipped
+    own = _read(path)
+    return max(shipped, _checked(name, own, str(path)), key=lambda t: str(t["date"]))
+
+
+def update(path: Path, folder: Path) -> tuple[str, Json]:
+    """Check a table and keep it; returns which it is. Raises InvalidInput for one that is wrong, or older than what there is."""
+    content = _read(path)
+    name = "retirements" if any("shutdown" in entry for entry in _models(content, str(path)).values()) else "prices"
+    _checked(name, content, str(path))
+    known = table(name, folder)
+    if str(content["date"]) < str(known["date"]):
+        msg = f"{path}: {name} of {content['date']}, and those of {known['date']} are here already"
+        raise InvalidInput(msg)
+    write_whole(folder / "tables" / f"{name}.json", json.dumps(content, indent=1, sort_keys=True).encode())
+    return name, content
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"table {str(path)!r} cannot be read: {error}"
+        raise InvalidInput(msg) from error
+
+
+def _models(content: Any, where: str) -> dict[str, Any]:
+    models = content.get("models") if isinstance(content, dict) else None
+    if not isinstance(models, dict) or not models or not all(isinstance(entry, dict) for entry in models.values()):
+        msg = f"{where}: a table has `date`, `source` and `models`, an object by model name"
+        raise InvalidInput(msg)
+    return models
+
+
+def _checked(name: str, content: Any, where: str) -> Json:
+    models = _models(content, where)
+    at = "date"
+    try:
+        date.fromisoformat(content["date"])
+        if not isinstance(content["source"], str):
+            raise TypeError  # noqa: TRY301  # told below, with the place
+        for model, entry in models.items():
+            at = model
+            if name == "prices" and not 0 <= Decimal(entry["training_per_million_usd"]) < 1_000_000:  # beyond that it is a slip
+                raise ValueError  # noqa: TRY301
+            for field in ("shutdown", "no_jobs_after") if name == "retirements" else ():
+                if field in entry:
+                    date.fromisoformat(entry[field])
+    except (KeyError, ValueError, TypeError, InvalidOperation) as error:
+        msg = f"{where}: {at!r} is wrong; {name} have `date` (YYYY-MM-DD), `source`, and by model " + (
+            "`training_per_million_usd`, a number as text"
+            if name == "prices"
+            else "`shutdown` and `no_jobs_after` (YYYY-MM-DD), `successors`"
+        )
+        raise InvalidInput(msg) from error
+    return dict(content)

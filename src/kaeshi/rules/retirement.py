@@ -1,0 +1,67 @@
+"""When a base model stops answering, and whether it is worth training on until then."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from kaeshi.errors import Refused
+from kaeshi.types import Json
+
+WARN_DAYS = (7, 30, 90)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One model's end. `level`: the shortest of WARN_DAYS it is within, 0 when it is over, None while it is far."""
+
+    model: str
+    shutdown: date
+    no_jobs_after: date | None
+    days_left: int
+    level: int | None
+    successors: tuple[str, ...]
+    source: str
+
+    def __str__(self) -> str:
+        jobs = f", takes no jobs after {self.no_jobs_after}" if self.no_jobs_after else ""
+        when = (
+            f"stops answering on {self.shutdown} ({self.days_left} days)"
+            if self.days_left >= 0
+            else f"stopped answering on {self.shutdown}"
+        )
+        return f"{self.model} {when}{jobs}; instead: {', '.join(self.successors) or 'nothing known'} [{self.source}]"
+
+
+def standing(model: str, today: date, table: Json, listed: Sequence[Json] = ()) -> Standing | None:
+    """What is known of a model's end, or of its base where it is a fine-tune; the provider's own word (`listed`) goes before the table's."""
+    base = model.split(":")[1] if model.startswith("ft:") and model.count(":") > 1 else model
+    told = next((m["shutdown_date"] for m in listed if m.get("id") in {model, base} and m.get("shutdown_date")), None)
+    entry: Json = next((e for name, e in table["models"].items() if base == name or base.startswith(name + "-2")), {})
+    if told is None and "shutdown" not in entry:
+        return None
+    shutdown = date.fromisoformat(str(told)[:10]) if told is not None else date.fromisoformat(entry["shutdown"])
+    days = (shutdown - today).days
+    last = entry.get("no_jobs_after")
+    return Standing(
+        model=model,
+        shutdown=shutdown,
+        no_jobs_after=date.fromisoformat(last) if last else None,
+        days_left=days,
+        level=0 if days < 0 else next((n for n in WARN_DAYS if days <= n), None),
+        successors=tuple(entry.get("successors", ())),
+        source="the provider"
+        if told is not None
+        else f"table of {table['date']}, {(today - date.fromisoformat(table['date'])).days} days old",
+    )
+
+
+def check_base(found: Standing | None, today: date, payback_days: int) -> None:
+    """Raise Refused for a base that takes no more jobs, or dies before a fine-tune on it has paid for itself."""
+    if found is None:
+        return
+    if found.no_jobs_after is not None and today > found.no_jobs_after:
+        msg = f"no training: {found}"
+        raise Refused(msg)
+    if found.days_left < payback_days:
+        msg = f"no training: {found}; TRAINING_PAYBACK_DAYS is {payback_days}"
+        raise Refused(msg)
