@@ -58,7 +58,7 @@ def test_a_stranger_imports_rates_collects_and_reports(tmp_path: Path) -> None:
     assert told("review", "list")[0]["kind"] == "example"
     assert told("conversation", "show", "c1")["contained"] is False
     assert told("report", "show", "--log-clock")["assistant"] == "main"
-    assert len(told("jobs", "list")) == 6
+    assert len(told("jobs", "list")) == 7
 
 
 @pytest.mark.parametrize(

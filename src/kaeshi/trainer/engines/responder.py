@@ -147,13 +147,13 @@ def train(
     progress("fitting the head")
     if validation:
         held = samples(validation)
-        head = _fit(drawn, features)
+        head = fit(drawn, features)
         calibration = _calibrate(head, held, featurize([s.context for s in held], embedder))
     else:
         side = _held_out(drawn)
-        calibration, head = CALIBRATION, _fit(drawn, features)
+        calibration, head = CALIBRATION, fit(drawn, features)
         if 0 < side.sum() < len(drawn):
-            part = _fit([s for s, out in zip(drawn, side, strict=True) if not out], features[~side])
+            part = fit([s for s, out in zip(drawn, side, strict=True) if not out], features[~side])
             calibration = _calibrate(part, [s for s, out in zip(drawn, side, strict=True) if out], features[side])
     progress("calibrated")
     return Responder(
@@ -207,7 +207,7 @@ def _held_out(drawn: Sequence[Sample]) -> NDArray[np.bool_]:
     return np.array([_hash(s.context) % 10 == 0 for s in drawn])
 
 
-def _fit(drawn: Sequence[Sample], features: Floats) -> Responder:
+def fit(drawn: Sequence[Sample], features: Floats) -> Responder:
     """Regularised linear discriminant analysis (Friedman 1989) over the most frequent answers.
 
     Closed form, so there are no epochs. The fewer the samples, the more the shared covariance shrinks to a sphere: with one
