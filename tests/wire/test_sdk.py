@@ -1,6 +1,5 @@
 """The official SDK, unmodified, against our trainer server on loopback."""
 
-import json
 import os
 import subprocess
 import sys
@@ -14,32 +13,15 @@ from openai import OpenAI
 from openai.types.fine_tuning import FineTuningJob
 
 from samples import different
-from wire.serving import trainer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "openai_fine_tuning.py"
 SUPERVISED = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 2}}}
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with trainer(tmp_path_factory.mktemp("trainer")) as url:
-        yield url
 
 
 @pytest.fixture
 def client(base: str) -> Iterator[OpenAI]:
     with OpenAI(base_url=base, api_key="none", max_retries=0) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("rows") / "train.jsonl"
-    pairs = [different(i) for i in range(20)]
-    path.write_text(
-        "".join(json.dumps({"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]}) + "\n" for q, a in pairs)
-    )
-    return path
 
 
 def ended(client: OpenAI, job: FineTuningJob) -> FineTuningJob:

@@ -23,7 +23,7 @@ from kaeshi.providers.fake import FakeClock
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.steps import training
 from samples import different
-from wire.serving import free_port, running, trainer
+from wire.serving import free_port, running
 
 DOCUMENT = Path(__file__).parents[3] / "shared" / "openai" / "openapi-subset.json"
 TOOLS = Path(os.environ.get("WIRE_TOOLS", "absent")) / "node_modules" / ".bin"
@@ -37,16 +37,10 @@ with_document = pytest.mark.skipif(not DOCUMENT.exists(), reason="OpenAI's docum
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with trainer(tmp_path_factory.mktemp("trainer")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def judged(served: str) -> Iterator[OpenAI]:
+def judged(base: str) -> Iterator[OpenAI]:
     """The SDK with prism between: an answer that breaks the document comes back as an error."""
     port = free_port()
-    command = [str(TOOLS / "prism"), "proxy", "--errors", "--port", str(port), str(DOCUMENT), served]
+    command = [str(TOOLS / "prism"), "proxy", "--errors", "--port", str(port), str(DOCUMENT), base]
     with (
         running(command, f"http://127.0.0.1:{port}/models"),
         OpenAI(base_url=f"http://127.0.0.1:{port}", api_key="none", max_retries=0) as made,
@@ -54,19 +48,9 @@ def judged(served: str) -> Iterator[OpenAI]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("rows") / "train.jsonl"
-    pairs = [different(i) for i in range(20)]
-    path.write_text(
-        "".join(json.dumps({"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]}) + "\n" for q, a in pairs)
-    )
-    return path
-
-
 @with_document
-def test_no_answer_breaks_openais_document(judged: OpenAI, served: str, rows: Path) -> None:
-    with OpenAI(base_url=served, api_key="none") as straight:
+def test_no_answer_breaks_openais_document(judged: OpenAI, base: str, rows: Path) -> None:
+    with OpenAI(base_url=base, api_key="none") as straight:
         # prism reads no multipart bodies, so the upload goes straight
         file = straight.files.create(file=rows, purpose="fine-tune")
     jobs = judged.fine_tuning.jobs
@@ -120,11 +104,11 @@ def nulls_allowed(schema: Any) -> Any:
 
 
 @with_document
-def test_every_streamed_chunk_is_one_of_openais(served: str, rows: Path) -> None:
+def test_every_streamed_chunk_is_one_of_openais(base: str, rows: Path) -> None:
     document = json.loads(DOCUMENT.read_text())
     schema = {"$ref": "#/components/schemas/CreateChatCompletionStreamResponse", "components": document["components"]}
     validator = Draft202012Validator(nulls_allowed(schema))
-    with OpenAI(base_url=served, api_key="none") as client:
+    with OpenAI(base_url=base, api_key="none") as client:
         job = client.fine_tuning.jobs.create(training_file=client.files.create(file=rows, purpose="fine-tune").id, model="gpt-4o-mini")
         while (job := client.fine_tuning.jobs.retrieve(job.id)).fine_tuned_model is None:
             time.sleep(0.2)

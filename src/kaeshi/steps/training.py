@@ -264,8 +264,7 @@ async def _reserved(loop: Loop, tx: TrainingVerbs, model: str, trained_tokens: i
     """What a run may cost, if the caps allow it."""
     if loop.trainer.embedded:
         return Decimal(0)
-    own = loop.settings.training_price_per_million_usd
-    wanted = rules.cost(trained_tokens, own if own is not None else rules.price_of(model, dict(loop.prices)))
+    wanted = rules.cost(trained_tokens, _price(loop, model))
     rules.check_caps(
         wanted,
         await tx.committed_usd(loop.assistant, _month(loop)),
@@ -273,6 +272,12 @@ async def _reserved(loop: Loop, tx: TrainingVerbs, model: str, trained_tokens: i
         per_month=loop.settings.training_cap_month_usd,
     )
     return wanted
+
+
+def _price(loop: Loop, model: str) -> Decimal:
+    """Dollars per million trained tokens: as set, else the table's."""
+    own = loop.settings.training_price_per_million_usd
+    return own if own is not None else rules.price_of(model, dict(loop.prices))
 
 
 def _check_base(loop: Loop, model: str) -> None:
@@ -292,8 +297,7 @@ def _booked(loop: Loop, run: TrainingRun, state: RunState, tokens: int | None) -
         return run.reserved_usd if state == "succeeded" else Decimal(0)
     if loop.trainer.embedded:
         return Decimal(0)
-    own = loop.settings.training_price_per_million_usd
-    return rules.cost(tokens, own if own is not None else rules.price_of(run.base_model, dict(loop.prices)))
+    return rules.cost(tokens, _price(loop, run.base_model))
 
 
 async def _checkpoints(loop: Loop, job: str) -> list[Json]:
