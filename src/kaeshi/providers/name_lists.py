@@ -228,7 +228,7 @@ _NOBODY = frozenset(["hibachi", "sushi", "teppanyaki", "siri", "alexa", "google"
 class ListedNames:
     """A NameFinder that needs nothing but three word lists. `version` goes into every dataset's manifest."""
 
-    version = "lists-1"
+    version = "lists-2"
 
     def find(
         self, texts: Sequence[str], known: Sequence[str] = (), proposed: Sequence[Sequence[tuple[int, int, float]]] | None = None
