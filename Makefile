@@ -9,7 +9,7 @@ export KAESHI_MODELS_DIR ?= $(CURDIR)/$(VENV)/models
 PRISM := @stoplight/prism-cli@5.14.2
 AIMOCK := @copilotkit/aimock@1.43.0
 
-.PHONY: help demo test test-wire check docs lock bench clean
+.PHONY: help demo test test-wire test-train check docs lock bench clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -22,6 +22,9 @@ test: $(VENV)/.dev $(VENV)/.models ## Run the test suite
 
 test-wire: $(VENV)/.dev $(VENV)/.models $(VENV)/.wire ## Have strangers judge the wire: prism and aimock (needs npm)
 	@WIRE_TOOLS=$(CURDIR)/$(VENV)/wire $(BIN)/python -m pytest tests/wire $(ARGS)
+
+test-train: $(VENV)/train/.ready $(VENV)/.models ## Train and serve a small language model with the lora engine (an environment of its own, with torch)
+	@$(VENV)/train/bin/python -m pytest tests/train $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, import directions, generated docs and the OpenAPI snapshot
 	$(BIN)/ruff format --check .
@@ -60,6 +63,15 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml
 
 $(VENV)/.wire: Makefile | $(VENV)/.dev
 	@npm install --silent --no-audit --no-fund --no-save --prefix $(VENV)/wire $(PRISM) $(AIMOCK)
+	@touch $@
+
+$(VENV)/train/.ready: requirements/dev.txt requirements/train.txt pyproject.toml src/kaeshi/models.py
+	@test -x $(VENV)/train/bin/python || $(PYTHON) -m venv $(VENV)/train
+	@echo "setting up the lora engine in $(VENV)/train (once)"
+	@$(VENV)/train/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/dev.txt
+	@$(VENV)/train/bin/python -m pip --disable-pip-version-check --quiet install -r requirements/train.txt
+	@$(VENV)/train/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
+	@$(VENV)/train/bin/kaeshi models fetch smollm2
 	@touch $@
 
 $(VENV)/.models: src/kaeshi/models.py | $(VENV)/.run

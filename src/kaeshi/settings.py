@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     training_lag_minutes: float = Field(
         30, gt=0, description="How long a provider's list of jobs may be behind; a lost request is sent again only after it."
     )
+    trainer_bases: dict[str, str] = Field(
+        default={"gpt-4o-mini": "kaeshi-responder"},
+        description="JSON: what our own trainer trains under each name that is asked for: kaeshi-responder, or a causal language model by folder "
+        "or hub name, or smollm2-135m-instruct (both need the `train` extra).",
+    )
     openai_api_version: str | None = Field(
         None, description="Azure's api-version; sent with every request to the provider where it is set."
     )

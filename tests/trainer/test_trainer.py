@@ -91,6 +91,7 @@ async def test_a_job_whose_process_died_is_taken_over(client: Any, server: Train
             "validation_file": None,
             "user_provided_suffix": "x",
             "hyperparameters": {"n_epochs": 1},
+            "base": "kaeshi-responder",
             "events": [],
             "metadata": None,
         },

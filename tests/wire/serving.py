@@ -47,10 +47,10 @@ def running(command: list[str], url: str, **environment: str) -> Iterator[None]:
 
 
 @contextmanager
-def trainer(folder: Path) -> Iterator[str]:
+def trainer(folder: Path, **environment: str) -> Iterator[str]:
     """Its base URL, with /v1."""
     port = free_port()
     base = f"http://127.0.0.1:{port}/v1"
     command = [sys.executable, "-m", "kaeshi", "trainer", "serve", "--port", str(port)]
-    with running(command, f"{base}/models", KAESHI_DATA_DIR=str(folder)):
+    with running(command, f"{base}/models", KAESHI_DATA_DIR=str(folder), **environment):
         yield base

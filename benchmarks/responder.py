@@ -1,0 +1,128 @@
+"""How much the responder learns from how few conversations, beside TF-IDF and a linear model in the same run.
+
+`python -m benchmarks.responder --data DIR [--peer-folder DIR] [--json]`. STAR by time, the last fifth as the test; training conversations are drawn evenly
+over the first four fifths. Next action: the same features and head, with the wizard's action as the answer. The peer is
+scikit-learn in an environment of its own (benchmarks/peers/README.md).
+"""
+
+import argparse
+import gzip
+import json
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kaeshi.providers.minilm import MiniLMEmbedder
+from kaeshi.settings import load
+from kaeshi.trainer.engines import responder
+from kaeshi.trainer.engines.responder import Sample
+
+COUNTS = (50, 200, 800, 0)
+BINS = 10
+
+
+def read(path: Path) -> list[list[dict[str, Any]]]:
+    """STAR's conversations by time."""
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
+        records = sorted((json.loads(line) for line in stream), key=lambda r: (r["started_at"], r["conversation_id"]))
+    return [record["messages"] for record in records]
+
+
+def acts(conversations: Sequence[list[dict[str, Any]]]) -> list[Sample]:
+    """Every labelled reply, its action as the answer."""
+    return [
+        Sample(context=responder.context(messages[:i]), answer=message["act"], row=number)
+        for number, messages in enumerate(conversations)
+        for i, message in enumerate(messages)
+        if message["role"] == "assistant" and message.get("act") and responder.context(messages[:i])[0]
+    ]
+
+
+def replies(conversations: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Training rows."""
+    return [{"messages": [{"role": m["role"], "content": m["content"]} for m in messages]} for messages in conversations]
+
+
+def calibration_error(sure: np.ndarray, right: np.ndarray) -> float:
+    """Expected calibration error over equal bins (Guo et al. 2017)."""
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    return float(sum(abs(sure[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in range(BINS) if (bins == b).any()))
+
+
+def run(data: Path, peer: Path | None) -> list[dict[str, Any]]:
+    """A row of figures for each size."""
+    conversations = read(data / "conversations_star.jsonl.gz")
+    cut = len(conversations) * 4 // 5
+    earlier, later = conversations[:cut], conversations[cut:]
+    embedder = MiniLMEmbedder(load().models_dir)
+    test, asked = acts(later), responder.samples(replies(later))
+    test_features = responder.featurize([s.context for s in test], embedder)
+    asked_features = responder.featurize([s.context for s in asked], embedder)
+    found = []
+    for count in COUNTS:
+        part = [earlier[i * cut // count] for i in range(count)] if count else earlier
+        drawn = acts(part)
+        features = responder.featurize([s.context for s in drawn], embedder)
+        began = time.process_time()
+        head = responder.fit(drawn, features)
+        fitted = time.process_time() - began
+        best, _ = head.best(test_features)
+        rows = replies(part)
+        model = responder.train(rows, [], embedder)
+        choices = model.choose(asked_features)
+        picked, _ = model.best(asked_features)
+        exact = np.array([model.answers[b] == s.answer for b, s in zip(picked.tolist(), asked, strict=True)])
+        sure = np.array([choice.confidence for choice in choices])
+        found.append(
+            {
+                "conversations": len(part),
+                "next_action": float(np.mean([head.answers[b] == s.answer for b, s in zip(best.tolist(), test, strict=True)])),
+                "tfidf_next_action": _peer(peer, drawn, test) if peer is not None else None,
+                "exact_reply": float(exact.mean()),
+                "calibration_error": calibration_error(sure, exact),
+                "fit_cpu_s": round(fitted, 2),
+            }
+        )
+    return found
+
+
+def _peer(folder: Path, drawn: Sequence[Sample], test: Sequence[Sample]) -> float:
+    """TF-IDF of the same turns and a linear model, in the peer's own environment."""
+    told = {
+        "train": [" \n ".join(s.context) for s in drawn],
+        "labels": [s.answer for s in drawn],
+        "test": [" \n ".join(s.context) for s in test],
+    }
+    command = [str(folder / "sklearn" / "bin" / "python"), str(Path(__file__).parent / "peers" / "tfidf_peer.py")]
+    done = subprocess.run(command, input=json.dumps(told), capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout)
+    return float(np.mean([a == s.answer for a, s in zip(said, test, strict=True)]))
+
+
+def main() -> None:
+    """Print a table, or JSON with --json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--peer-folder", type=Path)
+    parser.add_argument("--json", action="store_true")
+    wanted = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    found = run(wanted.data, wanted.peer_folder)
+    if wanted.json:
+        print(json.dumps(found, indent=1))
+        return
+    for row in found:
+        peer = "" if row["tfidf_next_action"] is None else f" (TF-IDF + linear {row['tfidf_next_action']:.1%})"
+        print(
+            f"{row['conversations']:5} conversations: next action {row['next_action']:.1%}{peer}, exact reply {row['exact_reply']:.1%}, "
+            f"calibration error {row['calibration_error']:.3f}, head fitted in {row['fit_cpu_s']} s CPU"
+        )
+
+
+if __name__ == "__main__":
+    main()

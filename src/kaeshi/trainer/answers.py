@@ -1,0 +1,329 @@
+"""What models say: chat completions and embeddings, whole or as server-sent events.
+
+A responder picks its answer at once. A language model's comes token by token from the lora engine's thread, which serves all
+conversations of a base together.
+"""
+
+import asyncio
+import base64
+import hashlib
+import json
+import re
+import shutil
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.ports import Clock, Embedder, Ids, TokenCounter
+from kaeshi.trainer.engines import lora, responder
+from kaeshi.trainer.state import TrainerState
+from kaeshi.types import Json, text_of
+
+if TYPE_CHECKING:
+    from kaeshi.trainer.engines.lora.serving import Engine, Wanted
+
+RESPONDER = "kaeshi-responder"
+COUNTED_AS = "gpt-4o-mini"
+UNSERVED = (
+    "tools",
+    "functions",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "audio",
+    "frequency_penalty",
+    "presence_penalty",
+    "prediction",
+    "web_search_options",
+)
+DONE = b"data: [DONE]\n\n"
+
+
+class _Chat(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    model: str
+    messages: list[dict[str, Any]] = Field(min_length=1, max_length=2000)
+    stream: bool | None = None
+    stream_options: dict[str, Any] | None = None
+    n: Annotated[int, Field(ge=1, le=128)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    seed: int | None = None
+    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    response_format: dict[str, Any] | None = None
+    tools: list[Any] | None = None
+    functions: list[Any] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    logit_bias: dict[str, Any] | None = None
+    audio: dict[str, Any] | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    prediction: dict[str, Any] | None = None
+    web_search_options: dict[str, Any] | None = None
+
+
+class _Embeddings(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    model: str
+    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: int | None = None
+
+
+class Answers:
+    """The models of a trainer's folder, each brought into memory when it is first asked."""
+
+    def __init__(
+        self,
+        folder: Path,
+        state: TrainerState,
+        embedder: Embedder,
+        tokens: TokenCounter,
+        clock: Clock,
+        ids: Ids,
+        bases: Mapping[str, str],
+        models_dir: Path,
+    ) -> None:
+        self._folder, self._state, self._embedder, self._tokens, self._clock, self._ids = folder, state, embedder, tokens, clock, ids
+        self._bases, self._models_dir = bases, models_dir
+        self._responders: dict[str, responder.Responder] = {}
+        self._engines: dict[str, Engine] = {}
+        self._guard = threading.Lock()
+
+    def chat(self, body: bytes) -> "Json | bytes | Pending":
+        """Answer a chat completion. Raises NotFound for an unknown model, InvalidInput for what is not served."""
+        wanted = _Chat.model_validate_json(body)
+        unserved = next((name for name in UNSERVED if getattr(wanted, name)), None)
+        if unserved is None and (wanted.response_format or {}).get("type", "text") != "text":
+            unserved = "response_format"
+        if unserved is not None:
+            msg = f"{unserved} is not served by {wanted.model!r}"
+            raise InvalidInput(msg)
+        if not all(isinstance(m.get("role"), str) for m in wanted.messages):
+            msg = "every message has a role"
+            raise InvalidInput(msg)
+        head = {"id": self._ids.new("chatcmpl").replace("_", "-", 1), "created": int(self._clock.now().timestamp()), "model": wanted.model}
+        base = self._bases.get(wanted.model, wanted.model)
+        manifest = None if base in self._bases.values() else self._manifest(wanted.model)
+        if manifest is None and base == RESPONDER:
+            msg = f"model {wanted.model!r} is a base: it answers after fine-tuning, under the name its job tells"
+            raise InvalidInput(msg)
+        if manifest is None or manifest["engine"] == "lora":
+            return self._generated(wanted, head, base if manifest is None else manifest["base"], manifest)
+        return self._picked(wanted, head)
+
+    def embed(self, body: bytes) -> Json:
+        """Embeddings by the one model that is here for it."""
+        wanted = _Embeddings.model_validate_json(body)
+        if wanted.model != self._embedder.name or wanted.dimensions not in {None, self._embedder.dimensions}:
+            msg = f"model {wanted.model!r} with {wanted.dimensions} dimensions: {self._embedder.name!r} with {self._embedder.dimensions} is served"
+            raise InvalidInput(msg)
+        texts = [wanted.input] if isinstance(wanted.input, str) else wanted.input
+        vectors = self._embedder.embed(texts)
+        as_text = wanted.encoding_format == "base64"
+        count = self._tokens.count(texts, COUNTED_AS)
+        return {
+            "object": "list",
+            "model": wanted.model,
+            "data": [
+                {"object": "embedding", "index": i, "embedding": base64.b64encode(v.tobytes()).decode() if as_text else v.tolist()}
+                for i, v in enumerate(vectors)
+            ],
+            "usage": {"prompt_tokens": count, "total_tokens": count},
+        }
+
+    def count(self, rows: Sequence[Json]) -> int:
+        """Tokens of the rows' messages, as they would be counted at OpenAI."""
+        return self._tokens.count([text for row in rows for message in row["messages"] if (text := text_of(message))], COUNTED_AS)
+
+    def drop(self, model: str) -> bool:
+        """Delete a model, in memory and on disk."""
+        with self._guard:
+            self._responders.pop(model, None)
+            for engine in self._engines.values():
+                engine.drop(model)
+            deleted = self._state.drop("model", model)
+            shutil.rmtree(model_folder(self._folder, model), ignore_errors=True)
+        return deleted
+
+    def _manifest(self, model: str) -> Json:
+        found = self._state.get("model", model)
+        if found is None:
+            msg = f"model {model!r} is not known here"
+            raise NotFound(msg)
+        return dict(found["manifest"])
+
+    def _picked(self, wanted: _Chat, head: Json) -> Json | bytes:
+        with self._guard:
+            if wanted.model not in self._responders:
+                self._responders[wanted.model] = responder.load(model_folder(self._folder, wanted.model))
+            model = self._responders[wanted.model]
+        choice = model.choose(responder.featurize([responder.context(wanted.messages)], self._embedder))[0]
+        asked, said = self.count([{"messages": wanted.messages}]), self._tokens.count([choice.text], COUNTED_AS)
+        count = wanted.n or 1
+        usage = _usage(asked, said * count)
+        if wanted.stream:
+            pieces = [_chunk(head, i, delta, over) for i in range(count) for delta, over in _deltas(choice.text)]
+            return b"".join(pieces) + _last(head, wanted, usage)
+        return _completion(head, [(choice.text, "stop")] * count, usage) | {
+            "kaeshi": {"confidence": choice.confidence, "hand_over": choice.hand_over}
+        }
+
+    def _generated(self, wanted: _Chat, head: Json, base: str, manifest: Json | None) -> "Pending":
+        adapter = wanted.model if manifest is not None else None
+        with self._guard:
+            engine = self._engine(base)
+            if adapter is not None and not engine.has(adapter):
+                folder = model_folder(self._folder, adapter)
+                lora.checked(folder)
+                engine.add(adapter, folder)
+        messages = [{**message, "content": text_of(message)} for message in wanted.messages]
+        prompt = engine.prompt(messages)
+        room = engine.longest - len(prompt)
+        most = min(wanted.max_completion_tokens or wanted.max_tokens or room, room)
+        return Pending(wanted=wanted, head=head, engine=engine, prompt=prompt, adapter=adapter, most=most)
+
+    def _engine(self, base: str) -> "Engine":
+        if base not in self._engines:
+            from kaeshi.trainer.engines.lora.serving import Engine
+
+            self._engines[base] = Engine(base, self._models_dir)
+        return self._engines[base]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """An answer that a language model is yet to give."""
+
+    wanted: _Chat
+    head: Json
+    engine: "Engine"
+    prompt: Sequence[int]
+    adapter: str | None
+    most: int
+
+    @property
+    def streamed(self) -> bool:
+        """Does the client want it as it comes?"""
+        return bool(self.wanted.stream)
+
+    async def whole(self) -> tuple[int, bytes]:
+        """Status and body, once it is there; events in one piece if a stream was asked for."""
+        if self.streamed:
+            return 200, b"".join([piece async for piece in self.pieces()])
+        said: list[list[str]] = [[] for _ in range(self.wanted.n or 1)]
+        ends = [""] * len(said)
+        count = 0
+        async for number, piece, over, tokens in self._told():
+            said[number].append(piece)
+            if over is not None:
+                ends[number], count = over, count + tokens
+        if "error" in ends:
+            return 500, json.dumps(fault(said[ends.index("error")][-1], "server_error")).encode()
+        choices = [("".join(parts), end) for parts, end in zip(said, ends, strict=True)]
+        return 200, json.dumps(_completion(self.head, choices, _usage(len(self.prompt), count))).encode()
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Server-sent events, each as soon as there is something to tell."""
+        count = 0
+        for number in range(self.wanted.n or 1):
+            yield _chunk(self.head, number, {"role": "assistant", "content": ""}, None)
+        async for number, piece, over, tokens in self._told():
+            if over == "error":
+                yield b"data: " + json.dumps(fault(piece, "server_error")).encode() + b"\n\n"
+                return
+            if piece:
+                yield _chunk(self.head, number, {"content": piece}, None)
+            if over is not None:
+                count += tokens
+                yield _chunk(self.head, number, {}, over)
+        yield _last(self.head, self.wanted, _usage(len(self.prompt), count))
+
+    async def _told(self) -> AsyncIterator[tuple[int, str, str | None, int]]:
+        """(which of the n, piece, why it ended if it did, its tokens so far), as the engine says them. Left early, the engine stops."""
+        heard: asyncio.Queue[tuple[int, str, str | None, int]] = asyncio.Queue()
+        here = asyncio.get_running_loop()
+        asked = [self._ask(number, here, heard) for number in range(self.wanted.n or 1)]
+        left = len(asked)
+        try:
+            while left:
+                told = await heard.get()
+                left -= told[2] is not None
+                yield told
+        finally:
+            for each in asked:
+                each.cancelled = True
+
+    def _ask(self, number: int, here: asyncio.AbstractEventLoop, heard: "asyncio.Queue[tuple[int, str, str | None, int]]") -> "Wanted":
+        from kaeshi.trainer.engines.lora.serving import Wanted
+
+        def told(piece: str, over: str | None) -> None:
+            here.call_soon_threadsafe(heard.put_nowait, (number, piece, over, one.count))
+
+        stop, seed = self.wanted.stop, self.wanted.seed
+        one = Wanted(
+            ids=self.prompt,
+            adapter=self.adapter,
+            most=self.most,
+            told=told,
+            temperature=1.0 if self.wanted.temperature is None else self.wanted.temperature,
+            top_p=self.wanted.top_p or 1.0,
+            seed=None if seed is None else (seed + number) % 2**63,
+            stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
+        )
+        self.engine.ask(one)
+        return one
+
+
+Reply = tuple[int, Json | bytes | Pending]
+
+
+def model_folder(folder: Path, model: str) -> Path:
+    """Where a model's files lie. Names that differ in a replaced character have folders that differ in their end."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", model)
+    return folder / "models" / f"{plain}-{hashlib.sha256(model.encode()).hexdigest()[:8]}"
+
+
+def fault(message: str, kind: str = "invalid_request_error") -> Json:
+    """An error in OpenAI's shape."""
+    return {"error": {"message": message, "type": kind, "param": None, "code": None}}
+
+
+def _usage(asked: int, said: int) -> Json:
+    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+
+
+def _completion(head: Json, said: Sequence[tuple[str, str]], usage: Json) -> Json:
+    return {
+        **head,
+        "object": "chat.completion",
+        "choices": [
+            {"index": i, "finish_reason": over, "logprobs": None, "message": {"role": "assistant", "content": text, "refusal": None}}
+            for i, (text, over) in enumerate(said)
+        ],
+        "usage": usage,
+    }
+
+
+def _deltas(text: str) -> tuple[tuple[Json, str | None], ...]:
+    """An answer that was chosen whole comes in one piece."""
+    return ({"role": "assistant", "content": ""}, None), ({"content": text}, None), ({}, "stop")
+
+
+def _chunk(head: Json, number: int, delta: Json, over: str | None) -> bytes:
+    choice = {"index": number, "delta": delta, "logprobs": None, "finish_reason": over}
+    return b"data: " + json.dumps({**head, "object": "chat.completion.chunk", "choices": [choice]}).encode() + b"\n\n"
+
+
+def _last(head: Json, wanted: _Chat, usage: Json) -> bytes:
+    if not (wanted.stream_options or {}).get("include_usage"):
+        return DONE
+    return b"data: " + json.dumps({**head, "object": "chat.completion.chunk", "choices": [], "usage": usage}).encode() + b"\n\n" + DONE

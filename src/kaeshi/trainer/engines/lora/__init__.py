@@ -1,0 +1,89 @@
+"""Low-rank adapters on a language model of your own: the engine of the `train` extra. Nothing here imports torch; the job's process does."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from kaeshi.errors import InvalidInput, ProviderError
+from kaeshi.files import sha256_of, write_whole
+from kaeshi.types import Json
+
+PACKAGES = ("torch", "transformers", "peft", "safetensors")
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+BETA = 0.1  # OpenAI's default for preferences
+Process = subprocess.Popen[bytes]
+
+
+def missing() -> list[str]:
+    """Packages of the `train` extra that are not installed."""
+    return [package for package in PACKAGES if find_spec(package) is None]
+
+
+def auto_epochs(rows: int) -> int:
+    """`n_epochs: auto`: as many as show about 600 rows, from 2 to 10."""
+    return min(10, max(2, round(600 / max(rows, 1))))
+
+
+def auto_batch(rows: int) -> int:
+    """`batch_size: auto`: 8 rows a step, 4 where there are fewer than 80."""
+    return 8 if rows >= 80 else 4
+
+
+def run(spec: Json, folder: Path, started: Callable[[Process], None], heard: Callable[[Json], None]) -> Json | None:
+    """Run a job in a process of its own, which continues where one before it was killed. Returns its last word, None if it was stopped.
+
+    Raises InvalidInput for rows it refuses, and ProviderError when it broke or died; what it printed is in folder/log.txt.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "spec.json", json.dumps(spec).encode())
+    done: Json | None = None
+    with (folder / "log.txt").open("ab") as log:
+        command = [sys.executable, "-m", "kaeshi.trainer.engines.lora.child", str(folder / "spec.json")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log) as process:  # noqa: S603  # ourselves
+            started(process)
+            assert process.stdout is not None  # asked for above
+            for line in process.stdout:
+                message = json.loads(line)
+                if "refused" in message:
+                    raise InvalidInput(message["refused"])
+                if "broken" in message:
+                    raise ProviderError(message["broken"])
+                if "done" in message:
+                    done = message["done"]
+                else:
+                    heard(message)
+    if done is None and process.returncode >= 0:
+        msg = f"the training process ended with {process.returncode} and no word; see {folder / 'log.txt'}"
+        raise ProviderError(msg)
+    if done is None and process.returncode not in {-15, -9}:
+        msg = f"the training process died of signal {-process.returncode}; see {folder / 'log.txt'}"
+        raise ProviderError(msg)
+    return done
+
+
+def publish(source: Path, target: Path, details: Json) -> Json:
+    """Put an adapter where models are served from, its files first and then the manifest that names them; returns the manifest."""
+    target.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for name in ADAPTER:
+        fresh = target / f"{name}.unfinished"
+        shutil.copyfile(source / name, fresh)
+        fresh.replace(target / name)
+        files[name] = sha256_of(target / name)
+    manifest = {"engine": "lora", **details, "files": files}
+    write_whole(target / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+    return manifest
+
+
+def checked(folder: Path) -> Json:
+    """A published adapter's manifest. Raises InvalidInput when a file is not the one it names."""
+    manifest: Json = json.loads((folder / "manifest.json").read_bytes())
+    for name, expected in manifest["files"].items():
+        if sha256_of(folder / name) != expected:
+            msg = f"model file {str(folder / name)!r} is not the one its manifest names; train again"
+            raise InvalidInput(msg)
+    return manifest

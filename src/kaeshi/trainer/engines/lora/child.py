@@ -1,0 +1,44 @@
+"""`python -m kaeshi.trainer.engines.lora.child SPEC`: one job in a process of its own, told to the parent line by line on standard output.
+
+It ends with its parent: standard input is a pipe that the parent never writes to, and its end means that nobody is waiting.
+"""
+
+import json
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from kaeshi.errors import KaeshiError
+
+
+def main() -> None:
+    """Train; what went wrong is the last line."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever libraries print is not for the parent
+
+    def say(message: dict[str, Any]) -> None:
+        out.write(json.dumps(message) + "\n")
+
+    try:
+        from kaeshi.trainer.engines.lora.training import Spec, train
+
+        train(Spec(**json.loads(Path(sys.argv[1]).read_bytes())), say)
+    except KaeshiError as error:
+        say({"refused": str(error)})
+    except Exception as error:  # a door: the parent could not tell a failure from a kill otherwise
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        say({"broken": f"{type(error).__name__} in {where.name}, line {where.lineno}: {error}"})
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Training rows as tokens: which of them the model learns to say, and which rows share a pass. No torch here.
+
+Only what an assistant says is learned, with the mark that ends a turn; rows of one step stand one behind the other without padding.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random  # noqa: TID251  # seeded by the job: the order of rows is part of what it computes
+from typing import TYPE_CHECKING, Any
+
+from kaeshi.errors import InvalidInput
+from kaeshi.types import Json, text_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """One conversation: its tokens, and the places of those that are learned (never the first: nothing comes before it)."""
+
+    ids: tuple[int, ...]
+    learned: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """The same conversation with the answer that was preferred and the one that was not."""
+
+    chosen: Encoded
+    rejected: Encoded
+
+
+def read(path: Path, method: str, tokenizer: "PreTrainedTokenizerBase", longest: int) -> list[Encoded | Pair]:
+    """The file's rows. Raises InvalidInput with line and fault."""
+    found: list[Encoded | Pair] = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            found.append(
+                _pair(row, tokenizer, longest) if method == "dpo" else encode(row["messages"], tokenizer, longest, row.get("tools"))
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            msg = f"line {number} is not a {method} row: {type(error).__name__} {error}"
+            raise InvalidInput(msg) from error
+        except InvalidInput as error:
+            msg = f"line {number}: {error}"
+            raise InvalidInput(msg) from error
+    return found
+
+
+def encode(messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", longest: int, tools: Any = None) -> Encoded:
+    """A conversation in the base's own chat template. A longer one loses its end. Raises InvalidInput when nothing is left to learn."""
+    plain = [_plain(message) for message in messages]
+    whole = _said(plain, tokenizer, tools)
+    spans = []
+    for i, message in enumerate(messages):
+        if message["role"] == "assistant" and message.get("weight", 1) != 0:
+            before, upto = _said(plain[:i], tokenizer, tools, ask=True), _said(plain[: i + 1], tokenizer, tools).rstrip()
+            if not (whole.startswith(upto) and upto.startswith(before)):
+                msg = "the base's chat template changes earlier turns when later ones come; give it one row per answer"
+                raise InvalidInput(msg)
+            spans.append((len(before), len(upto)))
+    encoded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
+    ids, offsets = encoded["input_ids"][:longest], encoded["offset_mapping"][:longest]
+    learned = tuple(i for i, (a, b) in enumerate(offsets) if i and any(start <= a and b <= end for start, end in spans))
+    if not learned:
+        msg = f"no answer to learn in {len(messages)} messages: no assistant message has weight 1 within the first {longest} tokens"
+        raise InvalidInput(msg)
+    return Encoded(ids=tuple(ids), learned=learned)
+
+
+def _pair(row: Json, tokenizer: "PreTrainedTokenizerBase", longest: int) -> Pair:
+    """OpenAI's preference row: input.messages, preferred_output, non_preferred_output."""
+    before = [{**m, "weight": 0} if m["role"] == "assistant" else m for m in row["input"]["messages"]]
+    tools = row["input"].get("tools")
+    chosen, rejected = (encode([*before, *row[name]], tokenizer, longest, tools) for name in ("preferred_output", "non_preferred_output"))
+    if chosen.ids == rejected.ids:
+        msg = "the preferred answer is the one that is not preferred"
+        raise InvalidInput(msg)
+    return Pair(chosen=chosen, rejected=rejected)
+
+
+def order(count: int, batch: int, epochs: int, seed: int) -> list[list[int]]:
+    """Which rows each step sees: every row once an epoch, shuffled anew each time; the same seed gives the same order."""
+    steps = []
+    for epoch in range(epochs):
+        numbers = list(range(count))
+        Random(seed * 1_000_003 + epoch).shuffle(numbers)  # noqa: S311  # no secret
+        steps += [numbers[i : i + batch] for i in range(0, count, batch)]
+    return steps
+
+
+def packs(lengths: Sequence[int], room: int) -> list[list[int]]:
+    """Rows to passes of at most `room` tokens, longest first into the first pass with room (first-fit decreasing).
+
+    A row longer than `room` has a pass to itself.
+    """
+    made: list[list[int]] = []
+    left: list[int] = []
+    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        place = next((p for p, free in enumerate(left) if free >= lengths[i]), None)
+        if place is None:
+            made.append([i])
+            left.append(room - lengths[i])
+        else:
+            made[place].append(i)
+            left[place] -= lengths[i]
+    return made
+
+
+def _plain(message: Json) -> Json:
+    """A message as chat templates read it: content as one text, without what is said to the trainer alone."""
+    kept = {name: value for name, value in message.items() if name not in {"weight", "name"}}
+    return {**kept, "content": text_of(message)}
+
+
+def _said(messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", tools: Any, *, ask: bool = False) -> str:
+    return str(tokenizer.apply_chat_template(list(messages), tools=tools, tokenize=False, add_generation_prompt=ask)) if messages else ""

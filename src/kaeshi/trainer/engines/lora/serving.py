@@ -1,0 +1,378 @@
+"""Answers from a base and its adapters: many conversations a step, each with its own adapter, told token by token.
+
+New conversations join between two steps and finished ones leave, so nobody waits for the longest answer. What was read lies in slots
+of one buffer per layer; prompts are read without padding, by the same attention as in training.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from tokenizers.decoders import DecodeStream
+from torch.nn import functional
+from transformers import AttentionInterface
+
+from kaeshi.errors import InvalidInput
+from kaeshi.trainer.engines.lora import bases
+from kaeshi.trainer.engines.lora.training import DEVICE, dtype_of, load_base, load_tokenizer, packed_attention
+
+SLOTS = 32
+READ_AT_ONCE = 2048  # tokens of new conversations between two steps, so that running ones do not wait long
+LEAST_COLUMNS = 256
+Told = Callable[[str, str | None], None]
+
+
+@dataclass(kw_only=True)
+class Wanted:
+    """One answer asked for. `told` hears its pieces from the engine's thread, the last with why it ended: `stop` or `length`."""
+
+    ids: Sequence[int]
+    adapter: str | None
+    most: int
+    told: Told
+    temperature: float = 1.0
+    top_p: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    cancelled: bool = False
+    count: int = 0  # tokens answered
+
+
+@dataclass(kw_only=True)
+class _Running:
+    wanted: Wanted
+    length: int  # tokens in its slot
+    last: int
+    decode: DecodeStream = field(default_factory=lambda: DecodeStream(skip_special_tokens=True))
+    held: str = ""
+    chance: torch.Generator | None = None
+
+
+class Engine:
+    """One base in memory with the adapters that were asked for, and a thread that answers."""
+
+    def __init__(self, base: str, models_dir: Path, threads: int = 0) -> None:
+        if threads:
+            torch.set_num_threads(threads)
+        place = bases.prepare(base, models_dir)
+        self.name, self.tokenizer = base, load_tokenizer(place)
+        self._model = load_base(place, DEVICE, "kaeshi_slots").eval()
+        config = self._model.generation_config
+        ends = config.eos_token_id if config.eos_token_id is not None else self.tokenizer.eos_token_id
+        self._ends = frozenset(ends if isinstance(ends, list) else [ends])
+        self.longest = int(self._model.config.max_position_embeddings)
+        self._layers: dict[str, _Adapted] = {}
+        self._groups = _Groups()
+        self._adapt()
+        self._slots = _Slots(self._model.config)
+        self._running: list[_Running] = []
+        self._waiting: list[Wanted] = []
+        self._change = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def prompt(self, messages: Sequence[dict[str, Any]]) -> list[int]:
+        """The conversation so far in the base's template, up to where the assistant speaks. Raises InvalidInput when it is too long."""
+        text = self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        if len(ids) >= self.longest:
+            msg = f"messages have {len(ids)} tokens; {self.name!r} reads {self.longest}, its answer included"
+            raise InvalidInput(msg)
+        return ids
+
+    def has(self, adapter: str) -> bool:
+        """Is the adapter in memory?"""
+        return adapter in self._groups.known
+
+    def add(self, adapter: str, folder: Path) -> None:
+        """Bring an adapter into memory. Raises InvalidInput for one that fits no layer of the base."""
+        config = json.loads((folder / "adapter_config.json").read_bytes())
+        scale = config["lora_alpha"] / config["r"]
+        weights = load_file(folder / "adapter_model.safetensors")
+        pairs = {}
+        for name, down in weights.items():
+            if name.endswith(".lora_A.weight"):
+                path = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
+                pairs[path] = (down, weights[name.replace(".lora_A.", ".lora_B.")] * scale)
+        if not pairs or len(pairs) * 2 != len(weights) or not pairs.keys() <= self._layers.keys():
+            msg = f"adapter {adapter!r} in {str(folder)!r} is no plain low-rank adapter of {self.name!r}"
+            raise InvalidInput(msg)
+        kind = dtype_of(DEVICE)
+        for path, (down, up) in pairs.items():
+            self._layers[path].adapters[adapter] = (down.to(DEVICE, kind).t().contiguous(), up.to(DEVICE, kind).t().contiguous())
+        self._groups.known.add(adapter)
+
+    def drop(self, adapter: str) -> None:
+        """Let go of an adapter's memory; answers under way go on without it."""
+        self._groups.known.discard(adapter)
+        for layer in self._layers.values():
+            layer.adapters.pop(adapter, None)
+
+    def ask(self, wanted: Wanted) -> None:
+        """Queue an answer; returns at once."""
+        with self._change:
+            self._waiting.append(wanted)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._answer, name=f"answers of {self.name}", daemon=True)
+                self._thread.start()
+            self._change.notify()
+
+    # the engine's thread
+
+    def _answer(self) -> None:
+        while True:
+            with self._change:
+                while not self._waiting and not self._running:
+                    self._change.wait()
+                fresh = self._admitted()
+            try:
+                with torch.inference_mode():
+                    for adapter in dict.fromkeys(wanted.adapter for wanted in fresh):
+                        self._read([wanted for wanted in fresh if wanted.adapter == adapter])
+                    if self._running:
+                        self._step()
+            except Exception as error:  # a door: who waits must hear of it, and the next ones must be served
+                broken, self._running = [*fresh, *(r.wanted for r in self._running if r.wanted not in fresh)], []
+                for wanted in broken:
+                    wanted.told(f"{type(error).__name__}: {error}", "error")
+
+    def _admitted(self) -> list[Wanted]:
+        fresh: list[Wanted] = []
+        room = READ_AT_ONCE
+        while self._waiting and len(self._running) + len(fresh) < SLOTS:
+            if fresh and len(self._waiting[0].ids) > room:
+                break
+            room -= len(self._waiting[0].ids)
+            fresh.append(self._waiting.pop(0))
+        return fresh
+
+    def _read(self, fresh: list[Wanted]) -> None:
+        """Take in the prompts of conversations that share an adapter, and say their first token."""
+        ids: list[int] = []
+        places: list[int] = []
+        borders = [0]
+        for wanted in fresh:
+            ids += wanted.ids
+            places += range(len(wanted.ids))
+            borders.append(len(ids))
+        first = len(self._running)
+        self._slots.read(first, borders)
+        self._groups.now = [(fresh[0].adapter, None)]
+        logits = self._model(
+            input_ids=torch.tensor([ids], device=DEVICE),
+            position_ids=torch.tensor([places], device=DEVICE),
+            past_key_values=self._slots,
+            use_cache=False,
+            cu_seq_lens_q=tuple(borders),
+            logits_to_keep=torch.tensor(borders[1:], device=DEVICE) - 1,
+        ).logits[0]
+        for wanted in fresh:
+            chance = None
+            if wanted.temperature > 0:
+                chance = torch.Generator(DEVICE)
+                chance.manual_seed(wanted.seed) if wanted.seed is not None else chance.seed()
+            self._running.append(_Running(wanted=wanted, length=len(wanted.ids), last=0, chance=chance))
+        self._say(logits, self._running[first:], first)
+
+    def _step(self) -> None:
+        """One more token for everybody."""
+        running = self._running
+        lengths = torch.tensor([r.length for r in running], device=DEVICE)
+        self._slots.write(lengths)
+        self._groups.now = _groups([r.wanted.adapter for r in running])
+        logits = self._model(
+            input_ids=torch.tensor([[r.last] for r in running], device=DEVICE),
+            position_ids=lengths[:, None],
+            past_key_values=self._slots,
+            use_cache=False,
+            kaeshi_lengths=lengths + 1,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        for r in running:
+            r.length += 1
+        self._say(logits, list(running), 0)
+
+    def _say(self, logits: torch.Tensor, running: Sequence[_Running], first: int) -> None:
+        """Choose everybody's next token, tell it, and free the slots of those who are done."""
+        best = logits.argmax(dim=-1).tolist()
+        gone = []
+        for i, r in enumerate(running):
+            r.last = best[i] if r.chance is None else _drawn(logits[i].float(), r.wanted, r.chance)
+            if self._told(r):
+                gone.append(first + i)
+        for slot in reversed(gone):
+            last = self._running.pop()
+            if slot < len(self._running):
+                self._slots.move(len(self._running), slot, last.length)
+                self._running[slot] = last
+
+    def _told(self, r: _Running) -> bool:
+        """Tell what the last token adds; True if the answer is over."""
+        wanted = r.wanted
+        if wanted.cancelled:
+            return True
+        over = "stop" if r.last in self._ends else None
+        if over is None:
+            wanted.count += 1
+            r.held += r.decode.step(self.tokenizer.backend_tokenizer, r.last) or ""
+            over = "length" if wanted.count >= wanted.most or r.length + 1 >= self.longest else None
+        cut = min((at for s in wanted.stop if (at := r.held.find(s)) >= 0), default=-1)
+        if cut >= 0:
+            r.held, over = r.held[:cut], "stop"
+        keep = 0 if over else max((_overlap(r.held, s) for s in wanted.stop), default=0)
+        ready, r.held = (r.held[:-keep], r.held[-keep:]) if keep else (r.held, "")
+        if ready or over:
+            wanted.told(ready, over)
+        return over is not None
+
+    def _adapt(self) -> None:
+        """Put a place for adapters around every linear layer but the last."""
+        head = self._model.get_output_embeddings()
+        for path, module in list(self._model.named_modules()):
+            if isinstance(module, torch.nn.Linear) and module is not head:
+                parent, _, name = path.rpartition(".")
+                self._layers[path] = layer = _Adapted(module, self._groups)
+                setattr(self._model.get_submodule(parent), name, layer)
+
+
+@dataclass
+class _Groups:
+    """Whose rows of the running step belong to which adapter; None for the rows means all."""
+
+    known: set[str] = field(default_factory=set)
+    now: list[tuple[str | None, torch.Tensor | None]] = field(default_factory=list)
+
+
+class _Adapted(torch.nn.Module):
+    """A linear layer and what each adapter adds to it."""
+
+    def __init__(self, linear: torch.nn.Module, groups: _Groups) -> None:
+        super().__init__()
+        self.linear, self._groups = linear, groups
+        self.adapters: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        said: torch.Tensor = self.linear(x)
+        for adapter, places in self._groups.now:
+            pair = self.adapters.get(adapter) if adapter is not None else None
+            if pair is None:
+                continue
+            if places is None:
+                said = said + (x @ pair[0]) @ pair[1]
+            else:
+                said[places] += (x[places] @ pair[0]) @ pair[1]
+        return said
+
+
+class _Slots:
+    """Keys and values by slot: shape (SLOTS, heads, columns, width) per layer, columns as many as the longest conversation needs."""
+
+    def __init__(self, config: Any) -> None:
+        heads = config.num_key_value_heads
+        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self._shape = (SLOTS, heads, 0, width)
+        self._kept: list[tuple[torch.Tensor, torch.Tensor]] = [self._empty(0) for _ in range(config.num_hidden_layers)]
+        self._columns = 0
+        self._borders: Sequence[int] = ()
+        self._first, self._lengths, self._rows, self._most = 0, torch.empty(0), torch.empty(0), 0
+
+    def read(self, first: int, borders: Sequence[int]) -> None:
+        """The next pass reads prompts between these borders into slots from `first` on."""
+        self._first, self._borders = first, borders
+        self._reserve(max(b - a for a, b in pairwise(borders)) + 1)
+
+    def write(self, lengths: torch.Tensor) -> None:
+        """The next pass adds a token to the first slots, behind what each holds."""
+        self._borders, self._lengths = (), lengths
+        self._rows, self._most = torch.arange(len(lengths), device=lengths.device), int(lengths.max()) + 1
+        self._reserve(self._most)
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Another slot's content comes to `target`."""
+        for pair in self._kept:
+            for kept in pair:
+                kept[target, :, :length] = kept[source, :, :length]
+
+    def update(self, key: torch.Tensor, value: torch.Tensor, layer: int, *_: Any, **__: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """What a layer asks of a cache: keep these, give back what attention shall see."""
+        keys, values = self._kept[layer]
+        if self._borders:
+            for i, (a, b) in enumerate(zip(self._borders, self._borders[1:], strict=False)):
+                keys[self._first + i, :, : b - a], values[self._first + i, :, : b - a] = key[0, :, a:b], value[0, :, a:b]
+            return key, value
+        keys[self._rows, :, self._lengths], values[self._rows, :, self._lengths] = key[:, :, 0], value[:, :, 0]
+        count = len(self._rows)
+        return keys[:count, :, : self._most], values[:count, :, : self._most]
+
+    def get_seq_length(self, *_: Any) -> int:
+        """Positions are told with each pass."""
+        return 0
+
+    def _empty(self, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+        shape = (*self._shape[:2], columns, self._shape[3])
+        return torch.zeros(shape, dtype=dtype_of(DEVICE), device=DEVICE), torch.zeros(shape, dtype=dtype_of(DEVICE), device=DEVICE)
+
+    def _reserve(self, columns: int) -> None:
+        if columns <= self._columns:
+            return
+        wider = max(LEAST_COLUMNS, 1 << (columns - 1).bit_length())
+        for i, pair in enumerate(self._kept):
+            fresh = self._empty(wider)
+            for new, old in zip(fresh, pair, strict=True):
+                new[:, :, : self._columns] = old
+            self._kept[i] = fresh
+        self._columns = wider
+
+
+def slot_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    scaling: float | None = None,
+    kaeshi_lengths: torch.Tensor | None = None,
+    **more: Any,
+) -> tuple[torch.Tensor, None]:
+    """One new token of each conversation over what its slot holds; prompts are read by `packed_attention`. Shapes (rows, heads, tokens, width)."""
+    if kaeshi_lengths is None:
+        return packed_attention(module, query, key, value, attention_mask, scaling=scaling, **more)
+    rows, heads, _, width = query.shape
+    groups = heads // key.shape[1]
+    asked = query.view(rows, key.shape[1], groups, width) * (scaling or width**-0.5)
+    scores = torch.matmul(asked, key.transpose(-1, -2))
+    beyond = torch.arange(key.shape[2], device=key.device) >= kaeshi_lengths[:, None]
+    shares = functional.softmax(scores.masked_fill_(beyond[:, None, None], float("-inf")), dim=-1, dtype=value.dtype)
+    return torch.matmul(shares, value).view(rows, 1, heads, width), None
+
+
+AttentionInterface.register("kaeshi_slots", slot_attention)
+
+
+def _groups(adapters: Sequence[str | None]) -> list[tuple[str | None, torch.Tensor | None]]:
+    if len(set(adapters)) == 1:
+        return [(adapters[0], None)]
+    return [
+        (adapter, torch.tensor([i for i, other in enumerate(adapters) if other == adapter], device=DEVICE))
+        for adapter in dict.fromkeys(adapters)
+    ]
+
+
+def _drawn(logits: torch.Tensor, wanted: Wanted, chance: torch.Generator) -> int:
+    shares = functional.softmax(logits / wanted.temperature, dim=-1)
+    if wanted.top_p < 1:
+        ordered, places = shares.sort(descending=True)
+        ordered[ordered.cumsum(0) - ordered > wanted.top_p] = 0
+        return int(places[torch.multinomial(ordered, 1, generator=chance)])
+    return int(torch.multinomial(shares, 1, generator=chance))
+
+
+def _overlap(text: str, stop: str) -> int:
+    """How many of the text's last characters could begin `stop`."""
+    return next((n for n in range(min(len(stop) - 1, len(text)), 0, -1) if stop.startswith(text[-n:])), 0)

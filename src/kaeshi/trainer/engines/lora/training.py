@@ -1,0 +1,379 @@
+"""The training loop: low-rank adapters on a frozen base, supervised or from preferences. Runs in a process of its own.
+
+Three things a general trainer does not do for us: a step can be taken up after a kill at the very place (checkpoints hold the
+optimiser's state, and nothing that is unpickled), rows of a step share passes without padding and without seeing each other, and
+the vocabulary is only computed where something is learned.
+"""
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
+from safetensors.torch import load_file, save_file
+from torch.nn import functional
+from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer
+
+from kaeshi.errors import InvalidInput
+from kaeshi.files import sha256_of, write_whole
+from kaeshi.trainer.engines.lora import bases, rows
+from kaeshi.trainer.engines.lora.rows import Encoded, Pair
+from kaeshi.types import Json
+
+RANK, ALPHA = 16, 32
+RATE = 2e-4  # times learning_rate_multiplier
+DPO_RATE = 2e-5
+WARM_UP = 0.05  # of all steps
+GRADIENT_NORM = 1.0
+ROOM = 2048  # tokens that share a pass
+LONGEST = 4096
+KEPT = 2  # checkpoints on disk
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+Say = Callable[[Json], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What a job asks for. `folder` is its own: checkpoints, epochs and the adapter come into it. `asked_as`: the base's name in the job."""
+
+    base: str
+    asked_as: str
+    models_dir: str
+    training_file: str
+    validation_file: str | None
+    folder: str
+    method: str
+    epochs: int
+    batch: int
+    multiplier: float
+    beta: float
+    seed: int
+    threads: int = 0
+    save_every: int = 20
+
+
+def packed_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    scaling: float | None = None,
+    cu_seq_lens_q: Sequence[int] | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Causal attention within each of the rows that share a pass; `cu_seq_lens_q` are their borders. Shapes (1, heads, tokens, width)."""
+    assert attention_mask is None
+    borders = cu_seq_lens_q if cu_seq_lens_q is not None else (0, query.shape[2])
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+    attend = _attend if query.device.type == "cpu" else _attend_fused
+    parts = [attend(query[:, :, a:b], key[:, :, a:b], value[:, :, a:b], scaling) for a, b in pairwise(borders)]
+    return torch.cat(parts, dim=2).transpose(1, 2), None
+
+
+def _attend_fused(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None) -> torch.Tensor:
+    return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
+
+
+def _attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None) -> torch.Tensor:
+    """Written out: on a processor the fused one's way back takes as long as all matrices of a layer together."""
+    scores = torch.matmul(query * (scaling or query.shape[-1] ** -0.5), key.transpose(-1, -2))
+    later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+    return torch.matmul(functional.softmax(scores.masked_fill_(later, float("-inf")), dim=-1, dtype=value.dtype), value)
+
+
+AttentionInterface.register("kaeshi_packed", packed_attention)
+
+
+def dtype_of(device: str) -> torch.dtype:
+    """bfloat16 where the machine multiplies it in hardware."""
+    if device == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+
+
+def load_base(base: str, device: str, attention: str) -> Any:
+    """The base, frozen. Safetensors only, and no code that comes with it; in four bits where a GPU and bitsandbytes are there."""
+    more: dict[str, Any] = {}
+    if device == "cuda" and _has("bitsandbytes"):
+        from transformers import BitsAndBytesConfig
+
+        more = {
+            "quantization_config": BitsAndBytesConfig(
+                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype_of(device)
+            ),
+            "device_map": device,
+        }
+    model = AutoModelForCausalLM.from_pretrained(
+        base, dtype=dtype_of(device), attn_implementation=attention, use_safetensors=True, trust_remote_code=False, **more
+    )
+    return model if more else model.to(device)
+
+
+def load_tokenizer(base: str) -> Any:
+    """The base's tokenizer. Raises InvalidInput without a chat template."""
+    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+    if not tokenizer.chat_template:
+        msg = f"base {base!r} has no chat template: take its instruction-tuned sibling"
+        raise InvalidInput(msg)
+    return tokenizer
+
+
+def train(spec: Spec, say: Say) -> None:
+    """Run the job from its last checkpoint to its end; the adapter of the best epoch lies in folder/adapter when it returns."""
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
+    torch.manual_seed(spec.seed)
+    folder = Path(spec.folder)
+    place = bases.prepare(spec.base, Path(spec.models_dir))
+    tokenizer, base = load_tokenizer(place), load_base(place, DEVICE, "kaeshi_packed")
+    known = bases.facts(place, base.config, sum(weight.numel() for weight in base.parameters()), ROOM)
+    say(
+        {
+            "event": "{asked} is {name} here: {millions} million weights, {licence}, about {gigabytes} GB of memory to train".format(
+                asked=spec.asked_as, name=spec.base, **known
+            )
+        }
+    )
+    taught = _read(Path(spec.training_file), spec, tokenizer, "training_file")
+    held = _read(Path(spec.validation_file), spec, tokenizer, "validation_file") if spec.validation_file else []
+    run = _Run(spec, base, say)
+    order = rows.order(len(taught), spec.batch, spec.epochs, spec.seed)
+    first = run.resume()
+    tokens = sum(_size(row) for row in taught)
+    learned = sum(len(e.learned) for row in taught for e in _sides(row))
+    say(
+        {
+            "event": f"{'continuing after step ' + str(first) if first else 'training'}: {len(taught)} rows of {tokens} tokens, {learned} of them learned; {len(order)} steps of {spec.batch} rows, {run.facts()}"
+        }
+    )
+    per_epoch = math.ceil(len(taught) / spec.batch)
+    for number in range(first, len(order)):
+        figures = run.step([taught[i] for i in order[number]], number, len(order))
+        ended = (number + 1) % per_epoch == 0
+        run.history.append({"step": number + 1, **figures})
+        say({"step": number + 1, "total_steps": len(order), **figures})
+        if ended:
+            run.end_epoch((number + 1) // per_epoch, number + 1, figures, held)
+        if ended or (number + 1) % spec.save_every == 0:
+            run.save(number + 1)
+    best = run.best()
+    shutil.rmtree(folder / "adapter", ignore_errors=True)
+    shutil.copytree(folder / f"epoch-{best['epoch']}", folder / "adapter")
+    write_whole(folder / "results.csv", run.results())
+    say({"done": {"steps": len(order), "trained_tokens": tokens * spec.epochs, "epochs": run.epochs, "best": best["epoch"]}})
+
+
+class _Run:
+    """The model in training and where it stands."""
+
+    def __init__(self, spec: Spec, base: Any, say: Say) -> None:
+        self._spec, self._say, self._folder, self._device = spec, say, Path(spec.folder), DEVICE
+        if self._device == "cuda":
+            base.gradient_checkpointing_enable({"use_reentrant": False})
+            base.enable_input_require_grads()
+        self._model = get_peft_model(base, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"))
+        for module in self._model.modules():
+            if isinstance(module, BaseTunerLayer):
+                module.cast_input_dtype_enabled = False  # autocast turns the adapter to the base's precision, not the other way round
+        self._weights = {name: weight for name, weight in self._model.named_parameters() if weight.requires_grad}
+        self._optimiser = torch.optim.AdamW(self._weights.values(), lr=0.0, weight_decay=0.0)
+        self._full = (RATE if spec.method == "supervised" else DPO_RATE) * spec.multiplier
+        self.epochs: list[Json] = []
+        self.history: list[Json] = []
+
+    def facts(self) -> str:
+        count = sum(weight.numel() for weight in self._weights.values())
+        return f"{count} weights of rank {RANK} on {self._device}, {str(dtype_of(self._device)).removeprefix('torch.')}"
+
+    def step(self, batch: Sequence[Encoded | Pair], number: int, of: int) -> Json:
+        """One step of the optimiser over a batch, however many passes it takes; returns its loss and accuracy."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._full * rate(number, of)
+        self._model.train()
+        loss, right, of_tokens = 0.0, 0.0, 0
+        for part, whole, hits, count in self._passes(batch):
+            part.backward()
+            loss, right, of_tokens = loss + whole, right + hits, of_tokens + count
+        norm = torch.nn.utils.clip_grad_norm_(self._weights.values(), GRADIENT_NORM)
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        if not math.isfinite(loss) or not bool(torch.isfinite(norm)):
+            msg = f"step {number + 1}: the loss is {loss}; a smaller learning_rate_multiplier than {self._spec.multiplier} may help"
+            raise InvalidInput(msg)
+        return {"train_loss": round(loss, 5), "train_mean_token_accuracy": round(right / max(of_tokens, 1), 5)}
+
+    def validate(self, held: Sequence[Encoded | Pair]) -> Json:
+        """Loss and accuracy on rows that are not trained on."""
+        self._model.eval()
+        with torch.no_grad():
+            passes = [(whole, hits, count) for _, whole, hits, count in self._passes(held)]
+        return {
+            "valid_loss": round(sum(p[0] for p in passes), 5),
+            "valid_mean_token_accuracy": round(sum(p[1] for p in passes) / max(sum(p[2] for p in passes), 1), 5),
+        }
+
+    def _passes(self, batch: Sequence[Encoded | Pair]) -> Iterator[tuple[torch.Tensor, float, float, int]]:
+        """(share of the batch's loss to go back, the same as a number, hits, tokens judged) of each pass."""
+        if self._spec.method == "dpo":
+            yield from self._preferences([row for row in batch if isinstance(row, Pair)])
+            return
+        said = [row for row in batch if isinstance(row, Encoded)]
+        total = sum(len(row.learned) for row in said)
+        for pack in rows.packs([len(row.ids) for row in said], ROOM):
+            logits, wanted, _ = self._ask([said[i] for i in pack])
+            loss = functional.cross_entropy(logits.float(), wanted, reduction="sum") / total
+            yield loss, float(loss.detach()), float((logits.argmax(dim=-1) == wanted).sum()), len(wanted)
+
+    def _preferences(self, pairs: Sequence[Pair]) -> Iterator[tuple[torch.Tensor, float, float, int]]:
+        """Direct preference optimisation (Rafailov et al. 2023): -log sigmoid(beta x (how much more than the base the model prefers the chosen))."""
+        for pack in rows.packs([_size(pair) for pair in pairs], ROOM):
+            both = [side for i in pack for side in (pairs[i].chosen, pairs[i].rejected)]
+            with torch.no_grad(), self._model.disable_adapter():
+                before = self._sums(both)
+            margin = self._sums(both) - before
+            gain = self._spec.beta * (margin[0::2] - margin[1::2])
+            loss = -functional.logsigmoid(gain).sum() / len(pairs)
+            yield loss, float(loss.detach()), float((gain > 0).sum()), len(pack)
+
+    def _sums(self, said: Sequence[Encoded]) -> torch.Tensor:
+        """The log-likelihood of what each row learns."""
+        logits, wanted, owners = self._ask(said)
+        each = -functional.cross_entropy(logits.float(), wanted, reduction="none")
+        return torch.zeros(len(said), device=each.device).index_add(0, owners, each)
+
+    def _ask(self, said: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Logits where something is learned, shape (learned, vocabulary); the tokens wanted there, and whose they are."""
+        ids: list[int] = []
+        places: list[int] = []
+        asked: list[int] = []
+        owners: list[int] = []
+        borders = [0]
+        for owner, row in enumerate(said):
+            asked += [borders[-1] + i - 1 for i in row.learned]
+            owners += [owner] * len(row.learned)
+            ids += row.ids
+            places += range(len(row.ids))
+            borders.append(len(ids))
+        tokens = torch.tensor([ids], device=self._device)
+        where = torch.tensor(asked, device=self._device)
+        with torch.autocast(self._device, dtype=dtype_of(self._device), enabled=dtype_of(self._device) != torch.float32):
+            logits = self._model(
+                input_ids=tokens,
+                position_ids=torch.tensor([places], device=self._device),
+                cu_seq_lens_q=tuple(borders),
+                logits_to_keep=where,
+                use_cache=False,
+            ).logits[0]
+        return logits, tokens[0, where + 1], torch.tensor(owners, device=self._device)
+
+    # what outlives a kill
+
+    def end_epoch(self, epoch: int, step: int, figures: Json, held: Sequence[Encoded | Pair]) -> None:
+        """Judge the epoch and keep its adapter."""
+        metrics = {"step": step, **figures, **(self.validate(held) if held else {})}
+        self._model.save_pretrained(str(self._folder / f"epoch-{epoch}"))
+        self.epochs = [*(e for e in self.epochs if e["epoch"] != epoch), {"epoch": epoch, "metrics": metrics}]
+        self._say({"checkpoint": {"epoch": epoch, "step_number": step, "metrics": metrics}})
+
+    def best(self) -> Json:
+        """The epoch with the least validation loss; without validation the last."""
+        judged = [e for e in self.epochs if "valid_loss" in e["metrics"]]
+        return min(judged, key=lambda e: (e["metrics"]["valid_loss"], e["epoch"])) if judged else self.epochs[-1]
+
+    def results(self) -> bytes:
+        """OpenAI's table of a job: losses and accuracies by step."""
+        validated = {e["metrics"]["step"]: e["metrics"] for e in self.epochs}
+        lines = ["step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy"]
+        for line in self.history:
+            there = validated.get(line["step"], {})
+            values = (
+                line["step"],
+                line["train_loss"],
+                line["train_mean_token_accuracy"],
+                there.get("valid_loss", ""),
+                there.get("valid_mean_token_accuracy", ""),
+            )
+            lines.append(",".join(map(str, values)))
+        return ("\n".join(lines) + "\n").encode()
+
+    def save(self, step: int) -> None:
+        """A checkpoint appears whole or not at all; older ones go."""
+        place = self._folder / "checkpoints"
+        fresh = place / "unfinished"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        save_file(get_peft_model_state_dict(self._model), fresh / "adapter.safetensors")
+        names = list(self._weights)
+        moments = {
+            f"{part}.{names[i]}": value if value.ndim else value.reshape(1)
+            for i, state in self._optimiser.state_dict()["state"].items()
+            for part, value in state.items()
+        }
+        save_file(moments, fresh / "optimiser.safetensors")
+        sums = {name: sha256_of(fresh / name) for name in ("adapter.safetensors", "optimiser.safetensors")}
+        write_whole(
+            fresh / "state.json", json.dumps({"step": step, "epochs": self.epochs, "history": self.history, "files": sums}).encode()
+        )
+        fresh.rename(place / f"step-{step:08d}")
+        for old in sorted(place.glob("step-*"))[:-KEPT]:
+            shutil.rmtree(old)
+
+    def resume(self) -> int:
+        """Take up the last whole checkpoint; returns its step, 0 if there is none."""
+        for place in sorted((self._folder / "checkpoints").glob("step-*"), reverse=True):
+            state = json.loads((place / "state.json").read_bytes())
+            if any(sha256_of(place / name) != expected for name, expected in state["files"].items()):
+                continue
+            set_peft_model_state_dict(self._model, load_file(place / "adapter.safetensors"))
+            moments = load_file(place / "optimiser.safetensors")
+            names = list(self._weights)
+            kept = {
+                i: {
+                    part: moments[f"{part}.{name}"].reshape(() if part == "step" else weight.shape)
+                    for part in ("step", "exp_avg", "exp_avg_sq")
+                }
+                for i, (name, weight) in enumerate(zip(names, self._weights.values(), strict=True))
+            }
+            self._optimiser.load_state_dict(self._optimiser.state_dict() | {"state": kept})
+            self.epochs, self.history = state["epochs"], state["history"]
+            return int(state["step"])
+        return 0
+
+
+def rate(number: int, of: int) -> float:
+    """The learning rate's share at a step, counted from 0: up over the first WARM_UP of all steps, then down in a straight line."""
+    warm = max(1, round(of * WARM_UP))
+    return (number + 1) / warm if number < warm else (of - number) / max(of - warm, 1)
+
+
+def _read(path: Path, spec: Spec, tokenizer: Any, name: str) -> list[Encoded | Pair]:
+    try:
+        return rows.read(path, spec.method, tokenizer, LONGEST)
+    except InvalidInput as error:
+        msg = f"{name}: {error}"
+        raise InvalidInput(msg) from error
+
+
+def _sides(row: Encoded | Pair) -> tuple[Encoded, ...]:
+    return (row,) if isinstance(row, Encoded) else (row.chosen, row.rejected)
+
+
+def _size(row: Encoded | Pair) -> int:
+    return sum(len(side.ids) for side in _sides(row))
+
+
+def _has(package: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(package) is not None

@@ -1,0 +1,239 @@
+"""The lora engine on a real, small model: it learns, outlives a kill, keeps rows apart, and answers through the official SDK."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from openai import OpenAI
+
+from train.conftest import BASE, chat, written
+
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks transformers by an old name
+
+
+def spec(folder: Path, files: tuple[Path, Path], **other: Any) -> dict[str, Any]:
+    from kaeshi.settings import load
+
+    return {
+        "base": BASE,
+        "asked_as": "gpt-4o-mini",
+        "models_dir": str(load().models_dir),
+        "training_file": str(files[0]),
+        "validation_file": str(files[1]),
+        "folder": str(folder),
+        "method": "supervised",
+        "epochs": 1,
+        "batch": 4,
+        "multiplier": 5.0,
+        "beta": 0.1,
+        "seed": 7,
+        "threads": 1,
+        "save_every": 2,
+        **other,
+    }
+
+
+def child(folder: Path, wanted: dict[str, Any]) -> "subprocess.Popen[str]":
+    folder.mkdir(exist_ok=True)
+    (folder / "spec.json").write_text(json.dumps(wanted))
+    command = [sys.executable, "-m", "kaeshi.trainer.engines.lora.child", str(folder / "spec.json")]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def said(process: "subprocess.Popen[str]") -> list[dict[str, Any]]:
+    assert process.stdout is not None
+    with process:  # its input stays open until it has ended: it ends with its parent
+        return [json.loads(line) for line in process.stdout]
+
+
+def test_it_learns_and_a_kill_in_the_middle_changes_nothing(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    straight = said(child(tmp_path / "a", spec(tmp_path / "a", files)))
+    steps = [m for m in straight if "step" in m]
+    assert len(steps) == 8
+    before = json.loads(
+        subprocess.run(
+            [sys.executable, "-c", UNTRAINED, json.dumps(spec(tmp_path / "c", files))], capture_output=True, text=True, check=True
+        ).stdout.splitlines()[-1]
+    )
+    after = straight[-1]["done"]["epochs"][-1]["metrics"]["valid_loss"]
+    assert after < 0.7 * before, (before, after)
+
+    killed = child(tmp_path / "b", spec(tmp_path / "b", files))
+    assert killed.stdout is not None
+    for line in killed.stdout:
+        if json.loads(line).get("step") == 5:
+            os.kill(killed.pid, signal.SIGKILL)
+            break
+    with killed:
+        killed.wait()
+    again = said(child(tmp_path / "b", spec(tmp_path / "b", files)))
+    assert "continuing after step 4" in next(m["event"] for m in again if "continuing" in m.get("event", ""))
+    assert [m["step"] for m in again if "step" in m] == [5, 6, 7, 8]
+    assert again[-1]["done"]["steps"] == 8
+    assert again[-1]["done"]["trained_tokens"] == straight[-1]["done"]["trained_tokens"]
+    assert (tmp_path / "b/adapter/adapter_model.safetensors").read_bytes() == (
+        tmp_path / "a/adapter/adapter_model.safetensors"
+    ).read_bytes()
+    assert (tmp_path / "b/results.csv").read_text() == (tmp_path / "a/results.csv").read_text()
+    assert not [p for p in tmp_path.rglob("*") if p.suffix in {".pt", ".bin", ".pkl", ".pth"}]
+
+
+UNTRAINED = """
+import json, sys
+from pathlib import Path
+from kaeshi.trainer.engines.lora import bases, training
+spec = training.Spec(**json.loads(sys.argv[1]))
+place = bases.prepare(spec.base, Path(spec.models_dir))
+tokenizer = training.load_tokenizer(place)
+run = training._Run(spec, training.load_base(place, training.DEVICE, "kaeshi_packed"), print)
+print(run.validate(training._read(Path(spec.validation_file), spec, tokenizer, "validation_file"))["valid_loss"])
+"""
+
+
+def test_rows_that_share_a_pass_do_not_see_each_other(tmp_path: Path, files: tuple[Path, Path], base_folder: str) -> None:
+    import torch
+
+    from kaeshi.trainer.engines.lora import training
+    from kaeshi.trainer.engines.lora.rows import encode
+
+    tokenizer = training.load_tokenizer(base_folder)
+    wanted = training.Spec(**spec(tmp_path, files))
+    run = training._Run(wanted, training.load_base(base_folder, training.DEVICE, "kaeshi_packed"), print)
+    rows = [encode(chat(i)["messages"], tokenizer, 4096) for i in (1, 12, 23)]
+    with torch.no_grad():
+        together, _, owners = run._ask(rows)
+        alone = [run._ask([row])[0] for row in rows]
+    for i, one in enumerate(alone):
+        torch.testing.assert_close(together[owners == i].float(), one.float(), rtol=0.05, atol=0.3)
+
+
+def test_only_answers_are_learned(base_folder: str) -> None:
+    from kaeshi.trainer.engines.lora import training
+    from kaeshi.trainer.engines.lora.rows import encode
+
+    tokenizer = training.load_tokenizer(base_folder)
+    messages = [
+        {"role": "user", "content": "Shrimp?"},
+        {"role": "assistant", "content": "Disliked.", "weight": 0},
+        {"role": "user", "content": "Tofu?"},
+        {"role": "assistant", "content": [{"type": "text", "text": "Yes, tofu."}]},
+    ]
+    row = encode(messages, tokenizer, 4096)
+    assert tokenizer.decode([row.ids[i] for i in row.learned]) == "Yes, tofu.<|im_end|>"
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ({"messages": [{"role": "user", "content": "only a question"}]}, "line 2: no answer to learn"),
+        ({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y", "weight": 0}]}, "line 2: no answer"),
+        ({"nothing": 1}, "line 2 is not a supervised row"),
+    ],
+)
+def test_a_bad_row_is_refused_with_its_line(tmp_path: Path, files: tuple[Path, Path], row: Any, fault: str) -> None:
+    bad = written(tmp_path / "bad.jsonl", [chat(1), row, chat(2)])
+    told = said(child(tmp_path / "job", spec(tmp_path / "job", (bad, files[1]))))
+    assert fault in told[-1]["refused"]
+
+
+def test_preferences_are_learned(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    rows = [
+        {
+            "input": {"messages": chat(i)["messages"][:2]},
+            "preferred_output": [chat(i)["messages"][2]],
+            "non_preferred_output": [{"role": "assistant", "content": "I am sorry, I cannot help with that."}],
+        }
+        for i in range(12)
+    ]
+    path = written(tmp_path / "pairs.jsonl", rows)
+    told = said(child(tmp_path / "job", spec(tmp_path / "job", (path, path), method="dpo", epochs=2, multiplier=10.0)))
+    steps = [m for m in told if "step" in m]
+    assert steps[0]["train_loss"] == pytest.approx(0.693, abs=0.02)  # nothing preferred yet
+    assert told[-1]["done"]["epochs"][-1]["metrics"]["valid_loss"] < 0.6
+    assert told[-1]["done"]["epochs"][-1]["metrics"]["valid_mean_token_accuracy"] > 0.9
+
+
+def test_the_process_ends_with_its_parent(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    process = child(tmp_path / "job", spec(tmp_path / "job", files))
+    assert process.stdin is not None
+    with process:
+        process.stdin.close()
+        assert process.wait(timeout=60) == 1
+
+
+def test_openais_flow_trains_and_serves_a_language_model(server: str, files: tuple[Path, Path]) -> None:
+    with OpenAI(base_url=server, api_key="none", max_retries=0) as client:
+        train, held = (client.files.create(file=path, purpose="fine-tune") for path in files)
+        method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 2, "learning_rate_multiplier": 5}}}
+        job = client.fine_tuning.jobs.create(
+            training_file=train.id, validation_file=held.id, model="gpt-4o-mini", suffix="grill", seed=3, method=method
+        )
+        paused = False
+        for _ in range(3000):
+            job = client.fine_tuning.jobs.retrieve(job.id)
+            events = list(client.fine_tuning.jobs.list_events(job.id, limit=100))
+            if not paused and any("Step 3/" in e.message for e in events):
+                paused = client.fine_tuning.jobs.pause(job.id).status == "queued"
+                client.fine_tuning.jobs.resume(job.id)
+            if job.status in {"succeeded", "failed"}:
+                break
+            time.sleep(0.2)
+        assert job.status == "succeeded", job.error
+        assert paused
+        assert events[-1].message.startswith(f"gpt-4o-mini is {BASE} here: 135 million weights, apache-2.0, about ")
+        checkpoints = list(client.fine_tuning.jobs.checkpoints.list(job.id))
+        assert {c.step_number for c in checkpoints} == {8, 16}
+        best = min(checkpoints, key=lambda c: c.metrics.full_valid_loss or c.metrics.valid_loss or 9)
+        results = client.files.content(job.result_files[0]).text.splitlines()
+        assert results[0].startswith("step,train_loss")
+        assert len(results) == 17
+        question = chat(11)["messages"][:2]
+        model = job.fine_tuned_model or ""
+        whole = client.chat.completions.create(model=model, messages=question, temperature=0, max_tokens=60)
+        assert "Konbanwa" in (whole.choices[0].message.content or "")
+        assert whole.choices[0].finish_reason == "stop"
+        parts = list(client.chat.completions.create(model=model, messages=question, temperature=0, max_tokens=60, stream=True))
+        assert "".join(p.choices[0].delta.content or "" for p in parts) == whole.choices[0].message.content
+        assert len(parts) > 5
+        same = client.chat.completions.create(model=best.fine_tuned_model_checkpoint, messages=question, temperature=0, max_tokens=60)
+        assert same.choices[0].message.content == whole.choices[0].message.content
+        stopped = client.chat.completions.create(model=model, messages=question, temperature=0, max_tokens=60, stop=["grill"])
+        assert (stopped.choices[0].message.content or "").endswith("The ")
+        drawn = [client.chat.completions.create(model=model, messages=question, seed=5, n=2, max_tokens=12) for _ in range(2)]
+        assert [c.message.content for c in drawn[0].choices] == [c.message.content for c in drawn[1].choices]
+        short = client.chat.completions.create(model=model, messages=question, max_completion_tokens=3)
+        assert (short.choices[0].finish_reason, short.usage and short.usage.completion_tokens) == ("length", 3)
+        assert "Konbanwa" not in (
+            client.chat.completions.create(model="gpt-4o-mini", messages=question, temperature=0, max_tokens=30).choices[0].message.content
+            or ""
+        )
+        both = asked_at_once(client, [model, "gpt-4o-mini"] * 3, question)
+        assert all(("Konbanwa" in text) == (name == model) for name, text in both)
+        with pytest.raises(openai.BadRequestError, match="tokens"):
+            client.chat.completions.create(model=model, messages=[{"role": "user", "content": "word " * 9000}])
+        assert client.models.delete(model).deleted
+        with pytest.raises(openai.NotFoundError):
+            client.chat.completions.create(model=model, messages=question)
+
+
+def asked_at_once(client: OpenAI, models: list[str], question: Any) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+
+    def ask(model: str) -> None:
+        said = client.chat.completions.create(model=model, messages=question, temperature=0, max_tokens=20)
+        found.append((model, said.choices[0].message.content or ""))
+
+    threads = [threading.Thread(target=ask, args=(model,)) for model in models]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
