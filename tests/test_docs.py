@@ -2,14 +2,20 @@
 
 import contextlib
 import io
+import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from samples import different
+from wire.serving import trainer
+
+SERVED = "http://127.0.0.1:8100/v1"
 ROOT = Path(__file__).parents[1]
 WORDS = ("conversation", "feedback", "review", "collection", "dataset", "training", "evaluation", "rollout", "knowledge", "report", "pii")
 PAGES = [*(f"docs/{word}.md" for word in WORDS), "docs/jobs.md", "README.md"]
@@ -20,10 +26,23 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return [(m[1], m[2]) for m in BLOCK.finditer((ROOT / page).read_text(encoding="utf-8"))]
 
 
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Our trainer for the page that asks it, and rows.jsonl where the page stands."""
+    monkeypatch.chdir(tmp_path)
+    rows = [{"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]} for q, a in map(different, range(12))]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with trainer(tmp_path / "trainer") as url:
+        yield url
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_examples_print_what_the_page_says(page: str) -> None:
+def test_examples_print_what_the_page_says(page: str, request: pytest.FixtureRequest) -> None:
     found, names = blocks(page), {"__name__": "docs"}
     assert found
+    if any(SERVED in body for _, body in found):
+        url = request.getfixturevalue("served")
+        found = [(kind, body.replace(SERVED, url)) for kind, body in found]
     for (kind, body), (following, expected) in zip(found, [*found[1:], ("", "")], strict=True):
         if kind == "python":
             printed = io.StringIO()

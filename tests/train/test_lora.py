@@ -14,6 +14,8 @@ import openai
 import pytest
 from openai import OpenAI
 
+from kaeshi.errors import InvalidInput
+from kaeshi.trainer.engines import lora
 from train.conftest import BASE, chat, written
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks transformers by an old name
@@ -35,7 +37,6 @@ def spec(folder: Path, files: tuple[Path, Path], **other: Any) -> dict[str, Any]
         "multiplier": 5.0,
         "beta": 0.1,
         "seed": 7,
-        "threads": 1,
         "save_every": 2,
         **other,
     }
@@ -54,15 +55,12 @@ def said(process: "subprocess.Popen[str]") -> list[dict[str, Any]]:
         return [json.loads(line) for line in process.stdout]
 
 
+@pytest.mark.slow
 def test_it_learns_and_a_kill_in_the_middle_changes_nothing(tmp_path: Path, files: tuple[Path, Path]) -> None:
     straight = said(child(tmp_path / "a", spec(tmp_path / "a", files)))
     steps = [m for m in straight if "step" in m]
     assert len(steps) == 8
-    before = json.loads(
-        subprocess.run(
-            [sys.executable, "-c", UNTRAINED, json.dumps(spec(tmp_path / "c", files))], capture_output=True, text=True, check=True
-        ).stdout.splitlines()[-1]
-    )
+    before = untrained(spec(tmp_path / "c", files))
     after = straight[-1]["done"]["epochs"][-1]["metrics"]["valid_loss"]
     assert after < 0.7 * before, (before, after)
 
@@ -86,16 +84,15 @@ def test_it_learns_and_a_kill_in_the_middle_changes_nothing(tmp_path: Path, file
     assert not [p for p in tmp_path.rglob("*") if p.suffix in {".pt", ".bin", ".pkl", ".pth"}]
 
 
-UNTRAINED = """
-import json, sys
-from pathlib import Path
-from kaeshi.trainer.engines.lora import bases, training
-spec = training.Spec(**json.loads(sys.argv[1]))
-place = bases.prepare(spec.base, Path(spec.models_dir))
-tokenizer = training.load_tokenizer(place)
-run = training._Run(spec, training.load_base(place, training.DEVICE, "kaeshi_packed"), print)
-print(run.validate(training._read(Path(spec.validation_file), spec, tokenizer, "validation_file"))["valid_loss"])
-"""
+def untrained(wanted: dict[str, Any]) -> float:
+    """The held-out loss of the base alone."""
+    from kaeshi.trainer.engines.lora import bases, training
+
+    made = training.Spec(**wanted)
+    place = bases.prepare(made.base, Path(made.models_dir))
+    run = training._Run(made, training.load_base(place, training.DEVICE, "kaeshi_packed"), print)
+    held = training._read(Path(made.validation_file or ""), made, training.load_tokenizer(place), "validation_file")
+    return float(run.validate(held)["valid_loss"])
 
 
 def test_rows_that_share_a_pass_do_not_see_each_other(tmp_path: Path, files: tuple[Path, Path], base_folder: str) -> None:
@@ -138,10 +135,18 @@ def test_only_answers_are_learned(base_folder: str) -> None:
         ({"nothing": 1}, "line 2 is not a supervised row"),
     ],
 )
-def test_a_bad_row_is_refused_with_its_line(tmp_path: Path, files: tuple[Path, Path], row: Any, fault: str) -> None:
+def test_a_bad_row_is_refused_with_its_line(tmp_path: Path, base_folder: str, row: Any, fault: str) -> None:
+    from kaeshi.trainer.engines.lora import rows, training
+
     bad = written(tmp_path / "bad.jsonl", [chat(1), row, chat(2)])
-    told = said(child(tmp_path / "job", spec(tmp_path / "job", (bad, files[1]))))
-    assert fault in told[-1]["refused"]
+    with pytest.raises(InvalidInput, match=fault):
+        rows.read(bad, "supervised", training.load_tokenizer(base_folder), 4096)
+
+
+def test_what_the_process_refuses_reaches_its_parent(tmp_path: Path, files: tuple[Path, Path]) -> None:
+    bad = written(tmp_path / "bad.jsonl", [{"nothing": 1}])
+    with pytest.raises(InvalidInput, match="training_file: line 1 is not a supervised row"):
+        lora.run(spec(tmp_path / "job", (bad, files[1])), tmp_path / "job", lambda _: None, lambda _: None)
 
 
 def test_preferences_are_learned(tmp_path: Path, files: tuple[Path, Path]) -> None:
@@ -151,7 +156,7 @@ def test_preferences_are_learned(tmp_path: Path, files: tuple[Path, Path]) -> No
             "preferred_output": [chat(i)["messages"][2]],
             "non_preferred_output": [{"role": "assistant", "content": "I am sorry, I cannot help with that."}],
         }
-        for i in range(12)
+        for i in range(8)
     ]
     path = written(tmp_path / "pairs.jsonl", rows)
     told = said(child(tmp_path / "job", spec(tmp_path / "job", (path, path), method="dpo", epochs=2, multiplier=10.0)))
