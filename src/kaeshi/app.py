@@ -29,6 +29,7 @@ from kaeshi.trainer.answers import RESPONDER
 from kaeshi.trainer.asgi import TrainerApp
 from kaeshi.trainer.engines import lora
 from kaeshi.trainer.server import TrainerServer
+from kaeshi.trainer.webhooks import Webhooks, key_of
 
 if TYPE_CHECKING:
     from kaeshi.ports import Clock, Embedder, Ids, Mailer
@@ -157,7 +158,14 @@ def _trainer(settings: Settings, embedder: "Embedder", clock: "Clock", ids: "Ids
         raise Misconfigured(msg)
     tokens = TiktokenCounter(settings.models_dir)
     folder = settings.data_dir / "trainer"
-    return TrainerServer(folder, embedder, tokens, clock, ids, bases=settings.trainer_bases, models_dir=settings.models_dir)
+    hooks = None
+    if settings.trainer_webhook_url is not None:
+        if settings.trainer_webhook_secret is None:
+            msg = "TRAINER_WEBHOOK_URL is set and TRAINER_WEBHOOK_SECRET is not: who hears of a job must know who tells it"
+            raise Misconfigured(msg)
+        key = key_of(settings.trainer_webhook_secret.get_secret_value())
+        hooks = Webhooks(url=settings.trainer_webhook_url, key=key, clock=clock, ids=ids)
+    return TrainerServer(folder, embedder, tokens, clock, ids, bases=settings.trainer_bases, models_dir=settings.models_dir, webhooks=hooks)
 
 
 def _mailer(settings: Settings) -> "Mailer":

@@ -55,6 +55,11 @@ class Settings(BaseSettings):
         description="JSON: what our own trainer trains under each name that is asked for: kaeshi-responder, or a causal language model by folder "
         "or hub name, or smollm2-135m-instruct (both need the `train` extra).",
     )
+    openai_webhook_secret: SecretStr | None = Field(
+        None, description="Signing secret of the provider's webhooks; they are taken at /v1/webhooks/training where it is set."
+    )
+    trainer_webhook_url: str | None = Field(None, description="Where our own trainer tells that a job has ended.")
+    trainer_webhook_secret: SecretStr | None = Field(None, description="What it signs that with: whsec_ and base64.")
     openai_api_version: str | None = Field(
         None, description="Azure's api-version; sent with every request to the provider where it is set."
     )

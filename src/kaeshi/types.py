@@ -20,6 +20,7 @@ Metric = Literal["vote", "rating", "helpful", "accurate", "comment", "correction
 Arm = Literal["production", "candidate"]
 ReviewState = Literal["proposed", "approved", "corrected", "rejected"]
 RunState = Literal["intent", "created", "running", "succeeded", "failed", "cancelled", "unknown"]
+TrainingMethod = Literal["supervised", "dpo"]
 RolloutState = Literal["gate", "mirror", "canary", "half", "full", "rolled_back"]
 Verdict = Literal["hold", "advance", "roll_back"]
 
@@ -235,6 +236,15 @@ class Estimate(Value):
     source: str
 
 
+class TrainingEvent(Value):
+    """What a provider said of a job on its way; `figures` hold losses and accuracies by OpenAI's names, where it told them."""
+
+    id: str
+    at: datetime
+    message: str
+    figures: Json = {}
+
+
 class TrainingRun(Value):
     """One fine-tuning job, from intent to model. `key` is derived from the content: the same work is never paid twice.
 
@@ -253,6 +263,8 @@ class TrainingRun(Value):
     file_sha256: str
     dataset: str | None = None
     file_id: str | None = None
+    method: TrainingMethod = "supervised"
+    validation_file_id: str | None = None
     job_id: str | None = None
     model: str | None = None
     error: str | None = None
@@ -278,6 +290,8 @@ class JobRequest(Value):
     model: str
     suffix: str
     epochs: int
+    method: TrainingMethod = "supervised"
+    validation_file: str | None = None
     key: str
     seed: int
     dataset_sha256: str

@@ -3,14 +3,17 @@
 import socket
 from collections.abc import Iterator
 from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import pytest
 from aiosmtpd.controller import Controller
+from openai import AsyncOpenAI, InternalServerError
 
-from kaeshi.errors import MissingModel, ProviderError
+from kaeshi.errors import MissingModel, ProviderError, ProviderUnknown
 from kaeshi.models import FILES, fetch, need
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.faiss_index import FaissIndex
@@ -18,11 +21,12 @@ from kaeshi.providers.fake import FakeEmbedder, FakeIndex
 from kaeshi.providers.minilm import MiniLMEmbedder
 from kaeshi.providers.name_lists import ListedNames
 from kaeshi.providers.name_model import NameModel
+from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.providers.outbox import OutboxMailer
 from kaeshi.providers.smtp import SmtpMailer
 from kaeshi.providers.token_ranks import TiktokenCounter
 from kaeshi.settings import Settings, load
-from kaeshi.types import Mail
+from kaeshi.types import JobRequest, Mail
 
 MAIL = Mail(
     key="report-1",
@@ -154,3 +158,35 @@ async def test_the_outbox_knows_what_it_holds(tmp_path: Path) -> None:
 async def test_a_model_server_that_is_not_there_is_named() -> None:
     with pytest.raises(ProviderError, match="OPENAI_BASE_URL"):
         await WireChat(answerer=None, base_url="http://127.0.0.1:1/v1", api_key=None).answer([{"role": "user", "content": "x"}], "m")
+
+
+async def test_the_sdk_sends_a_job_again_and_we_do_not(tmp_path: Path) -> None:
+    """Measured on the installed SDK, because decision 008 stands on it: a job whose creation fails with 500 is asked for three times."""
+    posts: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            posts.append(self.headers["idempotency-key"])
+            self.send_response(500)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        async with AsyncOpenAI(base_url=url, api_key="none") as plain:
+            with pytest.raises(InternalServerError):
+                await plain.fine_tuning.jobs.create(model="gpt-4o-mini", training_file="file-1")
+        assert posts == [None, None, None]
+        posts.clear()
+        ours = OpenAITrainer(api_key="none", base_url=url)
+        wanted = JobRequest(training_file="file-1", model="m", suffix="s", epochs=1, key="k", seed=1, dataset_sha256="0" * 64)
+        with pytest.raises(ProviderUnknown):
+            await ours.create(wanted)
+        await ours.close()
+        assert posts == ["k"]
+        server.shutdown()

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from kaeshi import dated
-from kaeshi.errors import Conflict, InvalidInput, ProviderError, ProviderUnknown, Refused
+from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, ProviderUnknown, Refused
 from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeClock, FakeTrainer
 from kaeshi.rules import training as rules
 from kaeshi.steps import training
-from kaeshi.types import TrainingRun
+from kaeshi.types import TrainingEvent, TrainingRun
 
 
 @pytest.fixture
@@ -186,3 +186,48 @@ def test_a_newer_table_is_used_and_an_older_or_broken_one_is_refused(tmp_path: P
         with pytest.raises(InvalidInput):
             dated.update(path, tmp_path)
     assert dated.table("prices", tmp_path)["date"] == "2030-01-01"
+
+
+async def test_what_is_held_out_and_how_it_is_trained_are_part_of_the_work(paid: Loop, rows: Path, tmp_path: Path) -> None:
+    held = tmp_path / "held.jsonl"
+    held.write_text(rows.read_text() + rows.read_text())
+    file, validation = await training.upload(paid, rows), await training.upload(paid, held)
+    plain = await training.start(paid, file, "gpt-4o-mini", "x", 3)
+    judged = await training.start(paid, file, "gpt-4o-mini", "x", 3, validation_file_id=validation)
+    again = await training.start(paid, file, "gpt-4o-mini", "x", 3, validation_file_id=validation)
+    assert plain.id != judged.id == again.id
+    jobs = list(provider(paid).jobs_made.values())
+    assert [(job["validation_file"], job["method"]["type"]) for job in jobs] == [(None, "supervised"), (validation, "supervised")]
+    with pytest.raises(NotFound, match="upload it first"):
+        await training.start(paid, file, "gpt-4o-mini", "x", 3, validation_file_id="file-99")
+
+
+async def test_preferences_are_counted_and_asked_for_as_dpo(paid: Loop, tmp_path: Path) -> None:
+    row = {
+        "input": {"messages": [{"role": "user", "content": "when are you open"}]},
+        "preferred_output": [{"role": "assistant", "content": "from nine to five"}],
+        "non_preferred_output": [{"role": "assistant", "content": "often"}],
+    }
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for _ in range(12)))
+    with pytest.raises(InvalidInput, match="line 1: no list of messages"):
+        await training.upload(paid, path)
+    run = await training.start(paid, await training.upload(paid, path, "dpo"), "gpt-4o-mini", "x", 1, method="dpo")
+    assert (run.method, next(iter(provider(paid).jobs_made.values()))["method"]) == ("dpo", {"type": "dpo"})
+    path.write_text(json.dumps(row | {"preferred_output": []}))
+    with pytest.raises(InvalidInput, match=r"line 1: no input\.messages, preferred_output and non_preferred_output"):
+        await training.upload(paid, path, "dpo")
+
+
+async def test_losses_are_kept_and_each_is_kept_once(paid: Loop, rows: Path, clock: FakeClock) -> None:
+    run = await begin(paid, rows)
+    assert run.job_id is not None
+    told = [TrainingEvent(id=f"e{i}", at=clock.now(), message=f"Step {i}", figures={"step": i, "train_loss": 1 / i}) for i in (1, 2)]
+    provider(paid).told[run.job_id] = told[:1]
+    job = provider(paid).jobs_made[run.job_id]
+    job["status"] = "running"
+    await training.look(paid, run)
+    provider(paid).told[run.job_id] = told
+    job["status"] = "succeeded"
+    assert (await training.look(paid, run)).state == "succeeded"
+    assert await training.events(paid, run) == told

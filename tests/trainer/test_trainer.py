@@ -1,13 +1,18 @@
+import base64
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
-from kaeshi.errors import InvalidInput, NotFound, ProviderError
+from kaeshi.app import SystemClock
+from kaeshi.errors import InvalidInput, NotFound, ProviderError, Refused
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.fake import FakeClock, FakeEmbedder, FakeIds, FakeTokens
-from kaeshi.providers.openai import OpenAITrainer
+from kaeshi.providers.openai import OpenAITrainer, notified
+from kaeshi.trainer import webhooks
 from kaeshi.trainer.engines import responder
 from kaeshi.trainer.server import TrainerServer
 from kaeshi.types import HAND_OVER, JobRequest
@@ -162,3 +167,38 @@ def test_a_changed_model_file_is_not_loaded(tmp_path: Path) -> None:
     (tmp_path / "answers.json").write_text('["something else"]')
     with pytest.raises(InvalidInput, match="manifest"):
         responder.load(tmp_path)
+
+
+async def test_the_end_of_a_job_is_told_signed_and_told_again_until_it_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+    heard: list[tuple[bytes, dict[str, str]]] = []
+    ended = Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append((self.rfile.read(int(self.headers["content-length"])), dict(self.headers)))
+            self.send_response(500 if len(heard) == 1 else 200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+            if len(heard) == 2:
+                ended.set()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(webhooks, "WAITS", (0.01,))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
+        Thread(target=listener.serve_forever, daemon=True).start()
+        hooks = webhooks.Webhooks(
+            url=f"http://127.0.0.1:{listener.server_port}/", key=webhooks.key_of(secret), clock=SystemClock(), ids=FakeIds()
+        )
+        server = TrainerServer(tmp_path / "trainer", FakeEmbedder(), FakeTokens(), SystemClock(), FakeIds(), webhooks=hooks)
+        client = OpenAITrainer(api_key="none", answerer=server)
+        job = await trained(client, server, written(tmp_path, rows(12)))
+        await client.close()
+        assert ended.wait(10)
+        listener.shutdown()
+    assert heard[0][0] == heard[1][0]
+    assert notified(*heard[1], secret) == job["id"]
+    with pytest.raises(Refused):
+        notified(heard[1][0], heard[1][1], "whsec_" + base64.b64encode(b"another key, another key, another").decode())

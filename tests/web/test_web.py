@@ -1,3 +1,6 @@
+import base64
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from starlette.routing import Route
 
 from kaeshi.settings import Settings
+from kaeshi.trainer.webhooks import key_of, signed
 from kaeshi.web.app import MAX_BODY, create
 from samples import record
 
@@ -147,3 +151,20 @@ def test_pages_show_jobs_and_the_report(client: TestClient) -> None:
 def test_nothing_in_production_is_said_plainly(client: TestClient) -> None:
     answer = client.post("/v1/chat/completions", json={"conversation_id": "c", "messages": [{"role": "user", "content": "hi"}]})
     assert (answer.status_code, "nothing in production" in answer.json()["error"]) == (409, True)
+
+
+def test_a_webhook_is_known_by_its_signature(tmp_path: Path) -> None:
+    secret = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+    body = json.dumps(
+        {"id": "evt_1", "object": "event", "type": "fine_tuning.job.succeeded", "created_at": 1, "data": {"id": "ftjob-1"}}
+    ).encode()
+    right = signed(key_of(secret), "evt_1", int(time.time()), body)
+    settings = Settings(kaeshi_data_dir=tmp_path, openai_webhook_secret=secret)
+    with TestClient(create(settings, with_scheduler=False), base_url="http://a.example", client=("10.0.0.9", 1)) as provider:
+        path = "/v1/webhooks/training"
+        assert provider.post(path, content=body, headers=right).json() == {"run": None, "state": None}  # signed, and not ours
+        assert provider.post(path, content=body + b" ", headers=right).status_code == 403
+        assert provider.post(path, content=body, headers=signed(key_of(secret), "evt_1", int(time.time()) - 3600, body)).status_code == 403
+        assert provider.post(path, content=body).status_code == 403
+    with TestClient(create(Settings(kaeshi_data_dir=tmp_path), with_scheduler=False)) as unset:
+        assert unset.post(path, content=body, headers=right).status_code == 404

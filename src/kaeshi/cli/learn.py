@@ -1,7 +1,7 @@
 """Commands that learn: dataset, training, evaluation."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -108,6 +108,8 @@ def start(
     model: Base = None,
     suffix: Annotated[str | None, typer.Option(help="Default: FINE_TUNE_SUFFIX.")] = None,
     epochs: Epochs = None,
+    validation: Annotated[Path | None, typer.Option(help="Rows held out; the checkpoint that does best on them is taken.")] = None,
+    method: Annotated[Literal["supervised", "dpo"], typer.Option(help="supervised, or dpo for rows of preferences.")] = "supervised",
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -121,10 +123,12 @@ def start(
             shown("uploading", 0)
             run = await steps.start(
                 loop,
-                await steps.upload(loop, path),
+                await steps.upload(loop, path, method),
                 model or s.fine_tune_base_model,
                 suffix or s.fine_tune_suffix,
                 epochs or s.fine_tune_epochs,
+                validation_file_id=await steps.upload(loop, validation, method) if validation is not None else None,
+                method=method,
             )
             return await steps.wait(loop, run, lambda r: shown(f"training: {r.state}", 0)) if loop.trainer.embedded else run
 
@@ -136,14 +140,18 @@ def start(
 
 @training.command()
 def status(run_id: str, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
-    """Look at a run at its provider."""
+    """Look at a run at its provider, and at what was said of it on the way."""
     from kaeshi.steps import training as steps
 
     async def go(loop: Any) -> Any:
-        return await steps.look(loop, await steps.find(loop, run_id))
+        run = await steps.look(loop, await steps.find(loop, run_id))
+        return run, await steps.events(loop, run)
 
-    run = with_loop(db, assistant, go)
-    show(run, as_json=as_json, text=f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}")
+    run, events = with_loop(db, assistant, go)
+    words = [f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}"]
+    words += [f"  {event.at:%Y-%m-%d %H:%M:%S}  {event.message}" for event in events]
+    told = run.model_dump(mode="json") | {"events": [event.model_dump(mode="json") for event in events]}
+    show(told, as_json=as_json, text="\n".join(words))
 
 
 @training.command()

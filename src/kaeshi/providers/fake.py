@@ -11,7 +11,7 @@ import numpy as np
 from kaeshi.errors import InvalidInput, NotFound, ProviderError, ProviderUnknown
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.ports import Vectors
-from kaeshi.types import Answer, Finding, JobRequest, Json, Mail
+from kaeshi.types import Answer, Finding, JobRequest, Json, Mail, TrainingEvent
 
 
 @dataclass
@@ -55,6 +55,7 @@ class FakeTrainer:
     files: dict[str, str] = field(default_factory=dict)
     jobs_made: dict[str, Json] = field(default_factory=dict)
     saved: dict[str, list[Json]] = field(default_factory=dict)
+    told: dict[str, list[TrainingEvent]] = field(default_factory=dict)
     trained_tokens: int | None = None
     known: list[Json] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -87,6 +88,8 @@ class FakeTrainer:
             "seed": wanted.seed,
             "metadata": None if self.drops_metadata else {"kaeshi_key": wanted.key},
             "epochs": wanted.epochs,
+            "method": {"type": wanted.method},
+            "validation_file": wanted.validation_file,
             "trained_tokens": self.trained_tokens,
         }
         self._leave("create")
@@ -99,6 +102,10 @@ class FakeTrainer:
     async def checkpoints(self, job_id: str) -> list[Json]:
         self._enter("checkpoints")
         return self.saved.get(job_id, [])
+
+    async def events(self, job_id: str) -> list[TrainingEvent]:
+        self._enter("events")
+        return self.told.get(job_id, [])
 
     async def look(self, job_id: str) -> Json:
         self._enter("look")

@@ -3,19 +3,21 @@
 Uploads and jobs carry our key (in the file's name, in the job's metadata), so that a call whose answer was lost can be found again.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
-from kaeshi.errors import NotFound, ProviderError, ProviderUnknown
+from kaeshi.errors import NotFound, ProviderError, ProviderUnknown, Refused
 from kaeshi.ports import Answerer
-from kaeshi.types import JobRequest, Json
+from kaeshi.types import JobRequest, Json, TrainingEvent
 
 if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI, Omit
+    from openai.types.fine_tuning.job_create_params import Method
 
 T = TypeVar("T")
 LOOK_BACK = 500
@@ -68,7 +70,8 @@ class OpenAITrainer:
             model=wanted.model,
             suffix=wanted.suffix,
             seed=wanted.seed,
-            method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": wanted.epochs}}},
+            validation_file=wanted.validation_file,
+            method=_method(wanted),
             metadata={"kaeshi_key": wanted.key, "dataset_sha256": wanted.dataset_sha256},
             extra_headers={"Idempotency-Key": wanted.key},
             timeout=CREATE_SECONDS,
@@ -101,6 +104,20 @@ class OpenAITrainer:
         """The models saved on the way, with their losses. Raises NotFound where a provider keeps none."""
         page = await self._ask(f"checkpoints of {job_id!r}", self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100))
         return [dict(checkpoint.model_dump()) for checkpoint in getattr(page, "data", None) or []]
+
+    async def events(self, job_id: str) -> list[TrainingEvent]:
+        """What was said of the job, LOOK_BACK of it at most, the oldest first. Raises NotFound where a provider tells nothing."""
+        page = await self._ask(f"events of {job_id!r}", self._client.fine_tuning.jobs.list_events(job_id, limit=100))
+        found: list[TrainingEvent] = []
+        while True:
+            for event in getattr(page, "data", None) or []:
+                told = event.data if isinstance(event.data, dict) else {}
+                figures = {name: value for name, value in told.items() if isinstance(value, int | float)}
+                at = datetime.fromtimestamp(event.created_at, UTC)
+                found.append(TrainingEvent(id=event.id, at=at, message=event.message, figures=figures))
+            if not page.has_next_page() or len(found) >= LOOK_BACK:
+                return found[::-1]
+            page = await self._ask(f"events of {job_id!r}", page.get_next_page())
 
     async def models(self) -> list[Json]:
         """The models there are, with whatever the provider says of them."""
@@ -154,6 +171,20 @@ class OpenAITrainer:
             raise ProviderUnknown(msg) from error
 
 
+def notified(body: bytes, headers: Mapping[str, str], secret: str) -> str | None:
+    """The job that a provider's webhook is about, None if it is about something else. Raises Refused for one that the provider did not sign."""
+    import openai
+
+    with openai.OpenAI(api_key="none", webhook_secret=secret) as client:
+        try:
+            event = client.webhooks.unwrap(body, headers)
+        except (openai.InvalidWebhookSignatureError, ValueError) as error:
+            msg = "this webhook is not signed with OPENAI_WEBHOOK_SECRET, or is too old"
+            raise Refused(msg) from error
+    kind = str(getattr(event, "type", ""))
+    return str(event.data.id) if kind.startswith("fine_tuning.job.") and hasattr(event.data, "id") else None
+
+
 def _told(answer: object, kind: str, provider: str) -> Json:
     """An object of OpenAI's wire. Whatever else came with status 200 (a proxy's page, an empty object) tells nothing."""
     content = answer.model_dump() if isinstance(answer, BaseModel) else {}
@@ -161,6 +192,12 @@ def _told(answer: object, kind: str, provider: str) -> Json:
         msg = f"{provider} answered with something that is no {kind}; nobody knows whether it was done"
         raise ProviderUnknown(msg)
     return content
+
+
+def _method(wanted: JobRequest) -> "Method":
+    if wanted.method == "dpo":
+        return {"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": wanted.epochs}}}
+    return {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": wanted.epochs}}}
 
 
 def _file_name(key: str) -> str:

@@ -111,15 +111,48 @@ def parse(raw: bytes) -> list[Json]:
     return messages
 
 
+def parse_preference(raw: bytes) -> list[Json]:
+    """The messages of one line of preferences, both answers at the end. Raises InvalidInput."""
+    content = _decoded(raw)
+    if not isinstance(content, dict):
+        msg = "no object"
+        raise InvalidInput(msg)
+    asked = content.get("input")
+    parts = (
+        asked.get("messages") if isinstance(asked, dict) else None,
+        content.get("preferred_output"),
+        content.get("non_preferred_output"),
+    )
+    if not all(isinstance(part, list) and part for part in parts):
+        msg = "no input.messages, preferred_output and non_preferred_output"
+        raise InvalidInput(msg)
+    messages: list[Json] = [message for part in parts if part is not None for message in part]
+    for i, message in enumerate(messages):
+        fault = _message_fault(message)
+        if fault:
+            msg = f"message {i + 1}: {fault}"
+            raise InvalidInput(msg)
+    return messages
+
+
+def _decoded(raw: bytes) -> object:
+    """The line's content. Raises InvalidInput."""
+    try:
+        return json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        msg = f"not UTF-8 (byte {error.start + 1} of the line)"
+    except json.JSONDecodeError as error:
+        msg = f"not JSON: {error.msg} at column {error.colno}"
+    except (ValueError, RecursionError) as error:
+        msg = f"not JSON: {error}"
+    raise InvalidInput(msg)
+
+
 def _fault(raw: bytes) -> str | None:
     try:
-        content = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        return f"not UTF-8 (byte {error.start + 1} of the line)"
-    except json.JSONDecodeError as error:
-        return f"not JSON: {error.msg} at column {error.colno}"
-    except (ValueError, RecursionError) as error:
-        return f"not JSON: {error}"
+        content = _decoded(raw)
+    except InvalidInput as error:
+        return str(error)
     if not isinstance(content, dict) or not isinstance(content.get("messages"), list) or not content["messages"]:
         return "no list of messages"
     for i, message in enumerate(content["messages"]):

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from kaeshi.errors import NotFound, Refused
-from kaeshi.types import Estimate, Json, RunState, TrainingRun
+from kaeshi.types import Estimate, Json, RunState, TrainingMethod, TrainingRun
 
 # OpenAI's cookbook on counting chat tokens: each message costs 3 tokens beside its words, each row 3 more
 PER_MESSAGE, PER_ROW = 3, 3
@@ -83,12 +83,24 @@ def belongs(job: Json, run: TrainingRun) -> bool:
     return job.get("training_file") == run.file_id and (seed == run.seed if seed is not None else job.get("model") == run.base_model)
 
 
-def run_key(assistant: str, file_sha256: str, base_model: str, suffix: str, epochs: int, provider: str, attempt: int = 1) -> str:
+def run_key(
+    assistant: str,
+    file_sha256: str,
+    base_model: str,
+    suffix: str,
+    epochs: int,
+    provider: str,
+    attempt: int = 1,
+    *,
+    method: TrainingMethod = "supervised",
+    validation_sha256: str | None = None,
+) -> str:
     """The same work has the same key, so a retried request finds the first one's job instead of paying for another.
 
     `attempt` rises only when the one before has failed or was cancelled, and somebody asks again.
     """
-    content = json.dumps([assistant, file_sha256, base_model, suffix, epochs, provider, attempt])
+    more = [] if method == "supervised" and validation_sha256 is None else [method, validation_sha256]
+    content = json.dumps([assistant, file_sha256, base_model, suffix, epochs, provider, attempt, *more])
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 

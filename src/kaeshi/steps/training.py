@@ -13,26 +13,26 @@ from kaeshi.rules import dataset as rows
 from kaeshi.rules import retirement
 from kaeshi.rules import training as rules
 from kaeshi.store.training import TrainingVerbs
-from kaeshi.types import Candidate, Estimate, JobRequest, Json, RunState, TrainingRun, text_of
+from kaeshi.types import Candidate, Estimate, JobRequest, Json, RunState, TrainingEvent, TrainingMethod, TrainingRun, text_of
 
 POLL_SECONDS = 60.0
 EMBEDDED_POLL_SECONDS = 0.05
 FILE_LIFE = timedelta(days=29)  # uploads ask to be deleted after 30
 
 
-async def estimate(loop: Loop, path: Path, model: str, epochs: int) -> Estimate:
+async def estimate(loop: Loop, path: Path, model: str, epochs: int, method: TrainingMethod = "supervised") -> Estimate:
     """What training on this file would cost. Raises InvalidInput for a file that is not training data."""
-    return rules.estimate(model, _tokens(loop, path, model), epochs, dict(loop.prices))
+    return rules.estimate(model, _tokens(loop, path, model, method), epochs, dict(loop.prices))
 
 
-async def upload(loop: Loop, path: Path) -> str:
+async def upload(loop: Loop, path: Path, method: TrainingMethod = "supervised") -> str:
     """Upload a training file; the same content is uploaded once per provider. Returns the provider's file id."""
     if not path.is_file():
         msg = f"training file {str(path)!r} does not exist"
         raise InvalidInput(msg)
     sha256, provider, now = sha256_of(path), loop.trainer.name, loop.clock.now()
     # the embedded trainer costs nothing, and checks the rows itself
-    tokens = 0 if loop.trainer.embedded else _tokens(loop, path, loop.settings.fine_tune_base_model)
+    tokens = 0 if loop.trainer.embedded else _tokens(loop, path, loop.settings.fine_tune_base_model, method)
     async with loop.store.write() as tx:
         file_id, first = await tx.intend_upload(loop.assistant, provider, sha256, tokens, now, now - FILE_LIFE)
     if file_id is not None:
@@ -47,22 +47,29 @@ async def upload(loop: Loop, path: Path) -> str:
     return file_id
 
 
-async def start(loop: Loop, file_id: str, model: str, suffix: str, epochs: int) -> TrainingRun:
+async def start(
+    loop: Loop,
+    file_id: str,
+    model: str,
+    suffix: str,
+    epochs: int,
+    *,
+    validation_file_id: str | None = None,
+    method: TrainingMethod = "supervised",
+) -> TrainingRun:
     """Start a job on an uploaded file; asking again for the same work returns the run there is, unless that has failed.
 
+    `validation_file_id`: rows held out, uploaded like the others; the checkpoint with the least loss on them becomes the candidate.
     What it may cost is reserved in the same transaction as the intent. Raises Refused beyond a cap, and ProviderUnknown where the answer
     was lost: then the poller finds out, and nothing is paid twice.
     """
     provider, now = loop.trainer.name, loop.clock.now()
     async with loop.store.write() as tx:
-        found = await tx.uploaded(loop.assistant, provider, file_id)
-        if found is None:
-            msg = f"file {file_id!r} was not uploaded to {provider!r} by assistant {loop.assistant!r}; upload it first"
-            raise NotFound(msg)
-        sha256, tokens = found
+        sha256, tokens = await _uploaded(loop, tx, file_id)
+        held = (await _uploaded(loop, tx, validation_file_id))[0] if validation_file_id is not None else None
         attempt, run = 1, None
         while True:
-            key = rules.run_key(loop.assistant, sha256, model, suffix, epochs, provider, attempt)
+            key = rules.run_key(loop.assistant, sha256, model, suffix, epochs, provider, attempt, method=method, validation_sha256=held)
             run = await tx.run_of(loop.assistant, key)
             if run is None or run.state not in {"failed", "cancelled"}:
                 break
@@ -83,6 +90,8 @@ async def start(loop: Loop, file_id: str, model: str, suffix: str, epochs: int) 
                     file_sha256=sha256,
                     dataset=await tx.dataset_of_file(loop.assistant, sha256),
                     file_id=file_id,
+                    method=method,
+                    validation_file_id=validation_file_id,
                     attempt=attempt,
                     reserved_usd=reserved,
                     created_at=now,
@@ -110,8 +119,10 @@ async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
         changed |= {"trained_tokens": tokens, "booked_usd": _booked(loop, run, state, tokens)}
     if state == "succeeded":
         changed["model"] = rules.best_checkpoint(await _checkpoints(loop, run.job_id)) or job.get("fine_tuned_model")
+    told = await _told(loop, run.job_id)
     async with loop.store.write() as tx:
         settled = await tx.settle_run(run, now, **changed)
+        await tx.add_events(run, told)
         if settled.state == "succeeded" and settled.model is not None:
             await tx.add_candidate(
                 Candidate(
@@ -201,6 +212,12 @@ async def retiring(loop: Loop) -> list[retirement.Standing]:
     return sorted(found, key=lambda s: s.days_left)
 
 
+async def events(loop: Loop, run: TrainingRun) -> list[TrainingEvent]:
+    """What the provider said of the run as far as it was looked at, the oldest first."""
+    async with loop.store.read() as tx:
+        return await tx.events(run)
+
+
 async def find(loop: Loop, name: str) -> TrainingRun:
     """By run id or job id. Raises NotFound."""
     async with loop.store.read() as tx:
@@ -233,6 +250,8 @@ async def _ask(loop: Loop, run: TrainingRun) -> TrainingRun:
         model=run.base_model,
         suffix=run.suffix,
         epochs=run.epochs,
+        method=run.method,
+        validation_file=run.validation_file_id,
         key=run.key,
         seed=run.seed,
         dataset_sha256=run.file_sha256,
@@ -307,14 +326,29 @@ async def _checkpoints(loop: Loop, job: str) -> list[Json]:
         return []
 
 
-def _tokens(loop: Loop, path: Path, model: str) -> int:
+async def _told(loop: Loop, job: str) -> list[TrainingEvent]:
+    try:
+        return await loop.trainer.events(job)
+    except (NotFound, ProviderError):  # what was said on the way is good to have, and no reason not to know the state
+        return []
+
+
+async def _uploaded(loop: Loop, tx: TrainingVerbs, file_id: str) -> tuple[str, int]:
+    found = await tx.uploaded(loop.assistant, loop.trainer.name, file_id)
+    if found is None:
+        msg = f"file {file_id!r} was not uploaded to {loop.trainer.name!r} by assistant {loop.assistant!r}; upload it first"
+        raise NotFound(msg)
+    return found
+
+
+def _tokens(loop: Loop, path: Path, model: str, method: TrainingMethod) -> int:
     """Tokens of one epoch. Raises InvalidInput for a file that is not training data."""
     texts, extra = [], 0
     for number, raw in enumerate(_lines(path), 1):
         if not raw.strip():
             continue
         try:
-            messages = rows.parse(raw)
+            messages = rows.parse(raw) if method == "supervised" else rows.parse_preference(raw)
         except InvalidInput as error:
             msg = f"{path}, line {number}: {error}"
             raise InvalidInput(msg) from error

@@ -224,6 +224,8 @@ training_runs = Table(
     Column("job_id", String(200)),
     Column("model", String(300)),
     Column("error", Text),
+    Column("method", String(12), nullable=False, server_default="supervised"),
+    Column("validation_file_id", String(200)),
     Column("attempt", Integer, nullable=False, server_default="1"),
     Column("asks", Integer, nullable=False, server_default="0"),
     Column("asked_at", BigInteger),
@@ -234,6 +236,16 @@ training_runs = Table(
     _time("updated_at"),
     UniqueConstraint("assistant", "key"),
     Index("one_run_per_job", "assistant", "provider", "job_id", unique=True),
+)
+training_events = Table(
+    "training_events",
+    metadata,
+    _key("assistant", 64),
+    _key("run", 64),
+    _key("id"),
+    _time("at"),
+    Column("message", Text, nullable=False),
+    Column("figures", Text, nullable=False),
 )
 candidates = Table(
     "candidates",

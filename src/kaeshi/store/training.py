@@ -1,6 +1,7 @@
 """Intents and results of everything we ask a fine-tuning provider, and the candidates that come of it."""
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -8,9 +9,9 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from kaeshi.errors import NotFound
-from kaeshi.store.tables import candidates, training_files, training_runs
+from kaeshi.store.tables import candidates, training_events, training_files, training_runs
 from kaeshi.store.verbs import Verbs, dumps, maybe_moment, micros, moment, nanos, usd
-from kaeshi.types import Candidate, RunState, TrainingRun
+from kaeshi.types import Candidate, RunState, TrainingEvent, TrainingRun
 
 
 class TrainingVerbs(Verbs):
@@ -82,6 +83,33 @@ class TrainingVerbs(Verbs):
             await self.connection.execute(select(training_runs).where(training_runs.c.assistant == assistant, training_runs.c.key == key))
         ).first()
         return None if row is None else _run(row)
+
+    async def add_events(self, run: TrainingRun, events: Sequence[TrainingEvent]) -> None:
+        """Keep what the provider said; what is kept already stays as it is."""
+        rows: list[Mapping[str, object]] = [
+            {
+                "assistant": run.assistant,
+                "run": run.id,
+                "id": event.id,
+                "at": micros(event.at),
+                "message": event.message,
+                "figures": dumps(event.figures),
+            }
+            for event in events
+        ]
+        await self._add(training_events, rows)
+
+    async def events(self, run: TrainingRun) -> list[TrainingEvent]:
+        """What is kept of what the provider said, the oldest first."""
+        statement = (
+            select(training_events)
+            .where(training_events.c.assistant == run.assistant, training_events.c.run == run.id)
+            .order_by(training_events.c.at, training_events.c.id)
+        )
+        return [
+            TrainingEvent(id=row.id, at=moment(row.at), message=row.message, figures=json.loads(row.figures))
+            for row in await self.connection.execute(statement)
+        ]
 
     async def claim_ask(self, run: TrainingRun, now: datetime) -> bool:
         """Take the right to ask the provider for this run's job, once more than it has been asked. Of several who try, one gets it."""

@@ -26,6 +26,7 @@ from kaeshi.trainer.answers import RESPONDER, Answers, Pending, Reply, fault, mo
 from kaeshi.trainer.engines import lora, responder
 from kaeshi.trainer.multipart import parse_form
 from kaeshi.trainer.state import TrainerState
+from kaeshi.trainer.webhooks import Webhooks
 from kaeshi.types import Json
 
 BASES: Mapping[str, str] = {"gpt-4o-mini": RESPONDER}
@@ -77,7 +78,7 @@ class TrainerServer:
     """Files in, models out, answers served. Everything lies under `folder`.
 
     `bases`: which base each name stands for that code written for OpenAI asks for; the responder, or a causal language model by folder
-    or hub name, which needs the `train` extra. `models_dir`: where `kaeshi models fetch` puts files.
+    or hub name, which needs the `train` extra. `models_dir`: where `kaeshi models fetch` puts files. `webhooks`: who hears of ended jobs.
     """
 
     def __init__(
@@ -90,9 +91,10 @@ class TrainerServer:
         *,
         bases: Mapping[str, str] = BASES,
         models_dir: Path = Path(),
+        webhooks: Webhooks | None = None,
     ) -> None:
         self._folder, self._embedder, self._clock, self._ids = folder, embedder, clock, ids
-        self._bases, self._models_dir = bases, models_dir
+        self._bases, self._models_dir, self._webhooks = bases, models_dir, webhooks
         self._state = TrainerState(folder)
         self._answers = Answers(folder, self._state, embedder, tokens, clock, ids, bases, models_dir)
         self._workers: dict[str, threading.Thread] = {}
@@ -295,6 +297,7 @@ class TrainerServer:
             events = self._with_event(job, f"Job {status}")
             if name in self._processes:
                 self._processes[name].terminate()
+            self._tell(status, name)
             return _shown(self._state.put("job", job | {"status": status, "finished_at": finished, "events": events}))
 
     def _work_on(self, name: str) -> None:
@@ -460,6 +463,11 @@ class TrainerServer:
             job = self._find("job", name)
             if job["status"] not in {"cancelled", "paused"}:
                 self._state.put("job", job | result | {"finished_at": self._seconds()})
+                self._tell(result["status"], name)
+
+    def _tell(self, status: str, name: str) -> None:
+        if self._webhooks is not None and status in {"succeeded", "failed", "cancelled"}:
+            self._webhooks.tell(status, name)
 
     def _event(self, name: str, text: str, figures: Json | None = None) -> None:
         with self._guard:

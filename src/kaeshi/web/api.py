@@ -7,15 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel
 
-from kaeshi.errors import InvalidInput
+from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.gateway.answer import answer
 from kaeshi.jobs.overview import overview
 from kaeshi.jobs.runner import run_now
 from kaeshi.jobs.schedule import jobs
 from kaeshi.loop import Loop
+from kaeshi.providers.openai import notified
 from kaeshi.rules import conversation as conversation_rules
 from kaeshi.rules import feedback as feedback_rules
-from kaeshi.steps import conversation, feedback, report
+from kaeshi.steps import conversation, feedback, report, training
 from kaeshi.types import Report
 from kaeshi.web.auth import require_admin
 
@@ -63,6 +64,13 @@ class FeedbackRecorded(BaseModel):
     feedback_id: str
     promoted_to_training: bool
     quality_score: float
+
+
+class Looked(BaseModel):
+    """The run that a webhook was about, and how it stands; null where it was about none of ours."""
+
+    run: str | None
+    state: str | None
 
 
 class Health(BaseModel):
@@ -179,6 +187,23 @@ async def chat(request: Request, loop: LoopDep) -> dict[str, Any]:
         "choices": [choice],
         "kaeshi": {"message_id": message_id, "confidence": said.confidence, "hand_over": said.hand_over},
     }
+
+
+@router.post("/v1/webhooks/training", responses=ErrorBody, openapi_extra=ObjectBody)
+async def training_ended(request: Request, loop: LoopDep) -> Looked:
+    """The provider's word that a fine-tuning job has ended, known by its signature: the run is looked at now, and not a minute later."""
+    secret = loop.settings.openai_webhook_secret
+    if secret is None:
+        msg = "webhooks are not taken here: OPENAI_WEBHOOK_SECRET is not set"
+        raise NotFound(msg)
+    job = notified(await request.body(), request.headers, secret.get_secret_value())
+    if job is None:
+        return Looked(run=None, state=None)
+    try:
+        run = await training.look(loop, await training.find(loop, job))
+    except NotFound:  # somebody else's job at the same provider
+        return Looked(run=None, state=None)
+    return Looked(run=run.id, state=run.state)
 
 
 @router.get("/v1/report", dependencies=admin, responses=ErrorBody)
