@@ -10,8 +10,9 @@ import gzip
 import json
 import os
 import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +55,15 @@ def calibration_error(sure: np.ndarray, right: np.ndarray) -> float:
     return float(sum(abs(sure[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in range(BINS) if (bins == b).any()))
 
 
-def run(data: Path, peer: Path | None) -> list[dict[str, Any]]:
-    """A row of figures for each size."""
+def run(data: Path, peer: Path | None) -> Iterator[dict[str, Any]]:
+    """A row of figures for each size, as soon as it is there."""
     conversations = read(data / "conversations_star.jsonl.gz")
     cut = len(conversations) * 4 // 5
     earlier, later = conversations[:cut], conversations[cut:]
-    embedder = MiniLMEmbedder(load().models_dir)
+    embedder = _Once(conversations)
     test, asked = acts(later), responder.samples(replies(later))
     test_features = responder.featurize([s.context for s in test], embedder)
     asked_features = responder.featurize([s.context for s in asked], embedder)
-    found = []
     for count in COUNTS:
         part = [earlier[i * cut // count] for i in range(count)] if count else earlier
         drawn = acts(part)
@@ -78,7 +78,7 @@ def run(data: Path, peer: Path | None) -> list[dict[str, Any]]:
         picked, _ = model.best(asked_features)
         exact = np.array([model.answers[b] == s.answer for b, s in zip(picked.tolist(), asked, strict=True)])
         sure = np.array([choice.confidence for choice in choices])
-        found.append(
+        yield (
             {
                 "conversations": len(part),
                 "next_action": float(np.mean([head.answers[b] == s.answer for b, s in zip(best.tolist(), test, strict=True)])),
@@ -88,7 +88,23 @@ def run(data: Path, peer: Path | None) -> list[dict[str, Any]]:
                 "fit_cpu_s": round(fitted, 2),
             }
         )
-    return found
+
+
+class _Once:
+    """MiniLM, every text of the log embedded once and before: what is measured is what comes after."""
+
+    name, dimensions = MiniLMEmbedder.name, MiniLMEmbedder.dimensions
+
+    def __init__(self, conversations: Sequence[list[dict[str, Any]]]) -> None:
+        contexts = (responder.context(messages[:i]) for messages in conversations for i in range(1, len(messages)))
+        texts = list(dict.fromkeys(text for context in contexts for text in context if text))
+        began = time.process_time()
+        self._vectors = MiniLMEmbedder(load().models_dir, threads=1)._compute(texts)
+        self._places = {text: i for i, text in enumerate(texts)}
+        print(f"{len(texts)} texts embedded in {time.process_time() - began:.0f} s CPU", file=sys.stderr)
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        return self._vectors[[self._places[text] for text in texts]]
 
 
 def _peer(folder: Path, drawn: Sequence[Sample], test: Sequence[Sample]) -> float:
@@ -112,15 +128,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    found = run(wanted.data, wanted.peer_folder)
-    if wanted.json:
-        print(json.dumps(found, indent=1))
-        return
-    for row in found:
+    for row in run(wanted.data, wanted.peer_folder):
+        if wanted.json:
+            print(json.dumps(row), flush=True)
+            continue
         peer = "" if row["tfidf_next_action"] is None else f" (TF-IDF + linear {row['tfidf_next_action']:.1%})"
         print(
             f"{row['conversations']:5} conversations: next action {row['next_action']:.1%}{peer}, exact reply {row['exact_reply']:.1%}, "
-            f"calibration error {row['calibration_error']:.3f}, head fitted in {row['fit_cpu_s']} s CPU"
+            f"calibration error {row['calibration_error']:.3f}, head fitted in {row['fit_cpu_s']} s CPU",
+            flush=True,
         )
 
 

@@ -96,7 +96,7 @@ class Answers:
         self._bases, self._models_dir = bases, models_dir
         self._responders: dict[str, responder.Responder] = {}
         self._engines: dict[str, Engine] = {}
-        self._guard = threading.Lock()
+        self._guard, self._thinking = threading.Lock(), threading.Lock()
 
     def chat(self, body: bytes) -> "Json | bytes | Pending":
         """Answer a chat completion. Raises NotFound for an unknown model, InvalidInput for what is not served."""
@@ -166,7 +166,8 @@ class Answers:
             if wanted.model not in self._responders:
                 self._responders[wanted.model] = responder.load(model_folder(self._folder, wanted.model))
             model = self._responders[wanted.model]
-        choice = model.choose(responder.featurize([responder.context(wanted.messages)], self._embedder))[0]
+        with self._thinking:  # one at a time uses all cores; several at once spin on each other's locks, and take five times as long
+            choice = model.choose(responder.featurize([responder.context(wanted.messages)], self._embedder))[0]
         asked, said = self.count([{"messages": wanted.messages}]), self._tokens.count([choice.text], COUNTED_AS)
         count = wanted.n or 1
         usage = _usage(asked, said * count)
