@@ -46,13 +46,14 @@ def _convert(source: Path, ready: Path) -> None:
     fresh.rename(ready)
 
 
-def facts(base: str, config: Any, parameters: int, room: int) -> Json:
+def facts(base: str, config: Any, parameters: int, room: int, *, checkpointed: bool) -> Json:
     """Licence, size and memory need.
 
-    Memory in GB: weights, and for a pass of `room` tokens 34 bytes per layer and hidden unit (Korthikanti et al. 2022) and ten per
-    word of the vocabulary.
+    Memory in GB: weights, and for a pass of `room` tokens ten bytes per word of the vocabulary and 34 per hidden unit of each layer
+    (Korthikanti et al. 2022); with gradient checkpointing 34 of one layer and two of the others.
     """
-    held = parameters * 2 + room * (34 * config.hidden_size * config.num_hidden_layers + 10 * config.vocab_size)
+    layers = 34 + 2 * config.num_hidden_layers if checkpointed else 34 * config.num_hidden_layers
+    held = parameters * 2 + room * (layers * config.hidden_size + 10 * config.vocab_size)
     return {"licence": _licence(base), "millions": round(parameters / 1e6), "gigabytes": round(held / 1e9, 1)}
 
 

@@ -108,7 +108,7 @@ class Engine:
         self._groups.known.add(adapter)
 
     def drop(self, adapter: str) -> None:
-        """Let go of an adapter's memory; answers under way go on without it."""
+        """Let go of an adapter's memory; answers under way end with an error."""
         self._groups.known.discard(adapter)
         for layer in self._layers.values():
             layer.adapters.pop(adapter, None)
@@ -215,6 +215,9 @@ class Engine:
         """Tell what the last token adds; True if the answer is over."""
         wanted = r.wanted
         if wanted.cancelled:
+            return True
+        if wanted.adapter is not None and wanted.adapter not in self._groups.known:
+            wanted.told(f"model {wanted.adapter!r} was deleted", "error")
             return True
         over = "stop" if r.last in self._ends else None
         if over is None:

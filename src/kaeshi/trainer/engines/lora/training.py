@@ -137,7 +137,7 @@ def train(spec: Spec, say: Say) -> None:
     folder = Path(spec.folder)
     place = bases.prepare(spec.base, Path(spec.models_dir))
     tokenizer, base = load_tokenizer(place), load_base(place, DEVICE, "kaeshi_packed")
-    known = bases.facts(place, base.config, sum(weight.numel() for weight in base.parameters()), ROOM)
+    known = bases.facts(place, base.config, sum(weight.numel() for weight in base.parameters()), ROOM, checkpointed=DEVICE == "cuda")
     say(
         {
             "event": "{asked} is {name} here: {millions} million weights, {licence}, about {gigabytes} GB of memory to train".format(
