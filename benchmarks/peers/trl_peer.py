@@ -35,6 +35,7 @@ def main() -> None:
         gradient_checkpointing=False,
         padding_free=spec["packing"],
         max_length=None,
+        completion_only_loss=True,
         save_strategy="no",
         report_to=[],
         logging_strategy="no",
