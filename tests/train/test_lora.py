@@ -229,6 +229,24 @@ def test_openais_flow_trains_and_serves_a_language_model(server: str, files: tup
             client.chat.completions.create(model=model, messages=question)
 
 
+def test_a_running_job_is_cancelled_and_the_next_one_gets_its_turn(server: str, files: tuple[Path, Path]) -> None:
+    with OpenAI(base_url=server, api_key="none", max_retries=0) as client:
+        file = client.files.create(file=files[0], purpose="fine-tune")
+        job, next_one = (client.fine_tuning.jobs.create(training_file=file.id, model="gpt-4o-mini") for _ in range(2))
+        for _ in range(600):
+            if any("Step 1/" in e.message for e in client.fine_tuning.jobs.list_events(job.id, limit=100)):
+                break
+            time.sleep(0.1)
+        assert client.fine_tuning.jobs.retrieve(next_one.id).status == "queued"
+        assert client.fine_tuning.jobs.cancel(job.id).status == "cancelled"
+        for _ in range(600):
+            if client.fine_tuning.jobs.retrieve(next_one.id).status == "running":
+                break
+            time.sleep(0.1)
+        assert client.fine_tuning.jobs.cancel(next_one.id).status == "cancelled"
+        assert client.fine_tuning.jobs.retrieve(job.id).fine_tuned_model is None
+
+
 def asked_at_once(client: OpenAI, models: list[str], question: Any) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
 

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kaeshi.errors import InvalidInput, KaeshiError, NotFound
+from kaeshi.errors import InvalidInput, KaeshiError, NotFound, ProviderError
 from kaeshi.files import write_whole
 from kaeshi.ports import Clock, Embedder, Ids, TokenCounter
 from kaeshi.trainer.answers import RESPONDER, Answers, Pending, Reply, fault, model_folder
@@ -297,6 +297,8 @@ class TrainerServer:
             events = self._with_event(job, f"Job {status}")
             if name in self._processes:
                 self._processes[name].terminate()
+            elif status == "cancelled":
+                shutil.rmtree(self._job_folder(name), ignore_errors=True)
             self._tell(status, name)
             return _shown(self._state.put("job", job | {"status": status, "finished_at": finished, "events": events}))
 
@@ -332,6 +334,8 @@ class TrainerServer:
             result = self._trained_responder(job) if job["base"] == RESPONDER else self._trained_lora(job)
             if result is not None:
                 self._finish(name, {"status": "succeeded", **result})
+        except ProviderError as error:  # the training process broke; its rows may be as good as any
+            self._finish(name, {"status": "failed", "error": {"code": "server_error", "message": str(error), "param": None}})
         except KaeshiError as error:
             self._finish(
                 name, {"status": "failed", "error": {"code": "invalid_training_file", "message": str(error), "param": "training_file"}}
@@ -370,7 +374,7 @@ class TrainerServer:
     def _trained_lora(self, job: Json) -> Json | None:
         """Train in a process below, from its last checkpoint; None if the job was set aside meanwhile."""
         name, kind = job["id"], job["method"]["type"]
-        folder = self._folder / "lora" / name
+        folder = self._job_folder(name)
         rows = self._rows(job["training_file"], kind=kind)
         if job["validation_file"]:
             self._rows(job["validation_file"], least=1, kind=kind)
@@ -400,6 +404,8 @@ class TrainerServer:
         finally:
             self._processes.pop(name, None)
         if done is None:
+            if self._find("job", name)["status"] == "cancelled":
+                shutil.rmtree(folder, ignore_errors=True)
             return None
         model = _named(job)
         kept = [epoch for epoch in done["epochs"] if epoch["epoch"] == done["best"] or epoch in done["epochs"][-MODELS:]]
@@ -436,6 +442,10 @@ class TrainerServer:
             "checkpoints": checkpoints,
             "result_files": [results["id"]],
         }
+
+    def _job_folder(self, name: str) -> Path:
+        """Where a job of the lora engine keeps what it needs to continue; gone when it has succeeded or was cancelled."""
+        return self._folder / "lora" / re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
     def _started(self, name: str, process: lora.Process) -> None:
         """Know the process, so that setting the job aside ends it; if it was set aside before, it ends now."""
