@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import openai
 import pytest
 from openai import OpenAI
@@ -245,6 +246,27 @@ def test_a_running_job_is_cancelled_and_the_next_one_gets_its_turn(server: str, 
             time.sleep(0.1)
         assert client.fine_tuning.jobs.cancel(next_one.id).status == "cancelled"
         assert client.fine_tuning.jobs.retrieve(job.id).fine_tuned_model is None
+
+
+def test_an_answer_keeps_to_its_schema(server: str) -> None:
+    question = chat(11)["messages"][:2]
+    with OpenAI(base_url=server, api_key="none", max_retries=0) as client:
+        schema = {
+            "type": "object",
+            "properties": {"dish": {"enum": ["shrimp", "tofu"]}, "guests": {"type": "integer", "minimum": 1, "maximum": 99}},
+            "required": ["dish", "guests"],
+            "additionalProperties": False,
+        }
+        form = {"type": "json_schema", "json_schema": {"name": "booking", "schema": schema}}
+        held_to = client.chat.completions.create(model="gpt-4o-mini", messages=question, response_format=form, seed=1, max_tokens=60)
+        assert jsonschema.validate(json.loads(held_to.choices[0].message.content or ""), schema) is None
+        assert held_to.choices[0].finish_reason == "stop"
+        with pytest.raises(openai.BadRequestError, match="response_format"):
+            client.chat.completions.create(
+                model="gpt-4o-mini",
+                messages=question,
+                response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "nonsense"}}},
+            )
 
 
 def asked_at_once(client: OpenAI, models: list[str], question: Any) -> list[tuple[str, str]]:

@@ -102,8 +102,6 @@ class Answers:
         """Answer a chat completion. Raises NotFound for an unknown model, InvalidInput for what is not served."""
         wanted = _Chat.model_validate_json(body)
         unserved = next((name for name in UNSERVED if getattr(wanted, name)), None)
-        if unserved is None and (wanted.response_format or {}).get("type", "text") != "text":
-            unserved = "response_format"
         if unserved is not None:
             msg = f"{unserved} is not served by {wanted.model!r}"
             raise InvalidInput(msg)
@@ -118,6 +116,9 @@ class Answers:
             raise InvalidInput(msg)
         if manifest is None or manifest["engine"] == "lora":
             return self._generated(wanted, head, base if manifest is None else manifest["base"], manifest)
+        if _schema(wanted) is not None:
+            msg = f"response_format is not served by {wanted.model!r}: it chooses one of its answers"
+            raise InvalidInput(msg)
         return self._picked(wanted, head)
 
     def embed(self, body: bytes) -> Json:
@@ -190,7 +191,9 @@ class Answers:
         prompt = engine.prompt(messages)
         room = engine.longest - len(prompt)
         most = min(wanted.max_completion_tokens or wanted.max_tokens or room, room)
-        return Pending(wanted=wanted, head=head, engine=engine, prompt=prompt, adapter=adapter, most=most)
+        schema = _schema(wanted)
+        grammar = None if schema is None else engine.grammar(schema)
+        return Pending(wanted=wanted, head=head, engine=engine, prompt=prompt, adapter=adapter, most=most, grammar=grammar)
 
     def _engine(self, base: str) -> "Engine":
         if base not in self._engines:
@@ -210,6 +213,7 @@ class Pending:
     prompt: Sequence[int]
     adapter: str | None
     most: int
+    grammar: str | None
 
     @property
     def streamed(self) -> bool:
@@ -278,6 +282,7 @@ class Pending:
             temperature=1.0 if self.wanted.temperature is None else self.wanted.temperature,
             top_p=self.wanted.top_p or 1.0,
             seed=None if seed is None else (seed + number) % 2**63,
+            grammar=self.grammar,
             stop=(stop,) if isinstance(stop, str) else tuple(stop or ()),
         )
         self.engine.ask(one)
@@ -296,6 +301,20 @@ def model_folder(folder: Path, model: str) -> Path:
 def fault(message: str, kind: str = "invalid_request_error") -> Json:
     """An error in OpenAI's shape."""
     return {"error": {"message": message, "type": kind, "param": None, "code": None}}
+
+
+def _schema(wanted: _Chat) -> Json | None:
+    """The JSON schema that the answer is to have, None where it may be any text. Raises InvalidInput for an unknown format."""
+    form = wanted.response_format or {"type": "text"}
+    match form:
+        case {"type": "text"}:
+            return None
+        case {"type": "json_object"}:
+            return {"type": "object"}
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema)}}:
+            return schema
+    msg = f"response_format {form.get('type')!r}: text, json_object and json_schema (with its schema) are served"
+    raise InvalidInput(msg)
 
 
 def _usage(asked: int, said: int) -> Json:

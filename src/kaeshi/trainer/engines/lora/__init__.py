@@ -12,7 +12,7 @@ from kaeshi.errors import InvalidInput, ProviderError
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.types import Json
 
-PACKAGES = ("torch", "transformers", "peft", "safetensors")
+PACKAGES = ("torch", "transformers", "peft", "safetensors", "llguidance")
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 BETA = 0.1  # OpenAI's default for preferences
 Process = subprocess.Popen[bytes]

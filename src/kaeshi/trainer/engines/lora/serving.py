@@ -12,7 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import llguidance.torch
 import torch
+from llguidance import LLMatcher
+from llguidance.hf import from_tokenizer
 from safetensors.torch import load_file
 from tokenizers.decoders import DecodeStream
 from torch.nn import functional
@@ -21,6 +24,7 @@ from transformers import AttentionInterface
 from kaeshi.errors import InvalidInput
 from kaeshi.trainer.engines.lora import bases
 from kaeshi.trainer.engines.lora.training import DEVICE, dtype_of, load_base, load_tokenizer, packed_attention
+from kaeshi.types import Json
 
 SLOTS = 32
 READ_AT_ONCE = 2048  # tokens of new conversations between two steps, so that running ones do not wait long
@@ -40,6 +44,7 @@ class Wanted:
     top_p: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    grammar: str | None = None  # as made by `Engine.grammar`
     cancelled: bool = False
     count: int = 0  # tokens answered
 
@@ -52,6 +57,7 @@ class _Running:
     decode: DecodeStream = field(default_factory=lambda: DecodeStream(skip_special_tokens=True))
     held: str = ""
     chance: torch.Generator | None = None
+    matcher: LLMatcher | None = None
 
 
 class Engine:
@@ -71,6 +77,8 @@ class Engine:
         self._groups = _Groups()
         self._adapt()
         self._slots = _Slots(self._model.config)
+        self._vocabulary = from_tokenizer(self.tokenizer, n_vocab=self._model.config.vocab_size)
+        self._allowed = llguidance.torch.allocate_token_bitmask(1, self._model.config.vocab_size)
         self._running: list[_Running] = []
         self._waiting: list[Wanted] = []
         self._change = threading.Condition()
@@ -84,6 +92,17 @@ class Engine:
             msg = f"messages have {len(ids)} tokens; {self.name!r} reads {self.longest}, its answer included"
             raise InvalidInput(msg)
         return ids
+
+    def grammar(self, schema: Json) -> str:
+        """What holds an answer to a JSON schema. Raises InvalidInput for a schema that cannot be held to."""
+        grammar = LLMatcher.grammar_from_json_schema(
+            json.dumps(schema), defaults={"whitespace_flexible": False}
+        )  # small models pad for ever
+        fault = LLMatcher.validate_grammar(grammar, self._vocabulary)
+        if fault:
+            msg = f"response_format: {fault}"
+            raise InvalidInput(msg)
+        return str(grammar)
 
     def has(self, adapter: str) -> bool:
         """Is the adapter in memory?"""
@@ -176,7 +195,8 @@ class Engine:
             if wanted.temperature > 0:
                 chance = torch.Generator(DEVICE)
                 chance.manual_seed(wanted.seed) if wanted.seed is not None else chance.seed()
-            self._running.append(_Running(wanted=wanted, length=len(wanted.ids), last=0, chance=chance))
+            matcher = LLMatcher(self._vocabulary, wanted.grammar) if wanted.grammar is not None else None
+            self._running.append(_Running(wanted=wanted, length=len(wanted.ids), last=0, chance=chance, matcher=matcher))
         self._say(logits, self._running[first:], first)
 
     def _step(self) -> None:
@@ -199,6 +219,12 @@ class Engine:
 
     def _say(self, logits: torch.Tensor, running: Sequence[_Running], first: int) -> None:
         """Choose everybody's next token, tell it, and free the slots of those who are done."""
+        for i, r in enumerate(running):
+            if r.matcher is not None:
+                llguidance.torch.fill_next_token_bitmask(r.matcher, self._allowed, 0)
+                held = logits[i : i + 1].float()
+                llguidance.torch.apply_token_bitmask_inplace(held, self._allowed.to(held.device))
+                logits[i] = held[0]
         best = logits.argmax(dim=-1).tolist()
         gone = []
         for i, r in enumerate(running):
@@ -223,7 +249,9 @@ class Engine:
         if over is None:
             wanted.count += 1
             r.held += r.decode.step(self.tokenizer.backend_tokenizer, r.last) or ""
-            over = "length" if wanted.count >= wanted.most or r.length + 1 >= self.longest else None
+            if r.matcher is not None and (not r.matcher.consume_token(r.last) or r.matcher.is_stopped()):
+                over = "stop"
+            over = over or ("length" if wanted.count >= wanted.most or r.length + 1 >= self.longest else None)
         cut = min((at for s in wanted.stop if (at := r.held.find(s)) >= 0), default=-1)
         if cut >= 0:
             r.held, over = r.held[:cut], "stop"
