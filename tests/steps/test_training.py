@@ -222,7 +222,7 @@ async def test_preferences_are_counted_and_asked_for_as_dpo(paid: Loop, tmp_path
 async def test_losses_are_kept_and_each_is_kept_once(paid: Loop, rows: Path, clock: FakeClock) -> None:
     run = await begin(paid, rows)
     assert run.job_id is not None
-    told = [TrainingEvent(id=f"e{i}", at=clock.now(), message=f"Step {i}", figures={"step": i, "train_loss": 1 / i}) for i in (1, 2)]
+    told = [TrainingEvent(id=f"e{i}", at=clock.now(), message=f"Step {i}", figures={"step": i, "train_loss": 1 / i}) for i in range(1, 13)]
     provider(paid).told[run.job_id] = told[:1]
     job = provider(paid).jobs_made[run.job_id]
     job["status"] = "running"

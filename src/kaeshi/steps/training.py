@@ -119,7 +119,7 @@ async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
         changed |= {"trained_tokens": tokens, "booked_usd": _booked(loop, run, state, tokens)}
     if state == "succeeded":
         changed["model"] = rules.best_checkpoint(await _checkpoints(loop, run.job_id)) or job.get("fine_tuned_model")
-    told = await _told(loop, run.job_id)
+    told = await _told(loop, run.job_id) if state in rules.FINAL else []
     async with loop.store.write() as tx:
         settled = await tx.settle_run(run, now, **changed)
         await tx.add_events(run, told)
@@ -213,7 +213,11 @@ async def retiring(loop: Loop) -> list[retirement.Standing]:
 
 
 async def events(loop: Loop, run: TrainingRun) -> list[TrainingEvent]:
-    """What the provider said of the run as far as it was looked at, the oldest first."""
+    """What the provider said of the run, the oldest first. Of one that has ended it is kept; one under way is asked about."""
+    if run.state not in rules.FINAL and run.job_id is not None:
+        told = await _told(loop, run.job_id)
+        async with loop.store.write() as tx:
+            await tx.add_events(run, told)
     async with loop.store.read() as tx:
         return await tx.events(run)
 

@@ -243,6 +243,7 @@ training_events = Table(
     _key("assistant", 64),
     _key("run", 64),
     _key("id"),
+    Column("number", Integer, nullable=False),  # in the order they were told: many fall into one second
     _time("at"),
     Column("message", Text, nullable=False),
     Column("figures", Text, nullable=False),

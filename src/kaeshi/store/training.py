@@ -86,16 +86,18 @@ class TrainingVerbs(Verbs):
 
     async def add_events(self, run: TrainingRun, events: Sequence[TrainingEvent]) -> None:
         """Keep what the provider said; what is kept already stays as it is."""
+        kept = {event.id for event in await self.events(run)}
         rows: list[Mapping[str, object]] = [
             {
                 "assistant": run.assistant,
                 "run": run.id,
                 "id": event.id,
+                "number": number,
                 "at": micros(event.at),
                 "message": event.message,
                 "figures": dumps(event.figures),
             }
-            for event in events
+            for number, event in enumerate((event for event in events if event.id not in kept), len(kept))
         ]
         await self._add(training_events, rows)
 
@@ -104,7 +106,7 @@ class TrainingVerbs(Verbs):
         statement = (
             select(training_events)
             .where(training_events.c.assistant == run.assistant, training_events.c.run == run.id)
-            .order_by(training_events.c.at, training_events.c.id)
+            .order_by(training_events.c.number, training_events.c.id)
         )
         return [
             TrainingEvent(id=row.id, at=moment(row.at), message=row.message, figures=json.loads(row.figures))

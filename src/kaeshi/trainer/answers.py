@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.ports import Clock, Embedder, Ids, TokenCounter
-from kaeshi.trainer.engines import lora, responder
+from kaeshi.trainer import manifests
+from kaeshi.trainer.engines import responder
 from kaeshi.trainer.state import TrainerState
 from kaeshi.types import Json, text_of
 
@@ -185,7 +186,7 @@ class Answers:
             engine = self._engine(base)
             if adapter is not None and not engine.has(adapter):
                 folder = model_folder(self._folder, adapter)
-                lora.checked(folder)
+                manifests.checked(folder)
                 engine.add(adapter, folder)
         messages = [{**message, "content": text_of(message)} for message in wanted.messages]
         prompt = engine.prompt(messages)

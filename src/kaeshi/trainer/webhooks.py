@@ -9,9 +9,8 @@ import hashlib
 import hmac
 import json
 import threading
-import urllib.error
+import time
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from kaeshi.errors import Misconfigured
@@ -59,18 +58,18 @@ class Webhooks:
         body = json.dumps(event).encode()
         headers = {"content-type": "application/json", **signed(self.key, name, seconds, body)}
         request = urllib.request.Request(self.url, body, headers, method="POST")  # noqa: S310  # the operator's own address
-        sender = threading.Thread(target=_sent, args=(request, threading.Event().wait), name=f"webhook {job}", daemon=True)
+        sender = threading.Thread(target=_sent, args=(request,), name=f"webhook {job}", daemon=True)
         sender.start()
         return sender
 
 
-def _sent(request: urllib.request.Request, wait: Callable[[float], object]) -> None:
+def _sent(request: urllib.request.Request) -> None:
     for pause in (*WAITS, None):
         try:
             urllib.request.urlopen(request, timeout=TIMEOUT).close()  # noqa: S310  # see above
         except OSError:  # refused, late, or answered with an error
             if pause is None:
                 return
-            wait(pause)
+            time.sleep(pause)
         else:
             return

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kaeshi.errors import InvalidInput
-from kaeshi.files import sha256_of, write_whole
+from kaeshi.files import write_whole
 from kaeshi.ports import Embedder, Vectors
+from kaeshi.trainer import manifests
 from kaeshi.types import HAND_OVER, PLACEHOLDER, Json, text_of
 
 HAND_OVER_BELOW = 0.5
@@ -177,18 +178,12 @@ def save(model: Responder, folder: Path, details: Json) -> Json:
         "head.npz": write_whole(folder / "head.npz", buffer.getvalue()),
         "answers.json": write_whole(folder / "answers.json", json.dumps(model.answers, ensure_ascii=False).encode()),
     }
-    manifest = {"engine": "responder", **details, "files": files}
-    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
-    return manifest
+    return manifests.write(folder, {"engine": "responder", **details, "files": files})
 
 
 def load(folder: Path) -> Responder:
     """Read a model, after its files' sha256 were compared with the manifest's. Raises InvalidInput for a changed file."""
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    for name, expected in manifest["files"].items():
-        if sha256_of(folder / name) != expected:
-            msg = f"model file {str(folder / name)!r} is not the one its manifest names; train again"
-            raise InvalidInput(msg)
+    manifests.checked(folder)
     with np.load(folder / "head.npz", allow_pickle=False) as arrays:
         return Responder(
             answers=tuple(json.loads((folder / "answers.json").read_bytes())),

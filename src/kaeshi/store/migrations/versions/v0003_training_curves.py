@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("assistant", sa.String(64), primary_key=True),
         sa.Column("run", sa.String(64), primary_key=True),
         sa.Column("id", sa.String(200), primary_key=True),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("figures", sa.Text(), nullable=False),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kaeshi.errors import InvalidInput, ProviderError
 from kaeshi.files import sha256_of, write_whole
+from kaeshi.trainer import manifests
 from kaeshi.types import Json
 
 PACKAGES = ("torch", "transformers", "peft", "safetensors", "llguidance")
@@ -74,16 +75,4 @@ def publish(source: Path, target: Path, details: Json) -> Json:
         shutil.copyfile(source / name, fresh)
         fresh.replace(target / name)
         files[name] = sha256_of(target / name)
-    manifest = {"engine": "lora", **details, "files": files}
-    write_whole(target / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
-    return manifest
-
-
-def checked(folder: Path) -> Json:
-    """A published adapter's manifest. Raises InvalidInput when a file is not the one it names."""
-    manifest: Json = json.loads((folder / "manifest.json").read_bytes())
-    for name, expected in manifest["files"].items():
-        if sha256_of(folder / name) != expected:
-            msg = f"model file {str(folder / name)!r} is not the one its manifest names; train again"
-            raise InvalidInput(msg)
-    return manifest
+    return manifests.write(target, {"engine": "lora", **details, "files": files})

@@ -333,7 +333,7 @@ class _Slots:
         """What a layer asks of a cache: keep these, give back what attention shall see."""
         keys, values = self._kept[layer]
         if self._borders:
-            for i, (a, b) in enumerate(zip(self._borders, self._borders[1:], strict=False)):
+            for i, (a, b) in enumerate(pairwise(self._borders)):
                 keys[self._first + i, :, : b - a], values[self._first + i, :, : b - a] = key[0, :, a:b], value[0, :, a:b]
             return key, value
         keys[self._rows, :, self._lengths], values[self._rows, :, self._lengths] = key[:, :, 0], value[:, :, 0]

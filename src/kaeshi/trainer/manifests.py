@@ -1,0 +1,24 @@
+"""What a model's folder says of itself: its files with their sha256, written last and read first."""
+
+import json
+from pathlib import Path
+
+from kaeshi.errors import InvalidInput
+from kaeshi.files import sha256_of, write_whole
+from kaeshi.types import Json
+
+
+def write(folder: Path, manifest: Json) -> Json:
+    """Say that the folder is whole; returns the manifest."""
+    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+    return manifest
+
+
+def checked(folder: Path) -> Json:
+    """The folder's manifest. Raises InvalidInput when a file is not the one it names."""
+    manifest: Json = json.loads((folder / "manifest.json").read_bytes())
+    for name, expected in manifest["files"].items():
+        if sha256_of(folder / name) != expected:
+            msg = f"model file {str(folder / name)!r} is not the one its manifest names; train again"
+            raise InvalidInput(msg)
+    return manifest
