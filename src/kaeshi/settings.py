@@ -31,6 +31,21 @@ class Settings(BaseSettings):
     fine_tune_epochs: int = Field(3, ge=1, le=50, description="Passes over the training rows.")
     shadow_traffic_percent: float = Field(10.0, gt=0, le=50, description="Share of customers a canary answers, in percent.")
     shadow_duration_hours: float = Field(24, gt=0, description="Hours a candidate is mirrored before its canary.")
+    rollout_canary_hours: float = Field(72, ge=0, description="Hours of the canary, which looks for harm only.")
+    rollout_half_hours: float = Field(168, ge=0, description="Least hours at half and half before a promotion: whole weeks.")
+    rollout_window_hours: float = Field(
+        24,
+        gt=0,
+        description="Hours after which a conversation's outcomes count as final; a rollout shortens it when production's conversions come sooner.",
+    )
+    rollout_alpha: float = Field(0.05, gt=0, lt=0.5, description="Chance at most of promoting what is not better, over all looks together.")
+    rollout_smallest_effect: float = Field(
+        0.033, gt=0, lt=1, description="Uplift of the composite (0 to 1) that a rollout is best at finding."
+    )
+    rollout_margins: dict[str, float] = Field(
+        default={"containment": 0.03, "conversion": 0.02, "csat": 0.25},
+        description="JSON: the largest loss that is tolerated, by metric; a metric without history in production is left out.",
+    )
     min_quality_score: Decimal = Field(Decimal("0.8"), ge=0, le=1, description="Least quality score that proposes an answer for training.")
     min_rating: float = Field(4, ge=1, le=5, description="Least mean rating in stars.")
     retraining_threshold: int = Field(1000, ge=1, description="Kept examples at which the collector reports that it is ready to retrain.")

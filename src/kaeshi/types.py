@@ -90,6 +90,7 @@ class Conversation(Value):
     outcomes: tuple[Outcome, ...] = ()
     experiment: str | None = None
     arm: Arm | None = None
+    share: float | None = None  # of the candidate, when the arm was chosen
     closed: bool = False
     clocked: bool = True  # the times are real, so that response times mean something
 
@@ -357,6 +358,21 @@ class Answer(Value):
     response: Json = {}
 
 
+class RolloutPlan(Value):
+    """What a rollout has to show, fixed before its first customer. Margins and effects are differences, candidate minus production."""
+
+    goal: Literal["superior", "non_inferior"] = "superior"
+    alpha: float = 0.05
+    smallest_effect: float = 0.033  # on the composite: the uplift worth finding, or the loss that a non-inferior candidate may have
+    weights: dict[str, float]  # of the metrics in the composite
+    margins: dict[str, float]  # largest loss that is tolerated, by guardrail
+    means: dict[str, float]  # of production, by metric
+    rated: dict[str, float] = {}  # share of customers in production who give stars, by metric of stars
+    window_hours: float  # after which a conversation's outcomes are final
+    least_hours: float  # no promotion before
+    covariates: int = 0
+
+
 class Rollout(Value):
     """A candidate on its way into production. `version` rises with every transition (compare-and-set)."""
 
@@ -370,6 +386,19 @@ class Rollout(Value):
     version: int
     began_at: datetime
     changed_at: datetime
+    plan: RolloutPlan | None = None  # until the canary begins
+
+
+class TrialRow(Value):
+    """A customer of a rollout: the first conversation while both arms could have been theirs, as it stood when its window had closed."""
+
+    customer: str
+    conversation: str
+    arm: Arm
+    share: float
+    started_at: datetime
+    is_returning: bool
+    values: dict[str, float]
 
 
 class Sample(Value):
@@ -413,6 +442,7 @@ class Decision(Value):
 
     verdict: Verdict
     why: str
+    evidence: Json = {}
 
 
 class ReviewItem(Value):

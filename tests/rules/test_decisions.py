@@ -1,8 +1,6 @@
-"""Collection, assignment, comparison, rollout, evaluation, knowledge, training, review: rules that one assert can test."""
+"""Collection, assignment, rollout, evaluation, knowledge, training, review: rules that one assert can test."""
 
 import json
-import math
-import statistics
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaeshi.errors import InvalidInput, NotFound
-from kaeshi.rules import collection, comparison, evaluation, knowledge, rollout, training
+from kaeshi.rules import collection, evaluation, knowledge, rollout, training
 from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.review import rank
-from kaeshi.types import Answer, Comparison, Drop, Example, Filters, Keep, ReviewItem, Rollout, Signals, TestCase
+from kaeshi.rules.trial import Trial
+from kaeshi.types import Answer, Drop, Example, Filters, Keep, ReviewItem, Rollout, Signals, TestCase
+from trials import BETTER, PLAN, World
 
 NOW = datetime(2025, 11, 3, tzinfo=UTC)
 DEFAULT = Filters()
@@ -76,38 +76,6 @@ def test_a_tenth_of_all_customers_is_about_a_tenth_and_another_experiment_picks_
     assert len(one & two) < 200
 
 
-def test_the_interval_is_welchs() -> None:
-    a, b = [3.0, 4, 5, 4, 3, 5], [4.0, 5, 5, 5, 4, 5]
-    found = comparison.interval(comparison.sample(a), comparison.sample(b), alpha=0.05)
-    error = math.sqrt(statistics.variance(a) / 6 + statistics.variance(b) / 6)
-    assert found is not None
-    assert found.low == pytest.approx(statistics.fmean(b) - statistics.fmean(a) - 1.959964 * error, abs=1e-6)
-
-
-def compared(production: list[float], candidate: list[float]) -> Comparison:
-    return comparison.compare(
-        {"containment": comparison.sample(production)}, {"containment": comparison.sample(candidate)}, ["containment"]
-    )
-
-
-def test_nothing_seen_is_nothing_better() -> None:
-    found = compared([], [])
-    assert not found.candidate_better
-    assert not found.candidate_worse
-    assert "nothing to compare" in found.why
-
-
-def test_better_worse_and_the_same_are_told_apart() -> None:
-    low, high = [0.0, 1] * 200, [1.0, 1, 1, 0, 1] * 80
-    assert compared(low, high).candidate_better
-    assert compared(high, low).candidate_worse
-    assert "inconclusive" in compared(low, low).why
-
-
-def test_arms_without_spread_are_not_certain_at_thirty() -> None:
-    assert not compared([1.0] * 30, [1.0] * 30).candidate_better
-
-
 def on_its_way(state: Any, hours: float = 24) -> Rollout:
     return Rollout(
         id="r",
@@ -137,19 +105,24 @@ def test_shares_only_grow_along_the_way() -> None:
     assert shares == [0, 0, 0.1, 0.5, 1]
 
 
-def test_decisions_follow_the_evidence() -> None:
-    better, worse, same = (
-        compared([0.0, 1] * 200, [1.0] * 400),
-        compared([1.0] * 400, [0.0, 1] * 200),
-        compared([0.0, 1] * 200, [0.0, 1] * 200),
-    )
-    verdicts = [rollout.decide(on_its_way("canary"), c, NOW, gate_passed=None).verdict for c in (better, worse, same, None)]
-    assert verdicts == ["advance", "roll_back", "hold", "hold"]
-    assert rollout.decide(on_its_way("gate"), None, NOW, gate_passed=None).verdict == "hold"
-    assert rollout.decide(on_its_way("gate"), None, NOW, gate_passed=False).verdict == "roll_back"
-    assert rollout.decide(on_its_way("mirror"), better, NOW, gate_passed=None).verdict == "hold"
-    assert rollout.decide(on_its_way("mirror", hours=0), None, NOW, gate_passed=None).verdict == "advance"
-    assert rollout.decide(on_its_way("rolled_back"), better, NOW, gate_passed=True).verdict == "hold"
+def verdict(state: Any, seen: Trial | None, *, after_hours: float = 0, mirror_hours: float = 24, gate_passed: bool | None = None) -> str:
+    later = NOW + timedelta(hours=after_hours)
+    return rollout.decide(on_its_way(state, mirror_hours), seen, later, gate_passed=gate_passed, canary_hours=72).verdict
+
+
+def test_decisions_follow_the_stage_and_the_evidence() -> None:
+    same, better, worse, nothing = World(customers=1000).trial(), BETTER.trial(), World(contained=-0.1).trial(), Trial.of(PLAN)
+    assert [verdict("canary", seen, after_hours=71) for seen in (same, better, worse, nothing, None)] == [
+        *["hold"] * 2,
+        "roll_back",
+        *["hold"] * 2,
+    ]
+    assert [verdict("canary", seen, after_hours=72) for seen in (same, worse, nothing, None)] == ["advance", "roll_back", "hold", "hold"]
+    assert [verdict("half", better, after_hours=hours) for hours in (167, 168)] == ["hold", "advance"]
+    assert [verdict("half", seen, after_hours=999) for seen in (same, worse, nothing)] == ["hold", "roll_back", "hold"]
+    assert [verdict("gate", None, gate_passed=passed) for passed in (None, True, False)] == ["hold", "advance", "roll_back"]
+    assert [verdict("mirror", None, mirror_hours=hours) for hours in (24, 0)] == ["hold", "advance"]
+    assert verdict("rolled_back", better, gate_passed=True) == "hold"
 
 
 def asked(**promises: Any) -> TestCase:

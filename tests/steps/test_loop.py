@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderUnknown, Refused, TooFew
+from kaeshi.errors import InvalidInput, NotFound, ProviderUnknown, TooFew
 from kaeshi.gateway.answer import answer
 from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeChat, FakeClock, FakeMailer, FakeNames, FakeTrainer
-from kaeshi.rules.assignment import arm_of
 from kaeshi.steps import collection, conversation, dataset, evaluation, feedback, knowledge, report, review, rollout, training
 from kaeshi.steps.report_mail import render
 from kaeshi.types import Filters
@@ -162,79 +161,6 @@ async def test_the_poller_resumes_a_run_whose_start_was_lost(loop: Loop, tmp_pat
         await training.start(unlucky, await training.upload(unlucky, path), "gpt-4o-mini", "x", 3)
     assert [r.state for r in await training.resume(unlucky)] == ["created"]
     assert [r.state for r in await training.resume(unlucky)] == ["succeeded"]
-
-
-async def in_canary(loop: Loop) -> str:
-    await rollout.set_production(loop, "old")
-    await rollout.register(loop, "new")
-    began = await rollout.begin(loop, "new", percent=10, hours=0)
-    moved, _ = await rollout.step(loop, began)
-    assert moved.state == "canary"
-    return began.id
-
-
-async def arms(loop: Loop, rollout_id: str, production: float, candidate: float, count: int = 200) -> None:
-    """Conversations in both arms, contained at these rates."""
-    records = []
-    for i in range(2 * count):
-        rate_, arm = ((production, "production"), (candidate, "candidate"))[i % 2]
-        contained = (i // 2) % 100 < rate_ * 100
-        records.append(record(f"{rollout_id}-{i}", experiment=rollout_id, arm=arm, outcome={"escalated": not contained}))
-    await log(loop, *records)
-
-
-async def test_a_better_candidate_travels_to_full_and_replaces_production(loop: Loop) -> None:
-    name = await in_canary(loop)
-    await arms(loop, name, 0.5, 0.9)
-    assert (await rollout.promote(loop, name, by="ann")).state == "half"
-    assert (await rollout.promote(loop, name, by="ann")).state == "full"
-    assert (await rollout.status(loop))["production"] == "new"
-    with pytest.raises(Conflict):
-        await rollout.roll_back(loop, name, reason="too late")
-
-
-async def test_a_worse_candidate_is_rolled_back_by_the_schedule_with_the_reason(loop: Loop) -> None:
-    name = await in_canary(loop)
-    await arms(loop, name, 0.9, 0.5)
-    ((_, why),) = await rollout.step_all(loop)
-    assert "worse" in why
-    status = await rollout.status(loop)
-    assert (status["production"], status["rollouts"][0]["state"]) == ("old", "rolled_back")
-
-
-async def test_an_equal_candidate_stays_where_it_is(loop: Loop) -> None:
-    name = await in_canary(loop)
-    await arms(loop, name, 0.7, 0.7)
-    with pytest.raises(Refused, match="inconclusive"):
-        await rollout.promote(loop, name, by="ann")
-    assert (await rollout.promote(loop, name, by="ann", force=True)).state == "half"
-
-
-async def test_an_unregistered_model_is_not_rolled_out(loop: Loop) -> None:
-    with pytest.raises(NotFound):
-        await rollout.begin(loop, "stranger", percent=10, hours=1)
-    with pytest.raises(InvalidInput):
-        await rollout.begin(loop, "stranger", percent=90, hours=1)
-
-
-async def test_the_gate_stops_what_breaks_a_promise_that_production_keeps(loop: Loop) -> None:
-    class Forgetful(FakeChat):
-        async def answer(self, messages: Any, model: str) -> Any:
-            return await FakeChat(answers={} if model == "new" else self.answers).answer(messages, model)
-
-    guarded = replace(loop, chat=Forgetful(answers={"q?": "a"}))
-    await evaluation.add(guarded, [("f", {"question": "q?", "expected": "a"})])
-    await rollout.set_production(guarded, "old")
-    await rollout.register(guarded, "new")
-    assert (await rollout.begin(guarded, "new", percent=10, hours=1)).state == "rolled_back"
-
-
-async def test_a_customer_stays_in_one_arm_and_the_answer_is_logged_with_it(loop: Loop) -> None:
-    name = await in_canary(loop)
-    speaking = replace(loop, chat=FakeChat(answers={"hello?": "hi"}))
-    said, message = await answer(speaking, [{"role": "user", "content": "hello?"}], conversation="live", customer="ann", consent="granted")
-    shown = await conversation.show(loop, "live")
-    assert (said.text, message, shown["experiment"], shown["arm"]) == ("hi", "live#1", name, arm_of(name, "ann", 0.1))
 
 
 async def test_the_model_sees_placeholders_and_the_customer_does_not(loop: Loop) -> None:

@@ -31,7 +31,7 @@ def comparison_text(found: Any, names: tuple[str, str] = ("production", "candida
         d = row.difference
         rows.append((row.metric, *means, f"{d.estimate:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" if d else "too little"))
     verdict = "better" if found.candidate_better else "worse" if found.candidate_worse else "not decided"
-    return f"{table(('metric', *names, 'difference [99 % interval]'), rows)}\n{names[1]} is {verdict}: {found.why}\n(plain two-sample interval: it holds for one look)"
+    return f"{table(('metric', *names, 'difference [95 % interval]'), rows)}\n{names[1]} is {verdict}: {found.why}\n(intervals and verdict hold at every look; `kaeshi rollout status` has the steps)"
 
 
 @rollout.command()
@@ -136,6 +136,7 @@ def replay(
     production: Annotated[str, typer.Option(help="System in the production arm.")],
     candidate: Annotated[str, typer.Option(help="System in the candidate arm.")],
     metric: Annotated[str, typer.Option(help="Which figure of `feedback` counts.")] = "stars",
+    splits: Annotated[int, typer.Option(min=1, help="Repeat with other splits of the items, and count the verdicts.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Compare two systems on recorded ratings as if they had been live: each item goes to one arm."""
@@ -154,6 +155,9 @@ def replay(
     if not items:
         msg = f"file {str(path)!r} has no record with item_id, system_id and a number feedback.{metric}"
         raise InvalidInput(msg)
+    if splits > 1:
+        _show_splits([steps.replay(items, production, candidate, metric, salt=f" {n}") for n in range(splits)], as_json=as_json)
+        return
     found = steps.replay(items, production, candidate, metric)
     off = ["containment", "conversion"] if metric not in {"containment", "conversion"} else []
     words = f"{len(items)} items, each hashed to one arm; {unusable} records without {metric}\n{comparison_text(found, (production, candidate))}\nguardrails switched off, without data in both arms: {', '.join(off)}"
@@ -168,6 +172,13 @@ def replay(
         as_json=as_json,
         text=words,
     )
+
+
+def _show_splits(found: list[Any], *, as_json: bool) -> None:
+    better, worse = sum(one.candidate_better for one in found), sum(one.candidate_worse for one in found)
+    counts = {"splits": len(found), "better": better, "worse": worse, "not_decided": len(found) - better - worse}
+    words = f"{len(found)} splits: candidate better in {better}, worse in {worse}, not decided in {counts['not_decided']}"
+    show(counts, as_json=as_json, text=words)
 
 
 def _rating(record: Any, metric: str) -> tuple[str, str, float] | None:

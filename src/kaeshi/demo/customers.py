@@ -100,7 +100,7 @@ def intents() -> tuple[tuple[Intent, ...], tuple[str, ...], tuple[str, ...]]:
 class Crowd:
     """Customers drawn from one seeded stream."""
 
-    def __init__(self, seed: int, size: int = 400) -> None:
+    def __init__(self, seed: int, size: int = 4000) -> None:
         self.random = random.Random(seed)  # noqa: S311  # a simulation, not a secret
         self.known, self.beyond, self.beyond_held = intents()
         self._people = [f"customer_{i}" for i in range(size)]

@@ -27,7 +27,7 @@ from kaeshi.types import Conversation, Dataset, Feedback, Outcome, Rollout, Turn
 Sabotage = Literal["model", "feedback", "pii", "same"]
 Progress = Callable[[str, float], None]
 MONDAY = datetime(2025, 9, 1, 9, tzinfo=UTC)
-LOG_DAYS, A_DAY, ROLLOUT_DAYS, ROLLOUT_A_DAY = 14, 120, 14, 110
+LOG_DAYS, A_DAY, ROLLOUT_DAYS, ROLLOUT_A_DAY = 14, 120, 21, 110
 REVIEWER = "Mia (simulated reviewer)"
 TROLLS = 5
 MARK = ".kaeshi-demo"
@@ -346,6 +346,7 @@ def _settings(folder: Path) -> Settings:
         kaeshi_master_key=None,
         retraining_threshold=250,
         min_examples=200,
+        rollout_margins={"containment": 0.05, "conversion": 0.08, "csat": 0.5},  # what three weeks of a caterer's customers can show
         report_sender="kaeshi@demo.example",
         report_recipients="owner@demo.example",
     )

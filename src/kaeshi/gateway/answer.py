@@ -83,6 +83,7 @@ def as_record(
         outcomes=tuple(outcomes),
         experiment=assignment.experiment if assignment else None,
         arm=assignment.arm if assignment else None,
+        share=assignment.share if assignment else None,
     )
 
 

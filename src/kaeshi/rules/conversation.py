@@ -64,6 +64,7 @@ class _Record(TypedDict, total=False):
     outcome: dict[str, Any] | None
     experiment: Name | None
     arm: Arm | None
+    share: Annotated[float, Field(ge=0, le=1)] | None
     closed: bool
     timestamps_synthetic: bool
 
@@ -127,6 +128,7 @@ def parse(record: object, *, assistant: str, now: datetime, consent: Consent | N
         outcomes=outcomes(_reported(record, parsed.get("outcome")), at=max(started, turns[-1].at), source="log"),
         experiment=parsed.get("experiment"),
         arm=parsed.get("arm"),
+        share=parsed.get("share"),
         closed=parsed.get("closed", False),
         clocked=not parsed.get("timestamps_synthetic", False) and None not in times,
     )

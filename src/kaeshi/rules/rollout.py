@@ -1,12 +1,24 @@
 """How a candidate travels: gate, mirror, canary, half, full; or rolled back. One step at a time, and never back up."""
 
-from datetime import datetime
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
-from kaeshi.types import Comparison, Decision, Rollout, RolloutState
+import numpy as np
+
+from kaeshi.rules.comparison import SPANS, WEIGHTS
+from kaeshi.rules.evidence import Floats
+from kaeshi.rules.trial import Trial, narrowed
+from kaeshi.settings import Settings
+from kaeshi.types import Decision, Rollout, RolloutPlan, RolloutState, TrialRow
 
 ORDER: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half", "full")
 LIVE: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half")
 HALF_PERCENT = 50.0
+LEAST_HISTORY = 30  # conversations in production that know a metric
+NO_HISTORY = (
+    f"production has no {LEAST_HISTORY} conversations that know containment, conversion or CSAT, so there is nothing to compare with"
+)
 
 
 def following(state: RolloutState) -> RolloutState | None:
@@ -19,10 +31,53 @@ def share(state: RolloutState, target_percent: float) -> float:
     return {"canary": target_percent / 100, "half": HALF_PERCENT / 100, "full": 1.0}.get(state, 0.0)
 
 
-def decide(rollout: Rollout, comparison: Comparison | None, now: datetime, *, gate_passed: bool | None) -> Decision:
+def plan(history: Sequence[Mapping[str, float]], delays: Sequence[float], setting: Settings) -> RolloutPlan | None:
+    """What a rollout has to show, from production's past conversations (figures by metric) and the hours its conversions took.
+
+    A metric that fewer than LEAST_HISTORY of them know is left out, for lack of anything to hold the candidate to; None when that is all.
+    """
+    known = {name: [row[name] for row in history if name in row] for name in WEIGHTS}
+    known = {name: values for name, values in known.items() if len(values) >= LEAST_HISTORY}
+    if not known:
+        return None
+    return RolloutPlan(
+        alpha=setting.rollout_alpha,
+        smallest_effect=setting.rollout_smallest_effect,
+        weights={name: WEIGHTS[name] for name in known},
+        margins={name: margin for name, margin in setting.rollout_margins.items() if name in known},
+        means={name: math.fsum(values) / (len(values) if name in SPANS else len(history)) for name, values in known.items()},
+        rated={name: len(values) / len(history) for name, values in known.items() if name in SPANS},
+        window_hours=narrowed(setting.rollout_window_hours, [hours for hours in delays if hours <= setting.rollout_window_hours]),
+        least_hours=setting.rollout_half_hours,
+        covariates=len(covariates(datetime(2000, 1, 1, tzinfo=UTC), is_returning=False)),
+    )
+
+
+def covariates(started_at: datetime, *, is_returning: bool) -> tuple[float, ...]:
+    """What is known of a conversation before its arm is: the hour as a circle, the weekend, whether the customer was here before."""
+    angle = 2 * math.pi * (started_at.hour + started_at.minute / 60) / 24
+    return math.sin(angle), math.cos(angle), float(started_at.weekday() >= 5), float(is_returning)
+
+
+def trial(plan: RolloutPlan, began_at: datetime, assigned: Sequence[TrialRow], entered: Sequence[TrialRow]) -> Trial:
+    """The evidence of a rollout: a fold over its rows, so that it can be had again at any time."""
+    found = Trial.of(plan)
+    found.assign(_arms(assigned), np.array([row.share for row in assigned]))
+    found.close(
+        np.array([(row.started_at - began_at).days for row in entered], dtype=np.int64),
+        _arms(entered),
+        np.array([row.share for row in entered]),
+        np.array([covariates(row.started_at, is_returning=row.is_returning) for row in entered]).reshape(len(entered), plan.covariates),
+        {name: np.array([row.values.get(name, math.nan) for row in entered]) for name in plan.means},
+    )
+    return found
+
+
+def decide(rollout: Rollout, seen: Trial | None, now: datetime, *, gate_passed: bool | None, canary_hours: float) -> Decision:
     """Hold, advance or roll back. What is unknown holds; inconclusive keeps production.
 
-    The mirror ends by time alone: a mirrored answer has no outcome, so it can show a fault but never a gain.
+    The mirror ends by time alone: a mirrored answer has no outcome, so it can show a fault but never a gain. So does the canary, if no
+    harm is seen: a tenth of the customers cannot show a gain either.
     """
     if rollout.state not in LIVE:
         return Decision(verdict="hold", why=f"the rollout is over ({rollout.state})")
@@ -34,13 +89,20 @@ def decide(rollout: Rollout, comparison: Comparison | None, now: datetime, *, ga
             verdict="advance" if over else "hold",
             why="the mirror's time is over" if over else f"mirrored until {rollout.mirror_until:%Y-%m-%d %H:%M} UTC",
         )
-    if comparison is None:
-        return Decision(verdict="hold", why="nothing has been observed")
-    if comparison.candidate_worse:
-        return Decision(verdict="roll_back", why=f"the candidate is worse: {comparison.why}")
-    if comparison.candidate_better:
-        return Decision(verdict="advance", why=f"the candidate is better: {comparison.why}")
-    return Decision(verdict="hold", why=comparison.why)
+    if seen is None:
+        return Decision(verdict="hold", why=NO_HISTORY)
+    hours = (now - rollout.changed_at) / timedelta(hours=1)
+    if rollout.state == "half":
+        return seen.verdict(may_promote=hours >= seen.plan.least_hours)
+    found = seen.verdict(may_promote=False)
+    if found.verdict == "hold" and hours >= canary_hours and seen.is_calm and seen.effects.count[1]:
+        why = f"no harm seen in {hours:.0f} hours, with {seen.effects.count[1]} customers of the candidate"
+        return Decision(verdict="advance", why=why, evidence=seen.evidence())
+    return found
+
+
+def _arms(rows: Sequence[TrialRow]) -> Floats:
+    return np.array([float(row.arm == "candidate") for row in rows])
 
 
 def _gate(passed: bool | None) -> Decision:

@@ -1,18 +1,23 @@
 """Taking a candidate into production step by step, or back out. Every step says why, and who took it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import numpy as np
 
 from kaeshi.errors import Conflict, InvalidInput, NotFound, Refused
 from kaeshi.loop import Loop
 from kaeshi.rules import rollout as rules
 from kaeshi.rules.assignment import arm_of
-from kaeshi.rules.comparison import compare as compare_samples
-from kaeshi.rules.comparison import sample
+from kaeshi.rules.comparison import SPANS, named, sample
+from kaeshi.rules.trial import Trial
 from kaeshi.steps import evaluation
-from kaeshi.types import Candidate, Comparison, Decision, Json, Rollout, RolloutState, Sample
+from kaeshi.store import Tx
+from kaeshi.store.verbs import chunks
+from kaeshi.types import Candidate, Comparison, Decision, Json, MetricComparison, Rollout, RolloutPlan, RolloutState, Sample, TrialRow
 
 METRICS = ("containment", "conversion", "csat")
+HISTORY = timedelta(days=28)
 
 
 async def register(loop: Loop, model: str, *, kind: str = "fine_tune", evidence: Json | None = None) -> Candidate:
@@ -69,26 +74,46 @@ async def begin(loop: Loop, model: str, *, percent: float, hours: float, by: str
     passed = await evaluation.passes_gate(loop, candidate.model, production.model if production else None)
     if passed is None:
         return await _move(loop, rollout, "mirror", by, "no test cases are stored, so the gate asked nothing", {})
-    return await _apply(loop, rollout, rules.decide(rollout, None, now, gate_passed=passed), by, {"gate": {"passed": passed}})
+    return await _apply(
+        loop,
+        rollout,
+        rules.decide(rollout, None, now, gate_passed=passed, canary_hours=loop.settings.rollout_canary_hours),
+        by,
+        {"gate": {"passed": passed}},
+    )
 
 
 async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) -> Comparison:
-    """Both arms of a rollout on these metrics. Nothing seen is nothing better."""
+    """Both arms of a rollout on these metrics, as far as it has counted them. Nothing seen is nothing better."""
     async with loop.store.read() as tx:
-        await tx.rollout(loop.assistant, rollout)
-        observed = await tx.observed_in(loop.assistant, rollout)
-    samples: dict[str, dict[str, Sample]] = {}
-    for arm in ("production", "candidate"):
-        mine = [o.values for o in observed if o.arm == arm]
-        samples[arm] = {metric: sample([v[metric] for v in mine if metric in v]) for metric in {m for v in mine for m in v}}
-    return compare_samples(samples["production"], samples["candidate"], metrics)
+        current = await tx.rollout(loop.assistant, rollout)
+        seen, rows = await _trial(tx, current)
+        waiting = len(await tx.assigned(loop.assistant, rollout)) - len(rows)
+    asked = named(metrics)
+    failed = {name: 0.0 for name in current.plan.means if name not in SPANS} if current.plan else {}  # what nobody reported
+    arms = {arm: _samples([failed | row.values for row in rows if row.arm == arm]) for arm in ("production", "candidate")}
+    if seen is None:
+        return Comparison(
+            metrics=tuple(MetricComparison(metric=m, production=Sample(), candidate=Sample(), difference=None) for m in asked),
+            composite=None,
+            candidate_better=False,
+            candidate_worse=False,
+            switched_off=tuple(asked),
+            why=f"nothing has been observed: the rollout is in its {current.state} stage"
+            if current.state in {"gate", "mirror"}
+            else rules.NO_HISTORY,
+        )
+    found = seen.compared(asked, arms, may_promote=True)
+    hours = seen.plan.window_hours
+    return found.model_copy(update={"why": f"{found.why}; {waiting} more wait for their {hours:.3g} hours to pass"}) if waiting else found
 
 
 async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[Rollout, Decision]:
-    """Let the rule decide once, and do it."""
-    comparison = await compare(loop, rollout.id) if rollout.state in {"canary", "half"} else None
-    decision = rules.decide(rollout, comparison, loop.clock.now(), gate_passed=None)
-    return await _apply(loop, rollout, decision, by, comparison.model_dump() if comparison else {}), decision
+    """Count the customers whose windows have closed, let the rule decide once, and do it."""
+    now = loop.clock.now()
+    seen = await _observe(loop, rollout, now) if rollout.state in {"canary", "half"} else None
+    decision = rules.decide(rollout, seen, now, gate_passed=None, canary_hours=loop.settings.rollout_canary_hours)
+    return await _apply(loop, rollout, decision, by, decision.evidence), decision
 
 
 async def step_all(loop: Loop) -> list[tuple[str, str]]:
@@ -118,15 +143,14 @@ async def promote(loop: Loop, rollout: str, *, strategy: str = "gradual", by: st
     if following is None:
         msg = f"rollout {rollout!r} is over ({current.state}); what was rolled back is not promoted, start a new one"
         raise Conflict(msg)
-    comparison = await compare(loop, rollout)
-    if current.state in {"canary", "half"} and not comparison.candidate_better and not force:
-        msg = f"rollout {rollout!r} is not promoted: {comparison.why}"
+    now = loop.clock.now()
+    seen = await _observe(loop, current, now) if current.state in {"canary", "half"} else None
+    decision = _by_hand(current, seen, now, strategy, loop.settings.rollout_canary_hours)
+    if decision.verdict != "advance" and not force:
+        msg = f"rollout {rollout!r} is not promoted: {decision.why}"
         raise Refused(msg)
-    if current.state in {"gate", "mirror"} and (strategy == "immediate" or loop.clock.now() < current.mirror_until) and not force:
-        msg = f"rollout {rollout!r} is in its {current.state} stage until {current.mirror_until:%Y-%m-%d %H:%M} UTC and has no evidence yet"
-        raise Refused(msg)
-    why = f"{'forced by ' + by if force else 'promoted'}: {comparison.why}"
-    return await _move(loop, current, "full" if strategy == "immediate" else following, by, why, comparison.model_dump())
+    why = f"{'forced by ' + by if force else 'promoted'}: {decision.why}"
+    return await _move(loop, current, "full" if strategy == "immediate" else following, by, why, seen.evidence() if seen else {})
 
 
 async def roll_back(loop: Loop, rollout: str, *, reason: str, by: str = "") -> Rollout:
@@ -158,23 +182,95 @@ async def status(loop: Loop) -> Json:
         }
 
 
-def replay(items: Mapping[str, Mapping[str, float]], production: str, candidate: str, metric: str) -> Comparison:
+def replay(items: Mapping[str, Mapping[str, float]], production: str, candidate: str, metric: str, *, salt: str = "") -> Comparison:
     """Recorded ratings as if they came from live arms: each item is hashed to one arm, whose recorded rating counts.
 
     `items`: item -> system -> rating. Raises NotFound for a system that rated nothing.
     """
-    values: dict[str, list[float]] = {"production": [], "candidate": []}
     for system in (production, candidate):
         if not any(system in ratings for ratings in items.values()):
             known = sorted({name for ratings in items.values() for name in ratings})
             msg = f"system {system!r} is not in the file; it has {', '.join(known[:20])}"
             raise NotFound(msg)
-    for item, ratings in items.items():
-        if production in ratings and candidate in ratings:
-            arm = arm_of(f"replay {production} {candidate}", item, 0.5)
-            values[arm].append(ratings[candidate if arm == "candidate" else production])
-    arms = {arm: {metric: sample(seen)} for arm, seen in values.items()}
-    return compare_samples(arms["production"], arms["candidate"], [metric])
+    rated = {item: ratings for item, ratings in items.items() if production in ratings and candidate in ratings}
+    on = [arm_of(f"replay {production} {candidate}{salt}", item, 0.5) for item in rated]
+    values = np.array([ratings[candidate if arm == "candidate" else production] for arm, ratings in zip(on, rated.values(), strict=True)])
+    _check_span(metric, values)
+    plan = RolloutPlan(weights={metric: 1.0}, margins={}, means={metric: float(values.mean())}, window_hours=0, least_hours=0)
+    arm, share = np.array([float(which == "candidate") for which in on]), np.full(len(on), 0.5)
+    seen = Trial.of(plan)
+    seen.assign(arm, share)
+    seen.close(np.zeros(len(on), dtype=np.int64), arm, share, np.zeros((len(on), 0)), {metric: values})
+    arms = {
+        name: _samples([{metric: float(v)} for v, which in zip(values, on, strict=True) if which == name])
+        for name in ("production", "candidate")
+    }
+    return seen.compared([metric], arms, may_promote=True)
+
+
+def _check_span(metric: str, values: np.ndarray) -> None:
+    low, high = (1.0, 1.0 + SPANS[metric]) if metric in SPANS else (0.0, 1.0)
+    if not len(values):
+        msg = "the two systems have no item in common"
+        raise InvalidInput(msg)
+    if values.min() < low or values.max() > high:
+        msg = f"metric {metric!r} runs from {values.min():g} to {values.max():g}; stars are called {', '.join(SPANS)} (1 to 5), anything else runs from 0 to 1"
+        raise InvalidInput(msg)
+
+
+async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
+    """Fix the plan if it is not yet, count whoever's window has closed as they stand now, and fold; None while there is no plan."""
+    planned = rollout if rollout.plan else await _plan(loop, rollout, now)
+    if planned.plan is None:
+        return None
+    before = now - timedelta(hours=planned.plan.window_hours)
+    async with loop.store.read() as tx:
+        counted = {row.customer for row in await tx.entered(loop.assistant, rollout.id)}
+        assigned = await tx.assigned(loop.assistant, rollout.id)
+        due = [row for row in assigned if row.started_at <= before and row.customer not in counted]
+        values = await tx.observed(loop.assistant, [row.conversation for row in due])
+    rows = [row.model_copy(update={"values": values.get(row.conversation, {})}) for row in due]
+    for part in chunks(rows):
+        async with loop.store.write() as tx:
+            await tx.enter(loop.assistant, rollout.id, part, now)
+    async with loop.store.read() as tx:
+        seen, _ = await _trial(tx, planned)
+    return seen
+
+
+async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
+    """Fix what the rollout has to show from production's last weeks, if they show enough."""
+    until = now - timedelta(hours=loop.settings.rollout_window_hours)
+    async with loop.store.read() as tx:
+        past = [seen.values for seen in await tx.observed_between(loop.assistant, now - HISTORY, until) if seen.arm != "candidate"]
+        delays = await tx.conversion_delays(loop.assistant, now - HISTORY, until)
+    plan = rules.plan(past, delays, loop.settings)
+    if plan is None:
+        return rollout
+    async with loop.store.write() as tx:
+        await tx.lock_plan(rollout, plan)
+        return await tx.rollout(loop.assistant, rollout.id)
+
+
+async def _trial(tx: Tx, rollout: Rollout) -> tuple[Trial | None, list[TrialRow]]:
+    if rollout.plan is None:
+        return None, []
+    entered = await tx.entered(rollout.assistant, rollout.id)
+    return rules.trial(rollout.plan, rollout.began_at, await tx.assigned(rollout.assistant, rollout.id), entered), entered
+
+
+def _by_hand(rollout: Rollout, seen: Trial | None, now: datetime, strategy: str, canary_hours: float) -> Decision:
+    """What a person may do: what the schedule may, and at once to full when the evidence is all there but the weeks are not over."""
+    if strategy == "immediate" and rollout.state in {"canary", "half"}:
+        return seen.verdict(may_promote=True) if seen else Decision(verdict="hold", why=rules.NO_HISTORY)
+    if strategy == "immediate":
+        return Decision(verdict="hold", why=f"it is in its {rollout.state} stage and has no evidence yet")
+    return rules.decide(rollout, seen, now, gate_passed=None, canary_hours=canary_hours)
+
+
+def _samples(values: Sequence[Mapping[str, float]]) -> dict[str, Sample]:
+    names = {name for row in values for name in row}
+    return {name: sample([row[name] for row in values if name in row]) for name in names}
 
 
 async def _apply(loop: Loop, rollout: Rollout, decision: Decision, by: str, evidence: Json) -> Rollout:

@@ -392,6 +392,7 @@ def _head(plan: _Plan, now: datetime) -> dict[str, Any]:
         "consent": c.consent,
         "experiment": c.experiment,
         "arm": c.arm,
+        "share": c.share,
         "message_count": len(plan.turns),
         "closed_at": micros(now) if c.closed else None,
         "contained": rules.contained(latest) if c.closed else None,

@@ -38,9 +38,13 @@ class ReportVerbs(ConversationVerbs):
         """Every conversation that began in [since, until)."""
         return await self._observed(assistant, (conversations.c.started_at >= micros(since)) & (conversations.c.started_at < micros(until)))
 
-    async def observed_in(self, assistant: str, experiment: str) -> list[Observed]:
-        """Every closed conversation of an experiment, with its arm."""
-        return await self._observed(assistant, (conversations.c.experiment == experiment) & conversations.c.closed_at.is_not(None))
+    async def observed(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        """The figures of these conversations as they stand; of one that is not closed, none."""
+        found: dict[str, dict[str, float]] = {}
+        for part in chunks(ids):
+            mine = conversations.c.id.in_(part) & conversations.c.closed_at.is_not(None)
+            found |= {seen.conversation: seen.values for seen in await self._observed(assistant, mine)}
+        return found
 
     async def starts(self, assistant: str) -> list[tuple[datetime, str]]:
         """When each conversation began, in that order."""

@@ -4,15 +4,15 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kaeshi.errors import Conflict, NotFound
 from kaeshi.rules.rollout import LIVE
-from kaeshi.store.tables import candidates, productions, rollout_audit, rollouts
+from kaeshi.store.tables import candidates, conversations, outcomes, productions, rollout_audit, rollout_rows, rollouts
 from kaeshi.store.training import as_candidate
 from kaeshi.store.verbs import Verbs, dumps, micros, moment
-from kaeshi.types import Candidate, Json, Rollout, RolloutState
+from kaeshi.types import Candidate, Json, Rollout, RolloutPlan, RolloutState, TrialRow
 
 
 class RolloutVerbs(Verbs):
@@ -20,7 +20,9 @@ class RolloutVerbs(Verbs):
 
     async def begin_rollout(self, rollout: Rollout, by: str, why: str) -> None:
         """Start one. Raises Conflict while another candidate is under way: the database allows one."""
-        row = rollout.model_dump() | {name: micros(getattr(rollout, name)) for name in ("mirror_until", "began_at", "changed_at")}
+        row = rollout.model_dump(exclude={"plan"}) | {
+            name: micros(getattr(rollout, name)) for name in ("mirror_until", "began_at", "changed_at")
+        }
         try:
             async with self.connection.begin_nested():
                 await self.connection.execute(rollouts.insert(), row)
@@ -99,6 +101,74 @@ class RolloutVerbs(Verbs):
             for r in await self.connection.execute(statement)
         ]
 
+    async def lock_plan(self, rollout: Rollout, plan: RolloutPlan) -> None:
+        """Fix what a rollout has to show. The first one stays."""
+        mine = (rollouts.c.assistant == rollout.assistant) & (rollouts.c.id == rollout.id) & rollouts.c.plan.is_(None)
+        await self.connection.execute(update(rollouts).where(mine).values(plan=plan.model_dump_json()))
+
+    async def assigned(self, assistant: str, rollout: str) -> list[TrialRow]:
+        """Every customer's first conversation while both arms could have been theirs, in the order of their starts, without values."""
+        c = conversations.c
+        mine = (c.assistant == assistant) & (c.experiment == rollout) & (c.share > 0) & (c.share < 1)
+        began = select(c.customer, func.min(c.started_at).label("at")).where(c.assistant == assistant).group_by(c.customer).subquery()
+        statement = (
+            select(c.customer, c.id, c.arm, c.share, c.started_at, began.c.at).join(began, began.c.customer == c.customer).where(mine)
+        )
+        found: dict[str, TrialRow] = {}
+        for customer, name, arm, share, at, first_at in await self.connection.execute(statement.order_by(c.started_at, c.id)):
+            if customer not in found:
+                found[customer] = TrialRow(
+                    customer=customer, conversation=name, arm=arm, share=share, started_at=moment(at), is_returning=first_at < at, values={}
+                )
+        return list(found.values())
+
+    async def entered(self, assistant: str, rollout: str) -> list[TrialRow]:
+        """The rows that count, in the order of their entry. A row is never changed and never leaves."""
+        r = rollout_rows.c
+        statement = select(rollout_rows).where(r.assistant == assistant, r.rollout == rollout).order_by(r.number)
+        return [
+            TrialRow(
+                customer=row.customer,
+                conversation=row.conversation,
+                arm=row.arm,
+                share=row.share,
+                started_at=moment(row.started_at),
+                is_returning=row.is_returning,
+                values=json.loads(row._mapping["values"]),  # a row has a method of that name
+            )
+            for row in await self.connection.execute(statement)
+        ]
+
+    async def enter(self, assistant: str, rollout: str, rows: Sequence[TrialRow], now: datetime) -> None:
+        """Count customers. Whoever is counted already stays as they were."""
+        after = select(func.coalesce(func.max(rollout_rows.c.number), -1) + 1).where(
+            rollout_rows.c.assistant == assistant, rollout_rows.c.rollout == rollout
+        )
+        number = (await self.connection.execute(after)).scalar_one()
+        values = [
+            row.model_dump(exclude={"started_at", "values"})
+            | {"assistant": assistant, "rollout": rollout, "number": number + i, "values": dumps(row.values)}
+            | {"started_at": micros(row.started_at), "entered_at": micros(now)}
+            for i, row in enumerate(rows)
+        ]
+        await self._add(rollout_rows, values)
+
+    async def conversion_delays(self, assistant: str, since: datetime, until: datetime) -> list[float]:
+        """Hours from the start of production's conversations in [since, until) to their first conversion."""
+        c, o = conversations.c, outcomes.c
+        statement = (
+            select(c.started_at, func.min(o.at))
+            .join(outcomes, (o.assistant == c.assistant) & (o.conversation == c.id) & (o.name == "booked") & (o.value == "true"))
+            .where(
+                c.assistant == assistant,
+                c.started_at >= micros(since),
+                c.started_at < micros(until),
+                func.coalesce(c.arm, "production") == "production",
+            )
+            .group_by(c.id, c.started_at)
+        )
+        return [(landed - began) / 3_600_000_000 for began, landed in await self.connection.execute(statement)]
+
     async def _audit(self, rollout: Rollout, before: str, by: str, why: str, evidence: Json) -> None:
         row = {
             "assistant": rollout.assistant,
@@ -114,4 +184,5 @@ class RolloutVerbs(Verbs):
 
 def _rollout(row: object) -> Rollout:
     values = dict(row._mapping)  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
-    return Rollout(**values | {name: moment(values[name]) for name in ("mirror_until", "began_at", "changed_at")})
+    plan = RolloutPlan.model_validate_json(values["plan"]) if values["plan"] else None
+    return Rollout(**values | {name: moment(values[name]) for name in ("mirror_until", "began_at", "changed_at")} | {"plan": plan})

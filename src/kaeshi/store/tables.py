@@ -61,6 +61,7 @@ conversations = Table(
     Column("consent", String(20), nullable=False),
     Column("experiment", String(200)),
     Column("arm", String(12)),
+    Column("share", Float),  # of the candidate, when the arm was chosen
     Column("message_count", Integer, nullable=False),
     Column("contained", Boolean),
     _time("started_at"),
@@ -307,6 +308,7 @@ rollouts = Table(
     _time("mirror_until"),
     _time("began_at"),
     _time("changed_at"),
+    Column("plan", Text),  # what it has to show; fixed when the canary begins, never changed
     CheckConstraint("state in ('gate', 'mirror', 'canary', 'half', 'full', 'rolled_back')", name="state"),
 )
 # one live candidate per assistant, whoever asks
@@ -316,6 +318,22 @@ Index(
     unique=True,
     sqlite_where=text("state in ('gate', 'mirror', 'canary', 'half')"),
     postgresql_where=text("state in ('gate', 'mirror', 'canary', 'half')"),
+)
+rollout_rows = Table(
+    "rollout_rows",
+    metadata,
+    _key("assistant", 64),
+    _key("rollout", 64),
+    _key("customer", 40),  # one row each: whoever comes back counts once
+    Column("number", Integer, nullable=False),  # in the order of entry
+    Column("conversation", String(200), nullable=False),
+    Column("arm", String(12), nullable=False),
+    Column("share", Float, nullable=False),
+    Column("is_returning", Boolean, nullable=False),
+    Column("values", Text, nullable=False),
+    _time("started_at"),
+    _time("entered_at"),
+    UniqueConstraint("assistant", "rollout", "number"),
 )
 rollout_audit = Table(
     "rollout_audit",

@@ -1,0 +1,398 @@
+"""Evidence about two arms that stays valid however often it is looked at.
+
+Every statistic here is a running product of bets against a null hypothesis (an e-process): while the null is true it grows
+beyond 1/alpha with a chance of at most alpha, over all looks together (Ville 1939; Waudby-Smith & Ramdas, "Estimating means of
+bounded random variables by betting", JRSS-B 2024). What to do about it is decided in rules/rollout.py.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+LARGEST_LOSS = 0.98  # of the stake, in one row: a bet that can lose all of it ends at log 0
+REFRESH_ROWS, REFRESH_GROWTH = 25, 1.05  # predictions and stakes change after so many rows, later after so much growth
+PRIOR_ROWS, PRIOR_SLOPE = 30.0, 10.0  # what is believed before the first row weighs as much as this many rows
+# (multiple of the stake that is best for the expected effect, share of the money on it); a loss that is not there at all is as far
+# from its margin as the margin is wide, a candidate that also gains is twice as far
+STAKES = {"gain": ((0.5, 0.5), (1.0, 0.5)), "loss": ((1.0, 0.25), (2.0, 0.75))}
+ODDS = (0.4, 0.6, 0.75, 0.85, 1 / 0.85, 1 / 0.75, 1 / 0.6, 1 / 0.4)  # by which a broken assignment may favour the candidate
+ARM_ODDS = (4.0, 20.0, 100.0)  # by which errors may favour the candidate
+ERROR_FINE, ERROR_FAULTS = 0.05, (0.5, 0.95)  # share of failing requests that is tolerable; those that are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is measured per customer: where its values end, and what production's history says of it."""
+
+    name: str
+    low: float
+    high: float
+    mean: float
+    variance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """One more metric: a weighted sum of others, such as the composite."""
+
+    name: str
+    weights: tuple[float, ...]
+
+    def metric(self, base: Sequence[Metric]) -> Metric:
+        """Where its values end; its history, as if the others were independent."""
+        pairs = list(zip(self.weights, base, strict=True))
+        return Metric(
+            self.name,
+            sum(min(w * m.low, w * m.high) for w, m in pairs),
+            sum(max(w * m.low, w * m.high) for w, m in pairs),
+            sum(w * m.mean for w, m in pairs),
+            sum(w * w * m.variance for w, m in pairs),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bet:
+    """A null hypothesis to bet against: `sign` times the effect on a metric is at most `-margin`.
+
+    sign 1, margin 0: the candidate is not better. sign -1, margin 0: it does no harm. sign 1, margin .02: it loses .02 or more
+    (evidence against it is non-inferiority). sign -1, margin -.02: it loses .02 at most. `expected` is the size of |effect + margin|
+    that the bets are best at.
+    """
+
+    name: str
+    metric: int
+    sign: int
+    margin: float
+    expected: float
+
+    @property
+    def stakes(self) -> tuple[tuple[float, float], ...]:
+        """(multiple of the best stake, share of the money)."""
+        return STAKES["loss" if self.margin > 0 else "gain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One row per customer, in the order in which their conversations started. n rows, d covariates, m metrics."""
+
+    day: NDArray[np.int64]  # (n,) whole days since the rollout began
+    arm: Floats  # (n,) 0 production, 1 candidate
+    share: Floats  # (n,) of the candidate, as logged at assignment; strictly between 0 and 1
+    covariates: Floats  # (n, d) known before the assignment, about 0 with a spread of about 1
+    outcomes: Floats  # (n, m)
+
+    def __len__(self) -> int:
+        return len(self.arm)
+
+    def part(self, since: int, until: int) -> "Rows":
+        """Rows since..until."""
+        cut = slice(since, until)
+        return Rows(self.day[cut], self.arm[cut], self.share[cut], self.covariates[cut], self.outcomes[cut])
+
+
+@dataclass(slots=True)
+class Expectation:
+    """What the outcomes are expected to be before the arm has answered, from the covariates and from past rows only.
+
+    A logistic model of what is 0 or 1, a linear one of the rest, each by one Newton step per refresh on the curvature of all rows so
+    far: for the linear model that is ridge regression, for the logistic one an online approximation of it.
+    """
+
+    is_binary: NDArray[np.bool_]  # (b,)
+    curvature: Floats  # (b, d + 1, d + 1)
+    weights: Floats  # (b, d + 1), as of the last refresh
+    pending: Floats  # (b, d + 1) gradients since then
+    residual: Floats  # (m,) sums of squared residuals
+    variance: Floats  # (m,), as of the last refresh
+    rows: int = 0
+    next_refresh: int = REFRESH_ROWS
+
+    @classmethod
+    def of(cls, base: Sequence[Metric], variance: Floats, covariates: int) -> "Expectation":
+        """Before any row: production's history."""
+        is_binary = np.array([(metric.low, metric.high) == (0, 1) for metric in base])
+        weights = np.zeros((len(base), covariates + 1))
+        means = np.array([metric.mean for metric in base])
+        inside = np.clip(means, 0.001, 0.999)
+        weights[:, 0] = np.where(is_binary, np.log(inside / (1 - inside)), means)
+        scale = np.where(is_binary, inside * (1 - inside), 1.0)
+        prior = np.diag([PRIOR_ROWS] + [PRIOR_SLOPE] * covariates)
+        return cls(is_binary, scale[:, None, None] * prior, weights, np.zeros_like(weights), variance * PRIOR_ROWS, variance.copy())
+
+    def refresh(self) -> None:
+        """Let what was seen since the last refresh count."""
+        self.weights = self.weights + np.linalg.solve(self.curvature, self.pending[:, :, None])[:, :, 0]
+        self.pending = np.zeros_like(self.pending)
+        self.variance = self.residual / (PRIOR_ROWS + self.rows)
+        self.next_refresh = max(self.rows + REFRESH_ROWS, math.ceil(self.rows * REFRESH_GROWTH))
+
+    def predict(self, covariates: Floats) -> Floats:
+        """(n, b)."""
+        score = _with_one(covariates) @ self.weights.T
+        return np.where(self.is_binary, 1 / (1 + np.exp(-np.clip(score, -30, 30))), score)
+
+    def learn(self, covariates: Floats, outcomes: Floats, predicted: Floats) -> None:
+        """Add rows; they count from the next refresh on."""
+        design = _with_one(covariates)
+        scale = np.where(self.is_binary, predicted * (1 - predicted), 1.0)
+        self.curvature += np.einsum("nb,ni,nj->bij", scale, design, design)
+        self.pending += (outcomes - predicted).T @ design
+        self.rows += len(outcomes)
+
+
+@dataclass(slots=True)
+class Week:
+    """Sums per day of the last whole week, so that yesterday's effect can be told from that of a month ago."""
+
+    days: NDArray[np.int64]  # (9,), -1 where nothing is kept
+    effect: Floats  # (9, m) sums of (arm - share) * (outcome - expected)
+    weight: Floats  # (9,) sums of share * (1 - share)
+
+    @classmethod
+    def of(cls, metrics: int) -> "Week":
+        """Nothing yet."""
+        return cls(np.full(9, -1), np.zeros((9, metrics)), np.zeros(9))
+
+    def add(self, day: NDArray[np.int64], scores: Floats, weights: Floats) -> None:
+        """Rows in the order of their days."""
+        for today in np.unique(day):
+            slot, of_today = int(today) % len(self.days), day == today
+            if self.days[slot] != today:
+                self.days[slot], self.effect[slot], self.weight[slot] = today, 0.0, 0.0
+            self.effect[slot] += scores[of_today].sum(0)
+            self.weight[slot] += weights[of_today].sum()
+
+    def mean(self, metric: int) -> float | None:
+        """Estimated effect over the last seven days that are complete; None before there is one."""
+        last = int(self.days.max())
+        inside = (self.days >= 0) & (self.days < last) & (self.days >= last - 7)
+        weight = self.weight[inside].sum()
+        return float(self.effect[inside, metric].sum() / weight) if weight else None
+
+
+@dataclass(slots=True)
+class Effects:
+    """The effect of the candidate on every metric, and the bets about it. Bounded memory, one pass, rows in any batches.
+
+    With U = (arm - p)(y - m), p the share at assignment and m a prediction from before it, E[U | past] = p(1 - p) times the effect,
+    whatever m is and however p changes. A bet multiplies its wealth by 1 + l(sign U + margin p(1 - p)), with l fixed before the row.
+    """
+
+    base: tuple[Metric, ...]  # b of them, each predicted
+    mix: Floats  # (b, k) weights: k more metrics that are sums of the first
+    metrics: tuple[Metric, ...]  # m = b + k
+    bets: tuple[Bet, ...]
+    expectation: Expectation
+    week: Week
+    log_wealth: Floats  # (bets, stakes), the money put on each included
+    total: Floats  # (m,) sums of U
+    spread: Floats  # (m,) sums of U squared
+    weight: float = 0.0  # sum of p(1 - p)
+    count: list[int] = field(default_factory=lambda: [0, 0])  # rows per arm
+    sums: Floats = field(default_factory=lambda: np.zeros((2, 0, 2)))  # (arm, m, [total, squares]) of the outcomes themselves
+
+    @classmethod
+    def of(cls, base: Sequence[Metric], mixed: Sequence["Mix"], bets: Sequence[Bet], covariates: int) -> "Effects":
+        """Before any row."""
+        metrics = (*base, *(mix.metric(base) for mix in mixed))
+        variance = np.array([metric.variance for metric in metrics])
+        return cls(
+            base=tuple(base),
+            mix=np.array([mix.weights for mix in mixed]).reshape(len(mixed), len(base)).T,
+            metrics=metrics,
+            bets=tuple(bets),
+            expectation=Expectation.of(base, variance, covariates),
+            week=Week.of(len(metrics)),
+            log_wealth=np.array([[math.log(money) for _, money in bet.stakes] for bet in bets]),
+            total=np.zeros(len(metrics)),
+            spread=np.zeros(len(metrics)),
+            sums=np.zeros((2, len(metrics), 2)),
+        )
+
+    def add(self, rows: Rows) -> None:
+        """Enter rows. The same rows in other batches give the same evidence: predictions and stakes change at fixed row numbers only."""
+        done = 0
+        while done < len(rows):
+            room = self.expectation.next_refresh - self.expectation.rows
+            self._add_between_refreshes(rows.part(done, done + room))
+            done += room
+            if self.expectation.rows >= self.expectation.next_refresh:
+                self.expectation.refresh()
+
+    def _add_between_refreshes(self, rows: Rows) -> None:
+        low, high = (np.array([getattr(metric, end) for metric in self.metrics]) for end in ("low", "high"))
+        expected = self.expectation.predict(rows.covariates)
+        outcomes = np.hstack([rows.outcomes, rows.outcomes @ self.mix])
+        predicted = np.clip(np.hstack([expected, expected @ self.mix]), low, high)
+        share, weight = rows.share[:, None], (rows.share * (1 - rows.share))[:, None]
+        scores = (rows.arm[:, None] - share) * (outcomes - predicted)
+        self._bet(scores, weight, np.maximum((1 - share) * (predicted - low), share * (high - predicted)),
+                  np.maximum((1 - share) * (high - predicted), share * (predicted - low)))  # fmt: skip
+        self.expectation.learn(rows.covariates, rows.outcomes, expected)
+        self.expectation.residual += ((outcomes - predicted) ** 2).sum(0)
+        self.week.add(rows.day, scores, weight[:, 0])
+        self.total += scores.sum(0)
+        self.spread += (scores**2).sum(0)
+        self.weight += float(weight.sum())
+        for arm in (0, 1):
+            mine = outcomes[rows.arm == arm]
+            self.count[arm] += len(mine)
+            self.sums[arm] += np.stack([mine.sum(0), (mine**2).sum(0)], axis=1)
+
+    def _bet(self, scores: Floats, weight: Floats, most_down: Floats, most_up: Floats) -> None:
+        """`most_down`, `most_up` (n, m): how far a score can fall below and rise above 0, known before the row."""
+        metric = [bet.metric for bet in self.bets]
+        sign = np.array([bet.sign for bet in self.bets])
+        margin = np.array([bet.margin for bet in self.bets]) * weight
+        gains = scores[:, metric] * sign + margin
+        worst = np.where(sign > 0, most_down[:, metric], most_up[:, metric]) - margin
+        best_stake = np.array([bet.expected for bet in self.bets]) / self.expectation.variance[metric]
+        stakes = best_stake[:, None] * np.array([[multiple for multiple, _ in bet.stakes] for bet in self.bets])
+        cap = LARGEST_LOSS / np.maximum(worst, 1e-12)
+        self.log_wealth += np.log1p(np.minimum(stakes, cap[:, :, None]) * gains[:, :, None]).sum(0)
+
+    def log_e(self, name: str) -> float:
+        """Natural logarithm of the current evidence against a bet's null ("never more than that"); 3.0 is 1 in 20."""
+        return _log_sum_exp(self.log_wealth[self._bet_at(name)])
+
+    def average_log_e(self, name: str) -> float:
+        """The same against the null that the running average is no more than that: a fading novelty was better, and is not any longer.
+
+        exp(l S - l^2 V / 2) with S the sum of gains and V that of U squared, for the same stakes l. Asymptotic: V stands for the variance.
+        """
+        at = self._bet_at(name)
+        bet = self.bets[at]
+        stakes = bet.expected / self.expectation.variance[bet.metric] * np.array([multiple for multiple, _ in bet.stakes])
+        gain = bet.sign * self.total[bet.metric] + bet.margin * self.weight
+        return _log_sum_exp(np.log([money for _, money in bet.stakes]) + stakes * gain - stakes**2 / 2 * self.spread[bet.metric])
+
+    def estimate(self, metric: str) -> tuple[float, float]:
+        """The running average effect and its standard error, for one look; (0, inf) before any row."""
+        at = self._metric_at(metric)
+        return (float(self.total[at]) / self.weight, math.sqrt(float(self.spread[at])) / self.weight) if self.weight else (0.0, math.inf)
+
+    def last_week(self, metric: str) -> float | None:
+        """The effect over the last seven whole days; None before there is one."""
+        return self.week.mean(self._metric_at(metric))
+
+    def interval(self, metric: str, alpha: float, smallest: float) -> tuple[float, float, float]:
+        """(estimate, low, high) of the running average effect, all looks together, two-sided.
+
+        Normal mixture boundary on the sum of U with its empirical variance (Robbins 1970; asymptotic, as in Waudby-Smith, Arbour, Sinha,
+        Kennedy & Ramdas, "Time-uniform central limit theory", 2021), narrowest when an effect of size `smallest` begins to show.
+        """
+        at = self._metric_at(metric)
+        if self.weight == 0:
+            return 0.0, -math.inf, math.inf
+        prior = self.metrics[at].variance
+        variance = float(self.spread[at]) + prior * PRIOR_ROWS / 4  # a handful of rows says little about its own spread
+        level = 2 * math.log(1 / alpha)
+        tuned = 9 * (prior / smallest) ** 2 / (level + math.log(1 + level))
+        reach = math.sqrt((variance + tuned) * math.log((variance + tuned) / (tuned * alpha**2)))
+        estimate = float(self.total[at]) / self.weight
+        return estimate, estimate - reach / self.weight, estimate + reach / self.weight
+
+    def _bet_at(self, name: str) -> int:
+        return [bet.name for bet in self.bets].index(name)
+
+    def _metric_at(self, name: str) -> int:
+        return [metric.name for metric in self.metrics].index(name)
+
+
+@dataclass(slots=True)
+class SampleRatio:
+    """Whether customers reach the arms in the shares they were assigned by: bets on the odds being off by a fixed factor."""
+
+    log_wealth: Floats = field(default_factory=lambda: np.zeros(len(ODDS)))
+    highest: float = 0.0
+    count: int = 0
+
+    def add(self, arm: Floats, share: Floats) -> None:
+        """First assignments, one per customer, in order."""
+        if not len(arm):
+            return
+        odds = np.array(ODDS)
+        path = self.log_wealth + np.cumsum(arm[:, None] * np.log(odds) - np.log1p(share[:, None] * (odds - 1)), axis=0)
+        self.log_wealth = path[-1].copy()
+        top = path.max(1)
+        self.highest = max(self.highest, float((top + np.log(np.exp(path - top[:, None]).mean(1))).max()))
+        self.count += len(arm)
+
+    @property
+    def log_e(self) -> float:
+        """Current evidence that something is lost on the way to an arm."""
+        return _log_mean_exp(self.log_wealth)
+
+
+@dataclass(slots=True)
+class Errors:
+    """Failing requests of the candidate, and whether it is the candidate that fails or everybody.
+
+    An e-CUSUM restarts a likelihood-ratio bet whenever it has lost: a change at any moment is seen within a few requests, and the mean
+    time to a false alarm is at least e**threshold requests (Shin, Ramdas & Rinaldo, "E-detectors", 2023; Lorden 1971).
+    """
+
+    faults: Floats = field(default_factory=lambda: np.zeros((2, len(ERROR_FAULTS))))  # (arm, ...) log of each restarted bet that it fails
+    blame: Floats = field(default_factory=lambda: np.zeros(len(ARM_ODDS)))  # log of each restarted bet that failures are the candidate's
+    requests: list[int] = field(default_factory=lambda: [0, 0])
+    failures: list[int] = field(default_factory=lambda: [0, 0])
+    is_blamed: bool = False
+
+    def add(self, arm: Floats, share: Floats, failed: Floats, *, threshold: float, blame: float) -> None:
+        """Requests in the order in which they ended. `is_blamed` once both bets stood above their thresholds (logarithms) at one request."""
+        if not len(arm):
+            return
+        rates = np.array(ERROR_FAULTS)
+        ratio = np.where(failed[:, None] > 0, np.log(rates / ERROR_FINE), np.log((1 - rates) / (1 - ERROR_FINE)))
+        candidate, production = (_restarted(self.faults[which], ratio * (arm == which)[:, None]) for which in (1, 0))
+        odds = np.array(ARM_ODDS)
+        whose = _restarted(self.blame, failed[:, None] * (arm[:, None] * np.log(odds) - np.log1p(share[:, None] * (odds - 1))))
+        faulty, is_its_own = _rows_log_mean_exp(candidate) >= threshold, _rows_log_mean_exp(whose) >= blame
+        self.is_blamed = self.is_blamed or bool((faulty & is_its_own & (_rows_log_mean_exp(production) < blame)).any())
+        self.faults, self.blame = np.stack([production[-1], candidate[-1]]), whose[-1].copy()
+        for which in (0, 1):
+            mine = arm == which
+            self.requests[which] += int(mine.sum())
+            self.failures[which] += int(failed[mine].sum())
+
+    def log_fault(self, arm: int) -> float:
+        """Current evidence that an arm fails more than is tolerable."""
+        return _log_mean_exp(self.faults[arm])
+
+
+def daily_threshold(requests_per_day: float) -> float:
+    """Logarithm that keeps false alarms of Errors below one a year at this many requests of the candidate."""
+    return math.log(365 * max(requests_per_day, 1.0))
+
+
+def _with_one(covariates: Floats) -> Floats:
+    return np.column_stack([np.ones(len(covariates)), covariates])
+
+
+def _log_sum_exp(logs: Floats) -> float:
+    top = float(logs.max())
+    return top + math.log(float(np.exp(logs - top).sum()))
+
+
+def _log_mean_exp(logs: Floats) -> float:
+    top = float(logs.max())
+    return top + math.log(float(np.exp(logs - top).mean()))
+
+
+def _rows_log_mean_exp(logs: Floats) -> Floats:
+    top = logs.max(1)
+    means: Floats = top + np.log(np.exp(logs - top[:, None]).mean(1))
+    return means
+
+
+def _restarted(start: Floats, ratios: Floats) -> Floats:
+    """(n, k): running sums from `start` that go back to 0 whenever they would fall below."""
+    sums = start + np.cumsum(ratios, axis=0)
+    lowest = np.minimum(np.minimum.accumulate(sums, axis=0), 0.0)
+    path: Floats = sums - lowest
+    return path

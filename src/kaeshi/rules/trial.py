@@ -1,0 +1,273 @@
+"""What a rollout has seen so far, and what follows from it: promote, roll back, or hold, however often one asks.
+
+Promotion needs everything at once: the candidate is better, on average and lately; every guardrail is shown to be kept; customers
+arrive in the shares they were assigned by; and they rate as willingly as before. Harm rolls back on its own.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kaeshi.rules.comparison import SPANS
+from kaeshi.rules.evidence import Bet, Effects, Errors, Floats, Metric, Mix, Rows, SampleRatio, daily_threshold
+from kaeshi.types import Comparison, Decision, Interval, Json, MetricComparison, RolloutPlan, Sample
+
+COMPOSITE, GOAL = "composite", "goal"
+STAR_SPREAD = 1.0  # variance of stars among those who rate, until it is seen
+SILENT_STARS = 1.0  # a missing rater is taken to be this much below production's mean
+SILENT_MARGIN, SILENT_SIGMAS = 1 / 3, 2.33  # of a guardrail's margin; one-sided 99 %
+RATES_DIFFER = math.log(3)  # current evidence that the arms rate differently; it only holds back, so little is enough
+RATIO_HOLDS, RATIO_ENDS = math.log(20), math.log(1000)
+BLAME = math.log(20)
+DELAYS_NEEDED, DELAY_ROOM = 30, 2.0  # twice the longest of n exponential delays is exceeded by one in n squared
+
+
+@dataclass(slots=True)
+class Trial:
+    """The evidence of one rollout: assignments, requests and closed conversations go in as they happen, each once."""
+
+    plan: RolloutPlan
+    effects: Effects
+    ratio: SampleRatio = field(default_factory=SampleRatio)
+    errors: Errors = field(default_factory=Errors)
+    requests_per_day: float = 0.0
+
+    @classmethod
+    def of(cls, plan: RolloutPlan) -> "Trial":
+        """Before the first customer."""
+        base = _base(plan)
+        names = [metric.name for metric in base]
+        total = sum(plan.weights.values())
+        mixed = [Mix(COMPOSITE, tuple(plan.weights.get(name, 0) / total / SPANS.get(name, 1.0) for name in names))]
+        for stars in _sparse(plan):
+            weights = {stars: 1.0, _rated(stars): SILENT_STARS / plan.rated[stars]}
+            mixed.append(Mix(_pessimistic(stars), tuple(weights.get(name, 0.0) for name in names)))
+        return cls(plan, Effects.of(base, mixed, _bets(plan, [*names, *(mix.name for mix in mixed)]), plan.covariates))
+
+    def assign(self, arm: Floats, share: Floats) -> None:
+        """Customers at their first conversation, in order: who went where, and the candidate's share at that moment."""
+        self.ratio.add(arm, share)
+
+    def finish(self, arm: Floats, share: Floats, failed: Floats, *, candidate_per_day: float) -> None:
+        """Requests in the order in which they ended; a time-out has failed."""
+        self.errors.add(arm, share, failed, threshold=daily_threshold(candidate_per_day), blame=BLAME)
+
+    def close(self, day: NDArray[np.int64], arm: Floats, share: Floats, covariates: Floats, values: Mapping[str, Floats]) -> None:
+        """First conversations of customers whose windows have closed, in the order of their starts. NaN: not known, which is a failure.
+
+        `covariates` (n, d) were known before the assignment; `values` by metric (n,).
+        """
+        self.effects.add(
+            Rows(day, arm, share, covariates, np.column_stack([_outcome(self.plan, m.name, values) for m in self.effects.base]))
+        )
+
+    def verdict(self, *, may_promote: bool) -> Decision:
+        """What follows now; an ending carries its evidence. `may_promote`: the stage and its shortest duration allow it."""
+        ending = self._broken() or self._harmed()
+        if ending:
+            return Decision(verdict="roll_back", why=ending, evidence=self.evidence())
+        missing = self._paused() or (self._missing() if may_promote else "too early to promote: so far only harm is looked for")
+        if missing:
+            return Decision(verdict="hold", why=missing)
+        effect, low, high = self.effects.interval(COMPOSITE, self.plan.alpha, self.plan.smallest_effect)
+        goal = "better" if self.plan.goal == "superior" else "not worse than agreed"
+        kept = f", and {_and(self.plan.margins)} kept within their margins" if self.plan.margins else ""
+        why = f"the candidate is {goal}: composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over {sum(self.effects.count)} customers{kept}"
+        return Decision(verdict="advance", why=why, evidence=self.evidence())
+
+    @property
+    def is_calm(self) -> bool:
+        """Nothing says that the figures cannot be trusted."""
+        return self._paused() is None
+
+    def compared(self, metrics: Sequence[str], arms: Mapping[str, Mapping[str, Sample]], *, may_promote: bool) -> Comparison:
+        """Both arms on these metrics, as people read them. `arms`: by arm and metric the sums of what is known."""
+        verdict = self.verdict(may_promote=may_promote)
+        names = [metric.name for metric in self.effects.metrics]
+        rows = tuple(
+            MetricComparison(
+                metric=name,
+                production=arms["production"].get(name, Sample()),
+                candidate=arms["candidate"].get(name, Sample()),
+                difference=self._interval(name) if name in names else None,
+            )
+            for name in metrics
+        )
+        return Comparison(
+            metrics=rows,
+            composite=self._interval(COMPOSITE),
+            candidate_better=verdict.verdict == "advance",
+            candidate_worse=verdict.verdict == "roll_back",
+            switched_off=tuple(name for name in metrics if name not in names),
+            why=verdict.why,
+        )
+
+    def evidence(self) -> Json:
+        """Everything a decision rests on: evidence as natural logarithms beside the threshold each has to reach."""
+        alpha, effects = self.plan.alpha, self.effects
+        return {
+            "customers": {"production": effects.count[0], "candidate": effects.count[1]},
+            "log_evidence": {bet.name: round(effects.log_e(bet.name), 4) for bet in effects.bets},
+            "thresholds": {"promote": math.log(1 / alpha)} | self._harm_thresholds(),
+            "effects": {
+                metric.name: interval.model_dump() for metric in effects.metrics if (interval := self._interval(metric.name)) is not None
+            },
+            "last_week": effects.last_week(COMPOSITE),
+            "sample_ratio": {"log_evidence": self.ratio.log_e, "highest": self.ratio.highest, "customers": self.ratio.count},
+            "errors": {
+                "production": [self.errors.failures[0], self.errors.requests[0]],
+                "candidate": [self.errors.failures[1], self.errors.requests[1]],
+            },
+        }  # fmt: skip
+
+    def _interval(self, metric: str) -> Interval | None:
+        if not self.effects.weight:
+            return None
+        estimate, low, high = self.effects.interval(metric, self.plan.alpha, self._smallest(metric))
+        return Interval(estimate=estimate, low=low, high=high)
+
+    def _smallest(self, metric: str) -> float:
+        return self.plan.margins.get(metric, self.plan.smallest_effect * SPANS.get(metric, 1.0))
+
+    def _harm_thresholds(self) -> dict[str, float]:
+        """Half of alpha on the composite, half spread over the guardrails."""
+        each = math.log(2 * max(len(self.plan.margins), 1) / self.plan.alpha)
+        return {_harm(COMPOSITE): math.log(2 / self.plan.alpha)} | {_harm(name): each for name in self.plan.margins}
+
+    def _broken(self) -> str | None:
+        if self.errors.is_blamed:
+            failures, requests = self.errors.failures[1], self.errors.requests[1]
+            return f"the candidate fails while production answers: {failures} of its {requests} requests failed"
+        if self.ratio.highest >= RATIO_ENDS:
+            return f"the arms do not get the customers they were assigned ({self.effects.count[1]} of {sum(self.effects.count)} are the candidate's): something is lost on the way, and no figure can be trusted"
+        return None
+
+    def _harmed(self) -> str | None:
+        for name, threshold in self._harm_thresholds().items():
+            if self.effects.log_e(name) >= threshold:
+                metric = name.removeprefix(_harm(""))
+                effect, low, high = self.effects.interval(metric, self.plan.alpha, self._smallest(metric))
+                beyond = f", beyond the {self.plan.margins[metric]:g} that is tolerated" if metric in self.plan.margins else ""
+                return f"the candidate is worse: {metric} {effect:+.3f} [{low:+.3f}, {high:+.3f}]{beyond}"
+        return None
+
+    def _paused(self) -> str | None:
+        if min(self.errors.log_fault(0), self.errors.log_fault(1)) >= BLAME:
+            return "paused: both arms are failing, which is not the candidate's fault"
+        if not sum(self.effects.count):
+            return "nothing has been observed"
+        if self.ratio.log_e >= RATIO_HOLDS:
+            return "held: the arms do not seem to get the customers they were assigned"
+        return None
+
+    def _missing(self) -> str | None:
+        need, effects = math.log(1 / self.plan.alpha), self.effects
+        effect, low, high = effects.interval(COMPOSITE, self.plan.alpha, self.plan.smallest_effect)
+        seen = f"composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over {sum(effects.count)} customers"
+        if effects.log_e(GOAL) < need or effects.average_log_e(GOAL) < need:
+            return f"inconclusive, production stays: {seen}"
+        unproven = [name for name in self.plan.margins if effects.log_e(_kept(name)) < need]
+        if unproven:
+            return f"production stays: {seen}, but it is not shown yet that {_and(unproven)} lose no more than tolerated"
+        week = effects.last_week(COMPOSITE)
+        if self.plan.goal == "superior" and week is not None and week < 0:
+            return f"production stays: {seen}, but {week:+.3f} over the last whole week: the gain is fading"
+        return self._silent(seen)
+
+    def _silent(self, seen: str) -> str | None:
+        for stars in _sparse(self.plan):
+            if max(self.effects.log_e(_more(stars)), self.effects.log_e(_fewer(stars))) >= RATES_DIFFER:
+                return f"production stays: {seen}, but customers of one arm rate less often, so {stars} cannot be compared"
+            if stars not in self.plan.margins:
+                continue
+            effect, error = self.effects.estimate(_pessimistic(stars))
+            margin = self.plan.margins[stars]
+            if effect < min(-SILENT_MARGIN * margin, -margin + SILENT_SIGMAS * error):
+                return f"production stays: {seen}, but {stars} is {effect:+.2f} if those who did not rate were unhappy"
+        return None
+
+
+def narrowed(window_hours: float, delays: Sequence[float]) -> float:
+    """The window, when production's own conversions show that a shorter one catches them: twice the longest of `delays` (hours).
+
+    `delays` are of conversations in production whose full window has closed, so it is fixed by one arm's past before any row uses it.
+    """
+    if len(delays) < DELAYS_NEEDED:
+        return window_hours
+    return min(window_hours, DELAY_ROOM * max(delays))
+
+
+def _base(plan: RolloutPlan) -> list[Metric]:
+    """The metrics that are measured, and for stars that few give, whether they were given."""
+    found: list[Metric] = []
+    for name in dict.fromkeys([*plan.weights, *plan.margins]):
+        mean, rated = plan.means[name], plan.rated.get(name, 1.0)
+        if name not in SPANS:
+            found.append(Metric(name, 0.0, 1.0, mean, max(mean * (1 - mean), 0.01)))
+            continue
+        found.append(Metric(name, mean + (1 - mean) / rated, mean + (1 + SPANS[name] - mean) / rated, mean, STAR_SPREAD / rated))
+        if name in plan.rated:
+            found.append(Metric(_rated(name), 0.0, 1.0, rated, max(rated * (1 - rated), 0.01)))
+    return found
+
+
+def _bets(plan: RolloutPlan, names: Sequence[str]) -> list[Bet]:
+    size, at = plan.smallest_effect, names.index
+    bets = [
+        Bet(GOAL, at(COMPOSITE), 1, 0.0 if plan.goal == "superior" else size, size),
+        Bet(_harm(COMPOSITE), at(COMPOSITE), -1, 0.0 if plan.goal == "superior" else -size, size),
+    ]
+    for name, margin in plan.margins.items():
+        bets += [Bet(_kept(name), at(name), 1, margin, margin), Bet(_harm(name), at(name), -1, -margin, margin)]
+    for name in _sparse(plan):
+        change = plan.rated[name] / 4
+        bets += [Bet(_more(name), at(_rated(name)), 1, 0.0, change), Bet(_fewer(name), at(_rated(name)), -1, 0.0, change)]
+    return bets
+
+
+def _outcome(plan: RolloutPlan, name: str, values: Mapping[str, Floats]) -> Floats:
+    """(n,) of one metric. Stars that only some give are linearised around production's history: mean + given (stars - mean) / rated."""
+    if name.startswith(_rated("")):
+        return (~np.isnan(values[name.removeprefix(_rated(""))])).astype(float)
+    seen = values[name]
+    if name not in SPANS:
+        return np.nan_to_num(seen)
+    mean = plan.means[name]
+    return mean + np.nan_to_num(seen - mean) / plan.rated.get(name, 1.0)
+
+
+def _sparse(plan: RolloutPlan) -> list[str]:
+    """Metrics of stars that not everybody gives."""
+    return [name for name in dict.fromkeys([*plan.weights, *plan.margins]) if name in plan.rated]
+
+
+def _rated(stars: str) -> str:
+    return f"rated {stars}"
+
+
+def _pessimistic(stars: str) -> str:
+    return f"{stars} if the silent are unhappy"
+
+
+def _kept(metric: str) -> str:
+    return f"keeps {metric}"
+
+
+def _harm(metric: str) -> str:
+    return f"harms {metric}"
+
+
+def _more(stars: str) -> str:
+    return f"more rate {stars}"
+
+
+def _fewer(stars: str) -> str:
+    return f"fewer rate {stars}"
+
+
+def _and(names: Mapping[str, float] | Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

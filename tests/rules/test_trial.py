@@ -1,0 +1,88 @@
+"""Trials on simulated customers whose truth is known."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kaeshi.rules.rollout import plan as planned
+from kaeshi.rules.trial import Trial, narrowed
+from kaeshi.settings import Settings
+from trials import BETTER, PLAN, World
+
+
+def test_a_better_candidate_is_promoted_with_its_evidence() -> None:
+    found = BETTER.verdict()
+    assert found.verdict == "advance"
+    assert "better" in found.why
+    assert found.evidence["log_evidence"]["goal"] >= found.evidence["thresholds"]["promote"] == pytest.approx(math.log(20))
+
+
+def test_before_its_time_nothing_is_promoted_however_good() -> None:
+    assert BETTER.trial().verdict(may_promote=False).verdict == "hold"
+
+
+def test_the_same_model_keeps_production() -> None:
+    verdicts = [World(customers=2000).verdict(seed) for seed in range(20)]
+    assert sum(found.verdict == "advance" for found in verdicts) == 0
+    assert sum("inconclusive" in found.why for found in verdicts) >= 16
+
+
+def test_a_worse_model_is_rolled_back_even_before_its_time() -> None:
+    found = World(contained=-0.08, booked=-0.03).trial().verdict(may_promote=False)
+    assert (found.verdict, "worse" in found.why) == ("roll_back", True)
+
+
+def test_a_gain_does_not_pay_for_a_harmed_guardrail() -> None:
+    found = World(contained=0.2, booked=-0.06).verdict()
+    assert found.verdict == "roll_back"
+    assert "conversion" in found.why
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_unhappy_customers_who_stop_rating_do_not_make_a_candidate_better(seed: int) -> None:
+    found = World(contained=0.08, booked=0.03, stars=-0.5, silent=0.9).verdict(seed)
+    assert found.verdict != "advance"
+    assert "csat" in found.why
+
+
+def test_customers_that_vanish_from_one_arm_end_the_rollout() -> None:
+    found = replace(BETTER, lost=0.3).verdict()
+    assert (found.verdict, "lost on the way" in found.why) == ("roll_back", True)
+
+
+def test_a_candidate_that_fails_is_rolled_back_and_an_outage_of_both_arms_only_pauses() -> None:
+    alone, both = World().trial(), World().trial()
+    alone.finish(np.array([0, 1.0] * 12), np.full(24, 0.5), np.array([0, 1.0] * 12), candidate_per_day=250)
+    both.finish(np.array([0, 1.0] * 12), np.full(24, 0.5), np.ones(24), candidate_per_day=250)
+    assert alone.verdict(may_promote=False).verdict == "roll_back"
+    found = both.verdict(may_promote=True)
+    assert (found.verdict, "both arms" in found.why) == ("hold", True)
+
+
+def test_no_data_promotes_nothing() -> None:
+    found = Trial.of(PLAN).verdict(may_promote=True)
+    assert (found.verdict, found.why) == ("hold", "nothing has been observed")
+
+
+def test_a_forced_migration_needs_a_candidate_that_is_not_worse() -> None:
+    migration = PLAN.model_copy(update={"goal": "non_inferior", "margins": {"containment": 0.05}})
+    assert World(customers=6000).trial(plan=migration).verdict(may_promote=True).verdict == "advance"
+    assert World(customers=6000).verdict().verdict == "hold"
+
+
+def test_a_window_is_narrowed_by_productions_own_delays_only_when_there_are_enough() -> None:
+    assert narrowed(24, [1.0] * 29) == 24
+    assert narrowed(24, [1.0] * 30) == 2.0
+    assert narrowed(24, [30.0] * 30) == 24
+
+
+def test_a_plan_leaves_out_what_production_never_knew() -> None:
+    history = [{"containment": 1.0}] * 60 + [{"containment": 0.0, "csat": 5.0}] * 40 + [{"conversion": 1.0}] * 10
+    found = planned(history, [], Settings())
+    assert found is not None
+    assert set(found.weights) == set(found.margins) == {"containment", "csat"}
+    assert found.means["containment"] == pytest.approx(60 / 110)  # what nobody reported is a failure
+    assert found.rated == {"csat": pytest.approx(40 / 110)}
+    assert planned(history[:20], [], Settings()) is None

@@ -1,0 +1,164 @@
+"""Rollouts through the store: stages, evidence, and customers that count once."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kaeshi.errors import Conflict, InvalidInput, NotFound, Refused
+from kaeshi.gateway.answer import answer
+from kaeshi.loop import Loop
+from kaeshi.providers.fake import FakeChat, FakeClock
+from kaeshi.rules.assignment import arm_of
+from kaeshi.steps import conversation, evaluation, rollout
+from kaeshi.types import Rollout
+from samples import log, record
+
+
+def moment(at: datetime) -> str:
+    return at.isoformat()
+
+
+def seen(name: str, at: datetime, *, contained: bool, **fields: Any) -> dict[str, Any]:
+    """A closed conversation at a time."""
+    told = record(name, **fields) | {"started_at": moment(at), "closed": True, "outcome": {"escalated": not contained}}
+    return told | {"messages": [message | {"at": moment(at + timedelta(seconds=i))} for i, message in enumerate(told["messages"])]}
+
+
+async def in_canary(loop: Loop, history: int = 60) -> Rollout:
+    """Past its mirror, with what production did in the days before."""
+    await log(loop, *(seen(f"past-{i}", loop.clock.now() - timedelta(days=3), contained=i % 10 < 7) for i in range(history)))
+    await rollout.set_production(loop, "old")
+    await rollout.register(loop, "new")
+    moved, _ = await rollout.step(loop, await rollout.begin(loop, "new", percent=10, hours=0))
+    assert moved.state == "canary"
+    return moved
+
+
+async def in_half(loop: Loop, clock: FakeClock) -> Rollout:
+    began = await in_canary(loop)
+    await arms(loop, began, 0.7, 0.7, count=10)
+    clock.advance(hours=72)
+    moved, _ = await rollout.step(loop, began)
+    assert moved.state == "half"
+    return moved
+
+
+async def arms(loop: Loop, of: Rollout, production: float, candidate: float, count: int = 250) -> None:
+    """So many customers in both arms now, contained at these rates."""
+    now, records = loop.clock.now(), []
+    for i in range(2 * count):
+        rate, arm = ((production, "production"), (candidate, "candidate"))[i % 2]
+        name = f"{of.id}-{now:%d%H}-{i}"
+        records.append(seen(name, now, contained=(i // 2) % 20 < rate * 20, experiment=of.id, arm=arm, share=0.5))
+    await log(loop, *records)
+
+
+async def test_a_better_candidate_travels_to_full_by_the_schedule_and_replaces_production(loop: Loop, clock: FakeClock) -> None:
+    live = await in_half(loop, clock)
+    await arms(loop, live, 0.5, 0.9)
+    clock.advance(hours=167)
+    ((_, why),) = await rollout.step_all(loop)
+    assert "too early" in why
+    clock.advance(hours=1)
+    ((_, why),) = await rollout.step_all(loop)
+    assert "better" in why
+    status = await rollout.status(loop)
+    assert (status["production"], status["rollouts"][0]["state"]) == ("new", "full")
+    assert status["rollouts"][0]["audit"][-1]["evidence"]["log_evidence"]["goal"] > 3
+    with pytest.raises(Conflict):
+        await rollout.roll_back(loop, live.id, reason="too late")
+
+
+async def test_a_worse_candidate_is_rolled_back_in_its_canary_with_the_reason(loop: Loop, clock: FakeClock) -> None:
+    await arms(loop, await in_canary(loop), 0.9, 0.5)
+    clock.advance(hours=25)
+    ((_, why),) = await rollout.step_all(loop)
+    assert "worse" in why
+    status = await rollout.status(loop)
+    assert (status["production"], status["rollouts"][0]["state"]) == ("old", "rolled_back")
+
+
+async def test_an_equal_candidate_stays_where_it_is_unless_somebody_forces_it(loop: Loop, clock: FakeClock) -> None:
+    live = await in_half(loop, clock)
+    await arms(loop, live, 0.7, 0.7)
+    clock.advance(hours=200)
+    with pytest.raises(Refused, match="inconclusive"):
+        await rollout.promote(loop, live.id, by="ann")
+    with pytest.raises(InvalidInput, match="name"):
+        await rollout.promote(loop, live.id, force=True)
+    assert (await rollout.promote(loop, live.id, by="ann", force=True)).state == "full"
+
+
+async def test_at_once_needs_all_the_evidence_but_not_the_weeks(loop: Loop, clock: FakeClock) -> None:
+    live = await in_half(loop, clock)
+    with pytest.raises(Refused):
+        await rollout.promote(loop, live.id, strategy="immediate", by="ann")
+    await arms(loop, live, 0.5, 0.9)
+    clock.advance(hours=25)
+    assert (await rollout.promote(loop, live.id, strategy="immediate", by="ann")).state == "full"
+
+
+async def test_without_history_or_customers_nothing_moves(loop: Loop, clock: FakeClock) -> None:
+    live = await in_canary(loop, history=29)
+    clock.advance(hours=1000)
+    after, decision = await rollout.step(loop, live)
+    assert (after.state, "nothing to compare with" in decision.why) == ("canary", True)
+
+
+async def test_a_customer_counts_once_and_as_they_stood_when_their_window_closed(loop: Loop, clock: FakeClock) -> None:
+    live = await in_canary(loop)
+    now = clock.now()
+    first = seen("first", now, contained=True, experiment=live.id, arm="candidate", share=0.1) | {"customer_id": "ann"}
+    again = seen("again", now + timedelta(hours=1), contained=False, experiment=live.id, arm="candidate", share=0.1) | {
+        "customer_id": "ann"
+    }
+    await log(loop, first, again)
+    waiting = await rollout.compare(loop, live.id, ["containment"])
+    clock.advance(hours=25)
+    await rollout.step(loop, live)
+    await conversation.report_outcome(loop, "first", {"escalated": True})
+    await rollout.step(loop, live)
+    found = (await rollout.compare(loop, live.id, ["containment"])).metrics[0].candidate
+    assert waiting.metrics[0].candidate.count == 0
+    assert (found.count, found.total) == (1, 1.0)
+
+
+async def test_what_a_rollout_has_to_show_is_fixed_by_its_first_look(loop: Loop, clock: FakeClock) -> None:
+    live = await in_canary(loop)
+    await rollout.step(loop, live)
+    await log(loop, *(seen(f"later-{i}", clock.now(), contained=False) for i in range(100)))
+    clock.advance(hours=48)
+    await rollout.step(loop, live)
+    async with loop.store.read() as tx:
+        plan = (await tx.rollout(loop.assistant, live.id)).plan
+    assert plan is not None
+    assert plan.means == {"containment": pytest.approx(0.7)}
+
+
+async def test_an_unregistered_model_is_not_rolled_out(loop: Loop) -> None:
+    with pytest.raises(NotFound):
+        await rollout.begin(loop, "stranger", percent=10, hours=1)
+    with pytest.raises(InvalidInput):
+        await rollout.begin(loop, "stranger", percent=90, hours=1)
+
+
+async def test_the_gate_stops_what_breaks_a_promise_that_production_keeps(loop: Loop) -> None:
+    class Forgetful(FakeChat):
+        async def answer(self, messages: Any, model: str) -> Any:
+            return await FakeChat(answers={} if model == "new" else self.answers).answer(messages, model)
+
+    guarded = replace(loop, chat=Forgetful(answers={"q?": "a"}))
+    await evaluation.add(guarded, [("f", {"question": "q?", "expected": "a"})])
+    await rollout.set_production(guarded, "old")
+    await rollout.register(guarded, "new")
+    assert (await rollout.begin(guarded, "new", percent=10, hours=1)).state == "rolled_back"
+
+
+async def test_a_customer_stays_in_one_arm_and_the_answer_is_logged_with_it(loop: Loop) -> None:
+    name = (await in_canary(loop)).id
+    speaking = replace(loop, chat=FakeChat(answers={"hello?": "hi"}))
+    said, message = await answer(speaking, [{"role": "user", "content": "hello?"}], conversation="live", customer="ann", consent="granted")
+    shown = await conversation.show(loop, "live")
+    assert (said.text, message, shown["experiment"], shown["arm"]) == ("hi", "live#1", name, arm_of(name, "ann", 0.1))
