@@ -141,17 +141,18 @@ def test_the_shim_is_what_the_reference_backend_has(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sabotage", [None, "model", "feedback", "pii", "same"])
-def test_the_demo_decides_and_sabotage_never_wins(sabotage: str | None) -> None:
-    words = ("demo", "--seed", "3", "--folder", "d") + (("--sabotage", sabotage) if sabotage else ())
-    result = told(*words)
-    decision = result["decision"]
-    assert decision["why"]
-    if sabotage:
-        assert decision["outcome"] in {"refused", "rolled back"}
-        assert result["production"]["after"] == result["production"]["before"]
-    else:
-        assert result["held_out"]["after"]["right"] >= result["held_out"]["before"]["right"]
+def test_the_demo_ends_with_the_table_that_the_readme_shows() -> None:
+    """Seed 1, so the same seed gives the same table on every machine."""
+    table = kaeshi("demo").stdout
+    assert table.startswith("customers")
+    assert f"```text\n{table}```" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sabotage", ["model", "feedback", "pii", "same"])
+def test_sabotage_never_wins_and_says_why(sabotage: str) -> None:
+    result = told("demo", "--seed", "3", "--folder", "d", "--sabotage", sabotage)
+    assert result["decision"]["outcome"] in {"refused", "rolled back"}
+    assert result["decision"]["why"]
+    assert result["production"]["after"] == result["production"]["before"]
     assert Path(result["report"]["sent_to"]).exists()
-    if sabotage is None:
-        assert told(*words) == result  # the same seed gives the same table
