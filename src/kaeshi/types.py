@@ -29,6 +29,9 @@ PLACEHOLDER = re.compile(r"\[([A-Z]{2,15}(?:_[A-Z]{2,15}){0,2})_([1-9]\d{0,5}|x[
 # what the responder says instead of a doubtful answer, and the gateway instead of one that must not be served; nothing to learn from
 HAND_OVER = "Let me bring in a colleague who can help you with that."
 
+# outcome of a conversation in which the candidate failed and production answered instead
+CANDIDATE_FAILED = "candidate_failed"
+
 
 class Value(BaseModel):
     """Frozen, keyword-only, no surprises: an unknown field is an error."""

@@ -136,7 +136,7 @@ def test_a_gain_that_fades_is_no_longer_better_on_average() -> None:
     effects = fresh()
     effects.add(rows(list(arm), [0.5] * 6000, list((rng.uniform(size=6000) < 0.4 + fading * arm) * 1.0), [4.3] * 6000))
     assert effects.average_log_e("better") < 0
-    week = effects.last_week("conversion")
+    week = effects.lately("conversion", 7)
     assert week is not None
     assert week < -0.1
 

@@ -1,16 +1,20 @@
 """Rollouts through the store: stages, evidence, and customers that count once."""
 
+import random
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
-from kaeshi.errors import Conflict, InvalidInput, NotFound, Refused
+from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, Refused
 from kaeshi.gateway.answer import answer
 from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeChat, FakeClock
 from kaeshi.rules.assignment import arm_of
+from kaeshi.rules.rollout import covariates
+from kaeshi.rules.trial import Trial
 from kaeshi.steps import conversation, evaluation, rollout
 from kaeshi.types import Rollout
 from samples import log, record
@@ -162,3 +166,62 @@ async def test_a_customer_stays_in_one_arm_and_the_answer_is_logged_with_it(loop
     said, message = await answer(speaking, [{"role": "user", "content": "hello?"}], conversation="live", customer="ann", consent="granted")
     shown = await conversation.show(loop, "live")
     assert (said.text, message, shown["experiment"], shown["arm"]) == ("hi", "live#1", name, arm_of(name, "ann", 0.1))
+
+
+async def test_where_the_candidate_fails_production_answers_and_a_candidate_that_keeps_failing_is_rolled_back(loop: Loop) -> None:
+    class Broken(FakeChat):
+        async def answer(self, messages: Any, model: str) -> Any:
+            if model == "new":
+                msg = "the candidate's server is down"
+                raise ProviderError(msg)
+            return await FakeChat(answers=self.answers).answer(messages, model)
+
+    speaking = replace(loop, chat=Broken(answers={"hello?": "hi"}))
+    live = await in_canary(speaking)
+    theirs = [name for i in range(100) if arm_of(live.id, name := f"guest {i}", 0.1) == "candidate"]
+    for name in theirs[:6]:
+        said, _ = await answer(
+            speaking, [{"role": "user", "content": "hello?"}], conversation=f"of {name}", customer=name, consent="granted"
+        )
+        assert (said.text, said.model) == ("hi", "old")
+    ((_, why),) = await rollout.step_all(speaking)
+    assert "fails while production answers: 6 of its 6 requests" in why
+    assert (await rollout.status(speaking))["rollouts"][0]["state"] == "rolled_back"
+
+
+async def test_a_stream_through_the_log_the_store_and_the_schedule_is_decided_as_by_the_rules_alone(loop: Loop, clock: FakeClock) -> None:
+    """Gain by gain, day by day: the rows in the store are those of the stream, and so are evidence and verdict."""
+    live = await in_half(loop, clock)
+    rng, streamed = random.Random(4), []
+    for day in range(7):
+        records = []
+        for i in range(40):
+            arm = arm_of(live.id, f"guest {day} {i}", 0.5)
+            contained = rng.random() < (0.9 if arm == "candidate" else 0.5)
+            streamed.append((clock.now() + timedelta(minutes=i), arm, contained))
+            fields = {"experiment": live.id, "arm": arm, "share": 0.5, "customer_id": f"guest {day} {i}"}
+            records.append(seen(f"{day}-{i}", streamed[-1][0], contained=contained, **fields))
+        await log(loop, *records)
+        clock.advance(days=1)
+        ((_, why),) = await rollout.step_all(loop)
+    async with loop.store.read() as tx:
+        stored, counted = await tx.rollout(loop.assistant, live.id), await tx.entered(loop.assistant, live.id)
+    assert stored.plan is not None
+    assert [(row.started_at, row.arm, row.values["containment"]) for row in counted[20:]] == [
+        (at, arm, float(contained)) for at, arm, contained in streamed[: len(counted) - 20]
+    ]
+    n = len(counted)
+    alone = Trial.of(stored.plan)
+    alone.assign(np.array([row.arm == "candidate" for row in counted]) * 1.0, np.full(n, 0.5))
+    for since in range(0, n, 7):  # in other batches than the schedule's
+        rows = counted[since : since + 7]
+        alone.close(
+            np.array([(row.started_at - live.began_at).days for row in rows]),
+            np.array([row.arm == "candidate" for row in rows]) * 1.0,
+            np.array([row.share for row in rows]),
+            np.array([covariates(row.started_at, is_returning=row.is_returning) for row in rows]),
+            {"containment": np.array([row.values["containment"] for row in rows])},
+        )
+    verdict = alone.verdict(may_promote=True)
+    assert (verdict.verdict, stored.state) == ("advance", "full")
+    assert verdict.why in why

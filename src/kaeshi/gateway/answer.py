@@ -8,13 +8,15 @@ from kaeshi.loop import Loop
 from kaeshi.rules import pii
 from kaeshi.steps import conversation as steps
 from kaeshi.steps.collection import scrub_messages
-from kaeshi.types import HAND_OVER, Answer, Assignment, Consent, Conversation, Json, Outcome, Turn
+from kaeshi.types import CANDIDATE_FAILED, HAND_OVER, Answer, Assignment, Consent, Conversation, Json, Outcome, Turn
 
 
 async def respond(
     loop: Loop, routing: steps.Routing, messages: Sequence[Json], customer: str
 ) -> tuple[Answer, Assignment | None, tuple[Outcome, ...]]:
     """The assigned model's answer: scrub, ask, restore. While a candidate is mirrored it is asked too, and only how it fared is kept.
+
+    Where the candidate fails, production answers, and the failure counts against the candidate.
 
     An answer that still holds a placeholder, or a scrubber that fails, becomes a hand-over. Raises Conflict while nothing is in production.
     """
@@ -26,8 +28,9 @@ async def respond(
         scrubbed, found = await asyncio.to_thread(scrub_messages, loop, messages, loop.policy.for_serving())
     except KaeshiError:
         return Answer(text=HAND_OVER, model=model, hand_over=True), assignment, ()
-    said = await loop.chat.answer(scrubbed, model)
-    outcomes = await _mirror(loop, routing.candidate, scrubbed, said) if routing.mirrored and routing.candidate is not None else ()
+    said, outcomes = await _ask(loop, routing, assignment, model, scrubbed)
+    if routing.mirrored and routing.candidate is not None:
+        outcomes = await _mirror(loop, routing.candidate, scrubbed, said)
     text = pii.restore(said.text, found.found)
     if pii.holds_placeholder(text):
         return said.model_copy(update={"text": HAND_OVER, "hand_over": True}), assignment, outcomes
@@ -85,6 +88,18 @@ def as_record(
         arm=assignment.arm if assignment else None,
         share=assignment.share if assignment else None,
     )
+
+
+async def _ask(
+    loop: Loop, routing: steps.Routing, assignment: Assignment | None, model: str, messages: Sequence[Json]
+) -> tuple[Answer, tuple[Outcome, ...]]:
+    try:
+        return await loop.chat.answer(messages, model), ()
+    except KaeshiError:
+        if assignment is None or assignment.arm == "production" or routing.production is None:
+            raise
+        said = await loop.chat.answer(messages, routing.production)
+        return said, (Outcome(name=CANDIDATE_FAILED, value=True, at=loop.clock.now(), source="gateway"),)
 
 
 async def _mirror(loop: Loop, candidate: str, messages: Sequence[Json], said: Answer) -> tuple[Outcome, ...]:

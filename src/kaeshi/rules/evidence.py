@@ -167,10 +167,10 @@ class Week:
             self.effect[slot] += scores[of_today].sum(0)
             self.weight[slot] += weights[of_today].sum()
 
-    def mean(self, metric: int) -> float | None:
-        """Estimated effect over the last seven days that are complete; None before there is one."""
+    def mean(self, metric: int, days: int) -> float | None:
+        """Estimated effect over the last so many days that are complete, 8 at most; None before there is one."""
         last = int(self.days.max())
-        inside = (self.days >= 0) & (self.days < last) & (self.days >= last - 7)
+        inside = (self.days >= 0) & (self.days < last) & (self.days >= last - days)
         weight = self.weight[inside].sum()
         return float(self.effect[inside, metric].sum() / weight) if weight else None
 
@@ -276,9 +276,9 @@ class Effects:
         at = self._metric_at(metric)
         return (float(self.total[at]) / self.weight, math.sqrt(float(self.spread[at])) / self.weight) if self.weight else (0.0, math.inf)
 
-    def last_week(self, metric: str) -> float | None:
-        """The effect over the last seven whole days; None before there is one."""
-        return self.week.mean(self._metric_at(metric))
+    def lately(self, metric: str, days: int) -> float | None:
+        """The effect over the last so many whole days, 8 at most; None before there is one."""
+        return self.week.mean(self._metric_at(metric), days)
 
     def interval(self, metric: str, alpha: float, smallest: float) -> tuple[float, float, float]:
         """(estimate, low, high) of the running average effect, all looks together, two-sided.

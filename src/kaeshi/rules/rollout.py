@@ -1,7 +1,7 @@
 """How a candidate travels: gate, mirror, canary, half, full; or rolled back. One step at a time, and never back up."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,7 +10,7 @@ from kaeshi.rules.comparison import SPANS, WEIGHTS
 from kaeshi.rules.evidence import Floats
 from kaeshi.rules.trial import Trial, narrowed
 from kaeshi.settings import Settings
-from kaeshi.types import Decision, Rollout, RolloutPlan, RolloutState, TrialRow
+from kaeshi.types import Arm, Decision, Rollout, RolloutPlan, RolloutState, TrialRow
 
 ORDER: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half", "full")
 LIVE: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half")
@@ -59,13 +59,30 @@ def covariates(started_at: datetime, *, is_returning: bool) -> tuple[float, ...]
     return math.sin(angle), math.cos(angle), float(started_at.weekday() >= 5), float(is_returning)
 
 
-def trial(plan: RolloutPlan, began_at: datetime, assigned: Sequence[TrialRow], entered: Sequence[TrialRow]) -> Trial:
-    """The evidence of a rollout: a fold over its rows, so that it can be had again at any time."""
+def trial(
+    plan: RolloutPlan,
+    began_at: datetime,
+    assigned: Sequence[TrialRow],
+    requests: Sequence[tuple[Arm, float, bool]],
+    entered: Sequence[TrialRow],
+) -> Trial:
+    """The evidence of a rollout: a fold over its rows, so that it can be had again at any time.
+
+    `requests`: (arm, share, failed) in the order in which they ended.
+    """
     found = Trial.of(plan)
-    found.assign(_arms(assigned), np.array([row.share for row in assigned]))
+    found.assign(_arms(row.arm for row in assigned), np.array([row.share for row in assigned]))
+    share = np.array([share for _, share, _ in requests])
+    days = max((row.started_at - began_at).days for row in assigned) + 1 if assigned else 1
+    found.finish(
+        _arms(arm for arm, _, _ in requests),
+        share,
+        np.array([float(bad) for *_, bad in requests]),
+        candidate_per_day=float(share.sum()) / days,
+    )
     found.close(
         np.array([(row.started_at - began_at).days for row in entered], dtype=np.int64),
-        _arms(entered),
+        _arms(row.arm for row in entered),
         np.array([row.share for row in entered]),
         np.array([covariates(row.started_at, is_returning=row.is_returning) for row in entered]).reshape(len(entered), plan.covariates),
         {name: np.array([row.values.get(name, math.nan) for row in entered]) for name in plan.means},
@@ -101,8 +118,8 @@ def decide(rollout: Rollout, seen: Trial | None, now: datetime, *, gate_passed: 
     return found
 
 
-def _arms(rows: Sequence[TrialRow]) -> Floats:
-    return np.array([float(row.arm == "candidate") for row in rows])
+def _arms(arms: Iterable[Arm]) -> Floats:
+    return np.array([float(arm == "candidate") for arm in arms])
 
 
 def _gate(passed: bool | None) -> Decision:

@@ -22,6 +22,7 @@ SILENT_MARGIN, SILENT_SIGMAS = 1 / 3, 2.33  # of a guardrail's margin; one-sided
 RATES_DIFFER = math.log(3)  # current evidence that the arms rate differently; it only holds back, so little is enough
 RATIO_HOLDS, RATIO_ENDS = math.log(20), math.log(1000)
 BLAME = math.log(20)
+FADING_AFTER, FADING_DAYS, FADING_SHARE = 6, 3, 0.9  # after six days, the last three must show nine tenths of the whole gain
 DELAYS_NEEDED, DELAY_ROOM = 30, 2.0  # twice the longest of n exponential delays is exceeded by one in n squared
 
 
@@ -115,7 +116,7 @@ class Trial:
             "effects": {
                 metric.name: interval.model_dump() for metric in effects.metrics if (interval := self._interval(metric.name)) is not None
             },
-            "last_week": effects.last_week(COMPOSITE),
+            "last_week": effects.lately(COMPOSITE, 7),
             "sample_ratio": {"log_evidence": self.ratio.log_e, "highest": self.ratio.highest, "customers": self.ratio.count},
             "errors": {
                 "production": [self.errors.failures[0], self.errors.requests[0]],
@@ -172,10 +173,17 @@ class Trial:
         unproven = [name for name in self.plan.margins if effects.log_e(_kept(name)) < need]
         if unproven:
             return f"production stays: {seen}, but it is not shown yet that {_and(unproven)} lose no more than tolerated"
-        week = effects.last_week(COMPOSITE)
-        if self.plan.goal == "superior" and week is not None and week < 0:
-            return f"production stays: {seen}, but {week:+.3f} over the last whole week: the gain is fading"
-        return self._silent(seen)
+        return self._silent(seen) or self._fading(seen, effect)
+
+    def _fading(self, seen: str, effect: float) -> str | None:
+        """A novelty is better on average for weeks after it has worn off."""
+        if self.plan.goal != "superior" or self.effects.week.days.max() < FADING_AFTER:
+            return None
+        for days, least in ((7, 0.0), (FADING_DAYS, FADING_SHARE * effect)):
+            lately = self.effects.lately(COMPOSITE, days)
+            if lately is not None and lately < least:
+                return f"production stays: {seen}, but {lately:+.3f} over the last {days} whole days: the gain is fading"
+        return None
 
     def _silent(self, seen: str) -> str | None:
         for stars in _sparse(self.plan):

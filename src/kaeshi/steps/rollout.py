@@ -255,8 +255,9 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
 async def _trial(tx: Tx, rollout: Rollout) -> tuple[Trial | None, list[TrialRow]]:
     if rollout.plan is None:
         return None, []
-    entered = await tx.entered(rollout.assistant, rollout.id)
-    return rules.trial(rollout.plan, rollout.began_at, await tx.assigned(rollout.assistant, rollout.id), entered), entered
+    of = (rollout.assistant, rollout.id)
+    entered = await tx.entered(*of)
+    return rules.trial(rollout.plan, rollout.began_at, await tx.assigned(*of), await tx.requests(*of), entered), entered
 
 
 def _by_hand(rollout: Rollout, seen: Trial | None, now: datetime, strategy: str, canary_hours: float) -> Decision:

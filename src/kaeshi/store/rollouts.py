@@ -12,7 +12,7 @@ from kaeshi.rules.rollout import LIVE
 from kaeshi.store.tables import candidates, conversations, outcomes, productions, rollout_audit, rollout_rows, rollouts
 from kaeshi.store.training import as_candidate
 from kaeshi.store.verbs import Verbs, dumps, micros, moment
-from kaeshi.types import Candidate, Json, Rollout, RolloutPlan, RolloutState, TrialRow
+from kaeshi.types import CANDIDATE_FAILED, Arm, Candidate, Json, Rollout, RolloutPlan, RolloutState, TrialRow
 
 
 class RolloutVerbs(Verbs):
@@ -121,6 +121,18 @@ class RolloutVerbs(Verbs):
                     customer=customer, conversation=name, arm=arm, share=share, started_at=moment(at), is_returning=first_at < at, values={}
                 )
         return list(found.values())
+
+    async def requests(self, assistant: str, rollout: str) -> list[tuple[Arm, float, bool]]:
+        """(arm, share, did the candidate fail) of every conversation of a rollout, in the order in which they were last written in."""
+        c, o = conversations.c, outcomes.c
+        failed = select(o.conversation).where(o.assistant == assistant, o.name == CANDIDATE_FAILED, o.value == "true").distinct().subquery()
+        statement = (
+            select(c.arm, c.share, failed.c.conversation.is_not(None))
+            .outerjoin(failed, failed.c.conversation == c.id)
+            .where(c.assistant == assistant, c.experiment == rollout, c.share > 0, c.share < 1)
+            .order_by(c.last_at, c.id)
+        )
+        return [(arm, share, bool(bad)) for arm, share, bad in await self.connection.execute(statement)]
 
     async def entered(self, assistant: str, rollout: str) -> list[TrialRow]:
         """The rows that count, in the order of their entry. A row is never changed and never leaves."""
