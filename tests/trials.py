@@ -27,23 +27,28 @@ class World:
     booked: float = 0.0
     stars: float = 0.0
     silent: float = 0.0  # chance that an unhappy customer of the candidate does not rate
+    lasts: float = 1.0  # what is left of the gain in the second half
+    a_day: int = 1000
     lost: float = 0.0  # chance that a customer of the candidate leaves no trace
 
     def trial(self, seed: int = 1, plan: RolloutPlan = PLAN) -> Trial:
         rng, n = np.random.default_rng(seed), self.customers
         arm = rng.integers(0, 2, n) * 1.0
+        left = np.where(np.arange(n) < n / 2, 1.0, self.lasts)
         keep = ~((arm == 1) & (rng.uniform(size=n) < self.lost))
         stars = 1.0 + rng.binomial(4, np.clip((3.3 + self.stars * arm) / 4, 0, 1))
         stars[rng.uniform(size=n) > 0.2] = math.nan
         stars[(arm == 1) & (stars <= 3) & (rng.uniform(size=n) < self.silent)] = math.nan
         values = {
-            "containment": (rng.uniform(size=n) < 0.7 + self.contained * arm) * 1.0,
+            "containment": (rng.uniform(size=n) < 0.7 + self.contained * left * arm) * 1.0,
             "conversion": (rng.uniform(size=n) < 0.12 + self.booked * arm) * 1.0,
             "csat": stars,
         }
         trial, share = Trial.of(plan), np.full(int(keep.sum()), 0.5)
         trial.assign(arm[keep], share)
-        trial.close(np.arange(n)[keep] // 500, arm[keep], share, np.zeros((len(share), 0)), {name: v[keep] for name, v in values.items()})
+        trial.close(
+            np.arange(n)[keep] // self.a_day, arm[keep], share, np.zeros((len(share), 0)), {name: v[keep] for name, v in values.items()}
+        )
         return trial
 
     def verdict(self, seed: int = 1) -> Decision:

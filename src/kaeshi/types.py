@@ -361,10 +361,13 @@ class Answer(Value):
     response: Json = {}
 
 
+Goal = Literal["superior", "non_inferior"]
+
+
 class RolloutPlan(Value):
     """What a rollout has to show, fixed before its first customer. Margins and effects are differences, candidate minus production."""
 
-    goal: Literal["superior", "non_inferior"] = "superior"
+    goal: Goal = "superior"
     alpha: float = 0.05
     smallest_effect: float = 0.033  # on the composite: the uplift worth finding, or the loss that a non-inferior candidate may have
     weights: dict[str, float]  # of the metrics in the composite
@@ -389,6 +392,7 @@ class Rollout(Value):
     version: int
     began_at: datetime
     changed_at: datetime
+    goal: Goal = "superior"
     plan: RolloutPlan | None = None  # until the canary begins
 
 
@@ -402,6 +406,14 @@ class TrialRow(Value):
     started_at: datetime
     is_returning: bool
     values: dict[str, float]
+
+
+class Forecast(Value):
+    """How long a rollout is likely to take at production's traffic: in every second one, each thing is shown by then."""
+
+    customers_per_day: float
+    customers_needed: dict[str, int]
+    days: dict[str, float]
 
 
 class Sample(Value):

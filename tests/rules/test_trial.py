@@ -47,6 +47,14 @@ def test_unhappy_customers_who_stop_rating_do_not_make_a_candidate_better(seed: 
     assert "csat" in found.why
 
 
+def test_a_gain_that_fades_is_not_promoted_though_it_is_better_on_average() -> None:
+    fading = World(customers=8000, contained=0.12, lasts=0.3, a_day=2000)
+    assert fading.verdict().verdict == "advance"
+    in_eight_days = replace(fading, a_day=1000).trial()
+    assert in_eight_days.effects.average_log_e("goal") > math.log(20)
+    assert "fading" in in_eight_days.verdict(may_promote=True).why
+
+
 def test_customers_that_vanish_from_one_arm_end_the_rollout() -> None:
     found = replace(BETTER, lost=0.3).verdict()
     assert (found.verdict, "lost on the way" in found.why) == ("roll_back", True)

@@ -1,5 +1,6 @@
 """Rollouts through the store: stages, evidence, and customers that count once."""
 
+import math
 import random
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.rollout import covariates
 from kaeshi.rules.trial import Trial
 from kaeshi.steps import conversation, evaluation, rollout
-from kaeshi.types import Rollout
+from kaeshi.types import Goal, Rollout
 from samples import log, record
 
 
@@ -30,18 +31,18 @@ def seen(name: str, at: datetime, *, contained: bool, **fields: Any) -> dict[str
     return told | {"messages": [message | {"at": moment(at + timedelta(seconds=i))} for i, message in enumerate(told["messages"])]}
 
 
-async def in_canary(loop: Loop, history: int = 60) -> Rollout:
+async def in_canary(loop: Loop, history: int = 60, goal: Goal = "superior") -> Rollout:
     """Past its mirror, with what production did in the days before."""
     await log(loop, *(seen(f"past-{i}", loop.clock.now() - timedelta(days=3), contained=i % 10 < 7) for i in range(history)))
     await rollout.set_production(loop, "old")
     await rollout.register(loop, "new")
-    moved, _ = await rollout.step(loop, await rollout.begin(loop, "new", percent=10, hours=0))
+    moved, _ = await rollout.step(loop, await rollout.begin(loop, "new", percent=10, hours=0, goal=goal))
     assert moved.state == "canary"
     return moved
 
 
-async def in_half(loop: Loop, clock: FakeClock) -> Rollout:
-    began = await in_canary(loop)
+async def in_half(loop: Loop, clock: FakeClock, goal: Goal = "superior") -> Rollout:
+    began = await in_canary(loop, goal=goal)
     await arms(loop, began, 0.7, 0.7, count=10)
     clock.advance(hours=72)
     moved, _ = await rollout.step(loop, began)
@@ -93,6 +94,25 @@ async def test_an_equal_candidate_stays_where_it_is_unless_somebody_forces_it(lo
     with pytest.raises(InvalidInput, match="name"):
         await rollout.promote(loop, live.id, force=True)
     assert (await rollout.promote(loop, live.id, by="ann", force=True)).state == "full"
+
+
+async def test_a_forced_migration_needs_a_candidate_that_is_not_worse(loop: Loop, clock: FakeClock) -> None:
+    live = await in_half(loop, clock, "non_inferior")
+    await arms(loop, live, 0.7, 0.7, count=4500)
+    clock.advance(hours=168)
+    ((_, why),) = await rollout.step_all(loop)
+    assert "not worse than agreed" in why
+    assert (await rollout.status(loop))["production"] == "new"
+
+
+async def test_a_forecast_says_how_many_days_it_takes_at_the_traffic_there_was(loop: Loop) -> None:
+    assert await rollout.forecast(loop, hours=24) is None
+    await in_canary(loop)  # sixty customers three days ago
+    found = await rollout.forecast(loop, hours=24)
+    assert found is not None
+    assert found.customers_per_day == pytest.approx(20)
+    assert found.customers_needed["containment"] == math.ceil(8 * 0.21 * math.log(20 / 0.25) / 0.03**2)
+    assert found.days["containment"] == pytest.approx((24 + 72 + 24) / 24 + found.customers_needed["containment"] / 20)
 
 
 async def test_at_once_needs_all_the_evidence_but_not_the_weeks(loop: Loop, clock: FakeClock) -> None:

@@ -1,7 +1,7 @@
 """Commands that decide: rollout, knowledge, report, jobs."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,8 @@ def commands(app: typer.Typer) -> None:
     app.add_typer(report, name="report", help="The weekly report.")
     app.add_typer(jobs, name="jobs", help="What runs by itself.")
 
+
+LONG_DAYS = 60
 
 rollout = typer.Typer(no_args_is_help=True)
 knowledge = typer.Typer(no_args_is_help=True)
@@ -39,6 +41,10 @@ def start(
     model: str,
     percent: Annotated[float | None, typer.Option(help="Canary share in percent. Default: SHADOW_TRAFFIC_PERCENT.")] = None,
     hours: Annotated[float | None, typer.Option(help="Hours of mirroring first. Default: SHADOW_DURATION_HOURS.")] = None,
+    goal: Annotated[
+        Literal["superior", "non_inferior"],
+        typer.Option(help="superior: shown to be better; non_inferior: to lose no more than ROLLOUT_SMALLEST_EFFECT."),
+    ] = "superior",
     first: Annotated[bool, typer.Option("--first", help="Make it the very first production instead.")] = False,
     by: Annotated[str, typer.Option(help="Who starts it.")] = "",
     db: Database = None,
@@ -52,18 +58,27 @@ def start(
         made = with_loop(db, assistant, lambda loop: steps.set_production(loop, model))
         show(made, as_json=as_json, text=f"{made.model} is in production")
         return
-    began = with_loop(
-        db,
-        assistant,
-        lambda loop: steps.begin(
-            loop, model, percent=loop.settings.shadow_traffic_percent if percent is None else percent, hours=loop.settings.shadow_duration_hours if hours is None else hours, by=by
-        ),
-    )  # fmt: skip
-    show(
-        began,
-        as_json=as_json,
-        text=f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from {began.mirror_until:%Y-%m-%d %H:%M} UTC",
-    )
+
+    async def begin(loop: Any) -> tuple[Any, Any]:
+        mirrored = loop.settings.shadow_duration_hours if hours is None else hours
+        share = loop.settings.shadow_traffic_percent if percent is None else percent
+        return await steps.begin(loop, model, percent=share, hours=mirrored, goal=goal, by=by), await steps.forecast(loop, mirrored)
+
+    began, expected = with_loop(db, assistant, begin)
+    text = f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from {began.mirror_until:%Y-%m-%d %H:%M} UTC"
+    show({**began.model_dump(mode="json"), "forecast": expected}, as_json=as_json, text=f"{text}\n{_forecast_text(expected)}")
+
+
+def _forecast_text(expected: Any) -> str:
+    """What to expect of a rollout's length, and the ways out when it is long."""
+    if expected is None:
+        return "no forecast: production has no history to plan by"
+    longest = max(expected.days.values())
+    shown = ", ".join(f"{name} {days:.0f}" for name, days in expected.days.items())
+    text = f"at {expected.customers_per_day:.0f} customers a day, days until each is shown in every second rollout: {shown}"
+    if longest <= LONG_DAYS:
+        return text
+    return f"{text}\nthat is long: widen ROLLOUT_MARGINS, look for more (ROLLOUT_SMALLEST_EFFECT), or promote by name with --force"
 
 
 @rollout.command()

@@ -159,9 +159,11 @@ class Week:
         return cls(np.full(9, -1), np.zeros((9, metrics)), np.zeros(9))
 
     def add(self, day: NDArray[np.int64], scores: Floats, weights: Floats) -> None:
-        """Rows in the order of their days."""
+        """Rows about in the order of their days; one that comes when its day is long past is left out."""
         for today in np.unique(day):
             slot, of_today = int(today) % len(self.days), day == today
+            if today < self.days[slot]:
+                continue
             if self.days[slot] != today:
                 self.days[slot], self.effect[slot], self.weight[slot] = today, 0.0, 0.0
             self.effect[slot] += scores[of_today].sum(0)
@@ -194,7 +196,6 @@ class Effects:
     spread: Floats  # (m,) sums of U squared
     weight: float = 0.0  # sum of p(1 - p)
     count: list[int] = field(default_factory=lambda: [0, 0])  # rows per arm
-    sums: Floats = field(default_factory=lambda: np.zeros((2, 0, 2)))  # (arm, m, [total, squares]) of the outcomes themselves
 
     @classmethod
     def of(cls, base: Sequence[Metric], mixed: Sequence["Mix"], bets: Sequence[Bet], covariates: int) -> "Effects":
@@ -211,7 +212,6 @@ class Effects:
             log_wealth=np.array([[math.log(money) for _, money in bet.stakes] for bet in bets]),
             total=np.zeros(len(metrics)),
             spread=np.zeros(len(metrics)),
-            sums=np.zeros((2, len(metrics), 2)),
         )
 
     def add(self, rows: Rows) -> None:
@@ -239,10 +239,8 @@ class Effects:
         self.total += scores.sum(0)
         self.spread += (scores**2).sum(0)
         self.weight += float(weight.sum())
-        for arm in (0, 1):
-            mine = outcomes[rows.arm == arm]
-            self.count[arm] += len(mine)
-            self.sums[arm] += np.stack([mine.sum(0), (mine**2).sum(0)], axis=1)
+        candidates = int(rows.arm.sum())
+        self.count = [self.count[0] + len(rows) - candidates, self.count[1] + candidates]
 
     def _bet(self, scores: Floats, weight: Floats, most_down: Floats, most_up: Floats) -> None:
         """`most_down`, `most_up` (n, m): how far a score can fall below and rise above 0, known before the row."""

@@ -10,7 +10,7 @@ from kaeshi.rules.comparison import SPANS, WEIGHTS
 from kaeshi.rules.evidence import Floats
 from kaeshi.rules.trial import Trial, narrowed
 from kaeshi.settings import Settings
-from kaeshi.types import Arm, Decision, Rollout, RolloutPlan, RolloutState, TrialRow
+from kaeshi.types import Arm, Decision, Forecast, Goal, Rollout, RolloutPlan, RolloutState, TrialRow
 
 ORDER: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half", "full")
 LIVE: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half")
@@ -31,7 +31,9 @@ def share(state: RolloutState, target_percent: float) -> float:
     return {"canary": target_percent / 100, "half": HALF_PERCENT / 100, "full": 1.0}.get(state, 0.0)
 
 
-def plan(history: Sequence[Mapping[str, float]], delays: Sequence[float], setting: Settings) -> RolloutPlan | None:
+def plan(
+    history: Sequence[Mapping[str, float]], delays: Sequence[float], setting: Settings, *, goal: Goal = "superior"
+) -> RolloutPlan | None:
     """What a rollout has to show, from production's past conversations (figures by metric) and the hours its conversions took.
 
     A metric that fewer than LEAST_HISTORY of them know is left out, for lack of anything to hold the candidate to; None when that is all.
@@ -41,6 +43,7 @@ def plan(history: Sequence[Mapping[str, float]], delays: Sequence[float], settin
     if not known:
         return None
     return RolloutPlan(
+        goal=goal,
         alpha=setting.rollout_alpha,
         smallest_effect=setting.rollout_smallest_effect,
         weights={name: WEIGHTS[name] for name in known},
@@ -51,6 +54,15 @@ def plan(history: Sequence[Mapping[str, float]], delays: Sequence[float], settin
         least_hours=setting.rollout_half_hours,
         covariates=len(covariates(datetime(2000, 1, 1, tzinfo=UTC), is_returning=False)),
     )
+
+
+def forecast(plan: RolloutPlan, customers_per_day: float, *, before_half_hours: float) -> Forecast:
+    """Days until each thing that `plan` asks for is shown: mirror and canary, then so many customers at half and half, then their window."""
+    needed = Trial.of(plan).customers_needed()
+    around = (before_half_hours + plan.window_hours) / 24
+    least = (before_half_hours + plan.least_hours) / 24
+    days = {name: max(least, around + count / customers_per_day) for name, count in needed.items()}
+    return Forecast(customers_per_day=customers_per_day, customers_needed=needed, days=days)
 
 
 def covariates(started_at: datetime, *, is_returning: bool) -> tuple[float, ...]:

@@ -22,7 +22,8 @@ SILENT_MARGIN, SILENT_SIGMAS = 1 / 3, 2.33  # of a guardrail's margin; one-sided
 RATES_DIFFER = math.log(3)  # current evidence that the arms rate differently; it only holds back, so little is enough
 RATIO_HOLDS, RATIO_ENDS = math.log(20), math.log(1000)
 BLAME = math.log(20)
-FADING_AFTER, FADING_DAYS, FADING_SHARE = 6, 3, 0.9  # after six days, the last three must show nine tenths of the whole gain
+FADING_AFTER, FADING_DAYS = 6, 3  # once there are six whole days, the last three must show their share of the whole gain,
+FADING_SHARE, FADING_PER_DAY = 1.65, 1 / 14  # which is 1.15 of it after a week and .65 after two: what lasts is no novelty
 DELAYS_NEEDED, DELAY_ROOM = 30, 2.0  # twice the longest of n exponential delays is exceeded by one in n squared
 
 
@@ -34,7 +35,6 @@ class Trial:
     effects: Effects
     ratio: SampleRatio = field(default_factory=SampleRatio)
     errors: Errors = field(default_factory=Errors)
-    requests_per_day: float = 0.0
 
     @classmethod
     def of(cls, plan: RolloutPlan) -> "Trial":
@@ -47,6 +47,22 @@ class Trial:
             weights = {stars: 1.0, _rated(stars): SILENT_STARS / plan.rated[stars]}
             mixed.append(Mix(_pessimistic(stars), tuple(weights.get(name, 0.0) for name in names)))
         return cls(plan, Effects.of(base, mixed, _bets(plan, [*names, *(mix.name for mix in mixed)]), plan.covariates))
+
+    def customers_needed(self) -> dict[str, int]:
+        """Customers at half and half until each thing is shown in every second rollout, by history's spread and before covariates help.
+
+        The best stake grows by effect^2 p(1 - p) / (2 variance) per customer on average (Kelly 1956), from its share of the money to
+        1 / alpha. For the goal the effect is the smallest that is looked for; for a guardrail the candidate loses nothing.
+        """
+        proven = {GOAL: COMPOSITE} | {_kept(name): name for name in self.plan.margins}
+        variance = {metric.name: metric.variance for metric in self.effects.metrics}
+        return {
+            proven[bet.name]: math.ceil(
+                8 * variance[proven[bet.name]] * math.log(1 / self.plan.alpha / dict(bet.stakes)[1.0]) / bet.expected**2
+            )
+            for bet in self.effects.bets
+            if bet.name in proven
+        }
 
     def assign(self, arm: Floats, share: Floats) -> None:
         """Customers at their first conversation, in order: who went where, and the candidate's share at that moment."""
@@ -177,9 +193,10 @@ class Trial:
 
     def _fading(self, seen: str, effect: float) -> str | None:
         """A novelty is better on average for weeks after it has worn off."""
-        if self.plan.goal != "superior" or self.effects.week.days.max() < FADING_AFTER:
+        today = int(self.effects.week.days.max())
+        if self.plan.goal != "superior" or today < FADING_AFTER:
             return None
-        for days, least in ((7, 0.0), (FADING_DAYS, FADING_SHARE * effect)):
+        for days, least in ((7, 0.0), (FADING_DAYS, max(FADING_SHARE - FADING_PER_DAY * today, 0.0) * effect)):
             lately = self.effects.lately(COMPOSITE, days)
             if lately is not None and lately < least:
                 return f"production stays: {seen}, but {lately:+.3f} over the last {days} whole days: the gain is fading"

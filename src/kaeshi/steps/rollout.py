@@ -14,7 +14,20 @@ from kaeshi.rules.trial import Trial
 from kaeshi.steps import evaluation
 from kaeshi.store import Tx
 from kaeshi.store.verbs import chunks
-from kaeshi.types import Candidate, Comparison, Decision, Json, MetricComparison, Rollout, RolloutPlan, RolloutState, Sample, TrialRow
+from kaeshi.types import (
+    Candidate,
+    Comparison,
+    Decision,
+    Forecast,
+    Goal,
+    Json,
+    MetricComparison,
+    Rollout,
+    RolloutPlan,
+    RolloutState,
+    Sample,
+    TrialRow,
+)
 
 METRICS = ("containment", "conversion", "csat")
 HISTORY = timedelta(days=28)
@@ -49,8 +62,8 @@ async def set_production(loop: Loop, model: str) -> Candidate:
     return candidate
 
 
-async def begin(loop: Loop, model: str, *, percent: float, hours: float, by: str = "") -> Rollout:
-    """Start a rollout. With test cases, the offline gate is passed or the rollout ends there; without any, it says so and mirrors.
+async def begin(loop: Loop, model: str, *, percent: float, hours: float, goal: Goal = "superior", by: str = "") -> Rollout:
+    """Start a rollout towards a better candidate, or one that is not worse (a forced migration, a cheaper model). With test cases, the offline gate is passed or the rollout ends there; without any, it says so and mirrors.
 
     Raises NotFound for a model that was never registered, Conflict while another candidate is under way.
     """
@@ -68,7 +81,7 @@ async def begin(loop: Loop, model: str, *, percent: float, hours: float, by: str
             msg = f"{model!r} is in production already"
             raise Conflict(msg)
         rollout = Rollout(
-            id=loop.ids.new("ro"), assistant=loop.assistant, candidate=candidate.id, state="gate", percent=0, target_percent=percent, mirror_until=now + timedelta(hours=hours), version=1, began_at=now, changed_at=now
+            id=loop.ids.new("ro"), assistant=loop.assistant, candidate=candidate.id, state="gate", percent=0, target_percent=percent, mirror_until=now + timedelta(hours=hours), version=1, began_at=now, changed_at=now, goal=goal
         )  # fmt: skip
         await tx.begin_rollout(rollout, by, f"rollout of {candidate.model} to {percent:g} %")
     passed = await evaluation.passes_gate(loop, candidate.model, production.model if production else None)
@@ -81,6 +94,18 @@ async def begin(loop: Loop, model: str, *, percent: float, hours: float, by: str
         by,
         {"gate": {"passed": passed}},
     )
+
+
+async def forecast(loop: Loop, hours: float) -> Forecast | None:
+    """How long a rollout with so many hours of mirroring would take at the traffic of the last weeks; None without a history to plan by."""
+    now = loop.clock.now()
+    async with loop.store.read() as tx:
+        past = await tx.observed_between(loop.assistant, now - HISTORY, now)
+    plan = rules.plan([seen.values for seen in past], [], loop.settings)
+    if plan is None:
+        return None
+    per_day = len({seen.customer for seen in past}) / max((now - min(seen.started_at for seen in past)) / timedelta(days=1), 1)
+    return rules.forecast(plan, per_day, before_half_hours=hours + loop.settings.rollout_canary_hours)
 
 
 async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) -> Comparison:
@@ -244,7 +269,7 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
     async with loop.store.read() as tx:
         past = [seen.values for seen in await tx.observed_between(loop.assistant, now - HISTORY, until) if seen.arm != "candidate"]
         delays = await tx.conversion_delays(loop.assistant, now - HISTORY, until)
-    plan = rules.plan(past, delays, loop.settings)
+    plan = rules.plan(past, delays, loop.settings, goal=rollout.goal)
     if plan is None:
         return rollout
     async with loop.store.write() as tx:

@@ -308,6 +308,7 @@ rollouts = Table(
     _time("mirror_until"),
     _time("began_at"),
     _time("changed_at"),
+    Column("goal", String(16), nullable=False, server_default="superior"),
     Column("plan", Text),  # what it has to show; fixed when the canary begins, never changed
     CheckConstraint("state in ('gate', 'mirror', 'canary', 'half', 'full', 'rolled_back')", name="state"),
 )

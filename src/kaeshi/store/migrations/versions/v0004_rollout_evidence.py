@@ -10,6 +10,7 @@ down_revision = "0003"
 def upgrade() -> None:
     """Add to conversations and rollouts."""
     op.add_column("conversations", sa.Column("share", sa.Float(), nullable=True))
+    op.add_column("rollouts", sa.Column("goal", sa.String(16), nullable=False, server_default="superior"))
     op.add_column("rollouts", sa.Column("plan", sa.Text(), nullable=True))
     op.create_table(
         "rollout_rows",
