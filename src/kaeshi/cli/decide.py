@@ -32,8 +32,7 @@ def comparison_text(found: Any, names: tuple[str, str] = ("production", "candida
         means = [f"{s.total / s.count:.3f} of {s.count}" if s.count else "none" for s in (row.production, row.candidate)]
         d = row.difference
         rows.append((row.metric, *means, f"{d.estimate:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" if d else "too little"))
-    verdict = "better" if found.candidate_better else "worse" if found.candidate_worse else "not decided"
-    return f"{table(('metric', *names, 'difference [95 % interval]'), rows)}\n{names[1]} is {verdict}: {found.why}\n(intervals and verdict hold at every look; `kaeshi rollout status` has the steps)"
+    return f"{table(('metric', *names, 'difference [95 % interval]'), rows)}\n{names[1]}: {found.why}\n(intervals and verdict hold at every look)"
 
 
 @rollout.command()
