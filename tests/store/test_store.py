@@ -22,6 +22,7 @@ from kaeshi.steps import collection, conversation, feedback, rollout
 from kaeshi.store import Keyring
 from kaeshi.store.engine import HEAD
 from kaeshi.store.tables import metadata, texts
+from rollouts import arms, in_half
 from samples import learnable, log, rate, record
 
 
@@ -229,3 +230,26 @@ def test_a_seal_opens_in_its_place_only() -> None:
 def test_a_pseudonym_needs_the_master_key() -> None:
     a, b = Keyring(b"a" * 32), Keyring(b"b" * 32)
     assert a.pseudonym("main", "ann", "c") == a.pseudonym("main", "ann", "c") != b.pseudonym("main", "ann", "c")
+
+
+async def test_two_processes_that_look_at_once_count_each_customer_of_a_rollout_once(loop: Loop, clock: FakeClock) -> None:
+    live = await in_half(loop, clock)
+    await arms(loop, live, 0.5, 0.9, count=60)
+    clock.advance(hours=25)
+    await asyncio.gather(*(rollout.step(loop, live) for _ in range(4)))
+    await rollout.step(loop, live)
+    async with loop.store.read() as tx:
+        counted, assigned = await tx.entered(loop.assistant, live.id), await tx.assigned(loop.assistant, live.id)
+        delays = await tx.conversion_delays(loop.assistant, clock.now() - timedelta(days=9), clock.now())
+    assert {row.customer for row in counted} == {row.customer for row in assigned}
+    assert len(counted) == 140
+    assert delays == []
+
+
+async def test_the_evidence_of_a_rollout_moves_it_to_full_on_either_database(loop: Loop, clock: FakeClock) -> None:
+    live = await in_half(loop, clock)
+    await arms(loop, live, 0.5, 0.9)
+    clock.advance(hours=168)
+    ((_, why),) = await rollout.step_all(loop)
+    assert "better" in why
+    assert (await rollout.status(loop))["production"] == "new"

@@ -75,6 +75,7 @@ def _as_dict(found: "Comparison") -> dict[str, Any]:
     return {
         "shadow_better": found.candidate_better,
         "shadow_worse": found.candidate_worse,
+        "decision": "promote" if found.candidate_better else "roll_back" if found.candidate_worse else "hold",
         "composite": found.composite.model_dump() if found.composite else None,
         "metrics": metrics,
         "why": found.why,
