@@ -18,12 +18,12 @@ from kaeshi.types import Comparison, Decision, Interval, Json, MetricComparison,
 COMPOSITE, GOAL = "composite", "goal"
 STAR_SPREAD = 1.0  # variance of stars among those who rate, until it is seen
 SILENT_STARS = 1.0  # a missing rater is taken to be this much below production's mean
-SILENT_MARGIN, SILENT_SIGMAS = 1 / 3, 2.33  # of a guardrail's margin; one-sided 99 %
-RATES_DIFFER = math.log(3)  # current evidence that the arms rate differently; it only holds back, so little is enough
+SILENT_MARGIN, SILENT_SIGMAS = 1 / 2, 2.33  # of a guardrail's margin; one-sided 99 %
+RATES_DIFFER = math.log(20)
 RATIO_HOLDS, RATIO_ENDS = math.log(20), math.log(1000)
 BLAME = math.log(20)
 FADING_AFTER, FADING_DAYS = 6, 3  # once there are six whole days, the last three must show their share of the whole gain,
-FADING_SHARE, FADING_PER_DAY = 1.65, 1 / 14  # which is 1.15 of it after a week and .65 after two: what lasts is no novelty
+FADING_SHARE, FADING_PER_DAY = 1.6, 1 / 14  # which is 1.1 of it after a week and .6 after two: what lasts is no novelty
 DELAYS_NEEDED, DELAY_ROOM = 30, 2.0  # twice the longest of n exponential delays is exceeded by one in n squared
 
 
