@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from kaeshi.types import Arm, Decision, Forecast, Goal, Rollout, RolloutPlan, Ro
 ORDER: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half", "full")
 LIVE: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half")
 HALF_PERCENT = 50.0
+COVARIATES = 4  # as many as `covariates` gives
 LEAST_HISTORY = 30  # conversations in production that know a metric
 NO_HISTORY = (
     f"production has no {LEAST_HISTORY} conversations that know containment, conversion or CSAT, so there is nothing to compare with"
@@ -52,7 +53,7 @@ def plan(
         rated={name: len(values) / len(history) for name, values in known.items() if name in SPANS},
         window_hours=narrowed(setting.rollout_window_hours, [hours for hours in delays if hours <= setting.rollout_window_hours]),
         least_hours=setting.rollout_half_hours,
-        covariates=len(covariates(datetime(2000, 1, 1, tzinfo=UTC), is_returning=False)),
+        covariates=COVARIATES,
     )
 
 

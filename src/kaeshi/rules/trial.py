@@ -100,9 +100,9 @@ class Trial:
         """Nothing says that the figures cannot be trusted."""
         return self._paused() is None
 
-    def compared(self, metrics: Sequence[str], arms: Mapping[str, Mapping[str, Sample]], *, may_promote: bool) -> Comparison:
+    def compared(self, metrics: Sequence[str], arms: Mapping[str, Mapping[str, Sample]]) -> Comparison:
         """Both arms on these metrics, as people read them. `arms`: by arm and metric the sums of what is known."""
-        verdict = self.verdict(may_promote=may_promote)
+        verdict = self.verdict(may_promote=True)
         names = [metric.name for metric in self.effects.metrics]
         rows = tuple(
             MetricComparison(
@@ -128,7 +128,7 @@ class Trial:
         return {
             "customers": {"production": effects.count[0], "candidate": effects.count[1]},
             "log_evidence": {bet.name: round(effects.log_e(bet.name), 4) for bet in effects.bets},
-            "thresholds": {"promote": math.log(1 / alpha)} | self._harm_thresholds(),
+            "thresholds": {"promote": math.log(1 / alpha)} | {_harm(metric): at for metric, at in self._harm_thresholds().items()},
             "effects": {
                 metric.name: interval.model_dump() for metric in effects.metrics if (interval := self._interval(metric.name)) is not None
             },
@@ -152,7 +152,7 @@ class Trial:
     def _harm_thresholds(self) -> dict[str, float]:
         """Half of alpha on the composite, half spread over the guardrails."""
         each = math.log(2 * max(len(self.plan.margins), 1) / self.plan.alpha)
-        return {_harm(COMPOSITE): math.log(2 / self.plan.alpha)} | {_harm(name): each for name in self.plan.margins}
+        return {COMPOSITE: math.log(2 / self.plan.alpha)} | dict.fromkeys(self.plan.margins, each)
 
     def _broken(self) -> str | None:
         if self.errors.is_blamed:
@@ -163,9 +163,8 @@ class Trial:
         return None
 
     def _harmed(self) -> str | None:
-        for name, threshold in self._harm_thresholds().items():
-            if self.effects.log_e(name) >= threshold:
-                metric = name.removeprefix(_harm(""))
+        for metric, threshold in self._harm_thresholds().items():
+            if self.effects.log_e(_harm(metric)) >= threshold:
                 effect, low, high = self.effects.interval(metric, self.plan.alpha, self._smallest(metric))
                 beyond = f", beyond the {self.plan.margins[metric]:g} that is tolerated" if metric in self.plan.margins else ""
                 return f"the candidate is worse: {metric} {effect:+.3f} [{low:+.3f}, {high:+.3f}]{beyond}"

@@ -112,8 +112,9 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) ->
     """Both arms of a rollout on these metrics, as far as it has counted them. Nothing seen is nothing better."""
     async with loop.store.read() as tx:
         current = await tx.rollout(loop.assistant, rollout)
-        seen, rows = await _trial(tx, current)
-        waiting = len(await tx.assigned(loop.assistant, rollout)) - len(rows)
+        assigned = await tx.assigned(loop.assistant, rollout)
+        seen, rows = await _trial(tx, current, assigned)
+    waiting = len(assigned) - len(rows)
     asked = named(metrics)
     failed = {name: 0.0 for name in current.plan.means if name not in SPANS} if current.plan else {}  # what nobody reported
     arms = {arm: _samples([failed | row.values for row in rows if row.arm == arm]) for arm in ("production", "candidate")}
@@ -128,7 +129,7 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) ->
             if current.state in {"gate", "mirror"}
             else rules.NO_HISTORY,
         )
-    found = seen.compared(asked, arms, may_promote=True)
+    found = seen.compared(asked, arms)
     hours = seen.plan.window_hours
     return found.model_copy(update={"why": f"{found.why}; {waiting} more wait for their {hours:.3g} hours to pass"}) if waiting else found
 
@@ -230,7 +231,7 @@ def replay(items: Mapping[str, Mapping[str, float]], production: str, candidate:
         name: _samples([{metric: float(v)} for v, which in zip(values, on, strict=True) if which == name])
         for name in ("production", "candidate")
     }
-    return seen.compared([metric], arms, may_promote=True)
+    return seen.compared([metric], arms)
 
 
 def _check_span(metric: str, values: np.ndarray) -> None:
@@ -259,7 +260,7 @@ async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
         async with loop.store.write() as tx:
             await tx.enter(loop.assistant, rollout.id, part, now)
     async with loop.store.read() as tx:
-        seen, _ = await _trial(tx, planned)
+        seen, _ = await _trial(tx, planned, assigned)
     return seen
 
 
@@ -277,12 +278,12 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
         return await tx.rollout(loop.assistant, rollout.id)
 
 
-async def _trial(tx: Tx, rollout: Rollout) -> tuple[Trial | None, list[TrialRow]]:
+async def _trial(tx: Tx, rollout: Rollout, assigned: Sequence[TrialRow]) -> tuple[Trial | None, list[TrialRow]]:
     if rollout.plan is None:
         return None, []
     of = (rollout.assistant, rollout.id)
     entered = await tx.entered(*of)
-    return rules.trial(rollout.plan, rollout.began_at, await tx.assigned(*of), await tx.requests(*of), entered), entered
+    return rules.trial(rollout.plan, rollout.began_at, assigned, await tx.requests(*of), entered), entered
 
 
 def _by_hand(rollout: Rollout, seen: Trial | None, now: datetime, strategy: str, canary_hours: float) -> Decision:
