@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from kaeshi.rules.trial import Trial, narrowed
+from kaeshi.rules.trial import Trial, narrowed, tolerable
 from kaeshi.types import RolloutPlan
 
 
@@ -12,7 +12,7 @@ class make:  # noqa: N801 - the trial asks for a factory by this name
     """decide(events so far) -> promote, rollback or continue; each call costs the new events only."""
 
     def __init__(self, c: dict[str, Any]) -> None:
-        self.plan = RolloutPlan(alpha=c["alpha"], smallest_effect=c["mde"], weights=c["weights"], margins=c["guardrails"], means={m: c["history"][m] for m in c["weights"]}, rated={"csat": c["history"]["rated"]}, window_hours=c["maturity_h"], least_hours=c["min_hours"], covariates=4)  # fmt: skip
+        self.plan = RolloutPlan(alpha=c["alpha"], smallest_effect=c["mde"], weights=c["weights"], margins=c["guardrails"], means={m: c["history"][m] for m in c["weights"]}, rated={"csat": c["history"]["rated"]}, window_hours=c["maturity_h"], least_hours=c["min_hours"], failing=tolerable(c["history"]["error"]), covariates=4)  # fmt: skip
         self.trial, self.window, self.seen = Trial.of(self.plan), self.plan.window_hours, 0
         self.first, self.delays = dict[int, int](), dict[int, float]()  # by customer the first conversation, by conversation the hours
         self.open = self.running = self.unconverted = np.zeros(0, int)

@@ -1,10 +1,14 @@
 """The only chooser of implementations: Settings in, Loop out. And the only place where time and chance come in."""
 
+import asyncio
 import json
 import re
+import subprocess
+import sys
+import threading
 import tomllib
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -15,6 +19,8 @@ from typing import TYPE_CHECKING
 
 from kaeshi import dated
 from kaeshi.errors import InvalidInput, Misconfigured
+from kaeshi.gateway.upstream import upstream_of
+from kaeshi.gateway.worker import Worker
 from kaeshi.loop import Loop
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.faiss_index import FaissIndex
@@ -105,6 +111,7 @@ async def open_loop(
                 answerer=server,
             ),
             chat=WireChat(answerer=server, base_url=chosen.openai_base_url, api_key=key),
+            answerer=server,
             mailer=_mailer(chosen),
             prompts=_prompts(chosen.intent_prompts),
             prices=dated.table("prices", chosen.data_dir),
@@ -134,14 +141,54 @@ def current() -> Loop | None:
     return _using.get()
 
 
-def serving(host: str, port: int, target: str, db: str | None) -> None:
-    """Serve an application factory on granian until it is stopped; `db` is what its settings will read as DATABASE_URL."""
+def serving(host: str, port: int, target: str, db: str | None, *, processes: int = 1, beside: Sequence[str] = ()) -> None:
+    """Serve an application factory on granian until it is stopped; `db` is what its settings will read as DATABASE_URL.
+
+    `beside`: a command of ours that runs in a process of its own as long as this serves, and again if it ends.
+    """
     from granian.constants import Interfaces
     from granian.server import Server
 
     if db is not None:
         set_database_url(db)
-    Server(target, address=host, port=port, interface=Interfaces.ASGI, factory=True, log_access=False).serve()
+    server = Server(target, address=host, port=port, interface=Interfaces.ASGI, factory=True, log_access=False, workers=processes)
+    with _running(beside):
+        server.serve()
+
+
+@contextmanager
+def _running(command: Sequence[str]) -> Iterator[None]:
+    over, processes = threading.Event(), list[subprocess.Popen[bytes]]()
+
+    def keep() -> None:
+        while not over.is_set():
+            processes[:] = [subprocess.Popen([sys.executable, "-m", "kaeshi", *command])]  # noqa: S603  # our own command
+            processes[0].wait()
+            over.wait(1)
+
+    keeper = threading.Thread(target=keep, name="kaeshi-beside", daemon=True)
+    if command:
+        keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if command:
+            for process in processes:
+                process.terminate()
+            keeper.join(10)
+
+
+async def gateway_worker(over: asyncio.Event) -> None:
+    """Store what gateways on this machine log, and mirror, until `over` is set."""
+    async with open_loop() as loop:
+        settings = loop.settings
+        assistants = {loop.assistant, *(assistant or loop.assistant for assistant in settings.gateway_aliases.values())}
+        upstream = upstream_of(loop)
+        try:
+            await Worker(loop, sorted(assistants), upstream).run(over)
+        finally:
+            await upstream.close()
 
 
 def trainer_app() -> TrainerApp:

@@ -64,12 +64,15 @@ def _checked(name: str, content: Any, where: str) -> Json:
             at = model
             if name == "prices" and not 0 <= Decimal(entry["training_per_million_usd"]) < 1_000_000:  # beyond that it is a slip
                 raise ValueError  # noqa: TRY301
+            for side in ("prompt", "completion") if "chat_per_million_usd" in entry else ():
+                if not 0 <= Decimal(entry["chat_per_million_usd"][side]) < 1_000_000:
+                    raise ValueError  # noqa: TRY301
             for field in ("shutdown", "no_jobs_after") if name == "retirements" else ():
                 if field in entry:
                     date.fromisoformat(entry[field])
     except (KeyError, ValueError, TypeError, InvalidOperation) as error:
         msg = f"{where}: {at!r} is wrong; {name} have `date` (YYYY-MM-DD), `source`, and by model " + (
-            "`training_per_million_usd`, a number as text"
+            "`training_per_million_usd`, a number as text, and where known `chat_per_million_usd` with its `prompt` and `completion`"
             if name == "prices"
             else "`shutdown` and `no_jobs_after` (YYYY-MM-DD), `successors`"
         )

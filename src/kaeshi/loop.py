@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kaeshi.ports import ChatModel, Clock, Embedder, Ids, Index, Mailer, NameFinder, TokenCounter, Trainer
+from kaeshi.ports import Answerer, ChatModel, Clock, Embedder, Ids, Index, Mailer, NameFinder, TokenCounter, Trainer
 from kaeshi.rules.pii import Policy
 from kaeshi.settings import Settings
 from kaeshi.store import Store
@@ -27,6 +27,7 @@ class Loop:
     index: Index
     trainer: Trainer
     chat: ChatModel
+    answerer: Answerer | None  # the embedded trainer, where models are answered in this process
     mailer: Mailer
     prompts: Mapping[str, str]
     prices: Mapping[str, object]

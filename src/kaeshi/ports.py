@@ -1,6 +1,6 @@
 """What we ask of the world, as Protocols. Each has at least two real implementations; providers/fake.py ships one of each."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -93,6 +93,7 @@ class Mailer(Protocol):
 
 
 class Answerer(Protocol):
-    """Something in-process that speaks the OpenAI wire: method, path and body in, status and body out."""
+    """Something in-process that speaks the OpenAI wire: method, path and body in, status and body out, whole or piece by piece."""
 
     async def call(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes]: ...
+    async def stream(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes | AsyncIterator[bytes]]: ...

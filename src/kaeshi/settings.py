@@ -94,6 +94,33 @@ class Settings(BaseSettings):
         "main", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The assistant meant when none is named."
     )
 
+    # The gateway
+    gateway_aliases: dict[str, str] = Field(
+        default={"concierge": ""},
+        description="JSON: model names that clients ask for, and the assistant that each means; an empty one means KAESHI_ASSISTANT. "
+        "Whoever asks for another model is passed on to it.",
+    )
+    gateway_key: SecretStr | None = Field(
+        None, description="Bearer key for the gateway's paths. Without one KAESHI_ADMIN_KEY; without either only loopback may call."
+    )
+    gateway_consent: Literal["granted", "legitimate_interest", "none"] = Field(
+        "none", description="Consent of conversations whose request does not say (X-Kaeshi-Consent)."
+    )
+    gateway_deadline_seconds: float = Field(
+        30, gt=0, description="How long a candidate may take, or a streamed one until its first piece, before production answers instead."
+    )
+    gateway_timeout_seconds: float = Field(600, gt=0, description="How long a model may take, or be silent in a stream.")
+    gateway_spool_mb: int = Field(
+        512, ge=1, description="Most that waits to be stored; beyond it requests are served, and counted as not logged."
+    )
+    gateway_mirror_percent: float = Field(
+        100, ge=0, le=100, description="Share of production's turns that a mirrored candidate is asked too."
+    )
+    gateway_mirror_per_second: float = Field(10, gt=0, description="Most mirrored turns a second; the rest is dropped and counted.")
+    gateway_mirror_usd_per_day: Decimal = Field(
+        Decimal(5), ge=0, description="Most that mirrored answers of models with a known price may cost in 24 hours."
+    )
+
     # How stages decide
     min_confidence: float = Field(0.8, ge=0, le=1, description="Least confidence of an answer that is collected.")
     min_examples: int = Field(200, ge=10, description="Least rows of a dataset, counted before the split.")

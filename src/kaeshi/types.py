@@ -111,6 +111,56 @@ class Assignment(Value):
     share: float
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)  # the gateway makes one per request
+class Exchange:
+    """One request through the gateway and what came of it. `id` is that of the reply's message; `reply` is None where nobody answered.
+
+    `messages`: the conversation as the client sent it. `scope`: whose words they are told apart by: the conversation's where the caller named
+    it, else the customer's, else nobody's. `failed`: the arm that was assigned did not answer. `status`: HTTP's, as the client saw it.
+    What was not told is None.
+    """
+
+    id: str
+    assistant: str
+    conversation: str
+    customer: str
+    at: datetime
+    messages: tuple[Json, ...]
+    reply: Json | None
+    status: int
+    scope: str
+    consent: Consent = "none"
+    assignment: Assignment | None = None
+    epoch: int = 0  # of the routing: the version of the rollout that it came from
+    failed: bool = False
+    model: str | None = None  # that really answered
+    confidence: float | None = None
+    finish_reason: str | None = None
+    streamed: bool = False
+    latency_ms: float | None = None
+    first_token_ms: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_usd: Decimal | None = None
+
+
+class Mirrored(Value):
+    """A candidate's answer to a turn that production answered; nobody saw it. `broken`: policy checks that it breaks and production's does not.
+
+    `same`: it said the same. `dropped` was never asked: the mirror was behind, or had spent its budget.
+    """
+
+    request: str
+    experiment: str
+    state: Literal["answered", "failed", "dropped"]
+    at: datetime
+    same: bool | None = None
+    broken: tuple[str, ...] = ()
+    latency_ms: float | None = None
+    production_ms: float | None = None
+    cost_usd: Decimal | None = None
+
+
 class Feedback(Value):
     """What one person said about one message in one go; a field left out was not said."""
 
@@ -301,16 +351,35 @@ class JobRequest(Value):
     dataset_sha256: str
 
 
+class Serving(Value):
+    """How a candidate is asked, where that is more than its model's name at the provider.
+
+    `model`: its name there. `opening`: messages put before the customer's, such as a system prompt and a few shots. `placeholders`: it was
+    trained on scrubbed text, so it is asked scrubbed and its answer restored; None: whether it is a fine-tune of ours.
+    """
+
+    model: str | None = None
+    base_url: str | None = None
+    opening: tuple[Json, ...] = ()
+    placeholders: bool | None = None
+
+
 class Candidate(Value):
-    """Anything that changes answers: a fine-tune, another base model, a prompt set, a knowledge version."""
+    """Anything that changes answers: a fine-tune, another base model, a prompt set, a knowledge version. `model` names it here."""
 
     id: str
     assistant: str
     kind: Literal["fine_tune", "base_model", "prompt", "knowledge"]
     model: str
     run: str | None = None
+    serving: Serving = Serving()
     evidence: Json
     created_at: datetime
+
+    @property
+    def speaks_placeholders(self) -> bool:
+        """Must it be asked scrubbed?"""
+        return self.kind == "fine_tune" if self.serving.placeholders is None else self.serving.placeholders
 
 
 class TestCase(Value):
@@ -376,6 +445,7 @@ class RolloutPlan(Value):
     rated: dict[str, float] = {}  # share of customers in production who give stars, by metric of stars
     window_hours: float  # after which a conversation's outcomes are final
     least_hours: float  # no promotion before
+    failing: float = 0.05  # share of failing requests that is tolerable
     covariates: int = 0
 
 

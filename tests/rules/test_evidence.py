@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaeshi.rules.evidence import ARM_ODDS, ERROR_FAULTS, ERROR_FINE, Bet, Effects, Errors, Metric, Mix, Rows, SampleRatio, daily_threshold
+from kaeshi.rules.evidence import ARM_ODDS, ERROR_FAULTS, Bet, Effects, Errors, Metric, Mix, Rows, SampleRatio, daily_threshold
+from kaeshi.rules.trial import tolerable
 
 BOOKED = Metric("conversion", 0, 1, 0.3, 0.21)
 STARS = Metric("csat", -14.0, 8.2, 4.3, 5.5)
@@ -159,7 +160,7 @@ def by_hand(arm: list[int], failed: list[int], share: float) -> tuple[list[float
     for a, f in zip(arm, failed, strict=True):
         if a:
             faults = [
-                max(0.0, w + math.log((q if f else 1 - q) / (ERROR_FINE if f else 1 - ERROR_FINE)))
+                max(0.0, w + math.log((q if f else 1 - q) / (tolerable(None) if f else 1 - tolerable(None))))
                 for w, q in zip(faults, ERROR_FAULTS, strict=True)
             ]
         if f:
@@ -174,18 +175,19 @@ def test_restarted_bets_are_the_sums_by_hand_in_any_batches(found: list[tuple[in
     errors = Errors()
     for part in (found[:cut], found[cut:]):
         arm, failed = (np.array([row[i] for row in part], dtype=float) for i in (0, 1))
-        errors.add(arm, np.full(len(part), 0.1), failed, threshold=99.0, blame=99.0)
+        errors.add(arm, np.full(len(part), 0.1), failed, fine=tolerable(None), threshold=99.0, blame=99.0)
     faults, blame = by_hand([a for a, _ in found], [f for _, f in found], 0.1)
     assert errors.faults[1] == pytest.approx(faults)
     assert errors.blame == pytest.approx(blame)
 
 
-def test_four_failures_in_a_row_end_a_canary_of_fifty_requests_a_day() -> None:
-    errors, needed = Errors(), 0
+@pytest.mark.parametrize(("production", "needed"), [(None, 4), (0.01, 3), (0.2, 4)])
+def test_a_few_failures_in_a_row_end_a_canary_of_fifty_requests_a_day(production: float | None, needed: int) -> None:
+    errors, seen = Errors(), 0
     while not errors.is_blamed:
-        needed += 1
-        errors.add(np.ones(1), np.full(1, 0.1), np.ones(1), threshold=daily_threshold(50), blame=math.log(20))
-    assert needed == 4
+        seen += 1
+        errors.add(np.ones(1), np.full(1, 0.1), np.ones(1), fine=tolerable(production), threshold=daily_threshold(50), blame=math.log(20))
+    assert seen == needed
 
 
 def test_a_rate_of_failures_that_is_tolerable_raises_less_than_one_alarm_a_year() -> None:
@@ -193,7 +195,12 @@ def test_a_rate_of_failures_that_is_tolerable_raises_less_than_one_alarm_a_year(
     for _ in range(200):
         errors = Errors()
         errors.add(
-            np.ones(3650), np.full(3650, 0.1), (rng.uniform(size=3650) < ERROR_FINE) * 1.0, threshold=daily_threshold(10), blame=-1.0
+            np.ones(3650),
+            np.full(3650, 0.1),
+            (rng.uniform(size=3650) < tolerable(None)) * 1.0,
+            fine=tolerable(None),
+            threshold=daily_threshold(10),
+            blame=-1.0,
         )
         alarms += errors.is_blamed
     assert alarms < 200

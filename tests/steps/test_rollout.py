@@ -1,9 +1,10 @@
 """Rollouts through the store: stages, evidence, and customers that count once."""
 
+import json
 import math
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ import pytest
 
 from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, Refused
 from kaeshi.gateway.answer import answer
+from kaeshi.gateway.record import Record, pack
+from kaeshi.gateway.spool import Spool
+from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeChat, FakeClock
 from kaeshi.rules.assignment import arm_of
@@ -44,6 +48,19 @@ async def test_a_worse_candidate_is_rolled_back_in_its_canary_with_the_reason(lo
     assert "worse" in why
     status = await rollout.status(loop)
     assert (status["production"], status["rollouts"][0]["state"]) == ("old", "rolled_back")
+
+
+async def test_nothing_is_promoted_while_requests_go_unlogged(loop: Loop, clock: FakeClock) -> None:
+    live = await in_half(loop, clock)
+    await arms(loop, live, 0.5, 0.9)
+    clock.advance(hours=168)
+    async with loop.store.write() as tx:
+        await tx.take_spool(loop.assistant, "s", 0, 0, 7, clock.now())
+    ((_, why),) = await rollout.step_all(loop)
+    assert why.startswith("paused: 7 requests could not be logged")
+    clock.advance(hours=25)
+    ((_, why),) = await rollout.step_all(loop)
+    assert "better" in why
 
 
 async def test_an_equal_candidate_stays_where_it_is_unless_somebody_forces_it(loop: Loop, clock: FakeClock) -> None:
@@ -170,7 +187,43 @@ async def test_where_the_candidate_fails_production_answers_and_a_candidate_that
     assert (await rollout.status(speaking))["rollouts"][0]["state"] == "rolled_back"
 
 
-async def test_a_stream_through_the_log_the_store_and_the_schedule_is_decided_as_by_the_rules_alone(loop: Loop, clock: FakeClock) -> None:
+async def served(loop: Loop, records: list[dict[str, Any]]) -> None:
+    """The same conversations as a gateway logs them, and their outcomes as the caller reports them."""
+    spool = Spool(loop.folder("gateway"), loop.ids.new("spool"), loop.store.keyring, 2**30)
+    for told in records:
+        question, reply = told["messages"]
+        asked = {"model": "concierge", "messages": [{"role": "user", "content": question["content"]}]}
+        said = {"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": reply["content"]}}]}
+        of = {name: told[name] for name in ("experiment", "arm", "share")}
+        spool.add(
+            pack(
+                Record(
+                    id=loop.ids.new("msg"),
+                    conversation=told["conversation_id"],
+                    customer=told["customer_id"],
+                    scope=told["conversation_id"],
+                    consent="none",
+                    at=datetime.fromisoformat(told["started_at"]).timestamp(),
+                    path="/v1/chat/completions",
+                    epoch=3,
+                    streamed=False,
+                    status=200,
+                    request=json.dumps(asked).encode(),
+                    answer=json.dumps(said).encode(),
+                    **of,
+                )
+            )
+        )
+    spool.close()
+    assert (await take(loop)).requests == len(records)
+    for told in records:
+        await conversation.report_outcome(loop, told["conversation_id"], told["outcome"])
+
+
+@pytest.mark.parametrize("through", ["log", "gateway"])
+async def test_a_stream_through_logs_the_store_and_the_schedule_is_decided_as_by_the_rules_alone(
+    loop: Loop, clock: FakeClock, through: str
+) -> None:
     """Gain by gain, day by day: the rows in the store are those of the stream, and so are evidence and verdict."""
     live = await in_half(loop, clock)
     rng, streamed = random.Random(4), []
@@ -182,8 +235,9 @@ async def test_a_stream_through_the_log_the_store_and_the_schedule_is_decided_as
             streamed.append((clock.now() + timedelta(minutes=i), arm, contained))
             fields = {"experiment": live.id, "arm": arm, "share": 0.5, "customer_id": f"guest {day} {i}"}
             records.append(seen(f"{day}-{i}", streamed[-1][0], contained=contained, **fields))
-        await log(loop, *records)
+        await (log(loop, *records) if through == "log" else served(loop, records))
         clock.advance(days=1)
+        await conversation.close_idle(loop)
         ((_, why),) = await rollout.step_all(loop)
     async with loop.store.read() as tx:
         stored, counted = await tx.rollout(loop.assistant, live.id), await tx.entered(loop.assistant, live.id)

@@ -149,8 +149,8 @@ def test_pages_show_jobs_and_the_report(client: TestClient) -> None:
 
 
 def test_nothing_in_production_is_said_plainly(client: TestClient) -> None:
-    answer = client.post("/v1/chat/completions", json={"conversation_id": "c", "messages": [{"role": "user", "content": "hi"}]})
-    assert (answer.status_code, "nothing in production" in answer.json()["error"]) == (409, True)
+    answer = client.post("/v1/chat/completions", json={"model": "concierge", "messages": [{"role": "user", "content": "hi"}]})
+    assert (answer.status_code, "nothing in production" in answer.json()["error"]["message"]) == (503, True)
 
 
 def test_a_webhook_is_known_by_its_signature(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def commands(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(serve)
     app.command()(shim)
+    app.add_typer(gateway, name="gateway", help="The gateway's worker.")
     app.add_typer(data, name="data", help="Dated tables: prices and retirements.")
     app.add_typer(trainer, name="trainer", help="Our own fine-tuning server.")
     app.add_typer(models, name="models", help="Model files.")
@@ -28,6 +29,7 @@ def commands(app: typer.Typer) -> None:
 trainer = typer.Typer(no_args_is_help=True)
 models = typer.Typer(no_args_is_help=True)
 data = typer.Typer(no_args_is_help=True)
+gateway = typer.Typer(no_args_is_help=True)
 
 
 def demo(
@@ -119,15 +121,56 @@ def _run_text(done: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def serve(host: Host = "127.0.0.1", port: Port = 8000, db: Database = None) -> None:
-    """Serve the HTTP API, the pages and the scheduler."""
-    _serve(host, port, db)
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Server processes; each has a spool of its own.")] = 1,
+    db: Database = None,
+) -> None:
+    """Serve the gateway, the HTTP API, the pages and the scheduler."""
+    _serve(host, port, db, processes)
 
 
-def _serve(host: str, port: int, db: str | None) -> None:
+def _serve(host: str, port: int, db: str | None, processes: int = 1) -> None:
     from kaeshi.app import serving
 
-    serving(host, port, "kaeshi.web.app:create", db)
+    serving(host, port, "kaeshi.web.app:create", db, processes=processes, beside=("gateway", "work"))
+
+
+@gateway.command()
+def work(once: Annotated[bool, typer.Option("--once", help="Store what is there, and end.")] = False, as_json: AsJson = False) -> None:
+    """Store what gateways on this machine have logged, and mirror to candidates. `kaeshi serve` runs it beside itself."""
+    from kaeshi.gateway.worker import take
+
+    if not once:
+        _work()
+        return
+    taken = with_loop(None, None, take)
+    found = {"requests": taken.requests, "edited": taken.edited, "refused": taken.refused, "dropped": taken.dropped}
+    show(found, as_json=as_json, text=counts(found))
+
+
+def _work() -> None:
+    """Until a signal, or until whoever started it is gone. What customers wait for comes first: this process is nice."""
+    import asyncio
+    import os
+    import signal
+
+    from kaeshi.app import gateway_worker
+
+    async def go() -> None:
+        over, parent = asyncio.Event(), os.getppid()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, over.set)
+        working = asyncio.create_task(gateway_worker(over))
+        while not working.done():
+            await asyncio.wait({working}, timeout=1)
+            if os.getppid() != parent:
+                over.set()
+        await working
+
+    os.nice(10)
+    asyncio.run(go())
 
 
 @trainer.command("serve")

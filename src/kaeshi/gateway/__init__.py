@@ -1,1 +1,1 @@
-"""The door in front of the models: assign, ask, log. Its simplest form; mirroring and the spool come with the gateway itself."""
+"""The door in front of the models: assign, ask, answer, log; and the worker behind it that stores and mirrors."""

@@ -20,17 +20,17 @@ async def respond(
 
     An answer that still holds a placeholder, or a scrubber that fails, becomes a hand-over. Raises Conflict while nothing is in production.
     """
-    assignment, model = routing.assign(customer)
-    if model is None:
+    assignment, assigned = routing.assign(customer)
+    if assigned is None:
         msg = f"assistant {loop.assistant!r} has nothing in production; start with `kaeshi rollout start MODEL --first`"
         raise Conflict(msg)
     try:
         scrubbed, found = await asyncio.to_thread(scrub_messages, loop, messages, loop.policy.for_serving())
     except KaeshiError:
-        return Answer(text=HAND_OVER, model=model, hand_over=True), assignment, ()
-    said, outcomes = await _ask(loop, routing, assignment, model, scrubbed)
+        return Answer(text=HAND_OVER, model=assigned.model, hand_over=True), assignment, ()
+    said, outcomes = await _ask(loop, routing, assignment, assigned.model, scrubbed)
     if routing.mirrored and routing.candidate is not None:
-        outcomes = await _mirror(loop, routing.candidate, scrubbed, said)
+        outcomes = await _mirror(loop, routing.candidate.model, scrubbed, said)
     text = pii.restore(said.text, found.found)
     if pii.holds_placeholder(text):
         return said.model_copy(update={"text": HAND_OVER, "hand_over": True}), assignment, outcomes
@@ -98,7 +98,7 @@ async def _ask(
     except KaeshiError:
         if assignment is None or assignment.arm == "production" or routing.production is None:
             raise
-        said = await loop.chat.answer(messages, routing.production)
+        said = await loop.chat.answer(messages, routing.production.model)
         return said, (Outcome(name=CANDIDATE_FAILED, value=True, at=loop.clock.now(), source="gateway"),)
 
 

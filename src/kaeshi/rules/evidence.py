@@ -22,7 +22,7 @@ PRIOR_ROWS, PRIOR_SLOPE = 30.0, 10.0  # what is believed before the first row we
 STAKES = {"gain": ((0.5, 0.5), (1.0, 0.5)), "loss": ((1.0, 0.25), (2.0, 0.75))}
 ODDS = (0.4, 0.6, 0.75, 0.85, 1 / 0.85, 1 / 0.75, 1 / 0.6, 1 / 0.4)  # by which a broken assignment may favour the candidate
 ARM_ODDS = (4.0, 20.0, 100.0)  # by which errors may favour the candidate
-ERROR_FINE, ERROR_FAULTS = 0.05, (0.5, 0.95)  # share of failing requests that is tolerable; those that are looked for
+ERROR_FAULTS = (0.5, 0.95)  # shares of failing requests that are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,12 +341,12 @@ class Errors:
     failures: list[int] = field(default_factory=lambda: [0, 0])
     is_blamed: bool = False
 
-    def add(self, arm: Floats, share: Floats, failed: Floats, *, threshold: float, blame: float) -> None:
-        """Requests in the order in which they ended. `is_blamed` once both bets stood above their thresholds (logarithms) at one request."""
+    def add(self, arm: Floats, share: Floats, failed: Floats, *, fine: float, threshold: float, blame: float) -> None:
+        """Requests in the order in which they ended; `fine`: the share of them that may fail. `is_blamed` once both bets stood above their thresholds (logarithms) at one request."""
         if not len(arm):
             return
         rates = np.array(ERROR_FAULTS)
-        ratio = np.where(failed[:, None] > 0, np.log(rates / ERROR_FINE), np.log((1 - rates) / (1 - ERROR_FINE)))
+        ratio = np.where(failed[:, None] > 0, np.log(rates / fine), np.log((1 - rates) / (1 - fine)))
         candidate, production = (_restarted(self.faults[which], ratio * (arm == which)[:, None]) for which in (1, 0))
         odds = np.array(ARM_ODDS)
         whose = _restarted(self.blame, failed[:, None] * (arm[:, None] * np.log(odds) - np.log1p(share[:, None] * (odds - 1))))

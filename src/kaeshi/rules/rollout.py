@@ -8,7 +8,7 @@ import numpy as np
 
 from kaeshi.rules.comparison import SPANS, WEIGHTS
 from kaeshi.rules.evidence import Floats
-from kaeshi.rules.trial import Trial, narrowed
+from kaeshi.rules.trial import Trial, narrowed, tolerable
 from kaeshi.settings import Settings
 from kaeshi.types import Arm, Decision, Forecast, Goal, Rollout, RolloutPlan, RolloutState, TrialRow
 
@@ -33,10 +33,16 @@ def share(state: RolloutState, target_percent: float) -> float:
 
 
 def plan(
-    history: Sequence[Mapping[str, float]], delays: Sequence[float], setting: Settings, *, goal: Goal = "superior"
+    history: Sequence[Mapping[str, float]],
+    delays: Sequence[float],
+    setting: Settings,
+    *,
+    goal: Goal = "superior",
+    failing: float | None = None,
 ) -> RolloutPlan | None:
-    """What a rollout has to show, from production's past conversations (figures by metric) and the hours its conversions took.
+    """What a rollout has to show, by production's past.
 
+    `history`: its conversations' figures by metric; `delays`: hours that its conversions took; `failing`: share of its requests that failed.
     A metric that fewer than LEAST_HISTORY of them know is left out, for lack of anything to hold the candidate to; None when that is all.
     """
     known = {name: [row[name] for row in history if name in row] for name in WEIGHTS}
@@ -53,6 +59,7 @@ def plan(
         rated={name: len(values) / len(history) for name, values in known.items() if name in SPANS},
         window_hours=narrowed(setting.rollout_window_hours, [hours for hours in delays if hours <= setting.rollout_window_hours]),
         least_hours=setting.rollout_half_hours,
+        failing=tolerable(failing),
         covariates=COVARIATES,
     )
 
@@ -103,11 +110,13 @@ def trial(
     return found
 
 
-def decide(rollout: Rollout, seen: Trial | None, now: datetime, *, gate_passed: bool | None, canary_hours: float) -> Decision:
+def decide(
+    rollout: Rollout, seen: Trial | None, now: datetime, *, gate_passed: bool | None, canary_hours: float, dropped: int = 0
+) -> Decision:
     """Hold, advance or roll back. What is unknown holds; inconclusive keeps production.
 
     The mirror ends by time alone: a mirrored answer has no outcome, so it can show a fault but never a gain. So does the canary, if no
-    harm is seen: a tenth of the customers cannot show a gain either.
+    harm is seen: a tenth of the customers cannot show a gain either. `dropped`: requests lately that could not be logged.
     """
     if rollout.state not in LIVE:
         return Decision(verdict="hold", why=f"the rollout is over ({rollout.state})")
@@ -121,6 +130,13 @@ def decide(rollout: Rollout, seen: Trial | None, now: datetime, *, gate_passed: 
         )
     if seen is None:
         return Decision(verdict="hold", why=NO_HISTORY)
+    found = _by_evidence(rollout, seen, now, canary_hours)
+    if dropped and found.verdict == "advance":
+        return Decision(verdict="hold", why=f"paused: {dropped} requests could not be logged lately, so an arm may look other than it is")
+    return found
+
+
+def _by_evidence(rollout: Rollout, seen: Trial, now: datetime, canary_hours: float) -> Decision:
     hours = (now - rollout.changed_at) / timedelta(hours=1)
     if rollout.state == "half":
         return seen.verdict(may_promote=hours >= seen.plan.least_hours)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,6 +26,9 @@ _STATES: dict[str, RunState] = {
 }
 
 
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")  # of a snapshot: gpt-4o-mini-2024-07-18
+
+
 def estimate(model: str, tokens: int, epochs: int, prices: Json) -> Estimate:
     """Tokens x epochs x the table's price. Raises NotFound for a model that the table does not know."""
     price = price_of(model, prices)
@@ -45,6 +49,16 @@ def price_of(model: str, prices: Json) -> Decimal:
         msg = f"model {model!r} has no training price in the table of {prices['date']}; known: {', '.join(prices['models'])}"
         raise NotFound(msg)
     return Decimal(listed["training_per_million_usd"])
+
+
+def price_of_answer(model: str | None, prompt_tokens: int | None, completion_tokens: int | None, prices: Json) -> Decimal | None:
+    """Dollars for one answer; None where the table does not know what the model's answers cost, or nobody told the tokens."""
+    if model is None or prompt_tokens is None or completion_tokens is None:
+        return None
+    listed = prices["models"].get(_DATED.sub("", model), {}).get("chat_per_million_usd")
+    if listed is None:
+        return None
+    return (Decimal(listed["prompt"]) * prompt_tokens + Decimal(listed["completion"]) * completion_tokens) / 1_000_000
 
 
 def cost(trained_tokens: int, price_per_million: Decimal) -> Decimal:

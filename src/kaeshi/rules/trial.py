@@ -18,12 +18,13 @@ from kaeshi.types import Comparison, Decision, Interval, Json, MetricComparison,
 COMPOSITE, GOAL = "composite", "goal"
 STAR_SPREAD = 1.0  # variance of stars among those who rate, until it is seen
 SILENT_STARS = 1.0  # a missing rater is taken to be this much below production's mean
-SILENT_MARGIN, SILENT_SIGMAS = 1 / 2, 2.33  # of a guardrail's margin; one-sided 99 %
+SILENT_MARGIN, SILENT_SIGMAS = 0.45, 2.33  # of a guardrail's margin; one-sided 99 %
 RATES_DIFFER = math.log(20)
 RATIO_HOLDS, RATIO_ENDS = math.log(20), math.log(1000)
 BLAME = math.log(20)
 FADING_AFTER, FADING_DAYS = 6, 3  # once there are six whole days, the last three must show their share of the whole gain,
 FADING_SHARE, FADING_PER_DAY = 1.6, 1 / 14  # which is 1.1 of it after a week and .6 after two: what lasts is no novelty
+FAILING = (0.02, 0.05)
 DELAYS_NEEDED, DELAY_ROOM = 30, 2.0  # twice the longest of n exponential delays is exceeded by one in n squared
 
 
@@ -70,7 +71,7 @@ class Trial:
 
     def finish(self, arm: Floats, share: Floats, failed: Floats, *, candidate_per_day: float) -> None:
         """Requests in the order in which they ended; a time-out has failed."""
-        self.errors.add(arm, share, failed, threshold=daily_threshold(candidate_per_day), blame=BLAME)
+        self.errors.add(arm, share, failed, fine=self.plan.failing, threshold=daily_threshold(candidate_per_day), blame=BLAME)
 
     def close(self, day: NDArray[np.int64], arm: Floats, share: Floats, covariates: Floats, values: Mapping[str, Floats]) -> None:
         """First conversations of customers whose windows have closed, in the order of their starts. NaN: not known, which is a failure.
@@ -212,6 +213,12 @@ class Trial:
             if effect < min(-SILENT_MARGIN * margin, -margin + SILENT_SIGMAS * error):
                 return f"production stays: {seen}, but {stars} is {effect:+.2f} if those who did not rate were unhappy"
         return None
+
+
+def tolerable(failing: float | None) -> float:
+    """Share of a candidate's requests that may fail: twice production's own, but no less than 2 % and no more than 5 %."""
+    least, most = FAILING
+    return most if failing is None else min(max(2 * failing, least), most)
 
 
 def narrowed(window_hours: float, delays: Sequence[float]) -> float:

@@ -9,7 +9,7 @@ from kaeshi.loop import Loop
 from kaeshi.rules import conversation as rules
 from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.rollout import share
-from kaeshi.types import Assignment, Consent, Conversation, Json
+from kaeshi.types import Assignment, Candidate, Consent, Conversation, Json
 
 MAX_ROWS = 400
 CLOSE_AT_ONCE = 200
@@ -134,16 +134,20 @@ async def show(loop: Loop, conversation: str) -> Json:
 
 @dataclass(frozen=True, kw_only=True)
 class Routing:
-    """What answers customers at one moment: production, and the candidate's experiment, share and model while a rollout is live."""
+    """Who answers customers at one moment: production, and the candidate with its experiment and share while a rollout is live.
 
-    production: str | None
+    `epoch`: the version of the rollout that this was read from.
+    """
+
+    production: Candidate | None
     experiment: str | None = None
-    candidate: str | None = None
+    candidate: Candidate | None = None
     share: float = 0.0
     mirrored: bool = False
+    epoch: int = 0
 
-    def assign(self, customer: str) -> tuple[Assignment | None, str | None]:
-        """The customer's arm, and the model that answers them (None: nothing is in production)."""
+    def assign(self, customer: str) -> tuple[Assignment | None, Candidate | None]:
+        """The customer's arm, and who answers them (None: nothing is in production)."""
         if self.experiment is None:
             return None, self.production
         arm = arm_of(self.experiment, customer, self.share)
@@ -155,12 +159,18 @@ async def routing(loop: Loop) -> Routing:
     async with loop.store.read() as tx:
         production = await tx.production(loop.assistant)
         rollout = await tx.live_rollout(loop.assistant)
-        model = production.model if production else None
         if rollout is None or rollout.state == "gate":
-            return Routing(production=model)
+            return Routing(production=production)
         candidate = await tx.candidate(loop.assistant, rollout.candidate)
     part = share(rollout.state, rollout.target_percent)
-    return Routing(production=model, experiment=rollout.id, candidate=candidate.model, share=part, mirrored=rollout.state == "mirror")
+    return Routing(
+        production=production,
+        experiment=rollout.id,
+        candidate=candidate,
+        share=part,
+        mirrored=rollout.state == "mirror",
+        epoch=rollout.version,
+    )
 
 
 async def _store(loop: Loop, batch: list[tuple[int, Conversation]], now: datetime, done: Logged, name: Callable[[int], str]) -> None:

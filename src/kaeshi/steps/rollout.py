@@ -31,6 +31,7 @@ from kaeshi.types import (
 
 METRICS = ("containment", "conversion", "csat")
 HISTORY = timedelta(days=28)
+UNLOGGED = timedelta(days=1)  # how long requests that could not be logged hold a promotion
 
 
 async def register(loop: Loop, model: str, *, kind: str = "fine_tune", evidence: Json | None = None) -> Candidate:
@@ -138,7 +139,9 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
     """Count the customers whose windows have closed, let the rule decide once, and do it."""
     now = loop.clock.now()
     seen = await _observe(loop, rollout, now) if rollout.state in {"canary", "half"} else None
-    decision = rules.decide(rollout, seen, now, gate_passed=None, canary_hours=loop.settings.rollout_canary_hours)
+    async with loop.store.read() as tx:
+        dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
+    decision = rules.decide(rollout, seen, now, gate_passed=None, canary_hours=loop.settings.rollout_canary_hours, dropped=dropped)
     return await _apply(loop, rollout, decision, by, decision.evidence), decision
 
 
@@ -270,7 +273,8 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
     async with loop.store.read() as tx:
         past = [seen.values for seen in await tx.observed_between(loop.assistant, now - HISTORY, until) if seen.arm != "candidate"]
         delays = await tx.conversion_delays(loop.assistant, now - HISTORY, until)
-    plan = rules.plan(past, delays, loop.settings, goal=rollout.goal)
+        failing = await tx.failing_share(loop.assistant, now - HISTORY, now)
+    plan = rules.plan(past, delays, loop.settings, goal=rollout.goal, failing=failing)
     if plan is None:
         return rollout
     async with loop.store.write() as tx:

@@ -46,6 +46,8 @@ class Keyring:
     def __init__(self, master: bytes) -> None:
         self._wrapping = AESGCM(hashlib.blake2b(b"wrap", key=master, digest_size=KEY).digest())
         self._naming = hashlib.blake2b(b"name", key=master, digest_size=KEY).digest()
+        self._spooling = AESGCM(hashlib.blake2b(b"spool", key=master, digest_size=KEY).digest())
+        self._signing = hashlib.blake2b(b"sign", key=master, digest_size=KEY).digest()
         self._opened: dict[bytes, AESGCM] = {}
 
     def pseudonym(self, assistant: str, identifier: str, prefix: str) -> str:
@@ -56,6 +58,23 @@ class Keyring:
     def mac(self, content: bytes) -> bytes:
         """A keyed digest, to tell equal from changed."""
         return hashlib.blake2b(content, key=self._naming, digest_size=8).digest()
+
+    def signature(self, content: str) -> str:
+        """Proof that we wrote it, for whoever brings it back."""
+        return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), key=self._signing, digest_size=16).hexdigest()
+
+    def seal_spooled(self, plain: bytes, file: str) -> bytes:
+        """Encrypt a record for one spool."""
+        nonce = os.urandom(NONCE)
+        return nonce + self._spooling.encrypt(nonce, plain, file.encode())
+
+    def open_spooled(self, sealed: bytes, file: str) -> bytes:
+        """Decrypt it, or raise Misconfigured."""
+        try:
+            return self._spooling.decrypt(sealed[:NONCE], sealed[NONCE:], file.encode())
+        except InvalidTag as error:
+            msg = f"a record of spool {file!r} does not open: it was changed, or KAESHI_MASTER_KEY is another than its gateway's"
+            raise Misconfigured(msg) from error
 
     def new_data_key(self) -> bytes:
         """A fresh data key, wrapped."""

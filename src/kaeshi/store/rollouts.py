@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from kaeshi.errors import Conflict, NotFound
 from kaeshi.rules.rollout import LIVE
-from kaeshi.store.tables import candidates, conversations, outcomes, productions, rollout_audit, rollout_rows, rollouts
+from kaeshi.store.tables import candidates, conversations, outcomes, productions, requests, rollout_audit, rollout_rows, rollouts
 from kaeshi.store.training import as_candidate
 from kaeshi.store.verbs import Verbs, dumps, micros, moment
 from kaeshi.types import CANDIDATE_FAILED, Arm, Candidate, Json, Rollout, RolloutPlan, RolloutState, TrialRow
@@ -123,15 +123,24 @@ class RolloutVerbs(Verbs):
         return list(found.values())
 
     async def requests(self, assistant: str, rollout: str) -> list[tuple[Arm, float, bool]]:
-        """(arm, share, did the candidate fail) of every conversation of a rollout, in the order in which they were last written in."""
-        c, o = conversations.c, outcomes.c
+        """(arm, share, did that arm fail) of every request of a rollout, in the order in which they came.
+
+        Of a conversation that did not come through the gateway: whether the candidate failed in it, when it was last written in.
+        """
+        c, o, r = conversations.c, outcomes.c, requests.c
+        served = select(r.conversation).where(r.assistant == assistant, r.experiment == rollout).distinct().subquery()
         failed = select(o.conversation).where(o.assistant == assistant, o.name == CANDIDATE_FAILED, o.value == "true").distinct().subquery()
-        statement = (
-            select(c.arm, c.share, failed.c.conversation.is_not(None))
+        logged = (
+            select(c.last_at.label("at"), c.id, c.arm, c.share, failed.c.conversation.is_not(None).label("bad"))
             .outerjoin(failed, failed.c.conversation == c.id)
-            .where(c.assistant == assistant, c.experiment == rollout, c.share > 0, c.share < 1)
-            .order_by(c.last_at, c.id)
+            .outerjoin(served, served.c.conversation == c.id)
+            .where(c.assistant == assistant, c.experiment == rollout, c.share > 0, c.share < 1, served.c.conversation.is_(None))
         )
+        asked = select(r.at, r.id, r.arm, r.share, r.failed).where(
+            r.assistant == assistant, r.experiment == rollout, r.share > 0, r.share < 1
+        )
+        both = union_all(logged, asked).subquery()
+        statement = select(both.c.arm, both.c.share, both.c.bad).order_by(both.c.at, both.c.id)
         return [(arm, share, bool(bad)) for arm, share, bad in await self.connection.execute(statement)]
 
     async def entered(self, assistant: str, rollout: str) -> list[TrialRow]:
@@ -180,6 +189,18 @@ class RolloutVerbs(Verbs):
             .group_by(c.id, c.started_at)
         )
         return [(landed - began) / 3_600_000_000 for began, landed in await self.connection.execute(statement)]
+
+    async def failing_share(self, assistant: str, since: datetime, until: datetime) -> float | None:
+        """Share of production's requests in [since, until) that failed; None without any."""
+        r = requests.c
+        mine = (
+            (r.assistant == assistant)
+            & (r.at >= micros(since))
+            & (r.at < micros(until))
+            & (func.coalesce(r.arm, "production") == "production")
+        )
+        asked, failed = (await self.connection.execute(select(func.count(), func.count().filter(r.failed)).where(mine))).one()
+        return failed / asked if asked else None
 
     async def _audit(self, rollout: Rollout, before: str, by: str, why: str, evidence: Json) -> None:
         row = {

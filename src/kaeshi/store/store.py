@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kaeshi.store.evaluations import EvaluationVerbs
 from kaeshi.store.examples import ExampleVerbs
+from kaeshi.store.exchanges import ExchangeVerbs
 from kaeshi.store.feedback import FeedbackVerbs
 from kaeshi.store.job_slots import JobVerbs
 from kaeshi.store.keys import Keyring
@@ -16,7 +17,7 @@ from kaeshi.store.rollouts import RolloutVerbs
 from kaeshi.store.training import TrainingVerbs
 
 
-class Tx(FeedbackVerbs, ReportVerbs, ExampleVerbs, TrainingVerbs, EvaluationVerbs, RolloutVerbs, KnowledgeVerbs, JobVerbs):
+class Tx(FeedbackVerbs, ReportVerbs, ExampleVerbs, ExchangeVerbs, TrainingVerbs, EvaluationVerbs, RolloutVerbs, KnowledgeVerbs, JobVerbs):
     """Everything that can be asked of the database, inside one transaction."""
 
 
@@ -24,28 +25,28 @@ class Store:
     """One database. `owned`: the engine is ours and closes with us."""
 
     def __init__(self, bind: AsyncEngine | AsyncConnection, keyring: Keyring, *, owned: bool) -> None:
-        self._bind, self._keyring, self._owned = bind, keyring, owned
+        self._bind, self.keyring, self._owned = bind, keyring, owned
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
         """A consistent view; nothing that is done in it is kept."""
         if isinstance(self._bind, AsyncConnection):
-            yield Tx(self._bind, self._keyring)
+            yield Tx(self._bind, self.keyring)
             return
         async with self._bind.connect() as connection:
-            yield Tx(connection, self._keyring)
+            yield Tx(connection, self.keyring)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
         """All of it or nothing, and on disk when the block ends. Inside a caller's transaction: a savepoint, and the caller commits."""
         if isinstance(self._bind, AsyncConnection):
             async with self._bind.begin_nested():
-                yield Tx(self._bind, self._keyring)
+                yield Tx(self._bind, self.keyring)
             return
         async with self._bind.connect() as connection:
             await connection.execution_options(writes=True)
             async with connection.begin():
-                yield Tx(connection, self._keyring)
+                yield Tx(connection, self.keyring)
 
     async def close(self) -> None:
         """Give back what we opened ourselves."""

@@ -111,6 +111,62 @@ outcomes = Table(
     _time("at"),
     _time("reported_at"),
 )
+prefixes = Table(
+    "prefixes",
+    metadata,
+    _key("assistant", 64),
+    _key("digest", 40),  # keyed, of what was said up to one of our replies
+    Column("conversation", String(200), nullable=False),  # empty: of several, so of none
+    Column("position", Integer, nullable=False),  # messages stored by then
+)
+requests = Table(
+    "requests",
+    metadata,
+    _key("assistant", 64),
+    _key("id"),  # of the reply's message
+    Column("conversation", String(200), nullable=False),
+    Column("experiment", String(200)),
+    Column("arm", String(12)),
+    Column("share", Float),
+    Column("epoch", Integer, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("failed", Boolean, nullable=False),
+    Column("model", String(300)),
+    Column("finish_reason", String(40)),
+    Column("streamed", Boolean, nullable=False),
+    Column("latency_ms", Float),
+    Column("first_token_ms", Float),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("cost_nano_usd", BigInteger),
+    _time("at"),
+    Index(None, "assistant", "experiment", "at"),
+    Index(None, "assistant", "conversation"),
+)
+spools = Table(
+    "spools",
+    metadata,
+    _key("assistant", 64),
+    _key("name"),
+    Column("taken", BigInteger, nullable=False),  # bytes of it that are stored
+    Column("dropped", Integer, nullable=False),  # requests that its gateway could not log
+    _time("changed_at"),
+)
+mirrors = Table(
+    "mirrors",
+    metadata,
+    _key("assistant", 64),
+    _key("request"),
+    Column("experiment", String(200), nullable=False),
+    Column("state", String(12), nullable=False),  # answered, failed, dropped
+    Column("same", Boolean),
+    Column("broken", Text, nullable=False),  # policy checks that only the candidate's answer breaks
+    Column("latency_ms", Float),
+    Column("production_ms", Float),
+    Column("cost_nano_usd", BigInteger),
+    _time("at"),
+    Index(None, "assistant", "experiment", "at"),
+)
 changes = Table(
     "changes", metadata, _key("assistant", 64), _key("conversation"), Column("version", Integer, nullable=False)
 )  # conversations to be judged (again)
@@ -259,6 +315,7 @@ candidates = Table(
     Column("run", String(64)),
     Column("evidence", Text, nullable=False),
     _time("created_at"),
+    Column("serving", Text, nullable=False, server_default="{}"),
     UniqueConstraint("assistant", "model"),
 )
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row, func, select, update
 from kaeshi.errors import NotFound
 from kaeshi.store.tables import candidates, training_events, training_files, training_runs
 from kaeshi.store.verbs import Verbs, dumps, maybe_moment, micros, moment, nanos, usd
-from kaeshi.types import Candidate, RunState, TrainingEvent, TrainingRun
+from kaeshi.types import Candidate, RunState, Serving, TrainingEvent, TrainingRun
 
 
 class TrainingVerbs(Verbs):
@@ -173,7 +173,11 @@ class TrainingVerbs(Verbs):
 
     async def add_candidate(self, candidate: Candidate) -> Candidate:
         """Register something that changes answers; the same model is registered once, and its newer evidence is added."""
-        row = candidate.model_dump() | {"evidence": dumps(candidate.evidence), "created_at": micros(candidate.created_at)}
+        row = candidate.model_dump() | {
+            "evidence": dumps(candidate.evidence),
+            "created_at": micros(candidate.created_at),
+            "serving": candidate.serving.model_dump_json(exclude_defaults=True),
+        }
         if await self._add(candidates, [row]) == 0:
             stored = await self.candidate(candidate.assistant, candidate.model)
             if candidate.evidence:
@@ -205,6 +209,7 @@ def as_candidate(row: Row[Any]) -> Candidate:
         kind=row.kind,
         model=row.model,
         run=row.run,
+        serving=Serving.model_validate_json(row.serving),
         evidence=json.loads(row.evidence),
         created_at=moment(row.created_at),
     )

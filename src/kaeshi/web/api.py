@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from pydantic import BaseModel
 
 from kaeshi.errors import InvalidInput, NotFound
-from kaeshi.gateway.answer import answer
+from kaeshi.gateway import tokens
+from kaeshi.gateway.worker import take
 from kaeshi.jobs.overview import overview
 from kaeshi.jobs.runner import run_now
 from kaeshi.jobs.schedule import jobs
@@ -139,15 +140,31 @@ async def show_conversation(conversation_id: Identifier, loop: LoopDep) -> dict[
     return await conversation.show(loop, conversation_id)
 
 
-@router.post("/v1/messages/{message_id:path}/feedback", dependencies=admin, responses=ErrorBody, openapi_extra=ObjectBody)
-async def record_feedback(message_id: Identifier, request: Request, loop: LoopDep) -> FeedbackRecorded:
-    """The seed's flat body: vote, rating, helpful, accurate, comment, correction; `author` says who."""
+@router.post("/v1/messages/{message_id:path}/feedback", responses=ErrorBody, openapi_extra=ObjectBody)
+async def record_feedback(
+    message_id: Identifier, request: Request, loop: LoopDep, x_kaeshi_feedback_token: Annotated[str | None, Header()] = None
+) -> FeedbackRecorded:
+    """The seed's flat body: vote, rating, helpful, accurate, comment, correction; `author` says who.
+
+    The token that came with an answer lets whoever holds it rate that answer as its customer; without one it takes the admin key.
+    """
     body = dict(await object_of(request))
     author = body.pop("author", "")
     if not isinstance(author, str):
         msg = f"author is a text, not {type(author).__name__}"
         raise InvalidInput(msg)
-    recorded = (await feedback.record(loop, [feedback_rules.parse(message_id, body, author=author)]))[0]
+    if x_kaeshi_feedback_token is None:
+        require_admin(request)
+    else:
+        tokens.check(loop.store.keyring, loop.assistant, message_id, x_kaeshi_feedback_token, loop.clock.now())
+        author = "customer"
+    said = feedback_rules.parse(message_id, body, author=author)
+    try:
+        recorded = (await feedback.record(loop, [said]))[0]
+    except NotFound:  # its answer may still lie in a spool
+        if not (await take(loop)).requests:
+            raise
+        recorded = (await feedback.record(loop, [said]))[0]
     return FeedbackRecorded(
         success=True, feedback_id=recorded.id, promoted_to_training=recorded.proposed, quality_score=recorded.quality.tenths / 10
     )
@@ -157,36 +174,6 @@ async def record_feedback(message_id: Identifier, request: Request, loop: LoopDe
 async def feedback_stats(loop: LoopDep, days: Annotated[int, Query(ge=1, le=100_000)] = 30) -> dict[str, Any]:
     """Votes, mean stars, and the share of answers that were rated."""
     return await feedback.analytics(loop, days)
-
-
-@router.post("/v1/chat/completions", dependencies=admin, responses=ErrorBody, openapi_extra=ObjectBody)
-async def chat(request: Request, loop: LoopDep) -> dict[str, Any]:
-    """Answer a conversation so far with the model its customer is assigned to, and log both. `user` and `conversation_id` name them."""
-    body = await object_of(request)
-    conversation_id, user = body.get("conversation_id"), body.get("user")
-    if not isinstance(conversation_id, str) or not conversation_id:
-        msg = "conversation_id is missing: it tells which messages are new"
-        raise InvalidInput(msg)
-    record = {
-        "conversation_id": conversation_id,
-        "messages": body.get("messages"),
-        "customer_id": user or conversation_id,
-        "consent": body.get("consent"),
-    }
-    parsed = conversation_rules.parse(record, assistant=loop.assistant, now=loop.clock.now())
-    said, message_id = await answer(
-        loop, [t.message for t in parsed.turns], conversation=parsed.id, customer=parsed.customer, consent=parsed.consent
-    )
-    message = {"role": "assistant", "content": said.text}
-    choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
-    return {
-        "id": message_id,
-        "object": "chat.completion",
-        "created": int(loop.clock.now().timestamp()),
-        "model": said.model,
-        "choices": [choice],
-        "kaeshi": {"message_id": message_id, "confidence": said.confidence, "hand_over": said.hand_over},
-    }
 
 
 @router.post("/v1/webhooks/training", responses=ErrorBody, openapi_extra=ObjectBody)

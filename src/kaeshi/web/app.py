@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kaeshi.app import open_loop
 from kaeshi.errors import KaeshiError
+from kaeshi.gateway.door import Gateway
 from kaeshi.jobs import scheduler
 from kaeshi.settings import Settings, load
 from kaeshi.web import api, pages
@@ -27,7 +28,8 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_loop(settings=chosen) as loop:
-            app.state.loop = loop
+            app.state.loop, app.state.gateway = loop, Gateway(loop)
+            await app.state.gateway.start()
             if with_scheduler:
                 scheduler.start(lambda: open_loop(settings=chosen))
             try:
@@ -35,6 +37,7 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
             finally:
                 if with_scheduler:
                     scheduler.stop()
+                await app.state.gateway.stop()
 
     app = FastAPI(title="kaeshi", version="0.1.0", summary="The self-learning loop for LLM assistants.", lifespan=lifespan)
     app.state.settings = chosen
@@ -42,9 +45,23 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
     app.add_exception_handler(KaeshiError, _ours)
     app.add_exception_handler(RequestValidationError, _misread)
     app.middleware("http")(_anything)
+    app.add_middleware(GatewayFirst)  # the outermost: the hot path goes through nothing else
     app.include_router(api.router)
     app.include_router(pages.router)
     return app
+
+
+class GatewayFirst:
+    """Gives the gateway its paths before anything else looks at the request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and Gateway.takes(scope["path"].removeprefix(scope.get("root_path", ""))):
+            await scope["app"].state.gateway(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 class _TooLarge(Exception):

@@ -1,0 +1,446 @@
+"""The OpenAI-compatible door: assign, ask, answer, log. The hot path, so plain ASGI and bytes; no database is read for a request.
+
+What a client sends goes on byte for byte with the model's name changed, and what the model says comes back byte for byte, unless the model
+speaks placeholders: then the conversation is scrubbed on the way in and restored on the way out.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from pydantic_core import from_json
+
+from kaeshi.errors import InvalidInput, KaeshiError, ProviderError
+from kaeshi.gateway import tokens
+from kaeshi.gateway.auth import may_call
+from kaeshi.gateway.live import Live, Threads
+from kaeshi.gateway.record import Record, pack
+from kaeshi.gateway.restoring import completion, restored, restored_pieces
+from kaeshi.gateway.spool import Spool
+from kaeshi.gateway.upstream import Reply, Upstream, upstream_of
+from kaeshi.loop import Loop
+from kaeshi.rules import wire
+from kaeshi.steps.collection import scrub_messages
+from kaeshi.types import HAND_OVER, Candidate, Consent, Json
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+MAX_BODY = 16 * 1024 * 1024
+LONGEST_ID = 190
+OK, TOO_MANY, SERVER_ERROR = 200, 429, 500
+CONSENTS: dict[str, Consent] = {consent: consent for consent in get_args(Consent)}
+CHATS = frozenset({"/v1/chat/completions", "/v1/responses"})
+JSON_KIND, EVENTS = (b"content-type", b"application/json"), (b"content-type", b"text/event-stream; charset=utf-8")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+log = logging.getLogger("kaeshi.gateway")
+
+
+class _Fault(Exception):
+    """The client's mistake: told in OpenAI's shape."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(kw_only=True, slots=True)
+class _Turn:
+    """A request on its way through."""
+
+    assistant: str
+    body: Mapping[str, Any]
+    messages: tuple[Json, ...]
+    candidate: Candidate  # who was assigned
+    fallback: Candidate | None  # who answers if they do not
+    authorization: bytes | None
+    began: float
+    record: Record
+
+
+class Gateway:
+    """An ASGI application for the paths that `takes` names. Start it inside the running event loop, and stop it there."""
+
+    def __init__(self, loop: Loop, upstream: Upstream | None = None) -> None:
+        settings = loop.settings
+        self._loop, self._settings = loop, settings
+        self._aliases = {alias: assistant or loop.assistant for alias, assistant in settings.gateway_aliases.items()}
+        self._live, self._threads = Live(loop, {*self._aliases.values(), loop.assistant}), Threads()
+        self._spools: dict[str, Spool] = {}
+        self._own_upstream, self._upstream = upstream, upstream
+        key = settings.gateway_key or settings.kaeshi_admin_key
+        self._key = None if key is None else key.get_secret_value().encode()
+
+    async def start(self) -> None:
+        """Read the routing, open the spools and the way to the provider."""
+        await self._live.start()
+        self._upstream = self._upstream or upstream_of(self._loop)
+        name = self._loop.ids.new("spool")
+        for assistant in {*self._aliases.values(), self._loop.assistant}:
+            folder, limit = self._live.loop(assistant).folder("gateway"), self._settings.gateway_spool_mb * 1024 * 1024
+            self._spools[assistant] = Spool(folder, name, self._loop.store.keyring, limit)
+
+    async def stop(self) -> None:
+        """Close all that."""
+        await self._live.stop()
+        if self._upstream is not None and self._own_upstream is None:
+            await self._upstream.close()
+            self._upstream = None
+        while self._spools:
+            self._spools.popitem()[1].close()
+
+    @staticmethod
+    def takes(path: str) -> bool:
+        """Is this one of the gateway's?"""
+        return path in CHATS or path in {"/v1/embeddings", "/v1/models"} or path.startswith("/v1/models/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        headers = dict(scope["headers"])
+        try:
+            self._check(scope, headers)
+            raw = await _body(receive)
+            if path in CHATS and scope["method"] == "POST":
+                await self._chat(path, raw, headers, began, receive, send)
+            else:
+                await self._pass(scope["method"], path, raw, headers, send)
+        except _Fault as fault:
+            await _send(send, fault.status, _fault(str(fault), "invalid_request_error"), [JSON_KIND])
+        except ProviderError as error:
+            await _send(send, error.status, _fault(str(error), "upstream_error"), [JSON_KIND])
+        except Exception:  # the door
+            log.exception("request failed path=%s", path)
+            await _send(send, SERVER_ERROR, _fault("something went wrong here; the log has the details", "server_error"), [JSON_KIND])
+
+    def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+        if not may_call(scope, headers, self._key):
+            raise _Fault(401, "send the gateway's key as Authorization: Bearer KEY; without one only this machine may call")
+
+    async def _pass(self, method: str, path: str, raw: bytes, headers: Mapping[bytes, bytes], send: Send) -> None:
+        """What has no customer and no arm: embeddings and the list of models, to which our aliases are added."""
+        assert self._upstream is not None  # started
+        wanted = path.removeprefix("/v1/models/")
+        if wanted in self._aliases:
+            await _send(send, OK, json.dumps(_alias(wanted)).encode(), [JSON_KIND])
+            return
+        reply = await _whole(await self._upstream.ask(method, path.removeprefix("/v1"), raw, self._passed_on(headers), None))
+        if path == "/v1/models" and reply.status == OK:
+            body = from_json(reply.body)
+            body["data"] = [_alias(name) for name in self._aliases] + body["data"]
+            reply.body = json.dumps(body).encode()
+        await _send(send, reply.status, reply.body, list(reply.headers.items()))
+
+    async def _chat(self, path: str, raw: bytes, headers: Mapping[bytes, bytes], began: float, receive: Receive, send: Send) -> None:
+        turn = await self._turn(path, raw, headers, began)
+        reply = await self._answered(turn, path)
+        if reply.pieces is None:
+            await self._answer_whole(turn, reply, send)
+        else:
+            await self._answer_in_pieces(turn, reply, reply.pieces, receive, send)
+
+    async def _turn(self, path: str, raw: bytes, headers: Mapping[bytes, bytes], began: float) -> _Turn:
+        """Who asks, in which conversation, and who is to answer."""
+        try:
+            body = from_json(raw, allow_inf_nan=False)
+            messages = wire.messages_of(body)
+        except InvalidInput as error:
+            raise _Fault(400, str(error)) from error
+        except ValueError as error:
+            raise _Fault(400, "the body is not JSON; lone surrogates, NaN and infinities are not JSON either") from error
+        model = body.get("model")
+        if not isinstance(model, str):
+            raise _Fault(400, f"model is missing; ask for {', '.join(self._aliases)}")
+        assistant = self._aliases.get(model, self._loop.assistant)
+        customer = _given(headers, b"x-kaeshi-customer") or _text(body, "user") or _text(body, "safety_identifier")
+        named = _given(headers, b"x-kaeshi-conversation") or _text(body.get("metadata"), "conversation_id")
+        for what, value in (("customer", customer), ("conversation", named)):
+            if value and (len(value) > LONGEST_ID or not value.isprintable()):
+                raise _Fault(400, f"the {what} is {value[:20]!r}...: at most {LONGEST_ID} printable characters")
+        said = _given(headers, b"x-kaeshi-consent")
+        consent = CONSENTS.get(said) if said else self._settings.gateway_consent
+        if consent is None:
+            raise _Fault(400, f"X-Kaeshi-Consent {said!r} is none of {', '.join(CONSENTS)}")
+        conversation = named or await self._continued(assistant, customer, messages) or self._loop.ids.new("conv")
+        customer = customer or conversation
+        routing = self._live.routing(assistant)
+        assignment, candidate = routing.assign(customer) if model in self._aliases else (None, _named(assistant, model))
+        if candidate is None:
+            raise _Fault(503, f"assistant {assistant!r} has nothing in production; start with `kaeshi rollout start MODEL --first`")
+        record = Record(
+            id=self._loop.ids.new("msg"),
+            conversation=conversation,
+            customer=customer,
+            scope=named or (customer if customer != conversation else ""),
+            consent=consent,
+            at=self._loop.clock.now().timestamp(),
+            path=path,
+            experiment=assignment.experiment if assignment else None,
+            arm=assignment.arm if assignment else None,
+            share=assignment.share if assignment else None,
+            epoch=routing.epoch,
+            streamed=bool(body.get("stream")),
+            request=raw,
+        )
+        return _Turn(
+            assistant=assistant,
+            body=body,
+            messages=messages,
+            candidate=candidate,
+            fallback=routing.production if assignment is not None and assignment.arm == "candidate" else None,
+            authorization=self._passed_on(headers),
+            began=began,
+            record=record,
+        )
+
+    async def _continued(self, assistant: str, customer: str | None, messages: Sequence[Json]) -> str | None:
+        """The conversation whose past these messages tell, our own last reply included; None for a new one, or where several could be meant."""
+        prior = wire.replied(messages)
+        if not prior:
+            return None
+        digest = self._digest(assistant, customer or "", messages[:prior])
+        known = self._threads.get(digest)
+        if known is None:
+            # of another process, or from before this one began
+            async with self._loop.store.read() as tx:
+                known = await tx.conversation_of(assistant, digest)
+        return known or None
+
+    def _digest(self, assistant: str, scope: str, messages: Sequence[Json]) -> str:
+        return self._loop.store.keyring.pseudonym(assistant, f"{scope}\0{wire.thread(messages)}", "p")
+
+    async def _answered(self, turn: _Turn, path: str) -> Reply:
+        """The assigned model's answer; where a candidate fails or is too late, production's, and the failure counts against the candidate."""
+        if turn.fallback is None:
+            try:
+                reply = await self._ask(turn, turn.candidate, path)
+            except ProviderError:
+                turn.record.failed, turn.record.status = True, ProviderError.status
+                self._log(turn)
+                raise
+            turn.record.failed = _is_failure(reply)
+            return reply
+        first: Reply | None = None
+        try:
+            async with asyncio.timeout(self._settings.gateway_deadline_seconds):
+                first = await self._begun(await self._ask(turn, turn.candidate, path))
+        except (TimeoutError, ProviderError):
+            log.warning("candidate %s did not answer; production does", turn.candidate.model)
+        if first is not None and first.status == OK:
+            return first
+        if first is not None and first.pieces is not None:
+            await _close(first.pieces)
+        theirs, turn.fallback = turn.fallback, None
+        try:
+            second = await self._ask(turn, theirs, path)
+        except ProviderError:
+            turn.record.failed, turn.record.status = True, ProviderError.status
+            self._log(turn)
+            raise
+        # what neither can answer is the client's mistake, not the candidate's
+        turn.record.failed = first is None or _is_failure(first) or second.status == OK
+        turn.candidate = theirs
+        return second
+
+    async def _ask(self, turn: _Turn, candidate: Candidate, path: str) -> Reply:
+        assert self._upstream is not None  # started
+        serving = candidate.serving
+        model = serving.model or candidate.model
+        if not candidate.speaks_placeholders:
+            raw = (
+                wire.with_model(turn.record.request, turn.body, model)
+                if not serving.opening
+                else json.dumps({**turn.body, "model": model, "messages": [*serving.opening, *turn.messages]}, ensure_ascii=False).encode()
+            )
+            return await self._upstream.ask("POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url)
+        if "messages" not in turn.body:
+            raise _Fault(400, f"{candidate.model} is trained on scrubbed chats; ask it at /v1/chat/completions")
+        loop = self._live.loop(turn.assistant)
+        streamed = turn.record.streamed
+        try:
+            scrubbed, found = await asyncio.to_thread(scrub_messages, loop, turn.messages, loop.policy.for_serving())
+        except KaeshiError:
+            # fail closed: an unscrubbed text goes to nobody who was trained on scrubbed ones
+            return completion(HAND_OVER, candidate.model, turn.record.id, int(turn.record.at), streamed=streamed)
+        raw = json.dumps({**turn.body, "model": model, "messages": [*serving.opening, *scrubbed]}, ensure_ascii=False).encode()
+        reply = await self._upstream.ask("POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url)
+        if reply.status != OK:
+            return reply
+        if reply.pieces is not None:
+            return Reply(OK, reply.headers, pieces=restored_pieces(reply.pieces, found.found))
+        return Reply(OK, reply.headers, restored(reply.body, found.found))
+
+    async def _begun(self, reply: Reply) -> Reply:
+        """A stream counts as an answer once its first piece is there, anything else once it is read."""
+        if reply.pieces is None:
+            if reply.status == OK and _read(reply) is None:
+                raise ProviderError("the answer is not OpenAI's format")
+            return reply
+        first = await anext(reply.pieces, b"")
+        if not first or first.lstrip().startswith(b'data: {"error"'):
+            await _close(reply.pieces)
+            raise ProviderError("the stream broke off before it began")
+        return Reply(reply.status, reply.headers, pieces=_chained(first, reply.pieces))
+
+    async def _answer_whole(self, turn: _Turn, reply: Reply, send: Send) -> None:
+        record = turn.record
+        record.status, record.answer, record.streamed = reply.status, reply.body, reply.body.startswith(b"data:")
+        record.latency_ms = (time.perf_counter() - turn.began) * 1000
+        if reply.status == OK:
+            said = _read(reply)
+            if said is None:
+                record.failed = True
+            else:
+                self._thread(turn, said.message)
+        self._log(turn)
+        await _send(send, reply.status, reply.body, [*reply.headers.items(), *self._told(turn)])
+
+    async def _answer_in_pieces(self, turn: _Turn, reply: Reply, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+        record = turn.record
+        record.status = reply.status
+        headers = [*((name, value) for name, value in reply.headers.items() if name != b"content-type"), EVENTS, *self._told(turn)]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        gone = asyncio.ensure_future(receive())
+        seen: list[bytes] = []
+        logged = False
+        try:
+            async for piece in pieces:
+                if gone.done():
+                    record.cut_off = True
+                    break
+                if not seen:
+                    record.first_token_ms = (time.perf_counter() - turn.began) * 1000
+                seen.append(piece)
+                if not logged and wire.is_end(piece):
+                    logged = True
+                    self._log_stream(turn, seen)
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        except ProviderError as error:
+            record.failed = record.cut_off = True
+            await send(
+                {"type": "http.response.body", "body": b"data: " + _fault(str(error), "upstream_error") + b"\n\n", "more_body": True}
+            )
+        finally:
+            gone.cancel()
+            await _close(pieces)
+            if not logged:
+                self._log_stream(turn, seen)
+        await send({"type": "http.response.body", "body": b""})
+
+    def _log_stream(self, turn: _Turn, seen: Sequence[bytes]) -> None:
+        record = turn.record
+        record.answer, record.streamed = b"".join(seen), True
+        record.latency_ms = (time.perf_counter() - turn.began) * 1000
+        if record.status == OK and not record.cut_off:
+            try:
+                said = wire.said_in_stream(record.answer)
+                if said.finish_reason is None:
+                    record.cut_off = record.failed = True
+                else:
+                    self._thread(turn, said.message)
+            except InvalidInput:
+                record.failed = record.cut_off = True
+        self._log(turn)
+
+    def _thread(self, turn: _Turn, reply: Json) -> None:
+        """Remember where the conversation stands, so that it is known again by its words."""
+        record = turn.record
+        if record.scope != record.conversation:
+            self._threads.put(self._digest(turn.assistant, record.scope, (*turn.messages, reply)), record.conversation)
+
+    def _log(self, turn: _Turn) -> None:
+        if not self._spools[turn.assistant].add(pack(turn.record)):
+            log.error("a request of assistant %s could not be logged: the spool or the disk is full; it is counted", turn.assistant)
+
+    def _told(self, turn: _Turn) -> list[tuple[bytes, bytes]]:
+        record = turn.record
+        token = tokens.issue(self._loop.store.keyring, turn.assistant, record.id, int(record.at))
+        return [
+            (b"x-kaeshi-message", record.id.encode()),
+            (b"x-kaeshi-conversation", record.conversation.encode("utf-8", "replace")),
+            (b"x-kaeshi-arm", (record.arm or "production").encode()),
+            (b"x-kaeshi-feedback-token", token.encode()),
+        ]
+
+    def _passed_on(self, headers: Mapping[bytes, bytes]) -> bytes | None:
+        """The client's own key for the provider, where the gateway asks for none of its own."""
+        return headers.get(b"authorization") if self._key is None else None
+
+
+def _named(assistant: str, model: str) -> Candidate:
+    """A model that the client asks for by its own name: no experiment, nothing added."""
+    return Candidate(id="", assistant=assistant, kind="base_model", model=model, evidence={}, created_at=EPOCH)
+
+
+def _read(reply: Reply) -> wire.Said | None:
+    """What a whole answer says; None where it is not OpenAI's format."""
+    try:
+        return (wire.said_in_stream if reply.body.startswith(b"data:") else wire.said)(reply.body)
+    except InvalidInput:
+        return None
+
+
+def _is_failure(reply: Reply) -> bool:
+    return reply.status >= SERVER_ERROR or reply.status == TOO_MANY
+
+
+def _alias(name: str) -> Json:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "kaeshi"}
+
+
+def _given(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return value.decode("utf-8", "replace") or None if value is not None else None
+
+
+def _text(body: object, name: str) -> str | None:
+    value = body.get(name) if isinstance(body, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+async def _body(receive: Receive) -> bytes:
+    event = await receive()
+    body: bytes = event.get("body", b"")
+    while event.get("more_body") and len(body) <= MAX_BODY:
+        event = await receive()
+        body += event.get("body", b"")
+    if len(body) > MAX_BODY:
+        raise _Fault(413, f"more than {MAX_BODY} bytes")
+    if event["type"] == "http.disconnect":
+        raise _Fault(400, "the body broke off")
+    return body
+
+
+async def _whole(reply: Reply) -> Reply:
+    if reply.pieces is None:
+        return reply
+    return Reply(reply.status, reply.headers, b"".join([piece async for piece in reply.pieces]))
+
+
+async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        yield first
+        async for piece in rest:
+            yield piece
+    finally:
+        await _close(rest)
+
+
+async def _close(pieces: AsyncIterator[bytes]) -> None:
+    """Tell whoever makes the pieces that nobody wants more."""
+    await pieces.aclose()  # type: ignore[attr-defined]  # every stream here is an async generator
+
+
+async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _fault(message: str, kind: str) -> bytes:
+    return json.dumps({"error": {"message": message, "type": kind, "param": None, "code": None}}).encode()

@@ -1,0 +1,86 @@
+"""What every request needs to know, kept in memory: who answers now, and which conversation goes on."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from kaeshi.loop import Loop
+from kaeshi.steps.conversation import Routing, routing
+
+EVERY_S = 0.4
+STALE_S = 5
+THREADS = 200_000
+log = logging.getLogger("kaeshi.gateway")
+
+
+class Live:
+    """The routing of some assistants, read again every EVERY_S, so that a roll-back is seen within a second.
+
+    Where the database has not answered for STALE_S, nobody is sent to a candidate: it may have been rolled back.
+    """
+
+    def __init__(self, loop: Loop, assistants: Iterable[str]) -> None:
+        self._loops = {name: replace(loop, assistant=name) for name in assistants}
+        self._routings: dict[str, Routing] = {}
+        self._read_at: dict[str, float] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Read once, then again and again. Raises what the store raises the first time."""
+        await self._refresh()
+        self._task = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Read no more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def routing(self, assistant: str) -> Routing:
+        """Who answers its customers."""
+        known = self._routings[assistant]
+        if known.experiment is not None and time.monotonic() - self._read_at[assistant] > STALE_S:
+            return Routing(production=known.production, epoch=known.epoch)
+        return known
+
+    def loop(self, assistant: str) -> Loop:
+        """The Loop for it."""
+        return self._loops[assistant]
+
+    async def _refresh(self) -> None:
+        for name, loop in self._loops.items():
+            self._routings[name] = await routing(loop)
+            self._read_at[name] = time.monotonic()
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                await self._refresh()
+            except Exception:  # noqa: BLE001 RUF100  # a database that is away for a while must not end the reading
+                log.exception("the routing could not be read; the last one holds for %s seconds", STALE_S)
+
+
+class Threads:
+    """Which conversation stood where, by its digest: the latest THREADS of them. What stood in several stands in none."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, str] = OrderedDict()
+
+    def put(self, digest: str, conversation: str) -> None:
+        """A conversation has come to that."""
+        there = self._known.setdefault(digest, conversation)
+        if there != conversation:
+            self._known[digest] = ""
+        self._known.move_to_end(digest)
+        if len(self._known) > THREADS:
+            self._known.popitem(last=False)
+
+    def get(self, digest: str) -> str | None:
+        """The conversation; empty where there are several, None where none is known here."""
+        return self._known.get(digest)

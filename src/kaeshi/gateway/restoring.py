@@ -1,0 +1,126 @@
+"""Answers of models that speak placeholders, with the conversation's own values put back. What cannot be put back is never served."""
+
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic_core import from_json
+
+from kaeshi.errors import ProviderError
+from kaeshi.gateway.upstream import Reply
+from kaeshi.rules import pii
+from kaeshi.types import HAND_OVER, Json
+
+Found = Mapping[str, Sequence[str]]
+
+
+def completion(text: str, model: str, identifier: str, created: int, *, streamed: bool) -> Reply:
+    """An answer of our own in OpenAI's format."""
+    about = {"id": identifier, "created": created, "model": model}
+    if not streamed:
+        message = {"role": "assistant", "content": text, "refusal": None}
+        choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
+        body = json.dumps({**about, "object": "chat.completion", "choices": [choice], "kaeshi": {"hand_over": True}}).encode()
+        return Reply(200, {b"content-type": b"application/json"}, body)
+    parts = [({"role": "assistant", "content": text}, None), ({}, "stop")]
+    chunks = [
+        {**about, "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+        for delta, finish in parts
+    ]
+    return Reply(200, {b"content-type": b"text/event-stream"}, b"".join(map(_event, chunks)) + b"data: [DONE]\n\n")
+
+
+def restored(raw: bytes, found: Found) -> bytes:
+    """A whole completion. A choice that still holds a placeholder afterwards becomes a hand-over. Raises ProviderError for anything else."""
+    try:
+        body = from_json(raw)
+        choices = [(choice, choice["message"]) for choice in body["choices"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProviderError("the answer is not OpenAI's chat format") from error
+    for choice, message in choices:
+        choice["message"] = _restored(message, found)
+        if pii.holds_placeholder(json.dumps(choice["message"], ensure_ascii=False)):
+            choice["message"] = {"role": "assistant", "content": HAND_OVER, "refusal": None}
+            choice["finish_reason"] = "stop"
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+async def restored_pieces(pieces: AsyncIterator[bytes], found: Found) -> AsyncIterator[bytes]:
+    """A stream, event by event. Where a placeholder stays, the choice ends with a hand-over."""
+    held = b""
+    choices: dict[int, _Choice] = {}
+    try:
+        async for piece in pieces:
+            *lines, held = (held + piece).split(b"\n")
+            for event in _whole_events(lines):
+                if event is None:
+                    yield b"data: [DONE]\n\n"
+                    continue
+                told = event.get("choices") or []
+                event["choices"] = [part for c in told for part in choices.setdefault(c.get("index", 0), _Choice(found)).passed(c)]
+                if event["choices"] or event.get("usage"):
+                    yield _event(event)
+    finally:
+        await pieces.aclose()  # type: ignore[attr-defined]  # every stream here is an async generator
+
+
+class _Choice:
+    """One choice of a stream: its text, and the arguments of each of its calls, are restored each for itself."""
+
+    def __init__(self, found: Found) -> None:
+        self._text, self._calls = pii.Restorer(found), dict[int, pii.Restorer]()
+        self._quoted = _quoted(found)
+        self._over = False
+
+    def passed(self, choice: Json) -> Iterator[Json]:
+        """Its next part; nothing once it is over."""
+        if self._over:
+            return
+        delta, ends = dict(choice.get("delta") or {}), choice.get("finish_reason") is not None
+        text = self._text.feed(delta.get("content") or "") + (self._text.close() if ends else "")
+        if "content" in delta or text:
+            delta["content"] = text
+        calls = [self._call(part) for part in delta.get("tool_calls") or ()]
+        if ends:
+            left = ((i, r.close()) for i, r in self._calls.items())
+            calls += [{"index": i, "function": {"arguments": rest}} for i, rest in left if rest]
+        if calls:
+            delta["tool_calls"] = calls
+        if pii.holds_placeholder(json.dumps(delta, ensure_ascii=False)):
+            self._over = True
+            yield {**choice, "delta": {"content": HAND_OVER}, "finish_reason": None}
+            yield {**choice, "delta": {}, "finish_reason": "stop"}
+            return
+        yield {**choice, "delta": delta}
+
+    def _call(self, part: Json) -> Json:
+        function = part.get("function") or {}
+        if "arguments" not in function:
+            return part
+        restorer = self._calls.setdefault(part.get("index", 0), pii.Restorer(self._quoted))
+        return {**part, "function": {**function, "arguments": restorer.feed(function["arguments"] or "")}}
+
+
+def _whole_events(lines: Sequence[bytes]) -> Iterator[Any]:
+    """The data of these lines; None for the end."""
+    for line in lines:
+        if line.startswith(b"data:"):
+            data = line[5:].strip()
+            yield None if data == b"[DONE]" else from_json(data)
+
+
+def _restored(value: Any, found: Found, key: str = "") -> Any:
+    if isinstance(value, str):
+        return pii.restore(value, _quoted(found) if key == "arguments" else found)
+    if isinstance(value, dict):
+        return {name: _restored(item, found, name) for name, item in value.items()}
+    return [_restored(item, found, key) for item in value] if isinstance(value, list) else value
+
+
+def _quoted(found: Found) -> Found:
+    """The values as they stand inside a JSON text, such as a call's arguments."""
+    return {kind: [json.dumps(value, ensure_ascii=False)[1:-1] for value in values] for kind, values in found.items()}
+
+
+def _event(content: Json) -> bytes:
+    return b"data: " + json.dumps(content, ensure_ascii=False).encode() + b"\n\n"

@@ -1,0 +1,156 @@
+"""The spool: each gateway process appends what went through it to a file of its own, sealed, and a worker takes it into the database.
+
+A busy or absent database therefore neither slows nor loses a request. A record is in the file before the last byte of its answer leaves, so
+that it outlives the process; it is on disk (fsync, one for all that came meanwhile) GROUP_S later, so that it outlives the machine.
+
+The file: MAGIC, the number of requests that could not be logged (8 bytes, little endian), then frames of a length (4 bytes) and a sealed record.
+"""
+
+import fcntl
+import os
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from kaeshi.errors import Misconfigured
+from kaeshi.files import sync_folder
+from kaeshi.store.keys import Keyring
+
+MAGIC = b"KSPOOL1\n"
+_COUNT, _LENGTH = struct.Struct("<Q"), struct.Struct("<I")
+START = len(MAGIC) + _COUNT.size
+ROTATE = 64 * 1024 * 1024
+GROUP_S = 0.02
+
+
+class Spool:
+    """One process's end of it, for one assistant. The file is locked as long as its owner lives, so that a worker can tell."""
+
+    def __init__(self, folder: Path, name: str, keyring: Keyring, limit_bytes: int) -> None:
+        self._folder, self._name, self._keyring, self._limit = folder, name, keyring, limit_bytes
+        self._part, self._waiting = 0, 0
+        self.dropped = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()  # the file is not changed for the next one while it is being synced
+        self._open()
+        self._pending, self._over = threading.Event(), False
+        self._syncer = threading.Thread(target=self._sync, name="kaeshi-spool", daemon=True)
+        self._syncer.start()
+
+    def add(self, record: bytes) -> bool:
+        """Append; False where that is impossible: the spool is full, or the disk is. Then it is counted in the file instead."""
+        sealed = self._keyring.seal_spooled(record, self.path.name)
+        frame = _LENGTH.pack(len(sealed)) + sealed
+        if self._waiting + self._size + len(frame) > self._limit:
+            return self._drop()
+        try:
+            if os.write(self._file, frame) != len(frame):
+                os.ftruncate(self._file, self._size)
+                return self._drop()
+        except OSError:
+            os.ftruncate(self._file, self._size)
+            return self._drop()
+        self._size += len(frame)
+        self._pending.set()
+        if self._size > ROTATE:
+            self._rotate()
+        return True
+
+    def close(self) -> None:
+        """Sync, and let the file go."""
+        self._over = True
+        self._pending.set()
+        self._syncer.join()
+        self._let_go()
+
+    def _open(self) -> None:
+        self.path = self._folder / f"{self._name}-{self._part:04}.spool"
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        os.write(self._file, MAGIC + _COUNT.pack(0))
+        self._size, self._dropped_here = START, 0
+        # O_APPEND sends every write to the end, so the count has a handle of its own
+        self._counter = os.open(self.path, os.O_RDWR)
+        sync_folder(self._folder)
+
+    def _rotate(self) -> None:
+        with self._lock:
+            self._let_go()
+            self._part += 1
+            self._open()
+
+    def _let_go(self) -> None:
+        os.fsync(self._file)
+        os.close(self._counter)
+        os.close(self._file)
+
+    def _drop(self) -> bool:
+        self.dropped += 1
+        self._dropped_here += 1
+        os.pwrite(self._counter, _COUNT.pack(self._dropped_here), len(MAGIC))
+        self._pending.set()
+        return False
+
+    def _sync(self) -> None:
+        """On a thread of its own: one fsync for everything that was appended meanwhile."""
+        while not self._over:
+            self._pending.wait()
+            self._pending.clear()
+            with self._lock:
+                os.fsync(self._file)
+            self._waiting = sum(size for path, size in _sizes(self._folder) if path != self.path)
+            time.sleep(GROUP_S)
+
+
+def waiting(folder: Path) -> list[Path]:
+    """The spools of a folder, oldest first."""
+    return sorted(folder.glob("*.spool"), key=lambda path: (path.stat().st_mtime_ns, path.name)) if folder.is_dir() else []
+
+
+def dropped(path: Path) -> int:
+    """How many requests its owner could not log."""
+    with path.open("rb") as file:
+        head = file.read(START)
+    return _COUNT.unpack(head[len(MAGIC) :])[0] if len(head) == START and head.startswith(MAGIC) else 0
+
+
+def frames(path: Path, start: int, keyring: Keyring, most: int) -> Iterator[tuple[int, bytes]]:
+    """(where it ends, record) of at most so many frames from `start` (0: the first). Stops at one that is not whole yet.
+
+    Raises Misconfigured for a file that is no spool, or was sealed under another key.
+    """
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) not in {MAGIC, b""}:
+            msg = f"{str(path)!r} is no spool of kaeshi's; move it away"
+            raise Misconfigured(msg)
+        place = max(start, START)
+        file.seek(place)
+        for _ in range(most):
+            head = file.read(_LENGTH.size)
+            if len(head) < _LENGTH.size:
+                return
+            (length,) = _LENGTH.unpack(head)
+            sealed = file.read(length)
+            if len(sealed) < length:
+                return
+            place += _LENGTH.size + length
+            yield place, keyring.open_spooled(sealed, path.name)
+
+
+def is_abandoned(path: Path) -> bool:
+    """Has its owner let go of it, or died?"""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+def _sizes(folder: Path) -> Iterator[tuple[Path, int]]:
+    for path in folder.glob("*.spool"):
+        with suppress(FileNotFoundError):  # the worker was done with it
+            yield path, path.stat().st_size

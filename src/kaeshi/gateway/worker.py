@@ -1,0 +1,191 @@
+"""The worker: takes what gateways have spooled into the database, and asks mirrored candidates what they would have said.
+
+It runs in a process of its own, so that neither costs a customer time. The spool is the mirror's queue: a turn is mirrored once it is stored,
+and one that waited too long, or is beyond what the mirror may ask or spend, is dropped and counted.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+from hashlib import blake2b
+from pathlib import Path
+
+from pydantic_core import from_json
+
+from kaeshi.errors import InvalidInput, KaeshiError
+from kaeshi.gateway import spool
+from kaeshi.gateway.record import Record, exchange, unpack
+from kaeshi.gateway.restoring import restored
+from kaeshi.gateway.upstream import Reply, Upstream
+from kaeshi.loop import Loop
+from kaeshi.rules import wire
+from kaeshi.rules.training import price_of_answer
+from kaeshi.steps import exchange as steps
+from kaeshi.steps.collection import scrub_messages
+from kaeshi.steps.conversation import routing
+from kaeshi.types import Candidate, Exchange, Json, Mirrored
+
+AT_ONCE = 100
+FRESH_S = 60
+IDLE_S = 0.2
+TOGETHER = 8
+OK = 200
+
+
+@dataclass
+class Taken:
+    """What a round has stored."""
+
+    requests: int = 0
+    edited: int = 0
+    refused: int = 0
+    dropped: int = 0
+    turns: list[tuple[Record, Exchange]] = field(default_factory=list)
+
+
+async def take(loop: Loop) -> Taken:
+    """Store what is in the spools of the loop's assistant, and clear away those that nobody writes to any more."""
+    done = Taken()
+    for path in spool.waiting(loop.folder("gateway")):
+        with suppress(FileNotFoundError):  # another worker was done with it first
+            await _take_file(loop, path, done)
+    return done
+
+
+async def _take_file(loop: Loop, path: Path, done: Taken) -> None:
+    abandoned = spool.is_abandoned(path)  # before it is read: what came meanwhile is then seen
+    async with loop.store.read() as tx:
+        place, counted = await tx.spool_taken(loop.assistant, path.name)
+    while True:
+        frames = list(spool.frames(path, place, loop.store.keyring, AT_ONCE))
+        # a power cut may leave half a record behind
+        torn = abandoned and not frames and path.stat().st_size > max(place, spool.START)
+        dropped = spool.dropped(path) + torn
+        if not frames and dropped == counted:
+            break
+        records = [unpack(raw) for _, raw in frames]
+        exchanges = [exchange(record, loop.assistant) for record in records]
+        end = frames[-1][0] if frames else place
+        stored = await steps.take(loop, path.name, place, end, dropped, exchanges)
+        if stored is None:
+            return
+        done.requests += stored.requests
+        done.edited += stored.edited
+        done.refused += stored.refused
+        done.turns += zip(records, exchanges, strict=True)
+        done.dropped += dropped - counted
+        place, counted = end, dropped
+    if abandoned:
+        path.unlink()
+
+
+class Worker:
+    """Takes and mirrors, round after round, for some assistants."""
+
+    def __init__(self, loop: Loop, assistants: Sequence[str], upstream: Upstream) -> None:
+        self._loops, self._upstream = [replace(loop, assistant=name) for name in assistants], upstream
+        self._rate = _Rate(loop.settings.gateway_mirror_per_second)
+
+    async def run(self, over: asyncio.Event) -> None:
+        """Go on until told otherwise."""
+        while not over.is_set():
+            if not await self.round():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(over.wait(), IDLE_S)
+
+    async def round(self) -> int:
+        """Store what is there, mirror what is to be; returns how many requests were stored."""
+        total = 0
+        for loop in self._loops:
+            taken = await take(loop)
+            total += taken.requests
+            if taken.turns:
+                await self._mirror(loop, taken.turns)
+        return total
+
+    async def _mirror(self, loop: Loop, turns: Sequence[tuple[Record, Exchange]]) -> None:
+        now = await routing(loop)
+        if not now.mirrored or now.candidate is None or now.experiment is None:
+            return
+        theirs = [
+            (record, e) for record, e in turns if record.experiment == now.experiment and e.reply is not None and _sampled(loop, record.id)
+        ]
+        for start in range(0, len(theirs), TOGETHER):
+            left = await self._budget(loop)
+            part = theirs[start : start + TOGETHER]
+            asked = await asyncio.gather(*(self._one(loop, now.candidate, now.experiment, record, e, left) for record, e in part))
+            async with loop.store.write() as tx:
+                await tx.add_mirrored(loop.assistant, asked)
+
+    async def _budget(self, loop: Loop) -> bool:
+        async with loop.store.read() as tx:
+            spent = await tx.mirror_spent(loop.assistant, loop.clock.now() - timedelta(days=1))
+        return Decimal(spent) / 1_000_000_000 < loop.settings.gateway_mirror_usd_per_day
+
+    async def _one(self, loop: Loop, candidate: Candidate, experiment: str, record: Record, e: Exchange, affordable: bool) -> Mirrored:
+        """Ask the candidate what production was asked. What tools it calls is compared, and nothing is done about it."""
+        now = loop.clock.now()
+        mirrored = Mirrored(request=e.id, experiment=experiment, state="dropped", at=now, production_ms=e.latency_ms)
+        if not affordable or (now - e.at).total_seconds() > FRESH_S or not self._rate.allows():
+            return mirrored
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(loop.settings.gateway_deadline_seconds):
+                said = _said(await self._ask(loop, candidate, record, e))
+        except (KaeshiError, TimeoutError):
+            said = None
+        update: Json = {"latency_ms": (time.perf_counter() - began) * 1000}
+        if said is None or e.reply is None:
+            return mirrored.model_copy(update=update | {"state": "failed"})
+        cost = price_of_answer(said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices))
+        same = wire.thread([said.message]) == wire.thread([e.reply])
+        return mirrored.model_copy(update=update | {"state": "answered", "same": same, "cost_usd": cost})
+
+    async def _ask(self, loop: Loop, candidate: Candidate, record: Record, e: Exchange) -> Reply:
+        body: Mapping[str, object] = from_json(record.request)
+        asked = {name: value for name, value in body.items() if name not in {"stream", "stream_options"}}
+        asked["model"] = candidate.serving.model or candidate.model
+        path, found = record.path.removeprefix("/v1"), None
+        if "messages" in body:
+            messages: Sequence[Json] = e.messages
+            if candidate.speaks_placeholders:
+                messages, found = await asyncio.to_thread(scrub_messages, loop, messages, loop.policy.for_serving())
+            asked["messages"] = [*candidate.serving.opening, *messages]
+        raw = json.dumps(asked, ensure_ascii=False).encode()
+        reply = await self._upstream.ask("POST", path, raw, None, candidate.serving.base_url)
+        if found is not None and reply.status == OK:
+            reply.body = restored(reply.body, found.found)
+        return reply
+
+
+class _Rate:
+    """At most so many a second, with a second's worth in hand."""
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second, self._left, self._at = per_second, per_second, time.monotonic()
+
+    def allows(self) -> bool:
+        now = time.monotonic()
+        self._left = min(self._per_second, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def _said(reply: Reply) -> wire.Said | None:
+    try:
+        return wire.said(reply.body) if reply.status == OK else None
+    except InvalidInput:
+        return None
+
+
+def _sampled(loop: Loop, request: str) -> bool:
+    point = int.from_bytes(blake2b(request.encode(), digest_size=4).digest())
+    return point < loop.settings.gateway_mirror_percent / 100 * 2**32

@@ -1,0 +1,211 @@
+"""OpenAI's chat and responses JSON as it passes the gateway: who asked what, what was said, and who really said it.
+
+Nothing here repairs: what is not the format raises InvalidInput, and the bytes go on as they came.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+from kaeshi.errors import InvalidInput
+from kaeshi.types import Json, text_of
+
+_MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+_ENDS = (b"data: [DONE]", b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """A model's reply, as one message, with what the provider told about it."""
+
+    message: Json
+    model: str | None = None
+    confidence: float | None = None  # of our own responder
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+def with_model(raw: bytes, body: Mapping[str, Any], model: str) -> bytes:
+    """The request for another model, every other byte as it came. Only where the name cannot be told apart is the whole written anew.
+
+    >>> with_model(b'{"model": "concierge", "n": 1.0}', {"model": "concierge", "n": 1.0}, "ft:x")
+    b'{"model": "ft:x", "n": 1.0}'
+    """
+    places = list(_MODEL.finditer(raw))
+    if len(places) != 1:
+        return json.dumps({**body, "model": model}, ensure_ascii=False).encode()
+    start, end = places[0].span(1)
+    return raw[:start] + json.dumps(model, ensure_ascii=False).encode() + raw[end:]
+
+
+def messages_of(body: object) -> tuple[Json, ...]:
+    """What a request asks, as chat messages. Raises InvalidInput."""
+    if not isinstance(body, dict):
+        raise InvalidInput("the body is a JSON object")
+    found = body.get("messages") if "messages" in body else _from_input(body)
+    if not isinstance(found, list) or not found or not all(isinstance(m, dict) and isinstance(m.get("role"), str) for m in found):
+        msg = "messages is a list of at least one message with a role"
+        raise InvalidInput(msg)
+    return tuple(found)
+
+
+def replied(messages: Sequence[Json]) -> int:
+    """How many of the messages there are up to and with the last reply of the assistant; 0 without one."""
+    return next((i for i in range(len(messages), 0, -1) if messages[i - 1]["role"] == "assistant"), 0)
+
+
+def thread(messages: Sequence[Json]) -> str:
+    """What was said, in one normal form: what clients add, drop or reorder around a message does not matter.
+
+    System and developer messages are the caller's, not the conversation's, and may change between turns (the date in them does).
+    """
+    return json.dumps(
+        [
+            [m["role"], text_of(m), [_call(call) for call in m.get("tool_calls") or ()]]
+            for m in messages
+            if m["role"] not in {"system", "developer"}
+        ],
+        ensure_ascii=False,
+    )
+
+
+def said(raw: bytes) -> Said:
+    """The reply in a chat completion or a response. Raises InvalidInput for anything else."""
+    body = _decoded(raw)
+    if isinstance(body, dict) and isinstance(body.get("output"), list):
+        return _said_response(body)
+    try:
+        choice, usage = body["choices"][0], body.get("usage") or {}
+        message = choice["message"]
+        return Said(
+            message={**message, "role": "assistant"},
+            model=body.get("model"),
+            confidence=(body.get("kaeshi") or {}).get("confidence"),
+            finish_reason=choice.get("finish_reason"),
+            prompt_tokens=usage.get("prompt_tokens"),
+            completion_tokens=usage.get("completion_tokens"),
+        )
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise InvalidInput("the answer is not OpenAI's chat format") from error
+
+
+def is_end(piece: bytes) -> bool:
+    """Does this piece of a stream hold its end? What must be on disk before the client believes the answer whole is written first."""
+    return any(end in piece for end in _ENDS)
+
+
+def events(raw: bytes) -> Iterator[Any]:
+    """The data of server-sent events, decoded. Raises InvalidInput for data that is no JSON."""
+    for line in raw.splitlines():
+        if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]" and data:
+            yield _decoded(data)
+
+
+def said_in_stream(raw: bytes) -> Said:
+    """The reply that a whole stream spells: its first choice. Raises InvalidInput; a stream that was cut off has no finish_reason."""
+    content: list[str] = []
+    refusal: list[str] = []
+    calls: dict[int, Json] = {}
+    model = finish = prompt = completion = None
+    try:
+        for event in events(raw):
+            if event.get("response") and event["type"] in {"response.completed", "response.incomplete", "response.failed"}:
+                return _said_response(event["response"])
+            model = event.get("model") or model
+            if usage := event.get("usage"):
+                prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+            for choice in event.get("choices") or ():
+                if choice.get("index", 0) != 0:
+                    continue
+                finish, delta = choice.get("finish_reason") or finish, choice.get("delta") or {}
+                content.append(delta.get("content") or "")
+                refusal.append(delta.get("refusal") or "")
+                for part in delta.get("tool_calls") or ():
+                    _add_call(calls, part)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput("the stream is not OpenAI's chat format") from error
+    message: Json = {"role": "assistant", "content": "".join(content) or None}
+    if calls:
+        message["tool_calls"] = [calls[i] for i in sorted(calls)]
+    if any(refusal):
+        message["refusal"] = "".join(refusal)
+    return Said(message=message, model=model, finish_reason=finish, prompt_tokens=prompt, completion_tokens=completion)
+
+
+def _add_call(calls: dict[int, Json], part: Mapping[str, Any]) -> None:
+    call = calls.setdefault(part.get("index", 0), {"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
+    call["id"] = part.get("id") or call["id"]
+    for name in ("name", "arguments"):
+        call["function"][name] += (part.get("function") or {}).get(name) or ""
+
+
+def _call(call: Mapping[str, Any]) -> list[object]:
+    function = call.get("function") or {}
+    return [call.get("id"), function.get("name"), function.get("arguments")]
+
+
+def _said_response(body: Mapping[str, Any]) -> Said:
+    """A response's output as one message: its texts joined, its function calls as tool calls."""
+    try:
+        texts = [part["text"] for item in body["output"] if item["type"] == "message" for part in item["content"] if part.get("text")]
+        calls = [
+            {"id": item["call_id"], "type": "function", "function": {"name": item["name"], "arguments": item["arguments"]}}
+            for item in body["output"]
+            if item["type"] == "function_call"
+        ]
+        usage, finish = body.get("usage") or {}, {"completed": "stop", "incomplete": "length"}.get(body.get("status", ""))
+    except (KeyError, TypeError) as error:
+        raise InvalidInput("the answer is not OpenAI's responses format") from error
+    message: Json = {"role": "assistant", "content": "\n".join(texts) or None}
+    if calls:
+        message["tool_calls"] = calls
+    return Said(
+        message=message,
+        model=body.get("model"),
+        finish_reason="tool_calls" if calls and finish == "stop" else finish,
+        prompt_tokens=usage.get("input_tokens"),
+        completion_tokens=usage.get("output_tokens"),
+    )
+
+
+def _from_input(body: Mapping[str, Any]) -> object:
+    """A responses request's `instructions` and `input` as chat messages; items that are neither message nor call are left out."""
+    asked = body.get("input")
+    if isinstance(asked, str):
+        asked = [{"role": "user", "content": asked}]
+    if not isinstance(asked, list):
+        return None
+    found: list[Json] = [{"role": "system", "content": body["instructions"]}] if isinstance(body.get("instructions"), str) else []
+    for item in asked:
+        if not isinstance(item, dict):
+            return None
+        if item.get("type") == "function_call":
+            call = {"id": item.get("call_id"), "type": "function", "function": {k: item.get(k) for k in ("name", "arguments")}}
+            found.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        elif item.get("type") == "function_call_output":
+            found.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": item.get("output")})
+        elif "role" in item:
+            found.append({"role": item["role"], "content": _plain(item.get("content"))})
+    return found
+
+
+def _plain(content: object) -> object:
+    """Responses call their text parts input_text and output_text, chats call them text."""
+    if not isinstance(content, list):
+        return content
+    texts = {"input_text", "output_text"}
+    return [
+        {"type": "text", "text": part.get("text")} if isinstance(part, dict) and part.get("type") in texts else part for part in content
+    ]
+
+
+def _decoded(raw: bytes) -> Any:
+    try:
+        return from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidInput("not JSON") from error

@@ -1,0 +1,191 @@
+"""What went through the gateway: requests, the conversations they belong to, how far spools were read, and what mirrors said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, get_args
+
+from sqlalchemy import bindparam, func, select, update
+
+from kaeshi.rules.wire import replied, thread
+from kaeshi.store.conversations import ConversationVerbs
+from kaeshi.store.tables import mirrors, prefixes, requests, spools
+from kaeshi.store.verbs import among, dumps, micros, nanos
+from kaeshi.types import Conversation, Exchange, Json, Mirrored, Role, Turn
+
+_ROLES = frozenset(get_args(Role))
+_KNOWN = select(requests.c.id).where(requests.c.assistant == bindparam("assistant"), among(requests.c.id, "ids"))
+_PREFIXES = select(prefixes.c.digest, prefixes.c.conversation, prefixes.c.position).where(
+    prefixes.c.assistant == bindparam("assistant"), among(prefixes.c.digest, "ids")
+)
+
+
+@dataclass
+class Recorded:
+    """What became of exchanges: requests stored; conversations begun again because their past was edited; messages that cannot be stored."""
+
+    requests: int = 0
+    edited: int = 0
+    refused: int = 0
+
+
+class ExchangeVerbs(ConversationVerbs):
+    """Verbs over requests, spools and mirrors."""
+
+    def digest(self, exchange: Exchange, messages: Sequence[Json]) -> str:
+        """What a conversation is recognised by once so much was said."""
+        return self.keyring.pseudonym(exchange.assistant, f"{exchange.scope}\0{thread(messages)}", "p")
+
+    async def conversation_of(self, assistant: str, digest: str) -> str | None:
+        """The one conversation that stood there, if it is one."""
+        found = await self._rows(_PREFIXES, assistant=assistant, ids=[digest])
+        return found[0][1] or None if found else None
+
+    async def add_exchanges(self, batch: Sequence[Exchange], now: datetime) -> Recorded:
+        """Store requests of one assistant, and what they add to conversations. A repeat changes nothing.
+
+        A request that does not go on from where its conversation stands (an earlier message was edited, an answer asked for again, another
+        customer) begins a conversation of its own, named after both.
+        """
+        done = Recorded()
+        if not batch:
+            return done
+        assistant = batch[0].assistant
+        await self._one_writer(assistant)
+        stored = {name for (name,) in await self._rows(_KNOWN, assistant=assistant, ids=[e.id for e in batch])}
+        fresh = [e for e in batch if e.id not in stored]
+        known = await self._known_conversations(assistant, [e.conversation for e in fresh])
+        prior = {e.id: self.digest(e, e.messages[: replied(e.messages)]) for e in fresh if e.reply is not None and replied(e.messages)}
+        after = {e.id: self.digest(e, (*e.messages, e.reply)) for e in fresh if e.reply is not None}
+        wanted = list({*prior.values(), *after.values()})
+        places = {digest: (name, position) for digest, name, position in await self._rows(_PREFIXES, assistant=assistant, ids=wanted)}
+        conversations: list[Conversation] = []
+        rows: list[dict[str, Any]] = []
+        for e in fresh:
+            name = e.conversation
+            if e.reply is not None and not all(m.get("role") in _ROLES for m in e.messages):
+                done.refused += 1
+            elif e.reply is not None:
+                customer = self.keyring.pseudonym(assistant, e.customer, "c")
+                owner, count = known.get(name, (customer, 0))
+                goes_on = count > 0 and owner == customer and places.get(prior.get(e.id, "")) == (name, count)
+                is_fork = count > 0 and not goes_on
+                if is_fork:
+                    name, count = f"{name[:120]}~{e.id}", 0
+                    done.edited += 1
+                conversation = _conversation(e, name, e.messages[replied(e.messages) if goes_on else 0 :], count)
+                conversations.append(conversation)
+                position = count + len(conversation.turns)
+                known[name] = (customer, position)
+                there = places.get(after[e.id])
+                if there is None or not is_fork:  # a fork is never gone on with under the name it was given
+                    places[after[e.id]] = (name if there is None or there[0] == name else "", position)
+            rows.append(_request_row(e, name))
+        done.refused += len((await self.add_conversations(conversations, now)).refused)
+        changed = [
+            {"assistant": assistant, "digest": digest, "conversation": places[digest][0], "position": places[digest][1]}
+            for digest in dict.fromkeys(after[e.id] for e in fresh if e.id in after and after[e.id] in places)
+        ]
+        await self._put(prefixes, changed)
+        await self._add(requests, rows)
+        done.requests = len(rows)
+        return done
+
+    async def spool_taken(self, assistant: str, name: str) -> tuple[int, int]:
+        """(bytes of a spool that are stored, requests that it says were not logged)."""
+        statement = select(spools.c.taken, spools.c.dropped).where(spools.c.assistant == assistant, spools.c.name == name)
+        row = (await self.connection.execute(statement)).first()
+        return (0, 0) if row is None else (row.taken, row.dropped)
+
+    async def take_spool(self, assistant: str, name: str, before: int, after: int, dropped: int, now: datetime) -> bool:
+        """Say how far a spool was stored; False where somebody else has gone on from `before`, who stored the same."""
+        row = {"assistant": assistant, "name": name, "taken": 0, "dropped": 0, "changed_at": micros(now)}
+        await self._add(spools, [row])
+        mine = (spools.c.assistant == assistant) & (spools.c.name == name) & (spools.c.taken == before)
+        result = await self.connection.execute(update(spools).where(mine).values(taken=after, dropped=dropped, changed_at=micros(now)))
+        return bool(result.rowcount)
+
+    async def dropped_since(self, assistant: str, since: datetime) -> int:
+        """Requests that gateways could not log, of spools that were written to since then."""
+        statement = select(func.coalesce(func.sum(spools.c.dropped), 0)).where(
+            spools.c.assistant == assistant, spools.c.changed_at >= micros(since)
+        )
+        return int((await self.connection.execute(statement)).scalar_one())
+
+    async def count_requests(self, assistant: str) -> tuple[int, int]:
+        """(logged, dropped) of all time."""
+        logged = select(func.count()).where(requests.c.assistant == assistant)
+        dropped = select(func.coalesce(func.sum(spools.c.dropped), 0)).where(spools.c.assistant == assistant)
+        return int((await self.connection.execute(logged)).scalar_one()), int((await self.connection.execute(dropped)).scalar_one())
+
+    async def add_mirrored(self, assistant: str, mirrored: Sequence[Mirrored]) -> None:
+        """Keep what the candidate would have said of."""
+        await self._add(
+            mirrors,
+            [
+                m.model_dump(exclude={"cost_usd"})
+                | {"assistant": assistant, "broken": dumps(m.broken), "at": micros(m.at)}
+                | {"cost_nano_usd": None if m.cost_usd is None else nanos(m.cost_usd)}
+                for m in mirrored
+            ],
+        )
+
+    async def mirror_tally(self, assistant: str, experiment: str) -> Json:
+        """Counts of a rollout's mirror by state, how often both said the same, and the mean waiting times, in milliseconds."""
+        m = mirrors.c
+        mine = (m.assistant == assistant) & (m.experiment == experiment)
+        states = await self.connection.execute(select(m.state, func.count()).where(mine).group_by(m.state))
+        both = select(func.count().filter(m.same), func.avg(m.latency_ms), func.avg(m.production_ms), func.count().filter(m.broken != "[]"))
+        same, waited, production, broken = (await self.connection.execute(both.where(mine, m.state == "answered"))).one()
+        return {
+            **dict.fromkeys(("answered", "failed", "dropped"), 0),
+            **{str(state): int(count) for state, count in states},
+            "same": same,
+            "broken": broken,
+            "latency_ms": waited,
+            "production_ms": production,
+        }
+
+    async def mirror_spent(self, assistant: str, since: datetime) -> int:
+        """Billionths of a dollar that mirrors have cost since then."""
+        statement = select(func.coalesce(func.sum(mirrors.c.cost_nano_usd), 0)).where(
+            mirrors.c.assistant == assistant, mirrors.c.at >= micros(since)
+        )
+        return int((await self.connection.execute(statement)).scalar_one())
+
+
+def _conversation(e: Exchange, name: str, messages: Sequence[Json], position: int) -> Conversation:
+    """What an exchange adds: the messages that are new, and the reply."""
+    assert e.reply is not None  # the caller looked
+    turns = [Turn(id=f"{name}#{position + i}", message=m, at=e.at) for i, m in enumerate(messages)]
+    answered = e.at + timedelta(milliseconds=e.latency_ms or 0)
+    turns.append(
+        Turn(
+            id=e.id, message=e.reply, at=answered, confidence=e.confidence, model=e.model, latency_ms=e.latency_ms, cost_usd=e.cost_usd
+        )
+    )  # fmt: skip
+    return Conversation(
+        id=name,
+        assistant=e.assistant,
+        customer=e.customer,
+        started_at=e.at,
+        turns=tuple(turns),
+        consent=e.consent,
+        source="gateway",
+        experiment=e.assignment.experiment if e.assignment else None,
+        arm=e.assignment.arm if e.assignment else None,
+        share=e.assignment.share if e.assignment else None,
+    )
+
+
+def _request_row(e: Exchange, conversation: str) -> dict[str, Any]:
+    fields = ("id", "assistant", "epoch", "status", "failed", "model", "finish_reason", "streamed", "latency_ms", "first_token_ms")
+    return {
+        **{name: getattr(e, name) for name in (*fields, "prompt_tokens", "completion_tokens")},
+        "conversation": conversation,
+        "experiment": e.assignment.experiment if e.assignment else None,
+        "arm": e.assignment.arm if e.assignment else None,
+        "share": e.assignment.share if e.assignment else None,
+        "cost_nano_usd": None if e.cost_usd is None else nanos(e.cost_usd),
+        "at": micros(e.at),
+    }

@@ -1,0 +1,170 @@
+"""The spool and the worker: nothing that was served is lost, nothing is stored twice, and mirrors cost customers nothing."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kaeshi.errors import Misconfigured
+from kaeshi.gateway import spool
+from kaeshi.gateway.spool import Spool
+from kaeshi.gateway.upstream import upstream_of
+from kaeshi.gateway.worker import Worker, take
+from kaeshi.loop import Loop
+from kaeshi.providers.fake import FakeClock
+from kaeshi.steps import rollout
+from kaeshi.store.keys import Keyring
+
+Ask = Callable[..., Awaitable[httpx.Response]]
+KEYS = Keyring(b"k" * 32)
+MANY = 64 * 1024 * 1024
+
+
+def writes_until_killed(folder: Path, told: Any) -> None:
+    mine = Spool(folder, "s", KEYS, MANY)
+    for i in range(10_000):
+        assert mine.add(b"%d" % i)
+        told.send(i)
+
+
+def test_whatever_was_written_outlives_its_process(tmp_path: Path) -> None:
+    ours, theirs = multiprocessing.get_context("fork").Pipe()
+    process = multiprocessing.get_context("fork").Process(target=writes_until_killed, args=(tmp_path, theirs))
+    process.start()
+    acknowledged = [ours.recv() for _ in range(500)]
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    (path,) = spool.waiting(tmp_path)
+    stored = [int(record) for _, record in spool.frames(path, 0, KEYS, 100_000)]
+    assert stored[: len(acknowledged)] == acknowledged
+    assert spool.is_abandoned(path)
+
+
+def test_a_torn_end_stops_the_reading_and_a_changed_record_is_told(tmp_path: Path) -> None:
+    mine = Spool(tmp_path, "s", KEYS, MANY)
+    for i in range(3):
+        mine.add(b"record %d" % i)
+    assert not spool.is_abandoned(mine.path)
+    mine.close()
+    whole = mine.path.read_bytes()
+    mine.path.write_bytes(whole[:-5])
+    ends = [(end, record) for end, record in spool.frames(mine.path, 0, KEYS, 100)]
+    assert [record for _, record in ends] == [b"record 0", b"record 1"]
+    assert list(spool.frames(mine.path, ends[0][0], KEYS, 100)) == ends[1:]
+    mine.path.write_bytes(whole[:-1] + b"x")
+    with pytest.raises(Misconfigured, match="does not open"):
+        list(spool.frames(mine.path, 0, KEYS, 100))
+    mine.path.write_bytes(b"something else")
+    with pytest.raises(Misconfigured, match="no spool"):
+        list(spool.frames(mine.path, 0, KEYS, 100))
+
+
+def test_a_full_spool_drops_and_counts_and_a_long_one_goes_on_in_the_next_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Spool(tmp_path / "full", "s", KEYS, 200)
+    assert [full.add(b"x" * 50) for _ in range(4)] == [True, True, False, False]
+    assert (full.dropped, spool.dropped(full.path)) == (2, 2)
+    full.close()
+    monkeypatch.setattr(spool, "ROTATE", 150)
+    long = Spool(tmp_path / "long", "s", KEYS, MANY)
+    for i in range(5):
+        assert long.add(b"%050d" % i)
+    long.close()
+    paths = sorted((tmp_path / "long").glob("*.spool"))
+    assert len(paths) > 1
+    assert [int(record) for path in paths for _, record in spool.frames(path, 0, KEYS, 100)] == list(range(5))
+
+
+async def test_spools_are_stored_once_by_any_number_of_workers_and_cleared_away(opened: Any, loop: Loop) -> None:
+    body = {"model": "concierge", "messages": [{"role": "user", "content": "hi"}]}
+    async with opened() as client:
+        for _ in range(5):
+            await client.post("/chat/completions", json=body)
+        assert (await take(loop)).requests == 5
+        assert (await take(loop)).requests == 0
+        assert len(spool.waiting(loop.folder("gateway"))) == 1  # its gateway lives
+        await client.post("/chat/completions", json=body)
+    assert (await take(loop)).requests == 1
+    assert spool.waiting(loop.folder("gateway")) == []
+    async with loop.store.read() as tx:
+        assert await tx.count_requests(loop.assistant) == (6, 0)
+
+
+async def test_requests_that_cannot_be_logged_are_served_and_counted(opened: Any, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Spool, "add", lambda self, _record: self._drop())
+    async with opened() as client:
+        for _ in range(3):
+            assert (
+                await client.post("/chat/completions", json={"model": "concierge", "messages": [{"role": "user", "content": "x"}]})
+            ).status_code == 200
+        assert (await take(loop)).dropped == 3
+        assert (await take(loop)).dropped == 0
+    async with loop.store.read() as tx:
+        assert await tx.count_requests(loop.assistant) == (0, 3)
+
+
+@pytest.fixture
+async def mirrored(loop: Loop) -> Loop:
+    await rollout.register(loop, "new", kind="base_model")
+    await rollout.begin(loop, "new", percent=10, hours=24)
+    return loop
+
+
+async def tally(loop: Loop) -> dict[str, Any]:
+    async with loop.store.read() as tx:
+        live = await tx.live_rollout(loop.assistant)
+        assert live is not None
+        return await tx.mirror_tally(loop.assistant, live.id)
+
+
+async def test_a_mirror_asks_the_candidate_after_the_answer_left_and_keeps_how_it_fared(mirrored: Loop, opened: Any, provider: Any) -> None:
+    upstream = upstream_of(mirrored)
+    async with opened() as client:
+        for model_says in (None, "Something else."):
+            if model_says:
+                provider.answers["new"] = model_says
+            body = {"model": "concierge", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+            answer = await client.post("/chat/completions", json=body)
+            assert answer.headers["x-kaeshi-arm"] == "production"
+            await Worker(mirrored, [mirrored.assistant], upstream).round()
+        provider.trouble["new"] = 500
+        await client.post("/chat/completions", json=body)
+        await Worker(mirrored, [mirrored.assistant], upstream).round()
+    await upstream.close()
+    found = await tally(mirrored)
+    assert (found["answered"], found["failed"], found["dropped"], found["same"]) == (2, 1, 0, 1)
+
+
+async def test_a_mirror_that_is_late_too_quick_or_has_spent_its_budget_drops_and_counts(
+    mirrored: Loop, opened: Any, provider: Any, clock: FakeClock
+) -> None:
+    upstream = upstream_of(mirrored)
+    body = {"model": "concierge", "messages": [{"role": "user", "content": "hi"}]}
+
+    async def round_with(**changed: Any) -> None:
+        settings = mirrored.settings.model_copy(update=changed)
+        await Worker(replace(mirrored, settings=settings), [mirrored.assistant], upstream).round()
+
+    async with opened() as client:
+        for _ in range(3):
+            await client.post("/chat/completions", json=body)
+        await round_with(gateway_mirror_per_second=1)
+        assert (await tally(mirrored))["dropped"] == 2
+        await client.post("/chat/completions", json=body)
+        await round_with(gateway_mirror_usd_per_day=0)
+        assert (await tally(mirrored))["dropped"] == 3
+        await client.post("/chat/completions", json=body)
+        clock.advance(minutes=2)
+        await round_with()
+        assert (await tally(mirrored))["dropped"] == 4
+        await client.post("/chat/completions", json=body)
+        await round_with(gateway_mirror_percent=0)
+    await upstream.close()
+    found = await tally(mirrored)
+    assert (found["answered"] + found["failed"], found["dropped"]) == (1, 4)
