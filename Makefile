@@ -8,6 +8,7 @@ export KAESHI_MODELS_DIR ?= $(CURDIR)/$(VENV)/models
 .DEFAULT_GOAL := help
 PRISM := @stoplight/prism-cli@5.14.2
 AIMOCK := @copilotkit/aimock@1.43.0
+OPENAI_JS := openai@7.57.0
 
 .PHONY: help demo test test-wire test-train check docs lock bench clean
 
@@ -62,7 +63,7 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.wire: Makefile | $(VENV)/.dev
-	@npm install --silent --no-audit --no-fund --no-save --prefix $(VENV)/wire $(PRISM) $(AIMOCK)
+	@npm install --silent --no-audit --no-fund --no-save --prefix $(VENV)/wire $(PRISM) $(AIMOCK) $(OPENAI_JS)
 	@touch $@
 
 $(VENV)/train/.ready: requirements/dev.txt requirements/train.txt pyproject.toml src/kaeshi/models.py

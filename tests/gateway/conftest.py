@@ -77,6 +77,23 @@ class Provider:
         await response.write(b"data: [DONE]\n\n")
         return response
 
+    async def responses(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(await request.read())
+        body = json.loads(self.asked[-1])
+        said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "".join(WORDS), "annotations": []}]}
+        usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+        whole = {"id": "resp_1", "object": "response", "model": body["model"], "status": "completed", "output": [said], "usage": usage}
+        if not body.get("stream"):
+            return web.json_response(whole)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for event in ({"type": "response.created"}, *({"type": "response.output_text.delta", "delta": w} for w in WORDS)):
+            await response.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+        await response.write(
+            b"event: response.completed\ndata: " + json.dumps({"type": "response.completed", "response": whole}).encode() + b"\n\n"
+        )
+        return response
+
     async def models(self, _request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "gpt-4o-mini", "object": "model", "created": 1, "owned_by": "x"}]})
 
@@ -86,6 +103,7 @@ async def provider() -> AsyncIterator[Provider]:
     made = Provider()
     app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_post("/v1/chat/completions", made.chat)
+    app.router.add_post("/v1/responses", made.responses)
     app.router.add_get("/v1/models", made.models)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()

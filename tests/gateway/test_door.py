@@ -196,6 +196,20 @@ async def test_a_stream_passes_piece_by_piece_and_is_logged_before_it_ends(clien
     assert (await show(loop, row.conversation))["messages"][1]["content"] == REPLY
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_responses_api_is_assigned_and_logged_alike(client: httpx.AsyncClient, loop: Loop, stream: bool) -> None:
+    first = await client.post("/responses", json={"model": "concierge", "instructions": "be kind", "input": "a table?", "stream": stream})
+    told = [{"role": "user", "content": [{"type": "input_text", "text": "a table?"}]}, {"role": "assistant", "content": REPLY}]
+    more = [*told, {"role": "user", "content": "and parking?"}]
+    second = await client.post("/responses", json={"model": "concierge", "input": more, "stream": stream})
+    assert second.headers["x-kaeshi-conversation"] == first.headers["x-kaeshi-conversation"]
+    await take(loop)
+    rows = await requests(loop)
+    assert [(r.finish_reason, r.completion_tokens, r.model) for r in rows] == [("stop", 4, "gpt-4o-mini")] * 2
+    stored = await show(loop, rows[0].conversation)
+    assert [m["role"] for m in stored["messages"]] == ["system", "user", "assistant", "user", "assistant"]
+
+
 async def test_a_roll_back_is_seen_by_every_gateway_within_a_second(loop: Loop, opened: Any) -> None:
     live = await half(loop)
     async with opened() as one, opened() as two:

@@ -233,8 +233,6 @@ class Gateway:
             log.warning("candidate %s did not answer; production does", turn.candidate.model)
         if first is not None and first.status == OK:
             return first
-        if first is not None and first.pieces is not None:
-            await _close(first.pieces)
         theirs, turn.fallback = turn.fallback, None
         try:
             second = await self._ask(turn, theirs, path)
@@ -281,6 +279,8 @@ class Gateway:
             if reply.status == OK and _read(reply) is None:
                 raise ProviderError("the answer is not OpenAI's format")
             return reply
+        if reply.status != OK:
+            return await _whole(reply)
         first = await anext(reply.pieces, b"")
         if not first or first.lstrip().startswith(b'data: {"error"'):
             await _close(reply.pieces)
@@ -304,11 +304,11 @@ class Gateway:
         record = turn.record
         record.status = reply.status
         headers = [*((name, value) for name, value in reply.headers.items() if name != b"content-type"), EVENTS, *self._told(turn)]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         gone = asyncio.ensure_future(receive())
         seen: list[bytes] = []
         logged = False
         try:
+            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
             async for piece in pieces:
                 if gone.done():
                     record.cut_off = True

@@ -1,18 +1,15 @@
 """Who answers: a provider over HTTP, or the embedded trainer in this process. Bytes in, bytes out."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-import aiohttp
-
-from kaeshi.errors import ProviderUnknown
+from kaeshi.errors import Misconfigured
+from kaeshi.gateway.http import Client
 from kaeshi.loop import Loop
 from kaeshi.ports import Answerer
 
 OPENAI = "https://api.openai.com/v1"
-CONNECT_S, KEEP_S = 10, 30
 
 
 @dataclass(slots=True)
@@ -36,37 +33,24 @@ class Remote:
     """Any provider that speaks OpenAI's wire. Connections are kept; nothing is sent twice."""
 
     def __init__(self, base_url: str, key: str | None, timeout_s: float) -> None:
-        self._base_url, self._key = base_url.rstrip("/"), None if key is None else f"Bearer {key}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_S),
-            timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=timeout_s),
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-        )
+        self._base_url, self._client = base_url.rstrip("/"), Client(timeout_s)
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise Misconfigured("OPENAI_API_KEY holds characters that no header can carry")
+        self._key = None if key is None else f"Bearer {key}".encode()
 
     async def ask(self, method: str, path: str, body: bytes, authorization: bytes | None, base_url: str | None) -> Reply:
-        headers = {"Content-Type": "application/json"}
-        if self._key is not None:
-            headers["Authorization"] = self._key
-        elif authorization is not None:
-            headers["Authorization"] = authorization.decode("latin-1")
         where = base_url.rstrip("/") if base_url else self._base_url
-        try:
-            response = await self._session.request(method, where + path, data=body, headers=headers, allow_redirects=False)
-            told = {b"content-type": response.headers.get("Content-Type", "application/json").encode("latin-1")}
-            for name in ("Retry-After", "X-Request-Id"):
-                if name in response.headers:
-                    told[name.lower().encode()] = response.headers[name].encode("latin-1")
-            if told[b"content-type"].startswith(b"text/event-stream"):
-                return Reply(response.status, told, pieces=_pieces(response))
-            async with response:
-                return Reply(response.status, told, await response.read())
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _unknown(error) from error
+        connection = await self._client.ask(method, where, path, body, self._key or authorization)
+        headers = connection.headers
+        headers.setdefault(b"content-type", b"application/json")
+        if connection.is_stream:
+            return Reply(connection.status, headers, pieces=self._client.pieces(where, connection))
+        reply = Reply(connection.status, headers, connection.take())
+        self._client.done(where, connection)
+        return reply
 
     async def close(self) -> None:
-        await self._session.close()
+        self._client.close()
 
 
 class Local:
@@ -93,18 +77,3 @@ def upstream_of(loop: Loop) -> Upstream:
         return Local(loop.answerer)
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
     return Remote(settings.openai_base_url or OPENAI, key, settings.gateway_timeout_seconds)
-
-
-async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    try:
-        async for piece in response.content.iter_any():
-            yield piece
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise _unknown(error) from error
-    finally:
-        with suppress(aiohttp.ClientError):
-            response.close()
-
-
-def _unknown(error: Exception) -> ProviderUnknown:
-    return ProviderUnknown(f"no answer from the model's provider: {type(error).__name__}; check OPENAI_BASE_URL and the network")

@@ -1,0 +1,226 @@
+"""An HTTP/1.1 client for one thing: posting JSON over kept connections and handing the answer on as bytes.
+
+A general client costs a gateway more than all its other work together (docs/decisions/011). Parsing is left to httptools, which is llhttp.
+Nothing is sent twice: a connection that breaks says so, and whoever asked decides. Redirects and proxies are not followed.
+"""
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import cast
+from urllib.parse import urlsplit
+
+import httptools
+
+from kaeshi.errors import Misconfigured, ProviderUnknown
+
+CONNECT_S, KEEP_S = 10, 15
+MAX_ANSWER = 64 * 1024 * 1024
+PAUSE_AT = 256 * 1024  # bytes of a stream that wait for their reader before the sender is asked to wait
+TOLD = frozenset({b"content-type", b"retry-after", b"x-request-id"})
+INTERIM = 200
+
+
+class Connection(asyncio.Protocol):
+    """One connection, with at most one request on its way."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self.free_since = 0.0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self.status, self.headers = 0, dict[bytes, bytes]()
+        self.is_stream = self.is_done = self._is_framed = False
+        self.keeps = False
+        self.parts, self._size = deque[bytes](), 0
+        self.error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def send(self, request: bytes) -> None:
+        """Begin a request."""
+        assert self._transport is not None  # made
+        self._clear()
+        self._transport.write(request)
+
+    async def wait(self, timeout_s: float) -> None:
+        """Until there is something new: the head of a stream, a piece of it, or the end. Raises ProviderUnknown."""
+        if self.error is None:
+            loop = asyncio.get_running_loop()
+            self._waiter = waiter = loop.create_future()
+            late = loop.call_later(timeout_s, self._fail, TimeoutError())
+            try:
+                await waiter
+            finally:
+                late.cancel()
+                self._waiter = None
+        if self.error is not None:
+            msg = f"no answer from the model's provider: {type(self.error).__name__}; check OPENAI_BASE_URL and the network"
+            raise ProviderUnknown(msg) from self.error
+
+    def take(self) -> bytes:
+        """What has come of the body."""
+        body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts.clear()
+        if self._size > PAUSE_AT and self.is_stream and self._transport is not None:
+            self._transport.resume_reading()
+        self._size = 0
+        return body
+
+    def is_usable(self, now: float) -> bool:
+        """Still open, and not idle for so long that the other side may be closing it."""
+        return self._transport is not None and not self._transport.is_closing() and now - self.free_since < KEEP_S
+
+    def close(self) -> None:
+        """Break it off."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio's
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # asyncio's promise for streams; uvloop's classes are not asyncio's
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserCallbackError) as error:
+            self._fail(error)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport, self.keeps = None, False
+        if not self.is_done and self.status and not self._is_framed and error is None:
+            self.on_message_complete()  # an answer without a length ends with its connection
+        self._fail(error or ConnectionResetError())
+
+    # httptools'
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name in TOLD:
+            self.headers[name] = value
+        elif name in {b"content-length", b"transfer-encoding"}:
+            self._is_framed = True
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+        self.is_stream = self.headers.get(b"content-type", b"").startswith(b"text/event-stream")
+        if self.is_stream:
+            self._wake()
+
+    def on_body(self, body: bytes) -> None:
+        self.parts.append(body)
+        self._size += len(body)
+        if self.is_stream:
+            if self._size > PAUSE_AT and self._transport is not None:
+                self._transport.pause_reading()
+            self._wake()
+        elif self._size > MAX_ANSWER:
+            self._fail(OverflowError())
+
+    def on_message_complete(self) -> None:
+        if 0 < self.status < INTERIM:
+            return
+        self.is_done, self.keeps = True, self._transport is not None and self._parser.should_keep_alive()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.is_done and self.error is None:
+            self.error = error
+            self._wake()
+            self.close()
+
+
+class Client:
+    """Kept connections to any number of providers. Use it in one event loop."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._free: dict[tuple[str, str, int], deque[Connection]] = {}
+        self._places: dict[str, tuple[tuple[str, str, int], str, bytes]] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    async def ask(self, method: str, base_url: str, path: str, body: bytes, authorization: bytes | None) -> Connection:
+        """Ask, and wait for the head of a stream or the whole of anything else. Raises ProviderUnknown.
+
+        Read a stream with `pieces`; give anything else back with `done`.
+        """
+        place, prefix, host = self._places.get(base_url) or self._place(base_url)
+        connection = await self._connection(place)
+        auth = b"authorization: " + authorization + b"\r\n" if authorization else b""
+        head = f"{method} {prefix}{path} HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n".encode(
+            "latin-1", "replace"
+        )
+        connection.send(head + host + auth + b"\r\n" + body)
+        try:
+            while not connection.is_done and not connection.is_stream:
+                await connection.wait(self._timeout_s)
+        except BaseException:  # the caller is gone or told; nobody reads the rest
+            connection.close()
+            raise
+        return connection
+
+    def done(self, base_url: str, connection: Connection) -> None:
+        """Keep the connection for the next request."""
+        if connection.keeps:
+            connection.free_since = time.monotonic()
+            self._free[self._places[base_url][0]].append(connection)
+        else:
+            connection.close()
+
+    async def pieces(self, base_url: str, connection: Connection) -> AsyncIterator[bytes]:
+        """A stream's pieces as they come. Raises ProviderUnknown when it breaks off."""
+        try:
+            while True:
+                if connection.parts:
+                    yield connection.take()
+                elif connection.is_done:
+                    break
+                else:
+                    await connection.wait(self._timeout_s)
+        finally:
+            if connection.is_done:
+                self.done(base_url, connection)
+            else:
+                connection.close()
+
+    def close(self) -> None:
+        """Close what is kept."""
+        for kept in self._free.values():
+            while kept:
+                kept.pop().close()
+
+    def _place(self, base_url: str) -> tuple[tuple[str, str, int], str, bytes]:
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not base_url.isascii() or not base_url.isprintable():
+            msg = f"base URL {base_url!r} is no http or https address, such as https://api.openai.com/v1"
+            raise Misconfigured(msg)
+        place = (parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+        self._free.setdefault(place, deque())
+        self._places[base_url] = place, parts.path.rstrip("/"), b"host: " + parts.netloc.rpartition("@")[2].encode() + b"\r\n"
+        return self._places[base_url]
+
+    async def _connection(self, place: tuple[str, str, int]) -> Connection:
+        free, now = self._free[place], time.monotonic()
+        while free:
+            connection = free.pop()
+            if connection.is_usable(now):
+                return connection
+            connection.close()
+        scheme, host, port = place
+        if scheme == "https" and self._tls is None:
+            self._tls = ssl.create_default_context()
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                _, made = await asyncio.get_running_loop().create_connection(
+                    Connection, host, port, ssl=self._tls if scheme == "https" else None
+                )
+        except (OSError, TimeoutError) as error:  # TLS's errors are OSErrors
+            msg = f"the model's provider at {host}:{port} cannot be reached: {type(error).__name__}; check OPENAI_BASE_URL and the network"
+            raise ProviderUnknown(msg) from error
+        return made
