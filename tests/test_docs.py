@@ -8,17 +8,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from samples import different
-from wire.serving import trainer
+from wire.serving import free_port, running, trainer
 
 SERVED = "http://127.0.0.1:8100/v1"
+GATEWAY = "http://localhost:8000/v1"
 ROOT = Path(__file__).parents[1]
 WORDS = ("conversation", "feedback", "review", "collection", "dataset", "training", "evaluation", "rollout", "knowledge", "report", "pii")
-PAGES = [*(f"docs/{word}.md" for word in WORDS), "docs/jobs.md", "README.md"]
+PAGES = [*(f"docs/{word}.md" for word in WORDS), "docs/jobs.md", "docs/gateway.md", "README.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -36,13 +39,46 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield url
 
 
+class Concierge(BaseHTTPRequestHandler):
+    """A provider with one answer."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        message = {"role": "assistant", "content": "We are open until nine."}
+        about = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
+        body = json.dumps({**about, "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[str]:
+    """The gateway in front of a provider with one answer."""
+    provider = ThreadingHTTPServer(("127.0.0.1", 0), Concierge)
+    Thread(target=provider.serve_forever, daemon=True).start()
+    environment = {"KAESHI_DATA_DIR": str(tmp_path / "served"), "OPENAI_BASE_URL": f"http://127.0.0.1:{provider.server_port}/v1"}
+    kaeshi, port = [sys.executable, "-m", "kaeshi"], free_port()
+    subprocess.run([*kaeshi, "rollout", "start", "m", "--first"], env=os.environ | environment, check=True, capture_output=True)
+    with running([*kaeshi, "serve", "--port", str(port)], f"http://127.0.0.1:{port}/health", **environment):
+        yield f"http://127.0.0.1:{port}/v1"
+    provider.shutdown()
+    provider.server_close()
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_examples_print_what_the_page_says(page: str, request: pytest.FixtureRequest) -> None:
     found, names = blocks(page), {"__name__": "docs"}
     assert found
-    if any(SERVED in body for _, body in found):
-        url = request.getfixturevalue("served")
-        found = [(kind, body.replace(SERVED, url)) for kind, body in found]
+    for address, fixture in ((SERVED, "served"), (GATEWAY, "gateway")):
+        if any(address in body for kind, body in found if kind == "python"):
+            url = request.getfixturevalue(fixture)
+            found = [(kind, body.replace(address, url)) for kind, body in found]
     for (kind, body), (following, expected) in zip(found, [*found[1:], ("", "")], strict=True):
         if kind == "python":
             printed = io.StringIO()
