@@ -33,6 +33,16 @@ class Settings(BaseSettings):
     shadow_duration_hours: float = Field(24, gt=0, description="Hours a candidate is mirrored before its canary.")
     rollout_canary_hours: float = Field(72, ge=0, description="Hours of the canary, which looks for harm only.")
     rollout_half_hours: float = Field(168, ge=0, description="Least hours at half and half before a promotion: whole weeks.")
+    rollout_holdout_percent: float = Field(
+        5, ge=0, le=50, description="Share of customers whom the former model goes on answering after a promotion."
+    )
+    rollout_holdout_days: float = Field(14, ge=0, description="Days of that holdout, in which harm still rolls back.")
+    rollout_largest_customer_percent: float = Field(
+        5,
+        gt=0,
+        le=100,
+        description="A rollout is refused while one customer has a larger share of the conversations: shares need many customers.",
+    )
     rollout_window_hours: float = Field(
         24,
         gt=0,

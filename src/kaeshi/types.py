@@ -464,6 +464,7 @@ class Rollout(Value):
     changed_at: datetime
     goal: Goal = "superior"
     plan: RolloutPlan | None = None  # until the canary begins
+    former: str | None = None  # candidate that it replaced in production
 
 
 class TrialRow(Value):

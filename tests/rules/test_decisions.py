@@ -101,8 +101,8 @@ def test_a_rollout_takes_one_step_at_a_time(state: Any) -> None:
 
 
 def test_shares_only_grow_along_the_way() -> None:
-    shares = [rollout.share(state, 10) for state in rollout.ORDER]
-    assert shares == [0, 0, 0.1, 0.5, 1]
+    shares = [rollout.share(state, 10, 5) for state in rollout.ORDER]
+    assert shares == [0, 0, 0.1, 0.5, 0.95]
 
 
 def verdict(state: Any, seen: Trial | None, *, after_hours: float = 0, mirror_hours: float = 24, gate_passed: bool | None = None) -> str:

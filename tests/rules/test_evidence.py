@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaeshi.rules.evidence import ARM_ODDS, ERROR_FAULTS, Bet, Effects, Errors, Metric, Mix, Rows, SampleRatio, daily_threshold
+from kaeshi.rules.evidence import ARM_ODDS, ERROR_FAULTS, OUTAGE, Bet, Effects, Errors, Metric, Mix, Rows, SampleRatio, daily_threshold
 from kaeshi.rules.trial import tolerable
 
 BOOKED = Metric("conversion", 0, 1, 0.3, 0.21)
@@ -154,15 +154,15 @@ def test_customers_that_reach_the_arms_as_assigned_are_no_evidence_and_lost_ones
     assert lost.highest >= lost.log_e > math.log(1000)
 
 
-def by_hand(arm: list[int], failed: list[int], share: float) -> tuple[list[float], list[float]]:
-    """The candidate's restarted bets and those on whose failures they are, one request at a time."""
-    faults, blame = [0.0] * len(ERROR_FAULTS), [0.0] * len(ARM_ODDS)
+def by_hand(arm: list[int], failed: list[int], share: float) -> tuple[list[list[float]], list[float]]:
+    """The restarted bets of production, the candidate and the candidate alone, and those on whose failures they are, request by request."""
+    fine, faults, blame = tolerable(None), [[0.0] * len(ERROR_FAULTS) for _ in range(3)], [0.0] * len(ARM_ODDS)
     for a, f in zip(arm, failed, strict=True):
-        if a:
-            faults = [
-                max(0.0, w + math.log((q if f else 1 - q) / (tolerable(None) if f else 1 - tolerable(None))))
-                for w, q in zip(faults, ERROR_FAULTS, strict=True)
-            ]
+        gains = [math.log((q if f else 1 - q) / (fine if f else 1 - fine)) for q in ERROR_FAULTS]
+        for which in (1, 2) if a else (0,):
+            faults[which] = [max(0.0, w + gain) for w, gain in zip(faults[which], gains, strict=True)]
+        if math.log(sum(map(math.exp, faults[0])) / len(ERROR_FAULTS)) >= OUTAGE:
+            faults[2] = [0.0] * len(ERROR_FAULTS)
         if f:
             blame = [
                 max(0.0, w + (math.log(o) if a else 0) - math.log(1 - share + share * o)) for w, o in zip(blame, ARM_ODDS, strict=True)
@@ -177,7 +177,7 @@ def test_restarted_bets_are_the_sums_by_hand_in_any_batches(found: list[tuple[in
         arm, failed = (np.array([row[i] for row in part], dtype=float) for i in (0, 1))
         errors.add(arm, np.full(len(part), 0.1), failed, fine=tolerable(None), threshold=99.0, blame=99.0)
     faults, blame = by_hand([a for a, _ in found], [f for _, f in found], 0.1)
-    assert errors.faults[1] == pytest.approx(faults)
+    assert errors.faults == pytest.approx(np.array(faults))
     assert errors.blame == pytest.approx(blame)
 
 

@@ -21,6 +21,8 @@ from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.rollout import covariates
 from kaeshi.rules.trial import Trial
 from kaeshi.steps import conversation, evaluation, rollout
+from kaeshi.steps.exchange import record
+from kaeshi.types import Assignment, Exchange, Rollout
 from rollouts import arms, in_canary, in_half, seen
 from samples import log
 
@@ -37,8 +39,73 @@ async def test_a_better_candidate_travels_to_full_by_the_schedule_and_replaces_p
     status = await rollout.status(loop)
     assert (status["production"], status["rollouts"][0]["state"]) == ("new", "full")
     assert status["rollouts"][0]["audit"][-1]["evidence"]["log_evidence"]["goal"] > 3
-    with pytest.raises(Conflict):
+    clock.advance(days=15)
+    with pytest.raises(Conflict, match="holdout is over"):
         await rollout.roll_back(loop, live.id, reason="too late")
+
+
+async def promoted(loop: Loop, clock: FakeClock) -> Rollout:
+    live = await in_half(loop, clock)
+    await arms(loop, live, 0.5, 0.9)
+    clock.advance(hours=168)
+    await rollout.step_all(loop)
+    async with loop.store.read() as tx:
+        found = await tx.rollout(loop.assistant, live.id)
+    assert found.state == "full"
+    return found
+
+
+async def test_after_a_promotion_some_customers_stay_with_the_former_model_for_two_weeks(loop: Loop, clock: FakeClock) -> None:
+    live = await promoted(loop, clock)
+    routing = await conversation.routing(loop)
+    people = [f"guest {i}" for i in range(400)]
+    models = [answerer.model for name in people if (answerer := routing.assign(name)[1])]
+    assert 0.02 < models.count("old") / len(people) < 0.09
+    assert all(
+        arm_of(live.id, name, 0.5) == "production" for name, model in zip(people, models, strict=True) if model == "old"
+    )  # nobody flips back
+    ((_, why),) = await rollout.step_all(loop)
+    assert "no harm is seen in its holdout" in why
+    clock.advance(days=15)
+    later = await conversation.routing(loop)
+    assert (later.production, later.experiment) == (routing.candidate, None)
+    assert await rollout.step_all(loop) == []
+
+
+async def test_harm_in_the_holdout_brings_the_former_model_back(loop: Loop, clock: FakeClock) -> None:
+    live = await promoted(loop, clock)
+    theirs = [name for i in range(100) if arm_of(live.id, name := f"guest {i}", 0.95) == "candidate"]
+    failing = [
+        Exchange(
+            id=f"m{i}", assistant=loop.assistant, conversation=f"c{i}", customer=name, at=clock.now(), messages=(), reply=None, status=502,
+            scope="", failed=True, assignment=Assignment(experiment=live.id, arm="candidate", share=0.95),
+        )
+        for i, name in enumerate(theirs[:70])
+    ]  # fmt: skip
+    await record(loop, failing)
+    ((_, why),) = await rollout.step_all(loop)
+    status = await rollout.status(loop)
+    assert (status["production"], status["rollouts"][0]["state"]) == ("old", "rolled_back"), why
+
+
+async def test_a_person_may_take_a_promotion_back_unless_another_rollout_has_begun(loop: Loop, clock: FakeClock) -> None:
+    live = await promoted(loop, clock)
+    await rollout.register(loop, "newer")
+    other = await rollout.begin(loop, "newer", percent=10, hours=1)
+    with pytest.raises(Conflict, match="no longer what customers get"):
+        await rollout.roll_back(loop, live.id, reason="second thoughts")
+    await rollout.roll_back(loop, other.id, reason="not now")
+    assert (await rollout.roll_back(loop, live.id, reason="second thoughts", by="ann")).state == "rolled_back"
+    assert (await rollout.status(loop))["production"] == "old"
+
+
+async def test_no_rollout_begins_while_one_customer_is_most_of_the_traffic(loop: Loop) -> None:
+    await rollout.set_production(loop, "old")
+    await rollout.register(loop, "new")
+    now = loop.clock.now()
+    await log(loop, *(seen(f"c{i}", now, contained=True, customer_id="everybody" if i < 30 else f"guest {i}") for i in range(300)))
+    with pytest.raises(Refused, match="one customer has 30 of the 300 conversations"):
+        await rollout.begin(loop, "new", percent=10, hours=1)
 
 
 async def test_a_worse_candidate_is_rolled_back_in_its_canary_with_the_reason(loop: Loop, clock: FakeClock) -> None:

@@ -232,6 +232,18 @@ def test_a_pseudonym_needs_the_master_key() -> None:
     assert a.pseudonym("main", "ann", "c") == a.pseudonym("main", "ann", "c") != b.pseudonym("main", "ann", "c")
 
 
+async def test_a_read_sees_one_moment_whatever_others_commit_meanwhile(loop: Loop) -> None:
+    await rollout.set_production(loop, "old")
+    await rollout.register(loop, "new")
+    async with loop.store.read() as tx:
+        before = await tx.production(loop.assistant)
+        live = await rollout.begin(loop, "new", percent=10, hours=1)
+        await rollout.promote(loop, live.id, strategy="immediate", by="ann", force=True)
+        assert await tx.rollouts(loop.assistant) == []
+        assert await tx.production(loop.assistant) == before
+    assert (await rollout.status(loop))["production"] == "new"
+
+
 async def test_two_processes_that_look_at_once_count_each_customer_of_a_rollout_once(loop: Loop, clock: FakeClock) -> None:
     live = await in_half(loop, clock)
     await arms(loop, live, 0.5, 0.9, count=60)

@@ -78,8 +78,7 @@ async def play(folder: Path, *, seed: int, sabotage: str | None = None, progress
         mailed = await _report(stage)
         progress("asking held-out questions", 0)
         questions = stage.crowd.held_out(5)
-        live = (await conversation.routing(loop)).production
-        production = live.model if live else before
+        production = (await rollout.status(loop))["production"] or before
         scores = {
             "before": await _score(loop, before, questions),
             "candidate": await _score(loop, learned["model"], questions) if learned["model"] else None,

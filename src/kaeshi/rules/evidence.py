@@ -22,6 +22,7 @@ PRIOR_ROWS, PRIOR_SLOPE = 30.0, 10.0  # what is believed before the first row we
 STAKES = {"gain": ((0.5, 0.5), (1.0, 0.5)), "loss": ((1.0, 0.25), (2.0, 0.75))}
 ODDS = (0.4, 0.6, 0.75, 0.85, 1 / 0.85, 1 / 0.75, 1 / 0.6, 1 / 0.4)  # by which a broken assignment may favour the candidate
 ARM_ODDS = (4.0, 20.0, 100.0)  # by which errors may favour the candidate
+OUTAGE, FORGET = math.log(100), -1000.0  # evidence that production fails too; a loss that restarts any bet
 ERROR_FAULTS = (0.5, 0.95)  # shares of failing requests that are looked for
 
 
@@ -335,24 +336,32 @@ class Errors:
     time to a false alarm is at least e**threshold requests (Shin, Ramdas & Rinaldo, "E-detectors", 2023; Lorden 1971).
     """
 
-    faults: Floats = field(default_factory=lambda: np.zeros((2, len(ERROR_FAULTS))))  # (arm, ...) log of each restarted bet that it fails
+    # log of each restarted bet that production fails, that the candidate does, and that it does while production answers: (3, ...)
+    faults: Floats = field(default_factory=lambda: np.zeros((3, len(ERROR_FAULTS))))
     blame: Floats = field(default_factory=lambda: np.zeros(len(ARM_ODDS)))  # log of each restarted bet that failures are the candidate's
     requests: list[int] = field(default_factory=lambda: [0, 0])
     failures: list[int] = field(default_factory=lambda: [0, 0])
     is_blamed: bool = False
 
     def add(self, arm: Floats, share: Floats, failed: Floats, *, fine: float, threshold: float, blame: float) -> None:
-        """Requests in the order in which they ended; `fine`: the share of them that may fail. `is_blamed` once both bets stood above their thresholds (logarithms) at one request."""
+        """Requests in the order in which they ended; `fine`: the share of them that may fail.
+
+        `is_blamed` once the bets that the candidate fails while production answers, and that failures are its own, stood above their
+        thresholds (logarithms) at one request.
+        """
         if not len(arm):
             return
         rates = np.array(ERROR_FAULTS)
         ratio = np.where(failed[:, None] > 0, np.log(rates / fine), np.log((1 - rates) / (1 - fine)))
-        candidate, production = (_restarted(self.faults[which], ratio * (arm == which)[:, None]) for which in (1, 0))
+        theirs = ratio * (arm == 1)[:, None]
+        production, candidate = _restarted(self.faults[0], ratio * (arm == 0)[:, None]), _restarted(self.faults[1], theirs)
+        # what fails while production clearly does is no evidence against the candidate, then or later
+        alone = _restarted(self.faults[2], np.where(_rows_log_mean_exp(production)[:, None] >= OUTAGE, FORGET, theirs))
         odds = np.array(ARM_ODDS)
         whose = _restarted(self.blame, failed[:, None] * (arm[:, None] * np.log(odds) - np.log1p(share[:, None] * (odds - 1))))
-        faulty, is_its_own = _rows_log_mean_exp(candidate) >= threshold, _rows_log_mean_exp(whose) >= blame
+        faulty, is_its_own = _rows_log_mean_exp(alone) >= threshold, _rows_log_mean_exp(whose) >= blame
         self.is_blamed = self.is_blamed or bool((faulty & is_its_own & (_rows_log_mean_exp(production) < blame)).any())
-        self.faults, self.blame = np.stack([production[-1], candidate[-1]]), whose[-1].copy()
+        self.faults, self.blame = np.stack([production[-1], candidate[-1], alone[-1]]), whose[-1].copy()
         for which in (0, 1):
             mine = arm == which
             self.requests[which] += int(mine.sum())

@@ -27,9 +27,9 @@ def following(state: RolloutState) -> RolloutState | None:
     return ORDER[ORDER.index(state) + 1] if state in LIVE else None
 
 
-def share(state: RolloutState, target_percent: float) -> float:
-    """Share of customers that the candidate answers in a stage, 0 to 1."""
-    return {"canary": target_percent / 100, "half": HALF_PERCENT / 100, "full": 1.0}.get(state, 0.0)
+def share(state: RolloutState, target_percent: float, holdout_percent: float) -> float:
+    """Share of customers that the candidate answers in a stage, 0 to 1; of `full` while there is a holdout."""
+    return {"canary": target_percent / 100, "half": HALF_PERCENT / 100, "full": 1 - holdout_percent / 100}.get(state, 0.0)
 
 
 def plan(
@@ -116,8 +116,14 @@ def decide(
     """Hold, advance or roll back. What is unknown holds; inconclusive keeps production.
 
     The mirror ends by time alone: a mirrored answer has no outcome, so it can show a fault but never a gain. So does the canary, if no
-    harm is seen: a tenth of the customers cannot show a gain either. `dropped`: requests lately that could not be logged.
+    harm is seen: a tenth of the customers cannot show a gain either. `dropped`: requests lately that could not be logged. A rollout that is
+    full is only asked about during its holdout.
     """
+    if rollout.state == "full" and seen is not None:
+        found = seen.verdict(may_promote=False)
+        return (
+            found if found.verdict == "roll_back" else Decision(verdict="hold", why="it is production, and no harm is seen in its holdout")
+        )
     if rollout.state not in LIVE:
         return Decision(verdict="hold", why=f"the rollout is over ({rollout.state})")
     if rollout.state == "gate":

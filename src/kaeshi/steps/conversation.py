@@ -8,7 +8,6 @@ from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
 from kaeshi.rules import conversation as rules
 from kaeshi.rules.assignment import arm_of
-from kaeshi.rules.rollout import share
 from kaeshi.types import Assignment, Candidate, Consent, Conversation, Json
 
 MAX_ROWS = 400
@@ -136,7 +135,8 @@ async def show(loop: Loop, conversation: str) -> Json:
 class Routing:
     """Who answers customers at one moment: production, and the candidate with its experiment and share while a rollout is live.
 
-    `epoch`: the version of the rollout that this was read from.
+    After a promotion the former model stays production for its holdout, and the new one the candidate for everybody else. `epoch`: the
+    version of the rollout that this was read from.
     """
 
     production: Candidate | None
@@ -154,15 +154,23 @@ class Routing:
         return Assignment(experiment=self.experiment, arm=arm, share=self.share), self.candidate if arm == "candidate" else self.production
 
 
+def holdout_since(loop: Loop) -> datetime:
+    """Promotions after this still have a holdout; in the future where there are none."""
+    days = loop.settings.rollout_holdout_days if loop.settings.rollout_holdout_percent else -1
+    return loop.clock.now() - timedelta(days=days)
+
+
 async def routing(loop: Loop) -> Routing:
     """Read who answers now."""
     async with loop.store.read() as tx:
         production = await tx.production(loop.assistant)
-        rollout = await tx.live_rollout(loop.assistant)
+        rollout = await tx.live_rollout(loop.assistant) or await tx.held_out(loop.assistant, holdout_since(loop))
         if rollout is None or rollout.state == "gate":
             return Routing(production=production)
         candidate = await tx.candidate(loop.assistant, rollout.candidate)
-    part = share(rollout.state, rollout.target_percent)
+        if rollout.state == "full" and rollout.former is not None:
+            production = await tx.candidate(loop.assistant, rollout.former)
+    part = rollout.percent / 100
     return Routing(
         production=production,
         experiment=rollout.id,

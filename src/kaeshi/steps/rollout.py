@@ -12,6 +12,7 @@ from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.comparison import SPANS, named, sample
 from kaeshi.rules.trial import Trial
 from kaeshi.steps import evaluation
+from kaeshi.steps.conversation import holdout_since
 from kaeshi.store import Tx
 from kaeshi.store.verbs import chunks
 from kaeshi.types import (
@@ -31,6 +32,8 @@ from kaeshi.types import (
 
 METRICS = ("containment", "conversion", "csat")
 HISTORY = timedelta(days=28)
+ENOUGH = 200  # conversations before the largest customer's share means something
+WATCHED = frozenset({"canary", "half", "full"})  # stages in which customers of both arms are compared
 UNLOGGED = timedelta(days=1)  # how long requests that could not be logged hold a promotion
 
 
@@ -75,6 +78,7 @@ async def begin(loop: Loop, model: str, *, percent: float, hours: float, goal: G
         msg = f"duration_hours {hours!r} is not between 0 and a year"
         raise InvalidInput(msg)
     now = loop.clock.now()
+    await _check_customers(loop, now)
     async with loop.store.write() as tx:
         candidate = await tx.candidate(loop.assistant, model)
         production = await tx.production(loop.assistant)
@@ -95,6 +99,15 @@ async def begin(loop: Loop, model: str, *, percent: float, hours: float, goal: G
         by,
         {"gate": {"passed": passed}},
     )
+
+
+async def _check_customers(loop: Loop, now: datetime) -> None:
+    async with loop.store.read() as tx:
+        most, total = await tx.largest_customer(loop.assistant, now - HISTORY)
+    percent = loop.settings.rollout_largest_customer_percent
+    if total >= ENOUGH and most * 100 > percent * total:
+        msg = f"one customer has {most} of the {total} conversations of the last weeks, more than {percent:g} %: a share of so few is no share. Name customers (X-Kaeshi-Customer, user), or raise ROLLOUT_LARGEST_CUSTOMER_PERCENT"
+        raise Refused(msg)
 
 
 async def forecast(loop: Loop, hours: float) -> Forecast | None:
@@ -138,7 +151,7 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) ->
 async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[Rollout, Decision]:
     """Count the customers whose windows have closed, let the rule decide once, and do it."""
     now = loop.clock.now()
-    seen = await _observe(loop, rollout, now) if rollout.state in {"canary", "half"} else None
+    seen = await _observe(loop, rollout, now) if rollout.state in WATCHED else None
     async with loop.store.read() as tx:
         dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
     decision = rules.decide(rollout, seen, now, gate_passed=None, canary_hours=loop.settings.rollout_canary_hours, dropped=dropped)
@@ -146,9 +159,9 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
 
 
 async def step_all(loop: Loop) -> list[tuple[str, str]]:
-    """The scheduled job: step the live rollout, if there is one; returns (rollout, why)."""
+    """The scheduled job: step the live rollout, or the one in its holdout, if there is one; returns (rollout, why)."""
     async with loop.store.read() as tx:
-        live = await tx.live_rollout(loop.assistant)
+        live = await tx.live_rollout(loop.assistant) or await tx.held_out(loop.assistant, holdout_since(loop))
     if live is None:
         return []
     _, decision = await step(loop, live)
@@ -173,7 +186,7 @@ async def promote(loop: Loop, rollout: str, *, strategy: str = "gradual", by: st
         msg = f"rollout {rollout!r} is over ({current.state}); what was rolled back is not promoted, start a new one"
         raise Conflict(msg)
     now = loop.clock.now()
-    seen = await _observe(loop, current, now) if current.state in {"canary", "half"} else None
+    seen = await _observe(loop, current, now) if current.state in WATCHED else None
     decision = _by_hand(current, seen, now, strategy, loop.settings.rollout_canary_hours)
     if decision.verdict != "advance" and not force:
         msg = f"rollout {rollout!r} is not promoted: {decision.why}"
@@ -183,13 +196,16 @@ async def promote(loop: Loop, rollout: str, *, strategy: str = "gradual", by: st
 
 
 async def roll_back(loop: Loop, rollout: str, *, reason: str, by: str = "") -> Rollout:
-    """End a rollout; production stays what it was. Rolling back twice is one roll-back. Raises Conflict for one that went to full."""
+    """End a rollout at once; it asks neither evidence nor provider. Rolling back twice is one roll-back.
+
+    One that went to full is replaced by what it had replaced, as long as its holdout lasts. Raises Conflict afterwards.
+    """
     async with loop.store.read() as tx:
         current = await tx.rollout(loop.assistant, rollout)
     if current.state == "rolled_back":
         return current
-    if current.state == "full":
-        msg = f"rollout {rollout!r} is in production; start a rollout of the former model to replace it"
+    if current.state == "full" and current.changed_at <= holdout_since(loop):
+        msg = f"rollout {rollout!r} is in production and its holdout is over; start a rollout of the former model to replace it"
         raise Conflict(msg)
     return await _move(loop, current, "rolled_back", by, reason or "no reason given", {})
 
@@ -271,7 +287,7 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
     """Fix what the rollout has to show from production's last weeks, if they show enough."""
     until = now - timedelta(hours=loop.settings.rollout_window_hours)
     async with loop.store.read() as tx:
-        past = [seen.values for seen in await tx.observed_between(loop.assistant, now - HISTORY, until) if seen.arm != "candidate"]
+        past = [seen.values for seen in await tx.observed_between(loop.assistant, now - HISTORY, until, of_production=True)]
         delays = await tx.conversion_delays(loop.assistant, now - HISTORY, until)
         failing = await tx.failing_share(loop.assistant, now - HISTORY, now)
     plan = rules.plan(past, delays, loop.settings, goal=rollout.goal, failing=failing)
@@ -314,6 +330,7 @@ async def _apply(loop: Loop, rollout: Rollout, decision: Decision, by: str, evid
 
 
 async def _move(loop: Loop, rollout: Rollout, after: RolloutState, by: str, why: str, evidence: Json) -> Rollout:
-    percent = rules.share(after, rollout.target_percent) * 100
+    held_out = loop.settings.rollout_holdout_percent if loop.settings.rollout_holdout_days else 0.0
+    percent = rules.share(after, rollout.target_percent, held_out) * 100
     async with loop.store.write() as tx:
         return await tx.move_rollout(rollout, after, percent, loop.clock.now(), by=by, why=why, evidence=evidence)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Table, func, not_, select, update
 
 from kaeshi.rules.report import metrics
 from kaeshi.store.conversations import ConversationVerbs
-from kaeshi.store.tables import conversations, feedback_current, mails, messages, reports
+from kaeshi.store.tables import conversations, feedback_current, mails, messages, reports, rollouts
 from kaeshi.store.verbs import chunks, micros, moment
 from kaeshi.types import Report
 
@@ -24,6 +24,13 @@ class Observed:
     values: dict[str, float]
 
 
+def answered_by_production(table: Table) -> ColumnElement[bool]:
+    """Of conversations or requests those that today's production answered: a promoted candidate has been it since its first customer."""
+    promoted = select(rollouts.c.id).where(rollouts.c.assistant == table.c.assistant, rollouts.c.state == "full").correlate(table)
+    was_promoted, by_candidate = func.coalesce(table.c.experiment, "").in_(promoted), table.c.arm == "candidate"
+    return table.c.arm.is_(None) | (was_promoted & by_candidate) | (not_(was_promoted) & not_(by_candidate))
+
+
 class ReportVerbs(ConversationVerbs):
     """Verbs over figures and mails."""
 
@@ -34,9 +41,10 @@ class ReportVerbs(ConversationVerbs):
         ).scalar()
         return None if latest is None else moment(latest)
 
-    async def observed_between(self, assistant: str, since: datetime, until: datetime) -> list[Observed]:
-        """Every conversation that began in [since, until)."""
-        return await self._observed(assistant, (conversations.c.started_at >= micros(since)) & (conversations.c.started_at < micros(until)))
+    async def observed_between(self, assistant: str, since: datetime, until: datetime, *, of_production: bool = False) -> list[Observed]:
+        """Every conversation that began in [since, until), or those that today's production would have answered."""
+        span = (conversations.c.started_at >= micros(since)) & (conversations.c.started_at < micros(until))
+        return await self._observed(assistant, span & answered_by_production(conversations) if of_production else span)
 
     async def observed(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[str, float]]:
         """The figures of these conversations as they stand; of one that is not closed, none."""

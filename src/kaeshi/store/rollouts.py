@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from kaeshi.errors import Conflict, NotFound
 from kaeshi.rules.rollout import LIVE
+from kaeshi.store.reports import answered_by_production
 from kaeshi.store.tables import candidates, conversations, outcomes, productions, requests, rollout_audit, rollout_rows, rollouts
 from kaeshi.store.training import as_candidate
 from kaeshi.store.verbs import Verbs, dumps, micros, moment
@@ -23,6 +24,7 @@ class RolloutVerbs(Verbs):
         row = rollout.model_dump(exclude={"plan"}) | {
             name: micros(getattr(rollout, name)) for name in ("mirror_until", "began_at", "changed_at")
         }
+        await self._one_writer(rollout.assistant)
         try:
             async with self.connection.begin_nested():
                 await self.connection.execute(rollouts.insert(), row)
@@ -35,18 +37,31 @@ class RolloutVerbs(Verbs):
     async def move_rollout(
         self, before: Rollout, after: RolloutState, percent: float, now: datetime, *, by: str, why: str, evidence: Json
     ) -> Rollout:
-        """Take one step, if nobody else has by now; raises Conflict otherwise. Arriving at full replaces the production."""
+        """Take one step, if nobody else has by now; raises Conflict otherwise.
+
+        Arriving at full replaces the production; being rolled back from there brings the former one back, unless another rollout has begun.
+        """
+        await self._one_writer(before.assistant)
+        current = await self.production(before.assistant)
         moved = before.model_copy(update={"state": after, "percent": percent, "version": before.version + 1, "changed_at": now})
+        if after == "full":
+            moved = moved.model_copy(update={"former": current.id if current else None})
         guard = update(rollouts).where(
             rollouts.c.assistant == before.assistant, rollouts.c.id == before.id, rollouts.c.version == before.version
         )
-        result = await self.connection.execute(guard.values(state=after, percent=percent, version=moved.version, changed_at=micros(now)))
+        changed = {"state": after, "percent": percent, "version": moved.version, "changed_at": micros(now), "former": moved.former}
+        result = await self.connection.execute(guard.values(**changed))
         if result.rowcount != 1:
             msg = f"rollout {before.id!r} has moved on since it was read (version {before.version}); look again"
             raise Conflict(msg)
         await self._audit(moved, before.state, by, why, evidence)
         if after == "full":
             await self.set_production(before.assistant, before.candidate, now)
+        elif before.state == "full":
+            if before.former is None or current is None or current.id != before.candidate or await self.live_rollout(before.assistant):
+                msg = f"rollout {before.id!r} is no longer what customers get, or has nothing to go back to; start a rollout of the former model"
+                raise Conflict(msg)
+            await self.set_production(before.assistant, before.former, now)
         return moved
 
     async def set_production(self, assistant: str, candidate: str, now: datetime) -> None:
@@ -66,6 +81,23 @@ class RolloutVerbs(Verbs):
         """The one under way."""
         row = (await self.connection.execute(select(rollouts).where(rollouts.c.assistant == assistant, rollouts.c.state.in_(LIVE)))).first()
         return None if row is None else _rollout(row)
+
+    async def held_out(self, assistant: str, since: datetime) -> Rollout | None:
+        """The rollout that went to full after `since` and is what customers get, some of them held out."""
+        mine = (rollouts.c.assistant == assistant) & (rollouts.c.state == "full") & (rollouts.c.changed_at > micros(since))
+        now = rollouts.join(
+            productions, (productions.c.assistant == rollouts.c.assistant) & (productions.c.candidate == rollouts.c.candidate)
+        )
+        statement = select(rollouts).select_from(now).where(mine, rollouts.c.former.is_not(None)).order_by(rollouts.c.changed_at.desc())
+        row = (await self.connection.execute(statement)).first()
+        return None if row is None else _rollout(row)
+
+    async def largest_customer(self, assistant: str, since: datetime) -> tuple[int, int]:
+        """(conversations of the customer who has the most, of all) since then."""
+        mine = (conversations.c.assistant == assistant) & (conversations.c.started_at >= micros(since))
+        each = select(func.count().label("n")).where(mine).group_by(conversations.c.customer).subquery()
+        most, total = (await self.connection.execute(select(func.max(each.c.n), func.sum(each.c.n)))).one()
+        return int(most or 0), int(total or 0)
 
     async def rollout(self, assistant: str, identifier: str) -> Rollout:
         """By id. Raises NotFound."""
@@ -184,7 +216,7 @@ class RolloutVerbs(Verbs):
                 c.assistant == assistant,
                 c.started_at >= micros(since),
                 c.started_at < micros(until),
-                func.coalesce(c.arm, "production") == "production",
+                answered_by_production(conversations),
             )
             .group_by(c.id, c.started_at)
         )
@@ -193,12 +225,7 @@ class RolloutVerbs(Verbs):
     async def failing_share(self, assistant: str, since: datetime, until: datetime) -> float | None:
         """Share of production's requests in [since, until) that failed; None without any."""
         r = requests.c
-        mine = (
-            (r.assistant == assistant)
-            & (r.at >= micros(since))
-            & (r.at < micros(until))
-            & (func.coalesce(r.arm, "production") == "production")
-        )
+        mine = (r.assistant == assistant) & (r.at >= micros(since)) & (r.at < micros(until)) & answered_by_production(requests)
         asked, failed = (await self.connection.execute(select(func.count(), func.count().filter(r.failed)).where(mine))).one()
         return failed / asked if asked else None
 

@@ -29,11 +29,13 @@ class Store:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
-        """A consistent view; nothing that is done in it is kept."""
+        """A consistent view, as of its first statement; nothing that is done in it is kept."""
         if isinstance(self._bind, AsyncConnection):
             yield Tx(self._bind, self.keyring)
             return
         async with self._bind.connect() as connection:
+            if connection.dialect.name == "postgresql":  # by default each statement sees what others have committed before it
+                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield Tx(connection, self.keyring)
 
     @asynccontextmanager

@@ -8,8 +8,9 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Add to candidates."""
+    """Add to candidates and rollouts."""
     op.add_column("candidates", sa.Column("serving", sa.Text(), nullable=False, server_default="{}"))
+    op.add_column("rollouts", sa.Column("former", sa.String(64), nullable=True))
     op.create_table(
         "prefixes",
         sa.Column("assistant", sa.String(64), primary_key=True),
