@@ -5,12 +5,14 @@ import io
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -98,6 +100,11 @@ def typed(session: str) -> str:
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=os.environ | {"PATH": path})
         lines += [f"$ {command}", *(done.stdout + done.stderr).splitlines()]
     return "\n".join(lines) + "\n"
+
+
+def test_the_plot_is_what_its_script_draws() -> None:
+    names: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "plot.py"))
+    assert names["svg"]() == (ROOT / "docs" / "rollout.svg").read_text(encoding="utf-8")
 
 
 def test_every_word_has_its_page_and_the_readme_leads_there() -> None:

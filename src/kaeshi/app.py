@@ -29,6 +29,8 @@ from kaeshi.providers.names import names_of, policy_of
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.providers.outbox import OutboxMailer
 from kaeshi.providers.token_ranks import TiktokenCounter
+from kaeshi.providers.webhook import LogNotifier, WebhookNotifier
+from kaeshi.rules.checks import Checks
 from kaeshi.settings import Settings, load, set_database_url
 from kaeshi.store import Bind, Keyring, load_master_key, open_store
 from kaeshi.trainer.answers import RESPONDER
@@ -113,6 +115,8 @@ async def open_loop(
             chat=WireChat(answerer=server, base_url=chosen.openai_base_url, api_key=key),
             answerer=server,
             mailer=_mailer(chosen),
+            notifier=WebhookNotifier(chosen.kaeshi_webhook_url.get_secret_value()) if chosen.kaeshi_webhook_url else LogNotifier(),
+            checks=_checks(chosen.gateway_checks),
             prompts=_prompts(chosen.intent_prompts),
             prices=dated.table("prices", chosen.data_dir),
             retirements=dated.table("retirements", chosen.data_dir),
@@ -221,6 +225,16 @@ def _mailer(settings: Settings) -> "Mailer":
     from kaeshi.providers.smtp import SmtpMailer
 
     return SmtpMailer(settings)
+
+
+def _checks(path: Path | None) -> Checks:
+    if path is None:
+        return Checks()
+    try:
+        return Checks.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        msg = f"GATEWAY_CHECKS {str(path)!r}: {str(error).splitlines()[0]}; docs/gateway.md shows one"
+        raise Misconfigured(msg) from error
 
 
 def _prompts(path: Path | None) -> Mapping[str, str]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kaeshi.ports import Answerer, ChatModel, Clock, Embedder, Ids, Index, Mailer, NameFinder, TokenCounter, Trainer
+from kaeshi.ports import Answerer, ChatModel, Clock, Embedder, Ids, Index, Mailer, NameFinder, Notifier, TokenCounter, Trainer
+from kaeshi.rules.checks import Checks
 from kaeshi.rules.pii import Policy
 from kaeshi.settings import Settings
 from kaeshi.store import Store
@@ -29,6 +30,8 @@ class Loop:
     chat: ChatModel
     answerer: Answerer | None  # the embedded trainer, where models are answered in this process
     mailer: Mailer
+    notifier: Notifier
+    checks: Checks
     prompts: Mapping[str, str]
     prices: Mapping[str, object]
     retirements: Mapping[str, object]

@@ -92,6 +92,12 @@ class Mailer(Protocol):
     async def delivered(self, key: str) -> bool | None: ...
 
 
+class Notifier(Protocol):
+    """Tells people of a decision or an alarm, in one sentence. Raises ProviderError when nobody took it."""
+
+    async def tell(self, text: str) -> None: ...
+
+
 class Answerer(Protocol):
     """Something in-process that speaks the OpenAI wire: method, path and body in, status and body out, whole or piece by piece."""
 

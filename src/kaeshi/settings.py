@@ -131,6 +131,11 @@ class Settings(BaseSettings):
         Decimal(5), ge=0, description="Most that mirrored answers of models with a known price may cost in 24 hours."
     )
 
+    gateway_checks: Path | None = Field(None, description="TOML file of policy checks that mirrored answers are held to (docs/gateway.md).")
+    kaeshi_webhook_url: SecretStr | None = Field(
+        None, description="Address that is told of every rollout's step and of requests that could not be logged, as Slack takes it."
+    )
+
     # How stages decide
     min_confidence: float = Field(0.8, ge=0, le=1, description="Least confidence of an answer that is collected.")
     min_examples: int = Field(200, ge=10, description="Least rows of a dataset, counted before the split.")

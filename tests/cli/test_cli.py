@@ -156,3 +156,17 @@ def test_sabotage_never_wins_and_says_why(sabotage: str) -> None:
     assert result["decision"]["why"]
     assert result["production"]["after"] == result["production"]["before"]
     assert Path(result["report"]["sent_to"]).exists()
+
+
+def test_a_prompt_is_rolled_out_by_a_file_of_its_opening_messages(tmp_path: Path) -> None:
+    db = f"sqlite+aiosqlite:///{tmp_path}/k.db"
+    told("rollout", "start", "gpt-4o-mini", "--first", "--db", db)
+    opening = tmp_path / "prompt.json"
+    for wrong in ("{", '{"role": "system"}', '[{"content": "x"}]'):
+        opening.write_text(wrong)
+        refused = kaeshi("rollout", "start", "warm", "--opening", str(opening), "--db", db)
+        assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    opening.write_text('[{"role": "system", "content": "be warm"}]')
+    told("rollout", "start", "warm", "--opening", str(opening), "--served-as", "gpt-4o-mini", "--db", db)
+    (live,) = told("rollout", "status", "--db", db)["rollouts"]
+    assert (live["model"], live["state"]) == ("warm", "mirror")

@@ -94,6 +94,10 @@ class Provider:
         )
         return response
 
+    async def hook(self, request: web.Request) -> web.Response:
+        self.asked.append(await request.read())
+        return web.Response()
+
     async def models(self, _request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "gpt-4o-mini", "object": "model", "created": 1, "owned_by": "x"}]})
 
@@ -103,6 +107,7 @@ async def provider() -> AsyncIterator[Provider]:
     made = Provider()
     app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_post("/v1/chat/completions", made.chat)
+    app.router.add_post("/hook", made.hook)
     app.router.add_post("/v1/responses", made.responses)
     app.router.add_get("/v1/models", made.models)
     runner = web.AppRunner(app, shutdown_timeout=0.1)

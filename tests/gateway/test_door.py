@@ -24,7 +24,7 @@ from kaeshi.rules.wire import said_in_stream, with_model
 from kaeshi.steps import rollout
 from kaeshi.steps.conversation import show
 from kaeshi.store.tables import requests as table
-from kaeshi.types import HAND_OVER, Rollout
+from kaeshi.types import HAND_OVER, Rollout, Serving
 
 Ask = Callable[..., Awaitable[httpx.Response]]
 NOON = datetime(2025, 11, 3, 12, tzinfo=UTC)
@@ -278,6 +278,28 @@ def test_no_placeholder_leaves_in_a_stream_however_it_is_cut(texts: list[str], s
     values = {kind: tuple(json.dumps(v)[1:-1] for v in values) for kind, values in found.items()} if in_call else found
     if not holds_placeholder(restore(whole, values)):
         assert said == restore(whole, values)
+
+
+async def test_a_candidate_may_be_another_prompt_at_another_provider(loop: Loop, provider: Any, opened: Any) -> None:
+    opening = ({"role": "system", "content": "be warm"},)
+    await rollout.register(loop, "warm", kind="prompt", serving=Serving(model="gpt-4.1-mini", opening=opening))
+    gone = Serving(base_url="http://127.0.0.1:9/v1")
+    await rollout.register(loop, "elsewhere", kind="base_model", serving=gone)
+    live = await rollout.begin(loop, "warm", percent=50, hours=0)
+    await rollout.step(loop, live)
+    async with opened() as client:
+        await client.post("/chat/completions", json=asking(temperature=0.1), headers=at(live, "candidate"))
+    sent = json.loads(provider.asked[-1])
+    assert sent == asking(temperature=0.1) | {"model": "gpt-4.1-mini", "messages": [*opening, *asking()["messages"]]}
+    await take(loop)
+    (row,) = await requests(loop)
+    assert [m["role"] for m in (await show(loop, row.conversation))["messages"]] == ["user", "assistant"]
+    await rollout.roll_back(loop, live.id, reason="next")
+    other = await rollout.begin(loop, "elsewhere", percent=50, hours=0)
+    await rollout.step(loop, other)
+    async with opened() as client:
+        answer = await client.post("/chat/completions", json=asking(), headers=at(other, "candidate"))
+    assert (answer.status_code, json.loads(provider.asked[-1])["model"]) == (200, "gpt-4o-mini")
 
 
 async def test_whoever_was_answered_may_rate_that_answer_and_nothing_else(loop: Loop, says: Ask) -> None:

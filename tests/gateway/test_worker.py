@@ -11,13 +11,15 @@ from typing import Any
 import httpx
 import pytest
 
-from kaeshi.errors import Misconfigured
+from kaeshi.errors import Misconfigured, ProviderError
 from kaeshi.gateway import spool
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.upstream import upstream_of
 from kaeshi.gateway.worker import Worker, take
 from kaeshi.loop import Loop
-from kaeshi.providers.fake import FakeClock
+from kaeshi.providers.fake import FakeClock, FakeNotifier
+from kaeshi.providers.webhook import WebhookNotifier
+from kaeshi.rules.checks import Checks, broken
 from kaeshi.steps import rollout
 from kaeshi.store.keys import Keyring
 
@@ -139,6 +141,58 @@ async def test_a_mirror_asks_the_candidate_after_the_answer_left_and_keeps_how_i
     await upstream.close()
     found = await tally(mirrored)
     assert (found["answered"], found["failed"], found["dropped"], found["same"]) == (2, 1, 0, 1)
+
+
+async def test_a_candidate_that_breaks_the_checks_in_its_mirror_never_meets_a_customer(mirrored: Loop, opened: Any, provider: Any) -> None:
+    heard = FakeNotifier()
+    strict = replace(mirrored, notifier=heard, checks=Checks(forbidden=("guaranteed",), price_range=(20, 5000)))
+    provider.answers["new"] = "That is $9,000, guaranteed. Call Anna Bennett at 415-555-2671."
+    upstream = upstream_of(strict)
+    async with opened() as client:
+        for number in range(10):
+            await client.post("/chat/completions", json={"model": "concierge", "messages": [{"role": "user", "content": f"hi {number}"}]})
+        await Worker(strict, [strict.assistant], upstream).round()
+    await upstream.close()
+    ((_, why),) = await rollout.step_all(strict)
+    assert why == "the candidate broke policy checks in 10 of 10 mirrored turns"
+    status = await rollout.status(strict)
+    assert (status["rollouts"][0]["state"], status["rollouts"][0]["mirror"]["broken"]) == ("rolled_back", 10)
+    assert heard.told[-1].endswith(f"mirror -> rolled_back (0 %) by schedule: {why}")
+
+
+async def test_nobody_hearing_of_a_step_does_not_undo_it(mirrored: Loop) -> None:
+    live = (await rollout.status(mirrored))["rollouts"][0]["id"]
+    await rollout.roll_back(replace(mirrored, notifier=FakeNotifier(deaf=True)), live, reason="enough")
+    assert (await rollout.status(mirrored))["rollouts"][0]["state"] == "rolled_back"
+
+
+async def test_a_webhook_is_told_as_slack_takes_it(provider: Any) -> None:
+    await WebhookNotifier(provider.url.replace("/v1", "/hook")).tell("rollout ro_1: half -> full")
+    assert provider.asked == [b'{"text": "rollout ro_1: half -> full"}']
+    for address in (provider.url.replace("/v1", "/nowhere"), "http://127.0.0.1:9/hook"):
+        with pytest.raises(ProviderError, match="KAESHI_WEBHOOK_URL"):
+            await WebhookNotifier(address).tell("x")
+
+
+@pytest.mark.parametrize(
+    ("text", "breaks"),
+    [
+        ("It is 550 dollars.", ()),
+        ("Guaranteed!", ("forbidden",)),
+        ("unguaranteed", ()),
+        ("$19.99", ("price_range",)),
+        ("between $30 and 12,000 USD", ("price_range",)),
+        ("x" * 101, ("max_characters",)),
+    ],
+)
+def test_checks_say_what_is_broken(text: str, breaks: tuple[str, ...]) -> None:
+    assert broken(text, Checks(forbidden=("guaranteed",), price_range=(20, 5000), max_characters=100)) == breaks
+
+
+def test_an_answer_may_have_to_be_an_object_or_to_hold_a_disclaimer() -> None:
+    wanted = Checks(required=("not medical advice",), json_object=True)
+    assert broken('{"a": "Not medical advice"}', wanted) == ()
+    assert broken("[]", wanted, ["PHONE"]) == ("required", "json_object", "foreign_data")
 
 
 async def test_a_mirror_that_is_late_too_quick_or_has_spent_its_budget_drops_and_counts(

@@ -1,5 +1,6 @@
 """Commands that decide: rollout, knowledge, report, jobs."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -45,27 +46,55 @@ def start(
         typer.Option(help="superior: shown to be better; non_inferior: to lose no more than ROLLOUT_SMALLEST_EFFECT."),
     ] = "superior",
     first: Annotated[bool, typer.Option("--first", help="Make it the very first production instead.")] = False,
+    served_as: Annotated[
+        str | None, typer.Option("--served-as", help="Its model's name at the provider, where MODEL is a name of your own.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Provider that answers for it. Default: OPENAI_BASE_URL.")] = None,
+    opening: Annotated[
+        Path | None, typer.Option(help="JSON file of messages put before the customer's: a system prompt, a few shots.")
+    ] = None,
     by: Annotated[str, typer.Option(help="Who starts it.")] = "",
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start a rollout of a trained or registered model."""
+    """Start a rollout of a trained or registered model, or of one that is described here: another base, provider or prompt."""
     from kaeshi.steps import rollout as steps
 
+    described = _serving(served_as, base_url, opening)
     if first:
-        made = with_loop(db, assistant, lambda loop: steps.set_production(loop, model))
+        made = with_loop(db, assistant, lambda loop: steps.set_production(loop, model, described))
         show(made, as_json=as_json, text=f"{made.model} is in production")
         return
 
     async def begin(loop: Any) -> tuple[Any, Any]:
         mirrored = loop.settings.shadow_duration_hours if hours is None else hours
         share = loop.settings.shadow_traffic_percent if percent is None else percent
+        if described is not None:
+            await steps.register(loop, model, kind="prompt" if described.opening else "base_model", serving=described)
         return await steps.begin(loop, model, percent=share, hours=mirrored, goal=goal, by=by), await steps.forecast(loop, mirrored)
 
     began, expected = with_loop(db, assistant, begin)
     text = f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from {began.mirror_until:%Y-%m-%d %H:%M} UTC"
     show({**began.model_dump(mode="json"), "forecast": expected}, as_json=as_json, text=f"{text}\n{_forecast_text(expected)}")
+
+
+def _serving(served_as: str | None, base_url: str | None, opening: Path | None) -> Any:
+    """How a candidate is asked, if the options say; raises InvalidInput for an opening that is no list of messages."""
+    from pydantic import ValidationError
+
+    from kaeshi.types import Serving
+
+    if served_as is None and base_url is None and opening is None:
+        return None
+    try:
+        messages = json.loads(opening.read_text(encoding="utf-8")) if opening else []
+        made = Serving(model=served_as, base_url=base_url, opening=messages)
+    except (OSError, ValueError, ValidationError) as error:
+        raise InvalidInput(f"opening {str(opening)!r}: {str(error).splitlines()[0]}; it is a JSON list of OpenAI's messages") from error
+    if not all(isinstance(m.get("role"), str) for m in made.opening):
+        raise InvalidInput(f"opening {str(opening)!r}: every message has a role")
+    return made
 
 
 def _forecast_text(expected: Any) -> str:
@@ -89,10 +118,17 @@ def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) 
     lines = [f"production: {found['production'] or 'nothing yet'}"]
     for r in found["rollouts"]:
         lines += ["", f"{r['id']}  {r['model']}  {r['state']} ({r['percent']:g} %)"]
+        if any(r["mirror"][state] for state in ("answered", "failed", "dropped")):
+            lines.append(_mirror_text(r["mirror"]))
         lines += [
             f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  {a['by'] or 'nobody named'}: {a['why']}" for a in r["audit"]
         ]
     show(found, as_json=as_json, text="\n".join(lines))
+
+
+def _mirror_text(m: Any) -> str:
+    waited = f", {m['latency_ms']:.0f} ms against production's {m['production_ms']:.0f}" if m["answered"] else ""
+    return f"  mirror: {m['answered']} answered ({m['same']} the same, {m['broken']} broke a check{waited}), {m['failed']} failed, {m['dropped']} dropped"
 
 
 Metrics = Annotated[str, typer.Option(help="Comma-separated metrics.")]

@@ -24,11 +24,13 @@ from kaeshi.gateway.restoring import restored
 from kaeshi.gateway.upstream import Reply, Upstream
 from kaeshi.loop import Loop
 from kaeshi.rules import wire
+from kaeshi.rules.checks import broken
 from kaeshi.rules.training import price_of_answer
 from kaeshi.steps import exchange as steps
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.steps.conversation import routing
-from kaeshi.types import Candidate, Exchange, Json, Mirrored
+from kaeshi.steps.rollout import notify
+from kaeshi.types import Candidate, Exchange, Json, Mirrored, text_of
 
 AT_ONCE = 100
 FRESH_S = 60
@@ -78,7 +80,9 @@ async def _take_file(loop: Loop, path: Path, done: Taken) -> None:
         done.edited += stored.edited
         done.refused += stored.refused
         done.turns += zip(records, exchanges, strict=True)
-        done.dropped += dropped - counted
+        if dropped > counted:
+            done.dropped += dropped - counted
+            await notify(loop, f"{dropped - counted} requests of {loop.assistant} could not be logged: a spool or a disk is full")
         place, counted = end, dropped
     if abandoned:
         path.unlink()
@@ -144,7 +148,9 @@ class Worker:
             return mirrored.model_copy(update=update | {"state": "failed"})
         cost = price_of_answer(said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices))
         same = wire.thread([said.message]) == wire.thread([e.reply])
-        return mirrored.model_copy(update=update | {"state": "answered", "same": same, "cost_usd": cost})
+        theirs, ours = [await asyncio.to_thread(_broken, loop, e.messages, reply) for reply in (said.message, e.reply)]
+        only_theirs = tuple(check for check in theirs if check not in ours)
+        return mirrored.model_copy(update=update | {"state": "answered", "same": same, "broken": only_theirs, "cost_usd": cost})
 
     async def _ask(self, loop: Loop, candidate: Candidate, record: Record, e: Exchange) -> Reply:
         body: Mapping[str, object] = from_json(record.request)
@@ -177,6 +183,16 @@ class _Rate:
             return False
         self._left -= 1
         return True
+
+
+def _broken(loop: Loop, messages: Sequence[Json], reply: Json) -> tuple[str, ...]:
+    """The policy checks that an answer breaks; personal data in it is its own as far as the conversation does not hold it."""
+    said, foreign = text_of(reply), list[str]()
+    if loop.checks.foreign_data:
+        heard = "\n".join(text_of(m) for m in messages).casefold()
+        _, found = scrub_messages(loop, [{"role": "assistant", "content": said}])
+        foreign = [kind for kind, values in found.found.items() if any(value.casefold() not in heard for value in values)]
+    return broken(said, loop.checks, foreign)
 
 
 def _said(reply: Reply) -> wire.Said | None:

@@ -210,6 +210,20 @@ class FakeTokens:
 
 
 @dataclass
+class FakeNotifier:
+    """Keeps what people were told. `deaf`: nobody takes it."""
+
+    deaf: bool = False
+    told: list[str] = field(default_factory=list)
+
+    async def tell(self, text: str) -> None:
+        if self.deaf:
+            msg = "fake webhook is deaf"
+            raise ProviderError(msg)
+        self.told.append(text)
+
+
+@dataclass
 class FakeMailer:
     """Keeps mails. `silent`: take the mail and fail as a broken line would."""
 

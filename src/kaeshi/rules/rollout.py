@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
 from kaeshi.rules.comparison import SPANS, WEIGHTS
 from kaeshi.rules.evidence import Floats
+from kaeshi.rules.report import wilson
 from kaeshi.rules.trial import Trial, narrowed, tolerable
 from kaeshi.settings import Settings
 from kaeshi.types import Arm, Decision, Forecast, Goal, Rollout, RolloutPlan, RolloutState, TrialRow
@@ -17,6 +19,7 @@ LIVE: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half")
 HALF_PERCENT = 50.0
 COVARIATES = 4  # as many as `covariates` gives
 LEAST_HISTORY = 30  # conversations in production that know a metric
+LEAST_MIRRORED = 10  # turns
 NO_HISTORY = (
     f"production has no {LEAST_HISTORY} conversations that know containment, conversion or CSAT, so there is nothing to compare with"
 )
@@ -108,6 +111,15 @@ def trial(
         {name: np.array([row.values.get(name, math.nan) for row in entered]) for name in plan.means},
     )
     return found
+
+
+def fault_in_mirror(tally: Mapping[str, Any]) -> str | None:
+    """Why a mirrored candidate must not answer customers; None while nothing is shown. Chance is allowed for (Wilson, 95 %)."""
+    asked = tally["answered"] + tally["failed"]
+    for count, of, what in ((tally["failed"], asked, "failed in"), (tally["broken"], tally["answered"], "broke policy checks in")):
+        if of >= LEAST_MIRRORED and wilson(count, of)[0] > tolerable(None):
+            return f"the candidate {what} {count} of {of} mirrored turns"
+    return None
 
 
 def decide(

@@ -1,11 +1,12 @@
 """Taking a candidate into production step by step, or back out. Every step says why, and who took it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from kaeshi.errors import Conflict, InvalidInput, NotFound, Refused
+from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, Refused
 from kaeshi.loop import Loop
 from kaeshi.rules import rollout as rules
 from kaeshi.rules.assignment import arm_of
@@ -27,9 +28,11 @@ from kaeshi.types import (
     RolloutPlan,
     RolloutState,
     Sample,
+    Serving,
     TrialRow,
 )
 
+log = logging.getLogger("kaeshi.rollout")
 METRICS = ("containment", "conversion", "csat")
 HISTORY = timedelta(days=28)
 ENOUGH = 200  # conversations before the largest customer's share means something
@@ -37,8 +40,10 @@ WATCHED = frozenset({"canary", "half", "full"})  # stages in which customers of 
 UNLOGGED = timedelta(days=1)  # how long requests that could not be logged hold a promotion
 
 
-async def register(loop: Loop, model: str, *, kind: str = "fine_tune", evidence: Json | None = None) -> Candidate:
-    """Make a model known as a candidate, with what is known about it."""
+async def register(
+    loop: Loop, model: str, *, kind: str = "fine_tune", evidence: Json | None = None, serving: Serving | None = None
+) -> Candidate:
+    """Make a model known as a candidate, with what is known about it and how it is asked."""
     candidate = Candidate.model_validate(
         {
             "id": loop.ids.new("cand"),
@@ -46,6 +51,7 @@ async def register(loop: Loop, model: str, *, kind: str = "fine_tune", evidence:
             "kind": kind,
             "model": model,
             "evidence": evidence or {},
+            "serving": serving or Serving(),
             "created_at": loop.clock.now(),
         }
     )
@@ -53,9 +59,9 @@ async def register(loop: Loop, model: str, *, kind: str = "fine_tune", evidence:
         return await tx.add_candidate(candidate)
 
 
-async def set_production(loop: Loop, model: str) -> Candidate:
+async def set_production(loop: Loop, model: str, serving: Serving | None = None) -> Candidate:
     """Put the very first model into production. Raises Conflict when there is one: a second one goes through a rollout."""
-    candidate = await register(loop, model, kind="base_model")
+    candidate = await register(loop, model, kind="base_model", serving=serving)
     async with loop.store.write() as tx:
         current = await tx.production(loop.assistant)
         if current is not None and current.model != model:
@@ -154,6 +160,10 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
     seen = await _observe(loop, rollout, now) if rollout.state in WATCHED else None
     async with loop.store.read() as tx:
         dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
+        mirrored = await tx.mirror_tally(loop.assistant, rollout.id)
+    if rollout.state == "mirror" and (why := rules.fault_in_mirror(mirrored)):
+        decision = Decision(verdict="roll_back", why=why, evidence={"mirror": mirrored})
+        return await _apply(loop, rollout, decision, by, decision.evidence), decision
     decision = rules.decide(rollout, seen, now, gate_passed=None, canary_hours=loop.settings.rollout_canary_hours, dropped=dropped)
     return await _apply(loop, rollout, decision, by, decision.evidence), decision
 
@@ -220,6 +230,7 @@ async def status(loop: Loop) -> Json:
                 {
                     **r.model_dump(mode="json"),
                     "model": (await tx.candidate(loop.assistant, r.candidate)).model,
+                    "mirror": await tx.mirror_tally(loop.assistant, r.id),
                     "audit": await tx.audit(loop.assistant, r.id),
                 }
                 for r in every
@@ -333,4 +344,16 @@ async def _move(loop: Loop, rollout: Rollout, after: RolloutState, by: str, why:
     held_out = loop.settings.rollout_holdout_percent if loop.settings.rollout_holdout_days else 0.0
     percent = rules.share(after, rollout.target_percent, held_out) * 100
     async with loop.store.write() as tx:
-        return await tx.move_rollout(rollout, after, percent, loop.clock.now(), by=by, why=why, evidence=evidence)
+        moved = await tx.move_rollout(rollout, after, percent, loop.clock.now(), by=by, why=why, evidence=evidence)
+    await notify(
+        loop, f"rollout {rollout.id} of {loop.assistant}: {rollout.state} -> {after} ({percent:g} %) by {by or 'nobody named'}: {why}"
+    )
+    return moved
+
+
+async def notify(loop: Loop, text: str) -> None:
+    """Tell people what was done. It stays done where nobody hears of it."""
+    try:
+        await loop.notifier.tell(text)
+    except ProviderError as error:
+        log.warning("%s; what it would have said: %s", error, text)

@@ -1,0 +1,56 @@
+"""Policy checks on answers: what a deployment wants never said, always said, or said only in bounds."""
+
+import re
+from collections.abc import Sequence
+
+from pydantic import Field
+from pydantic_core import from_json
+
+from kaeshi.types import Value
+
+_PRICE = re.compile(
+    r"\$ ?(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?)|\b(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?) ?(?:dollars|USD)\b", re.IGNORECASE
+)
+
+
+class Checks(Value):
+    """A deployment's own, read from a TOML file. What is not set is not checked."""
+
+    forbidden: tuple[str, ...] = ()  # words or phrases, in any case, as whole words
+    required: tuple[str, ...] = ()  # phrases that every answer holds, such as a disclaimer
+    price_range: tuple[float, float] | None = None  # dollars that may be named
+    max_characters: int | None = Field(None, ge=1)
+    json_object: bool = False  # the answer is a JSON object
+    foreign_data: bool = True  # names nobody's personal data but what the conversation holds
+
+
+def broken(text: str, checks: Checks, foreign: Sequence[str] = ()) -> tuple[str, ...]:
+    """The checks that an answer breaks. `foreign`: types of personal data in it that the conversation does not hold.
+
+    >>> broken("It is $9,000, guaranteed.", Checks(forbidden=("guaranteed",), price_range=(20, 5000)))
+    ('forbidden', 'price_range')
+    """
+    lowered, found = text.casefold(), list[str]()
+    if any(re.search(rf"(?<!\w){re.escape(words.casefold())}(?!\w)", lowered) for words in checks.forbidden):
+        found.append("forbidden")
+    if not all(words.casefold() in lowered for words in checks.required):
+        found.append("required")
+    if checks.price_range is not None:
+        least, most = checks.price_range
+        named = [float((m[1] or m[2]).replace(",", "")) for m in _PRICE.finditer(text)]
+        if any(not least <= price <= most for price in named):
+            found.append("price_range")
+    if checks.max_characters is not None and len(text) > checks.max_characters:
+        found.append("max_characters")
+    if checks.json_object and not _is_object(text):
+        found.append("json_object")
+    if checks.foreign_data and foreign:
+        found.append("foreign_data")
+    return tuple(found)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(from_json(text), dict)
+    except ValueError:
+        return False
