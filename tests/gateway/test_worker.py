@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -10,6 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from kaeshi.errors import Misconfigured, ProviderError
 from kaeshi.gateway import spool
@@ -123,6 +128,30 @@ async def tally(loop: Loop) -> dict[str, Any]:
         live = await tx.live_rollout(loop.assistant)
         assert live is not None
         return await tx.mirror_tally(loop.assistant, live.id)
+
+
+async def test_counters_and_spans_tell_what_was_served_and_never_the_words(opened: Any, loop: Loop, provider: Any) -> None:
+    spans = InMemorySpanExporter()
+    tracing = TracerProvider()
+    tracing.add_span_processor(SimpleSpanProcessor(spans))
+    trace.set_tracer_provider(tracing)
+    body = {"model": "concierge", "messages": [{"role": "user", "content": "my secret"}]}
+    async with opened() as client:
+        await client.post("/chat/completions", json=body)
+        provider.trouble["gpt-4o-mini"] = 500
+        await client.post("/chat/completions", json=body | {"stream": True})
+        page = (await client.get("http://127.0.0.1/metrics")).text
+    await take(loop)
+    assert 'arm="production",assistant="main"' in page
+    counts = dict(re.findall(r"^(kaeshi_\w+_total)\{.*\} (\S+)$", page, re.MULTILINE))
+    assert counts["kaeshi_failed_requests_total"] == "1.0"
+    assert re.search(r'kaeshi_requests_total\{.*status="500"\} 1.0', page)
+    good, bad = sorted(spans.get_finished_spans(), key=lambda span: span.status.status_code.value)
+    assert good.attributes is not None
+    assert bad.attributes is not None
+    assert (good.name, good.attributes["gen_ai.usage.input_tokens"]) == ("chat gpt-4o-mini-2024-07-18", 1000)
+    assert (bad.attributes["error.type"], bad.attributes["http.response.status_code"]) == ("assigned_arm_failed", 500)
+    assert "secret" not in page + good.to_json() + bad.to_json()
 
 
 async def test_a_mirror_asks_the_candidate_after_the_answer_left_and_keeps_how_it_fared(mirrored: Loop, opened: Any, provider: Any) -> None:

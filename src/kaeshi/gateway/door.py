@@ -22,6 +22,7 @@ from kaeshi.gateway.live import Live, Threads
 from kaeshi.gateway.record import Record, pack
 from kaeshi.gateway.restoring import completion, restored, restored_pieces
 from kaeshi.gateway.spool import Spool
+from kaeshi.gateway.telemetry import Metrics
 from kaeshi.gateway.upstream import Reply, Upstream, upstream_of
 from kaeshi.loop import Loop
 from kaeshi.rules import wire
@@ -37,6 +38,7 @@ OK, TOO_MANY, SERVER_ERROR = 200, 429, 500
 CONSENTS: dict[str, Consent] = {consent: consent for consent in get_args(Consent)}
 CHATS = frozenset({"/v1/chat/completions", "/v1/responses"})
 JSON_KIND, EVENTS = (b"content-type", b"application/json"), (b"content-type", b"text/event-stream; charset=utf-8")
+PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 log = logging.getLogger("kaeshi.gateway")
 
@@ -72,6 +74,8 @@ class Gateway:
         self._aliases = {alias: assistant or loop.assistant for alias, assistant in settings.gateway_aliases.items()}
         self._live, self._threads = Live(loop, {*self._aliases.values(), loop.assistant}), Threads()
         self._spools: dict[str, Spool] = {}
+        self._name = loop.ids.new("spool")
+        self._metrics = Metrics(self._name)
         self._own_upstream, self._upstream = upstream, upstream
         key = settings.gateway_key or settings.kaeshi_admin_key
         self._key = None if key is None else key.get_secret_value().encode()
@@ -80,10 +84,9 @@ class Gateway:
         """Read the routing, open the spools and the way to the provider."""
         await self._live.start()
         self._upstream = self._upstream or upstream_of(self._loop)
-        name = self._loop.ids.new("spool")
         for assistant in {*self._aliases.values(), self._loop.assistant}:
             folder, limit = self._live.loop(assistant).folder("gateway"), self._settings.gateway_spool_mb * 1024 * 1024
-            self._spools[assistant] = Spool(folder, name, self._loop.store.keyring, limit)
+            self._spools[assistant] = Spool(folder, self._name, self._loop.store.keyring, limit)
 
     async def stop(self) -> None:
         """Close all that."""
@@ -97,7 +100,7 @@ class Gateway:
     @staticmethod
     def takes(path: str) -> bool:
         """Is this one of the gateway's?"""
-        return path in CHATS or path in {"/v1/embeddings", "/v1/models"} or path.startswith("/v1/models/")
+        return path in CHATS or path in {"/v1/embeddings", "/v1/models", "/metrics"} or path.startswith("/v1/models/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -106,7 +109,9 @@ class Gateway:
         try:
             self._check(scope, headers)
             raw = await _body(receive)
-            if path in CHATS and scope["method"] == "POST":
+            if path == "/metrics":
+                await _send(send, OK, self._metrics.page(), [PROMETHEUS])
+            elif path in CHATS and scope["method"] == "POST":
                 await self._chat(path, raw, headers, began, receive, send)
             else:
                 await self._pass(scope["method"], path, raw, headers, send)
@@ -354,7 +359,9 @@ class Gateway:
             self._threads.put(self._digest(turn.assistant, record.scope, (*turn.messages, reply)), record.conversation)
 
     def _log(self, turn: _Turn) -> None:
-        if not self._spools[turn.assistant].add(pack(turn.record)):
+        logged = self._spools[turn.assistant].add(pack(turn.record))
+        self._metrics.add(turn.assistant, turn.record, logged=logged)
+        if not logged:
             log.error("a request of assistant %s could not be logged: the spool or the disk is full; it is counted", turn.assistant)
 
     def _told(self, turn: _Turn) -> list[tuple[bytes, bytes]]:

@@ -21,6 +21,7 @@ from kaeshi.errors import InvalidInput, KaeshiError
 from kaeshi.gateway import spool
 from kaeshi.gateway.record import Record, exchange, unpack
 from kaeshi.gateway.restoring import restored
+from kaeshi.gateway.telemetry import trace
 from kaeshi.gateway.upstream import Reply, Upstream
 from kaeshi.loop import Loop
 from kaeshi.rules import wire
@@ -80,6 +81,7 @@ async def _take_file(loop: Loop, path: Path, done: Taken) -> None:
         done.edited += stored.edited
         done.refused += stored.refused
         done.turns += zip(records, exchanges, strict=True)
+        trace(exchanges)
         if dropped > counted:
             done.dropped += dropped - counted
             await notify(loop, f"{dropped - counted} requests of {loop.assistant} could not be logged: a spool or a disk is full")

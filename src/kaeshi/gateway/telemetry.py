@@ -1,0 +1,98 @@
+"""What others may watch: counters for Prometheus in each process, and spans with OpenTelemetry's names for generative models.
+
+Spans are made by the worker from what was logged, so they cost no customer time. They go wherever the deployment's OpenTelemetry sends them
+(`opentelemetry-instrument kaeshi serve`); without its packages there are none.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from kaeshi.gateway.record import Record
+from kaeshi.types import Exchange
+
+SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40)
+
+
+class Metrics:
+    """One process's counters. `process` tells them from another's behind the same port."""
+
+    def __init__(self, process: str) -> None:
+        self._registry, self._process = CollectorRegistry(), process
+        about: dict[str, Any] = {"registry": self._registry, "labelnames": ("process", "assistant", "arm")}
+        self._requests = Counter("kaeshi_requests", "Requests answered.", **about | {"labelnames": (*about["labelnames"], "status")})
+        self._failed = Counter("kaeshi_failed_requests", "Requests that the assigned arm did not answer.", **about)
+        self._seconds = Histogram("kaeshi_request_seconds", "Time to the whole answer.", buckets=SECONDS, **about)
+        self._first = Histogram("kaeshi_first_piece_seconds", "Time to the first piece of a stream.", buckets=SECONDS, **about)
+        self._dropped = Counter("kaeshi_unlogged_requests", "Requests that could not be logged.", **about)
+        self._known: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self._by_status: dict[tuple[str, str, int], Any] = {}
+
+    def add(self, assistant: str, record: Record, *, logged: bool) -> None:
+        """Count a request."""
+        arm = record.arm or "production"
+        place = self._known.get((assistant, arm))
+        if place is None:  # labels are looked up once: a look costs more than the counting
+            labels = (self._process, assistant, arm)
+            place = self._known[assistant, arm] = tuple(
+                m.labels(*labels) for m in (self._failed, self._seconds, self._first, self._dropped)
+            )
+        failed, seconds, first, dropped = place
+        count = self._by_status.get((assistant, arm, record.status))
+        if count is None:
+            count = self._by_status[assistant, arm, record.status] = self._requests.labels(
+                self._process, assistant, arm, str(record.status)
+            )
+        count.inc()
+        seconds.observe(record.latency_ms / 1000)
+        if record.first_token_ms is not None:
+            first.observe(record.first_token_ms / 1000)
+        if record.failed:
+            failed.inc()
+        if not logged:
+            dropped.inc()
+
+    def page(self) -> bytes:
+        """In Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+def trace(exchanges: Iterable[Exchange]) -> None:
+    """A span for each exchange, as long as it took. No message text is in it."""
+    try:
+        from opentelemetry import trace as api
+    except ModuleNotFoundError:
+        return
+    tracer = api.get_tracer("kaeshi.gateway")
+    for e in exchanges:
+        arm, experiment = (e.assignment.arm, e.assignment.experiment) if e.assignment else (None, None)
+        told = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.conversation.id": e.conversation,
+            "gen_ai.response.id": e.id,
+            "gen_ai.response.model": e.model,
+            "gen_ai.response.finish_reasons": (e.finish_reason,) if e.finish_reason else None,
+            "gen_ai.response.time_to_first_chunk": None if e.first_token_ms is None else e.first_token_ms / 1000,
+            "gen_ai.usage.input_tokens": e.prompt_tokens,
+            "gen_ai.usage.output_tokens": e.completion_tokens,
+            "gen_ai.request.stream": e.streamed,
+            "http.response.status_code": e.status,
+            "kaeshi.assistant": e.assistant,
+            "kaeshi.arm": arm,
+            "kaeshi.experiment": experiment,
+            "error.type": "assigned_arm_failed" if e.failed else None,
+        }
+        began = e.at
+        ended = began + timedelta(milliseconds=e.latency_ms or 0)
+        span = tracer.start_span(
+            f"chat {e.model or ''}".strip(),
+            kind=api.SpanKind.SERVER,
+            start_time=int(began.timestamp() * 1e9),
+            attributes={name: value for name, value in told.items() if value is not None},
+        )
+        if e.failed:
+            span.set_status(api.StatusCode.ERROR)
+        span.end(int(ended.timestamp() * 1e9))
