@@ -151,7 +151,7 @@ def work(once: Annotated[bool, typer.Option("--once", help="Store what is there,
 
 
 def _work() -> None:
-    """Until a signal, or until whoever started it is gone. What customers wait for comes first: this process is nice."""
+    """Until a signal, or until whoever started it is gone. What customers wait for comes first: this process takes what they leave."""
     import asyncio
     import os
     import signal
@@ -169,7 +169,9 @@ def _work() -> None:
                 over.set()
         await working
 
-    os.nice(10)
+    os.nice(19)
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     asyncio.run(go())
 
 

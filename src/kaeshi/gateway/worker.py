@@ -51,20 +51,25 @@ class Taken:
     turns: list[tuple[Record, Exchange]] = field(default_factory=list)
 
 
-async def take(loop: Loop) -> Taken:
-    """Store what is in the spools of the loop's assistant, and clear away those that nobody writes to any more."""
+async def take(loop: Loop, most: int | None = None) -> Taken:
+    """Store what is in the spools of the loop's assistant, and clear away those that nobody writes to any more.
+
+    `most`: requests after which it stops, though there are more.
+    """
     done = Taken()
     for path in spool.waiting(loop.folder("gateway")):
         with suppress(FileNotFoundError):  # another worker was done with it first
-            await _take_file(loop, path, done)
+            await _take_file(loop, path, done, most)
+        if most is not None and done.requests >= most:
+            break
     return done
 
 
-async def _take_file(loop: Loop, path: Path, done: Taken) -> None:
+async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> None:
     abandoned = spool.is_abandoned(path)  # before it is read: what came meanwhile is then seen
     async with loop.store.read() as tx:
         place, counted = await tx.spool_taken(loop.assistant, path.name)
-    while True:
+    while most is None or done.requests < most:
         frames = list(spool.frames(path, place, loop.store.keyring, AT_ONCE))
         # a power cut may leave half a record behind
         torn = abandoned and not frames and path.stat().st_size > max(place, spool.START)
@@ -86,6 +91,8 @@ async def _take_file(loop: Loop, path: Path, done: Taken) -> None:
             done.dropped += dropped - counted
             await notify(loop, f"{dropped - counted} requests of {loop.assistant} could not be logged: a spool or a disk is full")
         place, counted = end, dropped
+    else:
+        return
     if abandoned:
         path.unlink()
 
@@ -108,7 +115,7 @@ class Worker:
         """Store what is there, mirror what is to be; returns how many requests were stored."""
         total = 0
         for loop in self._loops:
-            taken = await take(loop)
+            taken = await take(loop, AT_ONCE)
             total += taken.requests
             if taken.turns:
                 await self._mirror(loop, taken.turns)
