@@ -14,7 +14,9 @@ from pydantic import SecretStr
 
 from kaeshi.errors import Refused
 from kaeshi.gateway import tokens
+from kaeshi.gateway.door import Gateway
 from kaeshi.gateway.restoring import restored_pieces
+from kaeshi.gateway.upstream import Local
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
 from kaeshi.rules.assignment import arm_of
@@ -302,6 +304,33 @@ async def test_a_candidate_may_be_another_prompt_at_another_provider(loop: Loop,
     assert (answer.status_code, json.loads(provider.asked[-1])["model"]) == (200, "gpt-4o-mini")
 
 
+class Embedded:
+    """An answerer in this process, as the embedded trainer is one."""
+
+    async def call(self, _method: str, _path: str, _body: bytes, _kind: str) -> tuple[int, bytes]:
+        return 200, b"{}"
+
+    async def stream(self, _method: str, _path: str, body: bytes, _kind: str) -> tuple[int, bytes]:
+        message = {"content": "Hi [PERSON_1]"}
+        if not json.loads(body).get("stream"):
+            return 200, json.dumps({"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}).encode()
+        events = [{"index": 0, "delta": message, "finish_reason": None}, {"index": 0, "delta": {}, "finish_reason": "stop"}]
+        return 200, b"".join(b"data: " + json.dumps({"choices": [e]}).encode() + b"\n\n" for e in events) + b"data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_models_of_the_embedded_trainer_are_served_restored_as_well(loop: Loop, stream: bool) -> None:
+    live = await half(loop, "fine_tune")
+    gateway = Gateway(loop, Local(Embedded()))
+    await gateway.start()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=gateway), base_url="http://127.0.0.1/v1") as client:
+        answer = await client.post("/chat/completions", json=asking("I am Anna Bennett", stream=stream), headers=at(live, "candidate"))
+    await gateway.stop()
+    assert "Hi Anna Bennett" in answer.text
+    await take(loop)
+    assert [(r.failed, r.finish_reason) for r in await requests(loop)] == [(False, "stop")]
+
+
 async def test_whoever_was_answered_may_rate_that_answer_and_nothing_else(loop: Loop, says: Ask) -> None:
     answer = await says("a table?")
     message, token = answer.headers["x-kaeshi-message"], answer.headers["x-kaeshi-feedback-token"]
@@ -336,6 +365,19 @@ async def test_hostile_bodies_get_a_clear_400_in_openais_shape(client: httpx.Asy
     assert answer.status_code == 400
     assert answer.json()["error"]["message"]
     assert (await take(loop)).requests == 0
+
+
+async def test_a_path_cannot_carry_a_request_of_its_own(client: httpx.AsyncClient, provider: Any) -> None:
+    await client.get("/models/x%20HTTP/1.1%0d%0ahost:%20evil%0d%0a%0d%0aPOST%20/v1/chat/completions")
+    assert provider.asked == []
+
+
+async def test_a_candidate_at_a_nonsense_address_is_replaced_too(loop: Loop, opened: Any) -> None:
+    await rollout.register(loop, "lost", kind="base_model", serving=Serving(base_url="nonsense"))
+    live = await rollout.begin(loop, "lost", percent=50, hours=0)
+    await rollout.step(loop, live)
+    async with opened() as client:
+        assert (await client.post("/chat/completions", json=asking(), headers=at(live, "candidate"))).status_code == 200
 
 
 async def test_the_list_of_models_begins_with_our_names(client: httpx.AsyncClient) -> None:

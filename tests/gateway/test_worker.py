@@ -1,5 +1,6 @@
 """The spool and the worker: nothing that was served is lost, nothing is stored twice, and mirrors cost customers nothing."""
 
+import json
 import multiprocessing
 import os
 import re
@@ -11,13 +12,17 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from kaeshi.app import open_loop
 from kaeshi.errors import Misconfigured, ProviderError
 from kaeshi.gateway import spool
+from kaeshi.gateway.record import Record, exchange, pack
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.upstream import upstream_of
 from kaeshi.gateway.worker import Worker, take
@@ -25,7 +30,9 @@ from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeClock, FakeNotifier
 from kaeshi.providers.webhook import WebhookNotifier
 from kaeshi.rules.checks import Checks, broken
+from kaeshi.rules.wire import thread
 from kaeshi.steps import rollout
+from kaeshi.store.exchanges import ExchangeVerbs
 from kaeshi.store.keys import Keyring
 
 Ask = Callable[..., Awaitable[httpx.Response]]
@@ -101,6 +108,91 @@ async def test_spools_are_stored_once_by_any_number_of_workers_and_cleared_away(
     assert spool.waiting(loop.folder("gateway")) == []
     async with loop.store.read() as tx:
         assert await tx.count_requests(loop.assistant) == (6, 0)
+
+
+def logged(loop: Loop, *pairs: tuple[object, object], streamed: bool = False) -> None:
+    """A spool with these requests and answers, by a gateway that is gone."""
+    mine = Spool(loop.folder("gateway"), loop.ids.new("spool"), loop.store.keyring, MANY)
+    for request, answer in pairs:
+        raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        about = {
+            "conversation": loop.ids.new("conv"),
+            "customer": "ann",
+            "scope": "",
+            "consent": "none",
+            "at": 1e9,
+            "path": "/v1/chat/completions",
+        }
+        mine.add(
+            pack(
+                Record(
+                    id=loop.ids.new("msg"), experiment=None, arm=None, share=None, epoch=0, streamed=streamed, status=200,
+                    request=json.dumps(request).encode(), answer=raw, **about,
+                )
+            )
+        )  # fmt: skip
+    mine.close()
+
+
+QUESTION = {"model": "concierge", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def saying(message: object, **more: object) -> dict[str, object]:
+    return {"choices": [{"finish_reason": "stop", "message": message}], **more}
+
+
+async def test_no_request_keeps_the_others_from_being_stored(loop: Loop, postgres: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    poison = saying({"content": "poison"})
+    whole = ExchangeVerbs.digest
+
+    def chokes(self: ExchangeVerbs, exchange: Any, messages: Any) -> str:
+        if any(m.get("content") == "poison" for m in messages):
+            raise OverflowError
+        return whole(self, exchange, messages)
+
+    monkeypatch.setattr(ExchangeVerbs, "digest", chokes)
+    fine = saying({"content": "hello"})
+    for url in (None, postgres()):
+        settings = loop.settings.model_copy(update={"database_url": url})
+        async with open_loop(settings=settings) as on:
+            logged(on, *[(QUESTION, poison if i % 7 == 3 else fine) for i in range(20)])
+            done = await take(on)
+            assert (done.requests, done.refused) == (20, 3)
+            async with on.store.read() as tx:
+                assert await tx.count_conversations(on.assistant) == 17
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["role", "content", "tool_calls", "function", "message", "choices", "model", "usage", "finish_reason", "prompt_tokens", "index", "delta", "output", "type", "kaeshi"]),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(json_values, json_values, json_values)
+def test_whatever_providers_and_clients_say_is_read_or_refused(message: Any, reply: Any, usage: Any) -> None:
+    answers = [reply, saying(reply), saying({"content": reply, "tool_calls": reply}, usage=usage, model=usage, kaeshi=usage)]
+    for request in ({"messages": [message]}, {"messages": [{"role": "user", "content": message, "tool_calls": message}]}, message):
+        for answer in answers:
+            for streamed, raw in ((False, json.dumps(answer).encode()), (True, b"data: " + json.dumps(answer).encode() + b"\n\n")):
+                about = {"conversation": "c", "customer": "ann", "scope": "", "consent": "none", "at": 1e9, "path": "/v1/chat/completions"}
+                made = exchange(
+                    Record(
+                        id="m", experiment=None, arm=None, share=None, epoch=0, streamed=streamed, status=200,
+                        request=json.dumps(request).encode(), answer=raw, **about,
+                    ),
+                    "main",
+                )  # fmt: skip
+                thread((*made.messages, *([made.reply] if made.reply else [])))
+                assert made.prompt_tokens is None or made.prompt_tokens >= 0
+                assert made.model is None or len(made.model) <= 200
 
 
 async def test_requests_that_cannot_be_logged_are_served_and_counted(opened: Any, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:

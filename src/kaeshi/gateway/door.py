@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, get_args
+from urllib.parse import quote
 
 from pydantic_core import from_json
 
@@ -114,11 +115,13 @@ class Gateway:
             elif path in CHATS and scope["method"] == "POST":
                 await self._chat(path, raw, headers, began, receive, send)
             else:
-                await self._pass(scope["method"], path, raw, headers, send)
+                query = b"?" + scope["query_string"] if scope.get("query_string") else b""
+                await self._pass(scope["method"], path, query.decode("latin-1"), raw, headers, send)
         except _Fault as fault:
             await _send(send, fault.status, _fault(str(fault), "invalid_request_error"), [JSON_KIND])
-        except ProviderError as error:
-            await _send(send, error.status, _fault(str(error), "upstream_error"), [JSON_KIND])
+        except KaeshiError as error:
+            kind = "upstream_error" if isinstance(error, ProviderError) else "invalid_request_error"
+            await _send(send, error.status, _fault(str(error), kind), [JSON_KIND])
         except Exception:  # the door
             log.exception("request failed path=%s", path)
             await _send(send, SERVER_ERROR, _fault("something went wrong here; the log has the details", "server_error"), [JSON_KIND])
@@ -127,14 +130,15 @@ class Gateway:
         if not may_call(scope, headers, self._key):
             raise _Fault(401, "send the gateway's key as Authorization: Bearer KEY; without one only this machine may call")
 
-    async def _pass(self, method: str, path: str, raw: bytes, headers: Mapping[bytes, bytes], send: Send) -> None:
+    async def _pass(self, method: str, path: str, query: str, raw: bytes, headers: Mapping[bytes, bytes], send: Send) -> None:
         """What has no customer and no arm: embeddings and the list of models, to which our aliases are added."""
         assert self._upstream is not None  # started
         wanted = path.removeprefix("/v1/models/")
         if wanted in self._aliases:
             await _send(send, OK, json.dumps(_alias(wanted)).encode(), [JSON_KIND])
             return
-        reply = await _whole(await self._upstream.ask(method, path.removeprefix("/v1"), raw, self._passed_on(headers), None))
+        asked = quote(path.removeprefix("/v1")) + query  # the server has decoded the path, and what it holds is the client's
+        reply = await _whole(await self._upstream.ask(method, asked, raw, self._passed_on(headers), None))
         if path == "/v1/models" and reply.status == OK:
             body = from_json(reply.body)
             body["data"] = [_alias(name) for name in self._aliases] + body["data"]
@@ -224,8 +228,8 @@ class Gateway:
         if turn.fallback is None:
             try:
                 reply = await self._ask(turn, turn.candidate, path)
-            except ProviderError:
-                turn.record.failed, turn.record.status = True, ProviderError.status
+            except KaeshiError as error:
+                turn.record.failed, turn.record.status = isinstance(error, ProviderError), error.status
                 self._log(turn)
                 raise
             turn.record.failed = _is_failure(reply)
@@ -234,15 +238,15 @@ class Gateway:
         try:
             async with asyncio.timeout(self._settings.gateway_deadline_seconds):
                 first = await self._begun(await self._ask(turn, turn.candidate, path))
-        except (TimeoutError, ProviderError):
-            log.warning("candidate %s did not answer; production does", turn.candidate.model)
+        except (TimeoutError, KaeshiError) as error:
+            log.warning("candidate %s did not answer (%s); production does", turn.candidate.model, type(error).__name__)
         if first is not None and first.status == OK:
             return first
         theirs, turn.fallback = turn.fallback, None
         try:
             second = await self._ask(turn, theirs, path)
-        except ProviderError:
-            turn.record.failed, turn.record.status = True, ProviderError.status
+        except KaeshiError as error:
+            turn.record.failed, turn.record.status = True, error.status
             self._log(turn)
             raise
         # what neither can answer is the client's mistake, not the candidate's
@@ -262,7 +266,7 @@ class Gateway:
             )
             return await self._upstream.ask("POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url)
         if "messages" not in turn.body:
-            raise _Fault(400, f"{candidate.model} is trained on scrubbed chats; ask it at /v1/chat/completions")
+            raise InvalidInput(f"{candidate.model} is trained on scrubbed chats; ask it at /v1/chat/completions")
         loop = self._live.loop(turn.assistant)
         streamed = turn.record.streamed
         try:
@@ -359,6 +363,7 @@ class Gateway:
             self._threads.put(self._digest(turn.assistant, record.scope, (*turn.messages, reply)), record.conversation)
 
     def _log(self, turn: _Turn) -> None:
+        turn.record.latency_ms = turn.record.latency_ms or (time.perf_counter() - turn.began) * 1000
         logged = self._spools[turn.assistant].add(pack(turn.record))
         self._metrics.add(turn.assistant, turn.record, logged=logged)
         if not logged:

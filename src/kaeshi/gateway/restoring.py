@@ -60,6 +60,8 @@ async def restored_pieces(pieces: AsyncIterator[bytes], found: Found) -> AsyncIt
                 event["choices"] = [part for c in told for part in choices.setdefault(c.get("index", 0), _Choice(found)).passed(c)]
                 if event["choices"] or event.get("usage"):
                     yield _event(event)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProviderError("the stream is not OpenAI's chat format") from error
     finally:
         await pieces.aclose()  # type: ignore[attr-defined]  # every stream here is an async generator
 

@@ -61,13 +61,16 @@ class Local:
 
     async def ask(self, method: str, path: str, body: bytes, _authorization: bytes | None, _base_url: str | None) -> Reply:
         status, answer = await self._answerer.stream(method, path, body, "application/json")
-        if isinstance(answer, bytes):
-            kind = b"text/event-stream" if answer.startswith(b"data: ") else b"application/json"
-            return Reply(status, {b"content-type": kind}, answer)
-        return Reply(status, {b"content-type": b"text/event-stream"}, pieces=answer)
+        if isinstance(answer, bytes) and not answer.startswith(b"data: "):
+            return Reply(status, {b"content-type": b"application/json"}, answer)
+        return Reply(status, {b"content-type": b"text/event-stream"}, pieces=_one(answer) if isinstance(answer, bytes) else answer)
 
     async def close(self) -> None:
         """There is nothing to close: it belongs to the loop."""
+
+
+async def _one(piece: bytes) -> AsyncIterator[bytes]:
+    yield piece
 
 
 def upstream_of(loop: Loop) -> Upstream:

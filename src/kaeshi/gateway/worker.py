@@ -6,6 +6,7 @@ and one that waited too long, or is beyond what the mirror may ask or spend, is 
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -33,6 +34,7 @@ from kaeshi.steps.conversation import routing
 from kaeshi.steps.rollout import notify
 from kaeshi.types import Candidate, Exchange, Json, Mirrored, text_of
 
+log = logging.getLogger("kaeshi.gateway")
 AT_ONCE = 100
 FRESH_S = 60
 IDLE_S = 0.2
@@ -69,8 +71,9 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
     abandoned = spool.is_abandoned(path)  # before it is read: what came meanwhile is then seen
     async with loop.store.read() as tx:
         place, counted = await tx.spool_taken(loop.assistant, path.name)
+    most_here = AT_ONCE
     while most is None or done.requests < most:
-        frames = list(spool.frames(path, place, loop.store.keyring, AT_ONCE))
+        frames = list(spool.frames(path, place, loop.store.keyring, most_here))
         # a power cut may leave half a record behind
         torn = abandoned and not frames and path.stat().st_size > max(place, spool.START)
         dropped = spool.dropped(path) + torn
@@ -79,7 +82,16 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
         records = [unpack(raw) for _, raw in frames]
         exchanges = [exchange(record, loop.assistant) for record in records]
         end = frames[-1][0] if frames else place
-        stored = await steps.take(loop, path.name, place, end, dropped, exchanges)
+        try:
+            stored = await steps.take(loop, path.name, place, end, dropped, exchanges)
+        except Exception:
+            if len(frames) > 1:  # one of them cannot be stored, and must not keep the others: look for it
+                most_here = len(frames) // 2
+                continue
+            log.exception("request %s of spool %s cannot be stored as it is; its words are left out", exchanges[0].id, path.name)
+            exchanges = [replace(e, messages=(), reply=None, model=None) for e in exchanges]
+            stored = await steps.take(loop, path.name, place, end, dropped, exchanges)
+            done.refused += 1
         if stored is None:
             return
         done.requests += stored.requests
@@ -90,7 +102,7 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
         if dropped > counted:
             done.dropped += dropped - counted
             await notify(loop, f"{dropped - counted} requests of {loop.assistant} could not be logged: a spool or a disk is full")
-        place, counted = end, dropped
+        place, counted, most_here = end, dropped, AT_ONCE
     else:
         return
     if abandoned:

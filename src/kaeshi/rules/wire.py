@@ -15,6 +15,7 @@ from kaeshi.errors import InvalidInput
 from kaeshi.types import Json, text_of
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+LONGEST = 200  # characters of a model's name that are kept
 _ENDS = (b"data: [DONE]", b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
 
 
@@ -66,7 +67,7 @@ def thread(messages: Sequence[Json]) -> str:
     """
     return json.dumps(
         [
-            [m["role"], text_of(m), [_call(call) for call in m.get("tool_calls") or ()]]
+            [m["role"], text_of(m), [_call(call) for call in _listed(m.get("tool_calls"))]]
             for m in messages
             if m["role"] not in {"system", "developer"}
         ],
@@ -80,16 +81,12 @@ def said(raw: bytes) -> Said:
     if isinstance(body, dict) and isinstance(body.get("output"), list):
         return _said_response(body)
     try:
-        choice, usage = body["choices"][0], body.get("usage") or {}
-        message = choice["message"]
-        return Said(
-            message={**message, "role": "assistant"},
-            model=body.get("model"),
-            confidence=(body.get("kaeshi") or {}).get("confidence"),
-            finish_reason=choice.get("finish_reason"),
-            prompt_tokens=usage.get("prompt_tokens"),
-            completion_tokens=usage.get("completion_tokens"),
+        choice = body["choices"][0]
+        message, ours = choice["message"], body.get("kaeshi") or {}
+        told = _told(
+            body.get("model"), choice.get("finish_reason"), body.get("usage"), "prompt_tokens", "completion_tokens", ours.get("confidence")
         )
+        return Said(message={**message, "role": "assistant"}, **told)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise InvalidInput("the answer is not OpenAI's chat format") from error
 
@@ -111,14 +108,12 @@ def said_in_stream(raw: bytes) -> Said:
     content: list[str] = []
     refusal: list[str] = []
     calls: dict[int, Json] = {}
-    model = finish = prompt = completion = None
+    model = finish = usage = None
     try:
         for event in events(raw):
             if event.get("response") and event["type"] in {"response.completed", "response.incomplete", "response.failed"}:
                 return _said_response(event["response"])
-            model = event.get("model") or model
-            if usage := event.get("usage"):
-                prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+            model, usage = event.get("model") or model, event.get("usage") or usage
             for choice in event.get("choices") or ():
                 if choice.get("index", 0) != 0:
                     continue
@@ -127,26 +122,50 @@ def said_in_stream(raw: bytes) -> Said:
                 refusal.append(delta.get("refusal") or "")
                 for part in delta.get("tool_calls") or ():
                     _add_call(calls, part)
-    except (KeyError, TypeError, AttributeError) as error:
+        text, refused = "".join(content), "".join(refusal)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput("the stream is not OpenAI's chat format") from error
-    message: Json = {"role": "assistant", "content": "".join(content) or None}
+    message: Json = {"role": "assistant", "content": text or None}
     if calls:
         message["tool_calls"] = [calls[i] for i in sorted(calls)]
-    if any(refusal):
-        message["refusal"] = "".join(refusal)
-    return Said(message=message, model=model, finish_reason=finish, prompt_tokens=prompt, completion_tokens=completion)
+    if refused:
+        message["refusal"] = refused
+    return Said(message=message, **_told(model, finish, usage, "prompt_tokens", "completion_tokens"))
 
 
 def _add_call(calls: dict[int, Json], part: Mapping[str, Any]) -> None:
-    call = calls.setdefault(part.get("index", 0), {"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
+    call = calls.setdefault(int(part.get("index", 0)), {"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
     call["id"] = part.get("id") or call["id"]
     for name in ("name", "arguments"):
         call["function"][name] += (part.get("function") or {}).get(name) or ""
 
 
-def _call(call: Mapping[str, Any]) -> list[object]:
-    function = call.get("function") or {}
+def _call(call: object) -> list[object]:
+    """A tool call's id, name and arguments; of what is no call, all of it."""
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(call, dict) or not isinstance(function, dict):
+        return [call]
     return [call.get("id"), function.get("name"), function.get("arguments")]
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _told(model: object, finish: object, usage: object, prompt: str, completion: str, confidence: object = None) -> dict[str, Any]:
+    """What a provider tells about its answer, as far as it is what it should be."""
+    tokens = usage if isinstance(usage, dict) else {}
+    return {
+        "model": model[:LONGEST].replace("\0", "") if isinstance(model, str) else None,
+        "finish_reason": finish[:40].replace("\0", "") if isinstance(finish, str) else None,
+        "prompt_tokens": _count(tokens.get(prompt)),
+        "completion_tokens": _count(tokens.get(completion)),
+        "confidence": float(confidence) if isinstance(confidence, int | float) and 0 <= confidence <= 1 else None,
+    }
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
 
 
 def _said_response(body: Mapping[str, Any]) -> Said:
@@ -158,19 +177,15 @@ def _said_response(body: Mapping[str, Any]) -> Said:
             for item in body["output"]
             if item["type"] == "function_call"
         ]
-        usage, finish = body.get("usage") or {}, {"completed": "stop", "incomplete": "length"}.get(body.get("status", ""))
-    except (KeyError, TypeError) as error:
+        finish = {"completed": "stop", "incomplete": "length"}.get(body.get("status", ""))
+        said = "\n".join(texts)
+    except (KeyError, TypeError, AttributeError) as error:
         raise InvalidInput("the answer is not OpenAI's responses format") from error
-    message: Json = {"role": "assistant", "content": "\n".join(texts) or None}
+    message: Json = {"role": "assistant", "content": said or None}
     if calls:
         message["tool_calls"] = calls
-    return Said(
-        message=message,
-        model=body.get("model"),
-        finish_reason="tool_calls" if calls and finish == "stop" else finish,
-        prompt_tokens=usage.get("input_tokens"),
-        completion_tokens=usage.get("output_tokens"),
-    )
+    ended = "tool_calls" if calls and finish == "stop" else finish
+    return Said(message=message, **_told(body.get("model"), ended, body.get("usage"), "input_tokens", "output_tokens"))
 
 
 def _from_input(body: Mapping[str, Any]) -> object:
