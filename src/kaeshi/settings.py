@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     gateway_key: SecretStr | None = Field(
         None, description="Bearer key for the gateway's paths. Without one KAESHI_ADMIN_KEY; without either only loopback may call."
     )
+    gateway_provider_keys: dict[str, SecretStr] = Field(
+        default={}, description="JSON: base URL and key of other providers that candidates are asked at (--base-url)."
+    )
     gateway_consent: Literal["granted", "legitimate_interest", "none"] = Field(
         "none", description="Consent of conversations whose request does not say (X-Kaeshi-Consent)."
     )

@@ -21,8 +21,8 @@ from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
 from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.pii import holds_placeholder, restore
+from kaeshi.rules.wire import StreamEnd, said_in_stream, with_model
 from kaeshi.rules.wire import said as said_whole
-from kaeshi.rules.wire import said_in_stream, with_model
 from kaeshi.steps import rollout
 from kaeshi.steps.conversation import show
 from kaeshi.store.tables import requests as table
@@ -370,6 +370,52 @@ async def test_hostile_bodies_get_a_clear_400_in_openais_shape(client: httpx.Asy
 async def test_a_path_cannot_carry_a_request_of_its_own(client: httpx.AsyncClient, provider: Any) -> None:
     await client.get("/models/x%20HTTP/1.1%0d%0ahost:%20evil%0d%0a%0d%0aPOST%20/v1/chat/completions")
     assert provider.asked == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/models/ft:prod"),
+        ("POST", "/models/x"),
+        ("GET", "/chat/completions"),
+        ("GET", "/models/%2e%2e/files"),
+        ("GET", "/embeddings"),
+    ],
+)
+async def test_the_operators_key_opens_only_what_is_served(client: httpx.AsyncClient, method: str, path: str) -> None:
+    assert (await client.request(method, path)).status_code == 405
+
+
+async def test_a_key_goes_to_its_own_provider_only(loop: Loop, opened: Any, provider: Any) -> None:
+    await rollout.register(loop, "other", kind="base_model", serving=Serving(base_url=provider.url.replace("127.0.0.1", "localhost")))
+    live = await rollout.begin(loop, "other", percent=50, hours=0)
+    await rollout.step(loop, live)
+    async with opened(openai_api_key=SecretStr("operators")) as client:
+        for arm in ("candidate", "production"):
+            await client.post("/chat/completions", json=asking(), headers=at(live, arm) | {"authorization": "Bearer clients"})
+    assert provider.authorizations == [None, "Bearer operators"]
+
+
+async def test_a_fine_tune_asked_by_its_own_name_is_restored_as_well(loop: Loop, opened: Any, provider: Any) -> None:
+    await rollout.register(loop, "ft:ours")
+    provider.answers["ft:ours"] = "Hi [PERSON_1]"
+    async with opened() as client:
+        answer = await client.post("/chat/completions", json=asking("I am Anna Bennett") | {"model": "ft:ours"})
+    assert said_whole(answer.content).message["content"] == "Hi Anna Bennett"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "at_piece"),
+    [
+        ([b"data: {}\n\n", b"data: [DONE]\n\n"], 1),
+        ([b'data: {"x": "data: [DONE]"}\n\n', b"data: [DO", b"NE]\n\n"], 2),
+        ([b'event: response.completed\ndata: {"type":"response.completed","response":{"a":', b'"b"}}\n\n'], 1),
+        ([b'data: {"type":"delta","delta":"\\"response.completed\\""}\n\n'], None),
+    ],
+)
+def test_the_end_of_a_stream_is_known_however_it_is_cut(pieces: list[bytes], at_piece: int | None) -> None:
+    end = StreamEnd()
+    assert next((i for i, piece in enumerate(pieces) if end.reached(piece)), None) == at_piece
 
 
 async def test_a_candidate_at_a_nonsense_address_is_replaced_too(loop: Loop, opened: Any) -> None:

@@ -18,6 +18,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from sqlalchemy.exc import OperationalError
 
 from kaeshi.app import open_loop
 from kaeshi.errors import Misconfigured, ProviderError
@@ -160,6 +161,49 @@ async def test_no_request_keeps_the_others_from_being_stored(loop: Loop, postgre
             assert (done.requests, done.refused) == (20, 3)
             async with on.store.read() as tx:
                 assert await tx.count_conversations(on.assistant) == 17
+
+
+async def test_a_database_that_is_busy_costs_nobody_their_words(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged(loop, (QUESTION, saying({"content": "hello"})))
+    with monkeypatch.context() as patch:
+
+        async def busy(*_: object) -> None:
+            raise OperationalError("insert", {}, Exception("database is locked"))
+
+        patch.setattr("kaeshi.gateway.worker.steps.take", busy)
+        with pytest.raises(OperationalError):
+            await take(loop)
+    assert (await take(loop)).refused == 0
+    async with loop.store.read() as tx:
+        assert await tx.count_conversations(loop.assistant) == 1
+
+
+async def test_a_spool_that_cannot_be_read_stays_and_keeps_no_other_waiting(loop: Loop) -> None:
+    logged(loop, (QUESTION, saying({"content": "one"})))
+    (changed,) = spool.waiting(loop.folder("gateway"))
+    changed.write_bytes(changed.read_bytes()[:-1] + b"x")
+    logged(loop, (QUESTION, saying({"content": "two"})))
+    assert (await take(loop)).requests == 1
+    assert spool.waiting(loop.folder("gateway")) == [changed]
+
+
+async def test_zeros_that_a_power_cut_left_are_counted_and_cleared_away(loop: Loop) -> None:
+    logged(loop, (QUESTION, saying({"content": "one"})))
+    (torn,) = spool.waiting(loop.folder("gateway"))
+    torn.write_bytes(torn.read_bytes() + bytes(4096))
+    done = await take(loop)
+    assert (done.requests, done.dropped) == (1, 1)
+    assert spool.waiting(loop.folder("gateway")) == []
+
+
+def test_a_spool_that_cannot_begin_its_next_file_goes_on_in_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "ROTATE", 150)
+    mine = Spool(tmp_path, "s", KEYS, MANY)
+    (tmp_path / "s-0001.part").mkdir()
+    assert all(mine.add(b"%050d" % i) for i in range(5))
+    mine.close()
+    (path,) = spool.waiting(tmp_path)
+    assert len(list(spool.frames(path, 0, KEYS, 100))) == 5
 
 
 json_values = st.recursive(

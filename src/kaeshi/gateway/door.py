@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from pydantic_core import from_json
 
-from kaeshi.errors import InvalidInput, KaeshiError, ProviderError
+from kaeshi.errors import InvalidInput, KaeshiError, NotFound, ProviderError
 from kaeshi.gateway import tokens
 from kaeshi.gateway.auth import may_call
 from kaeshi.gateway.live import Live, Threads
@@ -37,6 +37,7 @@ MAX_BODY = 16 * 1024 * 1024
 LONGEST_ID = 190
 OK, TOO_MANY, SERVER_ERROR = 200, 429, 500
 CONSENTS: dict[str, Consent] = {consent: consent for consent in get_args(Consent)}
+PASSED = frozenset({("GET", "/v1/models"), ("POST", "/v1/embeddings")})
 CHATS = frozenset({"/v1/chat/completions", "/v1/responses"})
 JSON_KIND, EVENTS = (b"content-type", b"application/json"), (b"content-type", b"text/event-stream; charset=utf-8")
 PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
@@ -115,6 +116,7 @@ class Gateway:
             elif path in CHATS and scope["method"] == "POST":
                 await self._chat(path, raw, headers, began, receive, send)
             else:
+                _check_passed(scope["method"], path)
                 query = b"?" + scope["query_string"] if scope.get("query_string") else b""
                 await self._pass(scope["method"], path, query.decode("latin-1"), raw, headers, send)
         except _Fault as fault:
@@ -178,7 +180,7 @@ class Gateway:
         conversation = named or await self._continued(assistant, customer, messages) or self._loop.ids.new("conv")
         customer = customer or conversation
         routing = self._live.routing(assistant)
-        assignment, candidate = routing.assign(customer) if model in self._aliases else (None, _named(assistant, model))
+        assignment, candidate = routing.assign(customer) if model in self._aliases else (None, await self._named(assistant, model))
         if candidate is None:
             raise _Fault(503, f"assistant {assistant!r} has nothing in production; start with `kaeshi rollout start MODEL --first`")
         record = Record(
@@ -206,6 +208,14 @@ class Gateway:
             began=began,
             record=record,
         )
+
+    async def _named(self, assistant: str, model: str) -> Candidate:
+        """A model that the client asks for by its own name: no experiment, but asked as it is registered, if it is."""
+        try:
+            async with self._loop.store.read() as tx:
+                return await tx.candidate(assistant, model)
+        except NotFound:
+            return Candidate(id="", assistant=assistant, kind="base_model", model=model, evidence={}, created_at=EPOCH)
 
     async def _continued(self, assistant: str, customer: str | None, messages: Sequence[Json]) -> str | None:
         """The conversation whose past these messages tell, our own last reply included; None for a new one, or where several could be meant."""
@@ -238,7 +248,7 @@ class Gateway:
         try:
             async with asyncio.timeout(self._settings.gateway_deadline_seconds):
                 first = await self._begun(await self._ask(turn, turn.candidate, path))
-        except (TimeoutError, KaeshiError) as error:
+        except Exception as error:  # whatever it is, production can still answer
             log.warning("candidate %s did not answer (%s); production does", turn.candidate.model, type(error).__name__)
         if first is not None and first.status == OK:
             return first
@@ -262,7 +272,7 @@ class Gateway:
             raw = (
                 wire.with_model(turn.record.request, turn.body, model)
                 if not serving.opening
-                else json.dumps({**turn.body, "model": model, "messages": [*serving.opening, *turn.messages]}, ensure_ascii=False).encode()
+                else json.dumps({**turn.body, "model": model, **wire.opened(turn.body, serving.opening)}, ensure_ascii=False).encode()
             )
             return await self._upstream.ask("POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url)
         if "messages" not in turn.body:
@@ -271,7 +281,8 @@ class Gateway:
         streamed = turn.record.streamed
         try:
             scrubbed, found = await asyncio.to_thread(scrub_messages, loop, turn.messages, loop.policy.for_serving())
-        except KaeshiError:
+        except Exception:
+            log.exception("the scrubber failed")
             # fail closed: an unscrubbed text goes to nobody who was trained on scrubbed ones
             return completion(HAND_OVER, candidate.model, turn.record.id, int(turn.record.at), streamed=streamed)
         raw = json.dumps({**turn.body, "model": model, "messages": [*serving.opening, *scrubbed]}, ensure_ascii=False).encode()
@@ -315,7 +326,7 @@ class Gateway:
         headers = [*((name, value) for name, value in reply.headers.items() if name != b"content-type"), EVENTS, *self._told(turn)]
         gone = asyncio.ensure_future(receive())
         seen: list[bytes] = []
-        logged = False
+        end, logged = wire.StreamEnd(), False
         try:
             await send({"type": "http.response.start", "status": reply.status, "headers": headers})
             async for piece in pieces:
@@ -325,7 +336,7 @@ class Gateway:
                 if not seen:
                     record.first_token_ms = (time.perf_counter() - turn.began) * 1000
                 seen.append(piece)
-                if not logged and wire.is_end(piece):
+                if not logged and end.reached(piece):
                     logged = True
                     self._log_stream(turn, seen)
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -384,9 +395,11 @@ class Gateway:
         return headers.get(b"authorization") if self._key is None else None
 
 
-def _named(assistant: str, model: str) -> Candidate:
-    """A model that the client asks for by its own name: no experiment, nothing added."""
-    return Candidate(id="", assistant=assistant, kind="base_model", model=model, evidence={}, created_at=EPOCH)
+def _check_passed(method: str, path: str) -> None:
+    """What goes on with the operator's key is what is served here, and no more."""
+    model = path.removeprefix("/v1/models/")
+    if (method, path) not in PASSED and (method != "GET" or model == path or {".", ".."} & set(model.split("/"))):
+        raise _Fault(405, f"{method} {path} is not served here; ask the provider itself")
 
 
 def _read(reply: Reply) -> wire.Said | None:

@@ -28,7 +28,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self.free_since = 0.0
+        self.free_since, self._is_asked = 0.0, False
         self._clear()
 
     def _clear(self) -> None:
@@ -44,6 +44,7 @@ class Connection(asyncio.Protocol):
         """Begin a request."""
         assert self._transport is not None  # made
         self._clear()
+        self._is_asked = True
         self._transport.write(request)
 
     async def wait(self, timeout_s: float) -> None:
@@ -84,6 +85,10 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # asyncio's promise for streams; uvloop's classes are not asyncio's
 
     def data_received(self, data: bytes) -> None:
+        if self.is_done or not self._is_asked:  # nobody asked for it: whatever it is, it must not become somebody's answer
+            self.keeps = False
+            self.close()
+            return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserCallbackError) as error:
@@ -98,18 +103,24 @@ class Connection(asyncio.Protocol):
     # httptools'
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        if name in TOLD:
+        if self.is_done:
+            self.keeps = False
+        elif name in TOLD:
             self.headers[name] = value
         elif name in {b"content-length", b"transfer-encoding"}:
             self._is_framed = True
 
     def on_headers_complete(self) -> None:
+        if self.is_done:
+            return
         self.status = self._parser.get_status_code()
         self.is_stream = self.headers.get(b"content-type", b"").startswith(b"text/event-stream")
         if self.is_stream:
             self._wake()
 
     def on_body(self, body: bytes) -> None:
+        if self.is_done:
+            return
         self.parts.append(body)
         self._size += len(body)
         if self.is_stream:
@@ -120,7 +131,7 @@ class Connection(asyncio.Protocol):
             self._fail(OverflowError())
 
     def on_message_complete(self) -> None:
-        if 0 < self.status < INTERIM:
+        if self.is_done or 0 < self.status < INTERIM:
             return
         self.is_done, self.keeps = True, self._transport is not None and self._parser.should_keep_alive()
         self._wake()

@@ -38,7 +38,7 @@ def restored(raw: bytes, found: Found) -> bytes:
     except (ValueError, KeyError, TypeError) as error:
         raise ProviderError("the answer is not OpenAI's chat format") from error
     for choice, message in choices:
-        choice["message"] = _restored(message, found)
+        choice["message"], choice["logprobs"] = _restored(message, found), None
         if pii.holds_placeholder(json.dumps(choice["message"], ensure_ascii=False)):
             choice["message"] = {"role": "assistant", "content": HAND_OVER, "refusal": None}
             choice["finish_reason"] = "stop"
@@ -56,6 +56,8 @@ async def restored_pieces(pieces: AsyncIterator[bytes], found: Found) -> AsyncIt
                 if event is None:
                     yield b"data: [DONE]\n\n"
                     continue
+                if event.get("error"):
+                    raise ProviderError("the model's provider broke the stream off")
                 told = event.get("choices") or []
                 event["choices"] = [part for c in told for part in choices.setdefault(c.get("index", 0), _Choice(found)).passed(c)]
                 if event["choices"] or event.get("usage"):
@@ -70,7 +72,7 @@ class _Choice:
     """One choice of a stream: its text, and the arguments of each of its calls, are restored each for itself."""
 
     def __init__(self, found: Found) -> None:
-        self._text, self._calls = pii.Restorer(found), dict[int, pii.Restorer]()
+        self._found, self._texts, self._calls = found, dict[str, pii.Restorer](), dict[int, pii.Restorer]()
         self._quoted = _quoted(found)
         self._over = False
 
@@ -79,9 +81,17 @@ class _Choice:
         if self._over:
             return
         delta, ends = dict(choice.get("delta") or {}), choice.get("finish_reason") is not None
-        text = self._text.feed(delta.get("content") or "") + (self._text.close() if ends else "")
-        if "content" in delta or text:
-            delta["content"] = text
+        for name, text in list(delta.items()):
+            if isinstance(text, str) and name != "role":
+                delta[name] = self._texts.setdefault(name, pii.Restorer(self._found)).feed(text)
+        if ends:
+            for name, restorer in self._texts.items():
+                delta[name] = delta.get(name, "") + restorer.close()
+        if isinstance(
+            old := delta.get("function_call"), dict
+        ):  # what tool_calls were before; a piece of its arguments cannot be told from them
+            delta["tool_calls"] = [{"index": 0, "type": "function", "function": old}]
+            del delta["function_call"]
         calls = [self._call(part) for part in delta.get("tool_calls") or ()]
         if ends:
             left = ((i, r.close()) for i, r in self._calls.items())
@@ -93,7 +103,7 @@ class _Choice:
             yield {**choice, "delta": {"content": HAND_OVER}, "finish_reason": None}
             yield {**choice, "delta": {}, "finish_reason": "stop"}
             return
-        yield {**choice, "delta": delta}
+        yield {name: value for name, value in choice.items() if name != "logprobs"} | {"delta": delta, "logprobs": None}
 
     def _call(self, part: Json) -> Json:
         function = part.get("function") or {}

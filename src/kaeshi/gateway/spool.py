@@ -24,6 +24,7 @@ _COUNT, _LENGTH = struct.Struct("<Q"), struct.Struct("<I")
 START = len(MAGIC) + _COUNT.size
 ROTATE = 64 * 1024 * 1024
 GROUP_S = 0.02
+LEAST = 28  # bytes of a sealed record that holds nothing
 
 
 class Spool:
@@ -51,7 +52,8 @@ class Spool:
                 os.ftruncate(self._file, self._size)
                 return self._drop()
         except OSError:
-            os.ftruncate(self._file, self._size)
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
             return self._drop()
         self._size += len(frame)
         self._pending.set()
@@ -67,20 +69,33 @@ class Spool:
         self._let_go()
 
     def _open(self) -> None:
-        self.path = self._folder / f"{self._name}-{self._part:04}.spool"
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        os.write(self._file, MAGIC + _COUNT.pack(0))
-        self._size, self._dropped_here = START, 0
-        # O_APPEND sends every write to the end, so the count has a handle of its own
-        self._counter = os.open(self.path, os.O_RDWR)
+        """Begin a file. It gets its name once it is locked, so that no worker takes it for abandoned. Raises OSError and changes nothing."""
+        path = self._folder / f"{self._name}-{self._part:04}.spool"
+        draft = path.with_suffix(".part")
+        file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            os.write(file, MAGIC + _COUNT.pack(0))
+            # O_APPEND sends every write to the end, so the count has a handle of its own
+            counter = os.open(draft, os.O_RDWR)
+        except OSError:
+            os.close(file)
+            draft.unlink()
+            raise
+        draft.rename(path)
         sync_folder(self._folder)
+        self.path, self._file, self._counter = path, file, counter
+        self._size, self._dropped_here = START, 0
+        self._part += 1
 
     def _rotate(self) -> None:
         with self._lock:
-            self._let_go()
-            self._part += 1
-            self._open()
+            file, counter = self._file, self._counter
+            with suppress(OSError):  # no room or no handles: the file at hand goes on growing
+                self._open()
+                os.fsync(file)
+                os.close(counter)
+                os.close(file)
 
     def _let_go(self) -> None:
         os.fsync(self._file)
@@ -90,7 +105,8 @@ class Spool:
     def _drop(self) -> bool:
         self.dropped += 1
         self._dropped_here += 1
-        os.pwrite(self._counter, _COUNT.pack(self._dropped_here), len(MAGIC))
+        with suppress(OSError):
+            os.pwrite(self._counter, _COUNT.pack(self._dropped_here), len(MAGIC))
         self._pending.set()
         return False
 
@@ -99,7 +115,7 @@ class Spool:
         while not self._over:
             self._pending.wait()
             self._pending.clear()
-            with self._lock:
+            with self._lock, suppress(OSError):  # a disk that fails shows in the next write as well, and there it is counted
                 os.fsync(self._file)
             self._waiting = sum(size for path, size in _sizes(self._folder) if path != self.path)
             time.sleep(GROUP_S)
@@ -107,7 +123,11 @@ class Spool:
 
 def waiting(folder: Path) -> list[Path]:
     """The spools of a folder, oldest first."""
-    return sorted(folder.glob("*.spool"), key=lambda path: (path.stat().st_mtime_ns, path.name)) if folder.is_dir() else []
+    found = []
+    for path in folder.glob("*.spool"):
+        with suppress(FileNotFoundError):  # another worker was done with it
+            found.append((path.stat().st_mtime_ns, path))
+    return [path for _, path in sorted(found)]
 
 
 def dropped(path: Path) -> int:
@@ -133,6 +153,8 @@ def frames(path: Path, start: int, keyring: Keyring, most: int) -> Iterator[tupl
             if len(head) < _LENGTH.size:
                 return
             (length,) = _LENGTH.unpack(head)
+            if length < LEAST:  # zeros, as a power cut leaves them
+                return
             sealed = file.read(length)
             if len(sealed) < length:
                 return

@@ -32,15 +32,18 @@ class Upstream(Protocol):
 class Remote:
     """Any provider that speaks OpenAI's wire. Connections are kept; nothing is sent twice."""
 
-    def __init__(self, base_url: str, key: str | None, timeout_s: float) -> None:
+    def __init__(self, base_url: str, key: str | None, timeout_s: float, keys: Mapping[str, str] | None = None) -> None:
         self._base_url, self._client = base_url.rstrip("/"), Client(timeout_s)
-        if key is not None and not (key.isascii() and key.isprintable()):
-            raise Misconfigured("OPENAI_API_KEY holds characters that no header can carry")
-        self._key = None if key is None else f"Bearer {key}".encode()
+        known = {where.rstrip("/"): own for where, own in (keys or {}).items()} | ({self._base_url: key} if key is not None else {})
+        if not all(own.isascii() and own.isprintable() for own in known.values()):
+            raise Misconfigured("OPENAI_API_KEY or GATEWAY_PROVIDER_KEYS holds characters that no header can carry")
+        self._keys = {where: f"Bearer {own}".encode() for where, own in known.items()}
 
     async def ask(self, method: str, path: str, body: bytes, authorization: bytes | None, base_url: str | None) -> Reply:
         where = base_url.rstrip("/") if base_url else self._base_url
-        connection = await self._client.ask(method, where, path, body, self._key or authorization)
+        # a key goes to its own provider and to nobody else
+        key = self._keys.get(where) or (authorization if where == self._base_url else None)
+        connection = await self._client.ask(method, where, path, body, key)
         headers = connection.headers
         headers.setdefault(b"content-type", b"application/json")
         if connection.is_stream:
@@ -79,4 +82,5 @@ def upstream_of(loop: Loop) -> Upstream:
     if loop.answerer is not None:
         return Local(loop.answerer)
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
-    return Remote(settings.openai_base_url or OPENAI, key, settings.gateway_timeout_seconds)
+    keys = {where: own.get_secret_value() for where, own in settings.gateway_provider_keys.items()}
+    return Remote(settings.openai_base_url or OPENAI, key, settings.gateway_timeout_seconds, keys)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic_core import from_json
 
-from kaeshi.errors import InvalidInput, KaeshiError
+from kaeshi.errors import InvalidInput, KaeshiError, Misconfigured
 from kaeshi.gateway import spool
 from kaeshi.gateway.record import Record, exchange, unpack
 from kaeshi.gateway.restoring import restored
@@ -36,6 +36,8 @@ from kaeshi.types import Candidate, Exchange, Json, Mirrored, text_of
 
 log = logging.getLogger("kaeshi.gateway")
 AT_ONCE = 100
+# what a record may be to blame for; a database that is busy or away is not among it, and its error ends the round
+POISON = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 FRESH_S = 60
 IDLE_S = 0.2
 TOGETHER = 8
@@ -60,8 +62,12 @@ async def take(loop: Loop, most: int | None = None) -> Taken:
     """
     done = Taken()
     for path in spool.waiting(loop.folder("gateway")):
-        with suppress(FileNotFoundError):  # another worker was done with it first
+        try:
             await _take_file(loop, path, done, most)
+        except FileNotFoundError:
+            continue  # another worker was done with it first
+        except Misconfigured:
+            log.exception("spool %s cannot be read on; it stays where it is, and a person has to look", path)
         if most is not None and done.requests >= most:
             break
     return done
@@ -84,7 +90,7 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
         end = frames[-1][0] if frames else place
         try:
             stored = await steps.take(loop, path.name, place, end, dropped, exchanges)
-        except Exception:
+        except POISON:
             if len(frames) > 1:  # one of them cannot be stored, and must not keep the others: look for it
                 most_here = len(frames) // 2
                 continue

@@ -16,7 +16,7 @@ from kaeshi.types import Json, text_of
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 LONGEST = 200  # characters of a model's name that are kept
-_ENDS = (b"data: [DONE]", b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
+_ENDS = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,9 +91,40 @@ def said(raw: bytes) -> Said:
         raise InvalidInput("the answer is not OpenAI's chat format") from error
 
 
-def is_end(piece: bytes) -> bool:
-    """Does this piece of a stream hold its end? What must be on disk before the client believes the answer whole is written first."""
-    return any(end in piece for end in _ENDS)
+class StreamEnd:
+    """Tells the piece of a stream in which its last event is complete.
+
+    What must be on disk before the client believes the answer whole is written before that piece leaves.
+    """
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def reached(self, piece: bytes) -> bool:
+        """Does this piece complete it?"""
+        *lines, self._held = (self._held + piece).split(b"\n")
+        return any(map(_is_last, lines)) or _is_last(self._held)
+
+
+def _is_last(line: bytes) -> bool:
+    data = line[5:].strip() if line.startswith(b"data:") else b""
+    if data == b"[DONE]":
+        return True
+    if not any(kind in data for kind in _ENDS):
+        return False
+    try:
+        event = from_json(data)
+    except ValueError:  # not all of it is here yet
+        return False
+    return isinstance(event, dict) and f'"{event.get("type")}"'.encode() in _ENDS
+
+
+def opened(body: Mapping[str, Any], opening: Sequence[Json]) -> Json:
+    """The request's messages, or its input, with others put before them."""
+    if "messages" in body:
+        return {"messages": [*opening, *body["messages"]]}
+    asked = body.get("input")
+    return {"input": [*opening, *([{"role": "user", "content": asked}] if isinstance(asked, str) else asked or [])]}
 
 
 def events(raw: bytes) -> Iterator[Any]:

@@ -197,7 +197,9 @@ async def promote(loop: Loop, rollout: str, *, strategy: str = "gradual", by: st
         raise Conflict(msg)
     now = loop.clock.now()
     seen = await _observe(loop, current, now) if current.state in WATCHED else None
-    decision = _by_hand(current, seen, now, strategy, loop.settings.rollout_canary_hours)
+    async with loop.store.read() as tx:
+        dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
+    decision = _by_hand(current, seen, now, strategy, loop.settings.rollout_canary_hours, dropped)
     if decision.verdict != "advance" and not force:
         msg = f"rollout {rollout!r} is not promoted: {decision.why}"
         raise Refused(msg)
@@ -317,13 +319,13 @@ async def _trial(tx: Tx, rollout: Rollout, assigned: Sequence[TrialRow]) -> tupl
     return rules.trial(rollout.plan, rollout.began_at, assigned, await tx.requests(*of), entered), entered
 
 
-def _by_hand(rollout: Rollout, seen: Trial | None, now: datetime, strategy: str, canary_hours: float) -> Decision:
+def _by_hand(rollout: Rollout, seen: Trial | None, now: datetime, strategy: str, canary_hours: float, dropped: int) -> Decision:
     """What a person may do: what the schedule may, and at once to full when the evidence is all there but the weeks are not over."""
     if strategy == "immediate" and rollout.state in {"canary", "half"}:
         return seen.verdict(may_promote=True) if seen else Decision(verdict="hold", why=rules.NO_HISTORY)
     if strategy == "immediate":
         return Decision(verdict="hold", why=f"it is in its {rollout.state} stage and has no evidence yet")
-    return rules.decide(rollout, seen, now, gate_passed=None, canary_hours=canary_hours)
+    return rules.decide(rollout, seen, now, gate_passed=None, canary_hours=canary_hours, dropped=dropped)
 
 
 def _samples(values: Sequence[Mapping[str, float]]) -> dict[str, Sample]:

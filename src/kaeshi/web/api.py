@@ -1,13 +1,15 @@
 """The JSON API. Bodies are parsed by the same rules as files, so the same faults get the same words."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from pydantic import BaseModel
 
-from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.errors import InvalidInput, NotFound, Refused
 from kaeshi.gateway import tokens
 from kaeshi.gateway.worker import take
 from kaeshi.jobs.overview import overview
@@ -156,7 +158,7 @@ async def record_feedback(
     if x_kaeshi_feedback_token is None:
         require_admin(request)
     else:
-        tokens.check(loop.store.keyring, loop.assistant, message_id, x_kaeshi_feedback_token, loop.clock.now())
+        loop = _issuer(loop, message_id, x_kaeshi_feedback_token)
         author = "customer"
     said = feedback_rules.parse(message_id, body, author=author)
     try:
@@ -216,6 +218,17 @@ async def health(loop: LoopDep) -> Health:
     """Can the database be read?"""
     async with loop.store.read() as tx:
         return Health(status="ok", conversations=await tx.count_conversations(loop.assistant))
+
+
+def _issuer(loop: Loop, message_id: str, token: str) -> Loop:
+    """The loop of the assistant whose answer the token came with. Raises Refused."""
+    others = {name for name in loop.settings.gateway_aliases.values() if name} - {loop.assistant}
+    for assistant in others:
+        with suppress(Refused):
+            tokens.check(loop.store.keyring, assistant, message_id, token, loop.clock.now())
+            return replace(loop, assistant=assistant)
+    tokens.check(loop.store.keyring, loop.assistant, message_id, token, loop.clock.now())
+    return loop
 
 
 def _moment(raw: object) -> datetime | None:
