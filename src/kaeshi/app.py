@@ -186,11 +186,9 @@ def _running(command: Sequence[str]) -> Iterator[None]:
 async def gateway_worker(over: asyncio.Event) -> None:
     """Store what gateways on this machine log, and mirror, until `over` is set."""
     async with open_loop() as loop:
-        settings = loop.settings
-        assistants = {loop.assistant, *(assistant or loop.assistant for assistant in settings.gateway_aliases.values())}
         upstream = upstream_of(loop)
         try:
-            await Worker(loop, sorted(assistants), upstream).run(over)
+            await Worker(loop, sorted(loop.served), upstream).run(over)
         finally:
             await upstream.close()
 

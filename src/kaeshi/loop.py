@@ -36,6 +36,16 @@ class Loop:
     prices: Mapping[str, object]
     retirements: Mapping[str, object]
 
+    @property
+    def aliases(self) -> dict[str, str]:
+        """The model names that the gateway answers to, and the assistant each means."""
+        return {alias: assistant or self.assistant for alias, assistant in self.settings.gateway_aliases.items()}
+
+    @property
+    def served(self) -> frozenset[str]:
+        """The assistants that the gateway answers for."""
+        return frozenset({self.assistant, *self.aliases.values()})
+
     def folder(self, stage: str) -> Path:
         """Where a stage keeps this assistant's files."""
         return self.settings.data_dir / stage / self.assistant

@@ -21,7 +21,6 @@ from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.rollout import covariates
 from kaeshi.rules.trial import Trial
 from kaeshi.steps import conversation, evaluation, rollout
-from kaeshi.steps.exchange import record
 from kaeshi.types import Assignment, Exchange, Rollout
 from rollouts import arms, in_canary, in_half, seen
 from samples import log
@@ -82,7 +81,8 @@ async def test_harm_in_the_holdout_brings_the_former_model_back(loop: Loop, cloc
         )
         for i, name in enumerate(theirs[:70])
     ]  # fmt: skip
-    await record(loop, failing)
+    async with loop.store.write() as tx:
+        await tx.add_exchanges(failing, clock.now())
     ((_, why),) = await rollout.step_all(loop)
     status = await rollout.status(loop)
     assert (status["production"], status["rollouts"][0]["state"]) == ("old", "rolled_back"), why

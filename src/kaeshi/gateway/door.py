@@ -24,7 +24,7 @@ from kaeshi.gateway.record import Record, pack
 from kaeshi.gateway.restoring import completion, restored, restored_pieces
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.telemetry import Metrics
-from kaeshi.gateway.upstream import Reply, Upstream, upstream_of
+from kaeshi.gateway.upstream import OK, Reply, Upstream, upstream_of
 from kaeshi.loop import Loop
 from kaeshi.rules import wire
 from kaeshi.steps.collection import scrub_messages
@@ -35,7 +35,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MAX_BODY = 16 * 1024 * 1024
 LONGEST_ID = 190
-OK, TOO_MANY, SERVER_ERROR = 200, 429, 500
+TOO_MANY, SERVER_ERROR = 429, 500
 CONSENTS: dict[str, Consent] = {consent: consent for consent in get_args(Consent)}
 PASSED = frozenset({("GET", "/v1/models"), ("POST", "/v1/embeddings")})
 CHATS = frozenset({"/v1/chat/completions", "/v1/responses"})
@@ -73,8 +73,8 @@ class Gateway:
     def __init__(self, loop: Loop, upstream: Upstream | None = None) -> None:
         settings = loop.settings
         self._loop, self._settings = loop, settings
-        self._aliases = {alias: assistant or loop.assistant for alias, assistant in settings.gateway_aliases.items()}
-        self._live, self._threads = Live(loop, {*self._aliases.values(), loop.assistant}), Threads()
+        self._aliases = loop.aliases
+        self._live, self._threads = Live(loop, loop.served), Threads()
         self._spools: dict[str, Spool] = {}
         self._name = loop.ids.new("spool")
         self._metrics = Metrics(self._name)
@@ -86,7 +86,7 @@ class Gateway:
         """Read the routing, open the spools and the way to the provider."""
         await self._live.start()
         self._upstream = self._upstream or upstream_of(self._loop)
-        for assistant in {*self._aliases.values(), self._loop.assistant}:
+        for assistant in self._loop.served:
             folder, limit = self._live.loop(assistant).folder("gateway"), self._settings.gateway_spool_mb * 1024 * 1024
             self._spools[assistant] = Spool(folder, self._name, self._loop.store.keyring, limit)
 
@@ -222,16 +222,13 @@ class Gateway:
         prior = wire.replied(messages)
         if not prior:
             return None
-        digest = self._digest(assistant, customer or "", messages[:prior])
+        digest = self._loop.store.keyring.digest(assistant, customer or "", wire.thread(messages[:prior]))
         known = self._threads.get(digest)
         if known is None:
             # of another process, or from before this one began
             async with self._loop.store.read() as tx:
                 known = await tx.conversation_of(assistant, digest)
         return known or None
-
-    def _digest(self, assistant: str, scope: str, messages: Sequence[Json]) -> str:
-        return self._loop.store.keyring.pseudonym(assistant, f"{scope}\0{wire.thread(messages)}", "p")
 
     async def _answered(self, turn: _Turn, path: str) -> Reply:
         """The assigned model's answer; where a candidate fails or is too late, production's, and the failure counts against the candidate."""
@@ -296,7 +293,7 @@ class Gateway:
     async def _begun(self, reply: Reply) -> Reply:
         """A stream counts as an answer once its first piece is there, anything else once it is read."""
         if reply.pieces is None:
-            if reply.status == OK and _read(reply) is None:
+            if reply.status == OK and reply.said() is None:
                 raise ProviderError("the answer is not OpenAI's format")
             return reply
         if reply.status != OK:
@@ -312,7 +309,7 @@ class Gateway:
         record.status, record.answer, record.streamed = reply.status, reply.body, reply.body.startswith(b"data:")
         record.latency_ms = (time.perf_counter() - turn.began) * 1000
         if reply.status == OK:
-            said = _read(reply)
+            said = reply.said()
             if said is None:
                 record.failed = True
             else:
@@ -371,7 +368,8 @@ class Gateway:
         """Remember where the conversation stands, so that it is known again by its words."""
         record = turn.record
         if record.scope != record.conversation:
-            self._threads.put(self._digest(turn.assistant, record.scope, (*turn.messages, reply)), record.conversation)
+            thread = wire.thread((*turn.messages, reply))
+            self._threads.put(self._loop.store.keyring.digest(turn.assistant, record.scope, thread), record.conversation)
 
     def _log(self, turn: _Turn) -> None:
         turn.record.latency_ms = turn.record.latency_ms or (time.perf_counter() - turn.began) * 1000
@@ -400,14 +398,6 @@ def _check_passed(method: str, path: str) -> None:
     model = path.removeprefix("/v1/models/")
     if (method, path) not in PASSED and (method != "GET" or model == path or {".", ".."} & set(model.split("/"))):
         raise _Fault(405, f"{method} {path} is not served here; ask the provider itself")
-
-
-def _read(reply: Reply) -> wire.Said | None:
-    """What a whole answer says; None where it is not OpenAI's format."""
-    try:
-        return (wire.said_in_stream if reply.body.startswith(b"data:") else wire.said)(reply.body)
-    except InvalidInput:
-        return None
 
 
 def _is_failure(reply: Reply) -> bool:

@@ -117,17 +117,13 @@ class Spool:
             self._pending.clear()
             with self._lock, suppress(OSError):  # a disk that fails shows in the next write as well, and there it is counted
                 os.fsync(self._file)
-            self._waiting = sum(size for path, size in _sizes(self._folder) if path != self.path)
+            self._waiting = sum(found.st_size for path, found in _stats(self._folder) if path != self.path)
             time.sleep(GROUP_S)
 
 
 def waiting(folder: Path) -> list[Path]:
     """The spools of a folder, oldest first."""
-    found = []
-    for path in folder.glob("*.spool"):
-        with suppress(FileNotFoundError):  # another worker was done with it
-            found.append((path.stat().st_mtime_ns, path))
-    return [path for _, path in sorted(found)]
+    return [path for path, _ in sorted(_stats(folder), key=lambda found: (found[1].st_mtime_ns, found[0].name))]
 
 
 def dropped(path: Path) -> int:
@@ -172,7 +168,7 @@ def is_abandoned(path: Path) -> bool:
         return True
 
 
-def _sizes(folder: Path) -> Iterator[tuple[Path, int]]:
+def _stats(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for path in folder.glob("*.spool"):
-        with suppress(FileNotFoundError):  # the worker was done with it
-            yield path, path.stat().st_size
+        with suppress(FileNotFoundError):  # a worker was done with it
+            yield path, path.stat()

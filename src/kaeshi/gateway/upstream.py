@@ -1,14 +1,17 @@
 """Who answers: a provider over HTTP, or the embedded trainer in this process. Bytes in, bytes out."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from kaeshi.errors import Misconfigured
+from kaeshi.errors import InvalidInput, Misconfigured
 from kaeshi.gateway.http import Client
 from kaeshi.loop import Loop
 from kaeshi.ports import Answerer
+from kaeshi.rules import wire
 
+OK = 200
 OPENAI = "https://api.openai.com/v1"
 
 
@@ -20,6 +23,14 @@ class Reply:
     headers: Mapping[bytes, bytes]
     body: bytes = b""
     pieces: AsyncIterator[bytes] | None = None
+    _said: wire.Said | None = None
+
+    def said(self) -> wire.Said | None:
+        """What a whole answer says, read once; None for an error, or where it is not OpenAI's format."""
+        if self._said is None and self.status == OK:
+            with suppress(InvalidInput):
+                self._said = (wire.said_in_stream if self.body.startswith(b"data:") else wire.said)(self.body)
+        return self._said
 
 
 class Upstream(Protocol):

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from pydantic_core import from_json
 
-from kaeshi.errors import InvalidInput, KaeshiError, Misconfigured
+from kaeshi.errors import KaeshiError, Misconfigured
 from kaeshi.gateway import spool
 from kaeshi.gateway.record import Record, exchange, unpack
 from kaeshi.gateway.restoring import restored
 from kaeshi.gateway.telemetry import trace
-from kaeshi.gateway.upstream import Reply, Upstream
+from kaeshi.gateway.upstream import OK, Reply, Upstream
 from kaeshi.loop import Loop
 from kaeshi.rules import wire
 from kaeshi.rules.checks import broken
@@ -32,6 +32,7 @@ from kaeshi.steps import exchange as steps
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.steps.conversation import routing
 from kaeshi.steps.rollout import notify
+from kaeshi.store.exchanges import Recorded
 from kaeshi.types import Candidate, Exchange, Json, Mirrored, text_of
 
 log = logging.getLogger("kaeshi.gateway")
@@ -41,16 +42,12 @@ POISON = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, Recu
 FRESH_S = 60
 IDLE_S = 0.2
 TOGETHER = 8
-OK = 200
 
 
 @dataclass
-class Taken:
-    """What a round has stored."""
+class Taken(Recorded):
+    """What a round has stored, what gateways could not log, and what was taken."""
 
-    requests: int = 0
-    edited: int = 0
-    refused: int = 0
     dropped: int = 0
     turns: list[tuple[Record, Exchange]] = field(default_factory=list)
 
@@ -167,7 +164,7 @@ class Worker:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(loop.settings.gateway_deadline_seconds):
-                said = _said(await self._ask(loop, candidate, record, e))
+                said = (await self._ask(loop, candidate, record, e)).said()
         except (KaeshiError, TimeoutError):
             said = None
         update: Json = {"latency_ms": (time.perf_counter() - began) * 1000}
@@ -220,13 +217,6 @@ def _broken(loop: Loop, messages: Sequence[Json], reply: Json) -> tuple[str, ...
         _, found = scrub_messages(loop, [{"role": "assistant", "content": said}])
         foreign = [kind for kind, values in found.found.items() if any(value.casefold() not in heard for value in values)]
     return broken(said, loop.checks, foreign)
-
-
-def _said(reply: Reply) -> wire.Said | None:
-    try:
-        return wire.said(reply.body) if reply.status == OK else None
-    except InvalidInput:
-        return None
 
 
 def _sampled(loop: Loop, request: str) -> bool:

@@ -8,17 +8,6 @@ from kaeshi.rules.training import price_of_answer
 from kaeshi.store.exchanges import Recorded
 from kaeshi.types import Exchange
 
-AT_ONCE = 100
-
-
-async def record(loop: Loop, exchanges: Sequence[Exchange]) -> Recorded:
-    """Store exchanges of the loop's assistant, in short transactions; each one once."""
-    done = Recorded()
-    for start in range(0, len(exchanges), AT_ONCE):
-        async with loop.store.write() as tx:
-            _add(done, await tx.add_exchanges(priced(loop, exchanges[start : start + AT_ONCE]), loop.clock.now()))
-    return done
-
 
 async def take(loop: Loop, spool: str, before: int, after: int, dropped: int, exchanges: Sequence[Exchange]) -> Recorded | None:
     """Store what a spool holds between two places, and that it was stored, in one transaction; None where another worker was first."""
@@ -36,9 +25,3 @@ def priced(loop: Loop, exchanges: Sequence[Exchange]) -> list[Exchange]:
         replace(e, cost_usd=price_of_answer(e.model, e.prompt_tokens, e.completion_tokens, table)) if e.cost_usd is None else e
         for e in exchanges
     ]
-
-
-def _add(total: Recorded, part: Recorded) -> None:
-    total.requests += part.requests
-    total.edited += part.edited
-    total.refused += part.refused

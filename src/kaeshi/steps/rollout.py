@@ -158,12 +158,14 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
     """Count the customers whose windows have closed, let the rule decide once, and do it."""
     now = loop.clock.now()
     seen = await _observe(loop, rollout, now) if rollout.state in WATCHED else None
+    if rollout.state == "mirror":
+        async with loop.store.read() as tx:
+            mirrored = await tx.mirror_tally(loop.assistant, rollout.id)
+        if why := rules.fault_in_mirror(mirrored):
+            decision = Decision(verdict="roll_back", why=why, evidence={"mirror": mirrored})
+            return await _apply(loop, rollout, decision, by, decision.evidence), decision
     async with loop.store.read() as tx:
         dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
-        mirrored = await tx.mirror_tally(loop.assistant, rollout.id)
-    if rollout.state == "mirror" and (why := rules.fault_in_mirror(mirrored)):
-        decision = Decision(verdict="roll_back", why=why, evidence={"mirror": mirrored})
-        return await _apply(loop, rollout, decision, by, decision.evidence), decision
     decision = rules.decide(rollout, seen, now, gate_passed=None, canary_hours=loop.settings.rollout_canary_hours, dropped=dropped)
     return await _apply(loop, rollout, decision, by, decision.evidence), decision
 

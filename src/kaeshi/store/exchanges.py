@@ -34,7 +34,7 @@ class ExchangeVerbs(ConversationVerbs):
 
     def digest(self, exchange: Exchange, messages: Sequence[Json]) -> str:
         """What a conversation is recognised by once so much was said."""
-        return self.keyring.pseudonym(exchange.assistant, f"{exchange.scope}\0{thread(messages)}", "p")
+        return self.keyring.digest(exchange.assistant, exchange.scope, thread(messages))
 
     async def conversation_of(self, assistant: str, digest: str) -> str | None:
         """The one conversation that stood there, if it is one."""

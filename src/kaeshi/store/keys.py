@@ -55,6 +55,10 @@ class Keyring:
         content = f"{assistant}\0{identifier}".encode("utf-8", "surrogatepass")
         return f"{prefix}_{hashlib.blake2b(content, key=self._naming, digest_size=15).hexdigest()}"
 
+    def digest(self, assistant: str, scope: str, thread: str) -> str:
+        """What a conversation is recognised by once so much was said; the gateway and the store must agree on it."""
+        return self.pseudonym(assistant, f"{scope}\0{thread}", "p")
+
     def mac(self, content: bytes) -> bytes:
         """A keyed digest, to tell equal from changed."""
         return hashlib.blake2b(content, key=self._naming, digest_size=8).digest()

@@ -222,8 +222,7 @@ async def health(loop: LoopDep) -> Health:
 
 def _issuer(loop: Loop, message_id: str, token: str) -> Loop:
     """The loop of the assistant whose answer the token came with. Raises Refused."""
-    others = {name for name in loop.settings.gateway_aliases.values() if name} - {loop.assistant}
-    for assistant in others:
+    for assistant in loop.served - {loop.assistant}:
         with suppress(Refused):
             tokens.check(loop.store.keyring, assistant, message_id, token, loop.clock.now())
             return replace(loop, assistant=assistant)
