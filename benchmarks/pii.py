@@ -269,7 +269,7 @@ def finders() -> dict[str, Callable[[], Any]]:
     from kaeshi.providers.name_model import NameModel
     from kaeshi.settings import load
 
-    return {"structured": lambda: None, "lists": ListedNames, "model": lambda: NameModel(load().models_dir)}
+    return {"structured": lambda: None, "lists": ListedNames, "model": lambda: NameModel(load().models_dir, threads=1)}
 
 
 def show(rows: Sequence[dict[str, Any]]) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import alembic.command  # noqa: F401  # what the loop imports on its way is imported once, before hundreds of children are forked
+import openai
 import pytest
 
 from kaeshi.app import open_loop
@@ -27,6 +29,7 @@ from kaeshi.trainer.server import TrainerServer
 from samples import GOOD, different, record
 
 CONVERSATIONS, KILLS = 20, 200
+openai.AsyncOpenAI.files, openai.AsyncOpenAI.fine_tuning  # noqa: B018  # which the SDK imports at first sight
 
 
 class SteadyIds:

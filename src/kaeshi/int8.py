@@ -1,9 +1,10 @@
 """A script that `kaeshi models fetch` runs in a process of its own: 4-bit matrix products of an ONNX model become int8 ones.
 
-`python int8.py TOOLS FROM TUNED TO`: TOOLS is a folder that holds the onnx package, which nothing else of ours needs; TUNED has the
-layers that were trained further.
+`python int8.py TOOLS FROM TUNED RANGES TO`: TOOLS is a folder that holds the onnx package, which nothing else of ours needs; TUNED has the
+layers that were trained further, RANGES what each product's input lies between (tools/names/ranges.py).
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,30 @@ def tuned(model: Any, path: Path) -> Any:
     return model
 
 
+def fixed(model: Any, ranges: dict[str, tuple[float, float]]) -> Any:
+    """The same model with activations rounded on scales that stand in it. Scales taken from each batch would let a text's neighbours change its result."""
+    import numpy as np
+    from onnx import helper, numpy_helper  # type: ignore[import-not-found,unused-ignore]  # as above
+
+    for node in [n for n in model.graph.node if n.op_type == "DynamicQuantizeLinear"]:
+        codes, scale, zero = node.output
+        low, high = ranges[node.input[0]]
+        step = np.float32((high - low) / 255)
+        model.graph.initializer.append(numpy_helper.from_array(np.array(step), scale))
+        model.graph.initializer.append(numpy_helper.from_array(np.array(round(-low / step), np.uint8), zero))
+        place = list(model.graph.node).index(node)
+        model.graph.node.remove(node)
+        model.graph.node.insert(place, helper.make_node("QuantizeLinear", [node.input[0], scale, zero], [codes], name=node.name))
+    return model
+
+
 def _nibbles(packed: Any) -> Any:
     import numpy as np
 
     return np.stack([packed & 15, packed >> 4], -1).reshape(len(packed), -1).astype(np.float32)
 
 
-def main(tools: str, source: str, trained: str, target: str) -> None:
+def main(tools: str, source: str, trained: str, ranges: str, target: str) -> None:
     """Convert one file."""
     sys.path.insert(0, tools)
     import onnx  # type: ignore[import-not-found,unused-ignore]  # as above
@@ -66,6 +84,7 @@ def main(tools: str, source: str, trained: str, target: str) -> None:
     onnx.save(tuned(floats(onnx.load(source)), Path(trained)), plain)
     # seven bits: processors without VNNI saturate on eight
     quantize_dynamic(plain, target, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+    onnx.save(fixed(onnx.load(target), json.loads(Path(ranges).read_bytes())), target)
 
 
 if __name__ == "__main__":

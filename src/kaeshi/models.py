@@ -92,7 +92,7 @@ MORE = {
         ),
     ),
 }
-_TUNED = Path(__file__).with_name("data") / "rampart_tuned.npz"
+_TUNED, _RANGES = (Path(__file__).with_name("data") / name for name in ("rampart_tuned.npz", "rampart_ranges.json"))
 # reads and writes model files while one is converted; it is installed for that moment only
 CONVERTER = ("onnx==1.23.2", "numpy", "protobuf", "ml_dtypes", "typing_extensions")
 
@@ -137,7 +137,7 @@ def _is_there(path: Path, file: ModelFile) -> bool:
 
 def _source(file: ModelFile) -> str:
     """What a converted file is made of."""
-    return f"{file.sha256}+{sha256_of(_TUNED)}"
+    return f"{file.sha256}+{sha256_of(_TUNED)}+{sha256_of(_RANGES)}"
 
 
 def _note(path: Path) -> Path:
@@ -177,6 +177,7 @@ def _as_int8(content: bytes) -> bytes:
             str(folder / "tools"),
             str(folder / "four.onnx"),
             str(_TUNED),
+            str(_RANGES),
             str(folder / "eight.onnx"),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own script

@@ -104,6 +104,15 @@ def test_the_model_knows_a_name_by_what_stands_around_it() -> None:
     assert [[TURNS[i][f.start : f.end] for f in there] for i, there in enumerate(found)] == [["Khadija"], [], ["1433 Taraval Street"], []]
 
 
+def test_what_the_model_sees_in_a_text_is_not_changed_by_its_neighbours() -> None:
+    neighbours = ["it's 5 pm", "$$$ 99999999 @@@@ Zürich!!", "we had Rice and soup. " * 40, "Ask for Rosalind Achterberg at 12 Low Row"]
+    alone = [NameModel(load().models_dir)._compute([text])[text] for text in TURNS]
+    together = NameModel(load().models_dir)._compute([*neighbours, *TURNS])
+    assert [[(p.start, p.end, p.type, pytest.approx(p.score, abs=1e-4)) for p in found] for found in alone] == [
+        [(p.start, p.end, p.type, p.score) for p in together[text]] for text in TURNS
+    ]
+
+
 def test_a_long_text_is_read_in_windows_that_overlap() -> None:
     text = "we had rice and soup. " * 300 + "Please transfer it to Khadija. " + "we had rice and soup. " * 300
     (found,) = NameModel(load().models_dir).find([text])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kaeshi.ports import Vectors
-from kaeshi.providers.onnx import session
+from kaeshi.providers.onnx import session, spread
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -54,21 +54,23 @@ class MiniLMEmbedder:
         session, tokenizer = self._load()
         encoded = tokenizer.encode_batch(list(texts))
         order = sorted(range(len(texts)), key=lambda i: len(encoded[i].ids))
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
+
+        def compute(rows: list[int]) -> None:
             width = len(encoded[rows[-1]].ids)
             ids, mask = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), np.int64)
             for r, i in enumerate(rows):
                 ids[r, : len(encoded[i].ids)] = encoded[i].ids
                 mask[r, : len(encoded[i].ids)] = 1
             vectors[rows] = _pooled(session, ids, mask)
+
+        spread(compute, [order[start : start + BATCH] for start in range(0, len(order), BATCH)], self._threads)
         return vectors
 
     def _load(self) -> "tuple[InferenceSession, Tokenizer]":
         if self._session is None or self._tokenizer is None:
             from tokenizers import Tokenizer
 
-            self._session = session(self._models_dir, "minilm-l6-int8.onnx", self._threads)
+            self._session = session(self._models_dir, "minilm-l6-int8.onnx")
             self._tokenizer = Tokenizer.from_str(
                 resources.files("kaeshi").joinpath("data", "minilm_tokenizer.json").read_text(encoding="utf-8")
             )

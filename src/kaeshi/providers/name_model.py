@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kaeshi.models import need
 from kaeshi.providers.name_lists import ListedNames, could_name, is_common_name
-from kaeshi.providers.onnx import session
+from kaeshi.providers.onnx import session, spread
 from kaeshi.types import Finding
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ class Proposal:
 
 
 class NameModel:
-    """A NameFinder. The model loads at the first text; `threads` bounds the cores it uses."""
+    """A NameFinder. The model loads at the first text; `threads` bounds the cores it uses (0: all)."""
 
-    version = "rampart-tuned-1+" + ListedNames.version
+    version = "rampart-tuned-2+" + ListedNames.version
 
-    def __init__(self, models_dir: Path, threads: int = 1) -> None:
+    def __init__(self, models_dir: Path, threads: int = 0) -> None:
         self._models_dir, self._threads = models_dir, threads
         self._lists = ListedNames()
         self._session: InferenceSession | None = None
@@ -94,16 +94,21 @@ class NameModel:
         encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
         pieces = [(i, start) for i, e in enumerate(encoded) for start in range(0, max(len(e.ids) - OVERLAP, 1), WINDOW - OVERLAP)]
         pieces.sort(key=lambda piece: min(len(encoded[piece[0]].ids) - piece[1], WINDOW))
+        batches = [pieces[first : first + BATCH] for first in range(0, len(pieces), BATCH)]
+        windows = [[encoded[i].ids[start : start + WINDOW] for i, start in batch] for batch in batches]
         scores = [np.zeros((len(e.ids), 35), np.float32) for e in encoded]
-        for first in range(0, len(pieces), BATCH):
-            _run(session, pieces[first : first + BATCH], encoded, scores)
+        runs: list[list[Scores]] = spread(lambda parts: _run(session, parts), windows, self._threads)
+        for batch, found in zip(batches, runs, strict=True):
+            for (i, start), shares in zip(batch, found, strict=True):
+                there = scores[i][start : start + WINDOW]
+                np.maximum(there, shares, out=there)  # the higher where windows overlap
         return {text: tuple(_read(text, encoding, score)) for text, encoding, score in zip(texts, encoded, scores, strict=True)}
 
     def _load(self) -> "tuple[InferenceSession, Tokenizer]":
         if self._session is None or self._tokenizer is None:
             from tokenizers import Tokenizer
 
-            self._session = session(self._models_dir, "rampart-int8.onnx", self._threads)
+            self._session = session(self._models_dir, "rampart-int8.onnx")
             self._tokenizer = Tokenizer.from_file(str(need(self._models_dir, "rampart-tokenizer.json")))
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
@@ -123,9 +128,8 @@ def _with_addresses(names: Sequence[Finding], seen: Sequence[Proposal]) -> list[
 CLS, SEP = 2, 3
 
 
-def _run(session: Any, pieces: Sequence[tuple[int, int]], encoded: "Sequence[Encoding]", scores: list[Scores]) -> None:
-    """One batch: the labels' probabilities of each token, the higher where windows overlap."""
-    parts = [encoded[i].ids[start : start + WINDOW] for i, start in pieces]
+def _run(session: Any, parts: Sequence[Sequence[int]]) -> list[Scores]:
+    """One batch of token windows: the labels' probabilities, shape (tokens, labels), of each."""
     width = max(map(len, parts)) + 2
     ids, mask = np.zeros((len(parts), width), np.int64), np.zeros((len(parts), width), np.int64)
     for row, part in enumerate(parts):
@@ -134,9 +138,7 @@ def _run(session: Any, pieces: Sequence[tuple[int, int]], encoded: "Sequence[Enc
     logits = session.run(None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)})[0]
     powers = np.exp(logits - logits.max(axis=2, keepdims=True))
     shares = powers / powers.sum(axis=2, keepdims=True)
-    for row, ((i, start), part) in enumerate(zip(pieces, parts, strict=True)):
-        there = scores[i][start : start + len(part)]
-        np.maximum(there, shares[row, 1 : len(part) + 1], out=there)
+    return [shares[row, 1 : len(part) + 1] for row, part in enumerate(parts)]
 
 
 def _read(text: str, encoding: "Encoding", scores: Scores) -> list[Proposal]:

@@ -1,19 +1,42 @@
-"""Opens a fetched ONNX model on the processor."""
+"""Opens a fetched ONNX model on the processor, and spreads its batches over the cores."""
 
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from kaeshi.models import need
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+T = TypeVar("T")
+R = TypeVar("R")
 
-def session(models_dir: Path, name: str, threads: int) -> "InferenceSession":
-    """A session on the model file of that name; `threads` bounds the cores it uses (0: all). Raises MissingModel."""
+
+def session(models_dir: Path, name: str) -> "InferenceSession":
+    """A session on the model file of that name. It computes on the thread that calls it: see `spread`. Raises MissingModel."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(need(models_dir, name)), options, providers=["CPUExecutionProvider"])
+
+
+def spread(work: Callable[[T], R], parts: Sequence[T], threads: int) -> list[R]:
+    """`work` done on each part, on so many threads (0: one for each core), in the order of `parts`.
+
+    Batches are small, so that cores which share one wait for each other longer than they compute; a batch for each core has nothing to wait for.
+    """
+    wanted = min(threads or _cores(), len(parts))
+    if wanted < 2:
+        return [work(part) for part in parts]
+    with ThreadPoolExecutor(wanted, thread_name_prefix="kaeshi-onnx") as pool:
+        return list(pool.map(work, parts))
+
+
+def _cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -16,7 +16,7 @@ from kaeshi.rules.conversation import rated_turn
 from kaeshi.store.conversations import Stored
 from kaeshi.store.examples import Judged, by_type
 from kaeshi.store.verbs import dumps
-from kaeshi.types import Drop, Feedback, Filters, Json, Keep, Scrubbed, text_of
+from kaeshi.types import Drop, Feedback, Filters, Json, Keep, ReviewState, Scrubbed, text_of
 
 AT_ONCE = 100
 
@@ -61,7 +61,7 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
         if not stored:
             break
         # on a thread, so that a server which collects goes on answering
-        judged = await asyncio.to_thread(lambda: [judge(loop, s, said.get(s.id, []), using, reviews.get(s.id)) for s in stored])  # noqa: B023  # awaited before the next turn
+        judged = await asyncio.to_thread(judge, loop, stored, said, using, reviews)
         async with loop.store.write() as tx:
             await tx.put_examples(loop.assistant, judged, loop.clock.now())
             await tx.settle_changes(loop.assistant, stored)
@@ -77,52 +77,72 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
 
 
 def judge(
-    loop: Loop, stored: Stored, said: list[tuple[int, Feedback]], using: Filters, review: tuple[str, list[Json] | None] | None = None
-) -> Judged:
-    """One conversation's verdict, with its scrubbed text where it is kept. A scrubber that fails drops it."""
-    upto = _upto(stored, said)
-    signals = scoring.fold([f for _, f in said], stored.said[upto].confidence if upto is not None else None)
-    roles, words = [s.message["role"] for s in stored.said], [bool(text_of(s.message).strip()) for s in stored.said]
-    verdict: Keep | Drop = rules.judge(roles, words, upto, consent=stored.consent, facts=stored.facts, signals=signals, filters=using)
-    if review is not None and review[0] == "rejected":
-        verdict = Drop(reason="rejected")
-    messages: tuple[Json, ...] | None = None
-    counts: Mapping[str, int] = {}
-    if isinstance(verdict, Keep):
-        try:
-            messages, scrubbed = scrub_messages(loop, [s.message for s in stored.said[: verdict.upto + 1]])
-            counts = scrubbed.recognised
-        except KaeshiError:
-            verdict = Drop(reason="unscrubbed")
-    if messages is not None and review is not None and review[1] is not None:
-        messages = tuple(review[1])
-    return Judged(
-        id=example_id(loop.assistant, stored.id),
-        conversation=stored.id,
-        verdict=verdict,
-        signals=signals,
-        facts=stored.facts,
-        consent=stored.consent,
-        intent=stored.intents[0] if stored.intents else "",
-        body=None if messages is None else dumps(messages),
-        pii=counts,
-        scrubber=scrubber_version(loop),
-        started_at=stored.started_at,
-        review=review[0] if review is not None else "proposed",  # type: ignore[arg-type]  # the store's column holds nothing else
-    )
+    loop: Loop,
+    stored: Sequence[Stored],
+    said: Mapping[str, list[tuple[int, Feedback]]],
+    using: Filters,
+    reviews: Mapping[str, tuple[ReviewState, list[Json] | None]],
+) -> list[Judged]:
+    """Each conversation's verdict, with its scrubbed text where it is kept. One whose scrubber fails is dropped."""
+    signals, verdicts = [], []
+    for s in stored:
+        upto = _upto(s, said.get(s.id, []))
+        known = scoring.fold([f for _, f in said.get(s.id, [])], s.said[upto].confidence if upto is not None else None)
+        roles, words = [t.message["role"] for t in s.said], [bool(text_of(t.message).strip()) for t in s.said]
+        verdict: Keep | Drop = rules.judge(roles, words, upto, consent=s.consent, facts=s.facts, signals=known, filters=using)
+        signals.append(known)
+        verdicts.append(Drop(reason="rejected") if reviews.get(s.id, _UNSEEN)[0] == "rejected" else verdict)
+    kept = [(s, v.upto) for s, v in zip(stored, verdicts, strict=True) if isinstance(v, Keep)]
+    scrubbed = iter(scrub_each(loop, [[t.message for t in s.said[: upto + 1]] for s, upto in kept]))
+    version, judged = scrubber_version(loop), []
+    for s, known, verdict in zip(stored, signals, verdicts, strict=True):
+        clean = next(scrubbed) if isinstance(verdict, Keep) else None
+        review, corrected = reviews.get(s.id, _UNSEEN)
+        judged.append(
+            Judged(
+                id=example_id(loop.assistant, s.id),
+                conversation=s.id,
+                verdict=Drop(reason="unscrubbed") if isinstance(verdict, Keep) and clean is None else verdict,
+                signals=known,
+                facts=s.facts,
+                consent=s.consent,
+                intent=s.intents[0] if s.intents else "",
+                body=None if clean is None else dumps(clean[0] if corrected is None else corrected),
+                pii={} if clean is None else clean[1].recognised,
+                scrubber=version,
+                started_at=s.started_at,
+                review=review,
+            )
+        )
+    return judged
 
 
-def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | None = None) -> tuple[tuple[Json, ...], Scrubbed]:
+Clean = tuple[tuple[Json, ...], Scrubbed]
+
+
+def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | None = None) -> Clean:
     """A conversation's messages with personal data replaced everywhere a text can stand, tool calls and names included.
 
-    `policy`: the deployment's unless another is given.
+    `policy`: the deployment's unless another is given. Raises what the scrubber raises: a text is never passed as clean because it failed.
     """
-    texts: list[str] = []
-    for message in messages:
-        _walk(message, texts.append)
-    found: Scrubbed = pii.scrub(texts, loop.names.find(texts), policy or loop.policy)
-    replaced = iter(found.texts)
-    return tuple(_replace(message, replaced) for message in messages), found
+    texts = _texts(messages)
+    return _replaced_all(messages, pii.scrub(texts, loop.names.find(texts), policy or loop.policy))
+
+
+def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clean | None]:
+    """The same for many conversations at once: the fast path. None: the scrubber failed on that one."""
+    texts = [_texts(messages) for messages in conversations]
+    try:
+        found = loop.names.find_each(texts)
+    except KaeshiError:  # one alone may be the cause, and the others have nothing to do with it
+        return [None] if len(conversations) == 1 else [clean for one in conversations for clean in scrub_each(loop, [one])]
+    made: list[Clean | None] = []
+    for messages, those, people in zip(conversations, texts, found, strict=True):
+        try:
+            made.append(_replaced_all(messages, pii.scrub(those, people, loop.policy)))
+        except KaeshiError:
+            made.append(None)
+    return made
 
 
 def scrubber_version(loop: Loop) -> str:
@@ -144,7 +164,20 @@ def _upto(stored: Stored, said: list[tuple[int, Feedback]]) -> int | None:
     return rated_turn([s.message for s in stored.said])
 
 
+_UNSEEN: tuple[ReviewState, None] = ("proposed", None)
 _STRUCTURE = frozenset({"role", "type", "id", "tool_call_id", "detail", "format"})
+
+
+def _texts(messages: Sequence[Json]) -> list[str]:
+    texts: list[str] = []
+    for message in messages:
+        _walk(message, texts.append)
+    return texts
+
+
+def _replaced_all(messages: Sequence[Json], found: Scrubbed) -> Clean:
+    replaced = iter(found.texts)
+    return tuple(_replace(message, replaced) for message in messages), found
 
 
 def _walk(value: object, take: Callable[[str], None], key: str = "") -> None:

@@ -163,9 +163,8 @@ async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Exa
         async with loop.store.read() as tx:
             stored = await tx.read_conversations(loop.assistant, ids)
             said, reviews = await tx.feedback_on(loop.assistant, ids), await tx.reviews(loop.assistant, ids)
-        for s in stored:
-            again = collection.judge(loop, s, said.get(s.id, []), wanted, reviews.get(s.id))
-            verdicts[s.id] = again.verdict if isinstance(again.verdict, Drop) else again.example
+        for again in collection.judge(loop, stored, said, wanted, reviews):
+            verdicts[again.conversation] = again.verdict if isinstance(again.verdict, Drop) else again.example
     return [verdicts.get(j.conversation, Drop(reason="erased")) for j in page]
 
 

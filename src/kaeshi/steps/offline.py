@@ -137,8 +137,8 @@ async def _judge(
         part = later[start : start + AT_ONCE // 4]
         async with loop.store.read() as tx:
             stored, labelled = await tx.read_conversations(loop.assistant, part), await tx.acts(loop.assistant, part)
-        for conversation in stored:
-            await _judge_one(loop, run.model or "", conversation, labelled.get(conversation.id, {}), acts, seen, tally)
+        for conversation, messages in zip(stored, _scrubbed(loop, stored), strict=True):
+            await _judge_one(loop, run.model or "", messages, labelled.get(conversation.id, {}), acts, seen, tally)
         progress("judging on the last part", min(1.0, (start + len(part)) / max(len(later), 1)))
     return {
         "conversations": len(later),
@@ -154,9 +154,8 @@ async def _judge(
 
 
 async def _judge_one(
-    loop: Loop, model: str, stored: Stored, labelled: dict[int, str], acts: dict[str, str], seen: set[str], tally: Counter[str]
+    loop: Loop, model: str, messages: Sequence[Json], labelled: dict[int, str], acts: dict[str, str], seen: set[str], tally: Counter[str]
 ) -> None:
-    messages, _ = collection.scrub_messages(loop, [s.message for s in stored.said])
     asked = [i for i, m in enumerate(messages) if m["role"] == "assistant" and any(b["role"] == "user" for b in messages[:i])]
     answers = await asyncio.gather(*(loop.chat.answer(messages[:i], model) for i in asked))
     for i, said in zip(asked, answers, strict=True):
@@ -179,13 +178,20 @@ async def _acts_of_replies(loop: Loop, earlier: Sequence[str]) -> dict[str, str]
         part = earlier[start : start + AT_ONCE]
         async with loop.store.read() as tx:
             stored, labelled = await tx.read_conversations(loop.assistant, part), await tx.acts(loop.assistant, part)
-        for conversation in stored:
-            mine = labelled.get(conversation.id)
-            if mine:
-                messages, _ = collection.scrub_messages(loop, [s.message for s in conversation.said])
-                for place, act in mine.items():
-                    votes.setdefault(text_of(messages[place]).strip(), Counter())[act] += 1
+        told = [conversation for conversation in stored if conversation.id in labelled]
+        for conversation, messages in zip(told, _scrubbed(loop, told), strict=True):
+            for place, act in labelled[conversation.id].items():
+                votes.setdefault(text_of(messages[place]).strip(), Counter())[act] += 1
     return {reply: min(counts, key=lambda act: (-counts[act], act)) for reply, counts in votes.items()}
+
+
+def _scrubbed(loop: Loop, stored: Sequence[Stored]) -> list[Sequence[Json]]:
+    """Their messages as a model was shown them. Raises what the scrubber raises."""
+    said = [[t.message for t in s.said] for s in stored]
+    return [
+        (clean or collection.scrub_messages(loop, messages))[0]
+        for messages, clean in zip(said, collection.scrub_each(loop, said), strict=True)
+    ]
 
 
 async def _register(loop: Loop, run: TrainingRun, judged: Json) -> Candidate:
