@@ -19,7 +19,7 @@ demo: $(VENV)/.run $(VENV)/.models ## Run the whole loop on simulated customers 
 	@$(BIN)/kaeshi demo $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.models ## Run the test suite
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxschedchunk 1 $(ARGS)
 
 test-wire: $(VENV)/.dev $(VENV)/.models $(VENV)/.wire ## Have strangers judge the wire: prism and aimock (needs npm)
 	@WIRE_TOOLS=$(CURDIR)/$(VENV)/wire $(BIN)/python -m pytest tests/wire $(ARGS)

@@ -22,6 +22,7 @@ NOON = datetime(2025, 11, 3, 12, tzinfo=UTC)  # a Monday
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "slow" not in item.keywords)  # first, so that no worker is left with one when the others are done
     for item in items:
         if "data" in item.keywords and not DATA.exists():
             item.add_marker(pytest.mark.skip(reason="the project's real data files are not here"))
