@@ -57,8 +57,8 @@ def scrub_batch(texts: Sequence[str], policy: Policy = DEFAULT, *, key: bytes = 
     names, scrubbed = finder(), []
     for first in range(0, len(texts), AT_ONCE):
         part = [_checked(text) for text in texts[first : first + AT_ONCE]]
-        found = names.find_each([[text] for text in part])
-        scrubbed += [pii.scrub([text], people, policy, key=key, women=women()).texts[0] for text, people in zip(part, found, strict=True)]
+        alone = [[text] for text in part]
+        scrubbed += [found.texts[0] for found in pii.scrub_each(alone, names.find_each(alone), policy, key=key, women=women())]
     return scrubbed
 
 

@@ -133,16 +133,10 @@ def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clea
     """The same for many conversations at once: the fast path. None: the scrubber failed on that one."""
     texts = [_texts(messages) for messages in conversations]
     try:
-        found = loop.names.find_each(texts)
+        found = pii.scrub_each(texts, loop.names.find_each(texts), loop.policy)
     except KaeshiError:  # one alone may be the cause, and the others have nothing to do with it
         return [None] if len(conversations) == 1 else [clean for one in conversations for clean in scrub_each(loop, [one])]
-    made: list[Clean | None] = []
-    for messages, those, people in zip(conversations, texts, found, strict=True):
-        try:
-            made.append(_replaced_all(messages, pii.scrub(those, people, loop.policy)))
-        except KaeshiError:
-            made.append(None)
-    return made
+    return [_replaced_all(messages, scrubbed) for messages, scrubbed in zip(conversations, found, strict=True)]
 
 
 def scrubber_version(loop: Loop) -> str:

@@ -20,7 +20,8 @@ _HOUSE = re.compile(
 _LETTER_DIGIT = re.compile(r"[0-9](?<=[A-Za-z_:-][0-9])[\w:.-]{3}")
 _WORD = re.compile(r"[a-z]{2,}|#")
 _DIGIT = re.compile(r"[0-9]")
-_TOKEN_LEAST = 7
+_TOKEN_LEAST, LONGEST_TOKEN = 7, 8_000
+_TOKEN_ENDS = re.compile(r"[ \0\n]")
 SURE = 0.95  # as sure as that, and the whole number: nobody else need look at it
 _ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]] = {}
 
@@ -35,25 +36,24 @@ def detect(text: str, names: Sequence[Finding] = (), policy: Policy = DEFAULT) -
     return [Finding(start=a, end=b, type=kind, score=score, recogniser=by) for a, b, kind, score, by in detect_joined(text, people, policy)]
 
 
-def detect_each(texts: Sequence[str], policy: Policy = DEFAULT) -> list[list[Hit]]:
-    """Structured personal data in texts that have nothing to do with each other: the fast path, one pass over all of them."""
-    if all(map(str.isascii, texts)):
-        return _detect_plain(texts, policy)
-    plain = [i for i, text in enumerate(texts) if text.isascii()]
+def detect_each(texts: Sequence[str], people: Sequence[Iterable[Hit]] = (), policy: Policy = DEFAULT) -> list[list[Hit]]:
+    """Personal data in texts that have nothing to do with each other, in one pass over all of them: the fast path.
+
+    A text may be a conversation, its turns joined by NUL. `people`: what a NameFinder found in each.
+    """
     found = [list[Hit]() for _ in texts]
-    for i, hits in zip(plain, _detect_plain([texts[i] for i in plain], policy) if plain else (), strict=True):
+    plain = [i for i, text in enumerate(texts) if text.isascii()]  # what is not may need its disguises taken off
+    starts = list(accumulate((len(texts[i]) + 2 for i in plain), initial=0))
+    moved = [
+        (a + start, b + start, kind, score, by)
+        for i, start in zip(plain, starts, strict=False)
+        for a, b, kind, score, by in (people[i] if people else ())
+    ]
+    for i, hits in zip(plain, parted(starts, detect_joined("\0\0".join(texts[i] for i in plain), moved, policy)), strict=True):
         found[i] = hits
-    if len(plain) < len(texts):
-        for i, text in enumerate(texts):
-            if not text.isascii():
-                found[i] = detect_joined(text, (), policy)
+    for i in {*range(len(texts))} - {*plain}:
+        found[i] = detect_joined(texts[i], people[i] if people else (), policy)
     return found
-
-
-def _detect_plain(texts: Sequence[str], policy: Policy) -> list[list[Hit]]:
-    starts = list(accumulate((len(text) + 2 for text in texts), initial=0))
-    with_digits = [(starts[i], starts[i + 1] - 2) for i, text in enumerate(texts) if _DIGIT.search(text)]
-    return parted(starts, _found("\0\0".join(texts), (), policy, with_digits))
 
 
 def detect_texts(texts: Sequence[str], names: Sequence[Sequence[Finding]] = (), policy: Policy = DEFAULT) -> list[list[Hit]]:
@@ -83,14 +83,8 @@ def parted(starts: Sequence[int], hits: Iterable[Hit]) -> list[list[Hit]]:
 
 def detect_joined(text: str, people: Iterable[Hit] = (), policy: Policy = DEFAULT) -> list[Hit]:
     """The same for a conversation whose turns are joined by NUL, as plain tuples in reading order."""
-    return _found(text, people, policy, [(0, len(text))] if _DIGIT.search(text) else [])
-
-
-def _found(text: str, people: Iterable[Hit], policy: Policy, with_digits: list[tuple[int, int]]) -> list[Hit]:
     view = normal(text)
-    if view.text is not text:
-        with_digits = [(0, len(view.text))]
-    hits = [hit for hit in _structured(view.text, with_digits) if hit[3] >= policy.threshold(hit[2])]
+    hits = [hit for hit in _structured(view.text) if hit[3] >= policy.threshold(hit[2])]
     if view.places is not None:
         hits = [(*view.back(a, b), kind, score, by) for a, b, kind, score, by in hits]
     hits += [hit for hit in people if hit[3] >= policy.threshold(hit[2])]
@@ -106,16 +100,15 @@ def holds_number(text: str) -> bool:
     return _NUMBER.search(text) is not None
 
 
-def _structured(text: str, with_digits: Iterable[tuple[int, int]]) -> list[Hit]:
+def _structured(text: str) -> list[Hit]:
     hits: list[Hit] = []
     lowered = text.lower()
     if len(lowered) != len(text):  # a few capital letters are longer when small
         lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    for start, end in with_digits:
-        for island in _NUMBER.finditer(text, start, end):
-            _number(text, island, hits)
-        _glued(text, start, end, hits)
-        _streets(text, start, end, hits)
+    for island in _NUMBER.finditer(text):
+        _number(text, island, hits)
+    _glued(text, hits)
+    _streets(text, hits)
     for recogniser in WORDS:
         for start, end in _windows(lowered, recogniser):
             _matches(recogniser, text, start, end, hits)
@@ -156,24 +149,24 @@ def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[R
     return _ISLANDS[key]
 
 
-def _glued(text: str, start: int, end: int, hits: list[Hit]) -> None:
-    last = start
-    for place in _LETTER_DIGIT.finditer(text, start, end):
+def _glued(text: str, hits: list[Hit]) -> None:
+    last = 0
+    for place in _LETTER_DIGIT.finditer(text):
         at = place.start()
         if at < last:
             continue
-        first = max(text.rfind(" ", last, at), text.rfind("\0", last, at), text.rfind("\n", last, at)) + 1 or last
-        last = min(
-            (stop for stop in (text.find(" ", at, end), text.find("\0", at, end), text.find("\n", at, end)) if stop >= 0), default=end
-        )
+        before = text[max(last, at - LONGEST_TOKEN) : at]
+        first = at - len(before) + max(before.rfind(" "), before.rfind("\0"), before.rfind("\n")) + 1
+        stop = _TOKEN_ENDS.search(text, at)
+        last = stop.start() if stop else len(text)
         if last - first >= _TOKEN_LEAST:
             for recogniser in GLUED:
                 _matches(recogniser, text, first, last + 1, hits)
 
 
-def _streets(text: str, start: int, end: int, hits: list[Hit]) -> None:
+def _streets(text: str, hits: list[Hit]) -> None:
     last = -1
-    for place in _HOUSE.finditer(text, start, end):
+    for place in _HOUSE.finditer(text):
         if place.start() < last or STREET_WORDS.isdisjoint(_WORD.findall(text[place.end() - 1 : place.end() + 60].lower())):
             continue
         for recogniser in STREETS:
