@@ -104,6 +104,26 @@ def test_the_model_knows_a_name_by_what_stands_around_it() -> None:
     assert [[TURNS[i][f.start : f.end] for f in there] for i, there in enumerate(found)] == [["Khadija"], [], ["1433 Taraval Street"], []]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["any movies for tonight?", "How about A Madea Family Funeral, Auntie Mame, or Dr. Strangelove?"],
+        ["find me a concert", "3 tickets for Ben Harper, right?", "yes, Ben Harper please"],
+        ["where can I eat?", "Tommy's Wok Chinese Cuisine is a nice restaurant."],
+        ["How windy is it there?", "Do they serve liquor?"],
+    ],
+)
+def test_artists_films_places_and_words_are_nobodys_names(said: list[str]) -> None:
+    assert NameModel(load().models_dir).find(said) == [[] for _ in said]
+
+
+def test_a_name_is_private_again_where_somebody_bears_it() -> None:
+    said = ["find me a concert", "3 tickets for Ben Harper, right?", "yes, and my name is Ben Harper too"]
+    assert [[said[i][f.start : f.end] for f in found] for i, found in enumerate(NameModel(load().models_dir).find(said))][2] == [
+        "Ben Harper"
+    ]
+
+
 def test_what_the_model_sees_in_a_text_is_not_changed_by_its_neighbours() -> None:
     neighbours = ["it's 5 pm", "$$$ 99999999 @@@@ Zürich!!", "we had Rice and soup. " * 40, "Ask for Rosalind Achterberg at 12 Low Row"]
     alone = [NameModel(load().models_dir)._compute([text])[text] for text in TURNS]

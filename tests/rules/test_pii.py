@@ -12,6 +12,7 @@ from kaeshi.rules.pii import Restorer, analyze, detect_each, restore
 from kaeshi.rules.pii.risk import residual
 from kaeshi.rules.pii.validators import is_card
 from kaeshi.scrubbing import ScrubStream
+from kaeshi.types import Finding
 
 SEED = "Hi, I'm John Doe. Email me at john@email.com or call 555-1234"
 pieces = st.sampled_from(
@@ -303,3 +304,14 @@ def test_the_work_grows_with_the_text_and_not_faster(pump: str) -> None:
 
     small, large = max(cost(500), 0.002), cost(4000)
     assert large < small * 8 * 6  # eight times the text; the rest is the machine's noise
+
+
+def test_two_views_of_one_address_are_one_address() -> None:
+    text = "they are at 5050 West El Camino Real #110, call first"
+    seen = Finding(start=20, end=41, type="ADDRESS", score=0.75, recogniser="model")
+    assert [(text[f.start : f.end], f.type) for f in pii.detect(text, [seen])] == [("5050 West El Camino Real #110", "ADDRESS")]
+
+
+def test_conversations_looked_at_together_are_scrubbed_as_each_alone() -> None:
+    several = [["call 555-1234", "my pin?"], ["4321"], ["é a@b.com"], ["card 4111 1111", "1111 1111"], [], ["x@", "y.com"]]
+    assert pii.scrub_each(several) == [pii.scrub(texts) for texts in several]

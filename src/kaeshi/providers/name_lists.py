@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from importlib import resources
+from typing import NamedTuple
 
 from kaeshi.providers.public_names import public
 from kaeshi.rules.pii.patterns import STREET_WORDS
@@ -87,6 +88,7 @@ _ASKS_NAME = re.compile(
     re.IGNORECASE,
 )
 _PLACE_BEFORE = re.compile(r"\b(?:San|Santa|St\.?|Saint|Fort|Port|Mount|Mt\.?|Lake|New|Los|Las) $")
+_SAINT_BEFORE = re.compile(r"\b(?:san|santa|los|las|são|saint) \Z", re.IGNORECASE)
 _PLACE_AFTER = re.compile(
     r" (?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Court|Place|Way|Park|Inn|Hotel|Hall|Center|Centre|House|Hospital|Airport|University|Hill|Island|Beach|Bridge|County|City)\b"
 )
@@ -228,7 +230,7 @@ _NOBODY = frozenset(["hibachi", "sushi", "teppanyaki", "siri", "alexa", "google"
 class ListedNames:
     """A NameFinder that needs nothing but three word lists. `version` goes into every dataset's manifest."""
 
-    version = "lists-2"
+    version = "lists-3"
 
     def find(
         self, texts: Sequence[str], known: Sequence[str] = (), proposed: Sequence[Sequence[tuple[int, int, float]]] | None = None
@@ -238,24 +240,31 @@ class ListedNames:
         `proposed`: spans that a model saw; then the lists' own guesses are left out, and only what people say of themselves is added.
         """
         looked = [_look(text) for text in texts]
-        spans = [[*introduced, *(guessed if proposed is None else ())] for _, introduced, guessed, _ in looked]
-        for i, (said, *_) in enumerate(looked):
-            if i and looked[i - 1][3]:
-                spans[i] += [(a, b, True) for a, b in _answered(texts[i]) if proposed is None or _is_answer(texts[i], a, b, len(said))]
-        known_to_all = public(texts, proposed) if proposed is not None and any(proposed) else frozenset()
+        spans = [[*look.introduced, *(look.guessed if proposed is None else ())] for look in looked]
+        for i, look in enumerate(looked):
+            if i and looked[i - 1].asks:
+                spans[i] += [(a, b, True) for a, b in _answered(texts[i]) if proposed is None or _is_answer(texts[i], a, b, len(look.said))]
+        known_to_all = frozenset[tuple[int, int, int]]()
+        if proposed is not None and any(proposed):
+            named = [
+                [*((a, b) for a, b, _ in seen), *((a, b) for a, b, _ in look.titled)] for seen, look in zip(proposed, looked, strict=True)
+            ]
+            known_to_all = public(texts, named)
+        for i, look in enumerate(looked):
+            spans[i] += [span for span in look.titled if (i, span[0], span[1]) not in known_to_all]
         for i, seen in enumerate(proposed or ()):
             spans[i] += _credible(texts[i], [span for span in seen if (i, span[0], span[1]) not in known_to_all])
         words = {part.lower() for name in known for part in _TOKENS.findall(name)}
         for text, found in zip(texts, spans, strict=True):
             for start, end, sure in found:
-                if sure:
-                    words.update(part.lower() for part in _TOKENS.findall(text[start:end]) if len(part) > 2)  # initials are nobody
+                if sure:  # initials are nobody, and "salon" in the name of one is a word everywhere else
+                    words.update(part.lower() for part in _TOKENS.findall(text[start:end]) if len(part) > 2 and could_name(part))
         if not words and not any(spans):
             return [[] for _ in texts]
         parts = {part for word in words for part in _PARTS.findall(word)}
         return [
-            _findings(text, found, words if not parts.isdisjoint(said) else frozenset())
-            for text, found, (said, *_) in zip(texts, spans, looked, strict=True)
+            _findings(text, found, words if not parts.isdisjoint(look.said) else frozenset())
+            for text, found, look in zip(texts, spans, looked, strict=True)
         ]
 
     def find_each(self, conversations: Sequence[Sequence[str]], known: Sequence[str] = ()) -> list[list[list[Finding]]]:
@@ -307,7 +316,7 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
         words = [word.lower() for word in _PARTS.findall(text[start:end])]
         if not words or all(word in _NOBODY or word in _FILLER for word in words) or not could_name(text[start:end]):
             continue
-        if " ".join(words) in _places():
+        if " ".join(words) in _places() or _SAINT_BEFORE.search(text, max(0, start - 7), start):
             continue
         listed = any(word in given or word in surnames for word in words)
         if not listed and score < (UNLISTED if text[start].isupper() else UNLISTED_SMALL):
@@ -319,14 +328,23 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
 Named = tuple[tuple[int, int, bool], ...]  # (start, end, may be looked for in other turns)
 
 
+class Look(NamedTuple):
+    """What one text says by itself: its words, lower-cased; who introduces themselves, has a title, is named by the lists; does it ask for a name?"""
+
+    said: frozenset[str]
+    introduced: Named
+    titled: Named
+    guessed: Named
+    asks: bool
+
+
 @lru_cache(3_000)  # assistants repeat themselves
-def _look(text: str) -> tuple[frozenset[str], Named, Named, bool]:
-    """A text's words, lower-cased; whom it introduces or gives a title; whom it names by the lists; does it ask for a name?"""
+def _look(text: str) -> Look:
     said = frozenset(_PARTS.findall(text.lower()))
     if said.isdisjoint(_telling()):
-        return said, (), (), _asks_name(text)
-    introduced = (*((a, b, True) for a, b in _introduced(text)), *_titled(text), *_presented(text))
-    return said, introduced, tuple((a, b, True) for a, b in _listed(text)), _asks_name(text)
+        return Look(said, (), (), (), _asks_name(text))
+    introduced = (*((a, b, True) for a, b in _introduced(text)), *_presented(text))
+    return Look(said, introduced, tuple(_titled(text)), tuple((a, b, True) for a, b in _listed(text)), _asks_name(text))
 
 
 @cache

@@ -1,12 +1,13 @@
 """Which proposed names are not private people's: artists, films, restaurants, hotels and cars that a concierge talks about.
 
 A name is public where its own sentence says so ("tickets to see ...", "... is performing", "the ... Hotel"), or where it is offered
-("how about ...") while the talk is of events, films, restaurants or hotels. It is public in the whole conversation then, and private
-again where somebody says that it is theirs.
+("how about ...", also as one of several), praised, or part of a place's name, while the talk is of events, films, restaurants or hotels. It
+is public in the whole conversation then, and private again where somebody says that it is theirs.
 """
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 # what is offered to everybody; what is said of a person nobody else knows
 _TOPIC = re.compile(
@@ -16,7 +17,7 @@ _TOPIC = re.compile(
     re.IGNORECASE,
 )
 _PRIVATE = re.compile(
-    r"\b(?:doctors?|dr|m\.?d|physician|practitioner|dentists?|dental|therapists?|counsel\w+|psych\w+|dermatolog\w+|gynecolog\w+|ophthalm\w+|stylists?|salons?|"
+    r"\b(?:doctors?|m\.?d|physician|practitioner|dentists?|dental|therapists?|counsel\w+|psych\w+|dermatolog\w+|gynecolog\w+|ophthalm\w+|stylists?|salons?|"
     r"appointments?|account|transfer|send|pay(?:ment)?|owe|money|customer|client|patient|caller|colleague|friend|roommate|agent|driver|host)\b",
     re.IGNORECASE,
 )
@@ -25,22 +26,38 @@ _OWN = re.compile(
     r"\bunder|\bname of|\bmy \w+|\btell|\bask for|\bspeak(?:ing)? (?:to|with))[\s,:-]{1,3}\Z",
     re.IGNORECASE,
 )
+_TITLE = re.compile(r"\b(?:mr|mrs|ms|miss|dr)\.? \Z", re.IGNORECASE)  # which films have, too
 _OFFERED = re.compile(
-    r"(?:\b(?:how|what) (?:about|of)(?: either| seeing)?|\bthere(?:['’]?s| is| are)(?: also)?|\bi(?:['’]?ve| have)?(?: also)? (?:have|found|got)(?: \w+)?|"
+    r"(?:\b(?:how|what) (?:about|of)(?: either| seeing)?|\bperhaps|\b(?:first|one|another|one of them|one of these)(?: one)? is|\bthere(?:['’]?s| is| are)(?: also)?|\bi(?:['’]?ve| have)?(?: also)? (?:have|found|got)(?: \w+)?|"
     r"\b(?:recommend|suggest|prefer\w*|including|includes|called|named|to see|watch|opinion (?:about|on)|interested in|would you (?:like|consider)|the name of|available (?:is|at)))"
     r"\s(?:the |a )?\Z",
     re.IGNORECASE,
 )
+_ITEM = r"(?:[A-Z0-9&][\w'’.&:!-]{0,30}|of|the|a|an|and|or|is|in|to|on|your|-|either|also)"
+_OFFERED_AMONG = re.compile(
+    r"(?i:\b(?:how about|what about|do you (?:prefer|like|want)|would you (?:like|prefer|enjoy)|interested in|suggest|recommend|such as|like|heard of|options|"
+    r"movies?|films?|titles?|select among|opinion (?:on|about|of)|seeing|watching|playing|play|watch|see))"
+    rf"[,:]?\s(?:{_ITEM},?\s){{0,12}}\Z"
+)
+_PRAISED = re.compile(
+    r"(?:['’]s)?\s(?:is|are|would be|might be|sounds|seems)\s(?:also |actually )?(?:(?:a|an|the|one of the)\s)?(?:really |very |highly |quite )?"
+    r"(?:rated|nice|great|good|perfect|popular|excellent|best|located|taking place|showing|hosting|performing)\b",
+    re.IGNORECASE,
+)
+_NAMED_BEFORE = re.compile(r"(?:(?:[A-Z&][\w'’.&-]{0,30}|of|the|by|at|and)\s){0,6}\Z")
+_NAMED_AFTER = re.compile(r"(?:['’]s)?(?:[ -](?:[A-Z&][\w'’.&-]{0,30}|of|the|by|and|de|la)){0,5}")
 _BEFORE = re.compile(
-    r"(?:\btickets?(?: are)? (?:to(?:o| see)?|for)|\bevents?(?: is| are| name is| called| named|:| for| like| of)|\bconcerts?(?: by| of| called)?|\bshows? (?:by|of|called)|"
-    r"\bmovies?(?: is| by| called| named|:)?|\bfilms?(?: by| called)?|\b(?:songs?|albums?|tracks?)\b[^.?!]{0,40}\b(?:by|from)|\balbums?(?: is)?|\bsung by|"
-    r"\bhotel(?: is| called| named|:)?|\brestaurants?(?: is| called| named|:)?|\btable (?:for \w+ )?at|\bproperty (?:called|named|name is)|\bmuseum called)\s(?:the |a )?\Z",
+    r"(?:\btickets?(?: are)? (?:to(?:o| see)?|for)|\bhosting|\b(?:tables?|rooms?|reserv\w{1,8}|booking)\b[^.?!\0]{0,40}\bat|"
+    r"\b(?:events?|concerts?|shows?|movies?|films?|songs?|albums?|tracks?|artists?|bands?|hotels?|restaurants?|property|apartments?|museums?)(?:['’]?s)?"
+    r"(?: name)?(?: is| are| was|['’]s| called| named| titled)?(?: as|:)?|\b(?:events?|concerts?|shows?) (?:for|like|of|with|by)|"
+    r"\b(?:songs?|albums?|tracks?)\b[^.?!\0]{0,40}\b(?:by|from)|\bsung by)\s(?:the |a )?\Z",
     re.IGNORECASE,
 )
 _AFTER = re.compile(
     r"(?:['’]s)?,? (?:(?:[A-Z&][\w'’.&-]{0,20}|de|la|le|del) ){0,2}?(?i:concerts?|events?|shows?|tickets?|movie|film|songs?|album|tour|performance|experience|activity|restaurant|pizza|sushi|grill|hotel|inn|"
     r"apartments|(?:international )?airport|park|museum|palace|(?:will be |would be |is |are )?(?:performing|playing|appearing|doing a show))\b"
 )
+# what a place is called, whoever else is; and what it may be called while the talk is of places
 _PLACES = frozenset(
     [
         "hotel",
@@ -78,32 +95,98 @@ _PLACES = frozenset(
         "volkswagen",
     ]
 )
+_PLACES_PERHAPS = _PLACES | frozenset(
+    [
+        "house",
+        "bar",
+        "kitchen",
+        "bistro",
+        "osteria",
+        "buffet",
+        "cuisine",
+        "taqueria",
+        "steakhouse",
+        "steak",
+        "thai",
+        "indian",
+        "chinese",
+        "bakery",
+        "diner",
+        "tavern",
+        "lounge",
+        "condos",
+        "residence",
+        "hostel",
+        "resort",
+        "lodge",
+        "motel",
+        "marriott",
+        "downtown",
+        "midtown",
+        "hills",
+        "gardens",
+        "mariscos",
+        "amphitheater",
+        "cinema",
+    ]
+)
 _WORD = re.compile(r"[^\W\d_]+")
 REACH = 60
 TURNS = 3
-Spans = Sequence[tuple[int, int, float]]
+LISTED = 120
+Spans = Sequence[tuple[int, int]]
 
 
 def public(texts: Sequence[str], proposed: Sequence[Spans]) -> frozenset[tuple[int, int, int]]:
     """Which of the proposed names are public: (text, start, end).
 
-    >>> public(["What about tickets to see Bryan Adams?"], [[(26, 37, 0.9)]]), public(["Hi, this is Bryan Adams"], [[(12, 23, 0.9)]])
+    >>> public(["What about tickets to see Bryan Adams?"], [[(26, 37)]]), public(["Hi, this is Bryan Adams"], [[(12, 23)]])
     (frozenset({(0, 26, 37)}), frozenset())
     """
+    named = {(i, start, end): texts[i][start:end] for i, spans in enumerate(proposed) for start, end in spans}
+    if not named:
+        return frozenset()
+    # wherever it stands: what says that a name is public need not stand where the name was seen
+    anywhere = re.compile(
+        rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(set(named.values()), key=len, reverse=True)))})(?!\w)", re.IGNORECASE
+    )
     found: set[frozenset[str]] = set()
     own: set[str] = set()
-    names: dict[tuple[int, int, int], frozenset[str]] = {}
     topics = [(_TOPIC.search(text) is not None, _PRIVATE.search(text) is not None) for text in texts]
-    for i, (text, spans) in enumerate(zip(texts, proposed, strict=True)):
+    for i, text in enumerate(texts):
         recent = topics[max(0, i - TURNS) : i + 1]
         offers = any(topic for topic, _ in recent) and not any(private for _, private in recent)
-        for start, end, _ in spans:
-            words, before = frozenset(_WORD.findall(text[start:end].lower())), text[max(0, start - REACH) : start]
-            names[i, start, end] = words
-            if _OWN.search(before):
-                own |= words
-            elif not words.isdisjoint(_PLACES) or (
-                not topics[i][1] and (_BEFORE.search(before) or _AFTER.match(text, end) or (offers and _OFFERED.search(before)))
-            ):
+        for match in anywhere.finditer(text):
+            words = frozenset(_WORD.findall(match[0].lower()))
+            told = _told(text, *match.span(), private=topics[i][1], offers=offers)
+            if told == "public":
                 found.add(words)
-    return frozenset(place for place, words in names.items() if words.isdisjoint(own) and any(words <= known for known in found))
+            elif told == "own":
+                own |= words
+    words_of = {place: frozenset(_WORD.findall(name.lower())) for place, name in named.items()}
+    return frozenset(place for place, words in words_of.items() if words.isdisjoint(own) and any(words <= known for known in found))
+
+
+def _told(text: str, start: int, end: int, *, private: bool, offers: bool) -> Literal["public", "own"] | None:
+    """What its own sentence tells about a name."""
+    before = text[max(0, start - REACH) : start]
+    if not private and _BEFORE.search(before):  # "the event's name is" before "name is"
+        return "public"
+    if _OWN.search(_TITLE.sub("", before) if offers else before):
+        return "own"
+    if (
+        not _PLACES.isdisjoint(_WORD.findall(text[start:end].lower()))
+        or (not private and _AFTER.match(text, end))
+        or (offers and (_OFFERED.search(before) or _is_offered(text, start, end)))
+    ):
+        return "public"
+    return None
+
+
+def _is_offered(text: str, start: int, end: int) -> bool:
+    """One of several things that are offered, praised, or part of a place's name, where the talk is of such things."""
+    if _OFFERED_AMONG.search(text, max(0, start - LISTED), start) or _PRAISED.match(text, end):
+        return True
+    before, after = _NAMED_BEFORE.search(text, max(0, start - REACH), start), _NAMED_AFTER.match(text, end)
+    around = (before[0] if before else "") + " " + (after[0] if after else "")
+    return not _PLACES_PERHAPS.isdisjoint(_WORD.findall(around.lower()))

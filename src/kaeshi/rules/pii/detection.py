@@ -217,7 +217,8 @@ def _matches(recogniser: Recogniser, text: str, start: int, end: int, hits: list
 
 
 def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
-    """The surest wins, then the longest; what is already a placeholder stays."""
+    """The surest wins, then the longest; what is already a placeholder stays. Two views of one address are one address."""
+    hits = _whole_addresses(hits)
     hits.sort(key=lambda hit: (-hit[3], hit[0] - hit[1], hit[0], hit[2]))
     chosen: list[Hit] = []
     for start, end, kind, score, by in hits:
@@ -228,3 +229,18 @@ def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
             own = [(a, b) for a, b in taken.rest(start, end) if b - a > 2 and taken.take(a, b)]  # initials are nobody
             chosen += [(a, b, kind, score, by) for a, b in own]
     return sorted(chosen)
+
+
+def _whole_addresses(hits: list[Hit]) -> list[Hit]:
+    """Addresses that overlap as one, under the name and the score of the surest."""
+    addresses = sorted(hit for hit in hits if hit[2] == "ADDRESS")
+    if len(addresses) < 2:
+        return hits
+    whole: list[Hit] = []
+    for hit in addresses:
+        if whole and hit[0] < whole[-1][1]:
+            _, _, kind, score, by = max(whole[-1], hit, key=lambda h: h[3])
+            whole[-1] = (whole[-1][0], max(whole[-1][1], hit[1]), kind, score, by)
+        else:
+            whole.append(hit)
+    return [*(hit for hit in hits if hit[2] != "ADDRESS"), *whole]
