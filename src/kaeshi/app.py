@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaeshi import dated
-from kaeshi.errors import InvalidInput, Misconfigured
+from kaeshi.errors import InvalidInput, Misconfigured, MissingExtra, NotFound
 from kaeshi.gateway.upstream import upstream_of
 from kaeshi.gateway.worker import Worker
 from kaeshi.loop import Loop
@@ -33,11 +33,13 @@ from kaeshi.providers.webhook import LogNotifier, WebhookNotifier
 from kaeshi.rules.checks import Checks
 from kaeshi.settings import Settings, load, set_database_url
 from kaeshi.store import Bind, Keyring, load_master_key, open_store
-from kaeshi.trainer.answers import RESPONDER
+from kaeshi.trainer import manifests
+from kaeshi.trainer.answers import RESPONDER, model_folder
 from kaeshi.trainer.asgi import TrainerApp
 from kaeshi.trainer.engines import lora
 from kaeshi.trainer.server import TrainerServer
 from kaeshi.trainer.webhooks import Webhooks, key_of
+from kaeshi.types import Json
 
 if TYPE_CHECKING:
     from kaeshi.ports import Clock, Embedder, Ids, Mailer
@@ -198,6 +200,35 @@ def trainer_app() -> TrainerApp:
     settings = load()
     server = _trainer(settings, MiniLMEmbedder(settings.models_dir), SystemClock(), RandomIds())
     return TrainerApp(server, settings.kaeshi_admin_key.get_secret_value() if settings.kaeshi_admin_key else None)
+
+
+def exported(model: str, out: Path, form: str) -> Json:
+    """Write a fine-tune of the embedded trainer for other programs: merged with its base, as GGUF, or the adapter alone.
+
+    Raises NotFound for a model that is not here, InvalidInput for one of another engine or a place that is taken, MissingExtra without the
+    `train` extra.
+    """
+    settings = load()
+    folder = model_folder(settings.data_dir / "trainer", model)
+    if not (folder / "manifest.json").exists():
+        msg = f"model {model!r} is not in {str(settings.data_dir / 'trainer')!r}; `kaeshi training list` tells what was trained"
+        raise NotFound(msg)
+    manifest = manifests.checked(folder)
+    if manifest["engine"] != "lora":
+        msg = f"model {model!r} is a {manifest['engine']}: it is no language model, and only kaeshi serves it"
+        raise InvalidInput(msg)
+    if out.exists():
+        msg = f"{str(out)!r} is there already; name another place"
+        raise InvalidInput(msg)
+    if packages := lora.missing():
+        msg = f"{', '.join(packages)} are not installed; type: pip install 'kaeshi[train]'"
+        raise MissingExtra(msg)
+    from kaeshi.trainer.engines.lora import export
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if form == "adapter":
+        return export.copied(folder, out)
+    return {"merged": export.merged, "gguf": export.as_gguf}[form](manifest["base"], settings.models_dir, folder, out)
 
 
 def _trainer(settings: Settings, embedder: "Embedder", clock: "Clock", ids: "Ids") -> TrainerServer:

@@ -13,7 +13,7 @@ from samples import record
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {
-    "demo", "run", "serve", "shim", "trainer serve", "models fetch", "conversation import", "conversation outcome", "conversation show", "feedback add", "feedback import",
+    "demo", "run", "serve", "shim", "trainer export", "trainer serve", "models fetch", "conversation import", "conversation outcome", "conversation show", "feedback add", "feedback import",
     "feedback stats", "review list", "review approve", "review correct", "review reject", "collection run", "pii scrub", "pii detect", "pii report", "dataset build", "dataset check", "dataset export",
     "training estimate", "training start", "training status", "training decide", "training money", "training retiring", "data update", "training list", "gateway work", "evaluation add", "evaluation run", "evaluation compare", "rollout start", "rollout status",
     "rollout compare", "rollout promote", "rollout rollback", "rollout replay", "knowledge refresh", "knowledge search", "knowledge approve", "report show", "report send",
@@ -77,6 +77,7 @@ def test_a_stranger_imports_rates_collects_and_reports(tmp_path: Path) -> None:
         (("report", "show"), "kaeshi conversation import"),
         (("demo", "--sabotage", "nonsense"), "nonsense"),
         (("shim", "no-such-folder"), "no-such-folder"),
+        (("trainer", "export", "ft:nobody", "out"), "kaeshi training list"),
     ],
 )
 def test_an_error_is_one_line_and_a_non_zero_exit(words: tuple[str, ...], part: str) -> None:

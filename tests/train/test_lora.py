@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -228,6 +229,88 @@ def test_openais_flow_trains_and_serves_a_language_model(server: str, files: tup
         assert client.models.delete(model).deleted
         with pytest.raises(openai.NotFoundError):
             client.chat.completions.create(model=model, messages=question)
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory, base_folder: str) -> Path:
+    """An adapter that changes queries, keys and more, drawn by chance."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(3)
+    model = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(base_folder, dtype=torch.float32),
+        LoraConfig(r=4, target_modules=["q_proj", "k_proj", "v_proj", "down_proj"]),
+    )
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.02)
+    folder = tmp_path_factory.mktemp("adapter")
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("form", ["merged", "gguf"])
+def test_what_is_exported_answers_as_the_adapter_on_its_base(tmp_path: Path, base_folder: str, adapter: Path, form: str) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from kaeshi.settings import load
+    from kaeshi.trainer.engines.lora import export
+
+    out = tmp_path / ("model.gguf" if form == "gguf" else "model")
+    write = {"merged": export.merged, "gguf": export.as_gguf}[form]
+    write(BASE, load().models_dir, adapter, out)
+    place: Any = (
+        {"pretrained_model_name_or_path": tmp_path, "gguf_file": out.name} if form == "gguf" else {"pretrained_model_name_or_path": out}
+    )
+    text = "Can we have tofu on Monday? It's 12345!<|im_end|>\n"
+    ids = AutoTokenizer.from_pretrained(base_folder)(text, return_tensors="pt")["input_ids"]
+    assert AutoTokenizer.from_pretrained(**place)(text)["input_ids"] == ids[0].tolist()
+    meant = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_folder, dtype=torch.float32), str(adapter))
+    made = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+    with torch.no_grad():
+        want, got = (model.eval()(ids).logits for model in (meant, made))
+    torch.testing.assert_close(got, want, rtol=0.02, atol=0.25)
+    assert bool((got.argmax(-1) == want.argmax(-1)).all())
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
+def test_a_tokenizer_that_llama_cpp_may_cut_otherwise_is_refused(tmp_path: Path, base_folder: str, adapter: Path) -> None:
+    from kaeshi.trainer.engines.lora import export
+
+    said = json.loads(Path(base_folder, "tokenizer.json").read_bytes())
+    said["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [{"type": "Whitespace"}, said["pre_tokenizer"]]}
+    odd = tmp_path / "odd"
+    shutil.copytree(base_folder, odd)
+    (odd / "tokenizer.json").write_text(json.dumps(said))
+    with pytest.raises(InvalidInput, match="export it merged"):
+        export.as_gguf(str(odd), tmp_path, adapter, tmp_path / "model.gguf")
+    assert not (tmp_path / "model.gguf").exists()
+
+
+QWEN2 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
+
+@pytest.mark.parametrize(
+    ("first", "name"),
+    [
+        ([], "gpt-2"),
+        ([{"type": "Digits", "individual_digits": True}], "smollm"),
+        ([{"type": "Split", "pattern": {"Regex": QWEN2}}], "qwen2"),
+        ([{"type": "Split", "pattern": {"Regex": QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|")}}], "llama-bpe"),
+        ([{"type": "Split", "pattern": {"Regex": r"\w+"}}], None),
+    ],
+)
+def test_how_a_tokenizer_cuts_has_a_name_in_llama_cpp(first: list[Any], name: str | None) -> None:
+    from kaeshi.trainer.engines.lora import export
+
+    assert (
+        export._cut({"model": {"type": "BPE"}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [*first, {"type": "ByteLevel"}]}})
+        == name
+    )
 
 
 def test_a_running_job_is_cancelled_and_the_next_one_gets_its_turn(server: str, files: tuple[Path, Path]) -> None:

@@ -1,6 +1,7 @@
 """Commands for the whole: demo, run, serve, trainer, models, shim."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -181,6 +182,34 @@ def trainer_serve(host: Host = "127.0.0.1", port: Port = 8100) -> None:
     from kaeshi.app import serving
 
     serving(host, port, "kaeshi.app:trainer_app", None)
+
+
+class Form(StrEnum):
+    """What an export is written as."""
+
+    merged = "merged"
+    gguf = "gguf"
+    adapter = "adapter"
+
+
+@trainer.command("export")
+def trainer_export(
+    model: Annotated[str, typer.Argument(help="The fine-tune's name, as its job tells it.")],
+    out: Annotated[Path, typer.Argument(help="A folder that is made; with --as gguf a file.")],
+    form: Annotated[
+        Form, typer.Option("--as", help="merged: a folder for transformers, vLLM and Ollama; gguf: a file for llama.cpp.")
+    ] = Form.merged,
+    as_json: AsJson = False,
+) -> None:
+    """Write a fine-tuned language model for other programs to serve."""
+    from kaeshi.app import exported
+
+    made = exported(model, out, form.value)
+    show(
+        made,
+        as_json=as_json,
+        text="\n".join(f"{digest}  {out if form is Form.gguf else out / name}" for name, digest in made["files"].items()),
+    )
 
 
 @data.command()

@@ -13,7 +13,7 @@ from kaeshi.files import sha256_of, write_whole
 from kaeshi.trainer import manifests
 from kaeshi.types import Json
 
-PACKAGES = ("torch", "transformers", "peft", "safetensors", "llguidance")
+PACKAGES = ("torch", "transformers", "peft", "safetensors", "llguidance", "gguf")
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 BETA = 0.1  # OpenAI's default for preferences
 Process = subprocess.Popen[bytes]
