@@ -331,6 +331,27 @@ async def test_models_of_the_embedded_trainer_are_served_restored_as_well(loop: 
     assert [(r.failed, r.finish_reason) for r in await requests(loop)] == [(False, "stop")]
 
 
+class Broken(Embedded):
+    """One that fails in a way nobody thought of."""
+
+    async def stream(self, _method: str, _path: str, body: bytes, _kind: str) -> tuple[int, bytes]:
+        raise ZeroDivisionError(len(body))
+
+
+@pytest.mark.parametrize("arm", ["candidate", "production"])
+async def test_whatever_fails_in_whatever_way_is_logged(loop: Loop, arm: str) -> None:
+    live = await half(loop, "fine_tune")
+    gateway = Gateway(loop, Local(Broken()))
+    await gateway.start()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=gateway), base_url="http://127.0.0.1/v1") as client:
+        answer = await client.post("/chat/completions", json=asking(), headers=at(live, arm))
+    await gateway.stop()
+    assert answer.status_code == 500
+    assert "ZeroDivisionError" not in answer.text
+    await take(loop)
+    assert [(r.arm, r.status, r.failed) for r in await requests(loop)] == [(arm, 500, True)]
+
+
 async def test_whoever_was_answered_may_rate_that_answer_and_nothing_else(loop: Loop, says: Ask) -> None:
     answer = await says("a table?")
     message, token = answer.headers["x-kaeshi-message"], answer.headers["x-kaeshi-feedback-token"]

@@ -65,6 +65,7 @@ class _Turn:
     authorization: bytes | None
     began: float
     record: Record
+    logged: bool = False
 
 
 class Gateway:
@@ -149,11 +150,20 @@ class Gateway:
 
     async def _chat(self, path: str, raw: bytes, headers: Mapping[bytes, bytes], began: float, receive: Receive, send: Send) -> None:
         turn = await self._turn(path, raw, headers, began)
-        reply = await self._answered(turn, path)
-        if reply.pieces is None:
-            await self._answer_whole(turn, reply, send)
-        else:
-            await self._answer_in_pieces(turn, reply, reply.pieces, receive, send)
+        try:
+            reply = await self._answered(turn, path)
+            if reply.pieces is None:
+                await self._answer_whole(turn, reply, send)
+            else:
+                await self._answer_in_pieces(turn, reply, reply.pieces, receive, send)
+        except KaeshiError as error:
+            turn.record.status = turn.record.status or error.status
+            turn.record.failed = turn.record.failed or isinstance(error, ProviderError)
+            raise
+        finally:
+            if not turn.logged:  # whatever became of it, it took place
+                turn.record.failed, turn.record.status = turn.record.failed or not turn.record.status, turn.record.status or SERVER_ERROR
+                self._log(turn)
 
     async def _turn(self, path: str, raw: bytes, headers: Mapping[bytes, bytes], began: float) -> _Turn:
         """Who asks, in which conversation, and who is to answer."""
@@ -233,12 +243,7 @@ class Gateway:
     async def _answered(self, turn: _Turn, path: str) -> Reply:
         """The assigned model's answer; where a candidate fails or is too late, production's, and the failure counts against the candidate."""
         if turn.fallback is None:
-            try:
-                reply = await self._ask(turn, turn.candidate, path)
-            except KaeshiError as error:
-                turn.record.failed, turn.record.status = isinstance(error, ProviderError), error.status
-                self._log(turn)
-                raise
+            reply = await self._ask(turn, turn.candidate, path)
             turn.record.failed = _is_failure(reply)
             return reply
         first: Reply | None = None
@@ -249,13 +254,8 @@ class Gateway:
             log.warning("candidate %s did not answer (%s); production does", turn.candidate.model, type(error).__name__)
         if first is not None and first.status == OK:
             return first
-        theirs, turn.fallback = turn.fallback, None
-        try:
-            second = await self._ask(turn, theirs, path)
-        except KaeshiError as error:
-            turn.record.failed, turn.record.status = True, error.status
-            self._log(turn)
-            raise
+        theirs, turn.fallback, turn.record.failed = turn.fallback, None, True
+        second = await self._ask(turn, theirs, path)
         # what neither can answer is the client's mistake, not the candidate's
         turn.record.failed = first is None or _is_failure(first) or second.status == OK
         turn.candidate = theirs
@@ -372,6 +372,7 @@ class Gateway:
             self._threads.put(self._loop.store.keyring.digest(turn.assistant, record.scope, thread), record.conversation)
 
     def _log(self, turn: _Turn) -> None:
+        turn.logged = True
         turn.record.latency_ms = turn.record.latency_ms or (time.perf_counter() - turn.began) * 1000
         logged = self._spools[turn.assistant].add(pack(turn.record))
         self._metrics.add(turn.assistant, turn.record, logged=logged)

@@ -23,7 +23,7 @@ MAGIC = b"KSPOOL1\n"
 _COUNT, _LENGTH = struct.Struct("<Q"), struct.Struct("<I")
 START = len(MAGIC) + _COUNT.size
 ROTATE = 64 * 1024 * 1024
-GROUP_S = 0.02
+GROUP_S, LOOK_S = 0.02, 1.0
 LEAST = 28  # bytes of a sealed record that holds nothing
 
 
@@ -111,13 +111,16 @@ class Spool:
         return False
 
     def _sync(self) -> None:
-        """On a thread of its own: one fsync for everything that was appended meanwhile."""
+        """On a thread of its own: one fsync for everything that was appended meanwhile. Once a second it looks how much waits in other files."""
+        looked = -LOOK_S
         while not self._over:
             self._pending.wait()
             self._pending.clear()
             with self._lock, suppress(OSError):  # a disk that fails shows in the next write as well, and there it is counted
                 os.fsync(self._file)
-            self._waiting = sum(found.st_size for path, found in _stats(self._folder) if path != self.path)
+            if time.monotonic() - looked >= LOOK_S:
+                looked = time.monotonic()
+                self._waiting = sum(found.st_size for path, found in _stats(self._folder) if path != self.path)
             time.sleep(GROUP_S)
 
 
