@@ -129,16 +129,16 @@ def cell(tally: Tally) -> Cell:
 
 
 def wilson(successes: float, count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Limits of a share after Wilson (1927).
+    """Limits of a share after Wilson (1927), between 0 and 1.
 
-    >>> tuple(round(limit, 3) for limit in wilson(8, 10))
-    (0.49, 0.943)
+    >>> tuple(round(limit, 3) for limit in wilson(8, 10)), wilson(0, 1275)[0], wilson(7, 7)[1]
+    ((0.49, 0.943), 0.0, 1.0)
     """
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     share, square = successes / count, z * z / count
     middle = (share + square / 2) / (1 + square)
     reach = z / (1 + square) * math.sqrt(share * (1 - share) / count + square / (4 * count))
-    return middle - reach, middle + reach
+    return max(middle - reach, 0.0), min(middle + reach, 1.0)  # which rounding may miss by a hair
 
 
 def _line(metric: str, now: Tally, before: Tally) -> Line:
