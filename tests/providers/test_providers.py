@@ -117,6 +117,21 @@ def test_artists_films_places_and_words_are_nobodys_names(said: list[str]) -> No
     assert NameModel(load().models_dir).find(said) == [[] for _ in said]
 
 
+@pytest.mark.parametrize(
+    ("topic", "said", "who"),
+    [
+        ("tickets for a concert", "the tickets are for Olivia Wright", "Olivia Wright"),
+        ("a party table", "Would you like Brenda Hughes to join?", "Brenda Hughes"),
+        ("restaurant table", "How about Wednesday, Marcus Webb?", "Marcus Webb"),
+        ("a table at the restaurant", "Derek White is perfect for the reservation name", "Derek White"),
+        ("event catering", "What about Mrs. Jennifer Cole?", "Mrs. Jennifer Cole"),
+        ("I want a hibachi table", "Our chef Maria Gomez was great at the restaurant", "Maria Gomez"),
+    ],
+)
+def test_a_customer_who_talks_of_restaurants_and_events_stays_private(topic: str, said: str, who: str) -> None:
+    assert [said[f.start : f.end] for f in NameModel(load().models_dir).find([topic, said])[1]] == [who]
+
+
 def test_a_name_is_private_again_where_somebody_bears_it() -> None:
     said = ["find me a concert", "3 tickets for Ben Harper, right?", "yes, and my name is Ben Harper too"]
     assert [[said[i][f.start : f.end] for f in found] for i, found in enumerate(NameModel(load().models_dir).find(said))][2] == [

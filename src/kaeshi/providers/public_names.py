@@ -18,7 +18,9 @@ _TOPIC = re.compile(
 )
 _PRIVATE = re.compile(
     r"\b(?:doctors?|m\.?d|physician|practitioner|dentists?|dental|therapists?|counsel\w+|psych\w+|dermatolog\w+|gynecolog\w+|ophthalm\w+|stylists?|salons?|"
-    r"appointments?|account|transfer|send|pay(?:ment)?|owe|money|customer|client|patient|caller|colleague|friend|roommate|agent|driver|host)\b",
+    r"appointments?|account|transfer|send|pay(?:ment)?|owe|money|customer|client|patient|caller|colleague|friend|roommate|agent|driver|host(?:ess)?|"
+    r"chef|cook|server|wait(?:er|ress)|manager|staff|wife|husband|partner|fianc\w+|(?:boy|girl)friend|son|daughter|mother|mom|father|dad|brother|sister|"
+    r"aunt|uncle|cousin|niece|nephew|grand\w+|birthday|wedding|anniversary)\b",
     re.IGNORECASE,
 )
 _OWN = re.compile(
@@ -26,7 +28,8 @@ _OWN = re.compile(
     r"\bunder|\bname of|\bmy \w+|\btell|\bask for|\bspeak(?:ing)? (?:to|with))[\s,:-]{1,3}\Z",
     re.IGNORECASE,
 )
-_TITLE = re.compile(r"\b(?:mr|mrs|ms|miss|dr)\.? \Z", re.IGNORECASE)  # which films have, too
+_HONOURED = re.compile(r"(?:mr|mrs|ms|miss)\b", re.IGNORECASE)
+_ACTS = re.compile(r"\s(?:to|can|could|wants?|said|says|told|needs?|asked|asks)\s(?!see\b)", re.IGNORECASE)
 _OFFERED = re.compile(
     r"(?:\b(?:how|what) (?:about|of)(?: either| seeing)?|\bperhaps|\b(?:first|one|another|one of them|one of these)(?: one)? is|\bthere(?:['’]?s| is| are)(?: also)?|\bi(?:['’]?ve| have)?(?: also)? (?:have|found|got)(?: \w+)?|"
     r"\b(?:recommend|suggest|prefer\w*|including|includes|called|named|to see|watch|opinion (?:about|on)|interested in|would you (?:like|consider)|the name of|available (?:is|at)))"
@@ -35,21 +38,23 @@ _OFFERED = re.compile(
 )
 _ITEM = r"(?:[A-Z0-9&][\w'’.&:!-]{0,30}|of|the|a|an|and|or|is|in|to|on|your|-|either|also)"
 _OFFERED_AMONG = re.compile(
-    r"(?i:\b(?:how about|what about|do you (?:prefer|like|want)|would you (?:like|prefer|enjoy)|interested in|suggest|recommend|such as|like|heard of|options|"
-    r"movies?|films?|titles?|select among|opinion (?:on|about|of)|seeing|watching|playing|play|watch|see))"
+    r"(?i:\b(?:how about|what about|do you prefer|would you (?:like|prefer|enjoy)|interested in|suggest|recommend|such as|heard of|options|"
+    r"movies?|films?|titles?|select among|opinion (?:on|about|of)|watching|watch|playing|play))"
     rf"[,:]?\s(?:{_ITEM},?\s){{0,12}}\Z"
 )
 _PRAISED = re.compile(
     r"(?:['’]s)?\s(?:is|are|would be|might be|sounds|seems)\s(?:also |actually )?(?:(?:a|an|the|one of the)\s)?(?:really |very |highly |quite )?"
-    r"(?:rated|nice|great|good|perfect|popular|excellent|best|located|taking place|showing|hosting|performing)\b",
+    r"(?:rated|popular|located|taking place|showing|hosting|performing|"
+    r"(?:nice|great|good|perfect|excellent|best|viable)\s(?:\w{1,15}\s){0,2}(?:restaurant|place|hotel|event|concert|show|movie|film|choice|option|band|artist|singer))\b",
     re.IGNORECASE,
 )
+_SEVERAL = re.compile(r"[^.?!\0]{0,80}\b(?:and|or)\s", re.IGNORECASE)
 _NAMED_BEFORE = re.compile(r"(?:(?:[A-Z&][\w'’.&-]{0,30}|of|the|by|at|and)\s){0,6}\Z")
 _NAMED_AFTER = re.compile(r"(?:['’]s)?(?:[ -](?:[A-Z&][\w'’.&-]{0,30}|of|the|by|and|de|la)){0,5}")
 _BEFORE = re.compile(
-    r"(?:\btickets?(?: are)? (?:to(?:o| see)?|for)|\bhosting|\b(?:tables?|rooms?|reserv\w{1,8}|booking)\b[^.?!\0]{0,40}\bat|"
+    r"(?:\btickets? (?:to(?:o| see)?|for)|\bhosting|\b(?:tables?|rooms?|reserv\w{1,8}|booking)\b[^.?!\0]{0,40}\bat|"
     r"\b(?:events?|concerts?|shows?|movies?|films?|songs?|albums?|tracks?|artists?|bands?|hotels?|restaurants?|property|apartments?|museums?)(?:['’]?s)?"
-    r"(?: name)?(?: is| are| was|['’]s| called| named| titled)?(?: as|:)?|\b(?:events?|concerts?|shows?) (?:for|like|of|with|by)|"
+    r"(?: name)?(?: is| are| was|['’]s| called| named| titled)?(?: as|:)?|\b(?:concerts?|shows?) (?:for|like|of|with|by)|"
     r"\b(?:songs?|albums?|tracks?)\b[^.?!\0]{0,40}\b(?:by|from)|\bsung by)\s(?:the |a )?\Z",
     re.IGNORECASE,
 )
@@ -97,7 +102,6 @@ _PLACES = frozenset(
 )
 _PLACES_PERHAPS = _PLACES | frozenset(
     [
-        "house",
         "bar",
         "kitchen",
         "bistro",
@@ -115,7 +119,6 @@ _PLACES_PERHAPS = _PLACES | frozenset(
         "tavern",
         "lounge",
         "condos",
-        "residence",
         "hostel",
         "resort",
         "lodge",
@@ -172,8 +175,10 @@ def _told(text: str, start: int, end: int, *, private: bool, offers: bool) -> Li
     before = text[max(0, start - REACH) : start]
     if not private and _BEFORE.search(before):  # "the event's name is" before "name is"
         return "public"
-    if _OWN.search(_TITLE.sub("", before) if offers else before):
+    if _OWN.search(before):
         return "own"
+    if _HONOURED.match(text, start) or _ACTS.match(text, end):  # somebody
+        return None
     if (
         not _PLACES.isdisjoint(_WORD.findall(text[start:end].lower()))
         or (not private and _AFTER.match(text, end))
@@ -185,7 +190,8 @@ def _told(text: str, start: int, end: int, *, private: bool, offers: bool) -> Li
 
 def _is_offered(text: str, start: int, end: int) -> bool:
     """One of several things that are offered, praised, or part of a place's name, where the talk is of such things."""
-    if _OFFERED_AMONG.search(text, max(0, start - LISTED), start) or _PRAISED.match(text, end):
+    among = _OFFERED_AMONG.search(text, max(0, start - LISTED), start)
+    if (among and (_SEVERAL.match(among[0]) or _SEVERAL.match(text, end))) or _PRAISED.match(text, end):
         return True
     before, after = _NAMED_BEFORE.search(text, max(0, start - REACH), start), _NAMED_AFTER.match(text, end)
     around = (before[0] if before else "") + " " + (after[0] if after else "")
