@@ -223,11 +223,11 @@ def exported(model: str, out: Path, form: str) -> Json:
     if packages := lora.missing():
         msg = f"{', '.join(packages)} are not installed; type: pip install 'kaeshi[train]'"
         raise MissingExtra(msg)
-    from kaeshi.trainer.engines.lora import export
-
     out.parent.mkdir(parents=True, exist_ok=True)
     if form == "adapter":
-        return export.copied(folder, out)
+        return lora.publish(folder, out, {"form": form})
+    from kaeshi.trainer.engines.lora import export
+
     return {"merged": export.merged, "gguf": export.as_gguf}[form](manifest["base"], settings.models_dir, folder, out)
 
 

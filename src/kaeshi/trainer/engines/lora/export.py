@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM
 from kaeshi.errors import InvalidInput
 from kaeshi.files import sha256_of
 from kaeshi.trainer import manifests
-from kaeshi.trainer.engines.lora import ADAPTER, bases
+from kaeshi.trainer.engines.lora import bases
 from kaeshi.trainer.engines.lora.training import load_tokenizer
 from kaeshi.types import Json
 
@@ -70,14 +70,6 @@ def as_gguf(base: str, models_dir: Path, adapter: Path, out: Path) -> Json:
         _write(folder, fresh, name=base)
         fresh.replace(out)
     return {"engine": "lora", "base": base, "form": "gguf", "files": {out.name: sha256_of(out)}}
-
-
-def copied(adapter: Path, out: Path) -> Json:
-    """Copy the adapter alone, as peft and vLLM read it."""
-    out.mkdir(parents=True)
-    for name in ADAPTER:
-        shutil.copyfile(adapter / name, out / name)
-    return manifests.write(out, {"engine": "lora", "form": "adapter", "files": {name: sha256_of(out / name) for name in ADAPTER}})
 
 
 def _write(folder: Path, path: Path, *, name: str) -> None:
