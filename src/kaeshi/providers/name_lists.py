@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from importlib import resources
+from itertools import islice
 from typing import NamedTuple
 
 from kaeshi.providers.public_names import public
@@ -263,9 +264,10 @@ class ListedNames:
         if not words and not any(spans):
             return [[] for _ in texts]
         parts = {part for word in words for part in _PARTS.findall(word)}
+        again = [not parts.isdisjoint(look.said) for look in looked]
         return [
-            _findings(text, found, words if not parts.isdisjoint(look.said) else frozenset())
-            for text, found, look in zip(texts, spans, looked, strict=True)
+            _findings(text, found, words if said else frozenset()) if said or found else []
+            for text, found, said in zip(texts, spans, again, strict=True)
         ]
 
     def find_each(self, conversations: Sequence[Sequence[str]], known: Sequence[str] = ()) -> list[list[list[Finding]]]:
@@ -400,7 +402,7 @@ def _titled(text: str) -> Iterator[tuple[int, int, bool]]:
         if (
             words[0].lower() in _STOP_AFTER
             or words[0].lower() in _FILLER
-            or not (words[0][0].isupper() or words[0].lower() in _lists()[0] | _lists()[1])
+            or not (words[0][0].isupper() or any(words[0].lower() in names for names in _lists()[:2]))
         ):
             continue
         both = len(words) > 1 and words[1][0].isupper() and words[1].lower() not in _lists()[2]
@@ -431,7 +433,9 @@ def _listed(text: str) -> Iterator[tuple[int, int]]:
                 follow is not None
                 and large
                 and follow[2][0].isupper()
-                and follow[3] not in other | _FILLER | _STOP_AFTER
+                and follow[3] not in other
+                and follow[3] not in _FILLER
+                and follow[3] not in _STOP_AFTER
                 and len(follow[2]) > 2
                 and not follow[2].isupper()
             )
@@ -441,14 +445,14 @@ def _listed(text: str) -> Iterator[tuple[int, int]]:
 
 def _answered(text: str) -> Iterator[tuple[int, int]]:
     """Somebody was asked for a name: a reply of a few words is one, up to the first that cannot be."""
-    _given, _surnames, other = _lists()
-    words = list(_TOKENS.finditer(text))
+    given, surnames, other = _lists()
+    words = list(islice(_TOKENS.finditer(text), 13))  # one more than a reply of a few words has
     run = [m for m in words[:12] if m[0].lower() not in _FILLER]
     if not run:
         return
     head = run[0]
     if len(words) > 12:  # longer replies tell a story, with the name at its head if at all
-        if head[0][0].isupper() and head[0].lower() in _given and text[head.end() : head.end() + 1] in {".", ",", "!"}:
+        if head[0][0].isupper() and head[0].lower() in given and text[head.end() : head.end() + 1] in {".", ",", "!"}:
             yield head.span()
         return
     if head[0].lower() in other and not head[0][0].isupper():
@@ -457,10 +461,10 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
         return
     last = head
     for match in run[1:3]:
-        if match.start() != last.end() + 1 or match[0].lower() in _STOP_AFTER | other:
+        if match.start() != last.end() + 1 or match[0].lower() in _STOP_AFTER or match[0].lower() in other:
             break
         last = match
-    unlisted = head[0].lower() not in _given | _surnames
+    unlisted = head[0].lower() not in given and head[0].lower() not in surnames
     if unlisted and (len(words) > 5 or not head[0][0].isupper()) and len(run) > 2:  # "party of four please" is no name
         return
     yield head.start(), last.end()

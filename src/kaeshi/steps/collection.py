@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from kaeshi.errors import KaeshiError
 from kaeshi.loop import Loop
@@ -165,13 +166,23 @@ _STRUCTURE = frozenset({"role", "type", "id", "tool_call_id", "detail", "format"
 def _texts(messages: Sequence[Json]) -> list[str]:
     texts: list[str] = []
     for message in messages:
-        _walk(message, texts.append)
+        if _is_plain(message):
+            texts.append(message["content"])
+        else:
+            _walk(message, texts.append)
     return texts
 
 
 def _replaced_all(messages: Sequence[Json], found: Scrubbed) -> Clean:
-    replaced = iter(found.texts)
-    return tuple(_replace(message, replaced) for message in messages), found
+    clean = iter(found.texts)
+    return tuple(
+        {**message, "content": next(clean)} if _is_plain(message) else _replaced(message, clean, "") for message in messages
+    ), found
+
+
+def _is_plain(message: Json) -> bool:
+    """Nothing but a role and a text: nearly every message, and quicker gone through than what may be nested."""
+    return len(message) == 2 and "role" in message and isinstance(message.get("content"), str)
 
 
 def _walk(value: object, take: Callable[[str], None], key: str = "") -> None:
@@ -185,13 +196,7 @@ def _walk(value: object, take: Callable[[str], None], key: str = "") -> None:
             _walk(item, take, key)
 
 
-def _replace(value: Json, texts: Iterator[str]) -> Json:
-    replaced = _replaced(value, texts, "")
-    assert isinstance(replaced, dict)  # a dictionary's shape is kept
-    return replaced
-
-
-def _replaced(value: object, texts: Iterator[str], key: str) -> object:
+def _replaced(value: Any, texts: Iterator[str], key: str) -> Any:  # the shape of what was given
     if isinstance(value, str) and key not in _STRUCTURE:
         return next(texts)
     if isinstance(value, dict):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -305,7 +305,8 @@ class ConversationVerbs(Verbs):
 
     async def _write_plans(self, assistant: str, plans: Sequence[_Plan], now: datetime) -> None:
         keys = await self.data_keys(assistant, [plan.customer for plan in plans], now)
-        heads, turns, sealed, reports, grown = [], [], [], [], []
+        heads, sealed, reports, grown = [], [], [], []
+        turns: list[tuple[object, ...]] = []
         for plan in plans:
             c, key = plan.conversation, keys[plan.customer]
             if plan.is_new:
@@ -329,7 +330,7 @@ class ConversationVerbs(Verbs):
             if plan.is_new:
                 reports += [_outcome_row(assistant, c.id, outcome, now) for outcome in c.outcomes]
         await self._add(conversations, heads)
-        await self._add(messages, turns)
+        await self._add_many(messages, turns)
         await self._add(texts, sealed)
         await self._add(outcomes, reports)
         for plan in grown:
@@ -401,30 +402,17 @@ def _head(plan: _Plan, now: datetime) -> dict[str, Any]:
     }
 
 
-def _turn_rows(plan: _Plan) -> list[dict[str, Any]]:
-    c, rows, asked = plan.conversation, [], None
+def _turn_rows(plan: _Plan) -> Iterator[tuple[object, ...]]:
+    """A row for each turn, in the order of the table's columns."""
+    c, asked = plan.conversation, None
     for position, (turn, mac) in enumerate(zip(plan.turns, plan.macs, strict=True), plan.position):
-        waited = turn.latency_ms
-        if waited is None and turn.role == "assistant" and asked is not None and c.clocked:
+        role, waited = turn.role, turn.latency_ms
+        if waited is None and role == "assistant" and asked is not None and c.clocked:
             waited = (turn.at - asked).total_seconds() * 1000
-        asked = turn.at if turn.role == "user" else None
-        rows.append(
-            {
-                "assistant": c.assistant,
-                "id": turn.id,
-                "conversation": c.id,
-                "position": position,
-                "role": turn.role,
-                "mac": mac,
-                "confidence": turn.confidence,
-                "model": turn.model,
-                "response_ms": waited,
-                "cost_nano_usd": None if turn.cost_usd is None else nanos(turn.cost_usd),
-                "act": turn.act,
-                "at": micros(turn.at),
-            }
-        )
-    return rows
+        asked = turn.at if role == "user" else None
+        cost = None if turn.cost_usd is None else nanos(turn.cost_usd)
+        at = micros(turn.at)
+        yield c.assistant, turn.id, c.id, position, role, mac, turn.confidence, turn.model, waited, cost, turn.act, at
 
 
 @lru_cache(4096, typed=True)

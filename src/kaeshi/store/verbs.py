@@ -97,6 +97,18 @@ class Verbs:
         await self._each(statement, rows)
         return len(rows)
 
+    async def _add_many(self, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+        """Insert what is not there yet, each row a tuple of all the table's columns in order: half the cost of dictionaries, for the largest tables."""
+        if not rows:
+            return
+        columns = tuple(table.columns.keys())
+        statement = _insert(table, self.dialect.name, None, columns)
+        if self.dialect.name == "postgresql":
+            await self.connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
+            return
+        async with (await self._sqlite()).executemany(_compiled(statement, self.dialect, columns)[0], rows):
+            return
+
     async def _put(self, table: Table, rows: Sequence[Row]) -> None:
         """Insert, or overwrite the row with the same key."""
         if rows:
@@ -150,9 +162,12 @@ def usd(billionths: int) -> Decimal:
     return Decimal(billionths) / 1_000_000_000
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def dumps(value: object) -> str:
     """JSON as it stands in a column: the same text for the same value."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _JSON.encode(value)
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from kaeshi.rules.pii.normal import normal
-from kaeshi.rules.pii.patterns import AFTER, ANNOUNCED, BEFORE, GLUED, NUMBERS, STREET_WORDS, STREETS, WORDS, Recogniser
+from kaeshi.rules.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREETS, WORDS, Recogniser
 from kaeshi.rules.pii.policy import DEFAULT, Hit, Policy
 from kaeshi.rules.pii.spans import Taken
 from kaeshi.rules.pii.split import split_values
@@ -108,7 +108,7 @@ def _structured(text: str) -> list[Hit]:
     for island in _NUMBER.finditer(text):
         _number(text, island, hits)
     _glued(text, hits)
-    _streets(text, hits)
+    _streets(text, lowered, hits)
     for recogniser in WORDS:
         for start, end in _windows(lowered, recogniser):
             _matches(recogniser, text, start, end, hits)
@@ -128,11 +128,13 @@ def _number(text: str, island: re.Match[str], hits: list[Hit]) -> None:
             _matches(recogniser, text, max(0, start - recogniser.reach[0]), end + recogniser.reach[1], hits)
             if len(hits) > before and hits[-1][0] <= start and hits[-1][1] >= end and recogniser.score >= SURE:
                 return
-    if not announced:
-        return
-    around = text[max(0, start - BEFORE) : end + AFTER].lower()
-    if any(word in around for word in ANNOUNCED) or "pin" in text[max(0, start - 600) : start].lower():
-        for recogniser in announced:
+    windows: dict[int, str] = {}
+    for recogniser in announced:
+        within = recogniser.said_within
+        if within not in windows:
+            windows[within] = text[max(0, start - within) : end + AFTER].lower()
+        window = windows[within]
+        if any(word in window for word in recogniser.said):
             _matches(recogniser, text, max(0, start - recogniser.reach[0]), end + recogniser.reach[1], hits)
 
 
@@ -164,10 +166,10 @@ def _glued(text: str, hits: list[Hit]) -> None:
                 _matches(recogniser, text, first, last + 1, hits)
 
 
-def _streets(text: str, hits: list[Hit]) -> None:
+def _streets(text: str, lowered: str, hits: list[Hit]) -> None:
     last = -1
     for place in _HOUSE.finditer(text):
-        if place.start() < last or STREET_WORDS.isdisjoint(_WORD.findall(text[place.end() - 1 : place.end() + 60].lower())):
+        if place.start() < last or STREET_WORDS.isdisjoint(_WORD.findall(lowered, place.end() - 1, place.end() + 60)):
             continue
         for recogniser in STREETS:
             match = recogniser.pattern.match(text, place.start())

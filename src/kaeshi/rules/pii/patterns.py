@@ -22,7 +22,8 @@ class Recogniser:
     """One way to see one type. `group`: the personal part. `reach`: how many characters before and after its trigger are looked at.
 
     `at_least`, `at_most`: how many digits the number may have that sets it off. `needs`: what must stand in or beside that number.
-    `bare`: the number must have no signs in it, or must have some; None: either. `said`: it needs a word that announces it.
+    `bare`: the number must have no signs in it, or must have some; None: either. `said`: one of these (lower case) must announce it, at most
+    `said_within` characters ahead, or right behind.
     `words`: signs or words (lower case) that set it off instead. `shorten`: where a match really ends, or None if it is none.
     `before`: what must stand right before the word.
     """
@@ -36,7 +37,8 @@ class Recogniser:
     at_most: int = 1_000_000
     needs: str = ""
     bare: bool | None = None
-    said: bool = False
+    said: tuple[str, ...] = ()
+    said_within: int = 160
     reach: tuple[int, int] = (6, 12)
     check: Check | None = None
     shorten: Shorten | None = None
@@ -112,14 +114,14 @@ _NO_ANSWER = frozenset({"i", "the", "my", "a", "is", "was", "what", "please", "t
 # around a number: 4 digits and more, at most three signs between any two
 _NUMBERS = (
     Recogniser(type="IBAN", name="mod97", at_least=6, reach=(16, 14), pattern=re.compile(r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", I), check=lambda text, a, b: is_iban(text[a:b]), score=0.99),
-    Recogniser(type="IBAN", name="in context", said=True, at_least=6, reach=(16, 14), pattern=re.compile(r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", I), check=near(r"\biban\b", 40), score=0.85),
+    Recogniser(type="IBAN", name="in context", said=("iban",), at_least=6, reach=(16, 14), pattern=re.compile(r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", I), check=near(r"\biban\b", 40), score=0.85),
     Recogniser(type="CREDIT_CARD", name="luhn", at_least=12, pattern=re.compile(r"\d(?<![\w+-]\d)(?<!\+\d\d)(?:[ .-]{0,2}\d){11,18}"), shorten=card_end, score=0.98),
     Recogniser(type="CREDIT_CARD", name="luhn, inside a word", at_least=12, pattern=re.compile(r"\d(?<!\d\d)(?:[ .-]{0,2}\d){11,18}"), shorten=card_end, score=0.6),
-    Recogniser(type="CREDIT_CARD", name="in context", said=True, at_least=13, pattern=re.compile(r"\d(?<![\d-]\d)(?:[ .-]{0,2}\d){12,15}(?!\d)"), check=both(near(r"\b(?:card|visa|mastercard|amex)\b", 50), no(near(r"\b(?:member|gift|loyalty|library|account)", 50))), score=0.85),
+    Recogniser(type="CREDIT_CARD", name="in context", said=("card", "visa", "amex"), at_least=13, pattern=re.compile(r"\d(?<![\d-]\d)(?:[ .-]{0,2}\d){12,15}(?!\d)"), check=both(near(r"\b(?:card|visa|mastercard|amex)\b", 50), no(near(r"\b(?:member|gift|loyalty|library|account)", 50))), score=0.85),
     Recogniser(type="SSN", name="dashed", at_least=9, needs="-", pattern=re.compile(r"\d(?<![\d-]\d)\d{2}-\d{2}-\d{4}(?![\d-])"), score=0.96),
     Recogniser(type="SSN", name="spaced", bare=False, at_least=9, pattern=re.compile(r"\d(?<![\w$.+(-]\d)(?<!\d[ ]\d)\d{2}[ ._]{1,3}\d{2}[ ._]{1,3}\d{4}(?![ .-]?\d|\w)"), check=no(_PHONE), score=0.9),
-    Recogniser(type="SSN", name="in context", said=True, at_least=9, pattern=re.compile(r"\d(?<![\d-]\d)(?:[ ._-]{0,3}\d){8}(?![\d-])"), check=_SSN, score=0.97),
-    Recogniser(type="SSN", name="last four", said=True, at_most=4, pattern=re.compile(r"\d(?<![\w$.-]\d)\d{3}(?![\w-]|[.]\d)"), check=near(r"\bssn\b|social security|\b(?:my|your|the) social\b|last (?:four|4)\b[^\0]{0,20}\bsocial\b", 50), score=0.85),
+    Recogniser(type="SSN", name="in context", said=("ssn", "social", "s.s"), at_least=9, pattern=re.compile(r"\d(?<![\d-]\d)(?:[ ._-]{0,3}\d){8}(?![\d-])"), check=_SSN, score=0.97),
+    Recogniser(type="SSN", name="last four", said=("ssn", "social"), at_most=4, pattern=re.compile(r"\d(?<![\w$.-]\d)\d{3}(?![\w-]|[.]\d)"), check=near(r"\bssn\b|social security|\b(?:my|your|the) social\b|last (?:four|4)\b[^\0]{0,20}\bsocial\b", 50), score=0.85),
     Recogniser(type="IP", name="v4", needs=".", pattern=re.compile(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\d)(?:/\d{1,2}\b)?"), check=both(lambda text, a, b: is_ip(text[a:b]), no(_VERSION)), score=0.95),
     Recogniser(type="PHONE", name="area", bare=False, at_least=10, reach=(6, 16), pattern=re.compile(rf"[+(\d](?<![\w$+-].)(?<!\d\..)(?:(?<=\+)\d{{1,3}}[ .-]{{0,2}}|(?<=\d)\d{{0,2}}[ .-]{{1,2}})?(?:(?:\(|(?<=\())\d{{3}}\)[ .-]{{0,2}}|(?:(?<![\d])\d|(?<=\d))\d{{2}}[ .-]{{1,2}})\d{{3}}[ .-]{{1,2}}\d{{4}}{_EXTENSION}(?![\w-])", I), score=0.95),
     Recogniser(type="PHONE", name="international", at_least=7, reach=(6, 16), pattern=re.compile(rf"(?:\+|00(?<![\w.-]00)|011[ -](?<![\w.-]011.))\d{{1,3}}(?:[ .()/-]{{0,3}}\d{{1,5}}){{1,6}}{_EXTENSION}(?![\w-])", I), check=_many(7, 18), score=0.95),
@@ -128,18 +130,18 @@ _NUMBERS = (
     Recogniser(type="PHONE", name="area in brackets", bare=False, at_least=7, reach=(4, 16), pattern=re.compile(rf"\((?<![\w$.].)\d{{2,5}}\)[ ./-]{{0,2}}\d{{3,4}}[ ./-]?\d{{3,4}}{_EXTENSION}(?![\w-])", I), score=0.9),
     Recogniser(type="PHONE", name="local", at_least=7, at_most=7, needs="-", pattern=re.compile(rf"\d(?<![\w$.#/-]\d)\d{{2}}-\d{{4}}{_EXTENSION}(?![\w-])", I), check=no(_REFERENCE), score=0.8),
     Recogniser(type="PHONE", name="with extension", at_least=7, reach=(6, 16), pattern=re.compile(r"\d(?<![\w$.#/-]\d)(?:[ .()/-]{0,2}\d){6,12}(?:,?\s?(?:x|ext\.?|extension)\s?\d{2,6})(?![\w-])", I), score=0.9),
-    Recogniser(type="PHONE", name="in context", said=True, at_least=6, at_most=15, pattern=re.compile(r"[(\d](?<![\w$.#/-].)(?:[ .()/-]{0,3}\d){5,14}(?![\w-]|\.\d)"), check=both(lambda text, a, b: _many(7, 15)(text, a, b) or not text[a:b].isdigit(), _PHONE, no(_ZIP), no(_ACCOUNT), no(_SSN), no(lambda text, a, b: _DATE_ALONE.match(text, a, b) is not None)), score=0.85),
-    Recogniser(type="DATE_OF_BIRTH", name="in context", said=True, reach=(24, 12), pattern=re.compile(rf"(?<!\d){_DATE}(?!\d)", I), check=_BORN, score=0.93),
-    Recogniser(type="PIN", name="in context", said=True, at_most=8, pattern=re.compile(r"\d(?<![\w$./:-]\d)(?:[ -]?\d){3,7}(?![\w/:]|[.-]\d)"), check=both(near(r"\bpins?\b|\bpin ?code|passcode|\bcvv\b|\bcvc\b|security code|verification code|one[- ]time|\botp\b", 120), no(_ZIP)), score=0.9),
-    Recogniser(type="PIN", name="later on", said=True, at_most=4, pattern=re.compile(r"\d(?<![\w$./:-]\d)\d{3}(?![\w/:]|[.-]\d)"), check=both(near(r"\bpins?\b", 600, turns=5), no(_ZIP)), score=0.8),
-    Recogniser(type="ROUTING", name="in context", said=True, at_least=9, at_most=9, pattern=re.compile(r"\d(?<![\w$.-]\d)(?:[ -]?\d){8}(?![\w-])"), check=near(r"\b(?:routing|aba|rtn|transit|sort code)\b", 50), score=0.96),
-    Recogniser(type="PASSPORT", name="in context", said=True, at_least=6, at_most=10, reach=(4, 4), pattern=re.compile(r"[A-Z\d](?<!\w.)[A-Z]{0,2}\d{6,9}(?!\w)", I), check=near(r"\bpassport\b", 50), score=0.95),
-    Recogniser(type="DRIVER_LICENSE", name="in context", said=True, at_least=5, at_most=18, reach=(6, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)[A-Z]{0,4}\d(?:[ -]?[A-Z\d]){4,17}(?!\w)", I), check=near(r"\bdriv(?:er|ing)'?s?'?s? licen[cs]e|\blicen[cs]e (?:number|no\b|#|is\b)|\bdl(?: number| no|#|:| is)\b|\bdriver'?s? id", 60), score=0.92),
-    Recogniser(type="BANK_ACCOUNT", name="in context", said=True, at_least=5, reach=(4, 4), pattern=re.compile(r"\d(?<![\w$./:+-]\d)(?:[ -]?\d){4,16}(?![\w/:]|[.-]\d)"), check=both(near(r"\baccounts?\b|\bacct\b|\ba/c\b", 60), no(_ZIP)), score=0.87),
+    Recogniser(type="PHONE", name="in context", said=("phone", "call", "text", "cell", "mobil", "reach", "contact", "tel", "number is", "whatsapp", "fax", "ring", "dial", "landline", "hotline", "sms", "answer", "message", "office"), at_least=6, at_most=15, pattern=re.compile(r"[(\d](?<![\w$.#/-].)(?:[ .()/-]{0,3}\d){5,14}(?![\w-]|\.\d)"), check=both(lambda text, a, b: _many(7, 15)(text, a, b) or not text[a:b].isdigit(), _PHONE, no(_ZIP), no(_ACCOUNT), no(_SSN), no(lambda text, a, b: _DATE_ALONE.match(text, a, b) is not None)), score=0.85),
+    Recogniser(type="DATE_OF_BIRTH", name="in context", said=("born", "birth", "dob", "d.o", "do.b"), reach=(24, 12), pattern=re.compile(rf"(?<!\d){_DATE}(?!\d)", I), check=_BORN, score=0.93),
+    Recogniser(type="PIN", name="in context", said=("pin", "passcode", "cvv", "cvc", "security code", "verification code", "one-time", "one time", "otp"), at_most=8, pattern=re.compile(r"\d(?<![\w$./:-]\d)(?:[ -]?\d){3,7}(?![\w/:]|[.-]\d)"), check=both(near(r"\bpins?\b|\bpin ?code|passcode|\bcvv\b|\bcvc\b|security code|verification code|one[- ]time|\botp\b", 120), no(_ZIP)), score=0.9),
+    Recogniser(type="PIN", name="later on", said=("pin",), said_within=600, at_most=4, pattern=re.compile(r"\d(?<![\w$./:-]\d)\d{3}(?![\w/:]|[.-]\d)"), check=both(near(r"\bpins?\b", 600, turns=5), no(_ZIP)), score=0.8),
+    Recogniser(type="ROUTING", name="in context", said=("rout", "aba", "rtn", "transit", "sort code"), at_least=9, at_most=9, pattern=re.compile(r"\d(?<![\w$.-]\d)(?:[ -]?\d){8}(?![\w-])"), check=near(r"\b(?:routing|aba|rtn|transit|sort code)\b", 50), score=0.96),
+    Recogniser(type="PASSPORT", name="in context", said=("passport",), at_least=6, at_most=10, reach=(4, 4), pattern=re.compile(r"[A-Z\d](?<!\w.)[A-Z]{0,2}\d{6,9}(?!\w)", I), check=near(r"\bpassport\b", 50), score=0.95),
+    Recogniser(type="DRIVER_LICENSE", name="in context", said=("driv", "licen", "dl"), at_least=5, at_most=18, reach=(6, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)[A-Z]{0,4}\d(?:[ -]?[A-Z\d]){4,17}(?!\w)", I), check=near(r"\bdriv(?:er|ing)'?s?'?s? licen[cs]e|\blicen[cs]e (?:number|no\b|#|is\b)|\bdl(?: number| no|#|:| is)\b|\bdriver'?s? id", 60), score=0.92),
+    Recogniser(type="BANK_ACCOUNT", name="in context", said=("account", "acct", "a/c"), at_least=5, reach=(4, 4), pattern=re.compile(r"\d(?<![\w$./:+-]\d)(?:[ -]?\d){4,16}(?![\w/:]|[.-]\d)"), check=both(near(r"\baccounts?\b|\bacct\b|\ba/c\b", 60), no(_ZIP)), score=0.87),
     Recogniser(type="BANK_ACCOUNT", name="long number", bare=True, at_least=8, pattern=re.compile(r"\d(?<![\w$./:+#-]\d)\d{7,16}(?![\w/:]|[.-]\d)"), check=both(no(_REFERENCE), no(_MONEY), no(lambda text, a, b: _STAMP.match(text, a, b) is not None)), score=0.7),
-    Recogniser(type="ACCOUNT", name="member or customer number", said=True, at_least=4, reach=(10, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I), check=near(r"\b(?:member(?:ship)?|customer|client|patient|policy|loyalty|frequent flyer)\b[^\0]{0,20}(?:number|no\b|id\b|#)", 40, turns=0), score=0.8),
-    Recogniser(type="BOOKING", name="in context", said=True, at_least=4, reach=(10, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I), check=near(r"\b(?:booking|order|confirmation|reservation|reference|invoice|ticket|tracking)\b", 40, turns=0), score=0.8),
-    Recogniser(type="LICENSE_PLATE", name="in context", said=True, at_least=3, at_most=6, reach=(8, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)[A-Z\d]{1,4}[ -]?[A-Z\d]{2,5}(?!\w)", I), check=both(_mixed, near(r"\b(?:licen[cs]e|number|registration|car'?s?) plates?\b|\bplate(?: number|s)?(?: is|:)|\bregistration(?: number| is)\b", 40)), score=0.9),
+    Recogniser(type="ACCOUNT", name="member or customer number", said=("member", "customer", "client", "patient", "policy", "loyalty", "flyer"), at_least=4, reach=(10, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I), check=near(r"\b(?:member(?:ship)?|customer|client|patient|policy|loyalty|frequent flyer)\b[^\0]{0,20}(?:number|no\b|id\b|#)", 40, turns=0), score=0.8),
+    Recogniser(type="BOOKING", name="in context", said=("booking", "order", "confirm", "reserv", "refer", "invoice", "ticket", "track"), at_least=4, reach=(10, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I), check=near(r"\b(?:booking|order|confirmation|reservation|reference|invoice|ticket|tracking)\b", 40, turns=0), score=0.8),
+    Recogniser(type="LICENSE_PLATE", name="in context", said=("plate", "registration"), at_least=3, at_most=6, reach=(8, 6), pattern=re.compile(r"[A-Z\d](?<![\w-].)[A-Z\d]{1,4}[ -]?[A-Z\d]{2,5}(?!\w)", I), check=both(_mixed, near(r"\b(?:licen[cs]e|number|registration|car'?s?) plates?\b|\bplate(?: number|s)?(?: is|:)|\bregistration(?: number| is)\b", 40)), score=0.9),
 )  # fmt: skip
 
 # around a word that mixes letters and digits: keys, tokens, plates and papers
@@ -180,9 +182,7 @@ STREETS = (
     Recogniser(type="ADDRESS", name="street without a kind", pattern=re.compile(rf"[0-9](?<![\w$#.,/:-][0-9])[0-9]{{0,5}}\s(?:[NSEW]\.?\s|(?:North|South|East|West)\s)?(?:Broadway|El Camino Real|Avenue [A-Z]|Highway \d{{1,4}}|(?:[A-Z][\w'’.-]{{1,20}}\s){{1,3}}(?:#\s?\w{{1,6}}|Suite \w{{1,6}}|Ste\.? \w{{1,6}}|Apt\.? \w{{1,6}}))\b{_PLACE}"), score=0.85),
     Recogniser(type="ADDRESS", name="lower case", pattern=re.compile(r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}\s(?:(?!(?:min|minutes?|hours?|hrs?|miles?|blocks?|people|guests?|adults?|kids?|more|different|days?|of|on|in|at|the|pm|am|stars?|bed|bath|bedrooms?|seats?|tickets?|options?|and|or|is|are|for|from|to|with)\b)[A-Za-z0-9][\w'.-]{0,30}\s){1,4}?(?i:street|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|court|terrace|parkway|pkwy|circle|way(?! to))\b(?:,? ?(?:apt|unit|suite|#)\.? ?\w{1,6})?"), score=0.72),
 )  # fmt: skip
-# what announces a number, in one look: without it none of those that need a word is tried
-ANNOUNCED = ("pin", "pass", "code", "cv", "otp", "one-time", "one time", "ssn", "social", "s.s", "born", "birth", "dob", "d.o", "account", "acct", "a/c", "rout", "aba", "rtn", "transit", "licen", "driv", "dl", "plate", "registr", "iban", "card", "visa", "amex", "phone", "call", "text", "cell", "mobil", "reach", "contact", "tel", "number is", "whatsapp", "fax", "ring", "dial", "landline", "hotline", "sms", "answer", "message", "office", "member", "customer", "client", "patient", "policy", "loyalty", "flyer", "booking", "order", "confirm", "reserv", "refer", "invoice", "ticket", "track")  # fmt: skip
-BEFORE, AFTER = 160, 24
+AFTER = 24  # what announces a number may also stand so soon behind it
 NUMBERS = tuple(sorted(_NUMBERS, key=lambda recogniser: -recogniser.score))  # the surest first
 STREET_WORDS = frozenset(
     [*re.findall(r"[a-z]{2,}", _STREET.lower()), "garden", "gardens", "common", "commons", "rue", "jalan", "jln", "lorong", "quai", "via", "viale", "piazza", "calle", "avenida", "rua", "chemin", "paseo", "impasse", "cours", "suite", "apt", "#"]

@@ -19,7 +19,10 @@ _SSN = re.compile(r"\bssn\b|social security|\bsocial\b", re.IGNORECASE)
 _EMAIL = re.compile(
     r"([A-Za-z0-9][\w.%+-]{0,63}(?:@[A-Za-z0-9.-]{0,60})?)\s?\0\s?(@?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24})(?![\w@])"
 )
-_ENDS_IN_DIGIT = re.compile(r"[0-9][ .,-]{0,3}\0")
+_SEAM = re.compile(
+    r"\0(?:(?<=[0-9]\0)|(?<=[0-9][ .,-]\0)|(?<=[0-9][ .,-]{2}\0)|(?<=[0-9][ .,-]{3}\0))(?:[^\0\d?]{1,20}\0)?[^\w\0$]{0,3}[0-9]"
+)
+LONGEST, MOST = 42, 400  # characters of a piece with the signs behind it, and of all further ones
 LOCAL, DOMAIN = 66, 420  # characters that may stand before and after the @
 BEFORE = 120
 SCORE = 0.9
@@ -33,8 +36,7 @@ def split_values(text: str) -> Iterator[Hit]:
     """
     if "\0" not in text:
         return
-    if _ENDS_IN_DIGIT.search(text):
-        yield from _numbers(text)
+    yield from _numbers(text)
     if "@" in text:
         yield from _emails(text)
 
@@ -51,7 +53,13 @@ def _emails(text: str) -> Iterator[Hit]:
 
 
 def _numbers(text: str) -> Iterator[Hit]:
-    for match in _NUMBER.finditer(text):
+    """Around each seam between digits: few turns end in one."""
+    done = 0
+    for seam in _SEAM.finditer(text):
+        match = _NUMBER.search(text, max(done, seam.start() - LONGEST), seam.end() + MOST) if seam.start() >= done else None
+        if match is None:
+            continue
+        done = match.end()
         pieces = [(m.start() + match.start(), m.end() + match.start()) for m in _ONE.finditer(match[0])]
         for first in range(len(pieces) - 1):
             for last in range(len(pieces), first + 1, -1):
