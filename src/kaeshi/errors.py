@@ -6,6 +6,7 @@
     ├── Conflict          the state of things forbids it (409)
     ├── TooFew            not enough data to go on (409)
     ├── Refused           a safety rule says no (403)
+    ├── TimedOut          it was given up before it was done (503)
     ├── MissingModel      a model file is not on this machine (503)
     ├── MissingExtra      an optional package is not installed (503)
     ├── Misconfigured     a setting has no usable value (500)
@@ -50,6 +51,12 @@ class Refused(KaeshiError):
     """A safety rule says no."""
 
     status = 403
+
+
+class TimedOut(KaeshiError):
+    """It took longer than it may, and was given up before it was done."""
+
+    status = 503
 
 
 class MissingModel(KaeshiError):

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kaeshi.types import Answer, Finding, JobRequest, Json, Mail, TrainingEvent
+from kaeshi.types import Answer, Finding, JobRequest, Json, Mail, TrainingEvent, Watch, unwatched
 
 Vectors = NDArray[np.float32]
 
@@ -69,12 +69,14 @@ class Index(Protocol):
 
 
 class NameFinder(Protocol):
-    """Finds people in a conversation: one list of findings per text. It may look at all texts to decide about one."""
+    """Finds people in a conversation: one list of findings per text. It may look at all texts to decide about one; `watch` may end it."""
 
     version: str
 
     def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]: ...
-    def find_each(self, conversations: Sequence[Sequence[str]], known: Sequence[str] = ()) -> list[list[list[Finding]]]: ...
+    def find_each(
+        self, conversations: Sequence[Sequence[str]], known: Sequence[str] = (), watch: Watch = unwatched
+    ) -> list[list[list[Finding]]]: ...
 
 
 class TokenCounter(Protocol):

@@ -148,6 +148,9 @@ class Settings(BaseSettings):
     kaeshi_pii_policy: Path | None = Field(
         None, description="TOML file that says which personal data is found, and which values are your own and stay (docs/pii.md)."
     )
+    scrub_seconds: float = Field(
+        60, gt=0, description="Longest that the scrubber may work on a conversation; from one it does not finish nothing is learned."
+    )
     missing_quality: Policy = Field("drop", description="What to do with a conversation nobody rated.")
     missing_rating: Policy = Field("keep", description="What to do with a conversation without stars.")
     missing_confidence: Policy = Field("keep", description="What to do with an answer without a confidence.")

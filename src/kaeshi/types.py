@@ -5,7 +5,7 @@ They check nothing about the world: bytes are parsed where they enter (rules/con
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -617,6 +617,13 @@ class Slot(Value):
     finished_at: datetime | None = None
     detail: str = ""
     attempts: int = 1
+
+
+Watch = Callable[[], object]  # called between the pieces of long work; it raises to end it
+
+
+def unwatched() -> None:
+    """The watch over work that may take as long as it takes."""
 
 
 def text_of(message: Json) -> str:

@@ -2,19 +2,21 @@
 
 import asyncio
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kaeshi.errors import InvalidInput, NotFound, ProviderUnknown, TooFew
+from kaeshi.errors import InvalidInput, MissingModel, NotFound, ProviderUnknown, TooFew
 from kaeshi.gateway.answer import answer
 from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeChat, FakeClock, FakeMailer, FakeNames, FakeTrainer
+from kaeshi.providers.name_model import NameModel
 from kaeshi.steps import collection, conversation, dataset, evaluation, feedback, knowledge, report, review, rollout, training
 from kaeshi.steps.report_mail import render
-from kaeshi.types import Filters
+from kaeshi.types import Filters, Finding, Watch, unwatched
 from samples import GOOD, different, learnable, log, rate, record
 
 
@@ -73,6 +75,38 @@ async def test_a_broken_scrubber_lets_nothing_through(loop: Loop) -> None:
     assert dict((await collection.collect(broken)).dropped) == {"unscrubbed": 12}
     with pytest.raises(TooFew):
         await dataset.build(broken)
+
+
+@dataclass
+class SlowNames(FakeNames):
+    """Takes an hour over a conversation that says `over`."""
+
+    clock: FakeClock = field(kw_only=True)
+    over: str = field(kw_only=True)
+
+    def find_each(
+        self, conversations: Sequence[Sequence[str]], known: Sequence[str] = (), watch: Watch = unwatched
+    ) -> list[list[list[Finding]]]:
+        if any(self.over in text for texts in conversations for text in texts):
+            self.clock.advance(hours=1)
+        return super().find_each(conversations, known, watch)
+
+
+async def test_what_the_scrubber_does_not_finish_in_time_is_put_aside_and_not_tried_again(loop: Loop, clock: FakeClock) -> None:
+    await learnable(loop, 12)
+    slow = replace(loop, names=SlowNames(clock=clock, over=different(3)[0]))
+    done = await collection.collect(slow)
+    assert (done.kept, dict(done.dropped)) == (11, {"timed_out": 1})
+    before = clock.now()
+    kept, dropped = await dataset.gather(slow, collection.filters(loop))
+    assert (len(kept), dropped["timed_out"], clock.now()) == (11, 1, before)
+
+
+async def test_without_the_model_collecting_says_so_and_nothing_is_settled(loop: Loop, tmp_path: Path) -> None:
+    await learnable(loop, 12)
+    with pytest.raises(MissingModel, match="kaeshi models fetch"):
+        await collection.collect(replace(loop, names=NameModel(tmp_path)))
+    assert (await collection.collect(loop)).kept == 12
 
 
 async def test_without_consent_nothing_is_learned_whatever_the_filters(loop: Loop) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from kaeshi.errors import InvalidInput, NotFound, ProviderError, ProviderUnknown
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.ports import Vectors
-from kaeshi.types import Answer, Finding, JobRequest, Json, Mail, TrainingEvent
+from kaeshi.types import Answer, Finding, JobRequest, Json, Mail, TrainingEvent, Watch, unwatched
 
 
 @dataclass
@@ -198,7 +198,10 @@ class FakeNames:
             for text in texts
         ]
 
-    def find_each(self, conversations: Sequence[Sequence[str]], known: Sequence[str] = ()) -> list[list[list[Finding]]]:
+    def find_each(
+        self, conversations: Sequence[Sequence[str]], known: Sequence[str] = (), watch: Watch = unwatched
+    ) -> list[list[list[Finding]]]:
+        watch()
         return [self.find(texts, known) for texts in conversations]
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from kaeshi.providers.public_names import public
 from kaeshi.rules.pii.patterns import STREET_WORDS
 from kaeshi.rules.pii.spans import Taken
-from kaeshi.types import Finding
+from kaeshi.types import Finding, Watch, unwatched
 
 _NAME = r"[^\W\d_](?:[^\W\d_]|['’-](?=[^\W\d_])){0,30}"
 _TOKENS = re.compile(_NAME)
@@ -270,9 +270,15 @@ class ListedNames:
             for text, found, said in zip(texts, spans, again, strict=True)
         ]
 
-    def find_each(self, conversations: Sequence[Sequence[str]], known: Sequence[str] = ()) -> list[list[list[Finding]]]:
+    def find_each(
+        self, conversations: Sequence[Sequence[str]], known: Sequence[str] = (), watch: Watch = unwatched
+    ) -> list[list[list[Finding]]]:
         """The same for many conversations."""
-        return [self.find(texts, known) for texts in conversations]
+        found = []
+        for texts in conversations:
+            watch()
+            found.append(self.find(texts, known))
+        return found
 
 
 def could_name(text: str) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kaeshi.models import need
 from kaeshi.providers.name_lists import ListedNames, could_name, is_common_name
 from kaeshi.providers.onnx import session, spread
-from kaeshi.types import Finding
+from kaeshi.types import Finding, Watch, unwatched
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -61,17 +61,20 @@ class NameModel:
         """People and addresses in each text of one conversation. Raises MissingModel before `kaeshi models fetch`."""
         return self.find_each([texts], known)[0]
 
-    def find_each(self, conversations: Sequence[Sequence[str]], known: Sequence[str] = ()) -> list[list[list[Finding]]]:
+    def find_each(
+        self, conversations: Sequence[Sequence[str]], known: Sequence[str] = (), watch: Watch = unwatched
+    ) -> list[list[list[Finding]]]:
         """The same for many conversations at once: the fast path, in batches sorted by length."""
-        seen = self._proposals({text for texts in conversations for text in texts})
+        seen = self._proposals({text for texts in conversations for text in texts}, watch)
         found = []
         for texts in conversations:
+            watch()
             people = [[(p.start, p.end, p.score) for p in seen[text] if p.type == "PERSON"] for text in texts]
             lists = self._lists.find(texts, known, people)
             found.append([_with_addresses(names, seen[text]) for text, names in zip(texts, lists, strict=True)])
         return found
 
-    def _proposals(self, texts: Iterable[str]) -> dict[str, tuple[Proposal, ...]]:
+    def _proposals(self, texts: Iterable[str], watch: Watch) -> dict[str, tuple[Proposal, ...]]:
         seen: dict[str, tuple[Proposal, ...]] = {}
         unknown = []
         for text in texts:
@@ -81,13 +84,13 @@ class NameModel:
                 unknown.append(text)
             else:
                 seen[text] = ()
-        made = self._compute(sorted(unknown))
+        made = self._compute(sorted(unknown), watch)
         if len(self._remembered) + len(made) > REMEMBERED:
             self._remembered = {}
         self._remembered.update(made)
         return seen | made
 
-    def _compute(self, texts: list[str]) -> dict[str, tuple[Proposal, ...]]:
+    def _compute(self, texts: list[str], watch: Watch = unwatched) -> dict[str, tuple[Proposal, ...]]:
         if not texts:
             return {}
         session, tokenizer = self._load()
@@ -97,7 +100,7 @@ class NameModel:
         batches = [pieces[first : first + BATCH] for first in range(0, len(pieces), BATCH)]
         windows = [[encoded[i].ids[start : start + WINDOW] for i, start in batch] for batch in batches]
         scores = [np.zeros((len(e.ids), 35), np.float32) for e in encoded]
-        runs: list[list[Scores]] = spread(lambda parts: _run(session, parts), windows, self._threads)
+        runs: list[list[Scores]] = spread(lambda parts: _run(session, parts), windows, self._threads, watch)
         for batch, found in zip(batches, runs, strict=True):
             for (i, start), shares in zip(batch, found, strict=True):
                 there = scores[i][start : start + WINDOW]

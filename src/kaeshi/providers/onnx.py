@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kaeshi.models import need
+from kaeshi.types import Watch, unwatched
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -25,16 +26,21 @@ def session(models_dir: Path, name: str) -> "InferenceSession":
     return onnxruntime.InferenceSession(str(need(models_dir, name)), options, providers=["CPUExecutionProvider"])
 
 
-def spread(work: Callable[[T], R], parts: Sequence[T], threads: int) -> list[R]:
-    """`work` done on each part, on so many threads (0: one for each core), in the order of `parts`.
+def spread(work: Callable[[T], R], parts: Sequence[T], threads: int, watch: Watch = unwatched) -> list[R]:
+    """`work` done on each part, on so many threads (0: one for each core), in the order of `parts`. `watch` is asked before each.
 
     Batches are small, so that cores which share one wait for each other longer than they compute; a batch for each core has nothing to wait for.
     """
+
+    def watched(part: T) -> R:
+        watch()
+        return work(part)
+
     wanted = min(threads or _cores(), len(parts))
     if wanted < 2:
-        return [work(part) for part in parts]
+        return [watched(part) for part in parts]
     with ThreadPoolExecutor(wanted, thread_name_prefix="kaeshi-onnx") as pool:
-        return list(pool.map(work, parts))
+        return list(pool.map(watched, parts))
 
 
 def _cores() -> int:

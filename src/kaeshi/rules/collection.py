@@ -21,7 +21,8 @@ REASONS = {
     "no_confidence": "the answer carries no confidence",
     "no_positive_feedback": "no thumbs-up and no rating of 4 or more",
     "rejected": "a reviewer rejected it",
-    "unscrubbed": "the scrubber could not finish, so nobody may learn from it",
+    "timed_out": "the scrubber did not finish in time, so nobody may learn from it",
+    "unscrubbed": "the scrubber failed, so nobody may learn from it",
 }
 POSITIVE_RATING = 4
 

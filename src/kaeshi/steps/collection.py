@@ -2,13 +2,14 @@
 
 import asyncio
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
-from kaeshi.errors import KaeshiError
+from kaeshi.errors import KaeshiError, MissingModel, TimedOut
 from kaeshi.loop import Loop
 from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
@@ -17,9 +18,10 @@ from kaeshi.rules.conversation import rated_turn
 from kaeshi.store.conversations import Stored
 from kaeshi.store.examples import Judged, by_type
 from kaeshi.store.verbs import dumps
-from kaeshi.types import Drop, Feedback, Filters, Json, Keep, ReviewState, Scrubbed, text_of
+from kaeshi.types import Drop, Feedback, Filters, Json, Keep, ReviewState, Scrubbed, Watch, text_of
 
 AT_ONCE = 100
+log = logging.getLogger("kaeshi")
 
 
 @dataclass
@@ -97,19 +99,19 @@ def judge(
     scrubbed = iter(scrub_each(loop, [[t.message for t in s.said[: upto + 1]] for s, upto in kept]))
     version, judged = scrubber_version(loop), []
     for s, known, verdict in zip(stored, signals, verdicts, strict=True):
-        clean = next(scrubbed) if isinstance(verdict, Keep) else None
+        clean = next(scrubbed) if isinstance(verdict, Keep) else verdict.reason
         review, corrected = reviews.get(s.id, _UNSEEN)
         judged.append(
             Judged(
                 id=example_id(loop.assistant, s.id),
                 conversation=s.id,
-                verdict=Drop(reason="unscrubbed") if isinstance(verdict, Keep) and clean is None else verdict,
+                verdict=Drop(reason=clean) if isinstance(clean, str) else verdict,
                 signals=known,
                 facts=s.facts,
                 consent=s.consent,
                 intent=s.intents[0] if s.intents else "",
-                body=None if clean is None else dumps(clean[0] if corrected is None else corrected),
-                pii={} if clean is None else clean[1].recognised,
+                body=None if isinstance(clean, str) else dumps(clean[0] if corrected is None else corrected),
+                pii={} if isinstance(clean, str) else clean[1].recognised,
                 scrubber=version,
                 started_at=s.started_at,
                 review=review,
@@ -119,6 +121,7 @@ def judge(
 
 
 Clean = tuple[tuple[Json, ...], Scrubbed]
+Failed = Literal["unscrubbed", "timed_out"]
 
 
 def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | None = None) -> Clean:
@@ -126,18 +129,36 @@ def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | No
 
     `policy`: the deployment's unless another is given. Raises what the scrubber raises: a text is never passed as clean because it failed.
     """
-    texts = _texts(messages)
-    return _replaced_all(messages, pii.scrub(texts, loop.names.find(texts), policy or loop.policy))
+    texts, watch = _texts(messages), _watch(loop)
+    return _replaced_all(messages, pii.scrub(texts, loop.names.find_each([texts], watch=watch)[0], policy or loop.policy, watch=watch))
 
 
-def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clean | None]:
-    """The same for many conversations at once: the fast path. None: the scrubber failed on that one."""
-    texts = [_texts(messages) for messages in conversations]
+def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clean | Failed]:
+    """The same for many conversations at once: the fast path. For one on which the scrubber fails, how it did."""
+    texts, watch = [_texts(messages) for messages in conversations], _watch(loop)
     try:
-        found = pii.scrub_each(texts, loop.names.find_each(texts), loop.policy)
-    except KaeshiError:  # one alone may be the cause, and the others have nothing to do with it
-        return [None] if len(conversations) == 1 else [clean for one in conversations for clean in scrub_each(loop, [one])]
+        found = pii.scrub_each(texts, loop.names.find_each(texts, watch=watch), loop.policy, watch=watch)
+    except MissingModel:  # that is no fault of theirs
+        raise
+    except Exception as error:  # whatever it is, nobody may learn from what it struck
+        if len(conversations) > 1:  # one alone may be the cause, and the others have nothing to do with it
+            return [clean for one in conversations for clean in scrub_each(loop, [one])]
+        log.warning("a conversation cannot be scrubbed: %s", error if isinstance(error, KaeshiError) else type(error).__name__)
+        return ["timed_out" if isinstance(error, TimedOut) else "unscrubbed"]
     return [_replaced_all(messages, scrubbed) for messages, scrubbed in zip(conversations, found, strict=True)]
+
+
+def _watch(loop: Loop) -> Watch:
+    """Ends what takes longer than the scrubber may."""
+    clock, most = loop.clock, loop.settings.scrub_seconds
+    ends = clock.now() + timedelta(seconds=most)
+
+    def watch() -> None:
+        if clock.now() > ends:
+            msg = f"the scrubber was not done after {most:g} seconds; SCRUB_SECONDS gives it longer"
+            raise TimedOut(msg)
+
+    return watch
 
 
 def scrubber_version(loop: Loop) -> str:

@@ -156,6 +156,8 @@ async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Exa
         verdict = judging.judge(["user", "assistant"], [True, True], 1, consent=j.consent, facts=j.facts, signals=j.signals, filters=wanted)
         if isinstance(verdict, Drop):
             verdicts[j.conversation] = verdict
+        elif isinstance(j.verdict, Drop) and j.verdict.reason == "timed_out" and j.scrubber == collection.scrubber_version(loop):
+            verdicts[j.conversation] = j.verdict  # the same scrubber would take as long again
         elif j.body is not None and j.scrubber == collection.scrubber_version(loop):
             verdicts[j.conversation] = j.example
     ids = [j.conversation for j in page if j.conversation not in verdicts]

@@ -189,7 +189,7 @@ def _scrubbed(loop: Loop, stored: Sequence[Stored]) -> list[Sequence[Json]]:
     """Their messages as a model was shown them. Raises what the scrubber raises."""
     said = [[t.message for t in s.said] for s in stored]
     return [
-        (clean or collection.scrub_messages(loop, messages))[0]
+        (collection.scrub_messages(loop, messages) if isinstance(clean, str) else clean)[0]
         for messages, clean in zip(said, collection.scrub_each(loop, said), strict=True)
     ]
 

@@ -10,7 +10,7 @@ from kaeshi.rules.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREE
 from kaeshi.rules.pii.policy import DEFAULT, Hit, Policy
 from kaeshi.rules.pii.spans import Taken
 from kaeshi.rules.pii.split import split_values
-from kaeshi.types import PLACEHOLDER, Finding
+from kaeshi.types import PLACEHOLDER, Finding, Watch, unwatched
 
 VERSION = "3"
 _NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
@@ -36,7 +36,9 @@ def detect(text: str, names: Sequence[Finding] = (), policy: Policy = DEFAULT) -
     return [Finding(start=a, end=b, type=kind, score=score, recogniser=by) for a, b, kind, score, by in detect_joined(text, people, policy)]
 
 
-def detect_each(texts: Sequence[str], people: Sequence[Iterable[Hit]] = (), policy: Policy = DEFAULT) -> list[list[Hit]]:
+def detect_each(
+    texts: Sequence[str], people: Sequence[Iterable[Hit]] = (), policy: Policy = DEFAULT, watch: Watch = unwatched
+) -> list[list[Hit]]:
     """Personal data in texts that have nothing to do with each other, in one pass over all of them: the fast path.
 
     A text may be a conversation, its turns joined by NUL. `people`: what a NameFinder found in each.
@@ -49,10 +51,10 @@ def detect_each(texts: Sequence[str], people: Sequence[Iterable[Hit]] = (), poli
         for i, start in zip(plain, starts, strict=False)
         for a, b, kind, score, by in (people[i] if people else ())
     ]
-    for i, hits in zip(plain, parted(starts, detect_joined("\0\0".join(texts[i] for i in plain), moved, policy)), strict=True):
+    for i, hits in zip(plain, parted(starts, detect_joined("\0\0".join(texts[i] for i in plain), moved, policy, watch)), strict=True):
         found[i] = hits
     for i in {*range(len(texts))} - {*plain}:
-        found[i] = detect_joined(texts[i], people[i] if people else (), policy)
+        found[i] = detect_joined(texts[i], people[i] if people else (), policy, watch)
     return found
 
 
@@ -81,10 +83,10 @@ def parted(starts: Sequence[int], hits: Iterable[Hit]) -> list[list[Hit]]:
     return found
 
 
-def detect_joined(text: str, people: Iterable[Hit] = (), policy: Policy = DEFAULT) -> list[Hit]:
+def detect_joined(text: str, people: Iterable[Hit] = (), policy: Policy = DEFAULT, watch: Watch = unwatched) -> list[Hit]:
     """The same for a conversation whose turns are joined by NUL, as plain tuples in reading order."""
     view = normal(text)
-    hits = [hit for hit in _structured(view.text) if hit[3] >= policy.threshold(hit[2])]
+    hits = [hit for hit in _structured(view.text, watch) if hit[3] >= policy.threshold(hit[2])]
     if view.places is not None:
         hits = [(*view.back(a, b), kind, score, by) for a, b, kind, score, by in hits]
     hits += [hit for hit in people if hit[3] >= policy.threshold(hit[2])]
@@ -100,17 +102,19 @@ def holds_number(text: str) -> bool:
     return _NUMBER.search(text) is not None
 
 
-def _structured(text: str) -> list[Hit]:
+def _structured(text: str, watch: Watch) -> list[Hit]:
     hits: list[Hit] = []
     lowered = text.lower()
     if len(lowered) != len(text):  # a few capital letters are longer when small
         lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
     for island in _NUMBER.finditer(text):
+        watch()
         _number(text, island, hits)
-    _glued(text, hits)
-    _streets(text, lowered, hits)
+    _glued(text, hits, watch)
+    _streets(text, lowered, hits, watch)
     for recogniser in WORDS:
         for start, end in _windows(lowered, recogniser):
+            watch()
             _matches(recogniser, text, start, end, hits)
     hits += split_values(text)
     return hits
@@ -151,12 +155,13 @@ def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[R
     return _ISLANDS[key]
 
 
-def _glued(text: str, hits: list[Hit]) -> None:
+def _glued(text: str, hits: list[Hit], watch: Watch) -> None:
     last = 0
     for place in _LETTER_DIGIT.finditer(text):
         at = place.start()
         if at < last:
             continue
+        watch()
         before = text[max(last, at - LONGEST_TOKEN) : at]
         first = at - len(before) + max(before.rfind(" "), before.rfind("\0"), before.rfind("\n")) + 1
         stop = _TOKEN_ENDS.search(text, at)
@@ -166,11 +171,12 @@ def _glued(text: str, hits: list[Hit]) -> None:
                 _matches(recogniser, text, first, last + 1, hits)
 
 
-def _streets(text: str, lowered: str, hits: list[Hit]) -> None:
+def _streets(text: str, lowered: str, hits: list[Hit], watch: Watch) -> None:
     last = -1
     for place in _HOUSE.finditer(text):
         if place.start() < last or STREET_WORDS.isdisjoint(_WORD.findall(lowered, place.end() - 1, place.end() + 60)):
             continue
+        watch()
         for recogniser in STREETS:
             match = recogniser.pattern.match(text, place.start())
             if match and (recogniser.check is None or recogniser.check(text, *match.span())):

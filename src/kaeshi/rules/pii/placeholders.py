@@ -10,7 +10,7 @@ from kaeshi.rules.pii.detection import detect_each, detect_joined, holds_number,
 from kaeshi.rules.pii.operators import TITLES, mask, pseudonym, surrogate
 from kaeshi.rules.pii.policy import DEFAULT, Hit, Policy
 from kaeshi.rules.pii.validators import digits
-from kaeshi.types import PLACEHOLDER, Finding, Scrubbed
+from kaeshi.types import PLACEHOLDER, Finding, Scrubbed, Watch, unwatched
 
 _WORD = re.compile(r"[^\W\d_]+")
 _NUMERIC = frozenset({"PHONE", "SSN", "CREDIT_CARD", "BANK_ACCOUNT", "ROUTING", "ACCOUNT", "PIN"})
@@ -25,17 +25,19 @@ def scrub(
     key: bytes = b"",
     women: frozenset[str] = frozenset(),
     numbers: "Numbers | None" = None,
+    watch: Watch = unwatched,
 ) -> Scrubbed:
     """All texts of one conversation with personal data replaced. `names` has one list of findings per text, or is empty.
 
     Scrubbing what is scrubbed changes nothing. `key` makes pseudonyms and chooses surrogates; `women` are given names whose surrogates
-    are women's; `numbers` goes on where an earlier call left off. Raises InvalidInput for a text with NUL in it, and for pseudonyms without a key.
+    are women's; `numbers` goes on where an earlier call left off, and `watch` may end it. Raises InvalidInput for a text with NUL in it, and for pseudonyms without a key.
 
     >>> scrub(["I'm at 555-1234", "I call 5551234 or 555-1234?"]).texts[0]
     "I'm at [PHONE_1]"
     """
     joined = _joined(texts)
-    return _replaced(texts, joined, detect_joined(joined, shifted(texts, names), policy), policy, key, women, numbers)
+    hits = _settled(joined, detect_joined(joined, shifted(texts, names), policy, watch), policy, watch)
+    return _replaced(texts, joined, hits, policy, key, women, numbers)
 
 
 def scrub_each(
@@ -45,13 +47,14 @@ def scrub_each(
     *,
     key: bytes = b"",
     women: frozenset[str] = frozenset(),
+    watch: Watch = unwatched,
 ) -> list[Scrubbed]:
     """The same for conversations that have nothing to do with each other, looked at in one pass: the fast path."""
     joined = [_joined(texts) for texts in conversations]
     people = [shifted(texts, found) for texts, found in zip(conversations, names, strict=True)] if names else ()
     return [
-        _replaced(texts, text, hits, policy, key, women, None)
-        for texts, text, hits in zip(conversations, joined, detect_each(joined, people, policy), strict=True)
+        _replaced(texts, text, _settled(text, hits, policy, watch), policy, key, women, None)
+        for texts, text, hits in zip(conversations, joined, detect_each(joined, people, policy, watch), strict=True)
     ]
 
 
@@ -64,12 +67,11 @@ def _joined(texts: Sequence[str]) -> str:
 
 
 def _replaced(
-    texts: Sequence[str], joined: str, found: list[Hit], policy: Policy, key: bytes, women: frozenset[str], numbers: "Numbers | None"
+    texts: Sequence[str], joined: str, hits: list[Hit], policy: Policy, key: bytes, women: frozenset[str], numbers: "Numbers | None"
 ) -> Scrubbed:
     if not key and "pseudonym" in {policy.operator, *policy.operators.values()}:
         msg = "pseudonyms are made with a key; give one"
         raise InvalidInput(msg)
-    hits = _settled(joined, found, policy)
     if not hits:
         return Scrubbed(texts=tuple(texts), found={}, counts={}, originals=tuple(() for _ in texts))
     numbers = numbers or Numbers()
@@ -112,7 +114,7 @@ def _replaced(
     )
 
 
-def _settled(text: str, hits: list[Hit], policy: Policy) -> list[Hit]:
+def _settled(text: str, hits: list[Hit], policy: Policy, watch: Watch) -> list[Hit]:
     """The hits, and those that show once these are gone: what stood too close to something else, or too far from what announces it."""
     fresh = hits
     while fresh:
@@ -122,7 +124,7 @@ def _settled(text: str, hits: list[Hit], policy: Policy) -> list[Hit]:
             break
         fresh = [
             (back, back + end - start, kind, score, by)
-            for start, end, kind, score, by in detect_joined(view, (), policy)
+            for start, end, kind, score, by in detect_joined(view, (), policy, watch)
             if (back := _back(places, start)) is not None
         ]
         hits = sorted([*hits, *fresh])
