@@ -1,7 +1,7 @@
 """Is a training job ever paid twice? A provider that accepts and answers badly, late lists, two schedulers, and kill -9 at any line.
 
 `python -m benchmarks.never_twice [--cases N] [--seed S] [--json]`. Every case is a database of its own: a child starts a run as two schedulers
-at once and is killed at some executed line of ours; then both go on on a clock that moves, until nothing is open. The provider is a
+at once, or polls it, and is killed at some executed line of ours; then both go on on a clock that moves, until nothing is open. The provider is a
 process of its own behind real HTTP, spoken to by the installed SDK.
 """
 
@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import ClientSession, web
 
@@ -41,6 +41,8 @@ LAG_MINUTES = 10
 MINUTES = (1, 4, 6, 10, 12, 31, 31, 31, 31)
 HANG_SECONDS = 0.3
 CAP = Decimal(1)
+Stage = Literal["start", "poll"]
+STAGES: tuple[Stage, ...] = ("start", "poll")
 OURS = ("/kaeshi/steps/training", "/kaeshi/store/training", "/kaeshi/rules/training", "/kaeshi/providers/openai")
 
 
@@ -51,6 +53,7 @@ class Case:
     answer: str
     late: bool
     drops_metadata: bool
+    dies_in: Stage
     die_at: int
 
 
@@ -67,7 +70,7 @@ class Provider:
     async def tell(self, request: web.Request) -> web.Response:
         case = self.case(request)
         case.update(await request.json())
-        return web.json_response({"jobs": case["jobs"]})
+        return web.json_response({"jobs": case["jobs"], "now": case["now"]})
 
     async def upload(self, request: web.Request) -> web.Response:
         case = self.case(request)
@@ -158,8 +161,8 @@ class SteadyIds:
         return f"{prefix}_{os.urandom(12).hex()}"
 
 
-async def schedulers(folder: Path, port: int, case: Case, *, first: bool) -> dict[str, Any]:
-    """Two schedulers on one database: they start the run (first), or go on until nothing is open."""
+async def schedulers(folder: Path, port: int, case: Case, stage: Stage) -> dict[str, Any]:
+    """Two schedulers on one database: they start the run, or poll until nothing is open, from when they were killed."""
     base = f"http://127.0.0.1:{port}"
     settings = Settings(
         kaeshi_data_dir=folder,
@@ -179,15 +182,16 @@ async def schedulers(folder: Path, port: int, case: Case, *, first: bool) -> dic
 
             async def tell(**said: object) -> Any:
                 async with http.post(f"{base}/tell", json=said) as response:
-                    return (await response.json())["jobs"]
+                    return await response.json()
 
+            clock.time = max(NOON, datetime.fromtimestamp((await tell())["now"], UTC))
             await tell(now=clock.now().timestamp(), answer=case.answer, late=case.late, drops_metadata=case.drops_metadata)
             await asyncio.gather(*(begin(loop, folder / "train.jsonl") for loop in loops))
-            for minutes in () if first else MINUTES:
+            for minutes in MINUTES if stage == "poll" else ():
                 clock.advance(minutes=minutes)
                 await tell(now=clock.now().timestamp())
                 await asyncio.gather(*(training.resume(loop) for loop in loops))
-            jobs = await tell()
+            jobs = (await tell())["jobs"]
             runs = await training.history(loops[0])
             money = await training.money(loops[0])
         for trainer in trainers:
@@ -209,7 +213,7 @@ async def begin(loop: Loop, path: Path) -> None:
         return
 
 
-def forked(folder: Path, port: int, case: Case, *, first: bool) -> tuple[int, Any]:
+def forked(folder: Path, port: int, case: Case, stage: Stage) -> tuple[int, Any]:
     """Run schedulers in a child that kills itself at the case's line; returns lines of ours that ran, and what it found (None: killed)."""
     read, write = os.pipe()
     pid = os.fork()
@@ -227,16 +231,16 @@ def forked(folder: Path, port: int, case: Case, *, first: bool) -> tuple[int, An
             return None
         if event == "line":
             lines += 1
-            if first and lines == case.die_at:
+            if lines == case.die_at:
                 os.kill(os.getpid(), signal.SIGKILL)
         return trace
 
-    if first:
+    if stage == case.dies_in and case.die_at >= 0:
         threading.settrace(trace)
         sys.settrace(trace)
     try:
         wire.CREATE_SECONDS = HANG_SECONDS
-        found = asyncio.run(schedulers(folder, port, case, first=first))
+        found = asyncio.run(schedulers(folder, port, case, stage))
         os.write(write, json.dumps({"lines": lines, "found": found}).encode())
     finally:
         os._exit(0)
@@ -262,13 +266,17 @@ def run(count: int, seed: int, show: bool = False) -> dict[str, Any]:
                 os._exit(0)
             os.waitpid(made, 0)
             whole = Path(shutil.copytree(template, Path(scratch) / "whole"))
-            total, _ = forked(whole, port, Case("ok", late=False, drops_metadata=False, die_at=-1), first=True)
+            never = Case("500", late=True, drops_metadata=True, dies_in="start", die_at=0)
+            total: dict[Stage, int] = {"start": forked(whole, port, never, "start")[0]}
+            total["poll"] = forked(whole, port, replace(never, dies_in="poll"), "poll")[0]
             for number in range(count):
                 answer = ANSWERS[number % len(ANSWERS)]
-                case = Case(answer, chance.random() < 0.5, chance.random() < 0.5, 1 + chance.randrange(total))
+                late, drops, stage = chance.random() < 0.5, chance.random() < 0.5, STAGES[number % 2]
+                case = Case(answer, late, drops, stage, 1 + chance.randrange(total[stage]))
                 folder = Path(shutil.copytree(template, Path(scratch) / f"case-{seed}-{number}"))
-                killed += forked(folder, port, case, first=True)[1] is None
-                _, found = forked(folder, port, case, first=False)
+                for each in STAGES[: STAGES.index(stage) + 1]:
+                    killed += forked(folder, port, case, each)[1] is None
+                _, found = forked(folder, port, replace(case, die_at=-1), "poll")
                 end = "nothing" if found is None or len(found["runs"]) != 1 else found["runs"][0]
                 fine = end == "unknown" or (end == "succeeded" and found["jobs"] == 1)
                 ends[f"{answer}: {end}" if show else end] += 1

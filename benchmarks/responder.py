@@ -40,7 +40,7 @@ def acts(conversations: Sequence[list[dict[str, Any]]]) -> list[Sample]:
         Sample(context=responder.context(messages[:i]), answer=message["act"], row=number)
         for number, messages in enumerate(conversations)
         for i, message in enumerate(messages)
-        if message["role"] == "assistant" and message.get("act") and responder.context(messages[:i])[0]
+        if message["role"] == "assistant" and message.get("act") and responder.context(messages[:i]).customer
     ]
 
 
@@ -97,7 +97,7 @@ class _Once:
 
     def __init__(self, conversations: Sequence[list[dict[str, Any]]]) -> None:
         contexts = (responder.context(messages[:i]) for messages in conversations for i in range(1, len(messages)))
-        texts = list(dict.fromkeys(text for context in contexts for text in context if text))
+        texts = list(dict.fromkeys(text for context in contexts for side in context for text in side if text))
         began = time.process_time()
         self._vectors = MiniLMEmbedder(load().models_dir, threads=1)._compute(texts)
         self._places = {text: i for i, text in enumerate(texts)}
@@ -110,14 +110,19 @@ class _Once:
 def _peer(folder: Path, drawn: Sequence[Sample], test: Sequence[Sample]) -> float:
     """TF-IDF of the same turns and a linear model, in the peer's own environment."""
     told = {
-        "train": [" \n ".join(s.context) for s in drawn],
+        "train": [_said(s) for s in drawn],
         "labels": [s.answer for s in drawn],
-        "test": [" \n ".join(s.context) for s in test],
+        "test": [_said(s) for s in test],
     }
     command = [str(folder / "sklearn" / "bin" / "python"), str(Path(__file__).parent / "peers" / "tfidf_peer.py")]
     done = subprocess.run(command, input=json.dumps(told), capture_output=True, text=True, check=True)
     said = json.loads(done.stdout)
     return float(np.mean([a == s.answer for a, s in zip(said, test, strict=True)]))
+
+
+def _said(sample: Sample) -> str:
+    """The last two turns of each side."""
+    return " \n ".join([*sample.context.customer[:2], *sample.context.assistant[:2]])
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ from kaeshi.trainer.answers import RESPONDER, model_folder
 from kaeshi.trainer.asgi import TrainerApp
 from kaeshi.trainer.engines import lora
 from kaeshi.trainer.server import TrainerServer
+from kaeshi.trainer.vllm import Vllm
 from kaeshi.trainer.webhooks import Webhooks, key_of
 from kaeshi.types import Json
 
@@ -245,7 +246,9 @@ def _trainer(settings: Settings, embedder: "Embedder", clock: "Clock", ids: "Ids
             raise Misconfigured(msg)
         key = key_of(settings.trainer_webhook_secret.get_secret_value())
         hooks = Webhooks(url=settings.trainer_webhook_url, key=key, clock=clock, ids=ids)
-    return TrainerServer(folder, embedder, tokens, clock, ids, bases=settings.trainer_bases, models_dir=settings.models_dir, webhooks=hooks)
+    vllm = Vllm(settings.trainer_serve_with.removeprefix("vllm=")) if settings.trainer_serve_with else None
+    bases, models = settings.trainer_bases, settings.models_dir
+    return TrainerServer(folder, embedder, tokens, clock, ids, bases=bases, models_dir=models, webhooks=hooks, vllm=vllm)
 
 
 def _mailer(settings: Settings) -> "Mailer":

@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         description="JSON: what our own trainer trains under each name that is asked for: kaeshi-responder, or a causal language model by folder "
         "or hub name, or smollm2-135m-instruct (both need the `train` extra).",
     )
+    trainer_serve_with: str | None = Field(
+        None,
+        pattern=r"^vllm=https?://\S+$",
+        description="vllm=URL: hand our own trainer's language models to that vLLM server instead of generating here (docs/training.md).",
+    )
     openai_webhook_secret: SecretStr | None = Field(
         None, description="Signing secret of the provider's webhooks; they are taken at /v1/webhooks/training where it is set."
     )
@@ -217,6 +222,12 @@ def load(**overrides: object) -> Settings:
 def set_database_url(url: str) -> None:
     """For the server processes that are about to be started: they read the environment themselves."""
     os.environ["DATABASE_URL"] = url
+
+
+def set_serve_with(engine: str) -> None:
+    """The same for TRAINER_SERVE_WITH. Raises Misconfigured where it is none."""
+    os.environ["TRAINER_SERVE_WITH"] = engine
+    load()
 
 
 def set_rank_folder(folder: Path) -> None:

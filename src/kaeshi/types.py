@@ -36,7 +36,7 @@ CANDIDATE_FAILED = "candidate_failed"
 class Value(BaseModel):
     """Frozen, keyword-only, no surprises: an unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")
 
 
 class Assistant(Value):

@@ -151,7 +151,7 @@ def test_an_answer_with_a_placeholder_is_never_learned() -> None:
 
 def test_far_from_everything_it_hands_over() -> None:
     model = responder.train(rows(40), [], FakeEmbedder())
-    (choice,) = model.choose(responder.featurize([("zzz qqq completely unrelated gibberish xxx", "", "", "")], FakeEmbedder()))
+    (choice,) = model.choose(responder.featurize([responder.Context(("zzz qqq completely unrelated gibberish xxx",), ())], FakeEmbedder()))
     assert choice.hand_over
     assert choice.text == HAND_OVER
 

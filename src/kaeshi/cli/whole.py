@@ -177,10 +177,19 @@ def _work() -> None:
 
 
 @trainer.command("serve")
-def trainer_serve(host: Host = "127.0.0.1", port: Port = 8100) -> None:
+def trainer_serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8100,
+    serve_with: Annotated[
+        str | None, typer.Option("--serve-with", help="vllm=URL: have that vLLM server answer for fine-tuned language models.")
+    ] = None,
+) -> None:
     """Serve the embedded trainer over HTTP, for others to fine-tune on."""
     from kaeshi.app import serving
+    from kaeshi.settings import set_serve_with
 
+    if serve_with is not None:
+        set_serve_with(serve_with)
     serving(host, port, "kaeshi.app:trainer_app", None)
 
 

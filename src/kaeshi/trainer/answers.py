@@ -1,7 +1,7 @@
 """What models say: chat completions and embeddings, whole or as server-sent events.
 
 A responder picks its answer at once. A language model's comes token by token from the lora engine's thread, which serves all
-conversations of a base together.
+conversations of a base together, or from vLLM where it is handed to one.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from kaeshi.ports import Clock, Embedder, Ids, TokenCounter
 from kaeshi.trainer import manifests
 from kaeshi.trainer.engines import responder
 from kaeshi.trainer.state import TrainerState
+from kaeshi.trainer.vllm import Handed, Vllm
 from kaeshi.types import Json, text_of
 
 if TYPE_CHECKING:
@@ -92,20 +93,17 @@ class Answers:
         ids: Ids,
         bases: Mapping[str, str],
         models_dir: Path,
+        vllm: Vllm | None,
     ) -> None:
         self._folder, self._state, self._embedder, self._tokens, self._clock, self._ids = folder, state, embedder, tokens, clock, ids
-        self._bases, self._models_dir = bases, models_dir
+        self._bases, self._models_dir, self._vllm = bases, models_dir, vllm
         self._responders: dict[str, responder.Responder] = {}
         self._engines: dict[str, Engine] = {}
         self._guard, self._thinking = threading.Lock(), threading.Lock()
 
-    def chat(self, body: bytes) -> "Json | bytes | Pending":
+    def chat(self, body: bytes) -> "Json | bytes | Pending | Handed":
         """Answer a chat completion. Raises NotFound for an unknown model, InvalidInput for what is not served."""
         wanted = _Chat.model_validate_json(body)
-        unserved = next((name for name in UNSERVED if getattr(wanted, name)), None)
-        if unserved is not None:
-            msg = f"{unserved} is not served by {wanted.model!r}"
-            raise InvalidInput(msg)
         if not all(isinstance(m.get("role"), str) for m in wanted.messages):
             msg = "every message has a role"
             raise InvalidInput(msg)
@@ -115,7 +113,14 @@ class Answers:
         if manifest is None and base == RESPONDER:
             msg = f"model {wanted.model!r} is a base: it answers after fine-tuning, under the name its job tells"
             raise InvalidInput(msg)
-        if manifest is None or manifest["engine"] == "lora":
+        generated = manifest is None or manifest["engine"] == "lora"
+        if generated and self._vllm is not None:
+            return self._handed(self._vllm, json.loads(body), base if manifest is None else wanted.model, manifest)
+        unserved = next((name for name in UNSERVED if getattr(wanted, name)), None)
+        if unserved is not None:
+            msg = f"{unserved} is not served by {wanted.model!r}"
+            raise InvalidInput(msg)
+        if generated:
             return self._generated(wanted, head, base if manifest is None else manifest["base"], manifest)
         if _schema(wanted) is not None:
             msg = f"response_format is not served by {wanted.model!r}: it chooses one of its answers"
@@ -152,6 +157,8 @@ class Answers:
             self._responders.pop(model, None)
             for engine in self._engines.values():
                 engine.drop(model)
+            if self._vllm is not None:
+                self._vllm.drop(model)
             deleted = self._state.drop("model", model)
             shutil.rmtree(model_folder(self._folder, model), ignore_errors=True)
         return deleted
@@ -195,6 +202,13 @@ class Answers:
         schema = _schema(wanted)
         grammar = None if schema is None else engine.grammar(schema)
         return Pending(wanted=wanted, head=head, engine=engine, prompt=prompt, adapter=adapter, most=most, grammar=grammar)
+
+    def _handed(self, vllm: Vllm, body: Json, model: str, manifest: Json | None) -> Handed:
+        folder = None if manifest is None else model_folder(self._folder, model)
+        if folder is not None:
+            manifests.checked(folder)
+            vllm.tell(model, folder)
+        return Handed(vllm=vllm, body={**body, "model": model}, adapter=None if folder is None else model, folder=folder)
 
     def _engine(self, base: str) -> "Engine":
         if base not in self._engines:
@@ -290,7 +304,7 @@ class Pending:
         return one
 
 
-Reply = tuple[int, Json | bytes | Pending]
+Reply = tuple[int, Json | bytes | Pending | Handed]
 
 
 def model_folder(folder: Path, model: str) -> Path:

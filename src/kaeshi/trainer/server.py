@@ -26,6 +26,7 @@ from kaeshi.trainer.answers import RESPONDER, Answers, Pending, Reply, fault, mo
 from kaeshi.trainer.engines import lora, responder
 from kaeshi.trainer.multipart import parse_form
 from kaeshi.trainer.state import TrainerState
+from kaeshi.trainer.vllm import Handed, Vllm
 from kaeshi.trainer.webhooks import Webhooks
 from kaeshi.types import Json
 
@@ -78,7 +79,7 @@ class TrainerServer:
     """Files in, models out, answers served. Everything lies under `folder`.
 
     `bases`: which base each name stands for that code written for OpenAI asks for; the responder, or a causal language model by folder
-    or hub name, which needs the `train` extra. `models_dir`: where `kaeshi models fetch` puts files. `webhooks`: who hears of ended jobs.
+    or hub name, which needs the `train` extra. `models_dir`: where `kaeshi models fetch` puts files. `webhooks`: who hears of ended jobs. `vllm`: who answers for language models instead of us.
     """
 
     def __init__(
@@ -92,11 +93,12 @@ class TrainerServer:
         bases: Mapping[str, str] = BASES,
         models_dir: Path = Path(),
         webhooks: Webhooks | None = None,
+        vllm: Vllm | None = None,
     ) -> None:
         self._folder, self._embedder, self._clock, self._ids = folder, embedder, clock, ids
         self._bases, self._models_dir, self._webhooks = bases, models_dir, webhooks
         self._state = TrainerState(folder)
-        self._answers = Answers(folder, self._state, embedder, tokens, clock, ids, bases, models_dir)
+        self._answers = Answers(folder, self._state, embedder, tokens, clock, ids, bases, models_dir, vllm)
         self._workers: dict[str, threading.Thread] = {}
         self._processes: dict[str, lora.Process] = {}
         self._guard, self._device = threading.Lock(), threading.Lock()
@@ -104,13 +106,13 @@ class TrainerServer:
     async def call(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes]:
         """Answer one request; `path` starts behind /v1 and may carry a query."""
         status, content = await asyncio.to_thread(self._answer, method, path, body, content_type)
-        return await content.whole() if isinstance(content, Pending) else (status, content)
+        return await _whole(content) if isinstance(content, Pending | Handed) else (status, content)
 
     async def stream(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes | AsyncIterator[bytes]]:
         """The same, with an answer that is asked for as a stream told as it comes."""
         status, content = await asyncio.to_thread(self._answer, method, path, body, content_type)
-        if isinstance(content, Pending):
-            return (status, content.pieces()) if content.streamed else await content.whole()
+        if isinstance(content, Pending | Handed):
+            return (status, content.pieces()) if content.streamed else await _whole(content)
         return status, content
 
     def wait(self) -> None:
@@ -118,15 +120,16 @@ class TrainerServer:
         for worker in list(self._workers.values()):
             worker.join()
 
-    def _answer(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes | Pending]:
+    def _answer(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes | Pending | Handed]:
         try:
             status, content = self._route(method, path, body, content_type)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             status, content = 400, fault(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
         except KaeshiError as error:
-            status, content = (404 if isinstance(error, NotFound) else 400), fault(str(error))
-        return status, content if isinstance(content, bytes | Pending) else json.dumps(content).encode()
+            status = 404 if isinstance(error, NotFound) else error.status if isinstance(error, ProviderError) else 400
+            content = fault(str(error), "server_error" if isinstance(error, ProviderError) else "invalid_request_error")
+        return status, content if isinstance(content, bytes | Pending | Handed) else json.dumps(content).encode()
 
     def _route(self, method: str, path: str, body: bytes, content_type: str) -> Reply:
         plain, _, query = path.partition("?")
@@ -554,6 +557,13 @@ class TrainerServer:
 
     def _seconds(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+async def _whole(content: Pending | Handed) -> tuple[int, bytes]:
+    try:
+        return await content.whole()
+    except ProviderError as error:
+        return error.status, json.dumps(fault(str(error), "server_error")).encode()
 
 
 def _taken(handle: BinaryIO) -> bool:

@@ -1,17 +1,19 @@
 """The responder: picks, among the answers it has seen, the one that fits the conversation, or hands over to a person.
 
-A real, modest model. It cannot write: MiniLM embeddings of the last turns go through a trained linear head over the answers of
+A real, modest model. It cannot write: MiniLM embeddings of what was said go through a trained linear head over the answers of
 the training file, and a calibrated confidence says when to hand over. It trains on a CPU in seconds.
 """
 
 import hashlib
 import io
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +26,26 @@ from kaeshi.types import HAND_OVER, PLACEHOLDER, Json, text_of
 
 HAND_OVER_BELOW = 0.5
 MAX_ANSWERS = 1_000
-TURNS = 4  # the customer's last message, the answer before it, and the pair before those
-SHRINK, PRIOR_WEIGHT = 0.5, 2.0
+EARLIER = 12  # messages of each side that are looked back at
+WEIGHTS = (1.0, 1.0, 0.5, 0.5, 1.0, 1.0)  # of the customer's last message, ours, the pair before those, the mean of all of theirs, of ours
+PENALTY, STEPS = 0.1, 10  # of the head's fit; few steps are a penalty too
 # confidence = sigmoid(weights . (similarity, log(1 + margin), 1)): where it stands before any held-out row has been seen
-CALIBRATION = np.array([10.0, 0.2, -5.6])
+CALIBRATION = np.array([5.0, 3.5, -3.5])
 CALIBRATION_STRENGTH = 1.0
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 Floats = NDArray[np.float32]
-Context = tuple[str, ...]
+
+
+class Context(NamedTuple):
+    """A conversation so far: what the customer said, and what the assistant did, each from the last message back."""
+
+    customer: tuple[str, ...]
+    assistant: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A conversation so far, as its last TURNS texts, and the answer that followed. `row` is the training row it came from."""
+    """A conversation so far, and the answer that followed. `row` is the training row it came from."""
 
     context: Context
     answer: str
@@ -103,34 +112,40 @@ def samples(rows: Sequence[Json]) -> list[Sample]:
                 and not PLACEHOLDER.search(text)
             ):
                 before = context(messages[:i])
-                if before[0]:
+                if before.customer and before.customer[0]:
                     found.append(Sample(context=before, answer=text, row=number))
     return found
 
 
 def context(messages: Sequence[Json]) -> Context:
-    """The customer's last message, the assistant's last, and the ones before those; empty texts where there is none."""
+    """What was said before an answer."""
     spoken = {
-        role: [text for m in messages if m["role"] == role and (text := text_of(m).strip()) not in {"", HAND_OVER}]
+        role: [text for m in messages if m["role"] == role and (text := text_of(m).strip()) not in {"", HAND_OVER}][: -EARLIER - 1 : -1]
         for role in ("user", "assistant")
     }
-    customer, assistant = spoken["user"][-2:][::-1] + ["", ""], spoken["assistant"][-2:][::-1] + ["", ""]
-    return _to_the_point(customer[0]), assistant[0], _to_the_point(customer[1]), assistant[1]
+    return Context(tuple(map(_to_the_point, spoken["user"])), tuple(spoken["assistant"]))
 
 
 def _to_the_point(text: str) -> str:
     """Without sentences that only say who and where the customer is (they hold placeholders), where others remain."""
-    telling = [sentence for sentence in _SENTENCE.split(text) if len(sentence.split()) > 1 and not PLACEHOLDER.search(sentence)]
+    telling = [sentence for sentence in _SENTENCE.split(text) if not PLACEHOLDER.search(sentence)]
     return " ".join(telling) if telling else PLACEHOLDER.sub("", text).strip() or text
 
 
 def featurize(contexts: Sequence[Context], embedder: Embedder) -> Floats:
-    """Contexts as rows of TURNS x dimensions; equal texts are embedded once, absent ones are zero."""
-    texts = list(dict.fromkeys(text for found in contexts for text in found if text))
+    """Contexts as rows of len(WEIGHTS) x dimensions; equal texts are embedded once, absent ones are zero."""
+    texts = list(dict.fromkeys(text for found in contexts for side in found for text in side if text))
     places = {text: i for i, text in enumerate(texts)}
-    vectors: Vectors = np.vstack([embedder.embed(texts), np.zeros((1, embedder.dimensions), np.float32)])
-    nothing = len(texts)
-    return np.hstack([vectors[[places.get(found[turn], nothing) for found in contexts]] for turn in range(TURNS)])
+    vectors: Vectors = embedder.embed(texts)
+    features = np.zeros((len(contexts), len(WEIGHTS), embedder.dimensions), np.float32)
+    for row, found in zip(features, contexts, strict=True):
+        for side, said in enumerate(found):
+            own = vectors[[places[text] for text in said if text]]
+            row[[side, side + 2][: len(own)]] = own[:2]
+            if len(own):
+                row[side + 4] = own.mean(axis=0)
+    features *= np.array(WEIGHTS, np.float32)[:, None]
+    return features.reshape(len(contexts), -1)
 
 
 def train(
@@ -173,6 +188,7 @@ def save(model: Responder, folder: Path, details: Json) -> Json:
         contexts=model.contexts.astype(np.float16),
         owners=model.owners,
         calibration=model.calibration,
+        parts=np.array(WEIGHTS),
     )
     files = {
         "head.npz": write_whole(folder / "head.npz", buffer.getvalue()),
@@ -182,9 +198,12 @@ def save(model: Responder, folder: Path, details: Json) -> Json:
 
 
 def load(folder: Path) -> Responder:
-    """Read a model, after its files' sha256 were compared with the manifest's. Raises InvalidInput for a changed file."""
+    """Read a model, after its files' sha256 were compared with the manifest's. Raises InvalidInput for a changed file, or another version's."""
     manifests.checked(folder)
     with np.load(folder / "head.npz", allow_pickle=False) as arrays:
+        if tuple(arrays.get("parts", ())) != WEIGHTS:
+            msg = f"model in {folder.name!r} was trained by another version of the responder; train it again"
+            raise InvalidInput(msg)
         return Responder(
             answers=tuple(json.loads((folder / "answers.json").read_bytes())),
             weights=arrays["weights"],
@@ -204,36 +223,53 @@ def _held_out(drawn: Sequence[Sample]) -> NDArray[np.bool_]:
 
 
 def fit(drawn: Sequence[Sample], features: Floats) -> Responder:
-    """Regularised linear discriminant analysis (Friedman 1989) over the most frequent answers.
+    """Multinomial logistic regression with a ridge penalty over the most frequent answers.
 
-    Closed form, so there are no epochs. The fewer the samples, the more the shared covariance shrinks to a sphere: with one
-    example per answer the head is the nearest example.
+    The softmax's Hessian is at most half the Gram matrix for every answer (Böhning 1992), so one inverse serves all steps; steps are
+    accelerated (Nesterov 1983). So few of them fit without learning noise by heart.
     """
     counts = Counter(s.answer for s in drawn)
     kept = sorted(counts, key=lambda answer: (-counts[answer], answer))[:MAX_ANSWERS]
     number = {answer: i for i, answer in enumerate(kept)}
     inside = np.array([s.answer in number for s in drawn])
     x, y = features[inside], np.array([number[s.answer] for s in drawn if s.answer in number], np.int32)
-    size = np.bincount(y, minlength=len(kept)).astype(np.float32)
-    means = np.zeros((len(kept), x.shape[1]), np.float32)
-    np.add.at(means, y, x)
-    means /= size[:, None]
-    within = x - means[y]
     by_owner = np.argsort(y, kind="stable")
-    dimensions = x.shape[1]
-    shrink = SHRINK * dimensions / (len(y) + SHRINK * dimensions)
-    spread = float(np.square(x - x.mean(axis=0)).sum()) / len(y) / dimensions + 1e-6
-    covariance = (1 - shrink) * (within.T @ within).astype(np.float64) / len(y) + shrink * spread * np.eye(dimensions)
-    weights = np.linalg.solve(covariance, means.T.astype(np.float64)).T
-    bias = -0.5 * (weights * means).sum(axis=1) + PRIOR_WEIGHT * np.log(size)
+    weights = _softmax(np.hstack([x, np.ones((len(x), 1), np.float32)]), y, len(kept))
     return Responder(
         answers=tuple(kept),
-        weights=weights.astype(np.float32),
-        bias=bias.astype(np.float32),
+        weights=weights[:-1].T.copy(),
+        bias=weights[-1],
         contexts=_unit(x[by_owner]),
         owners=y[by_owner],
         calibration=CALIBRATION,
     )
+
+
+def _softmax(x: Floats, y: NDArray[np.int32], answers: int) -> Floats:
+    """Weights, shape (features, answers), for rows `x` whose answers are `y`."""
+    solve = _inverse(x)
+    weights = before = np.zeros((x.shape[1], answers), np.float32)
+    pace, rows = 1.0, np.arange(len(y))
+    for _ in range(STEPS):
+        last, pace = pace, (1 + math.sqrt(1 + 4 * pace * pace)) / 2
+        ahead = weights + (last - 1) / pace * (weights - before)
+        wrong = x @ ahead
+        wrong -= wrong.max(axis=1, keepdims=True)
+        np.exp(wrong, out=wrong)
+        wrong /= wrong.sum(axis=1, keepdims=True)
+        wrong[rows, y] -= 1
+        before, weights = weights, np.asarray(ahead - solve(np.asarray(x.T @ wrong + PENALTY * ahead, np.float32)), np.float32)
+    return weights
+
+
+def _inverse(x: Floats) -> Callable[[Floats], Floats]:
+    """What divides by x'x / 2 + PENALTY; of few rows by way of xx', which is smaller (Woodbury)."""
+    rows, features = x.shape
+    if features <= rows:
+        whole = np.linalg.inv((x.T @ x / 2).astype(np.float64) + PENALTY * np.eye(features)).astype(np.float32)
+        return lambda g: np.asarray(whole @ g, np.float32)
+    small = np.linalg.inv((x @ x.T).astype(np.float64) + 2 * PENALTY * np.eye(rows)).astype(np.float32)
+    return lambda g: np.asarray((g - x.T @ (small @ (x @ g))) / PENALTY, np.float32)
 
 
 def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDArray[np.float64]:
@@ -262,7 +298,7 @@ def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDA
 
 
 def _hash(found: Context) -> int:
-    return int.from_bytes(hashlib.sha256("\0".join(found).encode("utf-8", "replace")).digest()[:4])
+    return int.from_bytes(hashlib.sha256("\0".join([*found.customer[:2], *found.assistant[:2]]).encode("utf-8", "replace")).digest()[:4])
 
 
 def _unit(x: Floats) -> Floats:

@@ -1,0 +1,114 @@
+"""Handing language models to vLLM, an engine made for serving many adapters on a GPU; we train, and it answers.
+
+It is started with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, on this machine or on one that sees the same disk. An adapter
+is told to it when its model is first asked, and again if it has forgotten: it keeps none over a restart.
+"""
+
+import asyncio
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from kaeshi.errors import ProviderError
+from kaeshi.types import Json
+
+LOADING_S, ANSWERING_S = 120, 600
+NOT_FOUND = 404
+
+
+class Vllm:
+    """One server of vLLM's, by its address without /v1."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._told: set[str] = set()
+        self._guard = threading.Lock()
+
+    def tell(self, adapter: str, folder: Path, *, again: bool = False) -> None:
+        """Have it load an adapter, once. Raises ProviderError where it does not."""
+        with self._guard:
+            if adapter in self._told and not again:
+                return
+            status, said = self._post("load_lora_adapter", {"lora_name": adapter, "lora_path": str(folder.resolve())})
+            if status != 200 and "already" not in said:  # by us before a restart of ours, or by a process beside us
+                msg = f"vLLM at {self.url} does not load {adapter!r} from {str(folder)!r}: {status}: {said[:200]}"
+                raise ProviderError(msg)
+            self._told.add(adapter)
+
+    def drop(self, adapter: str) -> None:
+        """Have it forget an adapter; one that it does not know is forgotten already."""
+        with self._guard:
+            if adapter in self._told:
+                self._post("unload_lora_adapter", {"lora_name": adapter})
+                self._told.discard(adapter)
+
+    def _post(self, path: str, body: Json) -> tuple[int, str]:
+        request = urllib.request.Request(  # noqa: S310  # the operator's own address
+            f"{self.url}/v1/{path}", data=json.dumps(body).encode(), headers={"content-type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=LOADING_S) as answer:  # noqa: S310  # as above
+                return answer.status, answer.read().decode(errors="replace")
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode(errors="replace")
+        except OSError as error:
+            raise ProviderError(self._silent(error)) from error
+
+    def _silent(self, error: Exception) -> str:
+        return f"no answer from vLLM at {self.url}: {type(error).__name__}; check TRAINER_SERVE_WITH, and that it runs"
+
+    @asynccontextmanager
+    async def asked(self, body: Json, adapter: str | None, folder: Path | None) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Its answer to a chat completion. Raises ProviderError if there is none."""
+        timeout = aiohttp.ClientTimeout(total=ANSWERING_S, sock_connect=10)
+        try:
+            async with aiohttp.ClientSession(timeout=timeout) as session:
+                async with session.post(f"{self.url}/v1/chat/completions", json=body) as response:
+                    if response.status != NOT_FOUND or adapter is None or folder is None:
+                        yield response
+                        return
+                await asyncio.to_thread(self.tell, adapter, folder, again=True)
+                async with session.post(f"{self.url}/v1/chat/completions", json=body) as response:
+                    yield response
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ProviderError(self._silent(error)) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handed:
+    """An answer that vLLM is yet to give. `folder`: the adapter's, None for a base."""
+
+    vllm: Vllm
+    body: Json
+    adapter: str | None
+    folder: Path | None
+
+    @property
+    def streamed(self) -> bool:
+        """Does the client want it as it comes?"""
+        return bool(self.body.get("stream"))
+
+    async def whole(self) -> tuple[int, bytes]:
+        """Status and body, as vLLM gives them."""
+        async with self.vllm.asked(self.body, self.adapter, self.folder) as response:
+            return response.status, await response.read()
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Server-sent events as they come; a refusal, or that nobody answers, as one more."""
+        try:
+            async with self.vllm.asked(self.body, self.adapter, self.folder) as response:
+                if response.status != 200:
+                    yield b"data: " + await response.read() + b"\n\n"
+                    return
+                async for piece in response.content.iter_any():
+                    yield piece
+        except ProviderError as error:
+            told = {"error": {"message": str(error), "type": "server_error", "param": None, "code": None}}
+            yield b"data: " + json.dumps(told).encode() + b"\n\n"
