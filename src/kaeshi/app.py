@@ -247,8 +247,18 @@ def _trainer(settings: Settings, embedder: "Embedder", clock: "Clock", ids: "Ids
         key = key_of(settings.trainer_webhook_secret.get_secret_value())
         hooks = Webhooks(url=settings.trainer_webhook_url, key=key, clock=clock, ids=ids)
     vllm = Vllm(settings.trainer_serve_with.removeprefix("vllm=")) if settings.trainer_serve_with else None
-    bases, models = settings.trainer_bases, settings.models_dir
-    return TrainerServer(folder, embedder, tokens, clock, ids, bases=bases, models_dir=models, webhooks=hooks, vllm=vllm)
+    return TrainerServer(
+        folder,
+        embedder,
+        tokens,
+        clock,
+        ids,
+        bases=settings.trainer_bases,
+        models_dir=settings.models_dir,
+        webhooks=hooks,
+        vllm=vllm,
+        disk=None if settings.trainer_disk_gb is None else int(settings.trainer_disk_gb * 1e9),
+    )
 
 
 def _mailer(settings: Settings) -> "Mailer":

@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         description="JSON: what our own trainer trains under each name that is asked for: kaeshi-responder, or a causal language model by folder "
         "or hub name, or smollm2-135m-instruct (both need the `train` extra).",
     )
+    trainer_disk_gb: float | None = Field(
+        None,
+        gt=0,
+        description="Most that may lie in our own trainer's folder, in GB, for it to take another file or job. Default: no limit.",
+    )
     trainer_serve_with: str | None = Field(
         None,
         pattern=r"^vllm=https?://\S+$",

@@ -144,6 +144,28 @@ async def test_a_bad_request_is_answered_in_openais_words(server: TrainerServer,
     assert json.loads(answer)["error"]["message"]
 
 
+async def test_beyond_its_disk_budget_it_takes_neither_file_nor_job_until_something_is_deleted(tmp_path: Path, clock: FakeClock) -> None:
+    path = written(tmp_path, rows(12))
+    folder = tmp_path / "trainer"
+
+    def held() -> int:
+        return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+
+    TrainerServer(folder, FakeEmbedder(), FakeTokens(), clock, FakeIds())
+    server = TrainerServer(folder, FakeEmbedder(), FakeTokens(), clock, FakeIds(), disk=held() + int(1.5 * path.stat().st_size) + 100_000)
+    client = OpenAITrainer(api_key="none", answerer=server)
+    first = await client.upload(path, "a")
+    (folder / "checkpoint").write_bytes(b"0" * 200_000)
+    with pytest.raises(ProviderError, match="TRAINER_DISK_GB"):
+        await client.upload(path, "b")
+    with pytest.raises(ProviderError, match="delete files or models"):
+        await client.create(wanted(first, "k"))
+    (folder / "checkpoint").unlink()
+    await client.create(wanted(first, "k"))
+    await client.close()
+    server.wait()
+
+
 def test_an_answer_with_a_placeholder_is_never_learned() -> None:
     drawn = responder.samples([row("who?", "Ask [PERSON_1]."), row("what?", "This."), row("x", HAND_OVER)])
     assert [s.answer for s in drawn] == ["This."]
@@ -159,6 +181,13 @@ def test_far_from_everything_it_hands_over() -> None:
 def test_a_file_without_answers_is_refused() -> None:
     with pytest.raises(InvalidInput, match="no answer to learn"):
         responder.train([row("q", "[PERSON_1]")], [], FakeEmbedder())
+
+
+def test_a_model_of_another_version_of_the_responder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    responder.save(responder.train(rows(12), [], FakeEmbedder()), tmp_path, {})
+    monkeypatch.setattr(responder, "WEIGHTS", (1.0,) * 4)
+    with pytest.raises(InvalidInput, match="train it again"):
+        responder.load(tmp_path)
 
 
 def test_a_changed_model_file_is_not_loaded(tmp_path: Path) -> None:

@@ -79,7 +79,8 @@ class TrainerServer:
     """Files in, models out, answers served. Everything lies under `folder`.
 
     `bases`: which base each name stands for that code written for OpenAI asks for; the responder, or a causal language model by folder
-    or hub name, which needs the `train` extra. `models_dir`: where `kaeshi models fetch` puts files. `webhooks`: who hears of ended jobs. `vllm`: who answers for language models instead of us.
+    or hub name, which needs the `train` extra. `models_dir`: where `kaeshi models fetch` puts files. `webhooks`: who hears of ended jobs.
+    `vllm`: who answers for language models instead of us. `disk`: bytes that may lie under `folder` for anything new to be taken.
     """
 
     def __init__(
@@ -94,9 +95,10 @@ class TrainerServer:
         models_dir: Path = Path(),
         webhooks: Webhooks | None = None,
         vllm: Vllm | None = None,
+        disk: int | None = None,
     ) -> None:
         self._folder, self._embedder, self._clock, self._ids = folder, embedder, clock, ids
-        self._bases, self._models_dir, self._webhooks = bases, models_dir, webhooks
+        self._bases, self._models_dir, self._webhooks, self._disk = bases, models_dir, webhooks, disk
         self._state = TrainerState(folder)
         self._answers = Answers(folder, self._state, embedder, tokens, clock, ids, bases, models_dir, vllm)
         self._workers: dict[str, threading.Thread] = {}
@@ -208,6 +210,7 @@ class TrainerServer:
         if life is not None and (not life.isdigit() or len(life) > 8 or not 3600 <= int(life) <= 30 * 24 * 3600):  # OpenAI's limits
             msg = f"expires_after[seconds] {life!r} is not a whole number from 3600 to 2592000"
             raise InvalidInput(msg)
+        self._check_room(len(content))
         return self._put_file(content, name, purpose, None if life is None else int(life))
 
     def _put_file(self, content: bytes, name: str, purpose: str, life: int | None = None) -> Json:
@@ -223,6 +226,15 @@ class TrainerServer:
             "status": "processed",
         }
         return self._state.put("file", made if life is None else made | {"expires_at": made["created_at"] + life})
+
+    def _check_room(self, more: int) -> None:
+        """Raise InvalidInput where so many bytes more would not fit into the budget."""
+        if self._disk is None:
+            return
+        held = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
+        if held + more > self._disk:
+            msg = f"{held + more:,} bytes would lie in the trainer's folder, and TRAINER_DISK_GB allows {self._disk:,}; delete files or models"
+            raise InvalidInput(msg)
 
     def _drop_expired(self) -> None:
         """Files that asked to be deleted by now are."""
@@ -250,6 +262,7 @@ class TrainerServer:
             raise InvalidInput(msg)
         for name in filter(None, (wanted.training_file, wanted.validation_file)):
             self._find("file", name)
+        self._check_room(0)
         chosen = _chosen(wanted)
         job: Json = {
             "id": self._ids.new("ftjob").replace("_", "-", 1),

@@ -12,7 +12,7 @@ from kaeshi.rules.pii.spans import Taken
 from kaeshi.rules.pii.split import split_values
 from kaeshi.types import PLACEHOLDER, Finding, Watch, unwatched
 
-VERSION = "3"
+VERSION = "4"
 _NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
 _HOUSE = re.compile(
     r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? (?!(?:people|adults?|guests?|kids?|am|pm|of|for|in|on|at|and|or|is|to|the|hours?|minutes?|days?|stars?)\b)[A-Za-z0-9]"
