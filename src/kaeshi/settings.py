@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     shadow_duration_hours: float = Field(24, gt=0, description="Hours a candidate is mirrored before its canary.")
     rollout_canary_hours: float = Field(72, ge=0, description="Hours of the canary, which looks for harm only.")
     rollout_half_hours: float = Field(168, ge=0, description="Least hours at half and half before a promotion: whole weeks.")
+    rollout_approvals: Annotated[tuple[Literal["canary", "half", "full"], ...], NoDecode] = Field(
+        (), description="Comma-separated stages (canary, half, full) into which a rollout goes only when a person promotes it."
+    )
     rollout_holdout_percent: float = Field(
         5, ge=0, le=50, description="Share of customers whom the former model goes on answering after a promotion."
     )
@@ -181,7 +184,7 @@ class Settings(BaseSettings):
         ("team@localhost",), description="Comma-separated recipients of the weekly report."
     )
 
-    @field_validator("report_recipients", mode="before")
+    @field_validator("report_recipients", "rollout_approvals", mode="before")
     @classmethod
     def _split(cls, raw: object) -> object:
         return tuple(part.strip() for part in raw.split(",") if part.strip()) if isinstance(raw, str) else raw

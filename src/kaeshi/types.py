@@ -465,6 +465,7 @@ class Rollout(Value):
     goal: Goal = "superior"
     plan: RolloutPlan | None = None  # until the canary begins
     former: str | None = None  # candidate that it replaced in production
+    paused: str | None = None  # by whom and why it goes no further; it is still rolled back
 
 
 class TrialRow(Value):

@@ -16,7 +16,7 @@ COMMANDS = {
     "demo", "run", "serve", "shim", "trainer export", "trainer serve", "models fetch", "conversation import", "conversation outcome", "conversation show", "feedback add", "feedback import",
     "feedback stats", "review list", "review approve", "review correct", "review reject", "collection run", "pii scrub", "pii detect", "pii report", "dataset build", "dataset check", "dataset export",
     "training estimate", "training start", "training status", "training decide", "training money", "training retiring", "data update", "training list", "gateway work", "evaluation add", "evaluation run", "evaluation compare", "rollout start", "rollout status",
-    "rollout compare", "rollout promote", "rollout rollback", "rollout replay", "knowledge refresh", "knowledge search", "knowledge approve", "report show", "report send",
+    "rollout compare", "rollout pause", "rollout resume", "rollout promote", "rollout rollback", "rollout replay", "knowledge refresh", "knowledge search", "knowledge approve", "report show", "report send",
     "jobs list", "jobs run",
 }  # fmt: skip
 

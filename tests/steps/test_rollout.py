@@ -16,7 +16,7 @@ from kaeshi.gateway.record import Record, pack
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
-from kaeshi.providers.fake import FakeChat, FakeClock
+from kaeshi.providers.fake import FakeChat, FakeClock, FakeNotifier
 from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.rollout import covariates
 from kaeshi.rules.trial import Trial
@@ -128,6 +128,46 @@ async def test_nothing_is_promoted_while_requests_go_unlogged(loop: Loop, clock:
     clock.advance(hours=25)
     ((_, why),) = await rollout.step_all(loop)
     assert "better" in why
+
+
+async def test_a_paused_rollout_goes_no_further_until_it_is_resumed(loop: Loop, clock: FakeClock) -> None:
+    live = await in_half(loop, clock)
+    await arms(loop, live, 0.5, 0.9)
+    assert (await rollout.pause(loop, live.id, reason="the menu changes", by="ann")).percent == live.percent
+    clock.advance(hours=168)
+    assert await rollout.step_all(loop) == [(live.id, "paused by ann: the menu changes")]
+    with pytest.raises(Conflict, match="paused by ann"):
+        await rollout.pause(loop, live.id, reason="again", by="bob")
+    await rollout.resume(loop, live.id, by="ann")
+    with pytest.raises(Conflict, match="is not paused"):
+        await rollout.resume(loop, live.id, by="ann")
+    ((_, why),) = await rollout.step_all(loop)
+    assert "better" in why
+    audit = (await rollout.status(loop))["rollouts"][0]["audit"]
+    assert [(a["after"], a["by"]) for a in audit[-3:]] == [("half", "ann"), ("half", "ann"), ("full", "schedule")]
+
+
+async def test_harm_rolls_back_what_is_paused(loop: Loop, clock: FakeClock) -> None:
+    live = await in_canary(loop)
+    await arms(loop, live, 0.9, 0.5)
+    await rollout.pause(loop, live.id, reason="", by="ann")
+    clock.advance(hours=25)
+    ((_, why),) = await rollout.step_all(loop)
+    assert "worse" in why
+
+
+async def test_a_stage_that_a_person_approves_is_asked_for_once_and_entered_by_name(loop: Loop, clock: FakeClock) -> None:
+    notifier = FakeNotifier()
+    careful = replace(loop, notifier=notifier, settings=loop.settings.model_copy(update={"rollout_approvals": ("full",)}))
+    live = await in_half(loop, clock)
+    await arms(loop, live, 0.5, 0.9)
+    clock.advance(hours=168)
+    for _ in range(2):
+        ((_, why),) = await rollout.step_all(careful)
+        assert f"kaeshi rollout promote {live.id} --by NAME" in why
+    assert len([told for told in notifier.told if "is paused in half" in told]) == 1
+    moved = await rollout.promote(careful, live.id, by="ann")
+    assert (moved.state, moved.paused) == ("full", None)
 
 
 async def test_an_equal_candidate_stays_where_it_is_unless_somebody_forces_it(loop: Loop, clock: FakeClock) -> None:

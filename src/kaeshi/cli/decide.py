@@ -117,7 +117,8 @@ def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) 
     found = with_loop(db, assistant, steps.status)
     lines = [f"production: {found['production'] or 'nothing yet'}"]
     for r in found["rollouts"]:
-        lines += ["", f"{r['id']}  {r['model']}  {r['state']} ({r['percent']:g} %)"]
+        paused = f", paused by {r['paused']}" if r["paused"] else ""
+        lines += ["", f"{r['id']}  {r['model']}  {r['state']} ({r['percent']:g} %){paused}"]
         if any(r["mirror"][state] for state in ("answered", "failed", "dropped")):
             lines.append(_mirror_text(r["mirror"]))
         lines += [
@@ -162,6 +163,31 @@ def promote(
         db, assistant, lambda loop: steps.promote(loop, rollout_id, strategy="immediate" if immediate else "gradual", by=by, force=force)
     )
     show(moved, as_json=as_json, text=f"{moved.id}  {moved.state} ({moved.percent:g} %)")
+
+
+@rollout.command()
+def pause(
+    rollout_id: str,
+    by: By,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have a rollout go no further; harm still rolls it back."""
+    from kaeshi.steps import rollout as steps
+
+    held = with_loop(db, assistant, lambda loop: steps.pause(loop, rollout_id, reason=reason, by=by))
+    show(held, as_json=as_json, text=f"{held.id}  {held.state} ({held.percent:g} %), paused by {held.paused}")
+
+
+@rollout.command()
+def resume(rollout_id: str, by: By, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Let a paused rollout go on."""
+    from kaeshi.steps import rollout as steps
+
+    going = with_loop(db, assistant, lambda loop: steps.resume(loop, rollout_id, by=by))
+    show(going, as_json=as_json, text=f"{going.id}  {going.state} ({going.percent:g} %)")
 
 
 @rollout.command()

@@ -167,7 +167,41 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
     async with loop.store.read() as tx:
         dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
     decision = rules.decide(rollout, seen, now, gate_passed=None, canary_hours=loop.settings.rollout_canary_hours, dropped=dropped)
+    following = rules.following(rollout.state)
+    if decision.verdict == "advance" and rollout.paused is None and following in loop.settings.rollout_approvals:
+        why = f"it may go to {following}, which a person approves: kaeshi rollout promote {rollout.id} --by NAME. {decision.why}"
+        rollout = await pause(loop, rollout.id, reason=why, by=by)
+    if decision.verdict == "advance" and rollout.paused is not None:
+        decision = decision.model_copy(update={"verdict": "hold", "why": f"paused by {rollout.paused}"})
     return await _apply(loop, rollout, decision, by, decision.evidence), decision
+
+
+async def pause(loop: Loop, rollout: str, *, reason: str, by: str) -> Rollout:
+    """Have a rollout go no further until it is resumed, or promoted by name. Shares stay, customers are counted, and harm still rolls it back.
+
+    Raises Conflict for one that is over, or paused already.
+    """
+    async with loop.store.write() as tx:
+        current = await tx.rollout(loop.assistant, rollout)
+        if current.state not in rules.LIVE or current.paused is not None:
+            msg = f"rollout {rollout!r} is {current.state}{f', and paused by {current.paused}' if current.paused else ''}; only one under way can be paused, once"
+            raise Conflict(msg)
+        why = reason or "no reason given"
+        held = await tx.pause_rollout(current, f"{by}: {why}", loop.clock.now(), by=by, why=f"paused: {why}")
+    await notify(loop, f"rollout {rollout} of {loop.assistant} is paused in {held.state} by {held.paused}")
+    return held
+
+
+async def resume(loop: Loop, rollout: str, *, by: str) -> Rollout:
+    """Let a paused rollout go on by its schedule. Raises Conflict for one that is not paused."""
+    async with loop.store.write() as tx:
+        current = await tx.rollout(loop.assistant, rollout)
+        if current.paused is None:
+            msg = f"rollout {rollout!r} is not paused; `kaeshi rollout status` shows what it waits for"
+            raise Conflict(msg)
+        going = await tx.pause_rollout(current, None, loop.clock.now(), by=by, why="resumed")
+    await notify(loop, f"rollout {rollout} of {loop.assistant} goes on in {going.state}: resumed by {by}")
+    return going
 
 
 async def step_all(loop: Loop) -> list[tuple[str, str]]:

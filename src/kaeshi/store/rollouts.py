@@ -1,7 +1,7 @@
 """Who is in production, who wants to be, and every step between, with why."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, union_all, update
@@ -43,17 +43,13 @@ class RolloutVerbs(Verbs):
         """
         await self._one_writer(before.assistant)
         current = await self.production(before.assistant)
-        moved = before.model_copy(update={"state": after, "percent": percent, "version": before.version + 1, "changed_at": now})
+        moved = before.model_copy(
+            update={"state": after, "percent": percent, "version": before.version + 1, "changed_at": now, "paused": None}
+        )
         if after == "full":
             moved = moved.model_copy(update={"former": current.id if current else None})
-        guard = update(rollouts).where(
-            rollouts.c.assistant == before.assistant, rollouts.c.id == before.id, rollouts.c.version == before.version
-        )
-        changed = {"state": after, "percent": percent, "version": moved.version, "changed_at": micros(now), "former": moved.former}
-        result = await self.connection.execute(guard.values(**changed))
-        if result.rowcount != 1:
-            msg = f"rollout {before.id!r} has moved on since it was read (version {before.version}); look again"
-            raise Conflict(msg)
+        changed = {"state": after, "percent": percent, "changed_at": micros(now), "former": moved.former, "paused": None}
+        await self._change(before, moved, changed)
         await self._audit(moved, before.state, by, why, evidence)
         if after == "full":
             await self.set_production(before.assistant, before.candidate, now)
@@ -63,6 +59,24 @@ class RolloutVerbs(Verbs):
                 raise Conflict(msg)
             await self.set_production(before.assistant, before.former, now)
         return moved
+
+    async def pause_rollout(self, before: Rollout, paused: str | None, now: datetime, *, by: str, why: str) -> Rollout:
+        """Have it go no further, or go on (None), if nobody else has moved it by now; raises Conflict otherwise."""
+        await self._one_writer(before.assistant)
+        held = before.model_copy(update={"version": before.version + 1, "paused": paused})
+        await self._change(before, held, {"paused": paused})
+        await self._audit(held, before.state, by, why, {}, now)
+        return held
+
+    async def _change(self, before: Rollout, after: Rollout, values: Mapping[str, object]) -> None:
+        """Compare and set."""
+        guard = update(rollouts).where(
+            rollouts.c.assistant == before.assistant, rollouts.c.id == before.id, rollouts.c.version == before.version
+        )
+        result = await self.connection.execute(guard.values(**values, version=after.version))
+        if result.rowcount != 1:
+            msg = f"rollout {before.id!r} has moved on since it was read (version {before.version}); look again"
+            raise Conflict(msg)
 
     async def set_production(self, assistant: str, candidate: str, now: datetime) -> None:
         """Make it the one production of the assistant."""
@@ -229,7 +243,7 @@ class RolloutVerbs(Verbs):
         asked, failed = (await self.connection.execute(select(func.count(), func.count().filter(r.failed)).where(mine))).one()
         return failed / asked if asked else None
 
-    async def _audit(self, rollout: Rollout, before: str, by: str, why: str, evidence: Json) -> None:
+    async def _audit(self, rollout: Rollout, before: str, by: str, why: str, evidence: Json, at: datetime | None = None) -> None:
         row = {
             "assistant": rollout.assistant,
             "rollout": rollout.id,
@@ -239,7 +253,7 @@ class RolloutVerbs(Verbs):
             "by": by,
             "why": why,
         }
-        await self.connection.execute(rollout_audit.insert(), row | {"evidence": dumps(evidence), "at": micros(rollout.changed_at)})
+        await self.connection.execute(rollout_audit.insert(), row | {"evidence": dumps(evidence), "at": micros(at or rollout.changed_at)})
 
 
 def _rollout(row: object) -> Rollout:

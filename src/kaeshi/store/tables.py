@@ -368,6 +368,7 @@ rollouts = Table(
     Column("goal", String(16), nullable=False, server_default="superior"),
     Column("plan", Text),  # what it has to show; fixed when the canary begins, never changed
     Column("former", String(64)),  # what it replaced in production
+    Column("paused", Text),  # by whom and why it goes no further
     CheckConstraint("state in ('gate', 'mirror', 'canary', 'half', 'full', 'rolled_back')", name="state"),
 )
 # one live candidate per assistant, whoever asks

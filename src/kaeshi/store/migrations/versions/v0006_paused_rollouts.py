@@ -1,0 +1,12 @@
+"""Rollouts that wait for a person."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Add to rollouts."""
+    op.add_column("rollouts", sa.Column("paused", sa.Text(), nullable=True))
