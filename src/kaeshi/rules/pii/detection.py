@@ -38,12 +38,12 @@ def detect(text: str, names: Sequence[Finding] = (), policy: Policy = DEFAULT) -
 
 def detect_each(
     texts: Sequence[str], people: Sequence[Iterable[Hit]] = (), policy: Policy = DEFAULT, watch: Watch = unwatched
-) -> list[list[Hit]]:
+) -> list[Sequence[Hit]]:
     """Personal data in texts that have nothing to do with each other, in one pass over all of them: the fast path.
 
     A text may be a conversation, its turns joined by NUL. `people`: what a NameFinder found in each.
     """
-    found = [list[Hit]() for _ in texts]
+    found: list[Sequence[Hit]] = [()] * len(texts)
     plain = [i for i, text in enumerate(texts) if text.isascii()]  # what is not may need its disguises taken off
     starts = list(accumulate((len(texts[i]) + 2 for i in plain), initial=0))
     moved = [
@@ -58,7 +58,7 @@ def detect_each(
     return found
 
 
-def detect_texts(texts: Sequence[str], names: Sequence[Sequence[Finding]] = (), policy: Policy = DEFAULT) -> list[list[Hit]]:
+def detect_texts(texts: Sequence[str], names: Sequence[Sequence[Finding]] = (), policy: Policy = DEFAULT) -> list[Sequence[Hit]]:
     """Personal data in the texts of one conversation, text by text."""
     starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
     return parted(starts, detect_joined("\0".join(texts), shifted(texts, names), policy))
@@ -74,13 +74,15 @@ def shifted(texts: Sequence[str], names: Sequence[Sequence[Finding]]) -> list[Hi
     return moved
 
 
-def parted(starts: Sequence[int], hits: Iterable[Hit]) -> list[list[Hit]]:
+def parted(starts: Sequence[int], hits: Iterable[Hit]) -> list[Sequence[Hit]]:
     """Places in the joined text as findings of each text. `starts` has where each begins, and the end."""
-    found = [list[Hit]() for _ in starts[1:]]
+    found: dict[int, list[Hit]] = {}
     for a, b, kind, score, by in hits:
         i = bisect_right(starts, a) - 1
-        found[i].append((a - starts[i], b - starts[i], kind, score, by))
-    return found
+        found.setdefault(i, []).append((a - starts[i], b - starts[i], kind, score, by))
+    return [
+        found.get(i, ()) for i in range(len(starts) - 1)
+    ]  # most texts hold nothing, and so many empty lists would cost more than the search
 
 
 def detect_joined(text: str, people: Iterable[Hit] = (), policy: Policy = DEFAULT, watch: Watch = unwatched) -> list[Hit]:

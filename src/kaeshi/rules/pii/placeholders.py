@@ -67,7 +67,7 @@ def _joined(texts: Sequence[str]) -> str:
 
 
 def _replaced(
-    texts: Sequence[str], joined: str, hits: list[Hit], policy: Policy, key: bytes, women: frozenset[str], numbers: "Numbers | None"
+    texts: Sequence[str], joined: str, hits: Sequence[Hit], policy: Policy, key: bytes, women: frozenset[str], numbers: "Numbers | None"
 ) -> Scrubbed:
     if not key and "pseudonym" in {policy.operator, *policy.operators.values()}:
         msg = "pseudonyms are made with a key; give one"
@@ -114,7 +114,7 @@ def _replaced(
     )
 
 
-def _settled(text: str, hits: list[Hit], policy: Policy, watch: Watch) -> list[Hit]:
+def _settled(text: str, hits: Sequence[Hit], policy: Policy, watch: Watch) -> Sequence[Hit]:
     """The hits, and those that show once these are gone: what stood too close to something else, or too far from what announces it."""
     fresh = hits
     while fresh:
