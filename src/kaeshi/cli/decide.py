@@ -146,6 +146,9 @@ def compare(
     show(found, as_json=as_json, text=lambda: comparison_text(found))
 
 
+Reason = Annotated[str, typer.Option(help="Why.")]
+
+
 @rollout.command()
 def promote(
     rollout_id: str,
@@ -169,7 +172,7 @@ def promote(
 def pause(
     rollout_id: str,
     by: By,
-    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    reason: Reason = "",
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -194,7 +197,7 @@ def resume(rollout_id: str, by: By, db: Database = None, assistant: Who = None, 
 def rollback(
     rollout_id: str,
     by: By,
-    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    reason: Reason = "",
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,

@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -251,7 +251,7 @@ class Pending:
         choices = [("".join(parts), end) for parts, end in zip(said, ends, strict=True)]
         return 200, json.dumps(_completion(self.head, choices, _usage(len(self.prompt), count))).encode()
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Server-sent events, each as soon as there is something to tell."""
         count = 0
         for number in range(self.wanted.n or 1):

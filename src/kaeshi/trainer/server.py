@@ -13,6 +13,7 @@ import shutil
 import threading
 import traceback
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 from urllib.parse import parse_qsl
@@ -114,7 +115,7 @@ class TrainerServer:
         """The same, with an answer that is asked for as a stream told as it comes."""
         status, content = await asyncio.to_thread(self._answer, method, path, body, content_type)
         if isinstance(content, Pending | Handed):
-            return (status, content.pieces()) if content.streamed else await _whole(content)
+            return (status, _pieces(content)) if content.streamed else await _whole(content)
         return status, content
 
     def wait(self) -> None:
@@ -577,6 +578,16 @@ async def _whole(content: Pending | Handed) -> tuple[int, bytes]:
         return await content.whole()
     except ProviderError as error:
         return error.status, json.dumps(fault(str(error), "server_error")).encode()
+
+
+async def _pieces(content: Pending | Handed) -> AsyncIterator[bytes]:
+    """As they come; that nobody answers is an event as well, the status having been told."""
+    async with aclosing(content.pieces()) as pieces:
+        try:
+            async for piece in pieces:
+                yield piece
+        except ProviderError as error:
+            yield b"data: " + json.dumps(fault(str(error), "server_error")).encode() + b"\n\n"
 
 
 def _taken(handle: BinaryIO) -> bool:

@@ -9,7 +9,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,15 +100,11 @@ class Handed:
         async with self.vllm.asked(self.body, self.adapter, self.folder) as response:
             return response.status, await response.read()
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Server-sent events as they come; a refusal, or that nobody answers, as one more."""
-        try:
-            async with self.vllm.asked(self.body, self.adapter, self.folder) as response:
-                if response.status != 200:
-                    yield b"data: " + await response.read() + b"\n\n"
-                    return
-                async for piece in response.content.iter_any():
-                    yield piece
-        except ProviderError as error:
-            told = {"error": {"message": str(error), "type": "server_error", "param": None, "code": None}}
-            yield b"data: " + json.dumps(told).encode() + b"\n\n"
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Server-sent events as they come; a refusal, which comes in none, as one more."""
+        async with self.vllm.asked(self.body, self.adapter, self.folder) as response:
+            if response.status != 200:
+                yield b"data: " + await response.read() + b"\n\n"
+                return
+            async for piece in response.content.iter_any():
+                yield piece
