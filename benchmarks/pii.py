@@ -3,12 +3,16 @@
 `python -m benchmarks.pii --data DIR [--peers presidio,datafog,datafog_core,scrubadub] [--fresh SEED] [--json]`. A peer runs in its own
 environment (benchmarks/peers/README.md). A hit covers at least half of a gold span's characters under a compatible type. Precision is
 told only where the data labels a type completely. Bounds are Wilson's, 95 %.
+
+SGD labels few of the street addresses that its turns hold (destinations of rides, venues), and a scrubber takes them by default. So harm is
+told twice: of all that no label covers, and but for what is plainly an address (a house number, up to five words, a street's suffix).
 """
 
 import argparse
 import gzip
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -55,6 +59,11 @@ COMPATIBLE = {
 POOLED = ("EMAIL", "PHONE", "SSN", "CARD_NUMBER", "IBAN", "IP", "URL")
 IDENTIFIERS = frozenset({"EMAIL", "PHONE", "SSN", "CARD_NUMBER", "IBAN", "PERSON", "ADDRESS", "ACCOUNT_NUMBER", "PIN", "SECURITY_ANSWER"})
 RENAMED = {"IP_ADDRESS": "IP"}
+PLAINLY_ADDRESS = re.compile(
+    r"\d{1,5}(?:-?[A-Za-z])?,? (?:[\w.'’#-]+ ){1,5}?(?:alley|avenue|ave|boulevard|blvd|broadway|center|circle|cir|court|ct|drive|dr|freeway|highway|hwy|lane|ln|parkway|pkwy|place|plaza|"
+    r"real|road|rd|square|street|st|terrace|way)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
 NOT_SOUGHT = frozenset({"DATE_TIME", "AGE"})
 PUBLIC = frozenset({"PROVIDER_NAME", "PUBLIC_FIGURE"})  # practices among them, singers: taking them is no harm, leaving them no leak
 
@@ -82,8 +91,13 @@ class Tally:
     left_labelled: int = 0
     labelled_characters: int = 0
     harmed_characters: int = 0
+    harmed_addresses: int = 0
     other_characters: int = 0
     kept_harmed: int = 0
+    kept_addresses: int = 0
+    benign: int = 0
+    benign_hits: int = 0
+    benign_addresses: int = 0
     kept: int = 0
     leaking: int = 0
     with_identifier: int = 0
@@ -136,10 +150,18 @@ def _tally_text(
     done.left_labelled += len(private - covered)
     done.other_characters += len(text) - len(private)
     done.harmed_characters += len(covered - private)
+    unlabelled = [s for s in spans if s[2] in COMPATIBLE["ADDRESS"] and PLAINLY_ADDRESS.fullmatch(text, s[0], s[1])]
+    addresses = _characters(unlabelled)
+    done.harmed_addresses += len(addresses - private)
     for start, end, _ in keep:
         done.kept += 1
         if len(covered & set(range(start, end))) * 2 >= end - start:
             done.kept_harmed += 1
+            done.kept_addresses += len(addresses & set(range(start, end))) * 2 >= end - start
+    if not gold:
+        done.benign += 1
+        done.benign_hits += sum(s[2] in COMPATIBLE["PERSON"] | COMPATIBLE["ADDRESS"] for s in spans)
+        done.benign_addresses += len(unlabelled)
     for start, end, kind in gold:
         if kind in NOT_SOUGHT:
             continue
@@ -154,7 +176,7 @@ def _tally_text(
                 f"{text[max(0, start - 40) : start]}<<{text[start:end]}>>{text[end : end + 20]} {spans}"
             )
     for start, end, called in spans:
-        kind = next((k for k in complete if called in COMPATIBLE.get(k, ())), None)
+        kind = next((k for k in sorted(complete, key=lambda k: (k != called, k)) if called in COMPATIBLE.get(k, ())), None)
         if kind is None:
             continue
         fitting = _characters([g for g in gold if called in COMPATIBLE.get(g[2], ())])
@@ -239,7 +261,11 @@ def row(name: str, key: str, documents: Sequence[Document], found: Sequence[Sequ
         "left": done.left_characters / done.gold_characters if done.gold_characters else None,
         "left_of_all_labels": done.left_labelled / done.labelled_characters if done.labelled_characters else None,
         "harmed": done.harmed_characters / done.other_characters,
+        "harmed_but_for_addresses": (done.harmed_characters - done.harmed_addresses) / done.other_characters,
         "kept_harmed": done.kept_harmed / done.kept if done.kept else None,
+        "kept_harmed_but_for_addresses": (done.kept_harmed - done.kept_addresses) / done.kept if done.kept else None,
+        "benign_hits": done.benign_hits / done.benign if done.benign else None,
+        "benign_hits_but_for_addresses": (done.benign_hits - done.benign_addresses) / done.benign if done.benign else None,
         "leaking": done.leaking / done.with_identifier if done.with_identifier else None,
         "texts_per_s": count / cpu,
         "mb_per_s": characters / cpu / 1e6,
@@ -280,6 +306,9 @@ def show(rows: Sequence[dict[str, Any]]) -> str:
         lines.append(
             f"\n{found['who']} on {found['set']}: {found['texts_per_s']:.0f} texts/s, {found['mb_per_s']:.2f} MB/s"
             f" | left {_percent(found['left'])} (of all labels {_percent(found['left_of_all_labels'])}) harmed {_percent(found['harmed'], 3)} kept spans harmed {_percent(found['kept_harmed'], 2)}"
+            f" names and addresses in turns without a label {_percent(found['benign_hits'], 2)}"
+            f" (but for plain addresses: harmed {_percent(found['harmed_but_for_addresses'], 3)}, kept spans {_percent(found['kept_harmed_but_for_addresses'], 2)},"
+            f" turns without a label {_percent(found['benign_hits_but_for_addresses'], 2)})"
             f" | conversations leaking {_percent(found['leaking'])} | pooled recall {_percent(pooled['recall'])} precision {_percent(pooled['precision'])} of {pooled['gold']}"
         )
         lines += [

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from importlib import resources
-from itertools import islice
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from kaeshi.providers.public_names import public
@@ -29,9 +29,11 @@ _INTRODUCED = re.compile(
     re.IGNORECASE,
 )
 _PRESENTED = re.compile(
-    rf"\b(?:i['’]?m|i am|this is|it['’]?s|it is|that is|my (?:son|daughter|wife|husband|brother|sister|friend|mother|father|boss))[ ]{{1,2}}({_NAME})",
+    rf"\b(?:i['’]?m|i am|this is|it['’]?s|it is|that is|my (?:son|daughter|wife|husband|brother|sister|friend|mother|father|boss)|"
+    rf"rsvp (?:for|to|at)|under|me and|driver (?:is|will be)|driven by)[ ]{{1,2}}({_NAME})",
     re.IGNORECASE,
 )
+_OWN_NAME = re.compile(r"my (?:full |first |last )?name", re.IGNORECASE)
 _CUES = frozenset(
     [
         "am",
@@ -86,11 +88,12 @@ _CUES = frozenset(
 )
 _TITLED = re.compile(rf"\b(?:mr|mrs|ms|miss|dr|doctor|prof|professor)\.?[ ]{{1,2}}({_NAME}(?:[ ]{_NAME})?)", re.IGNORECASE)
 _ASKS_NAME = re.compile(
-    r"\b(?:your|full|first|last|the|customer'?s?|guest'?s?|driver'?s?|whose|what|which) ?(?:full |first |last )?name\b|\bwho(?:'s| is| am i| are you| would| will| should| do)\b|\bwhich doctor\b|\bname (?:please|of)",
+    r"\b(?:your|full|first|last|the|customer'?s?|guest'?s?|driver'?s?|whose|what|which) ?(?:full |first |last )?name\b|(?:\A|[.?!,;-]\s?|\b(?:and|know|ask|say|me|so|then)\s)who(?:'s| is| am i| are you| would| will| should| do)\b|\bwhich doctor\b|\bname (?:please|of)",
     re.IGNORECASE,
 )
 _PLACE_BEFORE = re.compile(r"\b(?:San|Santa|St\.?|Saint|Fort|Port|Mount|Mt\.?|Lake|New|Los|Las) $")
 _SAINT_BEFORE = re.compile(r"\b(?:san|santa|los|las|são|saint) \Z", re.IGNORECASE)
+_LAST_WORD, _NEXT_WORD = re.compile(r"([^\W\d_]+) \Z"), re.compile(r" ([^\W\d_]+)")
 _PLACE_AFTER = re.compile(
     r" (?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Court|Place|Way|Park|Inn|Hotel|Hall|Center|Centre|House|Hospital|Airport|University|Hill|Island|Beach|Bridge|County|City)\b"
 )
@@ -222,17 +225,22 @@ _STOP_AFTER = frozenset(
 )
 
 
+_NO_NAME = re.compile(
+    r"(?:may (?:i|we)|will (?:you|it|that|there)|mark (?:it|the|that|this)|roger that|more|(?:wise|good|nice) guy|guy)\b", re.IGNORECASE
+)
+LEAST_MISSPELT = 5  # letters: every short name is a letter away from some word
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _GLUE, _GLUE_AFTER = frozenset("0123456789_@.-"), frozenset("0123456789_@-")
 _DOTTED = re.compile(r"\.\w")
 UNLISTED, UNLISTED_SMALL = 0.8, 0.97  # how sure a model must be of a word that no list knows
 SURE_LISTED, SURE_UNLISTED = 0.8, 0.98  # and to look for it in other turns
-_NOBODY = frozenset(["hibachi", "sushi", "teppanyaki", "siri", "alexa", "google"])
+_NOBODY = frozenset(["alexa"])  # but where somebody says that it is their name
 
 
 class ListedNames:
     """A NameFinder that needs nothing but three word lists. `version` goes into every dataset's manifest."""
 
-    version = "lists-3"
+    version = "lists-4"
 
     def find(
         self, texts: Sequence[str], known: Sequence[str] = (), proposed: Sequence[Sequence[tuple[int, int, float]]] | None = None
@@ -248,19 +256,21 @@ class ListedNames:
                 spans[i] += [(a, b, True) for a, b in _answered(texts[i]) if proposed is None or _is_answer(texts[i], a, b, len(look.said))]
         known_to_all = frozenset[tuple[int, int, int]]()
         if proposed is not None and any(proposed):
-            named = [
-                [*((a, b) for a, b, _ in seen), *((a, b) for a, b, _ in look.titled)] for seen, look in zip(proposed, looked, strict=True)
-            ]
-            known_to_all = public(texts, named)
+            named = [[(a, b) for a, b, _ in (*seen, *look.titled, *look.introduced)] for seen, look in zip(proposed, looked, strict=True)]
+            known_to_all = public(texts, named, _lists()[0])
         for i, look in enumerate(looked):
-            spans[i] += [span for span in look.titled if (i, span[0], span[1]) not in known_to_all]
+            spans[i] = [span for span in (*spans[i], *look.titled) if (i, span[0], span[1]) not in known_to_all]
         for i, seen in enumerate(proposed or ()):
             spans[i] += _credible(texts[i], [span for span in seen if (i, span[0], span[1]) not in known_to_all])
         words = {part.lower() for name in known for part in _TOKENS.findall(name)}
         for text, found in zip(texts, spans, strict=True):
             for start, end, sure in found:
-                if sure:  # initials are nobody, and "salon" in the name of one is a word everywhere else
-                    words.update(part.lower() for part in _TOKENS.findall(text[start:end]) if len(part) > 2 and could_name(part))
+                if sure:  # initials are nobody, and "salon" or "Vallejo" in the name of one is a word or a place everywhere else
+                    words.update(
+                        part.lower()
+                        for part in _TOKENS.findall(text[start:end])
+                        if len(part) > 2 and could_name(part) and part.lower() not in _places()
+                    )
         if not words and not any(spans):
             return [[] for _ in texts]
         parts = {part for word in words for part in _PARTS.findall(word)}
@@ -299,6 +309,30 @@ def could_name(text: str) -> bool:
     return False
 
 
+def is_misspelt(word: str) -> bool:
+    """Is it a common word with two letters swapped, one missing, or one too many?
+
+    >>> is_misspelt("thnaks"), is_misspelt("transfr"), is_misspelt("pleasee"), is_misspelt("kagiso")
+    (True, True, True, False)
+    """
+    given, surnames, _ = _lists()
+    length = len(word)
+    if length < LEAST_MISSPELT or word in given or word in surnames:
+        return False
+    common = _words("common.txt")
+    return (
+        any(word[:i] + word[i + 1] + word[i] + word[i + 2 :] in common for i in range(length - 1))
+        or any(word[:i] + letter + word[i:] in common for i in range(1, length + 1) for letter in _LETTERS)
+        or any(word[:i] + word[i + 1 :] in common for i in range(length))
+    )
+
+
+def names_a_place(words: Sequence[str]) -> bool:
+    """Is a city or a country among them, in one word or two? They are lower case."""
+    places = _places()
+    return any(word in places for word in words) or any(f"{a} {b}" in places for a, b in pairwise(words))
+
+
 def is_common_name(word: str) -> bool:
     """Is it on the list of given names and seldom anything else?"""
     given, _surnames, other = _lists()
@@ -307,14 +341,13 @@ def is_common_name(word: str) -> bool:
 
 
 def _is_answer(text: str, start: int, end: int, words: int) -> bool:
-    """Is it a listed name, or all that somebody said who was asked for one? A model has looked already, so little else is."""
+    """Is it a listed name, or all that somebody said first who was asked for one? A model has looked already, so little else is."""
     given, surnames, other = _lists()
     first = _PARTS.findall(text[start:end].lower())[0]
-    return (
-        first in given
-        or (first in surnames and first not in other)
-        or (words <= 2 and text[start].isupper() and could_name(text[start:end]))
-    )
+    if first in given or (first in surnames and (first not in other or (words == 1 and text[start].isupper()))):
+        return True
+    alone = words <= 2 or text[end : end + 1] in {".", ",", "!"}
+    return alone and text[start].isupper() and could_name(text[start:end])
 
 
 def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, bool]]:
@@ -325,13 +358,28 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
         words = [word.lower() for word in _PARTS.findall(text[start:end])]
         if not words or all(word in _NOBODY or word in _FILLER for word in words) or not could_name(text[start:end]):
             continue
-        if " ".join(words) in _places() or _SAINT_BEFORE.search(text, max(0, start - 7), start):
+        if _NO_NAME.match(text, start) or (text[start:end].islower() and all(is_misspelt(word) for word in words if could_name(word))):
+            continue
+        if _is_place(text, start, end):
             continue
         listed = any(word in given or word in surnames for word in words)
         if not listed and score < (UNLISTED if text[start].isupper() else UNLISTED_SMALL):
             continue
         found.append((start, end, score > (SURE_LISTED if listed else SURE_UNLISTED) and not any(word in other for word in words)))
     return found
+
+
+def _is_place(text: str, start: int, end: int) -> bool:
+    """A city, also with its state; or a word of a city's name ("Morgan" Hill), or what is called after a saint."""
+    words = [word.lower() for word in _PARTS.findall(text[start:end])]
+    named = " ".join(words)
+    if named in _places() or (len(words[-1]) == 2 and named[:-3] in _places()):
+        return True
+    before, after = _LAST_WORD.search(text, max(0, start - 20), start), _NEXT_WORD.match(text, end)
+    around = [f"{before[1]} {named}"] if before else []
+    around += [f"{named} {after[1]}"] if after else []
+    around += [f"{before[1]} {named} {after[1]}"] if before and after else []
+    return any(place.lower() in _places() for place in around) or _SAINT_BEFORE.search(text, max(0, start - 7), start) is not None
 
 
 Named = tuple[tuple[int, int, bool], ...]  # (start, end, may be looked for in other turns)
@@ -370,11 +418,14 @@ def _asks_name(text: str) -> bool:
 def _introduced(text: str) -> Iterator[tuple[int, int]]:
     if "ame" in text or "AME" in text or "call" in text:
         for match in _INTRODUCED.finditer(text):
-            yield from _name_run(text, match.start(1), match.end(1))
+            yield from _name_run(text, match.start(1), match.end(1), own=_OWN_NAME.match(match[0]) is not None)
 
 
-def _name_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The leading words of what follows an introduction that can be a name: any word at first, then listed or capitalised ones."""
+def _name_run(text: str, start: int, end: int, *, own: bool) -> Iterator[tuple[int, int]]:
+    """The leading words of what follows an introduction that can be a name: any word at first, then listed or capitalised ones.
+
+    `own`: somebody tells their own name, and what they write large is one whatever it means elsewhere.
+    """
     given, surnames, other = _lists()
     first = last = None
     for match in _TOKENS.finditer(text, start, end):
@@ -385,7 +436,7 @@ def _name_run(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         large, listed = match[0][0].isupper(), word in given or word in surnames
         if first is None and not large and not could_name(word):
             break
-        if word in other and not (large and listed):
+        if word in other and not (large and (listed or (own and first is None))):
             break
         if first is not None and not (large or listed):
             break

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kaeshi.models import need
-from kaeshi.providers.name_lists import ListedNames, could_name, is_common_name
+from kaeshi.providers.name_lists import ListedNames, could_name, is_common_name, names_a_place
 from kaeshi.providers.onnx import session, spread
+from kaeshi.rules.pii.patterns import STREET_WORDS
 from kaeshi.types import Finding, Watch, unwatched
 
 if TYPE_CHECKING:
@@ -29,9 +30,13 @@ NAME, STREET, PLACE = slice(1, 5), (*range(23, 29),), (*range(29, 35),)  # the m
 LEAST_NAME, LEAST_ADDRESS = 0.5, 0.4
 LEAST_LISTED = 0.02  # a word that is mostly a name needs little more than that nothing speaks against it
 SCORE_ADDRESS = 0.75  # patterns that know a number for what it is go first
-_BETWEEN_NAMES = re.compile(r"[ \t]{1,2}|[-'’]|\.[ ]?|")
+# a full stop only after an initial or a title
+_BETWEEN_NAMES = re.compile(r"[ \t]{1,2}|[-'’]|(?:(?<=\b\w)|(?<=\b(?:dr|mr|ms|st))|(?<=\bmrs))\.[ ]?|", re.IGNORECASE)
+_TITLE = re.compile(r"(?:dr|mr|mrs|ms|miss|prof)\b\.?[ ]{1,2}(?=\w)", re.IGNORECASE)
 _BETWEEN_PARTS = re.compile(r"[ \t\n,.#/-]{0,3}")
 _DIGIT = re.compile(r"\d")
+_LETTERS, _NEXT_WORD = re.compile(r"[^\W\d_]+"), re.compile(r" ([^\W\d_]+)")
+_BUSINESSES = frozenset(["apartment", "apartments", "bakery", "bar", "barber", "bistro", "cafe", "condos", "diner", "grill", "hostel", "hotel", "inn", "kitchen", "lodge", "lofts", "lounge", "motel", "pizzeria", "residences", "resort", "restaurant", "ristorante", "salon", "shop", "spa", "studio", "suites", "sushi", "tavern", "trattoria"])  # fmt: skip
 Scores = NDArray[np.float32]
 
 
@@ -185,7 +190,11 @@ def _joined(text: str, people: Sequence[tuple[int, int, float]]) -> list[tuple[i
             spans[-1] = (spans[-1][0], end, max(score, spans[-1][2]))
         elif any(c.isalpha() for c in text[start:end]):
             spans.append((start, end, score))
-    return [span for span in spans if span[1] - span[0] > 1]
+    named = []
+    for start, end, score in spans:
+        title = _TITLE.match(text, start, end)
+        named.append((title.end() if title else start, len(text[:end].rstrip(" -'’.")), score))
+    return [span for span in named if span[1] - span[0] > 1]
 
 
 def _addresses(text: str, parts: Sequence[tuple[int, int, float, float]]) -> list[Proposal]:
@@ -196,8 +205,20 @@ def _addresses(text: str, parts: Sequence[tuple[int, int, float, float]]) -> lis
             runs[-1].append(part)
         else:
             runs.append([part])
-    return [
-        Proposal(run[0][0], len(text[: run[-1][1]].rstrip(" .,#/-\n")), "ADDRESS", SCORE_ADDRESS)
+    spans = [
+        (run[0][0], len(text[: run[-1][1]].rstrip(" .,#/-\n")))
         for run in runs
         if max(part[3] for part in run) >= 0.5 and _DIGIT.search(text, run[0][0], run[-1][1]) and run[-1][1] - run[0][0] > 4
     ]
+    return [Proposal(start, end, "ADDRESS", SCORE_ADDRESS) for start, end in spans if _is_address(text, start, end)]
+
+
+def _is_address(text: str, start: int, end: int) -> bool:
+    """Without a word for a street or a city it is none if it names a business, or holds everyday words only, which a number may follow."""
+    written = [word.lower() for word in _LETTERS.findall(text[start:end])]
+    words = {*written}
+    if not words.isdisjoint(STREET_WORDS) or names_a_place(written):
+        return True
+    behind = _NEXT_WORD.match(text, end)
+    named = words | ({behind[1].lower()} if behind else set())
+    return named.isdisjoint(_BUSINESSES) and could_name(text[start:end])

@@ -7,45 +7,80 @@ is public in the whole conversation then, and private again where somebody says 
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Literal
 
 # what is offered to everybody; what is said of a person nobody else knows
 _TOPIC = re.compile(
     r"\b(?:events?|concerts?|shows?|tickets?|musics?|bands?|artists?|singers?|songs?|albums?|tracks?|movies?|films?|cinemas?|theat(?:er|re)s?|perform\w*|"
     r"games?|match|restaurants?|dining|eat(?:ery)?|diner|table|cuisine|hotels?|rooms?|stay|star|apartments?|property|bedrooms?|airport|station|cars?|rental|"
-    r"attractions?|landmarks?|museums?|parks?|stadium|flights?|cab|ride)\b",
+    r"attractions?|landmarks?|museums?|parks?|stadium|flights?|cab|ride|what['’]?s (?:on|playing))\b",
     re.IGNORECASE,
 )
 _PRIVATE = re.compile(
     r"\b(?:doctors?|m\.?d|physician|practitioner|dentists?|dental|therapists?|counsel\w+|psych\w+|dermatolog\w+|gynecolog\w+|ophthalm\w+|stylists?|salons?|"
-    r"appointments?|account|transfer|send|pay(?:ment)?|owe|money|customer|client|patient|caller|colleague|friend|roommate|agent|driver|host(?:ess)?|"
+    r"appointments?|account|transfer|send|pay(?:ment)?|owe|money|customer|client|patient|caller|colleague|friend|roommate|agent|driver|host(?:ess|ed|s)?|"
     r"chef|cook|server|wait(?:er|ress)|manager|staff|wife|husband|partner|fianc\w+|(?:boy|girl)friend|son|daughter|mother|mom|father|dad|brother|sister|"
-    r"aunt|uncle|cousin|niece|nephew|grand\w+|birthday|wedding|anniversary)\b",
+    r"aunt|uncle|cousin|niece|nephew|grand\w+|birthday|wedding|anniversary|rsvp)\b|['’]s party\b",
     re.IGNORECASE,
 )
 _OWN = re.compile(
-    r"(?:\bi['’]?m|\bi am|\bthis is|\bname(?:['’]?s| is|:)?|\bcall(?:ed)? me|\b(?:mr|mrs|ms|miss|dr)\.?|\bdear|\bh(?:i|ello|ey)|\bthanks?(?: you)?|\bregards|\bsincerely|"
+    r"(?:\bi['’]?m|\bi am|\bthis is|\bname(?:['’]?s| is|:)?|\bcall(?:ed)? me|\b(?:mr|mrs|ms|miss)\.?|\bdear|\bh(?:i|ello|ey)|\bthanks?(?: you)?|\bregards|\bsincerely|"
     r"\bunder|\bname of|\bmy \w+|\btell|\bask for|\bspeak(?:ing)? (?:to|with))[\s,:-]{1,3}\Z",
     re.IGNORECASE,
 )
 _HONOURED = re.compile(r"(?:mr|mrs|ms|miss)\b", re.IGNORECASE)
-_ACTS = re.compile(r"\s(?:to|can|could|wants?|said|says|told|needs?|asked|asks)\s(?!see\b)", re.IGNORECASE)
+_AGAINST, _AGAINST_BEFORE = re.compile(r" vs\.? ", re.IGNORECASE), re.compile(r" vs\.? \Z", re.IGNORECASE)
+_CAPITAL = re.compile(r"\b[A-Z][\w'’.-]* \Z")
+_NUMBERED = re.compile(r"\b\d{1,4} \Z")
+_FILM = re.compile(r"\b(?:movies?|films?|watch(?:ing)?|subtitles?|cinemas?)\b", re.IGNORECASE)
+_DOCTOR = re.compile(r"\bdr\.? \Z", re.IGNORECASE)
+_ACTS = re.compile(
+    r"\s(?:to|can|could|wants?|said|says|told|needs?|asked|asks)\s(?!see\b)|,? (?:is |and )?(?:he|she|who)\b(?! (?:is|will) )",
+    re.IGNORECASE,
+)
 _OFFERED = re.compile(
-    r"(?:\b(?:how|what) (?:about|of)(?: either| seeing)?|\bperhaps|\b(?:first|one|another|one of them|one of these)(?: one)? is|\bthere(?:['’]?s| is| are)(?: also)?|\bi(?:['’]?ve| have)?(?: also)? (?:have|found|got)(?: \w+)?|"
+    r"(?:\b(?:events?|concerts?|shows?|gigs?)\b[^.?!\0]{0,30}\b(?:by|with|featuring)|\b(?:how|what) (?:about|of|is)(?: either| seeing)?|\bperhaps|\btry|\b(?:films?|movies?|artists?|bands?) like|\bheard(?: good things)? (?:about|of)|\bthink (?:about|of)|\blooking for|\b(?:first|one|another|one of them|one of these)(?: one)? is|\bthere(?:['’]?s| is| are)(?: also)?|\bi(?:['’]?ve| have)?(?: also)? (?:have|found|got)(?: \w+)?|"
     r"\b(?:recommend|suggest|prefer\w*|including|includes|called|named|to see|watch|opinion (?:about|on)|interested in|would you (?:like|consider)|the name of|available (?:is|at)))"
     r"\s(?:the |a )?\Z",
     re.IGNORECASE,
 )
-_ITEM = r"(?:[A-Z0-9&][\w'’.&:!-]{0,30}|of|the|a|an|and|or|is|in|to|on|your|-|either|also)"
+_ITEM = r"(?:[A-Z0-9&][\w'’.&:!-]{0,30}|of|the|a|an|and|or|is|in|to|on|with|for|at|from|your|-|either|also)"
 _OFFERED_AMONG = re.compile(
-    r"(?i:\b(?:how about|what about|do you prefer|would you (?:like|prefer|enjoy)|interested in|suggest|recommend|such as|heard of|options|"
+    r"(?i:\b(?:how about(?: seeing| checking out)?|how is|what about|do you prefer|would you (?:like|prefer|enjoy)|might like|interested in|suggest|recommend|such as|heard of|options|there(?:['’]?s| is| are)|they are|i have|found|you got|i think|(?:films|movies|ones) like|think (?:about|of)|consider(?: watching)?|"
     r"movies?|films?|titles?|select among|opinion (?:on|about|of)|watching|watch|playing|play))"
     rf"[,:]?\s(?:{_ITEM},?\s){{0,12}}\Z"
 )
 _PRAISED = re.compile(
-    r"(?:['’]s)?\s(?:is|are|would be|might be|sounds|seems)\s(?:also |actually )?(?:(?:a|an|the|one of the)\s)?(?:really |very |highly |quite )?"
+    r"(?:['’]s)?\s(?:(?:is|are|would be|might be|sounds|seems)\s(?:also |actually )?(?:(?:a|an|the|one of the)\s)?(?:really |very |highly |quite )?"
     r"(?:rated|popular|located|taking place|showing|hosting|performing|"
-    r"(?:nice|great|good|perfect|excellent|best|viable)\s(?:\w{1,15}\s){0,2}(?:restaurant|place|hotel|event|concert|show|movie|film|choice|option|band|artist|singer))\b",
+    r"(?:nice|great|good|perfect|excellent|best|viable|wonderful|fantastic|lovely|fine|cool|amazing|awesome|fun)\s(?:\w{1,15}\s){0,2}"
+    r"(?:restaurant|place|hotel|events?|concert|show|movie|film|choice|option|band|artist|singer|one|star))|(?:also )?has a \d|,? a \d star|,? with (?:a )?\d\.\d)\b",
+    re.IGNORECASE,
+)
+_STAGED = re.compile(
+    r"(?:['’]s)?(?:,? (?:and |or |of |the )?[A-Z&][\w'’.&-]{0,30}){0,8}\s(?:(?:is|are|will be|which is|which will be)(?: also| all| going to| on| today| tomorrow)?(?: be| happen)?\s(?:playing|on (?:at|[A-Z]|the \d)|taking place|happening|"
+    r"coming up|(?:at|in) (?:the )?[A-Z]|today|tomorrow|tonight|next|at \d)|will (?:take place|be held)|vs\.?\s)",
+)
+_TAKEN = re.compile(
+    r"(?:['’]s)?!?\s(?:(?:sounds|looks|seems|would be|is|will be)\s(?:\w{1,10}\s)?(?:great|good|nice|fine|perfect\w?|okay|ok|lovely|interesting)(?=[.!?,]|\Z| (?:one|for me|to me|idea|choice))|works (?:great|for me)|suits your|is what i would like|it is\b)",
+    re.IGNORECASE,
+)
+_CORNER_BEFORE = re.compile(
+    r"(?:\b(?:at|to|from|on|of|near|past|between|towards?|until)\s['\"]?(?:(?:[A-Z][a-z]{1,15}|\d{1,3}(?:st|nd|rd|th)) (?:and|&) )?|['\"]\Z|\A)\Z",
+    re.IGNORECASE,
+)
+_CORNER_AFTER = re.compile(
+    r" (?:and|&) (?!(?:i|my|we|our|the|an?|he|she|they|is|am|can|could|please|me|also)\b)([A-Z][a-z]{1,15}|\d{1,3}(?:st|nd|rd|th))\b",
+    re.IGNORECASE,
+)
+_CORNER_PAIR = re.compile(r"([A-Z][a-z]{1,15}|\d{1,3}(?:st|nd|rd|th)) (?:and|&) \Z", re.IGNORECASE)
+_WAY = re.compile(
+    r"\b(?:drive|driving|rides?|taxi|uber|lyft|cab|bus|directions?|depart\w*|(?:go|head|turn) (?:north|south|east|west|left|right)|intersection|corner|final stop|get to|blocks?)\b",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(
+    r"\b(?:go|head|turn|drive|walk) (?:north|south|east|west|left|right|straight)\b[^.?!\0]{0,40}\b(?:on|onto|towards?|until|past|to)\s\Z",
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(r"[^.?!\0]{0,80}\b(?:and|or)\s", re.IGNORECASE)
@@ -119,6 +154,21 @@ _PLACES_PERHAPS = _PLACES | frozenset(
         "tavern",
         "lounge",
         "condos",
+        "casa",
+        "chateau",
+        "pines",
+        "village",
+        "winery",
+        "noodles",
+        "wok",
+        "bbq",
+        "shabu",
+        "cucina",
+        "enoteca",
+        "izakaya",
+        "ramen",
+        "opera",
+        "hall",
         "hostel",
         "resort",
         "lodge",
@@ -135,13 +185,13 @@ _PLACES_PERHAPS = _PLACES | frozenset(
 )
 _WORD = re.compile(r"[^\W\d_]+")
 REACH = 60
-TURNS = 3
+TURNS = 5
 LISTED = 120
 Spans = Sequence[tuple[int, int]]
 
 
-def public(texts: Sequence[str], proposed: Sequence[Spans]) -> frozenset[tuple[int, int, int]]:
-    """Which of the proposed names are public: (text, start, end).
+def public(texts: Sequence[str], proposed: Sequence[Spans], given: AbstractSet[str] = frozenset()) -> frozenset[tuple[int, int, int]]:
+    """Which of the proposed names are public: (text, start, end). `given`: given names; one alone is offered as a person, not as a film.
 
     >>> public(["What about tickets to see Bryan Adams?"], [[(26, 37)]]), public(["Hi, this is Bryan Adams"], [[(12, 23)]])
     (frozenset({(0, 26, 37)}), frozenset())
@@ -156,12 +206,17 @@ def public(texts: Sequence[str], proposed: Sequence[Spans]) -> frozenset[tuple[i
     found: set[frozenset[str]] = set()
     own: set[str] = set()
     topics = [(_TOPIC.search(text) is not None, _PRIVATE.search(text) is not None) for text in texts]
+    way, films = any(map(_WAY.search, texts)), any(map(_FILM.search, texts))
     for i, text in enumerate(texts):
-        recent = topics[max(0, i - TURNS) : i + 1]
-        offers = any(topic for topic, _ in recent) and not any(private for _, private in recent)
+        # the nearest turn that tells decides
+        offers = next((topic and not private for topic, private in topics[max(0, i - TURNS) : i + 1][::-1] if topic or private), False)
         for match in anywhere.finditer(text):
             words = frozenset(_WORD.findall(match[0].lower()))
-            told = _told(text, *match.span(), private=topics[i][1], offers=offers)
+            told = (
+                "public"
+                if way and _is_street(text, *match.span(), given)
+                else _told(text, *match.span(), private=topics[i][1], offers=offers, films=films, alone=words <= given)
+            )
             if told == "public":
                 found.add(words)
             elif told == "own":
@@ -170,9 +225,24 @@ def public(texts: Sequence[str], proposed: Sequence[Spans]) -> frozenset[tuple[i
     return frozenset(place for place, words in words_of.items() if words.isdisjoint(own) and any(words <= known for known in found))
 
 
-def _told(text: str, start: int, end: int, *, private: bool, offers: bool) -> Literal["public", "own"] | None:
-    """What its own sentence tells about a name."""
+def _is_street(text: str, start: int, end: int, given: AbstractSet[str]) -> bool:
+    """Part of a crossing ("from Forbes and Murray"), or what one drives along."""
     before = text[max(0, start - REACH) : start]
+    if _HEADING.search(before):
+        return True
+    paired = _CORNER_AFTER.match(text, end) or _CORNER_PAIR.search(before)
+    if paired is None or {paired[1].lower(), text[start:end].lower()} <= given:
+        return False
+    return _CORNER_BEFORE.search(before) is not None
+
+
+def _told(text: str, start: int, end: int, *, private: bool, offers: bool, films: bool, alone: bool) -> Literal["public", "own"] | None:
+    """What its own sentence tells about a name. `alone`: it is nothing but a given name."""
+    before = text[max(0, start - REACH) : start]
+    doctor = _DOCTOR.search(before)
+    if doctor and not films:
+        return "own"
+    before = before[: doctor.start()] if doctor else before  # Dr. Strangelove
     if not private and _BEFORE.search(before):  # "the event's name is" before "name is"
         return "public"
     if _OWN.search(before):
@@ -182,17 +252,24 @@ def _told(text: str, start: int, end: int, *, private: bool, offers: bool) -> Li
     if (
         not _PLACES.isdisjoint(_WORD.findall(text[start:end].lower()))
         or (not private and _AFTER.match(text, end))
-        or (offers and (_OFFERED.search(before) or _is_offered(text, start, end)))
+        or _AGAINST.match(text, end)
+        or _AGAINST_BEFORE.search(before)
+        or (offers and (_NUMBERED.search(before) or _is_part_of_a_place(text, start, end)))
+        or (offers and (_CAPITAL.search(before) or not alone) and (_OFFERED.search(before) or _is_offered(text, start, end)))
     ):
         return "public"
     return None
 
 
 def _is_offered(text: str, start: int, end: int) -> bool:
-    """One of several things that are offered, praised, or part of a place's name, where the talk is of such things."""
+    """One of several things that are offered, or praised, or on somewhere, where the talk is of such things."""
     among = _OFFERED_AMONG.search(text, max(0, start - LISTED), start)
-    if (among and (_SEVERAL.match(among[0]) or _SEVERAL.match(text, end))) or _PRAISED.match(text, end):
+    if among and (_SEVERAL.match(among[0]) or _SEVERAL.match(text, end)):
         return True
+    return any(said.match(text, end) for said in (_PRAISED, _STAGED, _TAKEN))
+
+
+def _is_part_of_a_place(text: str, start: int, end: int) -> bool:
     before, after = _NAMED_BEFORE.search(text, max(0, start - REACH), start), _NAMED_AFTER.match(text, end)
     around = (before[0] if before else "") + " " + (after[0] if after else "")
     return not _PLACES_PERHAPS.isdisjoint(_WORD.findall(around.lower()))

@@ -12,7 +12,7 @@ from kaeshi.rules.pii.spans import Taken
 from kaeshi.rules.pii.split import split_values
 from kaeshi.types import PLACEHOLDER, Finding, Watch, unwatched
 
-VERSION = "4"
+VERSION = "5"
 _NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
 _HOUSE = re.compile(
     r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? (?!(?:people|adults?|guests?|kids?|am|pm|of|for|in|on|at|and|or|is|to|the|hours?|minutes?|days?|stars?)\b)[A-Za-z0-9]"
@@ -22,6 +22,7 @@ _WORD = re.compile(r"[a-z]{2,}|#")
 _DIGIT = re.compile(r"[0-9]")
 _TOKEN_LEAST, LONGEST_TOKEN = 7, 8_000
 _TOKEN_ENDS = re.compile(r"[ \0\n]")
+SECRETS, LEAST_SECRET = frozenset({"SECURITY_ANSWER", "PASSWORD"}), 4
 SURE = 0.95  # as sure as that, and the whole number: nobody else need look at it
 _ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]] = {}
 
@@ -119,7 +120,21 @@ def _structured(text: str, watch: Watch) -> list[Hit]:
             watch()
             _matches(recogniser, text, start, end, hits)
     hits += split_values(text)
+    hits += _said_again(text, [hit for hit in hits if hit[2] in SECRETS])
     return hits
+
+
+def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
+    """Where the answer to a security question, or a password, stands a second time in its conversation."""
+    for start, end, kind, score, _ in secrets:
+        value = text[start:end]
+        if len(value) < LEAST_SECRET:
+            continue
+        at, last = text.rfind("\0\0", 0, start), text.find("\0\0", end)
+        for match in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text[max(at, 0) : last if last >= 0 else len(text)], re.IGNORECASE):
+            place = match.start() + max(at, 0)
+            if place != start:
+                yield place, place + len(value), kind, score, "said again"
 
 
 def _number(text: str, island: re.Match[str], hits: list[Hit]) -> None:
