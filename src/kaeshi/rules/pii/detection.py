@@ -1,25 +1,39 @@
 """From text to findings: recognisers where something sets them off, then one winner where findings overlap."""
 
 import re
+import string
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import accumulate
 
 from kaeshi.rules.pii.normal import normal
 from kaeshi.rules.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREETS, WORDS, Recogniser
 from kaeshi.rules.pii.policy import DEFAULT, Hit, Policy
-from kaeshi.rules.pii.spans import Taken
+from kaeshi.rules.pii.spans import Taken, digit_runs
 from kaeshi.rules.pii.split import split_values
 from kaeshi.types import PLACEHOLDER, Finding, Watch, unwatched
 
 VERSION = "5"
 _NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
-_HOUSE = re.compile(
-    r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? (?!(?:people|adults?|guests?|kids?|am|pm|of|for|in|on|at|and|or|is|to|the|hours?|minutes?|days?|stars?)\b)[A-Za-z0-9]"
+BETWEEN_DIGITS, LEAST_DIGITS, MOST_BETWEEN = " .()/_-", 4, 3
+_HOUSE = re.compile(r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? [A-Za-z0-9]")
+# what is counted, not where somebody lives
+_COUNTED = frozenset(
+    b"people person persons adults adult guests guest kids kid am pm of for in on at and or is to the hours hour minutes minute days day stars star tickets ticket percent degrees rooms "
+    b"bed beds bath baths bathroom bathrooms bedroom bedrooms hotels cars restaurants transfers dollars bucks events options results movies flights stops apartments houses attractions seats "
+    b"seat salons layovers layover buses dentists places miles".split()
 )
-_LETTER_DIGIT = re.compile(r"[0-9](?<=[A-Za-z_:-][0-9])[\w:.-]{3}")
-_WORD = re.compile(r"[a-z]{2,}|#")
+_STREETS = frozenset(word.encode() for word in STREET_WORDS)
+_STREET_WITHIN = 62  # characters from a house number to the end of its street
+_NO_HOUSE_AFTER, _NO_HOUSE_BEFORE = frozenset(".:$%/?!)\0\n"), frozenset("$#.,/:-_")
+_GLUED_BEFORE = frozenset(string.ascii_letters + "_:-")
+_GLUED_AFTER = re.compile(r"[\w:.-]{3}")
+_WORDS_ONLY = bytes(code if 97 <= code <= 122 or code == 35 else code + 32 if 65 <= code <= 90 else 32 for code in range(256))
 _DIGIT = re.compile(r"[0-9]")
+RARE = "@[]()/:-xzqj"  # in chat
+# words by what they are without spaces, which is looked for once: " pet" and "pet "
+_ANNOUNCING = {word.strip(): tuple({w for r in WORDS for w in r.words if w.strip() == word.strip()}) for r in WORDS for word in r.words}
 _TOKEN_LEAST, LONGEST_TOKEN = 7, 8_000
 _TOKEN_ENDS = re.compile(r"[ \0\n]")
 SECRETS, LEAST_SECRET = frozenset({"SECURITY_ANSWER", "PASSWORD"}), 4
@@ -45,7 +59,8 @@ def detect_each(
     A text may be a conversation, its turns joined by NUL. `people`: what a NameFinder found in each.
     """
     found: list[Sequence[Hit]] = [()] * len(texts)
-    plain = [i for i, text in enumerate(texts) if text.isascii()]  # what is not may need its disguises taken off
+    # what is not may need its disguises taken off
+    plain: Sequence[int] = range(len(texts)) if "".join(texts).isascii() else [i for i, text in enumerate(texts) if text.isascii()]
     starts = list(accumulate((len(texts[i]) + 2 for i in plain), initial=0))
     moved = [
         (a + start, b + start, kind, score, by)
@@ -54,7 +69,7 @@ def detect_each(
     ]
     for i, hits in zip(plain, parted(starts, detect_joined("\0\0".join(texts[i] for i in plain), moved, policy, watch)), strict=True):
         found[i] = hits
-    for i in {*range(len(texts))} - {*plain}:
+    for i in {*range(len(texts))} - {*plain} if len(plain) < len(texts) else ():
         found[i] = detect_joined(texts[i], people[i] if people else (), policy, watch)
     return found
 
@@ -89,7 +104,7 @@ def parted(starts: Sequence[int], hits: Iterable[Hit]) -> list[Sequence[Hit]]:
 def detect_joined(text: str, people: Iterable[Hit] = (), policy: Policy = DEFAULT, watch: Watch = unwatched) -> list[Hit]:
     """The same for a conversation whose turns are joined by NUL, as plain tuples in reading order."""
     view = normal(text)
-    hits = [hit for hit in _structured(view.text, watch) if hit[3] >= policy.threshold(hit[2])]
+    hits = [hit for hit in _structured(view.text, policy.unwanted, watch) if hit[3] >= policy.threshold(hit[2])]
     if view.places is not None:
         hits = [(*view.back(a, b), kind, score, by) for a, b, kind, score, by in hits]
     hits += [hit for hit in people if hit[3] >= policy.threshold(hit[2])]
@@ -105,21 +120,23 @@ def holds_number(text: str) -> bool:
     return _NUMBER.search(text) is not None
 
 
-def _structured(text: str, watch: Watch) -> list[Hit]:
+def _structured(text: str, unwanted: AbstractSet[str], watch: Watch) -> list[Hit]:
     hits: list[Hit] = []
     lowered = text.lower()
     if len(lowered) != len(text):  # a few capital letters are longer when small
         lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    for island in _NUMBER.finditer(text):
+    runs = digit_runs(text)
+    for start, end in _islands(text, runs):
         watch()
-        _number(text, island, hits)
-    _glued(text, hits, watch)
-    _streets(text, lowered, hits, watch)
+        _number(text, lowered, start, end, unwanted, hits)
+    _glued(text, runs, hits, watch)
+    _streets(text, runs, hits, watch)
+    places = _places(lowered)
     for recogniser in WORDS:
-        for start, end in _windows(lowered, recogniser):
+        for start, end in _windows(places, lowered, recogniser):
             watch()
             _matches(recogniser, text, start, end, hits)
-    hits += split_values(text)
+    hits += split_values(text, runs)
     hits += _said_again(text, [hit for hit in hits if hit[2] in SECRETS])
     return hits
 
@@ -137,9 +154,23 @@ def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
                 yield place, place + len(value), kind, score, "said again"
 
 
-def _number(text: str, island: re.Match[str], hits: list[Hit]) -> None:
-    start, end = island.span()
-    number = island[0]
+def _islands(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Numbers of four digits and more, with at most three signs between any two."""
+    first = last = -MOST_BETWEEN - 1
+    count = 0
+    for start, end in runs:
+        if start - last > MOST_BETWEEN or text[last:start].strip(BETWEEN_DIGITS):
+            if count >= LEAST_DIGITS:
+                yield first, last
+            first, count = start, 0
+        last = end
+        count += end - start
+    if count >= LEAST_DIGITS:
+        yield first, last
+
+
+def _number(text: str, lowered: str, start: int, end: int, unwanted: AbstractSet[str], hits: list[Hit]) -> None:
+    number = text[start:end]
     bare = number.isdigit()
     count = len(number) if bare else len(_DIGIT.findall(number))
     free, announced = _candidates(count, bare)
@@ -151,9 +182,11 @@ def _number(text: str, island: re.Match[str], hits: list[Hit]) -> None:
                 return
     windows: dict[int, str] = {}
     for recogniser in announced:
+        if recogniser.type in unwanted:
+            continue
         within = recogniser.said_within
         if within not in windows:
-            windows[within] = text[max(0, start - within) : end + AFTER].lower()
+            windows[within] = lowered[max(0, start - within) : end + AFTER]
         window = windows[within]
         if any(word in window for word in recogniser.said):
             _matches(recogniser, text, max(0, start - recogniser.reach[0]), end + recogniser.reach[1], hits)
@@ -172,11 +205,10 @@ def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[R
     return _ISLANDS[key]
 
 
-def _glued(text: str, hits: list[Hit], watch: Watch) -> None:
+def _glued(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: Watch) -> None:
     last = 0
-    for place in _LETTER_DIGIT.finditer(text):
-        at = place.start()
-        if at < last:
+    for at, _ in runs:
+        if text[at - 1] not in _GLUED_BEFORE or at < last or not at or _GLUED_AFTER.match(text, at + 1) is None:
             continue
         watch()
         before = text[max(last, at - LONGEST_TOKEN) : at]
@@ -188,26 +220,36 @@ def _glued(text: str, hits: list[Hit], watch: Watch) -> None:
                 _matches(recogniser, text, first, last + 1, hits)
 
 
-def _streets(text: str, lowered: str, hits: list[Hit], watch: Watch) -> None:
+def _streets(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: Watch) -> None:
     last = -1
-    for place in _HOUSE.finditer(text):
-        if place.start() < last or STREET_WORDS.isdisjoint(_WORD.findall(lowered, place.end() - 1, place.end() + 60)):
+    words_only = text.encode("latin-1", "replace").translate(_WORDS_ONLY)
+    for start, end in runs:
+        if start < last or text[end : end + 1] in _NO_HOUSE_AFTER or text[start - 1 : start] in _NO_HOUSE_BEFORE:
+            continue
+        if words_only[end + 1 : words_only.find(b" ", end + 1)] in _COUNTED and not text[end + 1].isupper():
+            continue
+        if _STREETS.isdisjoint(words_only[end : end + _STREET_WITHIN].split()) or _HOUSE.match(text, start) is None:
             continue
         watch()
         for recogniser in STREETS:
-            match = recogniser.pattern.match(text, place.start())
+            match = recogniser.pattern.match(text, start)
             if match and (recogniser.check is None or recogniser.check(text, *match.span())):
                 last = len(match[0].rstrip(" .,")) + match.start()
                 hits.append((match.start(), last, recogniser.type, recogniser.score, recogniser.name))
                 break
 
 
-def _windows(lowered: str, recogniser: Recogniser) -> Iterator[tuple[int, int]]:
-    """Where its words stand, with its reach around them; windows that touch are one."""
+def _windows(places: Mapping[str, Sequence[int]], lowered: str, recogniser: Recogniser) -> Iterator[tuple[int, int]]:
+    """Where its words stand, with its reach around them; windows that touch are one. `places`: where each word stands."""
     before, after = recogniser.reach
-    places = sorted(place for word in recogniser.words for place in _finds(lowered, word, recogniser.before))
+    found = sorted(
+        place
+        for word in recogniser.words
+        for place in places[word]
+        if recogniser.before is None or recogniser.before.search(lowered, max(0, place - 8), place)
+    )
     start = end = -1
-    for place in places:
+    for place in found:
         if start >= 0 and place - before <= end:
             end = place + after
             continue
@@ -218,12 +260,27 @@ def _windows(lowered: str, recogniser: Recogniser) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _finds(lowered: str, word: str, before: re.Pattern[str] | None) -> Iterator[int]:
-    at = lowered.find(word)
+def _places(lowered: str) -> dict[str, list[int]]:
+    """Where each announcing word stands."""
+    places: dict[str, list[int]] = {}
+    for core, words in _ANNOUNCING.items():
+        found = _finds(lowered, core)
+        for word in words:
+            before = word.index(core)
+            places[word] = [at - before for at in found if lowered.startswith(word, at - before)] if word != core else found
+    return places
+
+
+def _finds(lowered: str, word: str) -> list[int]:
+    """Where a word stands. By its rarest character where it has a rare one: a single character is found many times faster than a word."""
+    rare = next((i for i, character in enumerate(word) if character in RARE), None)
+    sought, before = (word, 0) if rare is None else (word[rare], rare)
+    found, at = [], lowered.find(sought)
     while at >= 0:
-        if before is None or before.search(lowered, max(0, at - 8), at):
-            yield at
-        at = lowered.find(word, at + 1)
+        if rare is None or lowered.startswith(word, at - before):
+            found.append(at - before)
+        at = lowered.find(sought, at + 1)
+    return found
 
 
 def _matches(recogniser: Recogniser, text: str, start: int, end: int, hits: list[Hit]) -> None:

@@ -66,7 +66,7 @@ def normal(text: str) -> Normal:
         text = text.translate(_PLAIN)
         if _OTHER_SCRIPT.search(text):
             text = _WORD.sub(_unmasked, text)
-    if _HIDDEN.search(text) is None:
+    if not (_holds_entity(text) if text.isascii() else _HIDDEN.search(text)):
         return Normal(text)
     pieces: list[str] = []
     places: list[int] = []
@@ -91,6 +91,16 @@ def normal(text: str) -> Normal:
             places += [match.start()] * len(meant)
             ends += [last] * len(meant)
     return Normal("".join(pieces), places, ends)
+
+
+def _holds_entity(text: str) -> bool:
+    """Is there an HTML entity in it? Looked for at each & and nowhere else."""
+    at = text.find("&")
+    while at >= 0:
+        if _HIDDEN.match(text, at):
+            return True
+        at = text.find("&", at + 1)
+    return False
 
 
 def _unmasked(word: re.Match[str]) -> str:

@@ -39,6 +39,11 @@ class Policy(Value):
             return 2.0
         return self.thresholds.get(kind, 0.0)
 
+    @cached_property
+    def unwanted(self) -> frozenset[str]:
+        """Types that nobody need look for, because they are off."""
+        return frozenset(self.off) if not self.types else frozenset()
+
     def denied(self, text: str) -> list[Hit]:
         """Where the words of the deny list stand, whatever they look like."""
         if self._denied is None:

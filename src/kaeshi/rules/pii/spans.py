@@ -1,7 +1,25 @@
-"""Which of overlapping spans stand: first come, first served, in time that grows with their number and not with its square."""
+"""Places in a text: where its digits stand, and which of overlapping spans stand.
+
+First come, first served, in time that grows with their number and not with its square.
+"""
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable
+
+_ONES = bytes(49 if 48 <= code <= 57 else 48 for code in range(256))  # digits as 1, all else as 0
+
+
+def digit_runs(text: str) -> list[tuple[int, int]]:
+    """Where digits stand, run by run. Finding one byte value is many times faster than any expression."""
+    ones = text.encode("latin-1", "replace").translate(_ONES)
+    runs, at = [], ones.find(b"1")
+    while at >= 0:
+        end = ones.find(b"0", at)
+        if end < 0:
+            end = len(ones)
+        runs.append((at, end))
+        at = ones.find(b"1", end)
+    return runs
 
 
 class Taken:
