@@ -232,7 +232,7 @@ def _streets(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch:
             continue
         watch()
         for recogniser in STREETS:
-            match = recogniser.pattern.match(text, start)
+            match = recogniser.pattern.compiled.match(text, start)
             if match and (recogniser.check is None or recogniser.check(text, *match.span())):
                 last = len(match[0].rstrip(" .,")) + match.start()
                 hits.append((match.start(), last, recogniser.type, recogniser.score, recogniser.name))
@@ -285,8 +285,8 @@ def _finds(lowered: str, word: str) -> list[int]:
 
 def _matches(recogniser: Recogniser, text: str, start: int, end: int, hits: list[Hit]) -> None:
     """Every place that passes the check. What fails is tried again one character on: a real number may stand behind a false start."""
-    at = start
-    while match := recogniser.pattern.search(text, at, end):
+    search, at = recogniser.pattern.compiled.search, start
+    while match := search(text, at, end):
         first, stop = match.span(recogniser.group)
         cut: int | None = stop
         if recogniser.shorten is not None:
