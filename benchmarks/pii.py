@@ -214,6 +214,45 @@ def ours(documents: Sequence[Document], finder: Any, at_once: int = 200) -> tupl
     return found, time.process_time() - began
 
 
+def one_number(documents: Sequence[Document], finder: Any, at_once: int = 200) -> tuple[int, int]:
+    """Labelled people who are named in several turns: how many have one number in all of them, and how many there are."""
+    from kaeshi.rules.pii import scrub_each
+
+    kept = people = 0
+    for i in range(0, len(documents), at_once):
+        part = documents[i : i + at_once]
+        found = scrub_each([d.texts for d in part], finder.find_each([d.texts for d in part]))
+        for document, scrubbed in zip(part, found, strict=True):
+            numbers: dict[str, list[str | None]] = {}
+            for text, gold, made, originals in zip(document.texts, document.gold, scrubbed.texts, scrubbed.originals, strict=True):
+                places = _placed(made, originals)
+                for name, there in {text[a:b].lower(): (a, b) for a, b, kind in gold if kind == "PERSON"}.items():
+                    numbers.setdefault(name, []).append(next((n for a, b, n in places if a < there[1] and b > there[0]), None))
+            several = [set(said) for said in numbers.values() if len(said) > 1]
+            people += len(several)
+            kept += sum(len(said) == 1 and None not in said for said in several)
+    return kept, people
+
+
+def _placed(made: str, originals: Iterable[tuple[int, int, str, str]]) -> list[tuple[int, int, str]]:
+    """What stands for each value, and where the value stood."""
+    places, moved = [], 0
+    for start, end, _, value in originals:
+        first = start - moved
+        places.append((first, first + len(value), made[start:end]))
+        moved += end - start - len(value)
+    return places
+
+
+def started(name: str) -> dict[str, float]:
+    """CPU seconds and memory of a process of ours that has answered one tiny text."""
+    call = "from kaeshi.rules.pii import detect" if name == "structured" else "from kaeshi import detect"
+    code = f"{call}; detect('Mail Kagiso at 415-555-0132'); import time; print(time.process_time(), open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+    environment = os.environ | {"KAESHI_NAMES": "lists" if name == "lists" else "model"}
+    cpu, kb = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout.split()
+    return {"start_cpu_s": float(cpu), "peak_mb": int(kb) / 1024}
+
+
 def peer(name: str, sets: dict[str, list[Document]], folder: Path) -> dict[str, Any]:
     """A peer's findings, from its own environment. Raises FileNotFoundError with the page that tells how to install it."""
     python = folder / name / "bin" / "python"
@@ -311,6 +350,10 @@ def show(rows: Sequence[dict[str, Any]]) -> str:
             f" turns without a label {_percent(found['benign_hits_but_for_addresses'], 2)})"
             f" | conversations leaking {_percent(found['leaking'])} | pooled recall {_percent(pooled['recall'])} precision {_percent(pooled['precision'])} of {pooled['gold']}"
         )
+        if found.get("one_number"):
+            lines.append("  people named in several turns who have one number in all of them: {} of {}".format(*found["one_number"]))
+        if "start_cpu_s" in found:
+            lines.append(f"  start {found['start_cpu_s']:.2f} s CPU, memory {found['peak_mb']:.0f} MB")
         lines += [
             f"  {kind:16} {t['gold']:6} recall {_percent(t['recall']):>7} (at least {_percent(t['recall_at_least']):>7}) precision {_percent(t['precision']):>7} F2 {_percent(t['f2']):>7} false {t['false']}"
             for kind, t in found["types"].items()
@@ -347,6 +390,10 @@ def main() -> None:
         for key, documents in sets.items():
             found, cpu = ours(documents, finder)
             rows.append(row(f"kaeshi {name}", key, documents, found, cpu))
+            if name == "model" and key in CHAT:
+                rows[-1]["one_number"] = one_number(documents, finder)
+        if sets:
+            rows[-1] |= started(name)
     for name in filter(None, wanted.peers.split(",")):
         answer = peer(name, sets, wanted.peer_folder)
         for key, documents in sets.items():

@@ -108,6 +108,7 @@ def test_the_model_knows_a_name_by_what_stands_around_it() -> None:
     "said",
     [
         ["any movies for tonight?", "How about A Madea Family Funeral, Auntie Mame, or Dr. Strangelove?"],
+        ["a film please", "There's Dumbo, Gloria Bell or Little Woods", "Gloria Bell, with subtitles"],
         ["find me a concert", "3 tickets for Ben Harper, right?", "yes, Ben Harper please"],
         ["where can I eat?", "Tommy's Wok Chinese Cuisine is a nice restaurant."],
         ["How windy is it there?", "Do they serve liquor?"],
@@ -135,6 +136,9 @@ def test_artists_films_places_and_words_are_nobodys_names(said: list[str]) -> No
         ("I want to see a movie", "I'd like to invite Wei Zhang to the movie", "Wei Zhang"),
         ("reserve the restaurant", "Under Amir Haddad please", "Amir Haddad"),
         ("I need a ride", "pick up Dana Fox at Forbes and Murray", "Dana Fox"),
+        ("I want to see a movie", "with Anna Berg, and my name is not on the list", "Anna Berg"),
+        ("which film?", "Two tickets, one for Priya Nair, please", "Priya Nair"),
+        ("movies?", "Marcus Webb, please", "Marcus Webb"),
         ("which event?", "I want to RSVP to Alexis's party", "Alexis"),
         ("what is your last name?", "White", "White"),
         ("please give me your name", "I'm Rey!", "Rey"),

@@ -25,7 +25,7 @@ _COMMENT = re.compile(r"^#.*$", re.MULTILINE)
 _RUN = rf"({_NAME}(?:[ ]{{1,2}}(?:{_NAME}|[A-Z]\.)){{0,3}})"
 _INTRODUCED = re.compile(
     rf"\b(?:my (?:full |first |last |legal )?name(?: is|'s|’s|:| was)|(?:the |under the |full |first |last )?name(?: is|'s|’s|:)|names? on the (?:account|booking|reservation) is|"
-    rf"(?:under|for) the name(?: of)?|(?:call|calls) me|(?:i am|i'm|i’m) called|name of)[ :]{{1,3}}(?:is )?{_RUN}",
+    rf"(?:under|for) the name(?: of)?|(?:call|calls) me|(?:i am|i'm|i’m) called|name of|accounts? (?:of|belonging to|owned by))[ :]{{1,3}}(?:is )?{_RUN}",
     re.IGNORECASE,
 )
 _PRESENTED = re.compile(
@@ -33,7 +33,7 @@ _PRESENTED = re.compile(
     rf"rsvp (?:for|to|at)|under|me and|driver (?:is|will be)|driven by)[ ]{{1,2}}({_NAME})",
     re.IGNORECASE,
 )
-_OWN_NAME = re.compile(r"my (?:full |first |last )?name", re.IGNORECASE)
+_OWN_NAME = re.compile(r"my (?:full |first |last )?name|accounts? ", re.IGNORECASE)  # or whose account it is
 _CUES = frozenset(
     [
         "am",
@@ -408,7 +408,23 @@ def _look(text: str) -> Look:
 def _telling() -> frozenset[str]:
     """Words without which no name is found, unless one was asked for."""
     given, _surnames, other = _lists()
-    return (given - other) | {"name", "names", "call", "calls", "called", "mr", "mrs", "ms", "miss", "dr", "doctor", "prof", "professor"}
+    return (given - other) | {
+        "name",
+        "names",
+        "account",
+        "accounts",
+        "call",
+        "calls",
+        "called",
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "dr",
+        "doctor",
+        "prof",
+        "professor",
+    }
 
 
 def _asks_name(text: str) -> bool:
@@ -416,7 +432,7 @@ def _asks_name(text: str) -> bool:
 
 
 def _introduced(text: str) -> Iterator[tuple[int, int]]:
-    if "ame" in text or "AME" in text or "call" in text:
+    if "ame" in text or "AME" in text or "call" in text or "ccount" in text:
         for match in _INTRODUCED.finditer(text):
             yield from _name_run(text, match.start(1), match.end(1), own=_OWN_NAME.match(match[0]) is not None)
 
@@ -424,7 +440,7 @@ def _introduced(text: str) -> Iterator[tuple[int, int]]:
 def _name_run(text: str, start: int, end: int, *, own: bool) -> Iterator[tuple[int, int]]:
     """The leading words of what follows an introduction that can be a name: any word at first, then listed or capitalised ones.
 
-    `own`: somebody tells their own name, and what they write large is one whatever it means elsewhere.
+    `own`: somebody tells their own name, or whose account it is, and what they write large is one whatever it means elsewhere.
     """
     given, surnames, other = _lists()
     first = last = None
@@ -534,7 +550,7 @@ def _findings(text: str, found: Sequence[tuple[int, int, bool]], words: Abstract
     other = _lists()[2]
     spans = {(start, end): 0.85 for start, end, _ in found}
     for start, end in _again(text, words):
-        if text[start].isupper() or text[start:end].lower() not in other:
+        if (text[start].isupper() or text[start:end].lower() not in other) and not _is_place(text, start, end):
             spans.setdefault((start, end), 0.6)
     taken = Taken()
     for start, end in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):

@@ -35,6 +35,7 @@ _BETWEEN_NAMES = re.compile(r"[ \t]{1,2}|[-'’]|(?:(?<=\b\w)|(?<=\b(?:dr|mr|ms|
 _TITLE = re.compile(r"(?:dr|mr|mrs|ms|miss|prof)\b\.?[ ]{1,2}(?=\w)", re.IGNORECASE)
 _BETWEEN_PARTS = re.compile(r"[ \t\n,.#/-]{0,3}")
 _DIGIT = re.compile(r"\d")
+_ORDINAL, _NUMBERS = re.compile(r"\d{1,3}(?:st|nd|rd|th)\b", re.IGNORECASE), re.compile(r"\d+")
 _LETTERS, _NEXT_WORD = re.compile(r"[^\W\d_]+"), re.compile(r" ([^\W\d_]+)")
 _BUSINESSES = frozenset(["apartment", "apartments", "bakery", "bar", "barber", "bistro", "cafe", "condos", "diner", "grill", "hostel", "hotel", "inn", "kitchen", "lodge", "lofts", "lounge", "motel", "pizzeria", "residences", "resort", "restaurant", "ristorante", "salon", "shop", "spa", "studio", "suites", "sushi", "tavern", "trattoria"])  # fmt: skip
 Scores = NDArray[np.float32]
@@ -217,6 +218,8 @@ def _is_address(text: str, start: int, end: int) -> bool:
     """Without a word for a street or a city it is none if it names a business, or holds everyday words only, which a number may follow."""
     written = [word.lower() for word in _LETTERS.findall(text[start:end])]
     words = {*written}
+    if _ORDINAL.match(text, start, end) and len(_NUMBERS.findall(text, start, end)) == 1:  # 92nd Street is where thousands live
+        return False
     if not words.isdisjoint(STREET_WORDS) or names_a_place(written):
         return True
     behind = _NEXT_WORD.match(text, end)

@@ -30,6 +30,16 @@ _OWN = re.compile(
     re.IGNORECASE,
 )
 _HONOURED = re.compile(r"(?:mr|mrs|ms|miss)\b", re.IGNORECASE)
+# where the talk is of films: what is watched, or one of several that are told apart by "or"
+_WATCHED = re.compile(
+    r"(?:\b(?:watch(?:ing)?|seeing|play(?:ing|back)?|cast|stream(?:ing)?|movies?|films?|thoughts on|(?:choices|examples|ones) are|consider|prefer)"
+    r"(?: the (?:movie|film))?|[a-z]{2,20},? or)\s(?:the |a )?\Z",
+    re.IGNORECASE,
+)
+_WATCHED_AFTER = re.compile(
+    r"(?:['’]s)?[!?]*(?:,? or [\w. ]{2,40}[?.!]|, [\w. ]{2,40},? or |,? (?:with(?:out)? (?:the |any )?subtitles|on now|is what)\b)",
+    re.IGNORECASE,
+)
 _AGAINST, _AGAINST_BEFORE = re.compile(r" vs\.? ", re.IGNORECASE), re.compile(r" vs\.? \Z", re.IGNORECASE)
 _CAPITAL = re.compile(r"\b[A-Z][\w'’.-]* \Z")
 _NUMBERED = re.compile(r"\b\d{1,4} \Z")
@@ -254,6 +264,7 @@ def _told(text: str, start: int, end: int, *, private: bool, offers: bool, films
         or (not private and _AFTER.match(text, end))
         or _AGAINST.match(text, end)
         or _AGAINST_BEFORE.search(before)
+        or (films and offers and not alone and (_WATCHED.search(before) or _WATCHED_AFTER.match(text, end)))
         or (offers and (_NUMBERED.search(before) or _is_part_of_a_place(text, start, end)))
         or (offers and (_CAPITAL.search(before) or not alone) and (_OFFERED.search(before) or _is_offered(text, start, end)))
     ):
