@@ -143,7 +143,7 @@ def test_the_shim_is_what_the_reference_backend_has(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_demo_ends_with_the_table_that_the_readme_shows() -> None:
-    """Seed 1, so the same seed gives the same table on every machine."""
+    """The same seed gives the same table on every machine."""
     table = kaeshi("demo").stdout
     assert table.startswith("customers")
     assert f"```text\n{table}```" in (ROOT / "README.md").read_text()
