@@ -156,8 +156,13 @@ class Settings(BaseSettings):
     # How stages decide
     min_confidence: float = Field(0.8, ge=0, le=1, description="Least confidence of an answer that is collected.")
     min_examples: int = Field(200, ge=10, description="Least rows of a dataset, counted before the split.")
-    kaeshi_names: Literal["model", "lists"] = Field(
-        "model", description="What finds people and addresses: the model that `kaeshi models fetch` brings, or word lists alone."
+    kaeshi_names: Literal["model", "lists", "spacy", "transformers"] = Field(
+        "model",
+        description="What finds people and addresses: the model that `kaeshi models fetch` brings, word lists alone, or a model of your own "
+        "(a spaCy pipeline, or a token classifier that transformers reads).",
+    )
+    kaeshi_names_path: str | None = Field(
+        None, description="Folder of your own model of names, or for spaCy the name of an installed pipeline. Nothing is downloaded."
     )
     kaeshi_pii_policy: Path | None = Field(
         None, description="TOML file that says which personal data is found, and which values are your own and stay (docs/pii.md)."

@@ -6,7 +6,6 @@ Texts in which nothing could be a name or an address are not shown to the model.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 from kaeshi.models import need
 from kaeshi.providers.name_lists import ListedNames, could_name, is_common_name, names_a_place
 from kaeshi.providers.onnx import session, spread
+from kaeshi.providers.proposals import Proposal, ProposingFinder
 from kaeshi.rules.pii.patterns import STREET_WORDS
-from kaeshi.types import Finding, Watch, unwatched
+from kaeshi.types import Watch, unwatched
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -41,44 +41,17 @@ _BUSINESSES = frozenset(["apartment", "apartments", "bakery", "bar", "barber", "
 Scores = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """What the model sees in one text."""
-
-    start: int
-    end: int
-    type: str
-    score: float
-
-
-class NameModel:
+class NameModel(ProposingFinder):
     """A NameFinder. The model loads at the first text; `threads` bounds the cores it uses (0: all)."""
 
     version = "rampart-tuned-2+" + ListedNames.version
 
     def __init__(self, models_dir: Path, threads: int = 0) -> None:
+        super().__init__()
         self._models_dir, self._threads = models_dir, threads
-        self._lists = ListedNames()
         self._session: InferenceSession | None = None
         self._tokenizer: Tokenizer | None = None
         self._remembered: dict[str, tuple[Proposal, ...]] = {}  # the same greetings and answers come again and again
-
-    def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]:
-        """People and addresses in each text of one conversation. Raises MissingModel before `kaeshi models fetch`."""
-        return self.find_each([texts], known)[0]
-
-    def find_each(
-        self, conversations: Sequence[Sequence[str]], known: Sequence[str] = (), watch: Watch = unwatched
-    ) -> list[list[list[Finding]]]:
-        """The same for many conversations at once: the fast path, in batches sorted by length."""
-        seen = self._proposals({text for texts in conversations for text in texts}, watch)
-        found = []
-        for texts in conversations:
-            watch()
-            people = [[(p.start, p.end, p.score) for p in seen[text] if p.type == "PERSON"] for text in texts]
-            lists = self._lists.find(texts, known, people)
-            found.append([_with_addresses(names, seen[text]) for text, names in zip(texts, lists, strict=True)])
-        return found
 
     def _proposals(self, texts: Iterable[str], watch: Watch) -> dict[str, tuple[Proposal, ...]]:
         seen: dict[str, tuple[Proposal, ...]] = {}
@@ -122,16 +95,6 @@ class NameModel:
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
         return self._session, self._tokenizer
-
-
-def _with_addresses(names: Sequence[Finding], seen: Sequence[Proposal]) -> list[Finding]:
-    """Everything found in one text, each under the name of who saw it first."""
-    own = {(p.start, p.end) for p in seen}
-    said = [f.model_copy(update={"recogniser": "model"}) if (f.start, f.end) in own else f for f in names]
-    return [
-        *said,
-        *(Finding(start=p.start, end=p.end, type="ADDRESS", score=p.score, recogniser="model") for p in seen if p.type == "ADDRESS"),
-    ]
 
 
 CLS, SEP = 2, 3

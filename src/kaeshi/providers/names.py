@@ -13,12 +13,28 @@ from kaeshi.settings import Settings
 
 
 def names_of(settings: Settings) -> NameFinder:
-    """The model, or the word lists. One model serves the whole process."""
+    """The model, the word lists, or a model of the user's own. One model serves the whole process. Raises Misconfigured without its path."""
     if settings.kaeshi_names == "model":
         return _model(settings.models_dir)
+    if settings.kaeshi_names in {"spacy", "transformers"}:
+        if settings.kaeshi_names_path is None:
+            msg = f"KAESHI_NAMES is {settings.kaeshi_names!r}; KAESHI_NAMES_PATH must say where the model is"
+            raise Misconfigured(msg)
+        return _own_model(settings.kaeshi_names, settings.kaeshi_names_path)
     from kaeshi.providers.name_lists import ListedNames
 
     return ListedNames()
+
+
+@cache
+def _own_model(kind: str, path: str) -> NameFinder:
+    if kind == "spacy":
+        from kaeshi.providers.spacy_names import SpacyNames
+
+        return SpacyNames(path)
+    from kaeshi.providers.token_names import TokenNames
+
+    return TokenNames(Path(path))
 
 
 @cache
