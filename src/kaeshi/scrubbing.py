@@ -7,6 +7,7 @@ is missing every call raises MissingModel: a text is never passed as clean becau
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
+from itertools import islice
 from typing import get_args
 
 from kaeshi.errors import InvalidInput
@@ -15,7 +16,7 @@ from kaeshi.providers.names import names_of, policy_of
 from kaeshi.rules import pii
 from kaeshi.rules.pii import DEFAULT, Operator, Policy, Restorer
 from kaeshi.settings import load
-from kaeshi.types import Finding, Scrubbed
+from kaeshi.types import Finding, Original, Scrubbed
 
 AT_ONCE = 200
 MEMORY = 4  # earlier lines that may announce what a line holds
@@ -54,12 +55,14 @@ def scrub(texts: str | Sequence[str], policy: Policy = DEFAULT, *, key: bytes = 
 
 def scrub_batch(texts: Sequence[str], policy: Policy = DEFAULT, *, key: bytes = b"") -> list[str]:
     """Texts that have nothing to do with each other, each scrubbed by itself: the fast path."""
-    names, scrubbed = finder(), []
-    for first in range(0, len(texts), AT_ONCE):
-        part = [_checked(text) for text in texts[first : first + AT_ONCE]]
-        alone = [[text] for text in part]
-        scrubbed += [found.texts[0] for found in pii.scrub_each(alone, names.find_each(alone), policy, key=key, women=women())]
-    return scrubbed
+    return [found.texts[0] for found in scrub_conversations(([text] for text in texts), policy, key=key)]
+
+
+def scrub_conversations(conversations: Iterable[Sequence[str]], policy: Policy = DEFAULT, *, key: bytes = b"") -> Iterator[Scrubbed]:
+    """Many conversations, each scrubbed by itself, two hundred at a time."""
+    names, waiting = finder(), iter(conversations)
+    while part := [[_checked(text) for text in texts] for texts in islice(waiting, AT_ONCE)]:
+        yield from pii.scrub_each(part, names.find_each(part), policy, key=key, women=women())
 
 
 def scrub_stream(pieces: Iterable[str], policy: Policy = DEFAULT, *, key: bytes = b"") -> Iterator[str]:
@@ -75,10 +78,15 @@ def scrub_stream(pieces: Iterable[str], policy: Policy = DEFAULT, *, key: bytes 
 
 
 class ScrubStream:
-    """The stream by hand. It holds back the line that is not finished, or LINE characters where no line ends."""
+    """The stream by hand. It holds back the line that is not finished, or LINE characters where no line ends.
 
-    def __init__(self, policy: Policy = DEFAULT, *, key: bytes = b"", names: NameFinder | None = None) -> None:
-        self._policy, self._key = policy, key
+    `keep`: remember in `originals` what stood where, as Scrubbed does.
+    """
+
+    def __init__(self, policy: Policy = DEFAULT, *, key: bytes = b"", names: NameFinder | None = None, keep: bool = False) -> None:
+        self._policy, self._key, self._keep = policy, key, keep
+        self._given = 0
+        self.originals: list[Original] = []
         self._names = names or finder()
         self._held = ""
         self._said: list[str] = []
@@ -114,6 +122,9 @@ class ScrubStream:
         people = self._names.find(self._said, self._numbers.values.get("PERSON", ()))
         found = pii.scrub(self._said, people, self._policy, key=self._key, women=women(), numbers=self._numbers)
         self._count(found)
+        if self._keep:
+            self.originals += [(start + self._given, end + self._given, kind, value) for start, end, kind, value in found.originals[-1]]
+        self._given += len(found.texts[-1])
         return found.texts[-1]
 
     def _count(self, found: Scrubbed) -> None:

@@ -228,6 +228,9 @@ class Finding(Value):
     recogniser: str
 
 
+Original = tuple[int, int, str, str]  # (start, end, type, what stood there), in the scrubbed text
+
+
 class Scrubbed(Value):
     """Texts with personal data replaced. `found` is type -> values in order of first sight; `counts` type -> spans.
 
@@ -239,7 +242,7 @@ class Scrubbed(Value):
     found: Mapping[str, tuple[str, ...]]
     counts: Mapping[str, int]
     recognised: Mapping[str, int] = {}
-    originals: tuple[tuple[tuple[int, int, str, str], ...], ...] = ()
+    originals: tuple[tuple[Original, ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)  # a dataset holds very many

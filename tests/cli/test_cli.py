@@ -1,3 +1,4 @@
+import base64
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from samples import record
 ROOT = Path(__file__).parents[2]
 COMMANDS = {
     "demo", "run", "serve", "shim", "trainer export", "trainer serve", "models fetch", "conversation import", "conversation outcome", "conversation show", "feedback add", "feedback import",
-    "feedback stats", "review list", "review approve", "review correct", "review reject", "collection run", "pii scrub", "pii detect", "pii report", "dataset build", "dataset check", "dataset export",
+    "feedback stats", "review list", "review approve", "review correct", "review reject", "collection run", "pii scrub", "pii restore", "pii detect", "pii report", "dataset build", "dataset check", "dataset export",
     "training estimate", "training start", "training status", "training decide", "training money", "training retiring", "data update", "training list", "gateway work", "evaluation add", "evaluation run", "evaluation compare", "rollout start", "rollout status",
     "rollout compare", "rollout pause", "rollout resume", "rollout promote", "rollout rollback", "rollout replay", "knowledge refresh", "knowledge search", "knowledge approve", "report show", "report send",
     "jobs list", "jobs run",
@@ -139,6 +140,35 @@ def test_the_shim_is_what_the_reference_backend_has(tmp_path: Path) -> None:
         names = [line for line in (tmp_path / place).read_text().splitlines() if "get_" in line or "scheduler" in line]
         theirs = (ROOT / "apps/backend/src" / place).read_text()
         assert all(name.strip(' ",') in theirs for name in names)
+
+
+def test_a_vault_gives_back_exactly_what_was_there_to_whoever_has_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, other = (base64.b64encode(bytes([n] * 32)).decode() for n in (1, 2))
+    monkeypatch.setenv("KAESHI_VAULT_KEY", key)
+    files = {
+        "c.jsonl": '{"id": 1, "text": "I am John Doe, call 555-1234"}\n{"id": 2, "text": "[PERSON_1] said hi to Anna Bennett"}\n',
+        "n.csv": 'note,when\n"Mail ann@example.com, please",Monday\n',
+        "t.txt": "Hi, I am John Doe\nJohn's mail is jd@example.com\n",
+    }
+    for name, content in files.items():
+        Path(name).write_text(content)
+        scrubbed = kaeshi("pii", "scrub", name, "--vault", "v").stdout
+        assert "Doe" not in scrubbed
+        assert "example.com" not in scrubbed
+        Path(f"scrubbed-{name}").write_text(scrubbed)
+        assert kaeshi("pii", "restore", f"scrubbed-{name}", "--vault", "v").stdout == content
+    assert b"Doe" not in Path("v").read_bytes()
+    assert kaeshi("pii", "scrub", "c.jsonl", "--vault", "w", "--operator", "mask").returncode == 0
+    refusals = (
+        (("restore", "scrubbed-c.jsonl", "--vault", "v"), "do not belong together"),
+        (("restore", "scrubbed-t.txt", "--vault", "v", "--vault-key", other), "does not open"),
+        (("restore", "scrubbed-t.txt", "--vault", "v", "--vault-key", "abc"), "32 bytes in base64"),
+        (("restore", "scrubbed-t.txt", "--vault", "none"), "cannot be read"),
+        (("restore", "c.jsonl", "--field", "id", "--vault", "w"), "was changed since"),
+    )
+    for arguments, said in refusals:
+        refused = kaeshi("pii", *arguments)
+        assert (refused.returncode, said in refused.stderr) == (1, True), refused.stderr
 
 
 @pytest.mark.slow

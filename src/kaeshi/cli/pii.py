@@ -5,19 +5,25 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import tee
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kaeshi.cli.output import AsJson, Database, Who, counts, lines_of, show, table, with_loop
 from kaeshi.errors import InvalidInput
 
-AT_ONCE = 200
+if TYPE_CHECKING:
+    from kaeshi.types import Original
+    from kaeshi.vault import Vault
+
 Source = Annotated[str, typer.Argument(help="A file of text, .jsonl or .csv (also .gz), or - for standard input.")]
 Shape = Annotated[str | None, typer.Option("--format", help="text, jsonl or csv. Default: by the file's name, else text.")]
 Fields = Annotated[list[str] | None, typer.Option("--field", help="Column or JSON field to look at, again for more. Default: all texts.")]
+VaultKey = Annotated[str, typer.Option(envvar="KAESHI_VAULT_KEY", help="32 bytes in base64 that seal the vault.")]
 
 pii = typer.Typer(no_args_is_help=True)
 
@@ -34,23 +40,53 @@ def scrub(
     field: Fields = None,
     operator: Annotated[str | None, typer.Option(help="placeholder, surrogate, mask or pseudonym.")] = None,
     key: Annotated[str, typer.Option(envvar="KAESHI_PII_KEY", help="Secret that makes pseudonyms and chooses surrogates.")] = "",
+    vault: Annotated[Path | None, typer.Option(help="Keep what was replaced in this file, sealed, for `kaeshi pii restore`.")] = None,
+    vault_key: VaultKey = "",
     as_json: AsJson = False,
 ) -> None:
     """Print a text with personal data replaced; counts by type go to stderr. A row of JSONL or CSV is one conversation."""
     from kaeshi.scrubbing import policy
 
     wanted = policy(operator)
+    kept = _vault(vault, vault_key) if vault else None
     found: Counter[str] = Counter()
+    originals: list[Sequence[Sequence[Original]]] = []
     written: list[str] = []
-    for piece in _scrubbed(source, _shape(source, shape), field or [], wanted, key.encode(), found):
+    for piece in _scrubbed(source, _shape(source, shape), field or [], wanted, key.encode(), found, originals if kept else None):
         if as_json:
             written.append(piece)
         else:
             sys.stdout.write(piece)
+    if kept:
+        kept.write(originals)
     if as_json:
         show({"text": "".join(written), "counts": dict(found)}, as_json=True)
     else:
         sys.stderr.write(f"replaced: {counts(dict(found))}\n")
+
+
+@pii.command()
+def restore(
+    source: Source,
+    vault: Annotated[Path, typer.Option(help="The file that `kaeshi pii scrub --vault` wrote.")],
+    vault_key: VaultKey = "",
+    shape: Shape = None,
+    field: Fields = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a scrubbed text with its personal data back in it, for whoever holds the vault and its key."""
+    from kaeshi.vault import put_back
+
+    kept = list(_vault(vault, vault_key).read())
+    rows = list(_rewritten(source, _shape(source, shape), field or []))
+    if len(rows) != len(kept):
+        msg = f"{source!r} has {len(rows)} conversations and vault {str(vault)!r} {len(kept)}; they do not belong together"
+        raise InvalidInput(msg)
+    pieces = [write(put_back(texts, there)) for (texts, write), there in zip(rows, kept, strict=True)]
+    if as_json:
+        show({"text": "".join(pieces)}, as_json=True)
+    else:
+        sys.stdout.write("".join(pieces))
 
 
 @pii.command()
@@ -183,35 +219,68 @@ def _conversations(source: str, shape: str, fields: Sequence[str]) -> Iterator[t
         yield number, [(head[i], row[i]) for i in columns if i < len(row)]
 
 
-def _scrubbed(source: str, shape: str, fields: Sequence[str], policy: Any, key: bytes, found: Counter[str]) -> Iterator[str]:
-    from kaeshi.scrubbing import ScrubStream, scrub
+def _scrubbed(
+    source: str,
+    shape: str,
+    fields: Sequence[str],
+    policy: Any,
+    key: bytes,
+    found: Counter[str],
+    originals: "list[Sequence[Sequence[Original]]] | None",
+) -> Iterator[str]:
+    """Every row with its texts replaced; `originals` gets what stood there."""
+    from kaeshi.scrubbing import ScrubStream, scrub_conversations
 
     if shape == "text":
-        stream = ScrubStream(policy, key=key)
+        stream = ScrubStream(policy, key=key, keep=originals is not None)
         for line in _lines(source):
             yield stream.feed(line)
         yield stream.close()
         found.update(stream.counts)
+        if originals is not None:
+            originals.append([stream.originals])
+        return
+    ahead, rows = tee(_rewritten(source, shape, fields))
+    for done, (_, write) in zip(scrub_conversations((texts for texts, _ in ahead), policy, key=key), rows, strict=True):
+        found.update(done.counts)
+        if originals is not None:
+            originals.append(done.originals)
+        yield write(done.texts)
+
+
+def _rewritten(source: str, shape: str, fields: Sequence[str]) -> Iterator[tuple[list[str], Callable[[Sequence[str]], str]]]:
+    """Each conversation's texts, and what writes its row with others in their place. The head of a CSV file is a row without texts."""
+    if shape == "text":
+        yield ["".join(_lines(source))], "".join
         return
     if shape == "jsonl":
         for number, line in enumerate(_lines(source), 1):
-            if not line.strip():
-                continue
-            record = _record(line, number, source)
-            done = scrub([text for _, text in _texts(record, fields)], policy, key=key)
-            found.update(done.counts)
-            yield json.dumps(_with(record, fields, iter(done.texts)), ensure_ascii=False) + "\n"
+            if line.strip():
+                record = _record(line, number, source)
+                yield [text for _, text in _texts(record, fields)], partial(_json_line, record, fields)
         return
     rows = _rows(source)
     head = next(rows, [])
     columns = _columns(head, fields, source)
-    yield _csv(head)
+    yield [], partial(_csv_line, head, [])
     for row in rows:
         there = [i for i in columns if i < len(row)]
-        done = scrub([row[i] for i in there], policy, key=key)
-        found.update(done.counts)
-        fresh = dict(zip(there, done.texts, strict=True))
-        yield _csv([fresh.get(i, cell) for i, cell in enumerate(row)])
+        yield [row[i] for i in there], partial(_csv_line, row, there)
+
+
+def _json_line(record: Any, fields: Sequence[str], texts: Sequence[str]) -> str:
+    return json.dumps(_with(record, fields, iter(texts)), ensure_ascii=False) + "\n"
+
+
+def _csv_line(row: Sequence[str], columns: Sequence[int], texts: Sequence[str]) -> str:
+    fresh = dict(zip(columns, texts, strict=True))
+    return _csv([fresh.get(i, cell) for i, cell in enumerate(row)])
+
+
+def _vault(path: Path, key: str) -> "Vault":
+    from kaeshi.vault import Vault
+
+    return Vault(path, key)
 
 
 def _csv(row: Sequence[str]) -> str:
