@@ -53,6 +53,13 @@ class Settings(BaseSettings):
         description="Hours after which a conversation's outcomes count as final; a rollout shortens it when production's conversions come sooner.",
     )
     rollout_alpha: float = Field(0.05, gt=0, lt=0.5, description="Chance at most of promoting what is not better, over all looks together.")
+    rollout_yearly_alpha: float | None = Field(
+        None,
+        gt=0,
+        lt=0.5,
+        description="Share at most of a year's promotions that may be no better: rollouts share it, so each has to show more. "
+        "Default: every rollout has ROLLOUT_ALPHA to itself.",
+    )
     rollout_smallest_effect: float = Field(
         0.033, gt=0, lt=1, description="Uplift of the composite (0 to 1) that a rollout is best at finding."
     )

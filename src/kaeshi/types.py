@@ -441,6 +441,7 @@ class RolloutPlan(Value):
 
     goal: Goal = "superior"
     alpha: float = 0.05
+    promote_alpha: float | None = None  # this try's part, where the tries of a year share a budget
     smallest_effect: float = 0.033  # on the composite: the uplift worth finding, or the loss that a non-inferior candidate may have
     weights: dict[str, float]  # of the metrics in the composite
     margins: dict[str, float]  # largest loss that is tolerated, by guardrail
@@ -450,6 +451,11 @@ class RolloutPlan(Value):
     least_hours: float  # no promotion before
     failing: float = 0.05  # share of failing requests that is tolerable
     covariates: int = 0
+
+    @property
+    def alpha_to_promote(self) -> float:
+        """Chance at most of promoting what is not better; harm is always looked for with `alpha`."""
+        return self.alpha if self.promote_alpha is None else self.promote_alpha
 
 
 class Rollout(Value):

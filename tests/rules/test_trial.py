@@ -5,7 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kaeshi.rules.rollout import budgeted
 from kaeshi.rules.rollout import plan as planned
 from kaeshi.rules.trial import Trial, narrowed
 from kaeshi.settings import Settings
@@ -17,6 +20,25 @@ def test_a_better_candidate_is_promoted_with_its_evidence() -> None:
     assert found.verdict == "advance"
     assert "better" in found.why
     assert found.evidence["log_evidence"]["goal"] >= found.evidence["thresholds"]["promote"] == pytest.approx(math.log(20))
+
+
+@given(st.lists(st.sampled_from("abcdef"), max_size=40))
+def test_tries_that_are_never_promoted_take_no_more_than_the_years_budget(candidates: list[str]) -> None:
+    taken = [budgeted(0.1, [(name, False) for name in candidates[:i]], name) for i, name in enumerate(candidates)]
+    assert sum(taken) <= 0.1
+    assert all(part > 0 for part in taken)
+
+
+def test_a_promotion_lets_the_candidates_after_it_take_twice_as_much_and_never_those_before() -> None:
+    assert budgeted(0.1, [("a", True)], "b") == 2 * budgeted(0.1, [("a", False)], "b")
+    assert budgeted(0.1, [("a", False), ("b", True)], "a") == budgeted(0.1, [("a", False)], "a")
+
+
+def test_a_smaller_part_asks_for_more_to_be_promoted_and_no_more_to_be_rolled_back() -> None:
+    cautious = PLAN.model_copy(update={"promote_alpha": 1e-12})
+    assert BETTER.trial(plan=cautious).verdict(may_promote=True).verdict == "hold"
+    worse = World(contained=-0.06, booked=-0.03, stars=-0.2)
+    assert worse.trial(plan=cautious).verdict(may_promote=True).verdict == "roll_back"
 
 
 def test_before_its_time_nothing_is_promoted_however_good() -> None:

@@ -246,6 +246,30 @@ async def test_what_a_rollout_has_to_show_is_fixed_by_its_first_look(loop: Loop,
     assert plan.means == {"containment": pytest.approx(0.7)}
 
 
+async def planned(loop: Loop, clock: FakeClock, model: str) -> float:
+    """Begin a rollout, look once in its canary, take it back; what it would have needed to be promoted."""
+    await rollout.register(loop, model)
+    live, _ = await rollout.step(loop, await rollout.begin(loop, model, percent=10, hours=0))
+    await rollout.step(loop, live)
+    async with loop.store.read() as tx:
+        plan = (await tx.rollout(loop.assistant, live.id)).plan
+    await rollout.roll_back(loop, live.id, reason="a rehearsal")
+    clock.advance(hours=1)
+    assert plan is not None
+    assert plan.alpha == 0.05  # harm is looked for as ever
+    return plan.alpha_to_promote
+
+
+async def test_rollouts_of_a_year_share_its_budget_and_another_try_its_predecessors(loop: Loop, clock: FakeClock) -> None:
+    live = await in_canary(loop)
+    await rollout.roll_back(loop, live.id, reason="not looked at, so it took nothing")
+    assert await planned(loop, clock, "a") == 0.05
+    clock.advance(days=366)
+    await log(loop, *(seen(f"new-year-{i}", clock.now() - timedelta(days=2), contained=True) for i in range(60)))
+    yearly = replace(loop, settings=loop.settings.model_copy(update={"rollout_yearly_alpha": 0.1}))
+    assert [await planned(yearly, clock, model) for model in ("b", "b", "c")] == pytest.approx([0.025, 0.0125, 0.1 / 6 / 2])
+
+
 async def test_an_unregistered_model_is_not_rolled_out(loop: Loop) -> None:
     with pytest.raises(NotFound):
         await rollout.begin(loop, "stranger", percent=10, hours=1)

@@ -15,6 +15,7 @@ from kaeshi.settings import Settings
 from kaeshi.types import Arm, Decision, Forecast, Goal, Rollout, RolloutPlan, RolloutState, TrialRow
 
 ORDER: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half", "full")
+YEAR = timedelta(days=365)
 LIVE: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half")
 HALF_PERCENT = 50.0
 COVARIATES = 4  # as many as `covariates` gives
@@ -42,10 +43,12 @@ def plan(
     *,
     goal: Goal = "superior",
     failing: float | None = None,
+    promote_alpha: float | None = None,
 ) -> RolloutPlan | None:
     """What a rollout has to show, by production's past.
 
-    `history`: its conversations' figures by metric; `delays`: hours that its conversions took; `failing`: share of its requests that failed.
+    `history`: its conversations' figures by metric; `delays`: hours that its conversions took; `failing`: share of its requests that failed;
+    `promote_alpha`: this try's part of a year's budget, if there is one.
     A metric that fewer than LEAST_HISTORY of them know is left out, for lack of anything to hold the candidate to; None when that is all.
     """
     known = {name: [row[name] for row in history if name in row] for name in WEIGHTS}
@@ -55,6 +58,7 @@ def plan(
     return RolloutPlan(
         goal=goal,
         alpha=setting.rollout_alpha,
+        promote_alpha=None if promote_alpha is None else min(promote_alpha, setting.rollout_alpha),
         smallest_effect=setting.rollout_smallest_effect,
         weights={name: WEIGHTS[name] for name in known},
         margins={name: margin for name, margin in setting.rollout_margins.items() if name in known},
@@ -65,6 +69,24 @@ def plan(
         failing=tolerable(failing),
         covariates=COVARIATES,
     )
+
+
+def budgeted(alpha: float, tries: Sequence[tuple[str, bool]], candidate: str) -> float:
+    """Chance of a false promotion that the next try may take from a year's budget. `tries`: (candidate, was promoted) before it, in order.
+
+    e-LOND (Xu & Ramdas, "Online multiple testing with e-values", AISTATS 2024): the t-th candidate gets alpha * gamma_t * (promotions before
+    it + 1), the gammas summing to 1; then of the year's promotions a share of at most alpha is expected to be no better, however they depend on
+    each other. gamma_t = 1 / (t (t + 1)). The tries of one candidate share its part: the first has half of it, the next half of what is left.
+
+    >>> budgeted(0.1, [], "a"), budgeted(0.1, [("a", False)], "a"), round(budgeted(0.1, [("a", True)], "b"), 4)
+    (0.025, 0.0125, 0.0167)
+    """
+    order = [*dict.fromkeys([*(name for name, _ in tries), candidate])]
+    turn = order.index(candidate)
+    names = [name for name, _ in tries]
+    first = names.index(candidate) if candidate in names else len(names)
+    promotions = sum(promoted for _, promoted in tries[:first])
+    return alpha / ((turn + 1) * (turn + 2)) * (promotions + 1) * 0.5 ** (names.count(candidate) + 1)
 
 
 def forecast(plan: RolloutPlan, customers_per_day: float, *, before_half_hours: float) -> Forecast:

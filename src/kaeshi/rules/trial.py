@@ -59,7 +59,7 @@ class Trial:
         variance = {metric.name: metric.variance for metric in self.effects.metrics}
         return {
             proven[bet.name]: math.ceil(
-                8 * variance[proven[bet.name]] * math.log(1 / self.plan.alpha / dict(bet.stakes)[1.0]) / bet.expected**2
+                8 * variance[proven[bet.name]] * math.log(1 / self.plan.alpha_to_promote / dict(bet.stakes)[1.0]) / bet.expected**2
             )
             for bet in self.effects.bets
             if bet.name in proven
@@ -125,11 +125,11 @@ class Trial:
 
     def evidence(self) -> Json:
         """Everything a decision rests on: evidence as natural logarithms beside the threshold each has to reach."""
-        alpha, effects = self.plan.alpha, self.effects
+        effects = self.effects
         return {
             "customers": {"production": effects.count[0], "candidate": effects.count[1]},
             "log_evidence": {bet.name: round(effects.log_e(bet.name), 4) for bet in effects.bets},
-            "thresholds": {"promote": math.log(1 / alpha)} | {_harm(metric): at for metric, at in self._harm_thresholds().items()},
+            "thresholds": {"promote": math.log(1 / self.plan.alpha_to_promote)} | {_harm(metric): at for metric, at in self._harm_thresholds().items()},
             "effects": {
                 metric.name: interval.model_dump() for metric in effects.metrics if (interval := self._interval(metric.name)) is not None
             },
@@ -181,7 +181,7 @@ class Trial:
         return None
 
     def _missing(self) -> str | None:
-        need, effects = math.log(1 / self.plan.alpha), self.effects
+        need, effects = math.log(1 / self.plan.alpha_to_promote), self.effects
         effect, low, high = effects.interval(COMPOSITE, self.plan.alpha, self.plan.smallest_effect)
         seen = f"composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over {sum(effects.count)} customers"
         if effects.log_e(GOAL) < need or effects.average_log_e(GOAL) < need:

@@ -121,7 +121,8 @@ async def forecast(loop: Loop, hours: float) -> Forecast | None:
     now = loop.clock.now()
     async with loop.store.read() as tx:
         past = await tx.observed_between(loop.assistant, now - HISTORY, now)
-    plan = rules.plan([seen.values for seen in past], [], loop.settings)
+        budget = await _budget(loop, tx, "", now)
+    plan = rules.plan([seen.values for seen in past], [], loop.settings, promote_alpha=budget)
     if plan is None:
         return None
     per_day = len({seen.customer for seen in past}) / max((now - min(seen.started_at for seen in past)) / timedelta(days=1), 1)
@@ -339,12 +340,22 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
         past = [seen.values for seen in await tx.observed_between(loop.assistant, now - HISTORY, until, of_production=True)]
         delays = await tx.conversion_delays(loop.assistant, now - HISTORY, until)
         failing = await tx.failing_share(loop.assistant, now - HISTORY, now)
-    plan = rules.plan(past, delays, loop.settings, goal=rollout.goal, failing=failing)
+        budget = await _budget(loop, tx, rollout.candidate, now)
+    plan = rules.plan(past, delays, loop.settings, goal=rollout.goal, failing=failing, promote_alpha=budget)
     if plan is None:
         return rollout
     async with loop.store.write() as tx:
         await tx.lock_plan(rollout, plan)
         return await tx.rollout(loop.assistant, rollout.id)
+
+
+async def _budget(loop: Loop, tx: Tx, candidate: str, now: datetime) -> float | None:
+    """What a try of this candidate may take from the year's budget; None where there is no budget."""
+    alpha = loop.settings.rollout_yearly_alpha
+    if alpha is None:
+        return None
+    planned = [r for r in await tx.rollouts(loop.assistant) if r.plan is not None and r.began_at > now - rules.YEAR]
+    return rules.budgeted(alpha, [(r.candidate, r.former is not None or r.state == "full") for r in reversed(planned)], candidate)
 
 
 async def _trial(tx: Tx, rollout: Rollout, assigned: Sequence[TrialRow]) -> tuple[Trial | None, list[TrialRow]]:
