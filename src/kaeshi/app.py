@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from kaeshi import dated
 from kaeshi.errors import InvalidInput, Misconfigured, MissingExtra, NotFound
-from kaeshi.gateway.upstream import upstream_of
+from kaeshi.gateway.upstream import judge_of, upstream_of
 from kaeshi.gateway.worker import Worker
 from kaeshi.loop import Loop
 from kaeshi.providers.chat import WireChat
@@ -189,11 +189,13 @@ def _running(command: Sequence[str]) -> Iterator[None]:
 async def gateway_worker(over: asyncio.Event) -> None:
     """Store what gateways on this machine log, and mirror, until `over` is set."""
     async with open_loop() as loop:
-        upstream = upstream_of(loop)
+        upstream, judge = upstream_of(loop), judge_of(loop)
         try:
-            await Worker(loop, sorted(loop.served), upstream).run(over)
+            await Worker(loop, sorted(loop.served), upstream, judge).run(over)
         finally:
             await upstream.close()
+            if judge is not None:
+                await judge.close()
 
 
 def trainer_app() -> TrainerApp:

@@ -155,6 +155,13 @@ class Settings(BaseSettings):
         Decimal(5), ge=0, description="Most that mirrored answers of models with a known price may cost in 24 hours."
     )
 
+    gateway_judge_model: str | None = Field(
+        None,
+        description="Model that compares a mirrored candidate's answers with production's, blind and in both orders; it never promotes.",
+    )
+    gateway_judge_base_url: str | None = Field(
+        None, description="Where that model is asked. Default: the provider; its key is OPENAI_API_KEY or one of GATEWAY_PROVIDER_KEYS."
+    )
     gateway_checks: Path | None = Field(None, description="TOML file of policy checks that mirrored answers are held to (docs/gateway.md).")
     kaeshi_webhook_url: SecretStr | None = Field(
         None, description="Address that is told of every rollout's step and of requests that could not be logged, as Slack takes it."

@@ -144,10 +144,13 @@ class Exchange:
     cost_usd: Decimal | None = None
 
 
+Preferred = Literal["candidate", "production", "tie"]
+
+
 class Mirrored(Value):
     """A candidate's answer to a turn that production answered; nobody saw it. `broken`: policy checks that it breaks and production's does not.
 
-    `same`: it said the same. `dropped` was never asked: the mirror was behind, or had spent its budget.
+    `same`: it said the same. `preferred`: whose answer a judge found better; None where none was asked. `dropped` was never asked: the mirror was behind, or had spent its budget.
     """
 
     request: str
@@ -156,6 +159,7 @@ class Mirrored(Value):
     at: datetime
     same: bool | None = None
     broken: tuple[str, ...] = ()
+    preferred: Preferred | None = None
     latency_ms: float | None = None
     production_ms: float | None = None
     cost_usd: Decimal | None = None

@@ -129,7 +129,9 @@ def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) 
 
 def _mirror_text(m: Any) -> str:
     waited = f", {m['latency_ms']:.0f} ms against production's {m['production_ms']:.0f}" if m["answered"] else ""
-    return f"  mirror: {m['answered']} answered ({m['same']} the same, {m['broken']} broke a check{waited}), {m['failed']} failed, {m['dropped']} dropped"
+    whose = "".join(f", {count} {'ties' if who == 'tie' else f'for {who}'}" for who, count in sorted(m["preferred"].items()))
+    judged = f"; judged{whose.removeprefix(',')}" if whose else ""
+    return f"  mirror: {m['answered']} answered ({m['same']} the same, {m['broken']} broke a check{waited}), {m['failed']} failed, {m['dropped']} dropped{judged}"
 
 
 Metrics = Annotated[str, typer.Option(help="Comma-separated metrics.")]

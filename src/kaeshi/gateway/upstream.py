@@ -89,9 +89,19 @@ async def _one(piece: bytes) -> AsyncIterator[bytes]:
 
 def upstream_of(loop: Loop) -> Upstream:
     """The provider that the settings name; the embedded trainer where they name none. Made inside the running event loop."""
+    return Local(loop.answerer) if loop.answerer is not None else _remote(loop)
+
+
+def judge_of(loop: Loop) -> Upstream | None:
+    """Where the judge is asked; None where the settings name none."""
     settings = loop.settings
-    if loop.answerer is not None:
-        return Local(loop.answerer)
+    if settings.gateway_judge_model is None:
+        return None
+    return _remote(loop) if settings.gateway_judge_base_url else upstream_of(loop)
+
+
+def _remote(loop: Loop) -> Remote:
+    settings = loop.settings
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
     keys = {where: own.get_secret_value() for where, own in settings.gateway_provider_keys.items()}
     return Remote(settings.openai_base_url or OPENAI, key, settings.gateway_timeout_seconds, keys)

@@ -25,7 +25,7 @@ from kaeshi.gateway.restoring import restored
 from kaeshi.gateway.telemetry import trace
 from kaeshi.gateway.upstream import OK, Reply, Upstream
 from kaeshi.loop import Loop
-from kaeshi.rules import wire
+from kaeshi.rules import judging, wire
 from kaeshi.rules.checks import broken
 from kaeshi.rules.training import price_of_answer
 from kaeshi.steps import exchange as steps
@@ -33,7 +33,7 @@ from kaeshi.steps.collection import scrub_messages
 from kaeshi.steps.conversation import routing
 from kaeshi.steps.rollout import notify
 from kaeshi.store.exchanges import Recorded
-from kaeshi.types import Candidate, Exchange, Json, Mirrored, text_of
+from kaeshi.types import Candidate, Exchange, Json, Mirrored, Preferred, text_of
 
 log = logging.getLogger("kaeshi.gateway")
 AT_ONCE = 100
@@ -115,8 +115,8 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
 class Worker:
     """Takes and mirrors, round after round, for some assistants."""
 
-    def __init__(self, loop: Loop, assistants: Sequence[str], upstream: Upstream) -> None:
-        self._loops, self._upstream = [replace(loop, assistant=name) for name in assistants], upstream
+    def __init__(self, loop: Loop, assistants: Sequence[str], upstream: Upstream, judge: Upstream | None = None) -> None:
+        self._loops, self._upstream, self._judge = [replace(loop, assistant=name) for name in assistants], upstream, judge
         self._rate = _Rate(loop.settings.gateway_mirror_per_second)
 
     async def run(self, over: asyncio.Event) -> None:
@@ -174,7 +174,33 @@ class Worker:
         same = wire.thread([said.message]) == wire.thread([e.reply])
         theirs, ours = [await asyncio.to_thread(_broken, loop, e.messages, reply) for reply in (said.message, e.reply)]
         only_theirs = tuple(check for check in theirs if check not in ours)
-        return mirrored.model_copy(update=update | {"state": "answered", "same": same, "broken": only_theirs, "cost_usd": cost})
+        whose, fee = (None, None) if same else await self._judged(loop, e.messages, e.reply, said.message)
+        if fee is not None:
+            cost = fee + (cost or 0)
+        update |= {"state": "answered", "same": same, "broken": only_theirs, "preferred": whose, "cost_usd": cost}
+        return mirrored.model_copy(update=update)
+
+    async def _judged(self, loop: Loop, messages: Sequence[Json], ours: Json, theirs: Json) -> tuple[Preferred | None, Decimal | None]:
+        """Whose answer the judge prefers, and what asking cost. It sees no personal data and no names of models; if it does not answer, nobody is preferred."""
+        model = loop.settings.gateway_judge_model
+        if self._judge is None or model is None or not text_of(ours) or not text_of(theirs):
+            return None, None
+        clean, _ = await asyncio.to_thread(scrub_messages, loop, [*messages, ours, theirs], loop.policy.for_serving())
+        *heard, ours, theirs = clean
+        orders, fee = list[judging.Order | None](), Decimal(0)
+        for first, second in ((ours, theirs), (theirs, ours)):
+            body = json.dumps(judging.question(model, heard, first, second), ensure_ascii=False).encode()
+            try:
+                async with asyncio.timeout(loop.settings.gateway_deadline_seconds):
+                    reply = await self._judge.ask("POST", "/chat/completions", body, None, loop.settings.gateway_judge_base_url)
+                said = reply.said()
+            except (KaeshiError, TimeoutError):
+                said = None
+            orders.append(judging.verdict(text_of(said.message)) if said else None)
+            if said is None:
+                break
+            fee += price_of_answer(said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices)) or 0
+        return judging.preferred(orders[0], orders[-1]), fee or None
 
     async def _ask(self, loop: Loop, candidate: Candidate, record: Record, e: Exchange) -> Reply:
         body: Mapping[str, object] = from_json(record.request)

@@ -9,6 +9,7 @@ import numpy as np
 
 from kaeshi.rules.comparison import SPANS, WEIGHTS
 from kaeshi.rules.evidence import Floats
+from kaeshi.rules.judging import LEAST_EVIDENCE, log_evidence_worse
 from kaeshi.rules.report import wilson
 from kaeshi.rules.trial import Trial, narrowed, tolerable
 from kaeshi.settings import Settings
@@ -141,6 +142,9 @@ def fault_in_mirror(tally: Mapping[str, Any]) -> str | None:
     for count, of, what in ((tally["failed"], asked, "failed in"), (tally["broken"], tally["answered"], "broke policy checks in")):
         if of >= LEAST_MIRRORED and wilson(count, of)[0] > tolerable(None):
             return f"the candidate {what} {count} of {of} mirrored turns"
+    won, lost = (tally["preferred"].get(whose, 0) for whose in ("candidate", "production"))
+    if log_evidence_worse(won, lost) >= LEAST_EVIDENCE:
+        return f"a judge who knows neither prefers production's answers: in {lost} mirrored turns, the candidate's in {won}"
     return None
 
 

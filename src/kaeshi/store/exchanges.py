@@ -131,17 +131,19 @@ class ExchangeVerbs(ConversationVerbs):
         )
 
     async def mirror_tally(self, assistant: str, experiment: str) -> Json:
-        """Counts of a rollout's mirror by state, how often both said the same, and the mean waiting times, in milliseconds."""
+        """Counts of a rollout's mirror by state, how often both said the same, whose answers a judge preferred, and the mean waiting times, in milliseconds."""
         m = mirrors.c
         mine = (m.assistant == assistant) & (m.experiment == experiment)
         states = await self.connection.execute(select(m.state, func.count()).where(mine).group_by(m.state))
         both = select(func.count().filter(m.same), func.avg(m.latency_ms), func.avg(m.production_ms), func.count().filter(m.broken != "[]"))
         same, waited, production, broken = (await self.connection.execute(both.where(mine, m.state == "answered"))).one()
+        judged = select(m.preferred, func.count()).where(mine, m.preferred.is_not(None)).group_by(m.preferred)
         return {
             **dict.fromkeys(("answered", "failed", "dropped"), 0),
             **{str(state): int(count) for state, count in states},
             "same": same,
             "broken": broken,
+            "preferred": {str(whose): int(count) for whose, count in await self.connection.execute(judged)},
             "latency_ms": waited,
             "production_ms": production,
         }

@@ -161,6 +161,7 @@ mirrors = Table(
     Column("state", String(12), nullable=False),  # answered, failed, dropped
     Column("same", Boolean),
     Column("broken", Text, nullable=False),  # policy checks that only the candidate's answer breaks
+    Column("preferred", String(12)),  # by a judge: candidate, production, tie
     Column("latency_ms", Float),
     Column("production_ms", Float),
     Column("cost_nano_usd", BigInteger),
