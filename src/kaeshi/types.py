@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Json = dict[str, Any]
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -358,17 +358,22 @@ class JobRequest(Value):
     dataset_sha256: str
 
 
+MOST_ENTRIES = 20  # of the knowledge base, in one request
+
+
 class Serving(Value):
     """How a candidate is asked, where that is more than its model's name at the provider.
 
     `model`: its name there. `opening`: messages put before the customer's, such as a system prompt and a few shots. `placeholders`: it was
-    trained on scrubbed text, so it is asked scrubbed and its answer restored; None: whether it is a fine-tune of ours.
+    trained on scrubbed text, so it is asked scrubbed and its answer restored; None: whether it is a fine-tune of ours. `entries`: so many of the
+    knowledge base's nearest entries are put before the customer's last message.
     """
 
     model: str | None = None
     base_url: str | None = None
     opening: tuple[Json, ...] = ()
     placeholders: bool | None = None
+    entries: int = Field(0, ge=0, le=MOST_ENTRIES)
 
 
 class Candidate(Value):

@@ -53,6 +53,9 @@ def start(
     opening: Annotated[
         Path | None, typer.Option(help="JSON file of messages put before the customer's: a system prompt, a few shots.")
     ] = None,
+    entries: Annotated[
+        int, typer.Option(min=0, max=20, help="So many of the knowledge base's nearest entries it reads before it answers.")
+    ] = 0,
     by: Annotated[str, typer.Option(help="Who starts it.")] = "",
     db: Database = None,
     assistant: Who = None,
@@ -61,7 +64,7 @@ def start(
     """Start a rollout of a trained or registered model, or of one that is described here: another base, provider or prompt."""
     from kaeshi.steps import rollout as steps
 
-    described = _serving(served_as, base_url, opening)
+    described = _serving(served_as, base_url, opening, entries)
     if first:
         made = with_loop(db, assistant, lambda loop: steps.set_production(loop, model, described))
         show(made, as_json=as_json, text=f"{made.model} is in production")
@@ -71,7 +74,9 @@ def start(
         mirrored = loop.settings.shadow_duration_hours if hours is None else hours
         share = loop.settings.shadow_traffic_percent if percent is None else percent
         if described is not None:
-            await steps.register(loop, model, kind="prompt" if described.opening else "base_model", serving=described)
+            await steps.register(
+                loop, model, kind="prompt" if described.opening else "knowledge" if described.entries else "base_model", serving=described
+            )
         return await steps.begin(loop, model, percent=share, hours=mirrored, goal=goal, by=by), await steps.forecast(loop, mirrored)
 
     began, expected = with_loop(db, assistant, begin)
@@ -79,17 +84,17 @@ def start(
     show({**began.model_dump(mode="json"), "forecast": expected}, as_json=as_json, text=f"{text}\n{_forecast_text(expected)}")
 
 
-def _serving(served_as: str | None, base_url: str | None, opening: Path | None) -> Any:
+def _serving(served_as: str | None, base_url: str | None, opening: Path | None, entries: int) -> Any:
     """How a candidate is asked, if the options say; raises InvalidInput for an opening that is no list of messages."""
     from pydantic import ValidationError
 
     from kaeshi.types import Serving
 
-    if served_as is None and base_url is None and opening is None:
+    if served_as is None and base_url is None and opening is None and not entries:
         return None
     try:
         messages = json.loads(opening.read_text(encoding="utf-8")) if opening else []
-        made = Serving(model=served_as, base_url=base_url, opening=messages)
+        made = Serving(model=served_as, base_url=base_url, opening=messages, entries=entries)
     except (OSError, ValueError, ValidationError) as error:
         raise InvalidInput(f"opening {str(opening)!r}: {str(error).splitlines()[0]}; it is a JSON list of OpenAI's messages") from error
     if not all(isinstance(m.get("role"), str) for m in made.opening):

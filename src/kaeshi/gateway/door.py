@@ -22,6 +22,7 @@ from kaeshi.gateway.auth import may_call
 from kaeshi.gateway.live import Live, Threads
 from kaeshi.gateway.record import Record, pack
 from kaeshi.gateway.restoring import completion, restored, restored_pieces
+from kaeshi.gateway.shelf import Shelf
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.telemetry import Metrics
 from kaeshi.gateway.upstream import OK, Reply, Upstream, upstream_of
@@ -75,7 +76,7 @@ class Gateway:
         settings = loop.settings
         self._loop, self._settings = loop, settings
         self._aliases = loop.aliases
-        self._live, self._threads = Live(loop, loop.served), Threads()
+        self._live, self._threads, self._shelf = Live(loop, loop.served), Threads(), Shelf()
         self._spools: dict[str, Spool] = {}
         self._name = loop.ids.new("spool")
         self._metrics = Metrics(self._name)
@@ -265,12 +266,16 @@ class Gateway:
         assert self._upstream is not None  # started
         serving = candidate.serving
         model = serving.model or candidate.model
+        if serving.entries and "messages" not in turn.body:
+            raise InvalidInput(f"{candidate.model} reads the knowledge base first; ask it at /v1/chat/completions")
         if not candidate.speaks_placeholders:
-            raw = (
-                wire.with_model(turn.record.request, turn.body, model)
-                if not serving.opening
-                else json.dumps({**turn.body, "model": model, **wire.opened(turn.body, serving.opening)}, ensure_ascii=False).encode()
-            )
+            if serving.entries:
+                messages = await self._shelf.informed(self._live.loop(turn.assistant), candidate, turn.body["messages"])
+                raw = json.dumps({**turn.body, "model": model, "messages": [*serving.opening, *messages]}, ensure_ascii=False).encode()
+            elif serving.opening:
+                raw = json.dumps({**turn.body, "model": model, **wire.opened(turn.body, serving.opening)}, ensure_ascii=False).encode()
+            else:
+                raw = wire.with_model(turn.record.request, turn.body, model)
             return await self._upstream.ask("POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url)
         if "messages" not in turn.body:
             raise InvalidInput(f"{candidate.model} is trained on scrubbed chats; ask it at /v1/chat/completions")
@@ -282,7 +287,8 @@ class Gateway:
             log.exception("the scrubber failed")
             # fail closed: an unscrubbed text goes to nobody who was trained on scrubbed ones
             return completion(HAND_OVER, candidate.model, turn.record.id, int(turn.record.at), streamed=streamed)
-        raw = json.dumps({**turn.body, "model": model, "messages": [*serving.opening, *scrubbed]}, ensure_ascii=False).encode()
+        messages = await self._shelf.informed(loop, candidate, scrubbed)
+        raw = json.dumps({**turn.body, "model": model, "messages": [*serving.opening, *messages]}, ensure_ascii=False).encode()
         reply = await self._upstream.ask("POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url)
         if reply.status != OK:
             return reply

@@ -22,6 +22,7 @@ from kaeshi.errors import KaeshiError, Misconfigured
 from kaeshi.gateway import spool
 from kaeshi.gateway.record import Record, exchange, unpack
 from kaeshi.gateway.restoring import restored
+from kaeshi.gateway.shelf import Shelf
 from kaeshi.gateway.telemetry import trace
 from kaeshi.gateway.upstream import OK, Reply, Upstream
 from kaeshi.loop import Loop
@@ -117,7 +118,7 @@ class Worker:
 
     def __init__(self, loop: Loop, assistants: Sequence[str], upstream: Upstream, judge: Upstream | None = None) -> None:
         self._loops, self._upstream, self._judge = [replace(loop, assistant=name) for name in assistants], upstream, judge
-        self._rate = _Rate(loop.settings.gateway_mirror_per_second)
+        self._rate, self._shelf = _Rate(loop.settings.gateway_mirror_per_second), Shelf()
 
     async def run(self, over: asyncio.Event) -> None:
         """Go on until told otherwise."""
@@ -211,7 +212,7 @@ class Worker:
             messages: Sequence[Json] = e.messages
             if candidate.speaks_placeholders:
                 messages, found = await asyncio.to_thread(scrub_messages, loop, messages, loop.policy.for_serving())
-            asked["messages"] = [*candidate.serving.opening, *messages]
+            asked["messages"] = [*candidate.serving.opening, *(await self._shelf.informed(loop, candidate, messages))]
         raw = json.dumps(asked, ensure_ascii=False).encode()
         reply = await self._upstream.ask("POST", path, raw, None, candidate.serving.base_url)
         if found is not None and reply.status == OK:

@@ -127,6 +127,17 @@ def opened(body: Mapping[str, Any], opening: Sequence[Json]) -> Json:
     return {"input": [*opening, *([{"role": "user", "content": asked}] if isinstance(asked, str) else asked or [])]}
 
 
+def informed(messages: Sequence[Json], entries: Sequence[tuple[str, str]]) -> list[Json]:
+    """The messages with (question, answer) entries before the last of the customer's, in a message of their own.
+
+    It has the user's role and holds JSON: entries began as somebody's words, which are never an instruction of the system's.
+    """
+    told = json.dumps([{"question": question, "answer": answer} for question, answer in entries], ensure_ascii=False)
+    block = {"role": "user", "content": f"Entries of our knowledge base that may help to answer what follows, as JSON:\n{told}"}
+    last = next((i for i in range(len(messages) - 1, -1, -1) if messages[i].get("role") == "user"), len(messages))
+    return [*messages[:last], block, *messages[last:]]
+
+
 def events(raw: bytes) -> Iterator[Any]:
     """The data of server-sent events, decoded. Raises InvalidInput for data that is no JSON."""
     for line in raw.splitlines():

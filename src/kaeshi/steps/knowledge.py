@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,11 @@ async def search(loop: Loop, query: str, count: int = 5) -> list[Hit]:
     manifest = current(loop)
     async with loop.store.read() as tx:
         entries = await tx.index_entries(loop.assistant, manifest["build"])
+    return nearest(loop, manifest, entries, query, count)
+
+
+def nearest(loop: Loop, manifest: Json, entries: Sequence[Entry], query: str, count: int) -> list[Hit]:
+    """The same for whoever has the index's entries at hand. It computes; inside a server call it in a thread."""
     hits = loop.index.search(Path(manifest["path"]), loop.embedder.embed([query]), count)[0]
     return [
         Hit(entry=entries[place], score=round(score, 4))
@@ -107,9 +113,14 @@ async def search(loop: Loop, query: str, count: int = 5) -> list[Hit]:
     ]
 
 
+def manifest_path(loop: Loop) -> Path:
+    """The file that changes when another index is swapped in."""
+    return loop.folder("knowledge") / "manifest.json"
+
+
 def current(loop: Loop) -> Json:
     """The manifest of the index in use. Raises NotFound when there is none, InvalidInput when the file is another."""
-    path = loop.folder("knowledge") / "manifest.json"
+    path = manifest_path(loop)
     if not path.exists():
         msg = f"assistant {loop.assistant!r} has no knowledge index; type: kaeshi knowledge refresh"
         raise NotFound(msg)

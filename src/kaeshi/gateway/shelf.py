@@ -1,0 +1,36 @@
+"""What candidates that read first are given to read: the knowledge base's entries, kept in memory until another index is swapped in."""
+
+import asyncio
+from collections.abc import Sequence
+
+from kaeshi.loop import Loop
+from kaeshi.rules import wire
+from kaeshi.steps import knowledge
+from kaeshi.types import Candidate, Entry, Json, text_of
+
+
+class Shelf:
+    """The entries of each assistant's index, read again only when its manifest has changed."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[int, Json, list[Entry]]] = {}
+
+    async def informed(self, loop: Loop, candidate: Candidate, messages: Sequence[Json]) -> list[Json]:
+        """The messages with what the candidate is to read. Raises NotFound where there is no index: it is not asked without what it needs."""
+        question = next((text_of(m) for m in reversed(messages) if m.get("role") == "user"), "")
+        if not candidate.serving.entries or not question.strip():
+            return list(messages)
+        manifest, entries = await self._current(loop)
+        hits = await asyncio.to_thread(knowledge.nearest, loop, manifest, entries, question, candidate.serving.entries)
+        return wire.informed(messages, [(hit.entry.question, hit.entry.answer) for hit in hits]) if hits else list(messages)
+
+    async def _current(self, loop: Loop) -> tuple[Json, list[Entry]]:
+        path = knowledge.manifest_path(loop)
+        changed = path.stat().st_mtime_ns if path.exists() else 0
+        known = self._held.get(loop.assistant)
+        if known is None or known[0] != changed:
+            manifest = await asyncio.to_thread(knowledge.current, loop)
+            async with loop.store.read() as tx:
+                entries = await tx.index_entries(loop.assistant, manifest["build"])
+            known = self._held[loop.assistant] = (changed, manifest, entries)
+        return known[1], known[2]
