@@ -6,10 +6,12 @@ opens in its own place only, so that rows cannot be swapped.
 
 import base64
 import binascii
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,17 +25,32 @@ NONCE, KEY = 12, 32
 Originals = Sequence[Sequence[Original]]  # of each text of a conversation
 
 
+class Kept(NamedTuple):
+    """What was replaced in a conversation, and the sha256 of each of its scrubbed texts."""
+
+    sha256: Sequence[str]
+    originals: Originals
+
+
+def sha256_of(pieces: Iterable[str]) -> str:
+    """Of a text in pieces."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
 class Vault:
     """A sealed file of what was replaced. Raises Misconfigured for a key of the wrong shape."""
 
     def __init__(self, path: Path, key: str) -> None:
         self._path, self._sealing = path, AESGCM(_decoded(key))
 
-    def write(self, conversations: Sequence[Originals]) -> None:
+    def write(self, conversations: Sequence[Kept]) -> None:
         """Seal what was replaced in every conversation; the file is whole or absent, and only its owner may read it."""
-        write_whole(self._path, (self._sealed(i, originals) for i, originals in enumerate(conversations)), mode=0o600)
+        write_whole(self._path, (self._sealed(i, kept) for i, kept in enumerate(conversations)), mode=0o600)
 
-    def read(self) -> Iterator[Originals]:
+    def read(self) -> Iterator[Kept]:
         """What was replaced, conversation by conversation. Raises InvalidInput for what was changed, moved, or sealed under another key."""
         try:
             lines = self._path.read_bytes().splitlines()
@@ -43,23 +60,25 @@ class Vault:
         for i, line in enumerate(lines):
             try:
                 sealed = base64.b64decode(line, validate=True)
-                yield json.loads(self._sealing.decrypt(sealed[:NONCE], sealed[NONCE:], _place(i)))
+                yield Kept(*json.loads(self._sealing.decrypt(sealed[:NONCE], sealed[NONCE:], _place(i))))
             except (InvalidTag, ValueError, binascii.Error) as error:
                 msg = f"vault {str(self._path)!r}, record {i + 1} does not open: it was changed or moved, or KAESHI_VAULT_KEY is another"
                 raise InvalidInput(msg) from error
 
-    def _sealed(self, number: int, originals: Originals) -> bytes:
+    def _sealed(self, number: int, kept: Kept) -> bytes:
         nonce = os.urandom(NONCE)
-        plain = json.dumps(originals).encode()
+        plain = json.dumps(kept).encode()
         return base64.b64encode(nonce + self._sealing.encrypt(nonce, plain, _place(number))) + b"\n"
 
 
-def put_back(texts: Sequence[str], originals: Originals) -> tuple[str, ...]:
+def put_back(texts: Sequence[str], kept: Kept) -> tuple[str, ...]:
     """The texts exactly as they were. Raises InvalidInput if they are not the ones that were scrubbed."""
-    if len(texts) != len(originals) or any(there and there[-1][1] > len(text) for text, there in zip(texts, originals, strict=True)):
+    if [sha256_of([text]) for text in texts] != list(kept.sha256):
         msg = "the scrubbed text was changed since, or belongs to another vault"
         raise InvalidInput(msg)
-    return restored(Scrubbed(texts=tuple(texts), found={}, counts={}, originals=tuple(tuple(map(tuple, there)) for there in originals)))
+    return restored(
+        Scrubbed(texts=tuple(texts), found={}, counts={}, originals=tuple(tuple(map(tuple, there)) for there in kept.originals))
+    )
 
 
 def _place(number: int) -> bytes:

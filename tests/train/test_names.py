@@ -32,7 +32,7 @@ def classifier_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import BertConfig, BertForTokenClassification, BertTokenizerFast
 
     folder = tmp_path_factory.mktemp("classifier")
-    tokenizer = BertTokenizerFast(vocab={word: i for i, word in enumerate(WORDS)})
+    tokenizer = BertTokenizerFast(vocab={word: i for i, word in enumerate(WORDS)}, model_max_length=32)
     torch.manual_seed(1)
     labels = {0: "O", 1: "B-private_person", 2: "B-private_address"}
     shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
@@ -75,6 +75,12 @@ def test_a_token_classifier_finds_people_and_addresses(classifier_folder: Path) 
         ("7 oak street", "ADDRESS"),
     ]
     assert names.find_each([TURNS, TURNS[:1]]) == [found, found[:1]]
+
+
+def test_what_stands_beyond_the_classifiers_window_is_seen_too(classifier_folder: Path) -> None:
+    text = "sounds good " * 60 + "please ask Khadija about it"
+    ((found,),) = finder("transformers", classifier_folder).find([text])
+    assert text[found.start : found.end] == "Khadija"
 
 
 @pytest.mark.parametrize("kind", ["spacy", "transformers"])

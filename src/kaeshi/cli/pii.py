@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import tee
+from itertools import chain, tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,8 +17,7 @@ from kaeshi.cli.output import AsJson, Database, Who, counts, lines_of, show, tab
 from kaeshi.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from kaeshi.types import Original
-    from kaeshi.vault import Vault
+    from kaeshi.vault import Kept, Vault
 
 Source = Annotated[str, typer.Argument(help="A file of text, .jsonl or .csv (also .gz), or - for standard input.")]
 Shape = Annotated[str | None, typer.Option("--format", help="text, jsonl or csv. Default: by the file's name, else text.")]
@@ -50,15 +49,15 @@ def scrub(
     wanted = policy(operator)
     kept = _vault(vault, vault_key) if vault else None
     found: Counter[str] = Counter()
-    originals: list[Sequence[Sequence[Original]]] = []
+    replaced: list[Kept] = []
     written: list[str] = []
-    for piece in _scrubbed(source, _shape(source, shape), field or [], wanted, key.encode(), found, originals if kept else None):
+    for piece in _scrubbed(source, _shape(source, shape), field or [], wanted, key.encode(), found, replaced if kept else None):
         if as_json:
             written.append(piece)
         else:
             sys.stdout.write(piece)
     if kept:
-        kept.write(originals)
+        kept.write(replaced)
     if as_json:
         show({"text": "".join(written), "counts": dict(found)}, as_json=True)
     else:
@@ -226,25 +225,27 @@ def _scrubbed(
     policy: Any,
     key: bytes,
     found: Counter[str],
-    originals: "list[Sequence[Sequence[Original]]] | None",
+    replaced: "list[Kept] | None",
 ) -> Iterator[str]:
-    """Every row with its texts replaced; `originals` gets what stood there."""
+    """Every row with its texts replaced; `replaced` gets what stood there."""
     from kaeshi.scrubbing import ScrubStream, scrub_conversations
+    from kaeshi.vault import Kept, sha256_of
 
     if shape == "text":
-        stream = ScrubStream(policy, key=key, keep=originals is not None)
-        for line in _lines(source):
-            yield stream.feed(line)
-        yield stream.close()
+        stream, written = ScrubStream(policy, key=key, keep=replaced is not None), list[str]()
+        for line in chain(_lines(source), [None]):
+            ready = stream.close() if line is None else stream.feed(line)
+            written += [ready] if replaced is not None else []
+            yield ready
         found.update(stream.counts)
-        if originals is not None:
-            originals.append([stream.originals])
+        if replaced is not None:
+            replaced.append(Kept([sha256_of(written)], [stream.originals]))
         return
     ahead, rows = tee(_rewritten(source, shape, fields))
     for done, (_, write) in zip(scrub_conversations((texts for texts, _ in ahead), policy, key=key), rows, strict=True):
         found.update(done.counts)
-        if originals is not None:
-            originals.append(done.originals)
+        if replaced is not None:
+            replaced.append(Kept([sha256_of([text]) for text in done.texts], done.originals))
         yield write(done.texts)
 
 

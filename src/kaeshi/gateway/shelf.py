@@ -17,8 +17,10 @@ class Shelf:
 
     async def informed(self, loop: Loop, candidate: Candidate, messages: Sequence[Json]) -> list[Json]:
         """The messages with what the candidate is to read. Raises NotFound where there is no index: it is not asked without what it needs."""
+        if not candidate.serving.entries:
+            return list(messages)
         question = next((text_of(m) for m in reversed(messages) if m.get("role") == "user"), "")
-        if not candidate.serving.entries or not question.strip():
+        if not question.strip():
             return list(messages)
         manifest, entries = await self._current(loop)
         hits = await asyncio.to_thread(knowledge.nearest, loop, manifest, entries, question, candidate.serving.entries)

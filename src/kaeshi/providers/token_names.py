@@ -13,7 +13,7 @@ from kaeshi.types import Watch
 _PERSON = re.compile(r"\b(?:[bi]-)?(?:private_)?(?:per|person|(?:first|last|given|sur|full|middle)?_?name)\b", re.IGNORECASE)
 _ADDRESS = re.compile(r"address|street", re.IGNORECASE)
 _BETWEEN = re.compile(r"[ \t,.#'’/-]{0,3}")
-BATCH = 16
+BATCH, UNBOUNDED = 16, 1_000_000
 
 
 class TokenNames(ProposingFinder):
@@ -30,6 +30,9 @@ class TokenNames(ProposingFinder):
             msg = "KAESHI_NAMES is 'transformers', and it is not installed; type: pip install 'kaeshi[train]'"
             raise MissingExtra(msg) from error
         self._classify = pipeline("token-classification", model=str(folder), aggregation_strategy="simple")
+        most = self._classify.tokenizer.model_max_length
+        if most < UNBOUNDED:  # else a long text would be cut, and what stands behind would pass unseen
+            self._classify = pipeline("token-classification", model=str(folder), aggregation_strategy="simple", stride=most // 4)
         self.version = f"transformers-{folder.name}+{self._lists.version}"
 
     def _proposals(self, texts: Iterable[str], watch: Watch) -> Mapping[str, Sequence[Proposal]]:
