@@ -36,6 +36,7 @@ RARE = "@[]()/:-xzqj"  # in chat
 _ANNOUNCING = {word.strip(): tuple({w for r in WORDS for w in r.words if w.strip() == word.strip()}) for r in WORDS for word in r.words}
 _TOKEN_LEAST, LONGEST_TOKEN = 7, 8_000
 _TOKEN_ENDS = re.compile(r"[ \0\n]")
+_SPOKEN, _QUOTES = re.compile(r"[^\s\0]+"), ".,;:!?\"'()“”‘’"
 SECRETS, LEAST_SECRET = frozenset({"SECURITY_ANSWER", "PASSWORD"}), 4
 SURE = 0.95  # as sure as that, and the whole number: nobody else need look at it
 _ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]] = {}
@@ -142,16 +143,22 @@ def _structured(text: str, unwanted: AbstractSet[str], watch: Watch) -> list[Hit
 
 
 def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
-    """Where the answer to a security question, or a password, stands a second time in its conversation."""
-    for start, end, kind, score, _ in secrets:
-        value = text[start:end]
-        if len(value) < LEAST_SECRET:
+    """Where the answer to a security question, or a password, stands a second time in its conversation: word by word, however many there are."""
+    told: dict[tuple[int, int], dict[str, tuple[str, float]]] = {}
+    first, last = 0, -1
+    for start, end, kind, score, _ in sorted(secrets):
+        if end - start < LEAST_SECRET:
             continue
-        at, last = text.rfind("\0\0", 0, start), text.find("\0\0", end)
-        for match in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text[max(at, 0) : last if last >= 0 else len(text)], re.IGNORECASE):
-            place = match.start() + max(at, 0)
-            if place != start:
-                yield place, place + len(value), kind, score, "said again"
+        if end > last:  # in the next conversation
+            first, last = text.rfind("\0\0", 0, start) + 1, text.find("\0\0", end)
+            last = last if last >= 0 else len(text)
+        told.setdefault((first, last), {}).setdefault(text[start:end].strip(_QUOTES).lower(), (kind, score))
+    for (first, last), values in told.items():
+        for word in _SPOKEN.finditer(text, first, last):
+            bare = word[0].strip(_QUOTES)
+            if bare.lower() in values:
+                start = word.start() + word[0].index(bare)
+                yield start, start + len(bare), *values[bare.lower()], "said again"
 
 
 def _islands(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
