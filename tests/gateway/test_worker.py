@@ -74,7 +74,7 @@ def test_a_torn_end_stops_the_reading_and_a_changed_record_is_told(tmp_path: Pat
     ends = [(end, record) for end, record in spool.frames(mine.path, 0, KEYS, 100)]
     assert [record for _, record in ends] == [b"record 0", b"record 1"]
     assert list(spool.frames(mine.path, ends[0][0], KEYS, 100)) == ends[1:]
-    mine.path.write_bytes(whole[:-1] + b"x")
+    mine.path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(Misconfigured, match="does not open"):
         list(spool.frames(mine.path, 0, KEYS, 100))
     mine.path.write_bytes(b"something else")
@@ -182,7 +182,8 @@ async def test_a_database_that_is_busy_costs_nobody_their_words(loop: Loop, monk
 async def test_a_spool_that_cannot_be_read_stays_and_keeps_no_other_waiting(loop: Loop) -> None:
     logged(loop, (QUESTION, saying({"content": "one"})))
     (changed,) = spool.waiting(loop.folder("gateway"))
-    changed.write_bytes(changed.read_bytes()[:-1] + b"x")
+    raw = changed.read_bytes()
+    changed.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
     logged(loop, (QUESTION, saying({"content": "two"})))
     assert (await take(loop)).requests == 1
     assert spool.waiting(loop.folder("gateway")) == [changed]
