@@ -25,14 +25,15 @@ class TokenNames(ProposingFinder):
             msg = f"KAESHI_NAMES_PATH {str(folder)!r} holds no config.json of a token classifier; nothing is downloaded here"
             raise MissingModel(msg)
         try:
-            from transformers import pipeline
+            from transformers import AutoTokenizer, pipeline
         except ImportError as error:
             msg = "KAESHI_NAMES is 'transformers', and it is not installed; type: pip install 'kaeshi[train]'"
             raise MissingExtra(msg) from error
-        self._classify = pipeline("token-classification", model=str(folder), aggregation_strategy="simple")
-        most = self._classify.tokenizer.model_max_length
-        if most < UNBOUNDED:  # else a long text would be cut, and what stands behind would pass unseen
-            self._classify = pipeline("token-classification", model=str(folder), aggregation_strategy="simple", stride=most // 4)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder))
+        most = tokenizer.model_max_length
+        # without windows that overlap a long text would be cut, and what stands behind would pass unseen
+        windows = {"stride": most // 4} if most < UNBOUNDED else {}
+        self._classify = pipeline("token-classification", model=str(folder), tokenizer=tokenizer, aggregation_strategy="simple", **windows)
         self.version = f"transformers-{folder.name}+{self._lists.version}"
 
     def _proposals(self, texts: Iterable[str], watch: Watch) -> Mapping[str, Sequence[Proposal]]:
