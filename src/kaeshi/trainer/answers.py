@@ -11,8 +11,9 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.ports import Clock, Embedder, Ids, TokenCounter
 from kaeshi.trainer import manifests
 from kaeshi.trainer.engines import responder
+from kaeshi.trainer.engines.lora import tools
 from kaeshi.trainer.state import TrainerState
 from kaeshi.trainer.vllm import Handed, Vllm
 from kaeshi.types import Json, text_of
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 RESPONDER = "kaeshi-responder"
 COUNTED_AS = "gpt-4o-mini"
 UNSERVED = (
-    "tools",
     "functions",
     "logprobs",
     "top_logprobs",
@@ -61,6 +62,8 @@ class _Chat(BaseModel):
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
     response_format: dict[str, Any] | None = None
     tools: list[Any] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
     functions: list[Any] | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = None
@@ -122,8 +125,9 @@ class Answers:
             raise InvalidInput(msg)
         if generated:
             return self._generated(wanted, head, base if manifest is None else manifest["base"], manifest)
-        if _schema(wanted) is not None:
-            msg = f"response_format is not served by {wanted.model!r}: it chooses one of its answers"
+        refused = "response_format" if _schema(wanted) is not None else "tools" if _offer(wanted) is not None else None
+        if refused is not None:
+            msg = f"{refused} is not served by {wanted.model!r}: it chooses one of its answers"
             raise InvalidInput(msg)
         return self._picked(wanted, head)
 
@@ -183,7 +187,7 @@ class Answers:
         if wanted.stream:
             pieces = [_chunk(head, i, delta, over) for i in range(count) for delta, over in _deltas(choice.text)]
             return b"".join(pieces) + _last(head, wanted, usage)
-        return _completion(head, [(choice.text, "stop")] * count, usage) | {
+        return _completion(head, [(_message(choice.text), "stop")] * count, usage) | {
             "kaeshi": {"confidence": choice.confidence, "hand_over": choice.hand_over}
         }
 
@@ -195,13 +199,19 @@ class Answers:
                 folder = model_folder(self._folder, adapter)
                 manifests.checked(folder)
                 engine.add(adapter, folder)
-        messages = [{**message, "content": text_of(message)} for message in wanted.messages]
-        prompt = engine.prompt(messages)
+        schema, offer = _schema(wanted), _offer(wanted)
+        if schema is not None and offer is not None:
+            msg = "response_format and tools are not served together; send one of them, or tool_choice 'none'"
+            raise InvalidInput(msg)
+        grammar = None if schema is None else engine.grammar(schema)
+        reader: Callable[[], tools.Reader | tools.Plain] = tools.Plain
+        if offer is not None:
+            form = engine.form()
+            grammar, reader = engine.calling(form, offer), partial(tools.Reader, form, offer)
+        prompt = engine.prompt(wanted.messages, offer)
         room = engine.longest - len(prompt)
         most = min(wanted.max_completion_tokens or wanted.max_tokens or room, room)
-        schema = _schema(wanted)
-        grammar = None if schema is None else engine.grammar(schema)
-        return Pending(wanted=wanted, head=head, engine=engine, prompt=prompt, adapter=adapter, most=most, grammar=grammar)
+        return Pending(wanted=wanted, head=head, engine=engine, prompt=prompt, adapter=adapter, most=most, grammar=grammar, reader=reader)
 
     def _handed(self, vllm: Vllm, body: Json, model: str, manifest: Json | None) -> Handed:
         folder = None if manifest is None else model_folder(self._folder, model)
@@ -229,6 +239,7 @@ class Pending:
     adapter: str | None
     most: int
     grammar: str | None
+    reader: Callable[[], tools.Reader | tools.Plain]
 
     @property
     def streamed(self) -> bool:
@@ -240,47 +251,67 @@ class Pending:
         if self.streamed:
             return 200, b"".join([piece async for piece in self.pieces()])
         said: list[list[str]] = [[] for _ in range(self.wanted.n or 1)]
+        called: list[list[Json]] = [[] for _ in said]
         ends = [""] * len(said)
         count = 0
-        async for number, piece, over, tokens in self._told():
-            said[number].append(piece)
+        async for number, part, over, tokens in self._told():
+            if isinstance(part, tools.Call):
+                called[number].append(self._shown(number, len(called[number]), part))
+            else:
+                said[number].append(part)
             if over is not None:
                 ends[number], count = over, count + tokens
         if "error" in ends:
             return 500, json.dumps(fault(said[ends.index("error")][-1], "server_error")).encode()
-        choices = [("".join(parts), end) for parts, end in zip(said, ends, strict=True)]
+        choices = [(_message("".join(parts), calls), end) for parts, calls, end in zip(said, called, ends, strict=True)]
         return 200, json.dumps(_completion(self.head, choices, _usage(len(self.prompt), count))).encode()
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Server-sent events, each as soon as there is something to tell."""
-        count = 0
-        for number in range(self.wanted.n or 1):
+        """Server-sent events, each as soon as there is something to tell. A call comes whole: half of its arguments is of no use."""
+        count, calls = 0, [0] * (self.wanted.n or 1)
+        for number in range(len(calls)):
             yield _chunk(self.head, number, {"role": "assistant", "content": ""}, None)
-        async for number, piece, over, tokens in self._told():
+        async for number, part, over, tokens in self._told():
             if over == "error":
-                yield b"data: " + json.dumps(fault(piece, "server_error")).encode() + b"\n\n"
+                yield b"data: " + json.dumps(fault(str(part), "server_error")).encode() + b"\n\n"
                 return
-            if piece:
-                yield _chunk(self.head, number, {"content": piece}, None)
+            if isinstance(part, tools.Call):
+                call = {"index": calls[number], **self._shown(number, calls[number], part)}
+                calls[number] += 1
+                yield _chunk(self.head, number, {"tool_calls": [call]}, None)
+            elif part:
+                yield _chunk(self.head, number, {"content": part}, None)
             if over is not None:
                 count += tokens
                 yield _chunk(self.head, number, {}, over)
         yield _last(self.head, self.wanted, _usage(len(self.prompt), count))
 
-    async def _told(self) -> AsyncIterator[tuple[int, str, str | None, int]]:
-        """(which of the n, piece, why it ended if it did, its tokens so far), as the engine says them. Left early, the engine stops."""
+    async def _told(self) -> AsyncIterator[tuple[int, str | tools.Call, str | None, int]]:
+        """(which of the n, text or call, why it ended if it did, its tokens so far), as the engine says them. Left early, the engine stops."""
         heard: asyncio.Queue[tuple[int, str, str | None, int]] = asyncio.Queue()
         here = asyncio.get_running_loop()
         asked = [self._ask(number, here, heard) for number in range(self.wanted.n or 1)]
+        readers = [self.reader() for _ in asked]
         left = len(asked)
         try:
             while left:
-                told = await heard.get()
-                left -= told[2] is not None
-                yield told
+                number, piece, over, tokens = await heard.get()
+                left -= over is not None
+                if over == "error":
+                    yield number, piece, over, tokens
+                    continue
+                for part in readers[number].take(piece, over=over is not None):
+                    yield number, part, None, tokens
+                if over is not None:
+                    yield number, "", "tool_calls" if over == "stop" and readers[number].called else over, tokens
         finally:
             for each in asked:
                 each.cancelled = True
+
+    def _shown(self, number: int, place: int, call: tools.Call) -> Json:
+        """A call as OpenAI shows it; its id is the answer's own with its place."""
+        name = f"call_{self.head['id'].partition('-')[2]}_{number}_{place}"
+        return {"id": name, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
     def _ask(self, number: int, here: asyncio.AbstractEventLoop, heard: "asyncio.Queue[tuple[int, str, str | None, int]]") -> "Wanted":
         from kaeshi.trainer.engines.lora.serving import Wanted
@@ -332,18 +363,24 @@ def _schema(wanted: _Chat) -> Json | None:
     raise InvalidInput(msg)
 
 
+def _offer(wanted: _Chat) -> tools.Offer | None:
+    return tools.offered(wanted.tools, wanted.tool_choice, several=wanted.parallel_tool_calls is not False)
+
+
 def _usage(asked: int, said: int) -> Json:
     return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
 
 
-def _completion(head: Json, said: Sequence[tuple[str, str]], usage: Json) -> Json:
+def _message(text: str, calls: Sequence[Json] = ()) -> Json:
+    told: Json = {"role": "assistant", "content": None if calls and not text else text, "refusal": None}
+    return told | ({"tool_calls": list(calls)} if calls else {})
+
+
+def _completion(head: Json, said: Sequence[tuple[Json, str]], usage: Json) -> Json:
     return {
         **head,
         "object": "chat.completion",
-        "choices": [
-            {"index": i, "finish_reason": over, "logprobs": None, "message": {"role": "assistant", "content": text, "refusal": None}}
-            for i, (text, over) in enumerate(said)
-        ],
+        "choices": [{"index": i, "finish_reason": over, "logprobs": None, "message": message} for i, (message, over) in enumerate(said)],
         "usage": usage,
     }
 

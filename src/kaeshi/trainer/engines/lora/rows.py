@@ -11,7 +11,8 @@ from random import Random  # noqa: TID251  # seeded by the job: the order of row
 from typing import TYPE_CHECKING, Any
 
 from kaeshi.errors import InvalidInput
-from kaeshi.types import Json, text_of
+from kaeshi.trainer.engines.lora import tools as calls
+from kaeshi.types import Json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -54,8 +55,14 @@ def read(path: Path, method: str, tokenizer: "PreTrainedTokenizerBase", longest:
 
 
 def encode(messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", longest: int, tools: Any = None) -> Encoded:
-    """A conversation in the base's own chat template. A longer one loses its end. Raises InvalidInput when nothing is left to learn."""
-    plain = [_plain(message) for message in messages]
+    """A conversation in the base's own chat template. A longer one loses its end.
+
+    Raises InvalidInput when nothing is left to learn, and for functions that the template does not know how to write.
+    """
+    if (tools or any(message.get("tool_calls") for message in messages)) and "tools" not in tokenizer.chat_template:
+        msg = "it has tools, and the base's chat template has none; take a base that calls functions, or rows without"
+        raise InvalidInput(msg)
+    plain = [calls.plain(message) for message in messages]
     whole = _said(plain, tokenizer, tools)
     spans = []
     for i, message in enumerate(messages):
@@ -111,12 +118,6 @@ def packs(lengths: Sequence[int], room: int) -> list[list[int]]:
             made[place].append(i)
             left[place] -= lengths[i]
     return made
-
-
-def _plain(message: Json) -> Json:
-    """A message as chat templates read it: content as one text, without what is said to the trainer alone."""
-    kept = {name: value for name, value in message.items() if name not in {"weight", "name"}}
-    return {**kept, "content": text_of(message)}
 
 
 def _said(messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", tools: Any, *, ask: bool = False) -> str:

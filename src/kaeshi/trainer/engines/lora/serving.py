@@ -22,7 +22,7 @@ from torch.nn import functional
 from transformers import AttentionInterface
 
 from kaeshi.errors import InvalidInput
-from kaeshi.trainer.engines.lora import bases
+from kaeshi.trainer.engines.lora import bases, tools
 from kaeshi.trainer.engines.lora.training import DEVICE, dtype_of, load_base, load_tokenizer, packed_attention
 from kaeshi.types import Json
 
@@ -44,7 +44,7 @@ class Wanted:
     top_p: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
-    grammar: str | None = None  # as made by `Engine.grammar`
+    grammar: str | None = None  # as made by `Engine.grammar` or `calling`
     cancelled: bool = False
     count: int = 0  # tokens answered
 
@@ -84,9 +84,11 @@ class Engine:
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def prompt(self, messages: Sequence[dict[str, Any]]) -> list[int]:
+    def prompt(self, messages: Sequence[Json], offer: tools.Offer | None = None) -> list[int]:
         """The conversation so far in the base's template, up to where the assistant speaks. Raises InvalidInput when it is too long."""
-        text = self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        shown = None if offer is None else list(offer.shown)
+        plain = [tools.plain(message) for message in messages]
+        text = self.tokenizer.apply_chat_template(plain, tools=shown, tokenize=False, add_generation_prompt=True)
         ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         if len(ids) >= self.longest:
             msg = f"messages have {len(ids)} tokens; {self.name!r} reads {self.longest}, its answer included"
@@ -98,11 +100,27 @@ class Engine:
         grammar = LLMatcher.grammar_from_json_schema(
             json.dumps(schema), defaults={"whitespace_flexible": False}
         )  # small models pad for ever
+        return self._checked("response_format", grammar)
+
+    def form(self) -> tools.Form:
+        """How the base writes calls of functions. Raises InvalidInput where its template does not, or does it as is not read here."""
+        form = tools.form_of(self.tokenizer)
+        if form is None:
+            msg = f"tools: the chat template of {self.name!r} has none, or writes calls in a form that is not read here"
+            raise InvalidInput(msg)
+        return form
+
+    def calling(self, form: tools.Form, offer: tools.Offer) -> str | None:
+        """What holds an answer to the functions offered. Raises InvalidInput for parameters that cannot be held to."""
+        grammar = tools.grammar(form, offer)
+        return None if grammar is None else self._checked("tools", LLMatcher.grammar_from_lark(grammar))
+
+    def _checked(self, what: str, grammar: str) -> str:
         fault = LLMatcher.validate_grammar(grammar, self._vocabulary)
         if fault:
-            msg = f"response_format: {fault}"
+            msg = f"{what}: {fault}"
             raise InvalidInput(msg)
-        return str(grammar)
+        return grammar
 
     def has(self, adapter: str) -> bool:
         """Is the adapter in memory?"""

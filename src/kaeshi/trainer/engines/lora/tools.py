@@ -1,0 +1,201 @@
+"""Function calls: how a base's chat template writes them, and back to OpenAI's form. No torch here.
+
+Two forms are read: `<tool_call>` around JSON (Hermes, Qwen, SmolLM) and a JSON object that is the whole answer (Llama). A base whose
+template writes calls otherwise, or knows none, is offered no functions: guessing would lose calls in the text.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from kaeshi.errors import InvalidInput
+from kaeshi.types import Json, text_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Form = Literal["tagged", "whole"]
+OPEN, CLOSE = "<tool_call>", "</tool_call>"
+END = "}\n" + CLOSE
+ARGUMENTS = {"tagged": "arguments", "whole": "parameters"}
+_SPACING = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}  # as templates write JSON
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A function that the model wants called; `arguments` is JSON, as at OpenAI."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What the model is shown, which of it may be called, and whether an answer must call (once, or more often)."""
+
+    shown: tuple[Json, ...]
+    allowed: tuple[Json, ...]
+    must: bool
+    several: bool
+
+
+def offered(tools: Sequence[Any] | None, choice: Any, *, several: bool) -> Offer | None:
+    """The request's `tools` and `tool_choice`; None where nothing may be called. Raises InvalidInput for what is not served."""
+    if not tools:
+        if choice not in {None, "none", "auto"} if isinstance(choice, str | None) else True:
+            msg = f"tool_choice {choice!r} without tools"
+            raise InvalidInput(msg)
+        return None
+    for i, tool in enumerate(tools):
+        match tool:
+            case {"type": "function", "function": {"name": str(name)}} if isinstance(tool["function"].get("parameters", {}), dict) and name:
+                continue
+        msg = f"tools[{i}]: a function with a name, and a JSON schema as its parameters, is served"
+        raise InvalidInput(msg)
+    names = [tool["function"]["name"] for tool in tools]
+    match choice:
+        case None | "auto" | "required":
+            allowed = tuple(tools)
+        case "none":
+            return None
+        case {"type": "function", "function": {"name": name}} if name in names:
+            allowed = (tools[names.index(name)],)
+        case _:
+            msg = f"tool_choice {choice!r}: none, auto, required and one of the functions {', '.join(names)} are served"
+            raise InvalidInput(msg)
+    named = isinstance(choice, dict)
+    return Offer(shown=tuple(tools), allowed=allowed, must=named or choice == "required", several=several and not named)
+
+
+def form_of(tokenizer: "PreTrainedTokenizerBase") -> Form | None:
+    """How the tokenizer's chat template has a model write calls; None where it has no tools, or writes them as is not read here."""
+    template = str(tokenizer.chat_template)
+    if "tools" not in template:
+        return None
+    special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    if OPEN in template and OPEN not in special:  # what is special is not told
+        return "tagged"
+    return "whole" if '"parameters": ' in template else None
+
+
+def grammar(form: Form, offer: Offer) -> str | None:
+    """What holds an answer to the offer, in llguidance's language; None where nothing needs to be held."""
+    from llguidance import StructTag
+
+    starts = [(f'{{"name": {json.dumps(f["name"])}, "{ARGUMENTS[form]}": ', _schema(f)) for f in _functions(offer)]
+    if form == "whole":
+        if not offer.must:
+            return None
+        return "start: " + " | ".join(f"{json.dumps(start)} %json {schema} {json.dumps('}')}" for start, schema in starts)
+    if not offer.must and offer.several:
+        tags = [StructTag(trigger=OPEN, begin=f"{OPEN}\n{start}", grammar=schema, end=END) for start, schema in starts]
+        return str(StructTag.to_grammar(tags, assume_special=False))
+    insides = " | ".join(f"{json.dumps(chr(10) + start)} %json {schema} {json.dumps(END)}" for start, schema in starts)
+    if not offer.must:
+        return f"start: TEXT | head inside\nhead[lazy]: TEXT {json.dumps(OPEN)}\nTEXT: /(.|\\n)*/\ninside: {insides}"
+    more = ' ("\\n" call)*' if offer.several else ""
+    return f"start: call{more}\ncall: {json.dumps(OPEN)} inside\ninside: {insides}"
+
+
+class Reader:
+    """An answer as it comes, told apart into what is said and what is to be called."""
+
+    def __init__(self, form: Form, offer: Offer) -> None:
+        self._form, self._names = form, {f["name"] for f in _functions(offer)}
+        self._held = ""
+        self.called = self._beside = False
+
+    def take(self, piece: str, *, over: bool) -> list[str | Call]:
+        """What is certain now. White space beside a call is part of neither."""
+        self._held += piece
+        return list(self._whole(over=over) if self._form == "whole" else self._tagged(over=over))
+
+    def _whole(self, *, over: bool) -> Iterator[str | Call]:
+        if not over and self._held.lstrip()[:1] in {"", "{"}:
+            return
+        said, self._held = self._held, ""
+        call = self._call(said) if over else None
+        if call is not None:
+            self.called = True
+            yield call
+        elif said:
+            yield said
+
+    def _tagged(self, *, over: bool) -> Iterator[str | Call]:
+        while True:
+            before, opened, rest = self._held.partition(OPEN)
+            inner, closed, after = rest.partition(CLOSE)
+            if not (closed or (opened and over)):
+                break
+            call = self._call(inner)
+            yield from self._said(before.rstrip() if call is not None else self._held.removesuffix(after))
+            if call is not None:
+                self.called = self._beside = True
+                yield call
+            self._held = after
+        certain = len(self._held) if over else len(before.rstrip()) if opened else _certain(self._held)
+        yield from self._said(self._held[:certain])
+        self._held = self._held[certain:]
+
+    def _said(self, text: str) -> Iterator[str]:
+        said = text.lstrip() if self._beside else text
+        if said:
+            self._beside = False
+            yield said
+
+    def _call(self, text: str) -> Call | None:
+        try:
+            said = json.loads(text)
+        except ValueError:
+            return None
+        match said:
+            case {"name": str(name)} if name in self._names and isinstance(arguments := said.get(ARGUMENTS[self._form], {}), dict):
+                return Call(name=name, arguments=json.dumps(arguments, ensure_ascii=False))
+        return None
+
+
+class Plain:
+    """An answer to which no function was offered: all of it is said."""
+
+    called = False
+
+    def take(self, piece: str, *, over: bool) -> list[str | Call]:  # noqa: ARG002  # a Reader's
+        """The piece."""
+        return [piece] if piece else []
+
+
+def plain(message: Json) -> Json:
+    """A message as chat templates read it: content as one text, arguments as values, without what is said to the trainer alone.
+
+    Raises InvalidInput for arguments that are no JSON object.
+    """
+    kept = {name: value for name, value in message.items() if name not in {"weight", "name"}}
+    calls = [_opened(call) for call in message.get("tool_calls") or ()]
+    return {**kept, "content": text_of(message), **({"tool_calls": calls} if calls else {})}
+
+
+def _opened(call: Json) -> Json:
+    said = call["function"].get("arguments", "{}")
+    try:
+        arguments = json.loads(said) if isinstance(said, str) else said
+    except ValueError:
+        arguments = None
+    if not isinstance(arguments, dict):
+        msg = f"arguments {said!r} of a call of {call['function'].get('name')!r} are no JSON object"
+        raise InvalidInput(msg)
+    return {**call, "function": {**call["function"], "arguments": arguments}}
+
+
+def _functions(offer: Offer) -> list[Json]:
+    return [tool["function"] for tool in offer.allowed]
+
+
+def _schema(function: Json) -> str:
+    return json.dumps({"type": "object", **function.get("parameters", {}), "x-guidance": _SPACING})
+
+
+def _certain(text: str) -> int:
+    """How much of a text cannot be the beginning of a call, or white space before one."""
+    held = next((n for n in range(min(len(OPEN) - 1, len(text)), 0, -1) if OPEN.startswith(text[-n:])), 0)
+    return len(text[: len(text) - held].rstrip())

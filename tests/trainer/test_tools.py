@@ -1,0 +1,113 @@
+"""Calls of functions: what may be offered, and an answer told apart into text and calls however it is cut into pieces."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaeshi.errors import InvalidInput
+from kaeshi.trainer.engines.lora.tools import Call, Reader, offered, plain
+
+
+def function(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}
+
+
+BOTH = offered([function("quote"), function("book")], None, several=True)
+CALL = '<tool_call>\n{"name": "book", "arguments": {"city": "Rome"}}\n</tool_call>'
+ROME = Call(name="book", arguments='{"city": "Rome"}')
+
+
+def read(form: Any, *pieces: str) -> list[str | Call]:
+    assert BOTH is not None
+    reader = Reader(form, BOTH)
+    found = [part for i, piece in enumerate(pieces) for part in reader.take(piece, over=i == len(pieces) - 1)]
+    return together(found)
+
+
+def together(parts: list[str | Call]) -> list[str | Call]:
+    found: list[str | Call] = []
+    for part in parts:
+        if found and isinstance(part, str) and isinstance(last := found[-1], str):
+            found[-1] = last + part
+        else:
+            found.append(part)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "parts"),
+    [
+        ("tagged", "Which city?", ["Which city?"]),
+        ("tagged", CALL, [ROME]),
+        ("tagged", f"I book it.\n{CALL}\n{CALL}\n", ["I book it.", ROME, ROME]),
+        ("tagged", '<tool_call>{"name": "fly", "arguments": {}}</tool_call>', ['<tool_call>{"name": "fly", "arguments": {}}</tool_call>']),
+        ("tagged", "<tool_call>\nnever closed", ["<tool_call>\nnever closed"]),
+        ("tagged", CALL.removesuffix("\n</tool_call>"), [ROME]),
+        ("tagged", 'a < b, {"name": 1}', ['a < b, {"name": 1}']),
+        ("whole", '{"name": "book", "parameters": {"city": "Rome"}}', [ROME]),
+        ("whole", '{"name": "fly", "parameters": {}}', ['{"name": "fly", "parameters": {}}']),
+        ("whole", "Which city?", ["Which city?"]),
+        ("whole", "{cut", ["{cut"]),
+    ],
+)
+def test_text_and_calls_are_told_apart(form: str, text: str, parts: list[Any]) -> None:
+    assert read(form, text) == parts
+
+
+@given(st.lists(st.sampled_from(["Hi", " ", "\n", "<", "<tool_call>", "</tool_call>", CALL, "{", '{"name"', "o"]), max_size=8), st.data())
+def test_where_an_answer_is_cut_changes_nothing(words: list[str], data: st.DataObject) -> None:
+    text = "".join(words)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    for form in ("tagged", "whole"):
+        assert read(form, *pieces) == read(form, text)
+
+
+@given(st.text(alphabet="ab <>{}\n", max_size=60))
+def test_without_a_call_nothing_is_lost(text: str) -> None:
+    assert "".join(map(str, read("tagged", *text, ""))) == text
+
+
+@pytest.mark.parametrize(
+    ("tools", "choice", "fault"),
+    [
+        (None, "required", "without tools"),
+        (["x"], None, r"tools\[0\]"),
+        ([{"type": "custom", "custom": {"name": "x"}}], None, r"tools\[0\]"),
+        ([{"type": "function", "function": {"name": "x", "parameters": []}}], None, r"tools\[0\]"),
+        ([function("quote")], {"type": "function", "function": {"name": "fly"}}, "one of the functions quote"),
+        ([function("quote")], "always", "none, auto, required"),
+    ],
+)
+def test_what_cannot_be_offered_is_refused(tools: Any, choice: Any, fault: str) -> None:
+    with pytest.raises(InvalidInput, match=fault):
+        offered(tools, choice, several=True)
+
+
+def test_an_offer_says_what_may_and_what_must_be_called() -> None:
+    both = [function("quote"), function("book")]
+    named = offered(both, {"type": "function", "function": {"name": "book"}}, several=True)
+    assert named is not None
+    assert (len(named.shown), [f["function"]["name"] for f in named.allowed], named.must, named.several) == (2, ["book"], True, False)
+    assert offered(both, "none", several=True) is None
+    assert offered(both, "auto", several=False) == offered(both, None, several=False)
+
+
+def test_templates_read_arguments_as_values() -> None:
+    message = {
+        "role": "assistant",
+        "content": None,
+        "weight": 1,
+        "tool_calls": [{"id": "c", "type": "function", "function": {"name": "book", "arguments": '{"city": "Rome"}'}}],
+    }
+    assert plain(message) == {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "c", "type": "function", "function": {"name": "book", "arguments": {"city": "Rome"}}}],
+    }
+    broken = json.loads(json.dumps(message).replace("Rome", 'Rome\\"'))
+    with pytest.raises(InvalidInput, match="are no JSON object"):
+        plain(broken | {"tool_calls": [{"function": {"name": "book", "arguments": "["}}]})
