@@ -37,6 +37,7 @@ from kaeshi.trainer import manifests
 from kaeshi.trainer.answers import RESPONDER, model_folder
 from kaeshi.trainer.asgi import TrainerApp
 from kaeshi.trainer.engines import lora
+from kaeshi.trainer.engines.lora.cluster import Cluster
 from kaeshi.trainer.server import TrainerServer
 from kaeshi.trainer.vllm import Vllm
 from kaeshi.trainer.webhooks import Webhooks, key_of
@@ -248,6 +249,7 @@ def _trainer(settings: Settings, embedder: "Embedder", clock: "Clock", ids: "Ids
             raise Misconfigured(msg)
         key = key_of(settings.trainer_webhook_secret.get_secret_value())
         hooks = Webhooks(url=settings.trainer_webhook_url, key=key, clock=clock, ids=ids)
+    cluster = Cluster(settings.trainer_ray) if settings.trainer_ray else None
     vllm = Vllm(settings.trainer_serve_with.removeprefix("vllm=")) if settings.trainer_serve_with else None
     return TrainerServer(
         folder,
@@ -259,6 +261,7 @@ def _trainer(settings: Settings, embedder: "Embedder", clock: "Clock", ids: "Ids
         models_dir=settings.models_dir,
         webhooks=hooks,
         vllm=vllm,
+        cluster=cluster,
         disk=None if settings.trainer_disk_gb is None else int(settings.trainer_disk_gb * 1e9),
     )
 

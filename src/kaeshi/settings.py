@@ -101,6 +101,12 @@ class Settings(BaseSettings):
         pattern=r"^vllm=https?://\S+$",
         description="vllm=URL: hand our own trainer's language models to that vLLM server instead of generating here (docs/training.md).",
     )
+    trainer_ray: str | None = Field(
+        None,
+        min_length=1,
+        description="Address of a Ray cluster (auto, HOST:PORT or ray://HOST:PORT) whose machines take our own trainer's jobs of language models "
+        "(needs the `ray` extra; docs/training.md).",
+    )
     openai_webhook_secret: SecretStr | None = Field(
         None, description="Signing secret of the provider's webhooks; they are taken at /v1/webhooks/training where it is set."
     )
@@ -264,9 +270,10 @@ def set_database_url(url: str) -> None:
     os.environ["DATABASE_URL"] = url
 
 
-def set_serve_with(engine: str) -> None:
-    """The same for TRAINER_SERVE_WITH. Raises Misconfigured where it is none."""
-    os.environ["TRAINER_SERVE_WITH"] = engine
+def set_trainer(*, serve_with: str | None, ray: str | None) -> None:
+    """The same for TRAINER_SERVE_WITH and TRAINER_RAY, where they are given. Raises Misconfigured for what is neither."""
+    given = {"TRAINER_SERVE_WITH": serve_with, "TRAINER_RAY": ray}
+    os.environ.update({name: value for name, value in given.items() if value is not None})
     load()
 
 

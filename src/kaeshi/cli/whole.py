@@ -183,13 +183,18 @@ def trainer_serve(
     serve_with: Annotated[
         str | None, typer.Option("--serve-with", help="vllm=URL: have that vLLM server answer for fine-tuned language models.")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Train language models on the machines of that Ray cluster: auto, HOST:PORT or ray://HOST:PORT."
+        ),
+    ] = None,
 ) -> None:
     """Serve the embedded trainer over HTTP, for others to fine-tune on."""
     from kaeshi.app import serving
-    from kaeshi.settings import set_serve_with
+    from kaeshi.settings import set_trainer
 
-    if serve_with is not None:
-        set_serve_with(serve_with)
+    set_trainer(serve_with=serve_with, ray=ray)
     serving(host, port, "kaeshi.app:trainer_app", None)
 
 

@@ -13,7 +13,7 @@ import shutil
 import threading
 import traceback
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 from urllib.parse import parse_qsl
@@ -25,6 +25,7 @@ from kaeshi.files import write_whole
 from kaeshi.ports import Clock, Embedder, Ids, TokenCounter
 from kaeshi.trainer.answers import RESPONDER, Answers, Pending, Reply, fault, model_folder
 from kaeshi.trainer.engines import lora, responder
+from kaeshi.trainer.engines.lora.cluster import Cluster
 from kaeshi.trainer.multipart import parse_form
 from kaeshi.trainer.state import TrainerState
 from kaeshi.trainer.vllm import Handed, Vllm
@@ -81,7 +82,7 @@ class TrainerServer:
 
     `bases`: which base each name stands for that code written for OpenAI asks for; the responder, or a causal language model by folder
     or hub name, which needs the `train` extra. `models_dir`: where `kaeshi models fetch` puts files. `webhooks`: who hears of ended jobs.
-    `vllm`: who answers for language models instead of us. `disk`: bytes that may lie under `folder` for anything new to be taken.
+    `vllm`: who answers for language models instead of us. `cluster`: where jobs of language models run instead of here. `disk`: bytes that may lie under `folder` for anything new to be taken.
     """
 
     def __init__(
@@ -96,14 +97,15 @@ class TrainerServer:
         models_dir: Path = Path(),
         webhooks: Webhooks | None = None,
         vllm: Vllm | None = None,
+        cluster: Cluster | None = None,
         disk: int | None = None,
     ) -> None:
         self._folder, self._embedder, self._clock, self._ids = folder, embedder, clock, ids
-        self._bases, self._models_dir, self._webhooks, self._disk = bases, models_dir, webhooks, disk
+        self._bases, self._models_dir, self._webhooks, self._cluster, self._disk = bases, models_dir, webhooks, cluster, disk
         self._state = TrainerState(folder)
         self._answers = Answers(folder, self._state, embedder, tokens, clock, ids, bases, models_dir, vllm)
         self._workers: dict[str, threading.Thread] = {}
-        self._processes: dict[str, lora.Process] = {}
+        self._processes: dict[str, lora.Stoppable] = {}
         self._guard, self._device = threading.Lock(), threading.Lock()
 
     async def call(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes]:
@@ -333,7 +335,8 @@ class TrainerServer:
         with lock.open("ab") as handle:
             if _taken(handle):
                 return
-            with self._device:  # one job at a time; the others are queued
+            elsewhere = self._cluster is not None and self._find("job", name)["base"] != RESPONDER
+            with nullcontext() if elsewhere else self._device:  # one job at a time here; the others are queued
                 job = self._begun(name)
                 if job is not None:
                     self._train(job)
@@ -417,7 +420,8 @@ class TrainerServer:
             "seed": job["seed"],
         }
         try:
-            done = lora.run(spec, folder, lambda process: self._started(name, process), lambda message: self._heard(name, message))
+            run = lora.run if self._cluster is None else self._cluster.run
+            done = run(spec, folder, lambda process: self._started(name, process), lambda message: self._heard(name, message))
         finally:
             self._processes.pop(name, None)
         if done is None:
@@ -464,7 +468,7 @@ class TrainerServer:
         """Where a job of the lora engine keeps what it needs to continue; gone when it has succeeded or was cancelled."""
         return self._folder / "lora" / re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
-    def _started(self, name: str, process: lora.Process) -> None:
+    def _started(self, name: str, process: lora.Stoppable) -> None:
         """Know the process, so that setting the job aside ends it; if it was set aside before, it ends now."""
         with self._guard:
             self._processes[name] = process

@@ -4,9 +4,10 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 from kaeshi.errors import InvalidInput, ProviderError
 from kaeshi.files import sha256_of, write_whole
@@ -16,7 +17,12 @@ from kaeshi.types import Json
 PACKAGES = ("torch", "transformers", "peft", "safetensors", "llguidance", "gguf")
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 BETA = 0.1  # OpenAI's default for preferences
-Process = subprocess.Popen[bytes]
+
+
+class Stoppable(Protocol):
+    """A running job: ended at once, it can be continued later."""
+
+    def terminate(self) -> None: ...
 
 
 def missing() -> list[str]:
@@ -34,14 +40,25 @@ def auto_batch(rows: int) -> int:
     return 8 if rows >= 80 else 4
 
 
-def run(spec: Json, folder: Path, started: Callable[[Process], None], heard: Callable[[Json], None]) -> Json | None:
+def run(spec: Json, folder: Path, started: Callable[[Stoppable], None], heard: Callable[[Json], None]) -> Json | None:
     """Run a job in a process of its own, which continues where one before it was killed. Returns its last word, None if it was stopped.
 
     Raises InvalidInput for rows it refuses, and ProviderError when it broke or died; what it printed is in folder/log.txt.
     """
+    done: Json | None = None
+    for message in told(spec, folder, started):
+        if "done" in message:
+            done = message["done"]
+        else:
+            heard(message)
+    return done
+
+
+def told(spec: Json, folder: Path, started: Callable[[Stoppable], None]) -> Iterator[Json]:
+    """The same, line by line as the process says them; nothing is `done` when it was stopped."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "spec.json", json.dumps(spec).encode())
-    done: Json | None = None
+    done = False
     with (folder / "log.txt").open("ab") as log:
         command = [sys.executable, "-m", "kaeshi.trainer.engines.lora.child", str(folder / "spec.json")]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log) as process:  # noqa: S603  # ourselves
@@ -53,17 +70,14 @@ def run(spec: Json, folder: Path, started: Callable[[Process], None], heard: Cal
                     raise InvalidInput(message["refused"])
                 if "broken" in message:
                     raise ProviderError(message["broken"])
-                if "done" in message:
-                    done = message["done"]
-                else:
-                    heard(message)
-    if done is None and process.returncode >= 0:
+                done = done or "done" in message
+                yield message
+    if not done and process.returncode >= 0:
         msg = f"the training process ended with {process.returncode} and no word; see {folder / 'log.txt'}"
         raise ProviderError(msg)
-    if done is None and process.returncode not in {-15, -9}:
+    if not done and process.returncode not in {-15, -9}:
         msg = f"the training process died of signal {-process.returncode}; see {folder / 'log.txt'}"
         raise ProviderError(msg)
-    return done
 
 
 def publish(source: Path, target: Path, details: Json) -> Json:

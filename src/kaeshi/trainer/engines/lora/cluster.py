@@ -1,0 +1,222 @@
+"""Jobs on a Ray cluster: the same process as here, on whichever of its machines has room. No disk is shared, and no scheduler is ours.
+
+An actor on that machine runs the job and hands over what the process says together with the files that it wrote, so that everything
+a job needs to go on lies in the trainer's own folder: a machine that is lost costs the steps since the last checkpoint.
+"""
+
+import queue
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kaeshi.errors import InvalidInput, KaeshiError, MissingExtra, ProviderError
+from kaeshi.files import write_whole
+from kaeshi.trainer.engines import lora
+from kaeshi.types import Json
+
+MACHINES = 6  # that may be lost under a job
+PATIENCE = 5.0  # seconds that a machine is silent before it says so
+_OURS = {"spec.json", "train.jsonl", "held.jsonl"}  # files of a job that are not handed back
+
+
+class Cluster:
+    """A cluster at an address, as `ray.init` takes it; joined when the first job comes."""
+
+    def __init__(self, address: str) -> None:
+        self._address, self._guard = address, threading.Lock()
+
+    def run(self, spec: Json, folder: Path, started: Callable[[lora.Stoppable], None], heard: Callable[[Json], None]) -> Json | None:
+        """As `lora.run`, elsewhere. A GPU for each job where there are any, otherwise a machine's processors.
+
+        Raises ProviderError also when the cluster cannot be reached, or lost MACHINES of its machines under this job.
+        """
+        ray = self._joined()
+        for left in reversed(range(MACHINES)):
+            job = _Job(ray, spec, folder)
+            started(job)
+            try:
+                return job.followed(heard)
+            except ray.exceptions.RayActorError as error:
+                if job.stopped.is_set():
+                    return None
+                if not left:
+                    msg = f"the Ray cluster at {self._address!r} lost {MACHINES} machines under the job, at last so: {error}"
+                    raise ProviderError(msg) from error
+                heard({"event": "a machine was lost; going on from the last checkpoint"})
+                if job.stopped.wait(PATIENCE):  # a cluster takes a while to see that a machine is gone, and would put the job there again
+                    return None
+            finally:
+                job.end()
+        raise AssertionError  # the last one lost raises
+
+    def _joined(self) -> Any:
+        try:
+            import ray
+        except ImportError as error:
+            msg = "TRAINER_RAY is set, and ray is not installed; type: pip install 'kaeshi[train,ray]'"
+            raise MissingExtra(msg) from error
+        with self._guard:
+            if not ray.is_initialized():
+                try:
+                    _knock(self._address)
+                    ray.init(address=self._address, namespace="kaeshi", log_to_driver=False, logging_level="ERROR")
+                except (OSError, RuntimeError, ValueError) as error:
+                    msg = f"the Ray cluster at {self._address!r} cannot be joined: {str(error).splitlines()[0]}"
+                    raise ProviderError(msg) from error
+        return ray
+
+
+class _Job:
+    """A job on one machine."""
+
+    def __init__(self, ray: Any, spec: Json, folder: Path) -> None:
+        self._ray, self._folder, self._begun, self.stopped = ray, folder, False, threading.Event()
+        here = {"training_file": "train.jsonl", "validation_file": "held.jsonl"}
+        rows = {name: Path(spec[kind]).read_bytes() for kind, name in here.items() if spec[kind] is not None}
+        kept = {name: (folder / name).read_bytes() for name in written(folder)}
+        needs = _needs(ray)
+        threads = 0 if "num_gpus" in needs else int(needs["num_cpus"])
+        told = {**spec, **{kind: name for kind, name in here.items() if spec[kind] is not None}, "threads": threads}
+        self._actor = ray.remote(Machine).options(max_concurrency=2, **needs).remote(told, rows | kept)
+
+    def terminate(self) -> None:
+        """End its process, and where it has none yet wait for none."""
+        self.stopped.set()
+        if self._begun:
+            self._actor.stop.remote()
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """Give the machine back."""
+        self._ray.kill(self._actor)
+
+    def followed(self, heard: Callable[[Json], None]) -> Json | None:
+        """Take over what it writes and says, until its last word; None if it was stopped."""
+        last: Json = {}
+        over = False
+        while not over:
+            found: Json = self._ray.get(self._actor.told.remote())
+            self._begun = True
+            over = found["over"]
+            _take(self._folder, found["files"], found["gone"])
+            for message in found["messages"]:
+                if message.keys() & {"refused", "broken", "done"}:
+                    last = message
+                else:
+                    heard(message)
+        if "refused" in last:
+            raise InvalidInput(last["refused"])
+        if "broken" in last:
+            raise ProviderError(last["broken"])
+        return last.get("done")
+
+
+class Machine:
+    """What runs on the machine that has room: an actor, as Ray calls it."""
+
+    def __init__(self, spec: Json, files: Mapping[str, bytes]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="kaeshi-"))
+        _take(self._folder, files, ())
+        rows = {kind: str(self._folder / spec[kind]) for kind in ("training_file", "validation_file") if spec[kind] is not None}
+        self._spec = {**spec, **rows, "folder": str(self._folder)}
+        self._known = _seen(self._folder)
+        self._said: queue.Queue[Json] = queue.Queue()
+        self._said.put({"event": f"on {socket.gethostname()}"})
+        self._process: lora.Stoppable | None = None
+        self._stopped = False
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def stop(self) -> None:
+        """End the process; `told` then says that it is over."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.terminate()
+
+    def told(self) -> Json:
+        """Since the last time: `messages`, `files` (name and content) that are new or other, names that are `gone`, and is it `over`?"""
+        messages = []
+        try:
+            messages.append(self._said.get(timeout=PATIENCE))
+            while True:
+                messages.append(self._said.get_nowait())
+        except queue.Empty:
+            pass
+        # a checkpoint is listed only once it is whole, and so is everything it counts on; therefore list first and read then
+        seen = _seen(self._folder)
+        fresh = {name: self._folder / name for name, stamp in seen.items() if self._known.get(name) != stamp}
+        files = {name: path.read_bytes() for name, path in fresh.items() if path.exists()}
+        gone, self._known = sorted(self._known.keys() - seen.keys(), key=_order, reverse=True), seen
+        over = any("over" in message for message in messages)
+        if over:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        return {"messages": [m for m in messages if "over" not in m], "files": files, "gone": gone, "over": over}
+
+    def _work(self) -> None:
+        try:
+            for message in lora.told(self._spec, self._folder, self._started):
+                self._said.put(message)
+        except InvalidInput as error:
+            self._said.put({"refused": str(error)})
+        except KaeshiError as error:
+            self._said.put({"broken": str(error)})
+        self._said.put({"over": True})
+
+    def _started(self, process: lora.Stoppable) -> None:
+        self._process = process
+        if self._stopped:
+            process.terminate()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens: Ray itself would go on trying for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+
+
+def written(folder: Path) -> list[str]:
+    """Names of a job's files that are whole, checkpoints with their state last: it is what makes them count."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.suffix != ".part")
+    names = (name.as_posix() for name in found if "unfinished" not in name.parts)
+    return sorted((name for name in names if name not in _OURS), key=_order)
+
+
+def _order(name: str) -> tuple[bool, str]:
+    return name.endswith("state.json"), name
+
+
+def _seen(folder: Path) -> dict[str, tuple[int, int]]:
+    """What each file looked like: when it was changed, and its size."""
+    found = {}
+    for name in written(folder):
+        try:
+            stat = (folder / name).stat()
+        except FileNotFoundError:  # an older checkpoint that was just removed
+            continue
+        found[name] = (stat.st_mtime_ns, stat.st_size)
+    return found
+
+
+def _take(folder: Path, files: Mapping[str, bytes], gone: Sequence[str]) -> None:
+    for name, content in files.items():
+        write_whole(folder / name, content)
+    for name in gone:
+        (folder / name).unlink(missing_ok=True)
+        if not any((folder / name).parent.iterdir()):
+            (folder / name).parent.rmdir()
+
+
+def _needs(ray: Any) -> dict[str, float]:
+    """What a job reserves: a GPU, or where the cluster has none all processors of its smallest machine, so that each takes one job.
+
+    One where no machine is there yet: a cluster may grow when it is asked.
+    """
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if any(machine.get("GPU") for machine in machines):
+        return {"num_gpus": 1}
+    return {"num_cpus": min((machine["CPU"] for machine in machines if machine.get("CPU")), default=1)}
