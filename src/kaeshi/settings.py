@@ -53,6 +53,12 @@ class Settings(BaseSettings):
         description="Hours after which a conversation's outcomes count as final; a rollout shortens it when production's conversions come sooner.",
     )
     rollout_alpha: float = Field(0.05, gt=0, lt=0.5, description="Chance at most of promoting what is not better, over all looks together.")
+    rollout_horizon_days: float | None = Field(
+        None,
+        gt=0,
+        description="Days at half and half after which a rollout ends, kept or not: most of alpha then goes to a boundary for that horizon, which "
+        "shows small gains more often (docs/rollout.md). Default: no end, and evidence that holds whenever one looks.",
+    )
     rollout_yearly_alpha: float | None = Field(
         None,
         gt=0,

@@ -460,6 +460,8 @@ class RolloutPlan(Value):
     least_hours: float  # no promotion before
     failing: float = 0.05  # share of failing requests that is tolerable
     covariates: int = 0
+    horizon_hours: float | None = None  # at half and half, after which it ends without evidence
+    information: dict[str, float] = {}  # variance that the sum of U is expected to have by the horizon, by metric
 
     @property
     def alpha_to_promote(self) -> float:

@@ -125,6 +125,15 @@ def test_decisions_follow_the_stage_and_the_evidence() -> None:
     assert verdict("rolled_back", better, gate_passed=True) == "hold"
 
 
+def test_what_has_shown_nothing_by_its_horizon_ends_and_production_stays() -> None:
+    plan = Trial.of(PLAN).with_horizon(24 * 21, 8000)
+    same = World(customers=1000).trial(plan=plan)
+    assert [verdict("half", same, after_hours=hours) for hours in (503, 504)] == ["hold", "roll_back"]
+    found = rollout.decide(on_its_way("half", 24), same, NOW + timedelta(hours=504), gate_passed=None, canary_hours=72)
+    assert found.why.startswith("no evidence by the horizon of 21 days: inconclusive, production stays: composite ")
+    assert verdict("half", BETTER.trial(plan=plan), after_hours=504) == "advance"
+
+
 def asked(**promises: Any) -> TestCase:
     return TestCase(id="c", messages=({"role": "user", "content": "q"},), **promises)
 

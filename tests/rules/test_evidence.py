@@ -8,7 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaeshi.rules.evidence import ARM_ODDS, ERROR_FAULTS, OUTAGE, Bet, Effects, Errors, Metric, Mix, Rows, SampleRatio, daily_threshold
+from kaeshi.rules.evidence import (
+    ARM_ODDS,
+    ERROR_FAULTS,
+    OUTAGE,
+    Bet,
+    Effects,
+    Errors,
+    Metric,
+    Mix,
+    Rows,
+    SampleRatio,
+    daily_threshold,
+    fixed_horizon_boundary,
+)
 from kaeshi.rules.trial import tolerable
 
 BOOKED = Metric("conversion", 0, 1, 0.3, 0.21)
@@ -204,3 +217,17 @@ def test_a_rate_of_failures_that_is_tolerable_raises_less_than_one_alarm_a_year(
         )
         alarms += errors.is_blamed
     assert alarms < 200
+
+
+@pytest.mark.parametrize("alpha", [0.03, 0.006])
+def test_a_sum_without_drift_passes_the_boundary_of_its_horizon_as_often_as_allowed(alpha: float) -> None:
+    steps = 2500
+    limit = fixed_horizon_boundary(alpha, float(steps))
+    chances, passed = np.zeros(2 * steps + 1), 0.0  # of a walk of fair steps of one, looked at after each, by exact enumeration
+    chances[steps] = 1.0
+    for _ in range(steps):
+        chances = (np.roll(chances, 1) + np.roll(chances, -1)) / 2
+        above = np.arange(-steps, steps + 1) >= limit
+        passed += float(chances[above].sum())
+        chances[above] = 0.0
+    assert 0.9 * alpha < passed <= alpha

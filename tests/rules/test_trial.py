@@ -12,6 +12,7 @@ from kaeshi.rules.rollout import budgeted
 from kaeshi.rules.rollout import plan as planned
 from kaeshi.rules.trial import Trial, narrowed
 from kaeshi.settings import Settings
+from kaeshi.types import RolloutPlan
 from trials import BETTER, PLAN, World
 
 
@@ -116,3 +117,34 @@ def test_a_plan_leaves_out_what_production_never_knew() -> None:
     assert found.means["containment"] == pytest.approx(60 / 110)  # what nobody reported is a failure
     assert found.rated == {"csat": pytest.approx(40 / 110)}
     assert planned(history[:20], [], Settings()) is None
+
+
+def test_a_fixed_horizon_shows_a_small_gain_more_often_and_the_same_model_no_more() -> None:
+    small, same = World(contained=0.03, booked=0.016, stars=0.1, customers=8000), World(customers=8000)
+    fixed = Trial.of(PLAN).with_horizon(24 * 21, 8000)
+
+    def promoted(world: World, plan: RolloutPlan) -> int:
+        return sum(world.trial(seed, plan).verdict(may_promote=True).verdict == "advance" for seed in range(20))
+
+    assert promoted(small, fixed) > promoted(small, PLAN)
+    assert promoted(same, fixed) == 0
+
+
+def test_a_boundary_is_void_once_more_has_been_seen_than_was_planned() -> None:
+    gain = World(contained=0.04, booked=0.02, stars=0.1, customers=4000)
+    plan, short = (Trial.of(PLAN).with_horizon(24 * 7, planned) for planned in (4200, 2000))
+    found = {name: gain.trial(3, plan).evidence()["fixed_horizon"]["goal"] for name, plan in (("planned", plan), ("short", short))}
+    assert found["planned"]["information"] < 1 < found["short"]["information"]
+    late = gain.trial(3, short.model_copy(update={"promote_alpha": 1e-12})).verdict(may_promote=True)
+    assert late.verdict == "hold"
+
+
+def test_a_horizon_is_planned_by_productions_traffic_and_customers_whose_windows_close_within_it() -> None:
+    history = [{"containment": 1.0}] * 60 + [{"containment": 0.0}] * 40
+    setting = Settings(rollout_horizon_days=21, rollout_window_hours=24)
+    found = planned(history, [], setting, customers_per_day=100)
+    assert found is not None
+    assert (found.horizon_hours, found.information["containment"]) == (504, pytest.approx(100 * 20 / 4 * 0.6 * 0.4))
+    without = planned(history, [], Settings(), customers_per_day=100)
+    assert without is not None
+    assert (without.horizon_hours, without.information) == (None, {})

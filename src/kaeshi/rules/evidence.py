@@ -8,6 +8,7 @@ bounded random variables by betting", JRSS-B 2024). What to do about it is decid
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -264,11 +265,15 @@ class Effects:
 
         exp(l S - l^2 V / 2) with S the sum of gains and V that of U squared, for the same stakes l. Asymptotic: V stands for the variance.
         """
-        at = self._bet_at(name)
-        bet = self.bets[at]
+        bet = self.bets[self._bet_at(name)]
         stakes = bet.expected / self.expectation.variance[bet.metric] * np.array([multiple for multiple, _ in bet.stakes])
-        gain = bet.sign * self.total[bet.metric] + bet.margin * self.weight
-        return _log_sum_exp(np.log([money for _, money in bet.stakes]) + stakes * gain - stakes**2 / 2 * self.spread[bet.metric])
+        gain, variance = self.gain(name)
+        return _log_sum_exp(np.log([money for _, money in bet.stakes]) + stakes * gain - stakes**2 / 2 * variance)
+
+    def gain(self, name: str) -> tuple[float, float]:
+        """The sum of a bet's gains so far, which its null expects to be 0 at most, and the variance of that sum."""
+        bet = self.bets[self._bet_at(name)]
+        return float(bet.sign * self.total[bet.metric] + bet.margin * self.weight), float(self.spread[bet.metric])
 
     def estimate(self, metric: str) -> tuple[float, float]:
         """The running average effect and its standard error, for one look; (0, inf) before any row."""
@@ -370,6 +375,18 @@ class Errors:
     def log_fault(self, arm: int) -> float:
         """Current evidence that an arm fails more than is tolerable."""
         return _log_mean_exp(self.faults[arm])
+
+
+def fixed_horizon_boundary(alpha: float, information: float) -> float:
+    """What a sum with no drift and a variance of `information` at its end exceeds on the way there with a chance of `alpha` at most.
+
+    O'Brien & Fleming's boundary for looks at any time: a Brownian motion exceeds z anywhere in [0, 1] with twice the chance of its end
+    (reflection), so z is the normal quantile of 1 - alpha / 2. Asymptotic, and void once the variance is beyond `information`.
+
+    >>> round(fixed_horizon_boundary(0.03, 100.0), 2)
+    21.7
+    """
+    return NormalDist().inv_cdf(1 - alpha / 2) * math.sqrt(information)
 
 
 def daily_threshold(requests_per_day: float) -> float:

@@ -45,18 +45,19 @@ def plan(
     goal: Goal = "superior",
     failing: float | None = None,
     promote_alpha: float | None = None,
+    customers_per_day: float = 0,
 ) -> RolloutPlan | None:
     """What a rollout has to show, by production's past.
 
     `history`: its conversations' figures by metric; `delays`: hours that its conversions took; `failing`: share of its requests that failed;
-    `promote_alpha`: this try's part of a year's budget, if there is one.
+    `promote_alpha`: this try's part of a year's budget, if there is one; `customers_per_day`: for a horizon, where one is set.
     A metric that fewer than LEAST_HISTORY of them know is left out, for lack of anything to hold the candidate to; None when that is all.
     """
     known = {name: [row[name] for row in history if name in row] for name in WEIGHTS}
     known = {name: values for name, values in known.items() if len(values) >= LEAST_HISTORY}
     if not known:
         return None
-    return RolloutPlan(
+    found = RolloutPlan(
         goal=goal,
         alpha=setting.rollout_alpha,
         promote_alpha=None if promote_alpha is None else min(promote_alpha, setting.rollout_alpha),
@@ -70,6 +71,9 @@ def plan(
         failing=tolerable(failing),
         covariates=COVARIATES,
     )
+    days = setting.rollout_horizon_days
+    counted = customers_per_day * (days - found.window_hours / 24) if days is not None else 0
+    return Trial.of(found).with_horizon(days * 24, counted) if days is not None and counted > 0 else found
 
 
 def budgeted(alpha: float, tries: Sequence[tuple[str, bool]], candidate: str) -> float:
@@ -183,7 +187,11 @@ def decide(
 def _by_evidence(rollout: Rollout, seen: Trial, now: datetime, canary_hours: float) -> Decision:
     hours = (now - rollout.changed_at) / timedelta(hours=1)
     if rollout.state == "half":
-        return seen.verdict(may_promote=hours >= seen.plan.least_hours)
+        found = seen.verdict(may_promote=hours >= seen.plan.least_hours)
+        if found.verdict == "hold" and seen.plan.horizon_hours is not None and hours >= seen.plan.horizon_hours:
+            why = f"no evidence by the horizon of {seen.plan.horizon_hours / 24:g} days: {found.why}"
+            return Decision(verdict="roll_back", why=why, evidence=seen.evidence())
+        return found
     found = seen.verdict(may_promote=False)
     if found.verdict == "hold" and hours >= canary_hours and seen.is_calm and seen.effects.count[1]:
         why = f"no harm seen in {hours:.0f} hours, with {seen.effects.count[1]} customers of the candidate"

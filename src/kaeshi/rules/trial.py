@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kaeshi.rules.comparison import SPANS
-from kaeshi.rules.evidence import Bet, Effects, Errors, Floats, Metric, Mix, Rows, SampleRatio, daily_threshold
+from kaeshi.rules.evidence import Bet, Effects, Errors, Floats, Metric, Mix, Rows, SampleRatio, daily_threshold, fixed_horizon_boundary
 from kaeshi.types import Comparison, Decision, Interval, Json, MetricComparison, RolloutPlan, Sample
 
 COMPOSITE, GOAL = "composite", "goal"
@@ -25,6 +25,7 @@ BLAME = math.log(20)
 FADING_AFTER, FADING_DAYS = 6, 3  # once there are six whole days, the last three must show their share of the whole gain,
 FADING_SHARE, FADING_PER_DAY = 1.6, 1 / 14  # which is 1.1 of it after a week and .6 after two: what lasts is no novelty
 FAILING = (0.02, 0.05)
+BY_BETS = 0.4  # of alpha, where a horizon is fixed; the rest is for its boundary
 DELAYS_NEEDED, DELAY_ROOM = 30, 2.0  # twice the longest of n exponential delays is exceeded by one in n squared
 
 
@@ -55,15 +56,20 @@ class Trial:
         The best stake grows by effect^2 p(1 - p) / (2 variance) per customer on average (Kelly 1956), from its share of the money to
         1 / alpha. For the goal the effect is the smallest that is looked for; for a guardrail the candidate loses nothing.
         """
-        proven = {GOAL: COMPOSITE} | {_kept(name): name for name in self.plan.margins}
+        proven = self._proven()
         variance = {metric.name: metric.variance for metric in self.effects.metrics}
         return {
-            proven[bet.name]: math.ceil(
-                8 * variance[proven[bet.name]] * math.log(1 / self.plan.alpha_to_promote / dict(bet.stakes)[1.0]) / bet.expected**2
-            )
+            proven[bet.name]: math.ceil(8 * variance[proven[bet.name]] * (self._need() - math.log(dict(bet.stakes)[1.0])) / bet.expected**2)
             for bet in self.effects.bets
             if bet.name in proven
         }
+
+    def with_horizon(self, hours: float, customers: float) -> RolloutPlan:
+        """The plan with a horizon fixed: so many hours at half and half, in which the windows of so many customers close."""
+        information = {
+            metric.name: customers / 4 * metric.variance for metric in self.effects.metrics if metric.name in self._proven().values()
+        }
+        return self.plan.model_copy(update={"horizon_hours": hours, "information": information})
 
     def assign(self, arm: Floats, share: Floats) -> None:
         """Customers at their first conversation, in order: who went where, and the candidate's share at that moment."""
@@ -129,11 +135,12 @@ class Trial:
         return {
             "customers": {"production": effects.count[0], "candidate": effects.count[1]},
             "log_evidence": {bet.name: round(effects.log_e(bet.name), 4) for bet in effects.bets},
-            "thresholds": {"promote": math.log(1 / self.plan.alpha_to_promote)} | {_harm(metric): at for metric, at in self._harm_thresholds().items()},
+            "thresholds": {"promote": self._need()} | {_harm(metric): at for metric, at in self._harm_thresholds().items()},
             "effects": {
                 metric.name: interval.model_dump() for metric in effects.metrics if (interval := self._interval(metric.name)) is not None
             },
             "last_week": effects.lately(COMPOSITE, 7),
+            "fixed_horizon": {name: dict(zip(("gain", "boundary", "information"), found, strict=True)) for name in self._proven() if (found := self._at_horizon(name))},
             "sample_ratio": {"log_evidence": self.ratio.log_e, "highest": self.ratio.highest, "customers": self.ratio.count},
             "errors": {
                 "production": [self.errors.failures[0], self.errors.requests[0]],
@@ -181,15 +188,38 @@ class Trial:
         return None
 
     def _missing(self) -> str | None:
-        need, effects = math.log(1 / self.plan.alpha_to_promote), self.effects
+        effects = self.effects
         effect, low, high = effects.interval(COMPOSITE, self.plan.alpha, self.plan.smallest_effect)
         seen = f"composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over {sum(effects.count)} customers"
-        if effects.log_e(GOAL) < need or effects.average_log_e(GOAL) < need:
+        if not self._is_shown(GOAL):
             return f"inconclusive, production stays: {seen}"
-        unproven = [name for name in self.plan.margins if effects.log_e(_kept(name)) < need]
+        unproven = [name for name in self.plan.margins if not self._is_shown(_kept(name))]
         if unproven:
             return f"production stays: {seen}, but it is not shown yet that {_and(unproven)} lose no more than tolerated"
         return self._silent(seen) or self._fading(seen, effect)
+
+    def _is_shown(self, bet: str) -> bool:
+        """By bets, of the goal on the running average as well; or by the boundary of a horizon that was fixed before the first customer."""
+        effects, need = self.effects, self._need()
+        if effects.log_e(bet) >= need and (bet != GOAL or effects.average_log_e(bet) >= need):
+            return True
+        found = self._at_horizon(bet)
+        return found is not None and found[2] <= 1 and found[0] >= found[1]
+
+    def _at_horizon(self, bet: str) -> tuple[float, float, float] | None:
+        """(gain, what it has to reach, share of the planned information that is there); None where no horizon was fixed."""
+        planned = self.plan.information.get(self._proven()[bet])
+        if planned is None:
+            return None
+        gain, variance = self.effects.gain(bet)
+        return gain, fixed_horizon_boundary((1 - BY_BETS) * self.plan.alpha_to_promote, planned), variance / planned
+
+    def _proven(self) -> dict[str, str]:
+        """The bets that a promotion needs, and the metrics they are about."""
+        return {GOAL: COMPOSITE} | {_kept(name): name for name in self.plan.margins}
+
+    def _need(self) -> float:
+        return math.log(1 / self.plan.alpha_to_promote / (BY_BETS if self.plan.information else 1))
 
     def _fading(self, seen: str, effect: float) -> str | None:
         """A novelty is better on average for weeks after it has worn off."""

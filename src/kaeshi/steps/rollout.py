@@ -15,6 +15,7 @@ from kaeshi.rules.trial import Trial
 from kaeshi.steps import evaluation
 from kaeshi.steps.conversation import holdout_since
 from kaeshi.store import Tx
+from kaeshi.store.reports import Observed
 from kaeshi.store.verbs import chunks
 from kaeshi.types import (
     Candidate,
@@ -122,10 +123,10 @@ async def forecast(loop: Loop, hours: float) -> Forecast | None:
     async with loop.store.read() as tx:
         past = await tx.observed_between(loop.assistant, now - HISTORY, now)
         budget = await _budget(loop, tx, "", now)
-    plan = rules.plan([seen.values for seen in past], [], loop.settings, promote_alpha=budget)
+    per_day = _customers_per_day(past, now)
+    plan = rules.plan([seen.values for seen in past], [], loop.settings, promote_alpha=budget, customers_per_day=per_day)
     if plan is None:
         return None
-    per_day = len({seen.customer for seen in past}) / max((now - min(seen.started_at for seen in past)) / timedelta(days=1), 1)
     return rules.forecast(plan, per_day, before_half_hours=hours + loop.settings.rollout_canary_hours)
 
 
@@ -337,16 +338,30 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
     """Fix what the rollout has to show from production's last weeks, if they show enough."""
     until = now - timedelta(hours=loop.settings.rollout_window_hours)
     async with loop.store.read() as tx:
-        past = [seen.values for seen in await tx.observed_between(loop.assistant, now - HISTORY, until, of_production=True)]
+        past = await tx.observed_between(loop.assistant, now - HISTORY, until, of_production=True)
         delays = await tx.conversion_delays(loop.assistant, now - HISTORY, until)
         failing = await tx.failing_share(loop.assistant, now - HISTORY, now)
         budget = await _budget(loop, tx, rollout.candidate, now)
-    plan = rules.plan(past, delays, loop.settings, goal=rollout.goal, failing=failing, promote_alpha=budget)
+    plan = rules.plan(
+        [seen.values for seen in past],
+        delays,
+        loop.settings,
+        goal=rollout.goal,
+        failing=failing,
+        promote_alpha=budget,
+        customers_per_day=_customers_per_day(past, until),
+    )
     if plan is None:
         return rollout
     async with loop.store.write() as tx:
         await tx.lock_plan(rollout, plan)
         return await tx.rollout(loop.assistant, rollout.id)
+
+
+def _customers_per_day(past: Sequence[Observed], until: datetime) -> float:
+    return (
+        len({seen.customer for seen in past}) / max((until - min(seen.started_at for seen in past)) / timedelta(days=1), 1) if past else 0
+    )
 
 
 async def _budget(loop: Loop, tx: Tx, candidate: str, now: datetime) -> float | None:
