@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from kaeshi.providers.minilm import MiniLMEmbedder
+from kaeshi.providers.minilm import MiniLMEmbedder, MiniLMFeatures
 from kaeshi.settings import load
 from kaeshi.trainer.engines import responder
 from kaeshi.trainer.engines.responder import Sample
@@ -93,13 +93,14 @@ def run(data: Path, peer: Path | None) -> Iterator[dict[str, Any]]:
 class _Once:
     """MiniLM, every text of the log embedded once and before: what is measured is what comes after."""
 
-    name, dimensions = MiniLMEmbedder.name, MiniLMEmbedder.dimensions
+    name, dimensions = MiniLMFeatures.name, MiniLMFeatures.dimensions
 
     def __init__(self, conversations: Sequence[list[dict[str, Any]]]) -> None:
         contexts = (responder.context(messages[:i]) for messages in conversations for i in range(1, len(messages)))
         texts = list(dict.fromkeys(text for context in contexts for side in context for text in side if text))
         began = time.process_time()
-        self._vectors = MiniLMEmbedder(load().models_dir, threads=1)._compute(texts)
+        embedder = MiniLMEmbedder(load().models_dir, threads=1)
+        self._vectors = MiniLMFeatures(embedder).embed(texts)
         self._places = {text: i for i, text in enumerate(texts)}
         print(f"{len(texts)} texts embedded in {time.process_time() - began:.0f} s CPU", file=sys.stderr)
 

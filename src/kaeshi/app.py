@@ -24,7 +24,7 @@ from kaeshi.gateway.worker import Worker
 from kaeshi.loop import Loop
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.faiss_index import FaissIndex
-from kaeshi.providers.minilm import MiniLMEmbedder
+from kaeshi.providers.minilm import MiniLMEmbedder, MiniLMFeatures
 from kaeshi.providers.names import names_of, policy_of
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.providers.outbox import OutboxMailer
@@ -44,7 +44,7 @@ from kaeshi.trainer.webhooks import Webhooks, key_of
 from kaeshi.types import Json
 
 if TYPE_CHECKING:
-    from kaeshi.ports import Clock, Embedder, Ids, Mailer
+    from kaeshi.ports import Clock, Ids, Mailer
 
 ASSISTANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 Target = Bind | Loop | None
@@ -235,7 +235,7 @@ def exported(model: str, out: Path, form: str) -> Json:
     return {"merged": export.merged, "gguf": export.as_gguf}[form](manifest["base"], settings.models_dir, folder, out)
 
 
-def _trainer(settings: Settings, embedder: "Embedder", clock: "Clock", ids: "Ids") -> TrainerServer:
+def _trainer(settings: Settings, embedder: MiniLMEmbedder, clock: "Clock", ids: "Ids") -> TrainerServer:
     wanting = sorted({*settings.trainer_bases.values()} - {RESPONDER})
     if wanting and (packages := lora.missing()):
         msg = f"TRAINER_BASES names {wanting[0]!r}, and {', '.join(packages)} are not installed; type: pip install 'kaeshi[train]'"
@@ -257,6 +257,7 @@ def _trainer(settings: Settings, embedder: "Embedder", clock: "Clock", ids: "Ids
         tokens,
         clock,
         ids,
+        features=MiniLMFeatures(embedder),
         bases=settings.trainer_bases,
         models_dir=settings.models_dir,
         webhooks=hooks,

@@ -1,6 +1,5 @@
 """Calls of functions: what may be offered, and an answer told apart into text and calls however it is cut into pieces."""
 
-import json
 from typing import Any
 
 import pytest
@@ -108,6 +107,25 @@ def test_templates_read_arguments_as_values() -> None:
         "content": "",
         "tool_calls": [{"id": "c", "type": "function", "function": {"name": "book", "arguments": {"city": "Rome"}}}],
     }
-    broken = json.loads(json.dumps(message).replace("Rome", 'Rome\\"'))
-    with pytest.raises(InvalidInput, match="are no JSON object"):
-        plain(broken | {"tool_calls": [{"function": {"name": "book", "arguments": "["}}]})
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        "book",
+        ["book"],
+        [{"id": "c"}],
+        [{"function": {"name": "book"}}],
+        [{"function": {"name": "book", "arguments": "["}}],
+        [{"function": {"name": "book", "arguments": "[]"}}],
+        [{"function": {"name": "book", "arguments": "[" * 100_000}}],
+    ],
+)
+def test_calls_that_are_not_as_at_openai_are_refused(calls: Any) -> None:
+    with pytest.raises(InvalidInput, match="tool_calls"):
+        plain({"role": "assistant", "content": None, "tool_calls": calls})
+
+
+def test_a_call_nested_without_end_is_text() -> None:
+    endless = f"<tool_call>{'[' * 100_000}</tool_call>"
+    assert read("tagged", endless) == [endless]

@@ -34,7 +34,7 @@ gateway = typer.Typer(no_args_is_help=True)
 
 
 def demo(
-    seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 2,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 1,
     sabotage: Annotated[str | None, typer.Option(help="model, feedback, pii or same: break one thing and see it refused.")] = None,
     folder: Annotated[Path, typer.Option(help="Where the demo's files go; emptied first if a demo made it.")] = Path("kaeshi-demo"),
     serve_after: Annotated[bool, typer.Option("--serve", help="Serve the pages on what the demo made.")] = False,

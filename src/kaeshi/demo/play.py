@@ -202,7 +202,7 @@ async def _roll_out(stage: Stage, model: str) -> dict[str, Any]:
 
 
 async def _knowledge(stage: Stage) -> dict[str, Any]:
-    """Propose, have a (simulated) person approve what is right, build the index, ask it something."""
+    """Propose, have a (simulated) person approve what is right, build the index, ask what it holds in words that nobody used before."""
     loop = stage.loop
     stage.progress("refreshing the knowledge base", 0)
     await knowledge.propose(loop)
@@ -213,15 +213,17 @@ async def _knowledge(stage: Stage) -> dict[str, Any]:
     for item in waiting:
         await review.decide(loop, item.ref, "approved" if answers.get(item.ref) in right else "rejected", by=REVIEWER)
     said = await run_now(loop, jobs(loop.settings), "kb_refresh", OWNER)
-    query = "is there something without meat for my wife"
-    hits = await knowledge.search(loop, query, 1) if (loop.folder("knowledge") / "manifest.json").exists() else []
+    approved = right & set(answers.values())
+    held = [(stage.crowd.fill(text), intent.answer) for intent in stage.crowd.known if intent.answer in approved for text in intent.held]
+    found = [(await knowledge.search(loop, query, 1))[0].entry.answer == answer for query, answer in held]
     return {
         "proposed": len(waiting),
         "approved": sum(a in right for a in answers.values()),
         "by": REVIEWER,
         "job": said,
-        "query": query,
-        "finds": hits[0].entry.answer if hits else None,
+        "asked": len(held),
+        "found": sum(found),
+        "example": next(((query, answer) for (query, answer), is_right in zip(held, found, strict=True) if is_right), None),
     }
 
 

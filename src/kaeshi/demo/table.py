@@ -7,6 +7,7 @@ def as_text(result: dict[str, Any]) -> str:
     """The result as a stranger can read it."""
     held, collection, decision, kb = result["held_out"], result["collection"], result["decision"], result["knowledge"]
     n = held["questions"]
+    example = ", such as {!r}: {}".format(*kb["example"]) if kb["example"] else ""
     rows: list[tuple[str, str]] = [
         ("customers", f"simulated, seed {result['seed']}{', sabotage: ' + result['sabotage'] if result['sabotage'] else ''}"),
         (
@@ -41,7 +42,7 @@ def as_text(result: dict[str, Any]) -> str:
     rows += [("  steps", " -> ".join(s["after"] for s in decision["steps"]) or "none")]
     rows += [
         ("knowledge", f"{kb['proposed']} proposed, {kb['approved']} approved by {kb['by']}"),
-        ("  finds", f"{kb['query']!r}: {kb['finds'] or 'nothing'}"),
+        ("  finds", f"{kb['found']} of {kb['asked']} held-out questions that it can answer{example}"),
         (
             "report",
             f"week of {result['report']['week']}, {result['report']['conversations']} conversations, in {result['report']['sent_to']}",

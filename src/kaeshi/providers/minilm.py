@@ -17,13 +17,35 @@ if TYPE_CHECKING:
 MAX_TOKENS = 64
 BATCH = 32
 REMEMBERED = 8192
+WIDTH = 384
+EARLY = "layer_norm_4"  # what the second of the six blocks gives
+EARLY_WEIGHT = 0.7
+# what any talk is made of; the second block's vectors all point that way, and what is beyond it tells texts apart
+PLAIN = (
+    "Hello, how can I help you?",
+    "Thank you very much, that was helpful.",
+    "Yes, please.",
+    "No, that is all for today.",
+    "Could you tell me your name?",
+    "My name is Sam and I live in the city.",
+    "What does it cost?",
+    "It is 40 dollars for two people.",
+    "I would like to book it for Friday at 7 pm.",
+    "I am sorry, that is not available.",
+    "Is there anything else that I can do for you?",
+    "Can I change or cancel it later?",
+    "Where is it, and how do I get there?",
+    "It was wrong, and I am not happy about it.",
+    "Let me check that for you.",
+    "Have a nice day, goodbye.",
+)
 
 
 class MiniLMEmbedder:
     """An Embedder. The model loads at the first text; `threads` bounds the cores it uses (0: all)."""
 
     name = "all-MiniLM-L6-v2-int8"
-    dimensions = 384
+    dimensions = WIDTH
 
     def __init__(self, models_dir: Path, threads: int = 0) -> None:
         self._models_dir, self._threads = models_dir, threads
@@ -36,7 +58,11 @@ class MiniLMEmbedder:
 
         Batches are sorted by length, so that little is padded; rows come back in the order of `texts`.
         """
-        vectors = np.empty((len(texts), self.dimensions), np.float32)
+        return self.both(texts)[:, :WIDTH]
+
+    def both(self, texts: Sequence[str]) -> Vectors:
+        """The same, and beside each the unit vector of the second block, shape (len(texts), 768)."""
+        vectors = np.empty((len(texts), 2 * WIDTH), np.float32)
         known = self._remembered
         unknown = [text for text in dict.fromkeys(texts) if text not in known]
         made = dict(zip(unknown, self._compute(unknown), strict=True))
@@ -48,7 +74,7 @@ class MiniLMEmbedder:
         return vectors
 
     def _compute(self, texts: Sequence[str]) -> Vectors:
-        vectors = np.empty((len(texts), self.dimensions), np.float32)
+        vectors = np.empty((len(texts), 2 * WIDTH), np.float32)
         if not texts:
             return vectors
         session, tokenizer = self._load()
@@ -70,7 +96,7 @@ class MiniLMEmbedder:
         if self._session is None or self._tokenizer is None:
             from tokenizers import Tokenizer
 
-            self._session = session(self._models_dir, "minilm-l6-int8.onnx")
+            self._session = session(self._models_dir, "minilm-l6-int8.onnx", EARLY)
             self._tokenizer = Tokenizer.from_str(
                 resources.files("kaeshi").joinpath("data", "minilm_tokenizer.json").read_text(encoding="utf-8")
             )
@@ -79,20 +105,35 @@ class MiniLMEmbedder:
         return self._session, self._tokenizer
 
 
+class MiniLMFeatures:
+    """What a head is trained on: the sentence's meaning by the last block, and its words, which the last block has half forgotten, by the second."""
+
+    name, dimensions = f"{MiniLMEmbedder.name}, blocks 6 and 2", 2 * WIDTH
+
+    def __init__(self, embedder: MiniLMEmbedder) -> None:
+        self._embedder = embedder
+        self._middle: Vectors | None = None
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), 768): unit vectors, and beside them those of the second block from the middle of PLAIN, of length EARLY_WEIGHT."""
+        if self._middle is None:
+            self._middle = self._embedder.both(PLAIN)[:, WIDTH:].mean(axis=0)
+        vectors = self._embedder.both(texts)
+        early = vectors[:, WIDTH:] - self._middle
+        vectors[:, WIDTH:] = EARLY_WEIGHT * early / np.maximum(np.linalg.norm(early, axis=1, keepdims=True), 1e-9)
+        return vectors
+
+
 def _pooled(
     session: "InferenceSession",
     ids: "np.ndarray[tuple[int, int], np.dtype[np.int64]]",
     mask: "np.ndarray[tuple[int, int], np.dtype[np.int64]]",
 ) -> Vectors:
-    """The mean over a text's tokens, scaled to length one."""
-    wanted = {i.name for i in session.get_inputs()}
-    feed = {
-        name: value
-        for name, value in (("input_ids", ids), ("attention_mask", mask), ("token_type_ids", np.zeros_like(ids)))
-        if name in wanted
-    }
-    hidden = session.run(None, feed)[0]
-    if hidden.ndim == 3:  # (texts, tokens, dimensions): not pooled by the model itself
-        weights = mask[:, :, None].astype(np.float32)
-        hidden = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
-    return np.asarray(hidden / np.linalg.norm(hidden, axis=1, keepdims=True), np.float32)
+    """The means over a text's tokens, of the last block and of the early one, each scaled to length one."""
+    weights = mask[:, :, None].astype(np.float32)
+    feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    halves = []
+    for hidden in session.run(["last_hidden_state", EARLY], feed):
+        mean = (hidden * weights).sum(axis=1)  # its length does not matter
+        halves.append(mean / np.linalg.norm(mean, axis=1, keepdims=True))
+    return np.asarray(np.hstack(halves), np.float32)

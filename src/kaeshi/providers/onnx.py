@@ -16,14 +16,30 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def session(models_dir: Path, name: str) -> "InferenceSession":
-    """A session on the model file of that name. It computes on the thread that calls it: see `spread`. Raises MissingModel."""
+def session(models_dir: Path, name: str, *also: str) -> "InferenceSession":
+    """A session on the model file of that name. It computes on the thread that calls it: see `spread`. Raises MissingModel.
+
+    `also` names values within the model that it shall tell besides its outputs.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(need(models_dir, name)), options, providers=["CPUExecutionProvider"])
+    path = need(models_dir, name)
+    model = path.read_bytes() + b"".join(map(_output, also)) if also else str(path)
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _output(value: str) -> bytes:
+    """One more output for a model, to be written behind it: protobuf joins messages of which a file holds several parts.
+
+    ModelProto.graph is field 7, GraphProto.output field 12, ValueInfoProto.name field 1 (onnx.proto).
+    """
+    name = value.encode()
+    told = b"\x0a" + bytes([len(name)]) + name
+    output = b"\x62" + bytes([len(told)]) + told
+    return b"\x3a" + bytes([len(output)]) + output
 
 
 def spread(work: Callable[[T], R], parts: Sequence[T], threads: int, watch: Watch = unwatched) -> list[R]:

@@ -91,6 +91,7 @@ class Answers:
         folder: Path,
         state: TrainerState,
         embedder: Embedder,
+        features: Embedder,
         tokens: TokenCounter,
         clock: Clock,
         ids: Ids,
@@ -98,7 +99,8 @@ class Answers:
         models_dir: Path,
         vllm: Vllm | None,
     ) -> None:
-        self._folder, self._state, self._embedder, self._tokens, self._clock, self._ids = folder, state, embedder, tokens, clock, ids
+        self._folder, self._state, self._embedder, self._features, self._tokens = folder, state, embedder, features, tokens
+        self._clock, self._ids = clock, ids
         self._bases, self._models_dir, self._vllm = bases, models_dir, vllm
         self._responders: dict[str, responder.Responder] = {}
         self._engines: dict[str, Engine] = {}
@@ -180,7 +182,7 @@ class Answers:
                 self._responders[wanted.model] = responder.load(model_folder(self._folder, wanted.model))
             model = self._responders[wanted.model]
         with self._thinking:  # one at a time uses all cores; several at once spin on each other's locks, and take five times as long
-            choice = model.choose(responder.featurize([responder.context(wanted.messages)], self._embedder))[0]
+            choice = model.choose(responder.featurize([responder.context(wanted.messages)], self._features))[0]
         asked, said = self.count([{"messages": wanted.messages}]), self._tokens.count([choice.text], COUNTED_AS)
         count = wanted.n or 1
         usage = _usage(asked, said * count)

@@ -80,7 +80,7 @@ class _CreateJob(BaseModel):
 class TrainerServer:
     """Files in, models out, answers served. Everything lies under `folder`.
 
-    `bases`: which base each name stands for that code written for OpenAI asks for; the responder, or a causal language model by folder
+    `features`: what the responder learns from, the embedder itself if there is nothing better. `bases`: which base each name stands for that code written for OpenAI asks for; the responder, or a causal language model by folder
     or hub name, which needs the `train` extra. `models_dir`: where `kaeshi models fetch` puts files. `webhooks`: who hears of ended jobs.
     `vllm`: who answers for language models instead of us. `cluster`: where jobs of language models run instead of here. `disk`: bytes that may lie under `folder` for anything new to be taken.
     """
@@ -93,6 +93,7 @@ class TrainerServer:
         clock: Clock,
         ids: Ids,
         *,
+        features: Embedder | None = None,
         bases: Mapping[str, str] = BASES,
         models_dir: Path = Path(),
         webhooks: Webhooks | None = None,
@@ -103,7 +104,8 @@ class TrainerServer:
         self._folder, self._embedder, self._clock, self._ids = folder, embedder, clock, ids
         self._bases, self._models_dir, self._webhooks, self._cluster, self._disk = bases, models_dir, webhooks, cluster, disk
         self._state = TrainerState(folder)
-        self._answers = Answers(folder, self._state, embedder, tokens, clock, ids, bases, models_dir, vllm)
+        self._features = features or embedder
+        self._answers = Answers(folder, self._state, embedder, self._features, tokens, clock, ids, bases, models_dir, vllm)
         self._workers: dict[str, threading.Thread] = {}
         self._processes: dict[str, lora.Stoppable] = {}
         self._guard, self._device = threading.Lock(), threading.Lock()
@@ -377,9 +379,9 @@ class TrainerServer:
     def _trained_responder(self, job: Json) -> Json:
         rows = self._rows(job["training_file"])
         validation = self._rows(job["validation_file"], least=0) if job["validation_file"] else []
-        trained = responder.train(rows, validation, self._embedder, lambda text: self._event(job["id"], text))
+        trained = responder.train(rows, validation, self._features, lambda text: self._event(job["id"], text))
         model = _named(job)
-        details = {"id": model, "job": job["id"], "embedder": self._embedder.name, "answers": len(trained.answers)}
+        details = {"id": model, "job": job["id"], "embedder": self._features.name, "answers": len(trained.answers)}
         self._put_model(model, responder.save(trained, model_folder(self._folder, model), details))
         chosen = job["hyperparameters"]["n_epochs"]
         epochs = DEFAULT_EPOCHS if chosen == "auto" else chosen

@@ -4,6 +4,7 @@ An actor on that machine runs the job and hands over what the process says toget
 a job needs to go on lies in the trainer's own folder: a machine that is lost costs the steps since the last checkpoint.
 """
 
+import os
 import queue
 import shutil
 import socket
@@ -181,9 +182,13 @@ def _knock(address: str) -> None:
 
 def written(folder: Path) -> list[str]:
     """Names of a job's files that are whole, checkpoints with their state last: it is what makes them count."""
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.suffix != ".part")
-    names = (name.as_posix() for name in found if "unfinished" not in name.parts)
-    return sorted((name for name in names if name not in _OURS), key=_order)
+    found = (
+        (Path(place) / name).relative_to(folder)
+        for place, _, names in os.walk(folder)  # which takes no notice of a checkpoint that is removed meanwhile
+        for name in names
+    )
+    whole = (path for path in found if path.suffix != ".part" and "unfinished" not in path.parts)
+    return sorted((path.as_posix() for path in whole if path.as_posix() not in _OURS), key=_order)
 
 
 def _order(name: str) -> tuple[bool, str]:

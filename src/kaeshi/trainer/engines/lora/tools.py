@@ -147,7 +147,7 @@ class Reader:
     def _call(self, text: str) -> Call | None:
         try:
             said = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         match said:
             case {"name": str(name)} if name in self._names and isinstance(arguments := said.get(ARGUMENTS[self._form], {}), dict):
@@ -168,23 +168,27 @@ class Plain:
 def plain(message: Json) -> Json:
     """A message as chat templates read it: content as one text, arguments as values, without what is said to the trainer alone.
 
-    Raises InvalidInput for arguments that are no JSON object.
+    Raises InvalidInput for calls that are not as at OpenAI, their arguments a JSON object.
     """
     kept = {name: value for name, value in message.items() if name not in {"weight", "name"}}
-    calls = [_opened(call) for call in message.get("tool_calls") or ()]
-    return {**kept, "content": text_of(message), **({"tool_calls": calls} if calls else {})}
-
-
-def _opened(call: Json) -> Json:
-    said = call["function"].get("arguments", "{}")
-    try:
-        arguments = json.loads(said) if isinstance(said, str) else said
-    except ValueError:
-        arguments = None
-    if not isinstance(arguments, dict):
-        msg = f"arguments {said!r} of a call of {call['function'].get('name')!r} are no JSON object"
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        msg = f"tool_calls {calls!r} is no list"
         raise InvalidInput(msg)
-    return {**call, "function": {**call["function"], "arguments": arguments}}
+    return {**kept, "content": text_of(message), **({"tool_calls": [_opened(call) for call in calls]} if calls else {})}
+
+
+def _opened(call: Any) -> Json:
+    match call:
+        case {"function": {"name": str(), "arguments": str(said)} as function}:
+            try:
+                arguments = json.loads(said)
+            except (ValueError, RecursionError):
+                arguments = None
+            if isinstance(arguments, dict):
+                return {**call, "function": {**function, "arguments": arguments}}
+    msg = f"tool_calls has {call!r}: a function with its name, and arguments that are a JSON object in a string"
+    raise InvalidInput(msg)
 
 
 def _functions(offer: Offer) -> list[Json]:
