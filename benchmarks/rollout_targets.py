@@ -32,8 +32,8 @@ class with_horizon(make):  # noqa: N801 - a factory, as the trial asks for one
 
     def decide(self, s: dict[str, Any]) -> str:
         if s["now"] >= LOCKED_AFTER and not self.trial.plan.information:
-            customers = len(s["t"]) / self.per_user / s["now"] * (self.hours - self.window)
-            self.trial.plan = self.trial.with_horizon(self.hours, customers)
+            left = self.hours - s["now"] - self.window
+            self.trial.plan = self.trial.with_horizon(left, len(s["t"]) / self.per_user / s["now"] * left)
         return super().decide(s)
 
 

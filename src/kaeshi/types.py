@@ -445,6 +445,12 @@ class Answer(Value):
 Goal = Literal["superior", "non_inferior"]
 
 
+class Foresight(Value):
+    """How first messages foretell metrics: by metric a constant and a weight for each dimension of their embedding."""
+
+    weights: dict[str, tuple[float, ...]] = {}
+
+
 class RolloutPlan(Value):
     """What a rollout has to show, fixed before its first customer. Margins and effects are differences, candidate minus production."""
 
@@ -460,6 +466,7 @@ class RolloutPlan(Value):
     least_hours: float  # no promotion before
     failing: float = 0.05  # share of failing requests that is tolerable
     covariates: int = 0
+    foresight: Foresight = Foresight()
     horizon_hours: float | None = None  # at half and half, after which it ends without evidence
     information: dict[str, float] = {}  # variance that the sum of U is expected to have by the horizon, by metric
 
@@ -497,6 +504,7 @@ class TrialRow(Value):
     share: float
     started_at: datetime
     is_returning: bool
+    foreseen: tuple[float, ...] = ()  # by the plan's foresight, from the first message; empty where there is none to read any more
     values: dict[str, float]
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, Refused
+from kaeshi.errors import Conflict, InvalidInput, MissingModel, NotFound, ProviderError, Refused
 from kaeshi.gateway.answer import answer
 from kaeshi.gateway.record import Record, pack
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
-from kaeshi.providers.fake import FakeChat, FakeClock, FakeNotifier
+from kaeshi.providers.fake import FakeChat, FakeClock, FakeEmbedder, FakeNotifier
 from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.rollout import covariates
 from kaeshi.rules.trial import Trial
@@ -318,6 +318,48 @@ async def test_where_the_candidate_fails_production_answers_and_a_candidate_that
     assert (await rollout.status(speaking))["rollouts"][0]["state"] == "rolled_back"
 
 
+def about(told: dict[str, Any], question: str) -> dict[str, Any]:
+    """The same conversation with another first message."""
+    first, *others = told["messages"]
+    return told | {"messages": [first | {"content": question}, *others]}
+
+
+RAIN, DEPOSIT = "will it rain on my party", "how much is the deposit"
+
+
+async def test_what_first_messages_foretell_is_learned_from_production_and_kept_with_each_customer(loop: Loop, clock: FakeClock) -> None:
+    past = [seen(f"early-{i}", clock.now() - timedelta(days=4), contained=i % 10 != i % 2) for i in range(200)]
+    await log(loop, *(about(told, RAIN if told["outcome"]["escalated"] else DEPOSIT) for told in past))
+    live = await in_canary(loop, history=40)
+    now, fields = clock.now(), {"experiment": live.id, "arm": "production", "share": 0.1}
+    told = [seen(f"live-{i}", now, contained=True, **fields) for i in range(2)]
+    await log(loop, *(about(one, question) for one, question in zip(told, (RAIN, DEPOSIT), strict=True)))
+    clock.advance(hours=25)
+    await rollout.step_all(loop)
+    async with loop.store.read() as tx:
+        stored, rows = await tx.rollout(loop.assistant, live.id), await tx.entered(loop.assistant, live.id)
+    assert stored.plan is not None
+    assert (list(stored.plan.foresight.weights), stored.plan.covariates) == (["containment"], 5)
+    rain, deposit = (next(row.foreseen for row in rows if row.conversation == name) for name in ("live-0", "live-1"))
+    assert rain[0] < 0 < deposit[0]
+
+
+async def test_a_rollout_without_the_embedding_model_is_decided_without_first_messages(
+    loop: Loop, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Missing(FakeEmbedder):
+        def embed(self, texts: Any) -> Any:
+            msg = "model file 'minilm' is not here; type: kaeshi models fetch"
+            raise MissingModel(msg)
+
+    live = await in_half(replace(loop, embedder=Missing()), clock)
+    async with loop.store.read() as tx:
+        stored = await tx.rollout(loop.assistant, live.id)
+    assert stored.plan is not None
+    assert stored.plan.foresight.weights == {}
+    assert "until then first messages do not help" in caplog.text
+
+
 async def served(loop: Loop, records: list[dict[str, Any]]) -> None:
     """The same conversations as a gateway logs them, and their outcomes as the caller reports them."""
     spool = Spool(loop.folder("gateway"), loop.ids.new("spool"), loop.store.keyring, 2**30)
@@ -385,7 +427,7 @@ async def test_a_stream_through_logs_the_store_and_the_schedule_is_decided_as_by
             np.array([(row.started_at - live.began_at).days for row in rows]),
             np.array([row.arm == "candidate" for row in rows]) * 1.0,
             np.array([row.share for row in rows]),
-            np.array([covariates(row.started_at, is_returning=row.is_returning) for row in rows]),
+            np.array([covariates(stored.plan, row) for row in rows]),
             {"containment": np.array([row.values["containment"] for row in rows])},
         )
     verdict = alone.verdict(may_promote=True)

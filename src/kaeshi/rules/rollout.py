@@ -13,13 +13,13 @@ from kaeshi.rules.judging import LEAST_EVIDENCE, log_evidence_worse
 from kaeshi.rules.report import wilson
 from kaeshi.rules.trial import Trial, narrowed, tolerable
 from kaeshi.settings import Settings
-from kaeshi.types import Arm, Decision, Forecast, Goal, Rollout, RolloutPlan, RolloutState, TrialRow
+from kaeshi.types import Arm, Decision, Forecast, Foresight, Goal, Rollout, RolloutPlan, RolloutState, TrialRow
 
 ORDER: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half", "full")
 YEAR = timedelta(days=365)
 LIVE: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half")
 HALF_PERCENT = 50.0
-COVARIATES = 4  # as many as `covariates` gives
+COVARIATES = 4  # as many as `covariates` gives of a conversation's start; what is foreseen comes besides
 LEAST_HISTORY = 30  # conversations in production that know a metric
 LEAST_MIRRORED = 10  # turns
 NO_HISTORY = (
@@ -46,17 +46,20 @@ def plan(
     failing: float | None = None,
     promote_alpha: float | None = None,
     customers_per_day: float = 0,
+    foresight: Foresight | None = None,
 ) -> RolloutPlan | None:
     """What a rollout has to show, by production's past.
 
     `history`: its conversations' figures by metric; `delays`: hours that its conversions took; `failing`: share of its requests that failed;
-    `promote_alpha`: this try's part of a year's budget, if there is one; `customers_per_day`: for a horizon, where one is set.
+    `promote_alpha`: this try's part of a year's budget, if there is one; `customers_per_day`: for a horizon, where one is set;
+    `foresight`: what first messages say of metrics.
     A metric that fewer than LEAST_HISTORY of them know is left out, for lack of anything to hold the candidate to; None when that is all.
     """
     known = {name: [row[name] for row in history if name in row] for name in WEIGHTS}
     known = {name: values for name, values in known.items() if len(values) >= LEAST_HISTORY}
     if not known:
         return None
+    told = Foresight(weights={name: weights for name, weights in (foresight or Foresight()).weights.items() if name in known})
     found = RolloutPlan(
         goal=goal,
         alpha=setting.rollout_alpha,
@@ -69,7 +72,8 @@ def plan(
         window_hours=narrowed(setting.rollout_window_hours, [hours for hours in delays if hours <= setting.rollout_window_hours]),
         least_hours=setting.rollout_half_hours,
         failing=tolerable(failing),
-        covariates=COVARIATES,
+        covariates=COVARIATES + len(told.weights),
+        foresight=told,
     )
     days = setting.rollout_horizon_days
     counted = customers_per_day * (days - found.window_hours / 24) if days is not None else 0
@@ -103,10 +107,12 @@ def forecast(plan: RolloutPlan, customers_per_day: float, *, before_half_hours: 
     return Forecast(customers_per_day=customers_per_day, customers_needed=needed, days=days)
 
 
-def covariates(started_at: datetime, *, is_returning: bool) -> tuple[float, ...]:
-    """What is known of a conversation before its arm is: the hour as a circle, the weekend, whether the customer was here before."""
-    angle = 2 * math.pi * (started_at.hour + started_at.minute / 60) / 24
-    return math.sin(angle), math.cos(angle), float(started_at.weekday() >= 5), float(is_returning)
+def covariates(plan: RolloutPlan, row: TrialRow) -> tuple[float, ...]:
+    """What is known of a conversation before its arm is: the hour as a circle, the weekend, whether the customer was here before, what the first message says."""
+    at = row.started_at
+    angle = 2 * math.pi * (at.hour + at.minute / 60) / 24
+    unread = (0.0,) * (plan.covariates - COVARIATES)
+    return math.sin(angle), math.cos(angle), float(at.weekday() >= 5), float(row.is_returning), *(row.foreseen or unread)
 
 
 def trial(
@@ -134,7 +140,7 @@ def trial(
         np.array([(row.started_at - began_at).days for row in entered], dtype=np.int64),
         _arms(row.arm for row in entered),
         np.array([row.share for row in entered]),
-        np.array([covariates(row.started_at, is_returning=row.is_returning) for row in entered]).reshape(len(entered), plan.covariates),
+        np.array([covariates(plan, row) for row in entered]).reshape(len(entered), plan.covariates),
         {name: np.array([row.values.get(name, math.nan) for row in entered]) for name in plan.means},
     )
     return found

@@ -1,16 +1,20 @@
 """Taking a candidate into production step by step, or back out. Every step says why, and who took it."""
 
+import asyncio
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, Refused
+from kaeshi.errors import Conflict, InvalidInput, MissingModel, NotFound, ProviderError, Refused
 from kaeshi.loop import Loop
+from kaeshi.ports import Vectors
 from kaeshi.rules import rollout as rules
 from kaeshi.rules.assignment import arm_of
-from kaeshi.rules.comparison import SPANS, named, sample
+from kaeshi.rules.comparison import SPANS, WEIGHTS, named, sample
+from kaeshi.rules.foresight import foreseen, learned
 from kaeshi.rules.trial import Trial
 from kaeshi.steps import evaluation
 from kaeshi.steps.conversation import holdout_since
@@ -22,6 +26,7 @@ from kaeshi.types import (
     Comparison,
     Decision,
     Forecast,
+    Foresight,
     Goal,
     Json,
     MetricComparison,
@@ -31,6 +36,7 @@ from kaeshi.types import (
     Sample,
     Serving,
     TrialRow,
+    text_of,
 )
 
 log = logging.getLogger("kaeshi.rollout")
@@ -38,6 +44,7 @@ METRICS = ("containment", "conversion", "csat")
 HISTORY = timedelta(days=28)
 ENOUGH = 200  # conversations before the largest customer's share means something
 WATCHED = frozenset({"canary", "half", "full"})  # stages in which customers of both arms are compared
+FORESEEN_FROM = 2000  # of production's latest conversations
 UNLOGGED = timedelta(days=1)  # how long requests that could not be logged hold a promotion
 
 
@@ -325,7 +332,16 @@ async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
         assigned = await tx.assigned(loop.assistant, rollout.id)
         due = [row for row in assigned if row.started_at <= before and row.customer not in counted]
         values = await tx.observed(loop.assistant, [row.conversation for row in due])
-    rows = [row.model_copy(update={"values": values.get(row.conversation, {})}) for row in due]
+    said = await _first_messages(loop, [row.conversation for row in due]) if planned.plan.foresight.weights else {}
+    rows = [
+        row.model_copy(
+            update={
+                "values": values.get(row.conversation, {}),
+                "foreseen": foreseen(planned.plan.foresight, said[row.conversation].astype(float)) if row.conversation in said else (),
+            }
+        )
+        for row in due
+    ]
     for part in chunks(rows):
         async with loop.store.write() as tx:
             await tx.enter(loop.assistant, rollout.id, part, now)
@@ -350,12 +366,41 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
         failing=failing,
         promote_alpha=budget,
         customers_per_day=_customers_per_day(past, until),
+        foresight=await _foresight(loop, past),
     )
     if plan is None:
         return rollout
     async with loop.store.write() as tx:
         await tx.lock_plan(rollout, plan)
         return await tx.rollout(loop.assistant, rollout.id)
+
+
+async def _foresight(loop: Loop, past: Sequence[Observed]) -> Foresight:
+    """What first messages said of how production's latest conversations ended. Without the embedding model nothing, and the log says so."""
+    latest = sorted(past, key=lambda seen: (seen.started_at, seen.conversation))[-FORESEEN_FROM:]
+    try:
+        said = await _first_messages(loop, [seen.conversation for seen in latest])
+    except MissingModel as error:
+        log.warning("%s; until then first messages do not help to decide rollouts", error)
+        return Foresight()
+    read = [seen for seen in latest if seen.conversation in said]
+    if not read:
+        return Foresight()
+    values = {name: np.array([seen.values.get(name, math.nan if name in SPANS else 0.0) for seen in read]) for name in WEIGHTS}
+    return await asyncio.to_thread(learned, np.stack([said[seen.conversation] for seen in read]).astype(float), values)
+
+
+async def _first_messages(loop: Loop, conversations: Sequence[str]) -> dict[str, Vectors]:
+    """By conversation the embedding of what its customer said first; none of one whose customer was erased. Raises MissingModel."""
+    said: dict[str, str] = {}
+    for part in chunks(conversations):
+        async with loop.store.read() as tx:
+            stored = await tx.read_conversations(loop.assistant, part)
+        first = {
+            each.id: next((text for s in each.said if s.message["role"] == "user" and (text := text_of(s.message))), "") for each in stored
+        }
+        said |= {name: text for name, text in first.items() if text}
+    return dict(zip(said, await asyncio.to_thread(loop.embedder.embed, list(said.values())), strict=True))
 
 
 def _customers_per_day(past: Sequence[Observed], until: datetime) -> float:

@@ -16,7 +16,7 @@ from kaeshi.store.keys import Keyring
 from kaeshi.store.store import Store
 
 Bind = str | AsyncEngine | AsyncConnection | AsyncSession
-HEAD = "0007"
+HEAD = "0008"
 SCHEMA_LOCK = 0x6B616573
 
 

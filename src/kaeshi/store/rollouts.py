@@ -201,6 +201,7 @@ class RolloutVerbs(Verbs):
                 share=row.share,
                 started_at=moment(row.started_at),
                 is_returning=row.is_returning,
+                foreseen=tuple(json.loads(row.foreseen)),
                 values=json.loads(row._mapping["values"]),  # a row has a method of that name
             )
             for row in await self.connection.execute(statement)
@@ -213,8 +214,9 @@ class RolloutVerbs(Verbs):
         )
         number = (await self.connection.execute(after)).scalar_one()
         values = [
-            row.model_dump(exclude={"started_at", "values"})
-            | {"assistant": assistant, "rollout": rollout, "number": number + i, "values": dumps(row.values)}
+            row.model_dump(exclude={"started_at", "values", "foreseen"})
+            | {"assistant": assistant, "rollout": rollout, "number": number + i}
+            | {"values": dumps(row.values), "foreseen": dumps(row.foreseen)}
             | {"started_at": micros(row.started_at), "entered_at": micros(now)}
             for i, row in enumerate(rows)
         ]

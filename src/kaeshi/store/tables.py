@@ -391,6 +391,7 @@ rollout_rows = Table(
     Column("arm", String(12), nullable=False),
     Column("share", Float, nullable=False),
     Column("is_returning", Boolean, nullable=False),
+    Column("foreseen", Text, nullable=False, server_default="[]"),
     Column("values", Text, nullable=False),
     _time("started_at"),
     _time("entered_at"),

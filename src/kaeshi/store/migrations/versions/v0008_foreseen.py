@@ -1,0 +1,12 @@
+"""What first messages said of the customers that a rollout has counted."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Add to rollout_rows."""
+    op.add_column("rollout_rows", sa.Column("foreseen", sa.Text, nullable=False, server_default="[]"))
