@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from kaeshi.errors import Misconfigured
@@ -225,6 +225,14 @@ class Settings(BaseSettings):
     def min_quality_tenths(self) -> int:
         """The threshold as the integer tenths that scores are kept in."""
         return int(self.min_quality_score * 10)
+
+    @model_validator(mode="after")
+    def _horizon_leaves_time(self) -> "Settings":
+        needed = max(self.rollout_half_hours, self.rollout_window_hours)
+        if self.rollout_horizon_days is not None and self.rollout_horizon_days * 24 <= needed:
+            msg = f"ROLLOUT_HORIZON_DAYS {self.rollout_horizon_days:g} is over before anything may be promoted: more than {needed / 24:g} days (ROLLOUT_HALF_HOURS, ROLLOUT_WINDOW_HOURS) are needed"
+            raise ValueError(msg)
+        return self
 
     @property
     def data_dir(self) -> Path:

@@ -144,7 +144,23 @@ def test_a_horizon_is_planned_by_productions_traffic_and_customers_whose_windows
     setting = Settings(rollout_horizon_days=21, rollout_window_hours=24)
     found = planned(history, [], setting, customers_per_day=100)
     assert found is not None
-    assert (found.horizon_hours, found.information["containment"]) == (504, pytest.approx(100 * 20 / 4 * 0.6 * 0.4))
+    assert (found.horizon_hours, found.information["containment"]) == (
+        504,
+        pytest.approx(100 * 20 / 4 * 0.57 * 0.43),
+    )  # of a candidate that just loses too much
     without = planned(history, [], Settings(), customers_per_day=100)
     assert without is not None
     assert (without.horizon_hours, without.information) == (None, {})
+
+
+def test_a_metric_of_too_few_events_gets_no_boundary_and_stays_with_the_bets() -> None:
+    rare = PLAN.model_copy(update={"means": PLAN.means | {"containment": 0.99}})
+    few, many = (Trial.of(rare).with_horizon(24 * 21, customers).information for customers in (400, 4000))
+    assert "containment" not in few
+    assert many["containment"] == pytest.approx(1000 * 0.96 * 0.04)
+
+
+@pytest.mark.parametrize("days", [1, 7])
+def test_a_horizon_before_anything_may_be_promoted_is_refused(days: float) -> None:
+    with pytest.raises(ValueError, match=f"ROLLOUT_HORIZON_DAYS {days} is over before anything may be promoted: more than 7 days"):
+        Settings(rollout_horizon_days=days)

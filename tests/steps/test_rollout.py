@@ -318,10 +318,16 @@ async def test_where_the_candidate_fails_production_answers_and_a_candidate_that
     assert (await rollout.status(speaking))["rollouts"][0]["state"] == "rolled_back"
 
 
-def about(told: dict[str, Any], question: str) -> dict[str, Any]:
+def about(told: dict[str, Any], question: Any) -> dict[str, Any]:
     """The same conversation with another first message."""
     first, *others = told["messages"]
     return told | {"messages": [first | {"content": question}, *others]}
+
+
+class Missing(FakeEmbedder):
+    def embed(self, texts: Any) -> Any:
+        msg = "model file 'minilm' is not here; type: kaeshi models fetch"
+        raise MissingModel(msg)
 
 
 RAIN, DEPOSIT = "will it rain on my party", "how much is the deposit"
@@ -332,8 +338,9 @@ async def test_what_first_messages_foretell_is_learned_from_production_and_kept_
     await log(loop, *(about(told, RAIN if told["outcome"]["escalated"] else DEPOSIT) for told in past))
     live = await in_canary(loop, history=40)
     now, fields = clock.now(), {"experiment": live.id, "arm": "production", "share": 0.1}
-    told = [seen(f"live-{i}", now, contained=True, **fields) for i in range(2)]
-    await log(loop, *(about(one, question) for one, question in zip(told, (RAIN, DEPOSIT), strict=True)))
+    told = [seen(f"live-{i}", now, contained=True, **fields) for i in range(3)]
+    picture = [{"type": "image_url", "image_url": {"url": "data:,"}}]
+    await log(loop, *(about(one, question) for one, question in zip(told, (RAIN, DEPOSIT, picture), strict=True)))
     clock.advance(hours=25)
     await rollout.step_all(loop)
     async with loop.store.read() as tx:
@@ -342,16 +349,21 @@ async def test_what_first_messages_foretell_is_learned_from_production_and_kept_
     assert (list(stored.plan.foresight.weights), stored.plan.covariates) == (["containment"], 5)
     rain, deposit = (next(row.foreseen for row in rows if row.conversation == name) for name in ("live-0", "live-1"))
     assert rain[0] < 0 < deposit[0]
+    silent = next(row.foreseen for row in rows if row.conversation == "live-2")
+    assert silent == ()  # a picture came first; words after an answer may be about it
+    watched = replace(loop, embedder=Missing())
+    await log(loop, seen("live-3", clock.now(), contained=True, **fields))
+    clock.advance(hours=25)
+    await rollout.step_all(watched)
+    async with loop.store.read() as tx:
+        assert len(await tx.entered(loop.assistant, live.id)) == len(
+            rows
+        )  # who cannot be read waits, and the rollout is judged all the same
 
 
 async def test_a_rollout_without_the_embedding_model_is_decided_without_first_messages(
     loop: Loop, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Missing(FakeEmbedder):
-        def embed(self, texts: Any) -> Any:
-            msg = "model file 'minilm' is not here; type: kaeshi models fetch"
-            raise MissingModel(msg)
-
     live = await in_half(replace(loop, embedder=Missing()), clock)
     async with loop.store.read() as tx:
         stored = await tx.rollout(loop.assistant, live.id)

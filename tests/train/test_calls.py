@@ -33,6 +33,14 @@ WHOLE = (
     + '{{ \'{"name": "\' + c.function.name + \'", "parameters": \' }}{{ c.function.arguments | tojson }}{{ "}" }}{% endfor %}'
     + END
 )
+UNREAD = (  # as Qwen3-Coder does
+    "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}"
+    + SAID
+    + "{% for c in m.tool_calls or [] %}"
+    + "{{ '<tool_call>\n<function=' + c.function.name + '>\n' }}{% for k, v in c.function.arguments.items() %}"
+    + "{{ '<parameter=' + k + '>' + v + '</parameter>' }}{% endfor %}{{ '</function>\n</tool_call>' }}{% endfor %}"
+    + END
+)
 SCHEMA = {
     "type": "object",
     "properties": {"dish": {"type": "string", "enum": list(DISHES)}, "day": {"type": "string", "enum": list(DAYS)}},
@@ -59,7 +67,7 @@ def row(i: int) -> dict[str, Any]:
 def bases(tmp_path_factory: pytest.TempPathFactory, base_folder: str) -> dict[str, str]:
     """The base with templates that write calls, each in a way of its own."""
     made = {}
-    for name, template in (("tagged", TAGGED), ("whole", WHOLE), ("unread", TAGGED.replace("tool_call>", "function>"))):
+    for name, template in (("tagged", TAGGED), ("whole", WHOLE), ("unread", UNREAD)):
         folder = tmp_path_factory.mktemp("bases") / name
         shutil.copytree(base_folder, folder)
         (folder / "chat_template.jinja").write_text(template)
@@ -126,6 +134,8 @@ def test_functions_are_refused_where_no_call_could_be_read(client: OpenAI) -> No
     for model in ("plain", "other"):
         with pytest.raises(openai.BadRequestError, match="the chat template of"):
             client.chat.completions.create(model=model, messages=question, tools=[BOOK])
+    with pytest.raises(openai.BadRequestError, match="tool_calls has"):
+        client.chat.completions.create(model="llama", messages=[*question, {"role": "assistant", "tool_calls": [{"id": "c"}]}])  # type: ignore[list-item]
     with pytest.raises(openai.BadRequestError, match="not served together"):
         client.chat.completions.create(model="llama", messages=question, tools=[BOOK], response_format={"type": "json_object"})
     bad: Any = [{"type": "function", "function": {"name": "x", "parameters": {"type": "nonsense"}}}]

@@ -100,7 +100,7 @@ def test_a_job_outlives_the_machine_it_runs_on(tmp_path: Path, machines: Machine
 
 
 def test_a_job_that_is_stopped_leaves_nothing_on_its_machine(tmp_path: Path, machines: Machines, files: tuple[Path, Path]) -> None:
-    before = set(Path(tempfile.gettempdir()).glob("kaeshi-*"))
+    before = set(Path(tempfile.gettempdir()).glob("kaeshi-job-*"))
     running: list[Any] = []
 
     def hear(message: dict[str, Any]) -> None:
@@ -108,7 +108,24 @@ def test_a_job_that_is_stopped_leaves_nothing_on_its_machine(tmp_path: Path, mac
             running[-1].terminate()
 
     assert Cluster(machines.address).run(spec(tmp_path / "job", files), tmp_path / "job", running.append, hear) is None
-    assert set(Path(tempfile.gettempdir()).glob("kaeshi-*")) <= before
+    assert set(Path(tempfile.gettempdir()).glob("kaeshi-job-*")) <= before
+
+
+def test_rows_do_not_stay_on_a_machine_whose_job_breaks_off_here(tmp_path: Path, machines: Machines, files: tuple[Path, Path]) -> None:
+    before = set(Path(tempfile.gettempdir()).glob("kaeshi-job-*"))
+
+    def hear(message: dict[str, Any]) -> None:
+        if message.get("step") == 2:
+            msg = "the server breaks"
+            raise RuntimeError(msg)
+
+    with pytest.raises(RuntimeError, match="breaks"):
+        Cluster(machines.address).run(spec(tmp_path / "job", files), tmp_path / "job", lambda _: None, hear)
+    for _ in range(100):
+        if set(Path(tempfile.gettempdir()).glob("kaeshi-job-*")) <= before:
+            return
+        time.sleep(0.1)
+    raise AssertionError(set(Path(tempfile.gettempdir()).glob("kaeshi-job-*")) - before)
 
 
 def test_rows_it_refuses_are_told_as_here(tmp_path: Path, machines: Machines, files: tuple[Path, Path]) -> None:

@@ -45,6 +45,12 @@ def together(parts: list[str | Call]) -> list[str | Call]:
         ("tagged", '<tool_call>{"name": "fly", "arguments": {}}</tool_call>', ['<tool_call>{"name": "fly", "arguments": {}}</tool_call>']),
         ("tagged", "<tool_call>\nnever closed", ["<tool_call>\nnever closed"]),
         ("tagged", CALL.removesuffix("\n</tool_call>"), [ROME]),
+        (
+            "tagged",
+            CALL.replace("Rome", "</tool_call>") + CALL,
+            [Call(name="book", arguments='{"city": "</tool_call>"}'), ROME],
+        ),
+        ("tagged", f"<tool_call>no</tool_call>{CALL}", ["<tool_call>no</tool_call>", ROME]),
         ("tagged", 'a < b, {"name": 1}', ['a < b, {"name": 1}']),
         ("whole", '{"name": "book", "parameters": {"city": "Rome"}}', [ROME]),
         ("whole", '{"name": "fly", "parameters": {}}', ['{"name": "fly", "parameters": {}}']),
@@ -54,6 +60,7 @@ def together(parts: list[str | Call]) -> list[str | Call]:
 )
 def test_text_and_calls_are_told_apart(form: str, text: str, parts: list[Any]) -> None:
     assert read(form, text) == parts
+    assert read(form, *text, "") == parts
 
 
 @given(st.lists(st.sampled_from(["Hi", " ", "\n", "<", "<tool_call>", "</tool_call>", CALL, "{", '{"name"', "o"]), max_size=8), st.data())
@@ -107,6 +114,11 @@ def test_templates_read_arguments_as_values() -> None:
         "content": "",
         "tool_calls": [{"id": "c", "type": "function", "function": {"name": "book", "arguments": {"city": "Rome"}}}],
     }
+
+
+@pytest.mark.parametrize("none", [None, []])
+def test_no_calls_are_no_field_for_a_template(none: Any) -> None:
+    assert plain({"role": "assistant", "content": "Hi.", "tool_calls": none}) == {"role": "assistant", "content": "Hi."}
 
 
 @pytest.mark.parametrize(

@@ -184,18 +184,20 @@ def test_a_file_without_answers_is_refused() -> None:
 
 
 def test_a_model_of_another_version_of_the_responder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    responder.save(responder.train(rows(12), [], FakeEmbedder()), tmp_path, {})
+    responder.save(responder.train(rows(12), [], FakeEmbedder()), tmp_path, {"embedder": FakeEmbedder.name})
+    with pytest.raises(InvalidInput, match="train it again"):
+        responder.load(tmp_path, "another")
     monkeypatch.setattr(responder, "WEIGHTS", (1.0,) * 4)
     with pytest.raises(InvalidInput, match="train it again"):
-        responder.load(tmp_path)
+        responder.load(tmp_path, FakeEmbedder.name)
 
 
 def test_a_changed_model_file_is_not_loaded(tmp_path: Path) -> None:
-    responder.save(responder.train(rows(12), [], FakeEmbedder()), tmp_path, {})
-    assert responder.load(tmp_path).answers
+    responder.save(responder.train(rows(12), [], FakeEmbedder()), tmp_path, {"embedder": FakeEmbedder.name})
+    assert responder.load(tmp_path, FakeEmbedder.name).answers
     (tmp_path / "answers.json").write_text('["something else"]')
     with pytest.raises(InvalidInput, match="manifest"):
-        responder.load(tmp_path)
+        responder.load(tmp_path, FakeEmbedder.name)
 
 
 async def test_the_end_of_a_job_is_told_signed_and_told_again_until_it_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,9 @@ BLAME = math.log(20)
 FADING_AFTER, FADING_DAYS = 6, 3  # once there are six whole days, the last three must show their share of the whole gain,
 FADING_SHARE, FADING_PER_DAY = 1.6, 1 / 14  # which is 1.1 of it after a week and .6 after two: what lasts is no novelty
 FAILING = (0.02, 0.05)
+LEAST_EVENTS = (
+    10.0  # by which the arms may differ: a quarter of the customers times the variance of what is yes or no, or of those who rate
+)
 BY_BETS = 0.4  # of alpha, where a horizon is fixed; the rest is for its boundary
 DELAYS_NEEDED, DELAY_ROOM = 30, 2.0  # twice the longest of n exponential delays is exceeded by one in n squared
 
@@ -65,10 +68,22 @@ class Trial:
         }
 
     def with_horizon(self, hours: float, customers: float) -> RolloutPlan:
-        """The plan with a horizon fixed: so many hours at half and half, in which the windows of so many customers close."""
-        information = {
-            metric.name: customers / 4 * metric.variance for metric in self.effects.metrics if metric.name in self._proven().values()
-        }
+        """The plan with a horizon fixed: so many hours at half and half, in which the windows of so many customers close.
+
+        A metric of which fewer than LEAST_EVENTS are to be had by then gets no boundary: the sum of so few is not normal yet.
+        """
+        information = {}
+        for metric in self.effects.metrics:
+            spread, events = metric.variance, customers / 4 * self.plan.rated.get(metric.name, 1.0)
+            if (metric.low, metric.high) == (
+                0,
+                1,
+            ):  # a candidate that just loses too much may vary more than a production that hardly fails
+                worst = min(max(metric.mean - self.plan.margins.get(metric.name, 0.0), 0.0), 1.0)
+                spread = max(spread, worst * (1 - worst))
+                events *= spread
+            if metric.name in self._proven().values() and events >= LEAST_EVENTS:
+                information[metric.name] = customers / 4 * spread
         return self.plan.model_copy(update={"horizon_hours": hours, "information": information})
 
     def assign(self, arm: Floats, share: Floats) -> None:

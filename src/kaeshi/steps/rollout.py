@@ -332,7 +332,11 @@ async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
         assigned = await tx.assigned(loop.assistant, rollout.id)
         due = [row for row in assigned if row.started_at <= before and row.customer not in counted]
         values = await tx.observed(loop.assistant, [row.conversation for row in due])
-    said = await _first_messages(loop, [row.conversation for row in due]) if planned.plan.foresight.weights else {}
+    try:
+        said = await _first_messages(loop, [row.conversation for row in due]) if planned.plan.foresight.weights else {}
+    except MissingModel as error:  # harm must be seen all the same, in what is counted and in failing requests
+        log.warning("%s; until then no more customers of rollout %s are counted", error, rollout.id)
+        due, said = [], {}
     rows = [
         row.model_copy(
             update={
@@ -365,7 +369,7 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
         goal=rollout.goal,
         failing=failing,
         promote_alpha=budget,
-        customers_per_day=_customers_per_day(past, until),
+        customers_per_day=_customers_per_day(past, until, loop.settings.rollout_horizon_days),
         foresight=await _foresight(loop, past),
     )
     if plan is None:
@@ -396,17 +400,18 @@ async def _first_messages(loop: Loop, conversations: Sequence[str]) -> dict[str,
     for part in chunks(conversations):
         async with loop.store.read() as tx:
             stored = await tx.read_conversations(loop.assistant, part)
-        first = {
-            each.id: next((text for s in each.said if s.message["role"] == "user" and (text := text_of(s.message))), "") for each in stored
-        }
+        # the very first, if it has words: what comes later may answer an arm
+        first = {each.id: next((text_of(s.message) for s in each.said if s.message["role"] == "user"), "") for each in stored}
         said |= {name: text for name, text in first.items() if text}
     return dict(zip(said, await asyncio.to_thread(loop.embedder.embed, list(said.values())), strict=True))
 
 
-def _customers_per_day(past: Sequence[Observed], until: datetime) -> float:
-    return (
-        len({seen.customer for seen in past}) / max((until - min(seen.started_at for seen in past)) / timedelta(days=1), 1) if past else 0
-    )
+def _customers_per_day(past: Sequence[Observed], until: datetime, within: float | None = None) -> float:
+    """Different customers a day, over the latest `within` days: over more days those who come back are fewer for each."""
+    lately = [seen for seen in past if within is None or seen.started_at >= until - timedelta(days=within)]
+    if not lately:
+        return 0
+    return len({seen.customer for seen in lately}) / max((until - min(seen.started_at for seen in lately)) / timedelta(days=1), 1)
 
 
 async def _budget(loop: Loop, tx: Tx, candidate: str, now: datetime) -> float | None:

@@ -179,7 +179,7 @@ class Answers:
     def _picked(self, wanted: _Chat, head: Json) -> Json | bytes:
         with self._guard:
             if wanted.model not in self._responders:
-                self._responders[wanted.model] = responder.load(model_folder(self._folder, wanted.model))
+                self._responders[wanted.model] = responder.load(model_folder(self._folder, wanted.model), self._features.name)
             model = self._responders[wanted.model]
         with self._thinking:  # one at a time uses all cores; several at once spin on each other's locks, and take five times as long
             choice = model.choose(responder.featurize([responder.context(wanted.messages)], self._features))[0]

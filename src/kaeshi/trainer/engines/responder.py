@@ -197,11 +197,11 @@ def save(model: Responder, folder: Path, details: Json) -> Json:
     return manifests.write(folder, {"engine": "responder", **details, "files": files})
 
 
-def load(folder: Path) -> Responder:
-    """Read a model, after its files' sha256 were compared with the manifest's. Raises InvalidInput for a changed file, or another version's."""
-    manifests.checked(folder)
+def load(folder: Path, embedder: str) -> Responder:
+    """Read a model, after its files' sha256 were compared with the manifest's. Raises InvalidInput for a changed file, or another version's or embedder's."""
+    manifest = manifests.checked(folder)
     with np.load(folder / "head.npz", allow_pickle=False) as arrays:
-        if tuple(arrays.get("parts", ())) != WEIGHTS:
+        if tuple(arrays.get("parts", ())) != WEIGHTS or manifest.get("embedder") != embedder:
             msg = f"model in {folder.name!r} was trained by another version of the responder; train it again"
             raise InvalidInput(msg)
         return Responder(

@@ -11,6 +11,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from kaeshi.types import Json
 
 MACHINES = 6  # that may be lost under a job
 PATIENCE = 5.0  # seconds that a machine is silent before it says so
+PREFIX = "kaeshi-job-"
 _OURS = {"spec.json", "train.jsonl", "held.jsonl"}  # files of a job that are not handed back
 
 
@@ -93,7 +95,10 @@ class _Job:
             self.end()
 
     def end(self) -> None:
-        """Give the machine back."""
+        """Give the machine back, without the rows that it was lent."""
+        if self._begun:
+            with suppress(self._ray.exceptions.RayError):  # lost, or too slow: the next job there clears away what it left
+                self._ray.get(self._actor.clear.remote(), timeout=PATIENCE)
         self._ray.kill(self._actor)
 
     def followed(self, heard: Callable[[Json], None]) -> Json | None:
@@ -121,7 +126,8 @@ class Machine:
     """What runs on the machine that has room: an actor, as Ray calls it."""
 
     def __init__(self, spec: Json, files: Mapping[str, bytes]) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="kaeshi-"))
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         _take(self._folder, files, ())
         rows = {kind: str(self._folder / spec[kind]) for kind in ("training_file", "validation_file") if spec[kind] is not None}
         self._spec = {**spec, **rows, "folder": str(self._folder)}
@@ -130,13 +136,20 @@ class Machine:
         self._said.put({"event": f"on {socket.gethostname()}"})
         self._process: lora.Stoppable | None = None
         self._stopped = False
-        threading.Thread(target=self._work, daemon=True).start()
+        self._worker = threading.Thread(target=self._work, daemon=True)
+        self._worker.start()
 
     def stop(self) -> None:
         """End the process; `told` then says that it is over."""
         self._stopped = True
         if self._process is not None:
             self._process.terminate()
+
+    def clear(self) -> None:
+        """Leave nothing here."""
+        self.stop()
+        self._worker.join(PATIENCE)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def told(self) -> Json:
         """Since the last time: `messages`, `files` (name and content) that are new or other, names that are `gone`, and is it `over`?"""
@@ -150,7 +163,10 @@ class Machine:
         # a checkpoint is listed only once it is whole, and so is everything it counts on; therefore list first and read then
         seen = _seen(self._folder)
         fresh = {name: self._folder / name for name, stamp in seen.items() if self._known.get(name) != stamp}
-        files = {name: path.read_bytes() for name, path in fresh.items() if path.exists()}
+        files = {}
+        for name, path in fresh.items():
+            with suppress(FileNotFoundError):  # an older checkpoint that was just removed
+                files[name] = path.read_bytes()
         gone, self._known = sorted(self._known.keys() - seen.keys(), key=_order, reverse=True), seen
         over = any("over" in message for message in messages)
         if over:
@@ -163,9 +179,10 @@ class Machine:
                 self._said.put(message)
         except InvalidInput as error:
             self._said.put({"refused": str(error)})
-        except KaeshiError as error:
-            self._said.put({"broken": str(error)})
-        self._said.put({"over": True})
+        except Exception as error:  # a door: a thread that ends without a word would be waited for without end
+            self._said.put({"broken": str(error) if isinstance(error, KaeshiError) else f"{type(error).__name__}: {error}"})
+        finally:
+            self._said.put({"over": True})
 
     def _started(self, process: lora.Stoppable) -> None:
         self._process = process
@@ -195,15 +212,31 @@ def _order(name: str) -> tuple[bool, str]:
     return name.endswith("state.json"), name
 
 
+def _sweep() -> None:
+    """Remove what actors left here that ended without a word; each folder's name tells whose it was."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        owner = left.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not _is_alive(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # somebody else's
+        return True
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def _seen(folder: Path) -> dict[str, tuple[int, int]]:
     """What each file looked like: when it was changed, and its size."""
     found = {}
     for name in written(folder):
-        try:
+        with suppress(FileNotFoundError):
             stat = (folder / name).stat()
-        except FileNotFoundError:  # an older checkpoint that was just removed
-            continue
-        found[name] = (stat.st_mtime_ns, stat.st_size)
+            found[name] = (stat.st_mtime_ns, stat.st_size)
     return found
 
 
@@ -212,7 +245,7 @@ def _take(folder: Path, files: Mapping[str, bytes], gone: Sequence[str]) -> None
         write_whole(folder / name, content)
     for name in gone:
         (folder / name).unlink(missing_ok=True)
-        if not any((folder / name).parent.iterdir()):
+        with suppress(OSError):  # while others lie in it, or if it never came
             (folder / name).parent.rmdir()
 
 

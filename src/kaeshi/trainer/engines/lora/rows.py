@@ -62,12 +62,12 @@ def encode(messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", longe
     if (tools or any(message.get("tool_calls") for message in messages)) and "tools" not in tokenizer.chat_template:
         msg = "it has tools, and the base's chat template has none; take a base that calls functions, or rows without"
         raise InvalidInput(msg)
-    plain = [calls.plain(message) for message in messages]
-    whole = _said(plain, tokenizer, tools)
+    whole = calls.written(tokenizer, messages, tools)
     spans = []
     for i, message in enumerate(messages):
         if message["role"] == "assistant" and message.get("weight", 1) != 0:
-            before, upto = _said(plain[:i], tokenizer, tools, ask=True), _said(plain[: i + 1], tokenizer, tools).rstrip()
+            before = calls.written(tokenizer, messages[:i], tools, ask=True) if i else ""
+            upto = calls.written(tokenizer, messages[: i + 1], tools).rstrip()
             if not (whole.startswith(upto) and upto.startswith(before)):
                 msg = "the base's chat template changes earlier turns when later ones come; give it one row per answer"
                 raise InvalidInput(msg)
@@ -118,7 +118,3 @@ def packs(lengths: Sequence[int], room: int) -> list[list[int]]:
             made[place].append(i)
             left[place] -= lengths[i]
     return made
-
-
-def _said(messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", tools: Any, *, ask: bool = False) -> str:
-    return str(tokenizer.apply_chat_template(list(messages), tools=tools, tokenize=False, add_generation_prompt=ask)) if messages else ""

@@ -86,9 +86,7 @@ class Engine:
 
     def prompt(self, messages: Sequence[Json], offer: tools.Offer | None = None) -> list[int]:
         """The conversation so far in the base's template, up to where the assistant speaks. Raises InvalidInput when it is too long."""
-        shown = None if offer is None else list(offer.shown)
-        plain = [tools.plain(message) for message in messages]
-        text = self.tokenizer.apply_chat_template(plain, tools=shown, tokenize=False, add_generation_prompt=True)
+        text = tools.written(self.tokenizer, messages, None if offer is None else offer.shown, ask=True)
         ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         if len(ids) >= self.longest:
             msg = f"messages have {len(ids)} tokens; {self.name!r} reads {self.longest}, its answer included"

@@ -5,6 +5,7 @@ template writes calls otherwise, or knows none, is offered no functions: guessin
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Form = Literal["tagged", "whole"]
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 END = "}\n" + CLOSE
-ARGUMENTS = {"tagged": "arguments", "whole": "parameters"}
+ARGUMENTS: dict[Form, str] = {"tagged": "arguments", "whole": "parameters"}
 _SPACING = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}  # as templates write JSON
 
 
@@ -70,13 +71,32 @@ def offered(tools: Sequence[Any] | None, choice: Any, *, several: bool) -> Offer
 
 def form_of(tokenizer: "PreTrainedTokenizerBase") -> Form | None:
     """How the tokenizer's chat template has a model write calls; None where it has no tools, or writes them as is not read here."""
-    template = str(tokenizer.chat_template)
-    if "tools" not in template:
+    try:
+        asked = written(tokenizer, _PROBE[:1], _PROBE_OFFER.shown, ask=True)
+        answered = written(tokenizer, _PROBE, _PROBE_OFFER.shown)
+    except InvalidInput:
         return None
-    special = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
-    if OPEN in template and OPEN not in special:  # what is special is not told
-        return "tagged"
-    return "whole" if '"parameters": ' in template else None
+    if not answered.startswith(asked):
+        return None
+    said = answered.removeprefix(asked)
+    for token in tokenizer.added_tokens_decoder.values():  # what is special is not told
+        if token.special:
+            said = said.replace(token.content, "")
+    return next((form for form in ARGUMENTS if _PROBE_CALL in Reader(form, _PROBE_OFFER).take(said, over=True)), None)
+
+
+def written(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Json], tools: Sequence[Json] | None, *, ask: bool = False) -> str:
+    """The conversation in the tokenizer's chat template, up to where the assistant speaks if it is to `ask`. Raises InvalidInput where the template refuses it."""
+    from jinja2 import TemplateError
+
+    plain_ones = [plain(message) for message in messages]
+    try:
+        return str(
+            tokenizer.apply_chat_template(plain_ones, tools=list(tools) if tools else None, tokenize=False, add_generation_prompt=ask)
+        )
+    except (TemplateError, TypeError, ValueError) as error:
+        msg = f"the base's chat template cannot write these messages: {error}"
+        raise InvalidInput(msg) from error
 
 
 def grammar(form: Form, offer: Offer) -> str | None:
@@ -125,10 +145,9 @@ class Reader:
     def _tagged(self, *, over: bool) -> Iterator[str | Call]:
         while True:
             before, opened, rest = self._held.partition(OPEN)
-            inner, closed, after = rest.partition(CLOSE)
-            if not (closed or (opened and over)):
+            call, after = self._first_call(rest, over=over)
+            if not opened or (call is None and not over):
                 break
-            call = self._call(inner)
             yield from self._said(before.rstrip() if call is not None else self._held.removesuffix(after))
             if call is not None:
                 self.called = self._beside = True
@@ -137,6 +156,13 @@ class Reader:
         certain = len(self._held) if over else len(before.rstrip()) if opened else _certain(self._held)
         yield from self._said(self._held[:certain])
         self._held = self._held[certain:]
+
+    def _first_call(self, rest: str, *, over: bool) -> tuple[Call | None, str]:
+        """What was opened, and what comes behind it: its arguments may hold the closing mark too. Unclosed or no call at all, up to the first mark."""
+        ends = [match.start() for match in re.finditer(CLOSE, rest)]
+        tried = ends or ([len(rest)] if over else [])
+        call, end = next(((call, end) for end in tried if (call := self._call(rest[:end])) is not None), (None, min(tried, default=0)))
+        return call, rest[end + len(CLOSE) :]
 
     def _said(self, text: str) -> Iterator[str]:
         said = text.lstrip() if self._beside else text
@@ -170,7 +196,7 @@ def plain(message: Json) -> Json:
 
     Raises InvalidInput for calls that are not as at OpenAI, their arguments a JSON object.
     """
-    kept = {name: value for name, value in message.items() if name not in {"weight", "name"}}
+    kept = {name: value for name, value in message.items() if name not in {"weight", "name", "tool_calls"}}
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list):
         msg = f"tool_calls {calls!r} is no list"
@@ -203,3 +229,29 @@ def _certain(text: str) -> int:
     """How much of a text cannot be the beginning of a call, or white space before one."""
     held = next((n for n in range(min(len(OPEN) - 1, len(text)), 0, -1) if OPEN.startswith(text[-n:])), 0)
     return len(text[: len(text) - held].rstrip())
+
+
+_PROBE_CALL = Call(name="look_up", arguments='{"word": "rain"}')
+_PROBE_OFFER = Offer(
+    shown=(
+        {
+            "type": "function",
+            "function": {
+                "name": "look_up",
+                "description": "Look a word up.",
+                "parameters": {"type": "object", "properties": {"word": {"type": "string"}}},
+            },
+        },
+    ),
+    allowed=({"type": "function", "function": {"name": "look_up"}},),
+    must=False,
+    several=True,
+)
+_PROBE: tuple[Json, ...] = (
+    {"role": "user", "content": "Rain?"},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": _PROBE_CALL.name, "arguments": _PROBE_CALL.arguments}}],
+    },
+)

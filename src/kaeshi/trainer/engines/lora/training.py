@@ -333,7 +333,7 @@ class _Run:
         """Take up the last whole checkpoint; returns its step, 0 if there is none."""
         for told in sorted((self._folder / "checkpoints").glob("step-*/state.json"), reverse=True):
             place, state = told.parent, json.loads(told.read_bytes())
-            if any(sha256_of(place / name) != expected for name, expected in state["files"].items()):
+            if any(not (place / name).exists() or sha256_of(place / name) != expected for name, expected in state["files"].items()):
                 continue
             set_peft_model_state_dict(self._model, load_file(place / "adapter.safetensors"))
             moments = load_file(place / "optimiser.safetensors")
