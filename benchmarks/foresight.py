@@ -4,7 +4,6 @@
 """
 
 import argparse
-import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.responder import by_time
 from kaeshi.providers.minilm import MiniLMEmbedder
 from kaeshi.rules.foresight import foreseen, learned
 from kaeshi.settings import load
@@ -23,8 +23,7 @@ def run(data: Path, past: int) -> Iterator[dict[str, Any]]:
     """A row for each log and outcome."""
     embedder = MiniLMEmbedder(load().models_dir)
     for name, outcomes in SETS.items():
-        with gzip.open(data / f"{name}.jsonl.gz", "rt", encoding="utf-8") as stream:
-            records = sorted((json.loads(line) for line in stream), key=lambda r: (r["started_at"], r["conversation_id"]))
+        records = by_time(data / f"{name}.jsonl.gz")
         first = [next(m["content"] for m in record["messages"] if m["role"] == "user") for record in records]
         vectors = embedder.embed(first[: 3 * past]).astype(float)
         for outcome in outcomes:

@@ -27,11 +27,15 @@ COUNTS = (50, 200, 800, 0)
 BINS = 10
 
 
+def by_time(path: Path) -> list[dict[str, Any]]:
+    """A log's records in the order of their starts."""
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
+        return sorted((json.loads(line) for line in stream), key=lambda r: (r["started_at"], r["conversation_id"]))
+
+
 def read(path: Path) -> list[list[dict[str, Any]]]:
     """STAR's conversations by time."""
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
-        records = sorted((json.loads(line) for line in stream), key=lambda r: (r["started_at"], r["conversation_id"]))
-    return [record["messages"] for record in records]
+    return [record["messages"] for record in by_time(path)]
 
 
 def acts(conversations: Sequence[list[dict[str, Any]]]) -> list[Sample]:

@@ -76,8 +76,9 @@ def plan(
         foresight=told,
     )
     days = setting.rollout_horizon_days
-    counted = customers_per_day * (days - found.window_hours / 24) if days is not None else 0
-    return Trial.of(found).with_horizon(days * 24, counted) if days is not None and counted > 0 else found
+    if days is None or not customers_per_day:
+        return found
+    return Trial.of(found).with_horizon(days * 24, customers_per_day * (days - found.window_hours / 24))
 
 
 def budgeted(alpha: float, tries: Sequence[tuple[str, bool]], candidate: str) -> float:

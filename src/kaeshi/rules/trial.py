@@ -25,9 +25,8 @@ BLAME = math.log(20)
 FADING_AFTER, FADING_DAYS = 6, 3  # once there are six whole days, the last three must show their share of the whole gain,
 FADING_SHARE, FADING_PER_DAY = 1.6, 1 / 14  # which is 1.1 of it after a week and .6 after two: what lasts is no novelty
 FAILING = (0.02, 0.05)
-LEAST_EVENTS = (
-    10.0  # by which the arms may differ: a quarter of the customers times the variance of what is yes or no, or of those who rate
-)
+# by which the arms may differ: a quarter of the customers times the variance of what is yes or no, or of those who rate
+LEAST_EVENTS = 10.0
 BY_BETS = 0.4  # of alpha, where a horizon is fixed; the rest is for its boundary
 DELAYS_NEEDED, DELAY_ROOM = 30, 2.0  # twice the longest of n exponential delays is exceeded by one in n squared
 
@@ -75,10 +74,8 @@ class Trial:
         information = {}
         for metric in self.effects.metrics:
             spread, events = metric.variance, customers / 4 * self.plan.rated.get(metric.name, 1.0)
-            if (metric.low, metric.high) == (
-                0,
-                1,
-            ):  # a candidate that just loses too much may vary more than a production that hardly fails
+            if (metric.low, metric.high) == (0, 1):
+                # a candidate that just loses too much may vary more than a production that hardly fails
                 worst = min(max(metric.mean - self.plan.margins.get(metric.name, 0.0), 0.0), 1.0)
                 spread = max(spread, worst * (1 - worst))
                 events *= spread

@@ -21,7 +21,7 @@ from kaeshi.trainer.engines import lora
 from kaeshi.types import Json
 
 MACHINES = 6  # that may be lost under a job
-PATIENCE = 5.0  # seconds that a machine is silent before it says so
+PATIENCE = 5.0  # seconds, for whatever has to answer soon
 PREFIX = "kaeshi-job-"
 _OURS = {"spec.json", "train.jsonl", "held.jsonl"}  # files of a job that are not handed back
 
@@ -250,7 +250,7 @@ def _take(folder: Path, files: Mapping[str, bytes], gone: Sequence[str]) -> None
 
 
 def _needs(ray: Any) -> dict[str, float]:
-    """What a job reserves: a GPU, or where the cluster has none all processors of its smallest machine, so that each takes one job.
+    """What a job reserves: a GPU, or where the cluster has none as many processors as its smallest machine has.
 
     One where no machine is there yet: a cluster may grow when it is asked.
     """

@@ -44,7 +44,7 @@ class Offer:
 def offered(tools: Sequence[Any] | None, choice: Any, *, several: bool) -> Offer | None:
     """The request's `tools` and `tool_choice`; None where nothing may be called. Raises InvalidInput for what is not served."""
     if not tools:
-        if choice not in {None, "none", "auto"} if isinstance(choice, str | None) else True:
+        if choice not in (None, "none", "auto"):  # a tuple: what clients send may have no hash
             msg = f"tool_choice {choice!r} without tools"
             raise InvalidInput(msg)
         return None
