@@ -24,17 +24,29 @@ def run(data: Path, past: int) -> Iterator[dict[str, Any]]:
     embedder = MiniLMEmbedder(load().models_dir)
     for name, outcomes in SETS.items():
         records = by_time(data / f"{name}.jsonl.gz")
-        first = [next(m["content"] for m in record["messages"] if m["role"] == "user") for record in records]
+        first = [
+            next(m["content"] for m in record["messages"] if m["role"] == "user")
+            for record in records
+        ]
         vectors = embedder.embed(first[: 3 * past]).astype(float)
         for outcome in outcomes:
-            known = [(v, float(r["outcome"][outcome] is True)) for v, r in zip(vectors, records, strict=False)]
+            known = [
+                (v, float(r["outcome"][outcome] is True))
+                for v, r in zip(vectors, records, strict=False)
+            ]
             x, y = np.stack([v for v, _ in known]), np.array([value for _, value in known])
             found = learned(x[:past], {outcome: y[:past]})
             share = 0.0
             if found.weights:
                 told = np.array([foreseen(found, row)[0] for row in x[past:]])
                 share = float(np.corrcoef(told, y[past:])[0, 1] ** 2)
-            yield {"log": name, "outcome": outcome, "rate": float(y[past:].mean()), "judged": len(y) - past, "explained": share}
+            yield {
+                "log": name,
+                "outcome": outcome,
+                "rate": float(y[past:].mean()),
+                "judged": len(y) - past,
+                "explained": share,
+            }
 
 
 def main() -> None:

@@ -76,21 +76,45 @@ async def upstream(scope: Scope, receive: Calls, send: Calls) -> None:
         choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
         usage = {"prompt_tokens": 120, "completion_tokens": 60, "total_tokens": 180}
         await _send(
-            send, json.dumps({**about, "object": "chat.completion", "choices": [choice], "usage": usage}).encode(), b"application/json"
+            send,
+            json.dumps(
+                {**about, "object": "chat.completion", "choices": [choice], "usage": usage}
+            ).encode(),
+            b"application/json",
         )
         return
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"content-type", b"text/event-stream")],
+        }
+    )
     for number in range(STREAM_PIECES + 1):
         delta, finish = ({"content": "word "}, None) if number < STREAM_PIECES else ({}, "stop")
-        event = {**about, "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
-        await send({"type": "http.response.body", "body": b"data: " + json.dumps(event).encode() + b"\n\n", "more_body": True})
+        event = {
+            **about,
+            "object": "chat.completion.chunk",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        }
+        await send(
+            {
+                "type": "http.response.body",
+                "body": b"data: " + json.dumps(event).encode() + b"\n\n",
+                "more_body": True,
+            }
+        )
         await asyncio.sleep(STREAM_PAUSE)
     await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
 
 async def _send(send: Calls, body: bytes, kind: bytes) -> None:
     await send(
-        {"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind), (b"content-length", str(len(body)).encode())]}
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"content-type", kind), (b"content-length", str(len(body)).encode())],
+        }
     )
     await send({"type": "http.response.body", "body": body})
 
@@ -98,7 +122,9 @@ async def _send(send: Calls, body: bytes, kind: bytes) -> None:
 class Served:
     """A server in processes of its own on one core: its base URL, and the CPU time it has used."""
 
-    def __init__(self, url: str, process: subprocess.Popen[bytes], headers: dict[str, str], model: str) -> None:
+    def __init__(
+        self, url: str, process: subprocess.Popen[bytes], headers: dict[str, str], model: str
+    ) -> None:
         self.url, self.process, self.headers, self.model = url, process, headers, model
 
     def cpu_ms(self, *, without: str = "\0", only: str = "") -> float:
@@ -106,9 +132,19 @@ class Served:
         ticks = 0
         for pid in _tree(self.process.pid):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                command = (
+                    Path(f"/proc/{pid}/cmdline")
+                    .read_bytes()
+                    .replace(b"\0", b" ")
+                    .decode(errors="replace")
+                )
                 if without not in command and only in command:
-                    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(") ", 1)[1].split()
+                    fields = (
+                        Path(f"/proc/{pid}/stat")
+                        .read_text(encoding="utf-8")
+                        .rsplit(") ", 1)[1]
+                        .split()
+                    )
                     ticks += int(fields[11]) + int(fields[12])
         return ticks * 1000 / os.sysconf("SC_CLK_TCK")
 
@@ -117,7 +153,9 @@ def _tree(root: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            children.setdefault(int(stat.read_text(encoding="utf-8").rsplit(") ", 1)[1].split()[1]), []).append(int(stat.parent.name))
+            children.setdefault(
+                int(stat.read_text(encoding="utf-8").rsplit(") ", 1)[1].split()[1]), []
+            ).append(int(stat.parent.name))
     found = [root]
     for pid in found:
         found += children.get(pid, [])
@@ -138,15 +176,24 @@ def served(
     """Run a server pinned to a core until its port answers; end it, and only it, afterwards."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), *command], env={**os.environ, **(env or {})}, stdout=out, stderr=out, start_new_session=True
+            ["taskset", "-c", str(core), *command],
+            env={**os.environ, **(env or {})},
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     try:
         port = int(url.split(":")[2].partition("/")[0])
         for _ in range(600):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", port), timeout=1),
+            ):
                 break
             if process.poll() is not None:
-                sys.exit(f"{command[0]} ended at once:\n{log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
+                sys.exit(
+                    f"{command[0]} ended at once:\n{log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
+                )
             time.sleep(0.2)
         time.sleep(2)
         yield Served(url, process, headers or {}, model)
@@ -162,7 +209,10 @@ def served(
 def wrk(to: Served, clients: int, seconds: float, folder: Path, more: str = "") -> dict[str, float]:
     """Load with so many connections: requests, failures, requests/s, p50 and p99 in milliseconds."""
     script = folder / "load.lua"
-    script.write_text(WRK.format(model=to.model, more=more.replace('"', '\\"').replace('\\"', '"')), encoding="utf-8")
+    script.write_text(
+        WRK.format(model=to.model, more=more.replace('"', '\\"').replace('\\"', '"')),
+        encoding="utf-8",
+    )
     headers = [part for name, value in to.headers.items() for part in ("-H", f"{name}: {value}")]
     command = [
         "taskset",
@@ -181,7 +231,13 @@ def wrk(to: Served, clients: int, seconds: float, folder: Path, more: str = "") 
     if match := re.search(r"Non-2xx or 3xx responses: (\d+)", told):
         sys.exit(f"{to.url}: {match[1]} answers were errors\n{told}")
     requests, errors, duration, p50, p99, _ = map(float, told.split("RESULT")[1].split()[:6])
-    return {"requests": requests, "errors": errors, "per_s": requests / duration, "p50_ms": p50, "p99_ms": p99}
+    return {
+        "requests": requests,
+        "errors": errors,
+        "per_s": requests / duration,
+        "p50_ms": p50,
+        "p99_ms": p99,
+    }
 
 
 async def streams(to: Served) -> dict[str, float]:
@@ -190,11 +246,17 @@ async def streams(to: Served) -> dict[str, float]:
 
     async def one(session: aiohttp.ClientSession, number: int) -> tuple[float, float, bool]:
         began, first, text = time.perf_counter(), 0.0, b""
-        async with session.post(f"{to.url}/chat/completions", json={**body, "user": f"s{number}"}, headers=to.headers) as response:
+        async with session.post(
+            f"{to.url}/chat/completions", json={**body, "user": f"s{number}"}, headers=to.headers
+        ) as response:
             async for piece in response.content.iter_any():
                 first = first or time.perf_counter() - began
                 text += piece
-        return first, time.perf_counter() - began, text.count(b'"word ') == STREAM_PIECES and b"[DONE]" in text
+        return (
+            first,
+            time.perf_counter() - began,
+            text.count(b'"word ') == STREAM_PIECES and b"[DONE]" in text,
+        )
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         found = await asyncio.gather(*(one(session, n) for n in range(STREAMS)))
@@ -220,7 +282,9 @@ def measure(to: Served, seconds: float, rounds: int, folder: Path) -> dict[str, 
     for _ in range(rounds):
         before = to.cpu_ms(without="gateway work")
         run = wrk(to, 16, seconds, folder)
-        full.append(run | {"cpu_ms": (to.cpu_ms(without="gateway work") - before) / run["requests"]})
+        full.append(
+            run | {"cpu_ms": (to.cpu_ms(without="gateway work") - before) / run["requests"]}
+        )
     _settled(to)
     slow = [wrk(to, 2, seconds, folder, f',"seed":{SLOW_MS}') for _ in range(rounds)]
     return {
@@ -273,7 +337,9 @@ async def stored(folder: Path, up: str) -> tuple[set[str], int]:
 
     settings = load(**{name.lower(): value for name, value in ours_env(folder, up).items()})
     async with open_loop(settings=settings) as loop:
-        while spool.waiting(loop.folder("gateway")):  # the server's worker may still be at it: whoever is second finds nothing to do
+        while spool.waiting(
+            loop.folder("gateway")
+        ):  # the server's worker may still be at it: whoever is second finds nothing to do
             if not (await take(loop)).requests:
                 await asyncio.sleep(0.2)
         async with loop.store.read() as tx:
@@ -281,10 +347,19 @@ async def stored(folder: Path, up: str) -> tuple[set[str], int]:
             return {name for (name,) in await tx.connection.execute(select(requests.c.id))}, dropped
 
 
-def ours(folder: Path, up: str, port: int, core: int = 1) -> contextlib.AbstractContextManager[Served]:
+def ours(
+    folder: Path, up: str, port: int, core: int = 1
+) -> contextlib.AbstractContextManager[Served]:
     """Our gateway on what `prepare` made."""
     command = [sys.executable, "-m", "kaeshi", "serve", "--port", str(port)]
-    return served(command, f"http://127.0.0.1:{port}/v1", core, env=ours_env(folder, up), model="concierge", log=folder / "serve.log")
+    return served(
+        command,
+        f"http://127.0.0.1:{port}/v1",
+        core,
+        env=ours_env(folder, up),
+        model="concierge",
+        log=folder / "serve.log",
+    )
 
 
 def asked(up: str) -> int:
@@ -296,7 +371,11 @@ def asked(up: str) -> int:
 
 
 def peers(
-    litellm: Path | None, portkey: Path | None, up: str, folder: Path, measured: Callable[[Served], dict[str, Any]]
+    litellm: Path | None,
+    portkey: Path | None,
+    up: str,
+    folder: Path,
+    measured: Callable[[Served], dict[str, Any]],
 ) -> dict[str, Any]:
     """The peers that are installed, each in its default configuration with logs off."""
     found: dict[str, Any] = {}
@@ -306,10 +385,20 @@ def peers(
             f"model_list:\n  - model_name: m\n    litellm_params: {{model: openai/m, api_base: '{up}', api_key: none}}\n",
             encoding="utf-8",
         )
-        command = [str(litellm.parent / "litellm"), "--config", str(config), "--port", "9102", "--num_workers", "1"]
+        command = [
+            str(litellm.parent / "litellm"),
+            "--config",
+            str(config),
+            "--port",
+            "9102",
+            "--num_workers",
+            "1",
+        ]
         permit = "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY"  # on loopback, as the others
         env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", permit: "true"}
-        with served(command, "http://127.0.0.1:9102/v1", 1, env=env, log=folder / "litellm.log") as to:
+        with served(
+            command, "http://127.0.0.1:9102/v1", 1, env=env, log=folder / "litellm.log"
+        ) as to:
             found["litellm"] = measured(to)
     if portkey:
         command = [
@@ -318,8 +407,14 @@ def peers(
             "--port=9103",
             "--headless",
         ]
-        headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": up, "Authorization": "Bearer none"}
-        with served(command, "http://127.0.0.1:9103/v1", 1, headers=headers, log=folder / "portkey.log") as to:
+        headers = {
+            "x-portkey-provider": "openai",
+            "x-portkey-custom-host": up,
+            "Authorization": "Bearer none",
+        }
+        with served(
+            command, "http://127.0.0.1:9103/v1", 1, headers=headers, log=folder / "portkey.log"
+        ) as to:
             found["portkey"] = measured(to)
     return found
 
@@ -363,7 +458,9 @@ def killed(folder: Path, up: str) -> dict[str, int]:
                 while True:
                     async with session.post(f"{to.url}/chat/completions", json=body) as response:
                         text = await response.read()
-                        if response.status == 200 and (b"[DONE]" in text or b'"finish_reason": "stop"' in text):
+                        if response.status == 200 and (
+                            b"[DONE]" in text or b'"finish_reason": "stop"' in text
+                        ):
                             read.append(response.headers["x-kaeshi-message"])
 
         async with aiohttp.ClientSession() as session:
@@ -377,14 +474,25 @@ def killed(folder: Path, up: str) -> dict[str, int]:
     with ours(place, up, 9106) as to:
         asyncio.run(load(to))
     rows, dropped = asyncio.run(stored(place, up))
-    return {"read": len(read), "in_database": len(rows), "lost": len({*read} - rows), "dropped": dropped}
+    return {
+        "read": len(read),
+        "in_database": len(rows),
+        "lost": len({*read} - rows),
+        "dropped": dropped,
+    }
 
 
 def main() -> None:
     """Print a table, or JSON with --json."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--litellm", type=Path, help="python of the environment that LiteLLM is installed in")
-    parser.add_argument("--portkey", type=Path, help="folder that npm installed Portkey's gateway in")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--litellm", type=Path, help="python of the environment that LiteLLM is installed in"
+    )
+    parser.add_argument(
+        "--portkey", type=Path, help="folder that npm installed Portkey's gateway in"
+    )
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
@@ -425,25 +533,37 @@ def main() -> None:
                 "dropped": dropped,
                 "worker_cpu_ms_per_request_so_far": worker / served_now,
             }
-            found |= peers(wanted.litellm, wanted.portkey, up, folder, lambda to: measure(to, wanted.seconds, wanted.rounds, folder))
+            found |= peers(
+                wanted.litellm,
+                wanted.portkey,
+                up,
+                folder,
+                lambda to: measure(to, wanted.seconds, wanted.rounds, folder),
+            )
             found["mirror"] = mirrored(folder, up, wanted.seconds, wanted.rounds)
             found["killed"] = killed(folder, up)
     for row in found.values():
         if "p50_ms_at_slow_upstream" in row:
-            row["added_p50_ms"] = row["p50_ms_at_slow_upstream"] - found["direct"]["p50_ms_at_slow_upstream"]
+            row["added_p50_ms"] = (
+                row["p50_ms_at_slow_upstream"] - found["direct"]["p50_ms_at_slow_upstream"]
+            )
     if wanted.json:
         print(json.dumps(found, indent=1))
     else:
         _print(found)
     mine = found["kaeshi"]
     if mine["in_database"] + mine["dropped"] != mine["asked"]:
-        sys.exit(f"{mine['asked']} requests, but {mine['in_database']} in the database and {mine['dropped']} reported drops")
+        sys.exit(
+            f"{mine['asked']} requests, but {mine['in_database']} in the database and {mine['dropped']} reported drops"
+        )
     if found["killed"]["lost"] > found["killed"]["dropped"]:
         sys.exit(f"{found['killed']['lost']} answers that were read are lost")
 
 
 def _print(found: dict[str, Any]) -> None:
-    print(f"{'':10}{'requests/s':>12}{'CPU ms each':>13}{'added p50 ms':>14}{'p99 ms':>9}{'streams':>9}{'last first piece s':>20}")
+    print(
+        f"{'':10}{'requests/s':>12}{'CPU ms each':>13}{'added p50 ms':>14}{'p99 ms':>9}{'streams':>9}{'last first piece s':>20}"
+    )
     for name in ("direct", "kaeshi", "litellm", "portkey"):
         if name in found:
             row = found[name]
@@ -452,13 +572,21 @@ def _print(found: dict[str, Any]) -> None:
                 f"{row['p99_ms_at_slow_upstream']:9.1f}{row['streams']['whole']:9.0f}{row['streams']['first_piece_s']:20.2f}"
             )
     ours, mirror, dead = found["kaeshi"], found["mirror"], found["killed"]
-    print(f"(the row `direct` is the upstream itself; latencies at an upstream of {SLOW_MS} ms, {STREAMS} streams at once)")
-    print(f"logged: {ours['asked']:,} requests asked, {ours['in_database']:,} in the database, {ours['dropped']} reported drops")
-    print(f"worker: {ours['worker_cpu_ms_per_request_so_far']:.3f} ms of CPU per request, while the gateway was loaded")
+    print(
+        f"(the row `direct` is the upstream itself; latencies at an upstream of {SLOW_MS} ms, {STREAMS} streams at once)"
+    )
+    print(
+        f"logged: {ours['asked']:,} requests asked, {ours['in_database']:,} in the database, {ours['dropped']} reported drops"
+    )
+    print(
+        f"worker: {ours['worker_cpu_ms_per_request_so_far']:.3f} ms of CPU per request, while the gateway was loaded"
+    )
     print(
         f"mirror of every turn: p99 {mirror['p99_ms']:.1f} ms without, {mirror['p99_ms_mirrored']:.1f} ms with it, ratio {mirror['p99_ratio']:.2f}"
     )
-    print(f"killed under load: {dead['read']:,} answers read by clients, {dead['in_database']:,} in the database, {dead['lost']} lost")
+    print(
+        f"killed under load: {dead['read']:,} answers read by clients, {dead['in_database']:,} in the database, {dead['lost']} lost"
+    )
 
 
 if __name__ == "__main__":

@@ -36,14 +36,29 @@ from kaeshi.settings import Settings
 from kaeshi.steps import training
 
 NOON = datetime(2025, 11, 3, 12, tzinfo=UTC)
-ANSWERS = ("ok", "500", "429", "409", "hang", "reset", "html", "empty", "lost")  # lost: not accepted, and answered 500
+ANSWERS = (
+    "ok",
+    "500",
+    "429",
+    "409",
+    "hang",
+    "reset",
+    "html",
+    "empty",
+    "lost",
+)  # lost: not accepted, and answered 500
 LAG_MINUTES = 10
 MINUTES = (1, 4, 6, 10, 12, 31, 31, 31, 31)
 HANG_SECONDS = 0.3
 CAP = Decimal(1)
 Stage = Literal["start", "poll"]
 STAGES: tuple[Stage, ...] = ("start", "poll")
-OURS = ("/kaeshi/steps/training", "/kaeshi/store/training", "/kaeshi/rules/training", "/kaeshi/providers/openai")
+OURS = (
+    "/kaeshi/steps/training",
+    "/kaeshi/store/training",
+    "/kaeshi/rules/training",
+    "/kaeshi/providers/openai",
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,17 @@ class Provider:
 
     def case(self, request: web.Request) -> Any:
         name = request.headers["authorization"].removeprefix("Bearer ")
-        return self.cases.setdefault(name, {"now": 0.0, "files": [], "jobs": [], "answer": "ok", "late": False, "drops_metadata": False})
+        return self.cases.setdefault(
+            name,
+            {
+                "now": 0.0,
+                "files": [],
+                "jobs": [],
+                "answer": "ok",
+                "late": False,
+                "drops_metadata": False,
+            },
+        )
 
     async def tell(self, request: web.Request) -> web.Response:
         case = self.case(request)
@@ -78,12 +103,20 @@ class Provider:
             form = await request.post()
         except ConnectionError:  # the child was killed while it sent the file
             return web.Response(status=499)
-        file = {"id": f"file-{len(case['files']) + 1}", "object": "file", "bytes": 1, "created_at": 0, "purpose": "fine-tune"}
+        file = {
+            "id": f"file-{len(case['files']) + 1}",
+            "object": "file",
+            "bytes": 1,
+            "created_at": 0,
+            "purpose": "fine-tune",
+        }
         case["files"].append(file | {"filename": form["file"].filename, "status": "processed"})  # type: ignore[union-attr]  # it is a file
         return web.json_response(case["files"][-1])
 
     async def files(self, request: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": self.case(request)["files"], "has_more": False})
+        return web.json_response(
+            {"object": "list", "data": self.case(request)["files"], "has_more": False}
+        )
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         case, wanted = self.case(request), await request.json()
@@ -106,12 +139,16 @@ class Provider:
             assert request.transport is not None
             request.transport.abort()
         if answer == "html":
-            return web.Response(text="<html><body>Bad gateway</body></html>", content_type="text/html")
+            return web.Response(
+                text="<html><body>Bad gateway</body></html>", content_type="text/html"
+            )
         if answer == "empty":
             return web.json_response({})
         if answer in {"500", "429", "409", "lost"}:
             status = 500 if answer == "lost" else int(answer)
-            return web.json_response({"error": {"message": "try again", "type": "server_error"}}, status=status)
+            return web.json_response(
+                {"error": {"message": "try again", "type": "server_error"}}, status=status
+            )
         return web.json_response(job)
 
     async def jobs(self, request: web.Request) -> web.Response:
@@ -121,8 +158,12 @@ class Provider:
         return web.json_response({"object": "list", "data": shown, "has_more": False})
 
     async def job(self, request: web.Request) -> web.Response:
-        found = next(job for job in self.case(request)["jobs"] if job["id"] == request.match_info["name"])
-        return web.json_response(found | {"status": "succeeded", "fine_tuned_model": "ft:x", "trained_tokens": 10})
+        found = next(
+            job for job in self.case(request)["jobs"] if job["id"] == request.match_info["name"]
+        )
+        return web.json_response(
+            found | {"status": "succeeded", "fine_tuned_model": "ft:x", "trained_tokens": 10}
+        )
 
     async def none(self, _: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [], "has_more": False})
@@ -177,7 +218,10 @@ async def schedulers(folder: Path, port: int, case: Case, stage: Stage) -> dict[
         open_loop(settings=settings, clock=clock, ids=SteadyIds()) as two,
     ):
         trainers = [OpenAITrainer(api_key=folder.name, base_url=f"{base}/v1") for _ in range(2)]
-        loops = [replace(loop, trainer=trainer, tokens=FakeTokens()) for loop, trainer in zip((one, two), trainers, strict=True)]
+        loops = [
+            replace(loop, trainer=trainer, tokens=FakeTokens())
+            for loop, trainer in zip((one, two), trainers, strict=True)
+        ]
         async with ClientSession(headers={"authorization": f"Bearer {folder.name}"}) as http:
 
             async def tell(**said: object) -> Any:
@@ -185,7 +229,12 @@ async def schedulers(folder: Path, port: int, case: Case, stage: Stage) -> dict[
                     return await response.json()
 
             clock.time = max(NOON, datetime.fromtimestamp((await tell())["now"], UTC))
-            await tell(now=clock.now().timestamp(), answer=case.answer, late=case.late, drops_metadata=case.drops_metadata)
+            await tell(
+                now=clock.now().timestamp(),
+                answer=case.answer,
+                late=case.late,
+                drops_metadata=case.drops_metadata,
+            )
             await asyncio.gather(*(begin(loop, folder / "train.jsonl") for loop in loops))
             for minutes in MINUTES if stage == "poll" else ():
                 clock.advance(minutes=minutes)
@@ -196,7 +245,11 @@ async def schedulers(folder: Path, port: int, case: Case, stage: Stage) -> dict[
             money = await training.money(loops[0])
         for trainer in trainers:
             await trainer.close()
-    return {"jobs": len(jobs), "runs": [run.state for run in runs], "committed": money["committed_usd"]}
+    return {
+        "jobs": len(jobs),
+        "runs": [run.state for run in runs],
+        "committed": money["committed_usd"],
+    }
 
 
 async def prepared(folder: Path) -> None:
@@ -259,7 +312,12 @@ def run(count: int, seed: int, show: bool = False) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as scratch:
             template = Path(scratch) / "template"
             template.mkdir()
-            row = {"messages": [{"role": "user", "content": "when are you open"}, {"role": "assistant", "content": "from nine to five"}]}
+            row = {
+                "messages": [
+                    {"role": "user", "content": "when are you open"},
+                    {"role": "assistant", "content": "from nine to five"},
+                ]
+            }
             (template / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for _ in range(4)))
             if not (made := os.fork()):
                 asyncio.run(prepared(template))
@@ -271,7 +329,11 @@ def run(count: int, seed: int, show: bool = False) -> dict[str, Any]:
             total["poll"] = forked(whole, port, replace(never, dies_in="poll"), "poll")[0]
             for number in range(count):
                 answer = ANSWERS[number % len(ANSWERS)]
-                late, drops, stage = chance.random() < 0.5, chance.random() < 0.5, STAGES[number % 2]
+                late, drops, stage = (
+                    chance.random() < 0.5,
+                    chance.random() < 0.5,
+                    STAGES[number % 2],
+                )
                 case = Case(answer, late, drops, stage, 1 + chance.randrange(total[stage]))
                 folder = Path(shutil.copytree(template, Path(scratch) / f"case-{seed}-{number}"))
                 for each in STAGES[: STAGES.index(stage) + 1]:
@@ -310,7 +372,9 @@ def main() -> None:
     if wanted.json:
         print(json.dumps(found, indent=1))
     else:
-        print(f"{found['cases']} cases, {found['killed']} killed in the middle, {found['seconds']} s")
+        print(
+            f"{found['cases']} cases, {found['killed']} killed in the middle, {found['seconds']} s"
+        )
         print(
             f"jobs per dataset: at most {found['most_jobs']}; over the cap: {found['over_the_cap']}; not as promised: {len(found['bad'])}"
         )

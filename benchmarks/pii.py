@@ -57,7 +57,20 @@ COMPATIBLE = {
     "LICENSE_PLATE": {"LICENSE_PLATE", "VEHICLE"},
 }
 POOLED = ("EMAIL", "PHONE", "SSN", "CARD_NUMBER", "IBAN", "IP", "URL")
-IDENTIFIERS = frozenset({"EMAIL", "PHONE", "SSN", "CARD_NUMBER", "IBAN", "PERSON", "ADDRESS", "ACCOUNT_NUMBER", "PIN", "SECURITY_ANSWER"})
+IDENTIFIERS = frozenset(
+    {
+        "EMAIL",
+        "PHONE",
+        "SSN",
+        "CARD_NUMBER",
+        "IBAN",
+        "PERSON",
+        "ADDRESS",
+        "ACCOUNT_NUMBER",
+        "PIN",
+        "SECURITY_ANSWER",
+    }
+)
 RENAMED = {"IP_ADDRESS": "IP"}
 PLAINLY_ADDRESS = re.compile(
     r"\d{1,5}(?:-?[A-Za-z])?,? (?:[\w.'’#-]+ ){1,5}?(?:alley|avenue|ave|boulevard|blvd|broadway|center|circle|cir|court|ct|drive|dr|freeway|highway|hwy|lane|ln|parkway|pkwy|place|plaza|"
@@ -65,7 +78,9 @@ PLAINLY_ADDRESS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 NOT_SOUGHT = frozenset({"DATE_TIME", "AGE"})
-PUBLIC = frozenset({"PROVIDER_NAME", "PUBLIC_FIGURE"})  # practices among them, singers: taking them is no harm, leaving them no leak
+PUBLIC = frozenset(
+    {"PROVIDER_NAME", "PUBLIC_FIGURE"}
+)  # practices among them, singers: taking them is no harm, leaving them no leak
 
 
 @dataclass(frozen=True)
@@ -116,11 +131,17 @@ def read(path: Path, *, lowered: bool = False) -> list[Document]:
             texts = [message.get("content") or "" for message in record["messages"]]
             if lowered:
                 texts = [text.lower() if len(text.lower()) == len(text) else text for text in texts]
-            spans: dict[str, list[list[Span]]] = {name: [[] for _ in texts] for name in ("pii_gold", "keep_spans")}
+            spans: dict[str, list[list[Span]]] = {
+                name: [[] for _ in texts] for name in ("pii_gold", "keep_spans")
+            }
             for name, lists in spans.items():
                 for span in record.get(name) or []:
-                    lists[place[span["message_id"]]].append((span["start"], span["end"], RENAMED.get(span["type"], span["type"])))
-            complete = frozenset(RENAMED.get(kind, kind) for kind in record.get("pii_complete_types") or [])
+                    lists[place[span["message_id"]]].append(
+                        (span["start"], span["end"], RENAMED.get(span["type"], span["type"]))
+                    )
+            complete = frozenset(
+                RENAMED.get(kind, kind) for kind in record.get("pii_complete_types") or []
+            )
             documents.append(Document(texts, spans["pii_gold"], spans["keep_spans"], complete))
     return documents
 
@@ -131,7 +152,9 @@ def tally(documents: Sequence[Document], found: Sequence[Sequence[Sequence[Span]
     for document, lists in zip(documents, found, strict=True):
         gold_before = sum(done.gold[kind] for kind in IDENTIFIERS)
         left_before = done.identifiers_left
-        for text, gold, keep, spans in zip(document.texts, document.gold, document.keep, lists, strict=True):
+        for text, gold, keep, spans in zip(
+            document.texts, document.gold, document.keep, lists, strict=True
+        ):
             _tally_text(done, text, gold, keep, spans, document.complete)
         done.with_identifier += sum(done.gold[kind] for kind in IDENTIFIERS) > gold_before
         done.leaking += done.identifiers_left > left_before
@@ -139,7 +162,12 @@ def tally(documents: Sequence[Document], found: Sequence[Sequence[Sequence[Span]
 
 
 def _tally_text(
-    done: Tally, text: str, gold: Sequence[Span], keep: Sequence[Span], spans: Sequence[Span], complete: frozenset[str]
+    done: Tally,
+    text: str,
+    gold: Sequence[Span],
+    keep: Sequence[Span],
+    spans: Sequence[Span],
+    complete: frozenset[str],
 ) -> None:
     covered = _characters(spans)
     private = _characters(gold)
@@ -150,7 +178,11 @@ def _tally_text(
     done.left_labelled += len(private - covered)
     done.other_characters += len(text) - len(private)
     done.harmed_characters += len(covered - private)
-    unlabelled = [s for s in spans if s[2] in COMPATIBLE["ADDRESS"] and PLAINLY_ADDRESS.fullmatch(text, s[0], s[1])]
+    unlabelled = [
+        s
+        for s in spans
+        if s[2] in COMPATIBLE["ADDRESS"] and PLAINLY_ADDRESS.fullmatch(text, s[0], s[1])
+    ]
     addresses = _characters(unlabelled)
     done.harmed_addresses += len(addresses - private)
     for start, end, _ in keep:
@@ -176,23 +208,36 @@ def _tally_text(
                 f"{text[max(0, start - 40) : start]}<<{text[start:end]}>>{text[end : end + 20]} {spans}"
             )
     for start, end, called in spans:
-        kind = next((k for k in sorted(complete, key=lambda k: (k != called, k)) if called in COMPATIBLE.get(k, ())), None)
+        kind = next(
+            (
+                k
+                for k in sorted(complete, key=lambda k: (k != called, k))
+                if called in COMPATIBLE.get(k, ())
+            ),
+            None,
+        )
         if kind is None:
             continue
         fitting = _characters([g for g in gold if called in COMPATIBLE.get(g[2], ())])
         right = len(fitting & set(range(start, end))) * 2 >= end - start or any(
-            called in COMPATIBLE.get(g[2], ()) and (min(end, g[1]) - max(start, g[0])) * 2 >= g[1] - g[0] for g in gold
+            called in COMPATIBLE.get(g[2], ())
+            and (min(end, g[1]) - max(start, g[0])) * 2 >= g[1] - g[0]
+            for g in gold
         )
         (done.right if right else done.wrong)[kind] += 1
         if not right:
-            done.false.setdefault(kind, []).append(f"{text[max(0, start - 40) : start]}<<{text[start:end]}>>{text[end : end + 20]}")
+            done.false.setdefault(kind, []).append(
+                f"{text[max(0, start - 40) : start]}<<{text[start:end]}>>{text[end : end + 20]}"
+            )
 
 
 def _characters(spans: Iterable[Span]) -> set[int]:
     return {i for start, end, _ in spans for i in range(start, end)}
 
 
-def ours(documents: Sequence[Document], finder: Any, at_once: int = 200) -> tuple[list[list[list[Span]]], float]:
+def ours(
+    documents: Sequence[Document], finder: Any, at_once: int = 200
+) -> tuple[list[list[list[Span]]], float]:
     """What we find, and the CPU seconds it took. `finder` finds names and addresses; None: structured types only."""
     from kaeshi.rules.pii import detect_each, detect_texts
 
@@ -200,15 +245,25 @@ def ours(documents: Sequence[Document], finder: Any, at_once: int = 200) -> tupl
     found: list[list[list[Span]]] = []
     if finder is None:
         flat = [text for document in documents for text in document.texts]
-        lists = [hits for i in range(0, len(flat), at_once) for hits in detect_each(flat[i : i + at_once])]
+        lists = [
+            hits
+            for i in range(0, len(flat), at_once)
+            for hits in detect_each(flat[i : i + at_once])
+        ]
         cpu, rest = time.process_time() - began, iter(lists)
-        found = [[[(a, b, kind) for a, b, kind, _, _ in next(rest)] for _ in document.texts] for document in documents]
+        found = [
+            [[(a, b, kind) for a, b, kind, _, _ in next(rest)] for _ in document.texts]
+            for document in documents
+        ]
         return found, cpu
     for i in range(0, len(documents), at_once):
         part = documents[i : i + at_once]
         names = finder.find_each([document.texts for document in part])
         found += [
-            [[(a, b, kind) for a, b, kind, _, _ in hits] for hits in detect_texts(document.texts, people)]
+            [
+                [(a, b, kind) for a, b, kind, _, _ in hits]
+                for hits in detect_texts(document.texts, people)
+            ]
             for document, people in zip(part, names, strict=True)
         ]
     return found, time.process_time() - began
@@ -224,17 +279,25 @@ def one_number(documents: Sequence[Document], finder: Any, at_once: int = 200) -
         found = scrub_each([d.texts for d in part], finder.find_each([d.texts for d in part]))
         for document, scrubbed in zip(part, found, strict=True):
             numbers: dict[str, list[str | None]] = {}
-            for text, gold, made, originals in zip(document.texts, document.gold, scrubbed.texts, scrubbed.originals, strict=True):
+            for text, gold, made, originals in zip(
+                document.texts, document.gold, scrubbed.texts, scrubbed.originals, strict=True
+            ):
                 places = _placed(made, originals)
-                for name, there in {text[a:b].lower(): (a, b) for a, b, kind in gold if kind == "PERSON"}.items():
-                    numbers.setdefault(name, []).append(next((n for a, b, n in places if a < there[1] and b > there[0]), None))
+                for name, there in {
+                    text[a:b].lower(): (a, b) for a, b, kind in gold if kind == "PERSON"
+                }.items():
+                    numbers.setdefault(name, []).append(
+                        next((n for a, b, n in places if a < there[1] and b > there[0]), None)
+                    )
             several = [set(said) for said in numbers.values() if len(said) > 1]
             people += len(several)
             kept += sum(len(said) == 1 and None not in said for said in several)
     return kept, people
 
 
-def _placed(made: str, originals: Iterable[tuple[int, int, str, str]]) -> list[tuple[int, int, str]]:
+def _placed(
+    made: str, originals: Iterable[tuple[int, int, str, str]]
+) -> list[tuple[int, int, str]]:
     """What stands for each value, and where the value stood."""
     places, moved = [], 0
     for start, end, _, value in originals:
@@ -246,10 +309,16 @@ def _placed(made: str, originals: Iterable[tuple[int, int, str, str]]) -> list[t
 
 def started(name: str) -> dict[str, float]:
     """CPU seconds and memory of a process of ours that has answered one tiny text."""
-    call = "from kaeshi.rules.pii import detect" if name == "structured" else "from kaeshi import detect"
+    call = (
+        "from kaeshi.rules.pii import detect"
+        if name == "structured"
+        else "from kaeshi import detect"
+    )
     code = f"{call}; detect('Mail Kagiso at 415-555-0132'); import time; print(time.process_time(), open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
     environment = os.environ | {"KAESHI_NAMES": "lists" if name == "lists" else "model"}
-    cpu, kb = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment).stdout.split()
+    cpu, kb = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    ).stdout.split()
     return {"start_cpu_s": float(cpu), "peak_mb": int(kb) / 1024}
 
 
@@ -259,7 +328,10 @@ def peer(name: str, sets: dict[str, list[Document]], folder: Path) -> dict[str, 
     if not python.exists():
         msg = f"{python} is not there; benchmarks/peers/README.md tells how to install {name}"
         raise FileNotFoundError(msg)
-    texts = {key: [text for document in documents for text in document.texts] for key, documents in sets.items()}
+    texts = {
+        key: [text for document in documents for text in document.texts]
+        for key, documents in sets.items()
+    }
     done = subprocess.run(
         [str(python), str(Path(__file__).parent / "peers" / "pii_peer.py"), name],
         input=json.dumps({"sets": texts}), capture_output=True, text=True, check=True,
@@ -267,11 +339,19 @@ def peer(name: str, sets: dict[str, list[Document]], folder: Path) -> dict[str, 
     answer: dict[str, Any] = json.loads(done.stdout)
     for key, documents in sets.items():
         flat = iter(answer["sets"][key]["findings"])
-        answer["sets"][key]["found"] = [[[tuple(span) for span in next(flat)] for _ in document.texts] for document in documents]
+        answer["sets"][key]["found"] = [
+            [[tuple(span) for span in next(flat)] for _ in document.texts] for document in documents
+        ]
     return answer
 
 
-def row(name: str, key: str, documents: Sequence[Document], found: Sequence[Sequence[Sequence[Span]]], cpu: float) -> dict[str, Any]:
+def row(
+    name: str,
+    key: str,
+    documents: Sequence[Document],
+    found: Sequence[Sequence[Sequence[Span]]],
+    cpu: float,
+) -> dict[str, Any]:
     """One scrubber on one set, in figures."""
     done = tally(documents, found)
     characters = sum(len(text) for document in documents for text in document.texts)
@@ -284,9 +364,13 @@ def row(name: str, key: str, documents: Sequence[Document], found: Sequence[Sequ
         kinds[kind] = {
             "gold": done.gold[kind],
             "recall": recall,
-            "recall_at_least": wilson(done.found[kind], done.gold[kind])[0] if done.gold[kind] else None,
+            "recall_at_least": wilson(done.found[kind], done.gold[kind])[0]
+            if done.gold[kind]
+            else None,
             "precision": precision,
-            "f2": 5 * precision * recall / (4 * precision + recall) if precision and recall else None,
+            "f2": 5 * precision * recall / (4 * precision + recall)
+            if precision and recall
+            else None,
             "false": done.wrong[kind],
         }
     pooled = {kind for kind in POOLED if kind in done.gold}
@@ -296,15 +380,26 @@ def row(name: str, key: str, documents: Sequence[Document], found: Sequence[Sequ
         "who": name,
         "set": key,
         "types": kinds,
-        "pooled": {"gold": gold, "recall": hits / gold if gold else None, "precision": right / (right + wrong) if right + wrong else None},
+        "pooled": {
+            "gold": gold,
+            "recall": hits / gold if gold else None,
+            "precision": right / (right + wrong) if right + wrong else None,
+        },
         "left": done.left_characters / done.gold_characters if done.gold_characters else None,
-        "left_of_all_labels": done.left_labelled / done.labelled_characters if done.labelled_characters else None,
+        "left_of_all_labels": done.left_labelled / done.labelled_characters
+        if done.labelled_characters
+        else None,
         "harmed": done.harmed_characters / done.other_characters,
-        "harmed_but_for_addresses": (done.harmed_characters - done.harmed_addresses) / done.other_characters,
+        "harmed_but_for_addresses": (done.harmed_characters - done.harmed_addresses)
+        / done.other_characters,
         "kept_harmed": done.kept_harmed / done.kept if done.kept else None,
-        "kept_harmed_but_for_addresses": (done.kept_harmed - done.kept_addresses) / done.kept if done.kept else None,
+        "kept_harmed_but_for_addresses": (done.kept_harmed - done.kept_addresses) / done.kept
+        if done.kept
+        else None,
         "benign_hits": done.benign_hits / done.benign if done.benign else None,
-        "benign_hits_but_for_addresses": (done.benign_hits - done.benign_addresses) / done.benign if done.benign else None,
+        "benign_hits_but_for_addresses": (done.benign_hits - done.benign_addresses) / done.benign
+        if done.benign
+        else None,
         "leaking": done.leaking / done.with_identifier if done.with_identifier else None,
         "texts_per_s": count / cpu,
         "mb_per_s": characters / cpu / 1e6,
@@ -315,7 +410,13 @@ def row(name: str, key: str, documents: Sequence[Document], found: Sequence[Sequ
 
 def recalls(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Wilson lower bounds of our recall by our types, over all labelled sets: what src/kaeshi/data/pii_recall.json holds."""
-    ours_of = {"CARD_NUMBER": "CREDIT_CARD", "ACCOUNT_NUMBER": "BANK_ACCOUNT", "PROVIDER_NAME": "", "PUBLIC_FIGURE": "", "ZIP": ""}
+    ours_of = {
+        "CARD_NUMBER": "CREDIT_CARD",
+        "ACCOUNT_NUMBER": "BANK_ACCOUNT",
+        "PROVIDER_NAME": "",
+        "PUBLIC_FIGURE": "",
+        "ZIP": "",
+    }
     hits, gold = Counter[str](), Counter[str]()
     for found in rows:
         if found["who"] != "kaeshi model" or "lower" in found["set"] or "wnut" in found["set"]:
@@ -334,7 +435,11 @@ def finders() -> dict[str, Callable[[], Any]]:
     from kaeshi.providers.name_model import NameModel
     from kaeshi.settings import load
 
-    return {"structured": lambda: None, "lists": ListedNames, "model": lambda: NameModel(load().models_dir, threads=1)}
+    return {
+        "structured": lambda: None,
+        "lists": ListedNames,
+        "model": lambda: NameModel(load().models_dir, threads=1),
+    }
 
 
 def show(rows: Sequence[dict[str, Any]]) -> str:
@@ -351,9 +456,15 @@ def show(rows: Sequence[dict[str, Any]]) -> str:
             f" | conversations leaking {_percent(found['leaking'])} | pooled recall {_percent(pooled['recall'])} precision {_percent(pooled['precision'])} of {pooled['gold']}"
         )
         if found.get("one_number"):
-            lines.append("  people named in several turns who have one number in all of them: {} of {}".format(*found["one_number"]))
+            lines.append(
+                "  people named in several turns who have one number in all of them: {} of {}".format(
+                    *found["one_number"]
+                )
+            )
         if "start_cpu_s" in found:
-            lines.append(f"  start {found['start_cpu_s']:.2f} s CPU, memory {found['peak_mb']:.0f} MB")
+            lines.append(
+                f"  start {found['start_cpu_s']:.2f} s CPU, memory {found['peak_mb']:.0f} MB"
+            )
         lines += [
             f"  {kind:16} {t['gold']:6} recall {_percent(t['recall']):>7} (at least {_percent(t['recall_at_least']):>7}) precision {_percent(t['precision']):>7} F2 {_percent(t['f2']):>7} false {t['false']}"
             for kind, t in found["types"].items()
@@ -379,11 +490,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    sets = {name: read(wanted.data / f"{name}.jsonl.gz") for name in (*CHAT, "pii_presidio_synthetic", "pii_wnut17_person")}
+    sets = {
+        name: read(wanted.data / f"{name}.jsonl.gz")
+        for name in (*CHAT, "pii_presidio_synthetic", "pii_wnut17_person")
+    }
     sets["wnut17 lower-cased"] = read(wanted.data / "pii_wnut17_person.jsonl.gz", lowered=True)
     sets["fresh"] = [Document(*case) for case in pii_fresh.cases(wanted.fresh)]
     chosen = wanted.sets.split(",") if wanted.sets else list(sets)
-    sets = {key: documents[: wanted.limit or None] for key, documents in sets.items() if key in chosen}
+    sets = {
+        key: documents[: wanted.limit or None] for key, documents in sets.items() if key in chosen
+    }
     rows = []
     for name in filter(None, wanted.ours.split(",")):
         finder = finders()[name]()
@@ -397,12 +513,24 @@ def main() -> None:
     for name in filter(None, wanted.peers.split(",")):
         answer = peer(name, sets, wanted.peer_folder)
         for key, documents in sets.items():
-            rows.append(row(f"{name} {answer['version']}", key, documents, answer["sets"][key]["found"], answer["sets"][key]["cpu_s"]))
+            rows.append(
+                row(
+                    f"{name} {answer['version']}",
+                    key,
+                    documents,
+                    answer["sets"][key]["found"],
+                    answer["sets"][key]["cpu_s"],
+                )
+            )
         rows[-1] |= {"start_cpu_s": answer["start_cpu_s"], "peak_mb": answer["peak_mb"]}
     if wanted.json:
         print(
             json.dumps(
-                {"recall_at_least": recalls(rows), "rows": rows, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024},
+                {
+                    "recall_at_least": recalls(rows),
+                    "rows": rows,
+                    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                },
                 indent=1,
             )
         )
@@ -411,7 +539,10 @@ def main() -> None:
     for kind in filter(None, wanted.show.split(",")):
         for found in rows:
             for what in ("misses", "false_hits"):
-                sys.stdout.writelines(f"{found['who']} {found['set']} {what} {kind}: {example}\n" for example in found[what].get(kind, []))
+                sys.stdout.writelines(
+                    f"{found['who']} {found['set']} {what} {kind}: {example}\n"
+                    for example in found[what].get(kind, [])
+                )
 
 
 if __name__ == "__main__":

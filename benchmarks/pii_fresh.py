@@ -23,16 +23,27 @@ def _luhn(rng: random.Random) -> str:
     body = rng.choice(["4", "51", "55", "2221", "34", "37", "6011"])
     length = 15 if body[0] == "3" else 16
     body += _digits(rng, length - 1 - len(body))
-    total = sum(d if i % 2 else (d * 2 - 9 if d > 4 else d * 2) for i, d in enumerate(map(int, reversed(body))))
+    total = sum(
+        d if i % 2 else (d * 2 - 9 if d > 4 else d * 2)
+        for i, d in enumerate(map(int, reversed(body)))
+    )
     number = body + str(-total % 10)
     sep = rng.choice(["", " ", "-"])
-    groups = [number[:4], number[4:10], number[10:]] if length == 15 else [number[i : i + 4] for i in range(0, 16, 4)]
+    groups = (
+        [number[:4], number[4:10], number[10:]]
+        if length == 15
+        else [number[i : i + 4] for i in range(0, 16, 4)]
+    )
     return sep.join(groups)
 
 
 def _v6(rng: random.Random) -> str:
     groups = [f"{rng.randrange(1, 65536):x}" for _ in range(8)]
-    return ":".join(groups) if rng.random() < 0.5 else ":".join(groups[:3]) + "::" + ":".join(groups[6:])
+    return (
+        ":".join(groups)
+        if rng.random() < 0.5
+        else ":".join(groups[:3]) + "::" + ":".join(groups[6:])
+    )
 
 
 def _base58(rng: random.Random) -> str:
@@ -101,7 +112,12 @@ def cases(seed: int) -> Iterator[Case]:
         for _ in range(EACH):
             before, after = rng.choice(templates).split("{}")
             value = make(rng)
-            yield [before + value + after], [[(len(before), len(before) + len(value), kind)]], [[]], complete
+            yield (
+                [before + value + after],
+                [[(len(before), len(before) + len(value), kind)]],
+                [[]],
+                complete,
+            )
     for _ in range(EACH * 5):
         text = rng.choice(HARMLESS).format(
             n=rng.randrange(2, 60), k=rng.randrange(2, 9), m=rng.randrange(1, 13), d=rng.randrange(10, 28), h=rng.randrange(4, 10), p=rng.randrange(90, 2000),

@@ -34,7 +34,9 @@ def main() -> None:
                 last = end
         together = texts[:TOGETHER]
         assert list(restored(scrub(together, finder.find(together)))) == together, together
-    print(f"{wanted.count} texts, seed {wanted.seed}: no crash, {time.process_time() - began:.0f} s CPU")
+    print(
+        f"{wanted.count} texts, seed {wanted.seed}: no crash, {time.process_time() - began:.0f} s CPU"
+    )
 
 
 if __name__ == "__main__":

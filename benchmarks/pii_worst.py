@@ -33,7 +33,16 @@ def main() -> None:
         found[pump] = (time.process_time() - began) / wanted.size * 1e6
     ranked = sorted(found.items(), key=lambda item: -item[1])
     if wanted.json:
-        print(json.dumps({"size": wanted.size, "worst_us_per_character": ranked[0][1], "pumps": dict(ranked)}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "size": wanted.size,
+                    "worst_us_per_character": ranked[0][1],
+                    "pumps": dict(ranked),
+                },
+                indent=1,
+            )
+        )
         return
     print("\n".join(f"{cost:8.2f} us per character  {pump!r}" for pump, cost in ranked[:12]))
 

@@ -52,7 +52,11 @@ async def run(path: Path, copies: int) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as scratch:
         settings = Settings(
-            kaeshi_data_dir=Path(scratch), database_url=None, openai_api_key=None, openai_base_url=None, kaeshi_names="lists"
+            kaeshi_data_dir=Path(scratch),
+            database_url=None,
+            openai_api_key=None,
+            openai_base_url=None,
+            kaeshi_names="lists",
         )
         async with open_loop(settings=settings) as loop:
             using = Filters(min_quality_tenths=None, missing_quality="keep")
@@ -61,7 +65,14 @@ async def run(path: Path, copies: int) -> dict[str, Any]:
             for piece in conversation.pieces(lines(path, copies), path.name):
                 count += (await conversation.log_piece(loop, piece, consent="granted")).new
                 at = mark("import", at)
-                await feedback.import_records(loop, ((where, record) for where, record in piece.records if isinstance(record, dict)))
+                await feedback.import_records(
+                    loop,
+                    (
+                        (where, record)
+                        for where, record in piece.records
+                        if isinstance(record, dict)
+                    ),
+                )
                 at = mark("score", at)
             await collection.collect(loop, using)
             at = mark("collect and scrub", at)
@@ -72,7 +83,10 @@ async def run(path: Path, copies: int) -> dict[str, Any]:
         "conversations": count,
         "rows": len(built.lines),
         "near_duplicates": built.manifest["dropped"].get("near_duplicate", 0),
-        "stages": {name: {"cpu_s": round(cpu, 2), "wall_s": round(wall, 2)} for name, (cpu, wall) in stages.items()},
+        "stages": {
+            name: {"cpu_s": round(cpu, 2), "wall_s": round(wall, 2)}
+            for name, (cpu, wall) in stages.items()
+        },
         "cpu_s": round(total[0], 2),
         "wall_s": round(total[1], 2),
         "conversations_per_cpu_s": round(count / total[0]),

@@ -30,7 +30,10 @@ BINS = 10
 def by_time(path: Path) -> list[dict[str, Any]]:
     """A log's records in the order of their starts."""
     with gzip.open(path, "rt", encoding="utf-8") as stream:
-        return sorted((json.loads(line) for line in stream), key=lambda r: (r["started_at"], r["conversation_id"]))
+        return sorted(
+            (json.loads(line) for line in stream),
+            key=lambda r: (r["started_at"], r["conversation_id"]),
+        )
 
 
 def read(path: Path) -> list[list[dict[str, Any]]]:
@@ -44,19 +47,30 @@ def acts(conversations: Sequence[list[dict[str, Any]]]) -> list[Sample]:
         Sample(context=responder.context(messages[:i]), answer=message["act"], row=number)
         for number, messages in enumerate(conversations)
         for i, message in enumerate(messages)
-        if message["role"] == "assistant" and message.get("act") and responder.context(messages[:i]).customer
+        if message["role"] == "assistant"
+        and message.get("act")
+        and responder.context(messages[:i]).customer
     ]
 
 
 def replies(conversations: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Training rows."""
-    return [{"messages": [{"role": m["role"], "content": m["content"]} for m in messages]} for messages in conversations]
+    return [
+        {"messages": [{"role": m["role"], "content": m["content"]} for m in messages]}
+        for messages in conversations
+    ]
 
 
 def calibration_error(sure: np.ndarray, right: np.ndarray) -> float:
     """Expected calibration error over equal bins (Guo et al. 2017)."""
     bins = np.minimum((sure * BINS).astype(int), BINS - 1)
-    return float(sum(abs(sure[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean() for b in range(BINS) if (bins == b).any()))
+    return float(
+        sum(
+            abs(sure[bins == b].mean() - right[bins == b].mean()) * (bins == b).mean()
+            for b in range(BINS)
+            if (bins == b).any()
+        )
+    )
 
 
 def run(data: Path, peer: Path | None) -> Iterator[dict[str, Any]]:
@@ -80,12 +94,21 @@ def run(data: Path, peer: Path | None) -> Iterator[dict[str, Any]]:
         model = responder.train(rows, [], embedder)
         choices = model.choose(asked_features)
         picked, _ = model.best(asked_features)
-        exact = np.array([model.answers[b] == s.answer for b, s in zip(picked.tolist(), asked, strict=True)])
+        exact = np.array(
+            [model.answers[b] == s.answer for b, s in zip(picked.tolist(), asked, strict=True)]
+        )
         sure = np.array([choice.confidence for choice in choices])
         yield (
             {
                 "conversations": len(part),
-                "next_action": float(np.mean([head.answers[b] == s.answer for b, s in zip(best.tolist(), test, strict=True)])),
+                "next_action": float(
+                    np.mean(
+                        [
+                            head.answers[b] == s.answer
+                            for b, s in zip(best.tolist(), test, strict=True)
+                        ]
+                    )
+                ),
                 "tfidf_next_action": _peer(peer, drawn, test) if peer is not None else None,
                 "exact_reply": float(exact.mean()),
                 "calibration_error": calibration_error(sure, exact),
@@ -100,13 +123,22 @@ class _Once:
     name, dimensions = MiniLMFeatures.name, MiniLMFeatures.dimensions
 
     def __init__(self, conversations: Sequence[list[dict[str, Any]]]) -> None:
-        contexts = (responder.context(messages[:i]) for messages in conversations for i in range(1, len(messages)))
-        texts = list(dict.fromkeys(text for context in contexts for side in context for text in side if text))
+        contexts = (
+            responder.context(messages[:i])
+            for messages in conversations
+            for i in range(1, len(messages))
+        )
+        texts = list(
+            dict.fromkeys(text for context in contexts for side in context for text in side if text)
+        )
         began = time.process_time()
         embedder = MiniLMEmbedder(load().models_dir, threads=1)
         self._vectors = MiniLMFeatures(embedder).embed(texts)
         self._places = {text: i for i, text in enumerate(texts)}
-        print(f"{len(texts)} texts embedded in {time.process_time() - began:.0f} s CPU", file=sys.stderr)
+        print(
+            f"{len(texts)} texts embedded in {time.process_time() - began:.0f} s CPU",
+            file=sys.stderr,
+        )
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         return self._vectors[[self._places[text] for text in texts]]
@@ -119,8 +151,13 @@ def _peer(folder: Path, drawn: Sequence[Sample], test: Sequence[Sample]) -> floa
         "labels": [s.answer for s in drawn],
         "test": [_said(s) for s in test],
     }
-    command = [str(folder / "sklearn" / "bin" / "python"), str(Path(__file__).parent / "peers" / "tfidf_peer.py")]
-    done = subprocess.run(command, input=json.dumps(told), capture_output=True, text=True, check=True)
+    command = [
+        str(folder / "sklearn" / "bin" / "python"),
+        str(Path(__file__).parent / "peers" / "tfidf_peer.py"),
+    ]
+    done = subprocess.run(
+        command, input=json.dumps(told), capture_output=True, text=True, check=True
+    )
     said = json.loads(done.stdout)
     return float(np.mean([a == s.answer for a, s in zip(said, test, strict=True)]))
 
@@ -142,7 +179,11 @@ def main() -> None:
         if wanted.json:
             print(json.dumps(row), flush=True)
             continue
-        peer = "" if row["tfidf_next_action"] is None else f" (TF-IDF + linear {row['tfidf_next_action']:.1%})"
+        peer = (
+            ""
+            if row["tfidf_next_action"] is None
+            else f" (TF-IDF + linear {row['tfidf_next_action']:.1%})"
+        )
         print(
             f"{row['conversations']:5} conversations: next action {row['next_action']:.1%}{peer}, exact reply {row['exact_reply']:.1%}, "
             f"calibration error {row['calibration_error']:.3f}, head fitted in {row['fit_cpu_s']} s CPU",

@@ -51,9 +51,17 @@ async def push(url: str, folder: Path, seed: int) -> None:
                 latest = chance.choice(every[:3]).id if every else ""
                 match chance.randrange(5):
                     case 0:
-                        await rollout.begin(loop, chance.choice(MODELS), percent=10, hours=0, by="chaos")
+                        await rollout.begin(
+                            loop, chance.choice(MODELS), percent=10, hours=0, by="chaos"
+                        )
                     case 1 | 2:
-                        await rollout.promote(loop, latest, by="chaos", force=True, strategy=chance.choice(["gradual", "immediate"]))
+                        await rollout.promote(
+                            loop,
+                            latest,
+                            by="chaos",
+                            force=True,
+                            strategy=chance.choice(["gradual", "immediate"]),
+                        )
                     case 3:
                         await rollout.roll_back(loop, latest, reason="chaos", by="chaos")
                     case _:
@@ -68,18 +76,30 @@ async def violations(url: str, folder: Path) -> tuple[list[str], int]:
     from kaeshi.settings import load
     from kaeshi.store.tables import candidates, productions, rollout_audit, rollouts
 
-    async with open_loop(settings=load(database_url=url, kaeshi_data_dir=folder)) as loop, loop.store.read() as tx:
+    async with (
+        open_loop(settings=load(database_url=url, kaeshi_data_dir=folder)) as loop,
+        loop.store.read() as tx,
+    ):
         read = tx.connection.execute
-        audits = list(await read(select(rollout_audit).order_by(rollout_audit.c.rollout, rollout_audit.c.version)))
+        audits = list(
+            await read(
+                select(rollout_audit).order_by(rollout_audit.c.rollout, rollout_audit.c.version)
+            )
+        )
         every = list(await read(select(rollouts)))
         current = list(await read(select(productions)))
-        first = (await read(select(candidates.c.id).where(candidates.c.model == MODELS[0]))).scalar_one()
+        first = (
+            await read(select(candidates.c.id).where(candidates.c.model == MODELS[0]))
+        ).scalar_one()
     found = []
     if len(current) != 1:
         found.append(f"{len(current)} productions")
     if sum(r.state in LIVE for r in every) > 1:
         found.append("two live candidates")
-    if current and current[0].candidate not in {first, *(r.candidate for r in every if r.state == "full")}:
+    if current and current[0].candidate not in {
+        first,
+        *(r.candidate for r in every if r.state == "full"),
+    }:
         found.append("a production that nobody put there, or that was taken back")
     chains: dict[str, list[Any]] = {}
     for a in audits:
@@ -87,7 +107,11 @@ async def violations(url: str, folder: Path) -> tuple[list[str], int]:
     for r in every:
         chain = chains.get(r.id, [])
         before = ["", *(a.after for a in chain)]
-        if [a.version for a in chain] != list(range(1, r.version + 1)) or [a.before for a in chain] != before[:-1] or before[-1] != r.state:
+        if (
+            [a.version for a in chain] != list(range(1, r.version + 1))
+            or [a.before for a in chain] != before[:-1]
+            or before[-1] != r.state
+        ):
             found.append(f"rollout {r.id} is {r.state}, its audit says {before}")
     return found, len(audits)
 
@@ -135,12 +159,19 @@ def run(url: str, folder: Path, kills: int, seed: int) -> dict[str, object]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-    return {"kills": kills, "transitions": transitions, "violations": found, "seconds": round(time.monotonic() - began)}
+    return {
+        "kills": kills,
+        "transitions": transitions,
+        "violations": found,
+        "seconds": round(time.monotonic() - began),
+    }
 
 
 def main() -> None:
     """Print what was found, or JSON with --json; fail on any violation."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgres", action="store_true")
@@ -157,7 +188,11 @@ def main() -> None:
         found = run(url, folder, wanted.kills, wanted.seed)
         if server is not None:
             server.cleanup()
-    print(json.dumps(found, indent=1) if wanted.json else " · ".join(f"{key} {value}" for key, value in found.items()))
+    print(
+        json.dumps(found, indent=1)
+        if wanted.json
+        else " · ".join(f"{key} {value}" for key, value in found.items())
+    )
     if found["violations"]:
         sys.exit(1)
 

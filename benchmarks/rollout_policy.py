@@ -14,27 +14,60 @@ class make:  # noqa: N801 - the trial asks for a factory by this name
     def __init__(self, c: dict[str, Any]) -> None:
         self.plan = RolloutPlan(alpha=c["alpha"], smallest_effect=c["mde"], weights=c["weights"], margins=c["guardrails"], means={m: c["history"][m] for m in c["weights"]}, rated={"csat": c["history"]["rated"]}, window_hours=c["maturity_h"], least_hours=c["min_hours"], failing=tolerable(c["history"]["error"]), covariates=4)  # fmt: skip
         self.trial, self.window, self.seen = Trial.of(self.plan), self.plan.window_hours, 0
-        self.first, self.delays = dict[int, int](), dict[int, float]()  # by customer the first conversation, by conversation the hours
+        self.first, self.delays = (
+            dict[int, int](),
+            dict[int, float](),
+        )  # by customer the first conversation, by conversation the hours
         self.open = self.running = self.unconverted = np.zeros(0, int)
 
     def decide(self, s: dict[str, Any]) -> str:
         new, now, arm = np.arange(self.seen, len(s["t"])), s["now"], s["arm"].astype(float)
         live = new[(s["p"][new] > 0) & (s["p"][new] < 1)]
-        first = live[np.array([self.first.setdefault(user, i) == i for user, i in zip(s["user"][live], live, strict=True)], bool)]
-        self.seen, self.open, self.running = len(s["t"]), np.append(self.open, first), np.append(self.running, new)
+        first = live[
+            np.array(
+                [
+                    self.first.setdefault(user, i) == i
+                    for user, i in zip(s["user"][live], live, strict=True)
+                ],
+                bool,
+            )
+        ]
+        self.seen, self.open, self.running = (
+            len(s["t"]),
+            np.append(self.open, first),
+            np.append(self.running, new),
+        )
         self.trial.assign(arm[first], s["p"][first])
         ended = ~np.isnan(s["error"][self.running])
         done, self.running = self.running[ended], self.running[~ended]
-        self.trial.finish(arm[done], s["p"][done], s["error"][done], candidate_per_day=24 * self.seen / max(now, 1) * s["p"][-1])
+        self.trial.finish(
+            arm[done],
+            s["p"][done],
+            s["error"][done],
+            candidate_per_day=24 * self.seen / max(now, 1) * s["p"][-1],
+        )
         if self.window == self.plan.window_hours:
             self.unconverted = np.append(self.unconverted, new[arm[new] == 0])
-            self.delays |= {i: now - s["t"][i] for i in self.unconverted[s["conversion"][self.unconverted] > 0]}
+            self.delays |= {
+                i: now - s["t"][i] for i in self.unconverted[s["conversion"][self.unconverted] > 0]
+            }
             self.unconverted = self.unconverted[s["conversion"][self.unconverted] == 0]
-            self.window = narrowed(self.window, [d for i, d in self.delays.items() if s["t"][i] <= now - self.window and d <= self.window])
+            self.window = narrowed(
+                self.window,
+                [
+                    d
+                    for i, d in self.delays.items()
+                    if s["t"][i] <= now - self.window and d <= self.window
+                ],
+            )
         due = int((s["t"][self.open] <= now - self.window).sum())
         done, self.open = self.open[:due], self.open[due:]
         self.trial.close(
-            (s["t"][done] // 24).astype(int), arm[done], s["p"][done], s["x"][done], {m: s[m][done] for m in self.plan.weights}
+            (s["t"][done] // 24).astype(int),
+            arm[done],
+            s["p"][done],
+            s["x"][done],
+            {m: s[m][done] for m in self.plan.weights},
         )
         verdict = self.trial.verdict(may_promote=now >= self.plan.least_hours).verdict
         return {"advance": "promote", "roll_back": "rollback", "hold": "continue"}[verdict]

@@ -33,14 +33,24 @@ class with_horizon(make):  # noqa: N801 - a factory, as the trial asks for one
     def decide(self, s: dict[str, Any]) -> str:
         if s["now"] >= LOCKED_AFTER and not self.trial.plan.information:
             left = self.hours - s["now"] - self.window
-            self.trial.plan = self.trial.with_horizon(left, len(s["t"]) / self.per_user / s["now"] * left)
+            self.trial.plan = self.trial.with_horizon(
+                left, len(s["t"]) / self.per_user / s["now"] * left
+            )
         return super().decide(s)
 
 
 def streams(trial: Any, per_day: float) -> Iterator[tuple[str, Any, str, str, float]]:
     """(name, scenario, what is counted, at most or at least, aim at alpha .05)."""
     known = {s.name: s for s in trial.scenarios(per_day)}
-    for name in ("AA_base", "AA_lowconv", "AA_midrates", "weekday", "ramp_drift", "delay_faster_cand", "clusters"):
+    for name in (
+        "AA_base",
+        "AA_lowconv",
+        "AA_midrates",
+        "weekday",
+        "ramp_drift",
+        "delay_faster_cand",
+        "clusters",
+    ):
         yield name, known[name], "promote", "<=", 0.025
     quarter = ((0.0, 0.05), (48.0, 0.25), (120.0, 0.5))
     yield (
@@ -72,7 +82,9 @@ def decided(scenario: Any, alpha: float, policy: Any, seed: int) -> tuple[str, i
     """(decision, conversations seen, hour, the candidate's requests since an outage began)."""
     import acceptance
 
-    return acceptance.run(policy, scenario, seed, 1 if scenario.truth == "outage" else DECIDE_EVERY, alpha)
+    return acceptance.run(
+        policy, scenario, seed, 1 if scenario.truth == "outage" else DECIDE_EVERY, alpha
+    )
 
 
 def judged(found: list[tuple[str, int, float, int]], counted: str) -> tuple[float, float, float]:
@@ -83,9 +95,15 @@ def judged(found: list[tuple[str, int, float, int]], counted: str) -> tuple[floa
         share = sum(decision == "promote" for decision, *_ in found) / len(found)
         return (share, *acceptance.wilson(share, len(found)))
     if counted == "conversations":
-        middle = float(np.median([seen if decision == "promote" else np.inf for decision, seen, *_ in found]))
+        middle = float(
+            np.median([seen if decision == "promote" else np.inf for decision, seen, *_ in found])
+        )
         return middle, middle, middle
-    last = float(np.percentile([requests if decision == "rollback" else 10**6 for decision, *_, requests in found], 95))
+    last = float(
+        np.percentile(
+            [requests if decision == "rollback" else 10**6 for decision, *_, requests in found], 95
+        )
+    )
     return last, last, last
 
 
@@ -95,7 +113,11 @@ def seconds_for_ten_thousand(scenario: Any) -> float:
 
     rng, n = np.random.default_rng(0), 10_000
     arm, x = rng.integers(0, 2, n) * 1.0, rng.normal(size=(n, 4))
-    values = {"containment": rng.integers(0, 2, n) * 1.0, "conversion": rng.integers(0, 2, n) * 1.0, "csat": rng.integers(1, 6, n) * 1.0}
+    values = {
+        "containment": rng.integers(0, 2, n) * 1.0,
+        "conversion": rng.integers(0, 2, n) * 1.0,
+        "csat": rng.integers(1, 6, n) * 1.0,
+    }
     trial = make(acceptance.config_for(scenario)).trial
     began = time.process_time()
     trial.close(np.arange(n) // 500, arm, np.full(n, 0.5), x, values)
@@ -105,7 +127,9 @@ def seconds_for_ten_thousand(scenario: Any) -> float:
 
 def main() -> int:
     """Print every aim beside what was found."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--scenarios", type=Path, required=True)
     arguments.add_argument("--runs", type=int, default=200)
     arguments.add_argument("--alpha", type=float, nargs="+", default=[0.05])
@@ -113,7 +137,11 @@ def main() -> int:
     arguments.add_argument("--per-day", type=float, default=500)
     arguments.add_argument("--seed", type=int, default=70_000)
     arguments.add_argument("--jobs", type=int, default=2)
-    arguments.add_argument("--horizon", action="store_true", help="fix the trial's end beforehand (ROLLOUT_HORIZON_DAYS)")
+    arguments.add_argument(
+        "--horizon",
+        action="store_true",
+        help="fix the trial's end beforehand (ROLLOUT_HORIZON_DAYS)",
+    )
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args()
     sys.path.insert(0, str(given.scenarios))
@@ -125,10 +153,21 @@ def main() -> int:
             for name, scenario, counted, side, aim in streams(scenarios, given.per_day):
                 if given.only and name not in given.only:
                     continue
-                wanted = 0.01 if scenario.truth == "null" and alpha <= 0.01 else aim  # the aims for alpha .01
+                wanted = (
+                    0.01 if scenario.truth == "null" and alpha <= 0.01 else aim
+                )  # the aims for alpha .01
                 seeds = range(given.seed, given.seed + given.runs)
                 figure, low, high = judged(
-                    list(pool.map(partial(decided, scenario, alpha, with_horizon if given.horizon else make), seeds, chunksize=4)), counted
+                    list(
+                        pool.map(
+                            partial(
+                                decided, scenario, alpha, with_horizon if given.horizon else make
+                            ),
+                            seeds,
+                            chunksize=4,
+                        )
+                    ),
+                    counted,
                 )
                 met = figure <= wanted if side == "<=" else figure >= wanted
                 found.append({"alpha": alpha, "stream": name, "counted": counted, "runs": given.runs, "figure": figure, "low": low, "high": high, "aim": f"{side} {wanted:g}", "met": met})  # fmt: skip
@@ -136,11 +175,21 @@ def main() -> int:
                     bounds = f" [{low:.3f}, {high:.3f}]" if counted == "promote" else ""
                     print(f"{'met ' if met else 'MISS'} {name:30s} {counted} {figure:.3f}{bounds}, aim {side} {wanted:g} ({given.runs} runs, alpha {alpha:g})", flush=True)  # fmt: skip
     took = min(seconds_for_ten_thousand(scenarios.scenarios()[0]) for _ in range(3))
-    found.append({"stream": "10,000 outcomes", "counted": "CPU seconds", "figure": took, "aim": "<= 0.1", "met": took <= 0.1})
+    found.append(
+        {
+            "stream": "10,000 outcomes",
+            "counted": "CPU seconds",
+            "figure": took,
+            "aim": "<= 0.1",
+            "met": took <= 0.1,
+        }
+    )
     if given.json:
         print(json.dumps(found))
     else:
-        print(f"{'met ' if took <= 0.1 else 'MISS'} 10,000 outcomes decided in {took:.3f} s of CPU, aim <= 0.1")
+        print(
+            f"{'met ' if took <= 0.1 else 'MISS'} 10,000 outcomes decided in {took:.3f} s of CPU, aim <= 0.1"
+        )
     return 0
 
 

@@ -24,11 +24,19 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     heavy = "import sys; from api.ai.ml import *; print(sorted({'faiss', 'onnxruntime', 'sqlalchemy', 'fastapi'} & set(sys.modules)))"
-    loaded = subprocess.run([sys.executable, "-c", heavy], check=True, capture_output=True, text=True).stdout.strip()
+    loaded = subprocess.run(
+        [sys.executable, "-c", heavy], check=True, capture_output=True, text=True
+    ).stdout.strip()
     found = {
-        "python alone": statistics.median(cpu_seconds(sys.executable, "-c", "pass") for _ in range(RUNS)),
-        "from api.ai.ml import *": statistics.median(cpu_seconds(sys.executable, "-c", "from api.ai.ml import *") for _ in range(RUNS)),
-        "kaeshi --help": statistics.median(cpu_seconds(sys.executable, "-m", "kaeshi", "--help") for _ in range(RUNS)),
+        "python alone": statistics.median(
+            cpu_seconds(sys.executable, "-c", "pass") for _ in range(RUNS)
+        ),
+        "from api.ai.ml import *": statistics.median(
+            cpu_seconds(sys.executable, "-c", "from api.ai.ml import *") for _ in range(RUNS)
+        ),
+        "kaeshi --help": statistics.median(
+            cpu_seconds(sys.executable, "-m", "kaeshi", "--help") for _ in range(RUNS)
+        ),
     }
     if wanted.json:
         print(json.dumps({"cpu_s": found, "heavy_modules_of_the_import": loaded}, indent=1))

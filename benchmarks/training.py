@@ -34,16 +34,36 @@ def chats(data: Path | None, count: int, seed: int) -> list[dict[str, Any]]:
     count = count * 6 // 5
     if data is not None:
         with gzip.open(data / "conversations_star.jsonl.gz", "rt", encoding="utf-8") as stream:
-            told = ([{"role": m["role"], "content": m["content"]} for m in json.loads(line)["messages"][:TURNS]] for line in stream)
+            told = (
+                [
+                    {"role": m["role"], "content": m["content"]}
+                    for m in json.loads(line)["messages"][:TURNS]
+                ]
+                for line in stream
+            )
             return [
-                {"messages": m} for m, _ in zip((m for m in told if any(x["role"] == "assistant" for x in m)), range(count), strict=False)
+                {"messages": m}
+                for m, _ in zip(
+                    (m for m in told if any(x["role"] == "assistant" for x in m)),
+                    range(count),
+                    strict=False,
+                )
             ]
     rng = random.Random(seed)
     rows = []
     for _ in range(count):
-        name, dish, city, guests = rng.choice(NAMES), rng.choice(DISHES), rng.choice(CITIES), rng.randint(4, 40)
+        name, dish, city, guests = (
+            rng.choice(NAMES),
+            rng.choice(DISHES),
+            rng.choice(CITIES),
+            rng.randint(4, 40),
+        )
         asked = rng.choice(
-            ("Can you come to {city} for {guests}?", "We are {guests} in {city} and love {dish}.", "What does {dish} cost for {guests}?")
+            (
+                "Can you come to {city} for {guests}?",
+                "We are {guests} in {city} and love {dish}.",
+                "What does {dish} cost for {guests}?",
+            )
         )
         said = rng.choice(
             (
@@ -68,7 +88,10 @@ def train(wanted: argparse.Namespace) -> dict[str, Any]:
     rows = chats(wanted.data, wanted.rows, wanted.seed)
     cut = len(rows) * 5 // 6
     encoded = [encode(row["messages"], tokenizer, training.LONGEST) for row in rows]
-    as_tokens = [{"ids": list(e.ids), "mask": [int(i in set(e.learned)) for i in range(len(e.ids))]} for e in encoded]
+    as_tokens = [
+        {"ids": list(e.ids), "mask": [int(i in set(e.learned)) for i in range(len(e.ids))]}
+        for e in encoded
+    ]
     steps = -(-cut // wanted.batch) * wanted.epochs
     bf16 = str(training.dtype_of("cpu")) == "torch.bfloat16"
     told: dict[str, Any] = {
@@ -80,7 +103,9 @@ def train(wanted: argparse.Namespace) -> dict[str, Any]:
         "batch": wanted.batch,
         "dtype": "bfloat16" if bf16 else "float32",
         "threads": wanted.threads,
-        "packing": "rows of a step share passes without padding, on both sides" if wanted.packing else "padded at the peer",
+        "packing": "rows of a step share passes without padding, on both sides"
+        if wanted.packing
+        else "padded at the peer",
         "ours": [],
         "trl": [],
     }
@@ -96,7 +121,11 @@ def train(wanted: argparse.Namespace) -> dict[str, Any]:
                 "packing": wanted.packing, "seed": wanted.seed, "rank": training.RANK, "alpha": training.ALPHA,
             }  # fmt: skip
             (folder / "trl.json").write_text(json.dumps(peer))
-            command = [str(wanted.peer), str(Path(__file__).parent / "peers" / "trl_peer.py"), str(folder / "trl.json")]
+            command = [
+                str(wanted.peer),
+                str(Path(__file__).parent / "peers" / "trl_peer.py"),
+                str(folder / "trl.json"),
+            ]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             told["trl"].append(json.loads(done.stdout.splitlines()[-1]))
     tokens = told["tokens_per_epoch"] * wanted.epochs
@@ -104,7 +133,8 @@ def train(wanted: argparse.Namespace) -> dict[str, Any]:
         for run in told[side]:
             run["tokens_per_cpu_s"] = tokens / run["cpu_s"]
     told["speed_ratio"] = statistics.median(
-        a["tokens_per_cpu_s"] / b["tokens_per_cpu_s"] for a, b in zip(told["ours"], told["trl"], strict=True)
+        a["tokens_per_cpu_s"] / b["tokens_per_cpu_s"]
+        for a, b in zip(told["ours"], told["trl"], strict=True)
     )
     return told
 
@@ -135,7 +165,12 @@ def _ours(place: Path, folder: Path, base: str, wanted: argparse.Namespace) -> d
         "threads": wanted.threads, "save_every": 10_000,
     }  # fmt: skip
     (place / "spec.json").write_text(json.dumps(spec))
-    done = subprocess.run([sys.executable, "-c", OURS, str(place / "spec.json")], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", OURS, str(place / "spec.json")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -188,11 +223,18 @@ def serve(wanted: argparse.Namespace) -> dict[str, Any]:
     models = load().models_dir
     base = prepare(wanted.base, models)
     told: dict[str, Any] = {"answer_tokens": ANSWER, "threads": wanted.threads}
-    cores = os.environ | {"OMP_NUM_THREADS": str(wanted.threads), "MKL_NUM_THREADS": str(wanted.threads)}
+    cores = os.environ | {
+        "OMP_NUM_THREADS": str(wanted.threads),
+        "MKL_NUM_THREADS": str(wanted.threads),
+    }
     with tempfile.TemporaryDirectory() as scratch:
         port = _port()
         ours = [sys.executable, "-m", "kaeshi", "trainer", "serve", "--port", str(port)]
-        environment = cores | {"KAESHI_DATA_DIR": scratch, "KAESHI_MODELS_DIR": str(models), "TRAINER_BASES": json.dumps({"base": base})}
+        environment = cores | {
+            "KAESHI_DATA_DIR": scratch,
+            "KAESHI_MODELS_DIR": str(models),
+            "TRAINER_BASES": json.dumps({"base": base}),
+        }
         told["ours"] = _measured(ours, environment, f"http://127.0.0.1:{port}/v1", "base", wanted)
         port = _port()
         peer = [
@@ -207,7 +249,9 @@ def serve(wanted: argparse.Namespace) -> dict[str, Any]:
             "cpu",
             *wanted.peer_options.split(),
         ]
-        told["transformers serve"] = _measured(peer, cores | {"HF_HUB_OFFLINE": "1"}, f"http://127.0.0.1:{port}/v1", base, wanted)
+        told["transformers serve"] = _measured(
+            peer, cores | {"HF_HUB_OFFLINE": "1"}, f"http://127.0.0.1:{port}/v1", base, wanted
+        )
     told["throughput_ratio"] = {
         n: told["ours"][n]["requests_per_s"] / told["transformers serve"][n]["requests_per_s"]
         for n in told["ours"]
@@ -216,10 +260,20 @@ def serve(wanted: argparse.Namespace) -> dict[str, Any]:
     return told
 
 
-def _measured(command: list[str], environment: dict[str, str], url: str, model: str, wanted: argparse.Namespace) -> dict[str, Any]:
+def _measured(
+    command: list[str],
+    environment: dict[str, str],
+    url: str,
+    model: str,
+    wanted: argparse.Namespace,
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
         try:
             until = time.monotonic() + 300
@@ -273,7 +327,17 @@ def main() -> None:
                 print(f"{clients:>3} clients  {side:18}  {run['requests_per_s']:6.2f} requests/s, first token {run['first_token_median_s']:6.2f} s (worst {run['first_token_worst_s']:.2f})")  # fmt: skip
             print(f"             ratio {ratio:.2f}")
     else:
-        for name in ("rows", "epochs", "tokens_per_epoch", "learned_per_epoch", "steps", "batch", "dtype", "threads", "packing"):
+        for name in (
+            "rows",
+            "epochs",
+            "tokens_per_epoch",
+            "learned_per_epoch",
+            "steps",
+            "batch",
+            "dtype",
+            "threads",
+            "packing",
+        ):
             print(f"{name.replace('_', ' '):18} {told[name]}")
         for side in ("ours", "trl"):
             for run in told[side]:

@@ -23,18 +23,40 @@ def settings_page() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         default = field.default
-        shown = "" if default is None else ",".join(default) if isinstance(default, tuple) else str(default)
-        rows.append(f"| `{name.upper()}` | {f'`{shown}`' if shown else 'none'} | {field.description} |")
+        shown = (
+            ""
+            if default is None
+            else ",".join(default)
+            if isinstance(default, tuple)
+            else str(default)
+        )
+        rows.append(
+            f"| `{name.upper()}` | {f'`{shown}`' if shown else 'none'} | {field.description} |"
+        )
     head = "# Settings\n\nAll settings are environment variables; an empty one counts as not set. They are read once, by `kaeshi.settings`.\n\n"
-    return NOTE + head + "| variable | default | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
+    return (
+        NOTE
+        + head
+        + "| variable | default | meaning |\n| --- | --- | --- |\n"
+        + "\n".join(rows)
+        + "\n"
+    )
 
 
 def commands_page() -> str:
     """The help of every command."""
-    parts = ["# Commands\n\nEvery command takes `--json` and prints nothing but results in a pipe. An error is one line and exit code 1.\n"]
+    parts = [
+        "# Commands\n\nEvery command takes `--json` and prints nothing but results in a pipe. An error is one line and exit code 1.\n"
+    ]
 
     def walk(command: typer.core.TyperCommand, path: str, parent: typer.Context | None) -> None:
-        context = typer.Context(command, info_name=path.rsplit(" ", 1)[-1], parent=parent, max_content_width=100, terminal_width=100)
+        context = typer.Context(
+            command,
+            info_name=path.rsplit(" ", 1)[-1],
+            parent=parent,
+            max_content_width=100,
+            terminal_width=100,
+        )
         if hasattr(command, "list_commands"):
             for name in command.list_commands(context):
                 child = command.get_command(context, name)
@@ -55,7 +77,13 @@ def errors_page() -> str:
         if inspect.isclass(kind) and issubclass(kind, errors.KaeshiError)
     ]
     head = "# Errors\n\nEverything kaeshi raises on purpose is a `KaeshiError`. A message names the thing, its value and what to do.\n\n"
-    return NOTE + head + "| error | HTTP status | meaning |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
+    return (
+        NOTE
+        + head
+        + "| error | HTTP status | meaning |\n| --- | --- | --- |\n"
+        + "\n".join(rows)
+        + "\n"
+    )
 
 
 def openapi() -> dict[str, object]:
@@ -73,7 +101,13 @@ def http_page(document: dict[str, object]) -> str:
         for method, operation in operations.items()
     ]
     head = '# HTTP\n\nServed by `kaeshi serve`, described in full at `/docs`. Errors are `{"error": "..."}` with the status of the error\'s page.\n\n'
-    return NOTE + head + "| method | path | what it does |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
+    return (
+        NOTE
+        + head
+        + "| method | path | what it does |\n| --- | --- | --- |\n"
+        + "\n".join(rows)
+        + "\n"
+    )
 
 
 def main() -> int:
@@ -86,7 +120,11 @@ def main() -> int:
         "http.md": http_page(document),
         "openapi.json": json.dumps(document, indent=1, sort_keys=True) + "\n",
     }
-    stale = [name for name, text in pages.items() if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != text]
+    stale = [
+        name
+        for name, text in pages.items()
+        if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != text
+    ]
     if "--check" in sys.argv:
         for name in stale:
             print(f"docs/{name} is out of date; type: make docs")

@@ -20,7 +20,12 @@ PLAN = RolloutPlan(
     window_hours=24,
     least_hours=168,
 )
-LINES = {"goal": "better", "keeps containment": "containment kept", "keeps conversion": "conversion kept", "keeps csat": "CSAT kept"}
+LINES = {
+    "goal": "better",
+    "keeps containment": "containment kept",
+    "keeps conversion": "conversion kept",
+    "keeps csat": "CSAT kept",
+}
 COLOURS = dict(zip(LINES, ("#c2410c", "#0f766e", "#1d4ed8", "#6d28d9"), strict=True))
 WIDTH, HEIGHT, LEFT, TOP, GAP = 400, 230, 46, 34, 40
 LOW, HIGH = -2.0, 4.0  # powers of ten
@@ -37,7 +42,8 @@ def evidence(gain: float, seed: int) -> tuple[dict[str, list[float]], int | None
         stars[rng.uniform(size=LOOK) > PLAN.rated["csat"]] = math.nan
         values = {
             "containment": (rng.uniform(size=LOOK) < PLAN.means["containment"] + gain * arm) * 1.0,
-            "conversion": (rng.uniform(size=LOOK) < PLAN.means["conversion"] + gain / 2 * arm) * 1.0,
+            "conversion": (rng.uniform(size=LOOK) < PLAN.means["conversion"] + gain / 2 * arm)
+            * 1.0,
             "csat": stars,
         }
         share = np.full(LOOK, 0.5)
@@ -45,7 +51,11 @@ def evidence(gain: float, seed: int) -> tuple[dict[str, list[float]], int | None
         trial.close(np.full(LOOK, first // A_DAY), arm, share, np.zeros((LOOK, 0)), values)
         for name in LINES:
             found[name].append(trial.effects.log_e(name) / math.log(10))
-        if promoted is None and first + LOOK >= 7 * A_DAY and trial.verdict(may_promote=True).verdict == "advance":
+        if (
+            promoted is None
+            and first + LOOK >= 7 * A_DAY
+            and trial.verdict(may_promote=True).verdict == "advance"
+        ):
             promoted = first + LOOK
     return found, promoted
 
@@ -67,23 +77,31 @@ def panel(title: str, found: dict[str, list[float]], promoted: int | None, left:
             f'<text x="{left - 6}" y="{float(y) + 4:.1f}" text-anchor="end">{10.0**power:g}</text>',
         ]
     for customer in range(0, CUSTOMERS + 1, 1000):
-        drawn.append(f'<text x="{at(customer, LOW).split(",")[0]}" y="{TOP + HEIGHT + 18}" text-anchor="middle">{customer}</text>')
+        drawn.append(
+            f'<text x="{at(customer, LOW).split(",")[0]}" y="{TOP + HEIGHT + 18}" text-anchor="middle">{customer}</text>'
+        )
     drawn.append(f'<line x1="{x0}" y1="{y0}" x2="{x1}" y2="{y1}" class="need"/>')
-    drawn.append(f'<text x="{left + 6}" y="{float(y0) - 6:.1f}">1 / alpha = {1 / PLAN.alpha:g}</text>')
+    drawn.append(
+        f'<text x="{left + 6}" y="{float(y0) - 6:.1f}">1 / alpha = {1 / PLAN.alpha:g}</text>'
+    )
     for name, values in found.items():
         points = " ".join(at((i + 1) * LOOK, value) for i, value in enumerate(values))
         drawn.append(f'<polyline points="{points}" stroke="{COLOURS[name]}" class="bet"/>')
     if promoted is not None:
         x = at(promoted, 0).split(",")[0]
         drawn.append(f'<line x1="{x}" y1="{TOP}" x2="{x}" y2="{TOP + HEIGHT}" class="end"/>')
-        drawn.append(f'<text x="{float(x) - 5:.1f}" y="{TOP + HEIGHT - 8}" text-anchor="end">promoted at {promoted}</text>')
+        drawn.append(
+            f'<text x="{float(x) - 5:.1f}" y="{TOP + HEIGHT - 8}" text-anchor="end">promoted at {promoted}</text>'
+        )
     return drawn
 
 
 def svg() -> str:
     """Both charts, and what the lines are."""
     drawn: list[str] = []
-    for number, (title, gain) in enumerate((("a candidate 3 points better", 0.03), ("the same model twice", 0.0))):
+    for number, (title, gain) in enumerate(
+        (("a candidate 3 points better", 0.03), ("the same model twice", 0.0))
+    ):
         drawn += panel(title, *evidence(gain, seed=11), LEFT + number * (WIDTH + LEFT + GAP))
     wide, high = 2 * (LEFT + WIDTH) + GAP + 20, TOP + HEIGHT + 66
     for number, (name, words) in enumerate(LINES.items()):
@@ -97,7 +115,16 @@ def svg() -> str:
         ".need{stroke:#111827;stroke-dasharray:5 4}.end{stroke:#111827}.bet{fill:none;stroke-width:1.8}"
     )
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" role="img" aria-label="Evidence of two rollouts by customers">'
-    return "\n".join([head, f"<style>{style}</style>", f'<rect width="{wide}" height="{high}" fill="#fff"/>', *drawn, "</svg>", ""])
+    return "\n".join(
+        [
+            head,
+            f"<style>{style}</style>",
+            f'<rect width="{wide}" height="{high}" fill="#fff"/>',
+            *drawn,
+            "</svg>",
+            "",
+        ]
+    )
 
 
 if __name__ == "__main__":

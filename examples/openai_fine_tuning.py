@@ -29,5 +29,7 @@ if job.fine_tuned_model is None:
     sys.exit(f"{job.status}: {job.error}")
 print(job.status, job.fine_tuned_model, job.trained_tokens, "tokens")
 
-answer = client.chat.completions.create(model=job.fine_tuned_model, messages=[{"role": "user", "content": question}])
+answer = client.chat.completions.create(
+    model=job.fine_tuned_model, messages=[{"role": "user", "content": question}]
+)
 print(answer.choices[0].message.content)

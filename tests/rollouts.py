@@ -16,16 +16,33 @@ def moment(at: datetime) -> str:
 
 def seen(name: str, at: datetime, *, contained: bool, **fields: Any) -> dict[str, Any]:
     """A closed conversation at a time."""
-    told = record(name, **fields) | {"started_at": moment(at), "closed": True, "outcome": {"escalated": not contained}}
-    return told | {"messages": [message | {"at": moment(at + timedelta(seconds=i))} for i, message in enumerate(told["messages"])]}
+    told = record(name, **fields) | {
+        "started_at": moment(at),
+        "closed": True,
+        "outcome": {"escalated": not contained},
+    }
+    return told | {
+        "messages": [
+            message | {"at": moment(at + timedelta(seconds=i))}
+            for i, message in enumerate(told["messages"])
+        ]
+    }
 
 
 async def in_canary(loop: Loop, history: int = 60, goal: Goal = "superior") -> Rollout:
     """Past its mirror, with what production did in the days before."""
-    await log(loop, *(seen(f"past-{i}", loop.clock.now() - timedelta(days=3), contained=i % 10 < 7) for i in range(history)))
+    await log(
+        loop,
+        *(
+            seen(f"past-{i}", loop.clock.now() - timedelta(days=3), contained=i % 10 < 7)
+            for i in range(history)
+        ),
+    )
     await rollout.set_production(loop, "old")
     await rollout.register(loop, "new")
-    moved, _ = await rollout.step(loop, await rollout.begin(loop, "new", percent=10, hours=0, goal=goal))
+    moved, _ = await rollout.step(
+        loop, await rollout.begin(loop, "new", percent=10, hours=0, goal=goal)
+    )
     assert moved.state == "canary"
     return moved
 
@@ -39,11 +56,17 @@ async def in_half(loop: Loop, clock: FakeClock, goal: Goal = "superior") -> Roll
     return moved
 
 
-async def arms(loop: Loop, of: Rollout, production: float, candidate: float, count: int = 250) -> None:
+async def arms(
+    loop: Loop, of: Rollout, production: float, candidate: float, count: int = 250
+) -> None:
     """So many customers in both arms now, contained at these rates."""
     now, records = loop.clock.now(), []
     for i in range(2 * count):
         rate, arm = ((production, "production"), (candidate, "candidate"))[i % 2]
         name = f"{of.id}-{now:%d%H}-{i}"
-        records.append(seen(name, now, contained=(i // 2) % 20 < rate * 20, experiment=of.id, arm=arm, share=0.5))
+        records.append(
+            seen(
+                name, now, contained=(i // 2) % 20 < rate * 20, experiment=of.id, arm=arm, share=0.5
+            )
+        )
     await log(loop, *records)

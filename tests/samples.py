@@ -56,7 +56,10 @@ def record(name: str, *turns: str, **fields: Any) -> dict[str, Any]:
 def different(number: int) -> tuple[str, str]:
     """A question and an answer that share no shingle with any other number's."""
     a, b, c = WORDS[number % 20], WORDS[number // 20 % 20], WORDS[(number * 7 + 3) % 20]
-    return f"{a}{number} {b} with {c}{number} and {a} tonight?", f"Certainly {c}{number} {a} then {b}{number} for everybody {number}."
+    return (
+        f"{a}{number} {b} with {c}{number} and {a} tonight?",
+        f"Certainly {c}{number} {a} then {b}{number} for everybody {number}.",
+    )
 
 
 async def log(loop: Loop, *records: dict[str, Any]) -> None:

@@ -24,7 +24,16 @@ from kaeshi.providers.name_lists import ListedNames
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.rules.feedback import parse
 from kaeshi.settings import Settings
-from kaeshi.steps import collection, conversation, dataset, feedback, knowledge, report, rollout, training
+from kaeshi.steps import (
+    collection,
+    conversation,
+    dataset,
+    feedback,
+    knowledge,
+    report,
+    rollout,
+    training,
+)
 from kaeshi.steps.report_mail import render
 from kaeshi.trainer.server import TrainerServer
 from samples import GOOD, different, record
@@ -43,12 +52,21 @@ class SteadyIds:
 
 
 async def small_loop(folder: Path) -> None:
-    settings = Settings(kaeshi_data_dir=folder, min_examples=10, idle_minutes=1, kaeshi_names="lists")
+    settings = Settings(
+        kaeshi_data_dir=folder, min_examples=10, idle_minutes=1, kaeshi_names="lists"
+    )
     clock, embedder = FakeClock(datetime(2025, 11, 3, 12, tzinfo=UTC)), FakeEmbedder()
     server = TrainerServer(folder / "trainer", embedder, FakeTokens(), clock, SteadyIds())
     trainer = OpenAITrainer(api_key="none", answerer=server)
     async with open_loop(settings=settings, clock=clock, ids=SteadyIds()) as opened:
-        loop = replace(opened, trainer=trainer, chat=FakeChat(), embedder=embedder, index=FakeIndex(), tokens=FakeTokens())
+        loop = replace(
+            opened,
+            trainer=trainer,
+            chat=FakeChat(),
+            embedder=embedder,
+            index=FakeIndex(),
+            tokens=FakeTokens(),
+        )
         await work(loop, folder)
     await trainer.close()
     server.wait()
@@ -56,7 +74,13 @@ async def small_loop(folder: Path) -> None:
 
 async def work(loop: Loop, folder: Path) -> None:
     acknowledged = folder / "acknowledged"
-    await conversation.log(loop, [record(f"c{i:02d}", *different(i), outcome={"booked": True}) for i in range(CONVERSATIONS)])
+    await conversation.log(
+        loop,
+        [
+            record(f"c{i:02d}", *different(i), outcome={"booked": True})
+            for i in range(CONVERSATIONS)
+        ],
+    )
     for start in range(0, CONVERSATIONS, 5):
         said = [parse(f"c{i:02d}#1", GOOD, author="ann") for i in range(start, start + 5)]
         await feedback.record(loop, said)
@@ -66,7 +90,9 @@ async def work(loop: Loop, folder: Path) -> None:
             os.fsync(log.fileno())
     await collection.collect(loop)
     built = await dataset.write(loop, await dataset.build(loop))
-    run = await training.start(loop, await training.upload(loop, Path(built.path) / "train.jsonl"), "gpt-4o-mini", "x", 1)
+    run = await training.start(
+        loop, await training.upload(loop, Path(built.path) / "train.jsonl"), "gpt-4o-mini", "x", 1
+    )
     run = await training.wait(loop, run)
     assert run.state == "succeeded"
     await knowledge.propose(loop)
@@ -119,10 +145,14 @@ def test_nothing_is_lost_doubled_or_half_written(tmp_path: Path, part: int) -> N
     folder, survived = tmp_path / "struck", 0
     for number, line in enumerate(kills):
         if number % 10 == 0:
-            folder = tmp_path / f"struck{number}"  # ten kills in a row on the same files, then fresh ones
+            folder = (
+                tmp_path / f"struck{number}"
+            )  # ten kills in a row on the same files, then fresh ones
         survived += child(folder, line, write) == 0
         if number % 10 == 9:
-            assert child(folder, -1, write) == 0, f"did not recover after kills up to line {line} of {total}"
+            assert child(folder, -1, write) == 0, (
+                f"did not recover after kills up to line {line} of {total}"
+            )
             check(folder)
     assert survived < len(kills)
 
@@ -134,9 +164,15 @@ def check(folder: Path) -> None:
             return database.execute(statement).fetchone()[0]
 
         acknowledged = set((folder / "acknowledged").read_text().split())
-        assert acknowledged == {row[0] for row in database.execute("select distinct message from feedback_current")}
+        assert acknowledged == {
+            row[0] for row in database.execute("select distinct message from feedback_current")
+        }
         assert one("select count(*) from feedback_history") == CONVERSATIONS * 4
-        assert one("select count(*) from conversations") == one("select count(*) from examples") == CONVERSATIONS
+        assert (
+            one("select count(*) from conversations")
+            == one("select count(*) from examples")
+            == CONVERSATIONS
+        )
         assert one("select count(*) from messages") == 2 * CONVERSATIONS
         assert (
             one("select count(*) from training_runs")
@@ -147,7 +183,9 @@ def check(folder: Path) -> None:
         assert one("select count(*) from entries") == CONVERSATIONS
     database.close()
     with sqlite3.connect(folder / "trainer" / "trainer.db") as provider:
-        kinds = dict(provider.execute("select kind, count(*) from objects group by kind").fetchall())
+        kinds = dict(
+            provider.execute("select kind, count(*) from objects group by kind").fetchall()
+        )
     provider.close()
     assert kinds == {"file": 1, "job": 1, "model": 1}
     assert len(list((folder / "outbox").glob("*.eml"))) == 1

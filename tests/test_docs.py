@@ -22,7 +22,19 @@ from wire.serving import free_port, running, trainer
 SERVED = "http://127.0.0.1:8100/v1"
 GATEWAY = "http://localhost:8000/v1"
 ROOT = Path(__file__).parents[1]
-WORDS = ("conversation", "feedback", "review", "collection", "dataset", "training", "evaluation", "rollout", "knowledge", "report", "pii")
+WORDS = (
+    "conversation",
+    "feedback",
+    "review",
+    "collection",
+    "dataset",
+    "training",
+    "evaluation",
+    "rollout",
+    "knowledge",
+    "report",
+    "pii",
+)
 PAGES = [*(f"docs/{word}.md" for word in WORDS), "docs/jobs.md", "docs/gateway.md", "README.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -35,7 +47,10 @@ def blocks(page: str) -> list[tuple[str, str]]:
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Our trainer for the page that asks it, and rows.jsonl where the page stands."""
     monkeypatch.chdir(tmp_path)
-    rows = [{"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]} for q, a in map(different, range(12))]
+    rows = [
+        {"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]}
+        for q, a in map(different, range(12))
+    ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     with trainer(tmp_path / "trainer") as url:
         yield url
@@ -48,7 +63,9 @@ class Concierge(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["content-length"]))
         message = {"role": "assistant", "content": "We are open until nine."}
         about = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
-        body = json.dumps({**about, "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}).encode()
+        body = json.dumps(
+            {**about, "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
+        ).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
@@ -64,10 +81,20 @@ def gateway(tmp_path: Path) -> Iterator[str]:
     """The gateway in front of a provider with one answer."""
     provider = ThreadingHTTPServer(("127.0.0.1", 0), Concierge)
     Thread(target=provider.serve_forever, daemon=True).start()
-    environment = {"KAESHI_DATA_DIR": str(tmp_path / "served"), "OPENAI_BASE_URL": f"http://127.0.0.1:{provider.server_port}/v1"}
+    environment = {
+        "KAESHI_DATA_DIR": str(tmp_path / "served"),
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{provider.server_port}/v1",
+    }
     kaeshi, port = [sys.executable, "-m", "kaeshi"], free_port()
-    subprocess.run([*kaeshi, "rollout", "start", "m", "--first"], env=os.environ | environment, check=True, capture_output=True)
-    with running([*kaeshi, "serve", "--port", str(port)], f"http://127.0.0.1:{port}/health", **environment):
+    subprocess.run(
+        [*kaeshi, "rollout", "start", "m", "--first"],
+        env=os.environ | environment,
+        check=True,
+        capture_output=True,
+    )
+    with running(
+        [*kaeshi, "serve", "--port", str(port)], f"http://127.0.0.1:{port}/health", **environment
+    ):
         yield f"http://127.0.0.1:{port}/v1"
     provider.shutdown()
     provider.server_close()
@@ -97,7 +124,13 @@ def typed(session: str) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     lines = []
     for command in (line[2:] for line in session.splitlines() if line.startswith("$ ")):
-        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=os.environ | {"PATH": path})
+        done = subprocess.run(
+            ["bash", "-c", command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PATH": path},
+        )
         lines += [f"$ {command}", *(done.stdout + done.stderr).splitlines()]
     return "\n".join(lines) + "\n"
 
@@ -135,5 +168,9 @@ def test_the_front_door_is_pinned() -> None:
 
 def test_nothing_pretends() -> None:
     forbidden = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError|pickle)\b")
-    guilty = [str(p) for p in (ROOT / "src").rglob("*.py") if forbidden.search(p.read_text(encoding="utf-8"))]
+    guilty = [
+        str(p)
+        for p in (ROOT / "src").rglob("*.py")
+        if forbidden.search(p.read_text(encoding="utf-8"))
+    ]
     assert guilty == []

@@ -14,7 +14,9 @@ def test_however_often_we_are_killed_there_is_one_production_and_the_audit_is_th
     database: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     fresh: Callable[[], str] = (
-        request.getfixturevalue("postgres") if database == "postgresql" else lambda: f"sqlite+aiosqlite:///{tmp_path}/k.db"
+        request.getfixturevalue("postgres")
+        if database == "postgresql"
+        else lambda: f"sqlite+aiosqlite:///{tmp_path}/k.db"
     )
     found = rollout_kills.run(fresh(), tmp_path, 12, seed=3)
     assert found["violations"] == []

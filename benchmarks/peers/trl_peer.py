@@ -21,7 +21,9 @@ def main() -> None:
     spec = json.loads(Path(sys.argv[1]).read_bytes())
     torch.set_num_threads(spec["threads"])
     model = AutoModelForCausalLM.from_pretrained(
-        spec["base"], dtype=torch.bfloat16 if spec["bf16"] else torch.float32, attn_implementation="sdpa"
+        spec["base"],
+        dtype=torch.bfloat16 if spec["bf16"] else torch.float32,
+        attn_implementation="sdpa",
     )
     settings = SFTConfig(
         output_dir=spec["folder"],
@@ -47,7 +49,9 @@ def main() -> None:
         dataset_kwargs={"skip_prepare_dataset": False},
     )
     rows = {
-        name: Dataset.from_list([{"input_ids": row["ids"], "completion_mask": row["mask"]} for row in spec[name]])
+        name: Dataset.from_list(
+            [{"input_ids": row["ids"], "completion_mask": row["mask"]} for row in spec[name]]
+        )
         for name in ("train", "held")
     }
     trainer = SFTTrainer(
@@ -56,7 +60,12 @@ def main() -> None:
         train_dataset=rows["train"],
         eval_dataset=rows["held"],
         processing_class=AutoTokenizer.from_pretrained(spec["base"]),
-        peft_config=LoraConfig(r=spec["rank"], lora_alpha=spec["alpha"], target_modules="all-linear", task_type="CAUSAL_LM"),
+        peft_config=LoraConfig(
+            r=spec["rank"],
+            lora_alpha=spec["alpha"],
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
     )
     began, wall = time.process_time(), time.perf_counter()
     trainer.train()

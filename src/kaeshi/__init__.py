@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from kaeshi.app import open_loop, using
     from kaeshi.door import log_conversations
     from kaeshi.rules.pii import Policy, restored
-    from kaeshi.scrubbing import ScrubStream, detect, restorer, scrub, scrub_batch, scrub_stream, serve_scrubbed
+    from kaeshi.scrubbing import (
+        ScrubStream,
+        detect,
+        restorer,
+        scrub,
+        scrub_batch,
+        scrub_stream,
+        serve_scrubbed,
+    )
 
 __version__ = "0.1.0"
 _HOMES = {

@@ -119,7 +119,9 @@ async def open_loop(
             chat=WireChat(answerer=server, base_url=chosen.openai_base_url, api_key=key),
             answerer=server,
             mailer=_mailer(chosen),
-            notifier=WebhookNotifier(chosen.kaeshi_webhook_url.get_secret_value()) if chosen.kaeshi_webhook_url else LogNotifier(),
+            notifier=WebhookNotifier(chosen.kaeshi_webhook_url.get_secret_value())
+            if chosen.kaeshi_webhook_url
+            else LogNotifier(),
             checks=_checks(chosen.gateway_checks),
             prompts=_prompts(chosen.intent_prompts),
             prices=dated.table("prices", chosen.data_dir),
@@ -149,7 +151,15 @@ def current() -> Loop | None:
     return _using.get()
 
 
-def serving(host: str, port: int, target: str, db: str | None, *, processes: int = 1, beside: Sequence[str] = ()) -> None:
+def serving(
+    host: str,
+    port: int,
+    target: str,
+    db: str | None,
+    *,
+    processes: int = 1,
+    beside: Sequence[str] = (),
+) -> None:
     """Serve an application factory on granian until it is stopped; `db` is what its settings will read as DATABASE_URL.
 
     `beside`: a command of ours that runs in a process of its own as long as this serves, and again if it ends.
@@ -159,7 +169,15 @@ def serving(host: str, port: int, target: str, db: str | None, *, processes: int
 
     if db is not None:
         set_database_url(db)
-    server = Server(target, address=host, port=port, interface=Interfaces.ASGI, factory=True, log_access=False, workers=processes)
+    server = Server(
+        target,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        factory=True,
+        log_access=False,
+        workers=processes,
+    )
     with _running(beside):
         server.serve()
 
@@ -203,7 +221,9 @@ def trainer_app() -> TrainerApp:
     """The embedded trainer as an application of its own."""
     settings = load()
     server = _trainer(settings, MiniLMEmbedder(settings.models_dir), SystemClock(), RandomIds())
-    return TrainerApp(server, settings.kaeshi_admin_key.get_secret_value() if settings.kaeshi_admin_key else None)
+    return TrainerApp(
+        server, settings.kaeshi_admin_key.get_secret_value() if settings.kaeshi_admin_key else None
+    )
 
 
 def exported(model: str, out: Path, form: str) -> Json:
@@ -232,10 +252,14 @@ def exported(model: str, out: Path, form: str) -> Json:
         return lora.publish(folder, out, {"form": form})
     from kaeshi.trainer.engines.lora import export
 
-    return {"merged": export.merged, "gguf": export.as_gguf}[form](manifest["base"], settings.models_dir, folder, out)
+    return {"merged": export.merged, "gguf": export.as_gguf}[form](
+        manifest["base"], settings.models_dir, folder, out
+    )
 
 
-def _trainer(settings: Settings, embedder: MiniLMEmbedder, clock: "Clock", ids: "Ids") -> TrainerServer:
+def _trainer(
+    settings: Settings, embedder: MiniLMEmbedder, clock: "Clock", ids: "Ids"
+) -> TrainerServer:
     wanting = sorted({*settings.trainer_bases.values()} - {RESPONDER})
     if wanting and (packages := lora.missing()):
         msg = f"TRAINER_BASES names {wanting[0]!r}, and {', '.join(packages)} are not installed; type: pip install 'kaeshi[train]'"
@@ -250,7 +274,11 @@ def _trainer(settings: Settings, embedder: MiniLMEmbedder, clock: "Clock", ids: 
         key = key_of(settings.trainer_webhook_secret.get_secret_value())
         hooks = Webhooks(url=settings.trainer_webhook_url, key=key, clock=clock, ids=ids)
     cluster = Cluster(settings.trainer_ray) if settings.trainer_ray else None
-    vllm = Vllm(settings.trainer_serve_with.removeprefix("vllm=")) if settings.trainer_serve_with else None
+    vllm = (
+        Vllm(settings.trainer_serve_with.removeprefix("vllm="))
+        if settings.trainer_serve_with
+        else None
+    )
     return TrainerServer(
         folder,
         embedder,
@@ -281,17 +309,25 @@ def _checks(path: Path | None) -> Checks:
     try:
         return Checks.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        msg = f"GATEWAY_CHECKS {str(path)!r}: {str(error).splitlines()[0]}; docs/gateway.md shows one"
+        msg = (
+            f"GATEWAY_CHECKS {str(path)!r}: {str(error).splitlines()[0]}; docs/gateway.md shows one"
+        )
         raise Misconfigured(msg) from error
 
 
 def _prompts(path: Path | None) -> Mapping[str, str]:
     try:
-        prompts = tomllib.loads(_data("intents.toml") if path is None else path.read_text(encoding="utf-8"))
+        prompts = tomllib.loads(
+            _data("intents.toml") if path is None else path.read_text(encoding="utf-8")
+        )
     except (OSError, tomllib.TOMLDecodeError) as error:
-        msg = f"INTENT_PROMPTS {str(path)!r}: {error}; start from a copy of the shipped intents.toml"
+        msg = (
+            f"INTENT_PROMPTS {str(path)!r}: {error}; start from a copy of the shipped intents.toml"
+        )
         raise Misconfigured(msg) from error
-    if not isinstance(prompts.get("default"), str) or not all(isinstance(prompt, str) for prompt in prompts.values()):
+    if not isinstance(prompts.get("default"), str) or not all(
+        isinstance(prompt, str) for prompt in prompts.values()
+    ):
         msg = f"INTENT_PROMPTS {str(path)!r}: every value is a text, and there is one for `default`"
         raise Misconfigured(msg)
     return prompts

@@ -16,7 +16,13 @@ TABLES = ("prices", "retirements")
 
 def table(name: str, folder: Path) -> Json:
     """The newer of the shipped table and the one in `folder`. Raises InvalidInput for a file that is no such table."""
-    shipped = _checked(name, json.loads(resources.files("kaeshi").joinpath("data", f"{name}.json").read_text(encoding="utf-8")), "shipped")
+    shipped = _checked(
+        name,
+        json.loads(
+            resources.files("kaeshi").joinpath("data", f"{name}.json").read_text(encoding="utf-8")
+        ),
+        "shipped",
+    )
     path = folder / "tables" / f"{name}.json"
     if not path.exists():
         return shipped
@@ -27,13 +33,19 @@ def table(name: str, folder: Path) -> Json:
 def update(path: Path, folder: Path) -> tuple[str, Json]:
     """Check a table and keep it; returns which it is. Raises InvalidInput for one that is wrong, or older than what there is."""
     content = _read(path)
-    name = "retirements" if any("shutdown" in entry for entry in _models(content, str(path)).values()) else "prices"
+    name = (
+        "retirements"
+        if any("shutdown" in entry for entry in _models(content, str(path)).values())
+        else "prices"
+    )
     _checked(name, content, str(path))
     known = table(name, folder)
     if str(content["date"]) < str(known["date"]):
         msg = f"{path}: {name} of {content['date']}, and those of {known['date']} are here already"
         raise InvalidInput(msg)
-    write_whole(folder / "tables" / f"{name}.json", json.dumps(content, indent=1, sort_keys=True).encode())
+    write_whole(
+        folder / "tables" / f"{name}.json", json.dumps(content, indent=1, sort_keys=True).encode()
+    )
     return name, content
 
 
@@ -47,7 +59,11 @@ def _read(path: Path) -> Any:
 
 def _models(content: Any, where: str) -> dict[str, Any]:
     models = content.get("models") if isinstance(content, dict) else None
-    if not isinstance(models, dict) or not models or not all(isinstance(entry, dict) for entry in models.values()):
+    if (
+        not isinstance(models, dict)
+        or not models
+        or not all(isinstance(entry, dict) for entry in models.values())
+    ):
         msg = f"{where}: a table has `date`, `source` and `models`, an object by model name"
         raise InvalidInput(msg)
     return models
@@ -62,7 +78,9 @@ def _checked(name: str, content: Any, where: str) -> Json:
             raise TypeError  # noqa: TRY301  # told below, with the place
         for model, entry in models.items():
             at = model
-            if name == "prices" and not 0 <= Decimal(entry["training_per_million_usd"]) < 1_000_000:  # beyond that it is a slip
+            if (
+                name == "prices" and not 0 <= Decimal(entry["training_per_million_usd"]) < 1_000_000
+            ):  # beyond that it is a slip
                 raise ValueError  # noqa: TRY301
             for side in ("prompt", "completion") if "chat_per_million_usd" in entry else ():
                 if not 0 <= Decimal(entry["chat_per_million_usd"][side]) < 1_000_000:
@@ -71,10 +89,13 @@ def _checked(name: str, content: Any, where: str) -> Json:
                 if field in entry:
                     date.fromisoformat(entry[field])
     except (KeyError, ValueError, TypeError, InvalidOperation) as error:
-        msg = f"{where}: {at!r} is wrong; {name} have `date` (YYYY-MM-DD), `source`, and by model " + (
-            "`training_per_million_usd`, a number as text, and where known `chat_per_million_usd` with its `prompt` and `completion`"
-            if name == "prices"
-            else "`shutdown` and `no_jobs_after` (YYYY-MM-DD), `successors`"
+        msg = (
+            f"{where}: {at!r} is wrong; {name} have `date` (YYYY-MM-DD), `source`, and by model "
+            + (
+                "`training_per_million_usd`, a number as text, and where known `chat_per_million_usd` with its `prompt` and `completion`"
+                if name == "prices"
+                else "`shutdown` and `no_jobs_after` (YYYY-MM-DD), `successors`"
+            )
         )
         raise InvalidInput(msg) from error
     return dict(content)

@@ -14,7 +14,11 @@ from kaeshi.types import Consent
 
 
 async def log_conversations(
-    db: Target, records: Iterable[Mapping[str, Any]], *, consent: Consent | None = None, assistant: str | None = None
+    db: Target,
+    records: Iterable[Mapping[str, Any]],
+    *,
+    consent: Consent | None = None,
+    assistant: str | None = None,
 ) -> int:
     """Store conversation records in the documented log format, or plain OpenAI chat logs; returns how many were new.
 
@@ -30,7 +34,9 @@ async def log_conversations(
         done = await conversation.log(loop, plain, consent=consent)
     done.refused += unfit
     if done.refused:
-        msg = f"{len(done.refused)} records refused, {done.new} stored: {'; '.join(done.refused[:5])}"
+        msg = (
+            f"{len(done.refused)} records refused, {done.new} stored: {'; '.join(done.refused[:5])}"
+        )
         raise InvalidInput(msg)
     return done.new
 

@@ -19,7 +19,9 @@ def write_whole(path: Path, pieces: Iterable[bytes] | bytes, *, mode: int = 0o64
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     digest = hashlib.sha256()
     try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb"
+        ) as stream:
             for piece in (pieces,) if isinstance(pieces, bytes) else pieces:
                 digest.update(piece)
                 stream.write(piece)

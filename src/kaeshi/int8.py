@@ -19,17 +19,24 @@ def floats(model: Any) -> Any:
     for node in [n for n in model.graph.node if n.op_type == "MatMulNBits"]:
         said = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         rows, columns, block = said["N"], said["K"], said["block_size"]
-        codes = _nibbles(numpy_helper.to_array(held[node.input[1]]).reshape(rows, -1)).reshape(rows, -1, block)
+        codes = _nibbles(numpy_helper.to_array(held[node.input[1]]).reshape(rows, -1)).reshape(
+            rows, -1, block
+        )
         scales = numpy_helper.to_array(held[node.input[2]]).reshape(rows, -1, 1)
         zero: Any = np.float32(8)
         if len(node.input) > 3 and node.input[3]:
-            zero = _nibbles(numpy_helper.to_array(held[node.input[3]]).reshape(rows, -1))[:, : scales.shape[1], None]
+            zero = _nibbles(numpy_helper.to_array(held[node.input[3]]).reshape(rows, -1))[
+                :, : scales.shape[1], None
+            ]
         weights = ((codes - zero) * scales).reshape(rows, -1)[:, :columns].T.astype(np.float32)
         name = f"{node.name}_weight"
         model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(weights), name))
         place = list(model.graph.node).index(node)
         model.graph.node.remove(node)
-        model.graph.node.insert(place, helper.make_node("MatMul", [node.input[0], name], list(node.output), name=node.name))
+        model.graph.node.insert(
+            place,
+            helper.make_node("MatMul", [node.input[0], name], list(node.output), name=node.name),
+        )
     used = {name for node in model.graph.node for name in node.input}
     for tensor in [t for t in model.graph.initializer if t.name not in used]:
         model.graph.initializer.remove(tensor)
@@ -45,9 +52,15 @@ def tuned(model: Any, path: Path) -> Any:
         for tensor in model.graph.initializer:
             name = tensor.name.strip("/").replace("/", ".").replace("MatMul_Q4_weight", "weight")
             if f"{name}:codes" in packed:
-                tensor.CopyFrom(numpy_helper.from_array(packed[f"{name}:codes"] * packed[f"{name}:scale"], tensor.name))
+                tensor.CopyFrom(
+                    numpy_helper.from_array(
+                        packed[f"{name}:codes"] * packed[f"{name}:scale"], tensor.name
+                    )
+                )
             elif name in packed:
-                tensor.CopyFrom(numpy_helper.from_array(packed[name].astype(np.float32), tensor.name))
+                tensor.CopyFrom(
+                    numpy_helper.from_array(packed[name].astype(np.float32), tensor.name)
+                )
     return model
 
 
@@ -61,10 +74,17 @@ def fixed(model: Any, ranges: dict[str, tuple[float, float]]) -> Any:
         low, high = ranges[node.input[0]]
         step = np.float32((high - low) / 255)
         model.graph.initializer.append(numpy_helper.from_array(np.array(step), scale))
-        model.graph.initializer.append(numpy_helper.from_array(np.array(round(-low / step), np.uint8), zero))
+        model.graph.initializer.append(
+            numpy_helper.from_array(np.array(round(-low / step), np.uint8), zero)
+        )
         place = list(model.graph.node).index(node)
         model.graph.node.remove(node)
-        model.graph.node.insert(place, helper.make_node("QuantizeLinear", [node.input[0], scale, zero], [codes], name=node.name))
+        model.graph.node.insert(
+            place,
+            helper.make_node(
+                "QuantizeLinear", [node.input[0], scale, zero], [codes], name=node.name
+            ),
+        )
     return model
 
 
@@ -83,7 +103,9 @@ def main(tools: str, source: str, trained: str, ranges: str, target: str) -> Non
     plain = Path(target).with_name("plain.onnx")
     onnx.save(tuned(floats(onnx.load(source)), Path(trained)), plain)
     # seven bits: processors without VNNI saturate on eight
-    quantize_dynamic(plain, target, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+    quantize_dynamic(
+        plain, target, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True
+    )
     onnx.save(fixed(onnx.load(target), json.loads(Path(ranges).read_bytes())), target)
 
 

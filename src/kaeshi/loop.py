@@ -4,7 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kaeshi.ports import Answerer, ChatModel, Clock, Embedder, Ids, Index, Mailer, NameFinder, Notifier, TokenCounter, Trainer
+from kaeshi.ports import (
+    Answerer,
+    ChatModel,
+    Clock,
+    Embedder,
+    Ids,
+    Index,
+    Mailer,
+    NameFinder,
+    Notifier,
+    TokenCounter,
+    Trainer,
+)
 from kaeshi.rules.checks import Checks
 from kaeshi.rules.pii import Policy
 from kaeshi.settings import Settings
@@ -39,7 +51,10 @@ class Loop:
     @property
     def aliases(self) -> dict[str, str]:
         """The model names that the gateway answers to, and the assistant each means."""
-        return {alias: assistant or self.assistant for alias, assistant in self.settings.gateway_aliases.items()}
+        return {
+            alias: assistant or self.assistant
+            for alias, assistant in self.settings.gateway_aliases.items()
+        }
 
     @property
     def served(self) -> frozenset[str]:

@@ -92,7 +92,9 @@ MORE = {
         ),
     ),
 }
-_TUNED, _RANGES = (Path(__file__).with_name("data") / name for name in ("rampart_tuned.npz", "rampart_ranges.json"))
+_TUNED, _RANGES = (
+    Path(__file__).with_name("data") / name for name in ("rampart_tuned.npz", "rampart_ranges.json")
+)
 # reads and writes model files while one is converted; it is installed for that moment only
 CONVERTER = ("onnx==1.23.2", "numpy", "protobuf", "ml_dtypes", "typing_extensions")
 
@@ -149,7 +151,10 @@ def need(folder: Path, name: str) -> Path:
     """The path of a fetched file. Raises MissingModel with the line to type."""
     path = folder / name
     if not path.exists():
-        named = next((f" {kind}" for kind, files in MORE.items() if name in {file.name for file in files}), "")
+        named = next(
+            (f" {kind}" for kind, files in MORE.items() if name in {file.name for file in files}),
+            "",
+        )
         msg = f"model file {name!r} is not in {str(folder)!r}; type: kaeshi models fetch{named}"
         raise MissingModel(msg)
     return path
@@ -188,7 +193,15 @@ def _as_int8(content: bytes) -> bytes:
 
 
 def _pip(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", arguments[0], "--quiet", "--disable-pip-version-check", *arguments[1:]]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        arguments[0],
+        "--quiet",
+        "--disable-pip-version-check",
+        *arguments[1:],
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # a fixed command
     if done.returncode != 0:
         last = (done.stderr.strip() or "no output").splitlines()[-1]

@@ -75,7 +75,10 @@ class NameFinder(Protocol):
 
     def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]: ...
     def find_each(
-        self, conversations: Sequence[Sequence[str]], known: Sequence[str] = (), watch: Watch = unwatched
+        self,
+        conversations: Sequence[Sequence[str]],
+        known: Sequence[str] = (),
+        watch: Watch = unwatched,
     ) -> list[list[list[Finding]]]: ...
 
 
@@ -103,5 +106,9 @@ class Notifier(Protocol):
 class Answerer(Protocol):
     """Something in-process that speaks the OpenAI wire: method, path and body in, status and body out, whole or piece by piece."""
 
-    async def call(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes]: ...
-    async def stream(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes | AsyncIterator[bytes]]: ...
+    async def call(
+        self, method: str, path: str, body: bytes, content_type: str
+    ) -> tuple[int, bytes]: ...
+    async def stream(
+        self, method: str, path: str, body: bytes, content_type: str
+    ) -> tuple[int, bytes | AsyncIterator[bytes]]: ...

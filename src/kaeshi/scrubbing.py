@@ -44,28 +44,46 @@ def detect(text: str, policy: Policy = DEFAULT) -> list[Finding]:
     return pii.detect(text, finder().find([_checked(text)])[0], policy)
 
 
-def scrub(texts: str | Sequence[str], policy: Policy = DEFAULT, *, key: bytes = b"", known: Sequence[str] = ()) -> Scrubbed:
+def scrub(
+    texts: str | Sequence[str],
+    policy: Policy = DEFAULT,
+    *,
+    key: bytes = b"",
+    known: Sequence[str] = (),
+) -> Scrubbed:
     """One text, or all texts of one conversation, with personal data replaced; the same person has the same number throughout.
 
     `known`: names you are sure of, such as the customer's own.
     """
     several = [texts] if isinstance(texts, str) else list(texts)
-    return pii.scrub(several, finder().find([_checked(text) for text in several], known), policy, key=key, women=women())
+    return pii.scrub(
+        several,
+        finder().find([_checked(text) for text in several], known),
+        policy,
+        key=key,
+        women=women(),
+    )
 
 
 def scrub_batch(texts: Sequence[str], policy: Policy = DEFAULT, *, key: bytes = b"") -> list[str]:
     """Texts that have nothing to do with each other, each scrubbed by itself: the fast path."""
-    return [found.texts[0] for found in scrub_conversations(([text] for text in texts), policy, key=key)]
+    return [
+        found.texts[0] for found in scrub_conversations(([text] for text in texts), policy, key=key)
+    ]
 
 
-def scrub_conversations(conversations: Iterable[Sequence[str]], policy: Policy = DEFAULT, *, key: bytes = b"") -> Iterator[Scrubbed]:
+def scrub_conversations(
+    conversations: Iterable[Sequence[str]], policy: Policy = DEFAULT, *, key: bytes = b""
+) -> Iterator[Scrubbed]:
     """Many conversations, each scrubbed by itself, two hundred at a time."""
     names, waiting = finder(), iter(conversations)
     while part := [[_checked(text) for text in texts] for texts in islice(waiting, AT_ONCE)]:
         yield from pii.scrub_each(part, names.find_each(part), policy, key=key, women=women())
 
 
-def scrub_stream(pieces: Iterable[str], policy: Policy = DEFAULT, *, key: bytes = b"") -> Iterator[str]:
+def scrub_stream(
+    pieces: Iterable[str], policy: Policy = DEFAULT, *, key: bytes = b""
+) -> Iterator[str]:
     """A text that comes in pieces, scrubbed line by line with what was said before in mind. However it is cut, the same comes out."""
     stream = ScrubStream(policy, key=key)
     for piece in pieces:
@@ -83,7 +101,14 @@ class ScrubStream:
     `keep`: remember in `originals` what stood where, as Scrubbed does.
     """
 
-    def __init__(self, policy: Policy = DEFAULT, *, key: bytes = b"", names: NameFinder | None = None, keep: bool = False) -> None:
+    def __init__(
+        self,
+        policy: Policy = DEFAULT,
+        *,
+        key: bytes = b"",
+        names: NameFinder | None = None,
+        keep: bool = False,
+    ) -> None:
         self._policy, self._key, self._keep = policy, key, keep
         self._given = 0
         self.originals: list[Original] = []
@@ -120,10 +145,15 @@ class ScrubStream:
         # as the next turn of a conversation: the lines before announce what this one holds, and keep their numbers
         self._said = [*self._said[-MEMORY:], line]
         people = self._names.find(self._said, self._numbers.values.get("PERSON", ()))
-        found = pii.scrub(self._said, people, self._policy, key=self._key, women=women(), numbers=self._numbers)
+        found = pii.scrub(
+            self._said, people, self._policy, key=self._key, women=women(), numbers=self._numbers
+        )
         self._count(found)
         if self._keep:
-            self.originals += [(start + self._given, end + self._given, kind, value) for start, end, kind, value in found.originals[-1]]
+            self.originals += [
+                (start + self._given, end + self._given, kind, value)
+                for start, end, kind, value in found.originals[-1]
+            ]
         self._given += len(found.texts[-1])
         return found.texts[-1]
 

@@ -23,24 +23,42 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     # The seed's
-    openai_api_key: SecretStr | None = Field(None, description="Key of the fine-tuning provider. Without one the embedded trainer is used.")
+    openai_api_key: SecretStr | None = Field(
+        None,
+        description="Key of the fine-tuning provider. Without one the embedded trainer is used.",
+    )
     openai_org_id: str | None = Field(None, description="Organisation sent along to the provider.")
     fine_tune_base_model: str = Field(
-        "gpt-4o-mini", description="Model to fine-tune; the embedded trainer takes it as an alias of its own base."
+        "gpt-4o-mini",
+        description="Model to fine-tune; the embedded trainer takes it as an alias of its own base.",
     )
     fine_tune_suffix: str = Field("mhc", description="Suffix in the name of the fine-tuned model.")
     fine_tune_epochs: int = Field(3, ge=1, le=50, description="Passes over the training rows.")
-    shadow_traffic_percent: float = Field(10.0, gt=0, le=50, description="Share of customers a canary answers, in percent.")
-    shadow_duration_hours: float = Field(24, gt=0, description="Hours a candidate is mirrored before its canary.")
-    rollout_canary_hours: float = Field(72, ge=0, description="Hours of the canary, which looks for harm only.")
-    rollout_half_hours: float = Field(168, ge=0, description="Least hours at half and half before a promotion: whole weeks.")
+    shadow_traffic_percent: float = Field(
+        10.0, gt=0, le=50, description="Share of customers a canary answers, in percent."
+    )
+    shadow_duration_hours: float = Field(
+        24, gt=0, description="Hours a candidate is mirrored before its canary."
+    )
+    rollout_canary_hours: float = Field(
+        72, ge=0, description="Hours of the canary, which looks for harm only."
+    )
+    rollout_half_hours: float = Field(
+        168, ge=0, description="Least hours at half and half before a promotion: whole weeks."
+    )
     rollout_approvals: Annotated[tuple[Literal["canary", "half", "full"], ...], NoDecode] = Field(
-        (), description="Comma-separated stages (canary, half, full) into which a rollout goes only when a person promotes it."
+        (),
+        description="Comma-separated stages (canary, half, full) into which a rollout goes only when a person promotes it.",
     )
     rollout_holdout_percent: float = Field(
-        5, ge=0, le=50, description="Share of customers whom the former model goes on answering after a promotion."
+        5,
+        ge=0,
+        le=50,
+        description="Share of customers whom the former model goes on answering after a promotion.",
     )
-    rollout_holdout_days: float = Field(14, ge=0, description="Days of that holdout, in which harm still rolls back.")
+    rollout_holdout_days: float = Field(
+        14, ge=0, description="Days of that holdout, in which harm still rolls back."
+    )
     rollout_largest_customer_percent: float = Field(
         5,
         gt=0,
@@ -52,7 +70,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Hours after which a conversation's outcomes count as final; a rollout shortens it when production's conversions come sooner.",
     )
-    rollout_alpha: float = Field(0.05, gt=0, lt=0.5, description="Chance at most of promoting what is not better, over all looks together.")
+    rollout_alpha: float = Field(
+        0.05,
+        gt=0,
+        lt=0.5,
+        description="Chance at most of promoting what is not better, over all looks together.",
+    )
     rollout_horizon_days: float | None = Field(
         None,
         gt=0,
@@ -67,30 +90,58 @@ class Settings(BaseSettings):
         "Default: every rollout has ROLLOUT_ALPHA to itself.",
     )
     rollout_smallest_effect: float = Field(
-        0.033, gt=0, lt=1, description="Uplift of the composite (0 to 1) that a rollout is best at finding."
+        0.033,
+        gt=0,
+        lt=1,
+        description="Uplift of the composite (0 to 1) that a rollout is best at finding.",
     )
     rollout_margins: dict[str, float] = Field(
         default={"containment": 0.03, "conversion": 0.02, "csat": 0.25},
         description="JSON: the largest loss that is tolerated, by metric; a metric without history in production is left out.",
     )
-    min_quality_score: Decimal = Field(Decimal("0.8"), ge=0, le=1, description="Least quality score that proposes an answer for training.")
+    min_quality_score: Decimal = Field(
+        Decimal("0.8"),
+        ge=0,
+        le=1,
+        description="Least quality score that proposes an answer for training.",
+    )
     min_rating: float = Field(4, ge=1, le=5, description="Least mean rating in stars.")
-    retraining_threshold: int = Field(1000, ge=1, description="Kept examples at which the collector reports that it is ready to retrain.")
-    kb_refresh_cron: str = Field("0 2 * * 0", description="Knowledge refresh, as a crontab line in UTC (0 is Sunday).")
-    training_collector_cron: str = Field("0 1 * * *", description="Collection, as a crontab line in UTC.")
-    performance_reporter_cron: str = Field("0 9 * * 1", description="Weekly report, as a crontab line in UTC.")
+    retraining_threshold: int = Field(
+        1000,
+        ge=1,
+        description="Kept examples at which the collector reports that it is ready to retrain.",
+    )
+    kb_refresh_cron: str = Field(
+        "0 2 * * 0", description="Knowledge refresh, as a crontab line in UTC (0 is Sunday)."
+    )
+    training_collector_cron: str = Field(
+        "0 1 * * *", description="Collection, as a crontab line in UTC."
+    )
+    performance_reporter_cron: str = Field(
+        "0 9 * * 1", description="Weekly report, as a crontab line in UTC."
+    )
 
     # What training may cost
-    training_cap_run_usd: Decimal = Field(Decimal(25), ge=0, description="Most that one training run may cost, in dollars.")
-    training_cap_month_usd: Decimal = Field(Decimal(100), ge=0, description="Most that is spent or reserved in a calendar month (UTC).")
+    training_cap_run_usd: Decimal = Field(
+        Decimal(25), ge=0, description="Most that one training run may cost, in dollars."
+    )
+    training_cap_month_usd: Decimal = Field(
+        Decimal(100), ge=0, description="Most that is spent or reserved in a calendar month (UTC)."
+    )
     training_price_per_million_usd: Decimal | None = Field(
-        None, ge=0, description="Price of a million trained tokens, for a provider that the price table does not know."
+        None,
+        ge=0,
+        description="Price of a million trained tokens, for a provider that the price table does not know.",
     )
     training_payback_days: int = Field(
-        30, ge=0, description="Days a fine-tune must live to be worth its price; a base that is shut down sooner is not trained on."
+        30,
+        ge=0,
+        description="Days a fine-tune must live to be worth its price; a base that is shut down sooner is not trained on.",
     )
     training_lag_minutes: float = Field(
-        30, gt=0, description="How long a provider's list of jobs may be behind; a lost request is sent again only after it."
+        30,
+        gt=0,
+        description="How long a provider's list of jobs may be behind; a lost request is sent again only after it.",
     )
     trainer_bases: dict[str, str] = Field(
         default={"gpt-4o-mini": "kaeshi-responder"},
@@ -114,27 +165,45 @@ class Settings(BaseSettings):
         "(needs the `ray` extra; docs/training.md).",
     )
     openai_webhook_secret: SecretStr | None = Field(
-        None, description="Signing secret of the provider's webhooks; they are taken at /v1/webhooks/training where it is set."
+        None,
+        description="Signing secret of the provider's webhooks; they are taken at /v1/webhooks/training where it is set.",
     )
-    trainer_webhook_url: str | None = Field(None, description="Where our own trainer tells that a job has ended.")
-    trainer_webhook_secret: SecretStr | None = Field(None, description="What it signs that with: whsec_ and base64.")
+    trainer_webhook_url: str | None = Field(
+        None, description="Where our own trainer tells that a job has ended."
+    )
+    trainer_webhook_secret: SecretStr | None = Field(
+        None, description="What it signs that with: whsec_ and base64."
+    )
     openai_api_version: str | None = Field(
-        None, description="Azure's api-version; sent with every request to the provider where it is set."
+        None,
+        description="Azure's api-version; sent with every request to the provider where it is set.",
     )
 
     # Where things are
-    database_url: str | None = Field(None, description="SQLAlchemy URL. Without one, an SQLite file in the data directory.")
-    openai_base_url: str | None = Field(None, description="Base URL of any provider that speaks OpenAI's wire.")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL. Without one, an SQLite file in the data directory."
+    )
+    openai_base_url: str | None = Field(
+        None, description="Base URL of any provider that speaks OpenAI's wire."
+    )
     kaeshi_data_dir: Path | None = Field(
-        None, description="Files kaeshi writes. Default: the folder of the SQLite file, else ./kaeshi-data."
+        None,
+        description="Files kaeshi writes. Default: the folder of the SQLite file, else ./kaeshi-data.",
     )
-    kaeshi_models_dir: Path | None = Field(None, description="Fetched model files. Default: ~/.cache/kaeshi/models.")
+    kaeshi_models_dir: Path | None = Field(
+        None, description="Fetched model files. Default: ~/.cache/kaeshi/models."
+    )
     kaeshi_master_key: SecretStr | None = Field(
-        None, description="32 bytes in base64 that wrap every customer's data key. Default: master.key in the data directory."
+        None,
+        description="32 bytes in base64 that wrap every customer's data key. Default: master.key in the data directory.",
     )
-    kaeshi_admin_key: SecretStr | None = Field(None, description="Bearer key for the HTTP API. Without one only loopback may call.")
+    kaeshi_admin_key: SecretStr | None = Field(
+        None, description="Bearer key for the HTTP API. Without one only loopback may call."
+    )
     kaeshi_assistant: str = Field(
-        "main", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The assistant meant when none is named."
+        "main",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="The assistant meant when none is named.",
     )
 
     # The gateway
@@ -144,27 +213,43 @@ class Settings(BaseSettings):
         "Whoever asks for another model is passed on to it.",
     )
     gateway_key: SecretStr | None = Field(
-        None, description="Bearer key for the gateway's paths. Without one KAESHI_ADMIN_KEY; without either only loopback may call."
+        None,
+        description="Bearer key for the gateway's paths. Without one KAESHI_ADMIN_KEY; without either only loopback may call.",
     )
     gateway_provider_keys: dict[str, SecretStr] = Field(
-        default={}, description="JSON: base URL and key of other providers that candidates are asked at (--base-url)."
+        default={},
+        description="JSON: base URL and key of other providers that candidates are asked at (--base-url).",
     )
     gateway_consent: Literal["granted", "legitimate_interest", "none"] = Field(
-        "none", description="Consent of conversations whose request does not say (X-Kaeshi-Consent)."
+        "none",
+        description="Consent of conversations whose request does not say (X-Kaeshi-Consent).",
     )
     gateway_deadline_seconds: float = Field(
-        30, gt=0, description="How long a candidate may take, or a streamed one until its first piece, before production answers instead."
+        30,
+        gt=0,
+        description="How long a candidate may take, or a streamed one until its first piece, before production answers instead.",
     )
-    gateway_timeout_seconds: float = Field(600, gt=0, description="How long a model may take, or be silent in a stream.")
+    gateway_timeout_seconds: float = Field(
+        600, gt=0, description="How long a model may take, or be silent in a stream."
+    )
     gateway_spool_mb: int = Field(
-        512, ge=1, description="Most that waits to be stored; beyond it requests are served, and counted as not logged."
+        512,
+        ge=1,
+        description="Most that waits to be stored; beyond it requests are served, and counted as not logged.",
     )
     gateway_mirror_percent: float = Field(
-        100, ge=0, le=100, description="Share of production's turns that a mirrored candidate is asked too."
+        100,
+        ge=0,
+        le=100,
+        description="Share of production's turns that a mirrored candidate is asked too.",
     )
-    gateway_mirror_per_second: float = Field(10, gt=0, description="Most mirrored turns a second; the rest is dropped and counted.")
+    gateway_mirror_per_second: float = Field(
+        10, gt=0, description="Most mirrored turns a second; the rest is dropped and counted."
+    )
     gateway_mirror_usd_per_day: Decimal = Field(
-        Decimal(5), ge=0, description="Most that mirrored answers of models with a known price may cost in 24 hours."
+        Decimal(5),
+        ge=0,
+        description="Most that mirrored answers of models with a known price may cost in 24 hours.",
     )
 
     gateway_judge_model: str | None = Field(
@@ -172,41 +257,75 @@ class Settings(BaseSettings):
         description="Model that compares a mirrored candidate's answers with production's, blind and in both orders; it never promotes.",
     )
     gateway_judge_base_url: str | None = Field(
-        None, description="Where that model is asked. Default: the provider; its key is OPENAI_API_KEY or one of GATEWAY_PROVIDER_KEYS."
+        None,
+        description="Where that model is asked. Default: the provider; its key is OPENAI_API_KEY or one of GATEWAY_PROVIDER_KEYS.",
     )
-    gateway_checks: Path | None = Field(None, description="TOML file of policy checks that mirrored answers are held to (docs/gateway.md).")
+    gateway_checks: Path | None = Field(
+        None,
+        description="TOML file of policy checks that mirrored answers are held to (docs/gateway.md).",
+    )
     kaeshi_webhook_url: SecretStr | None = Field(
-        None, description="Address that is told of every rollout's step and of requests that could not be logged, as Slack takes it."
+        None,
+        description="Address that is told of every rollout's step and of requests that could not be logged, as Slack takes it.",
     )
 
     # How stages decide
-    min_confidence: float = Field(0.8, ge=0, le=1, description="Least confidence of an answer that is collected.")
-    min_examples: int = Field(200, ge=10, description="Least rows of a dataset, counted before the split.")
+    min_confidence: float = Field(
+        0.8, ge=0, le=1, description="Least confidence of an answer that is collected."
+    )
+    min_examples: int = Field(
+        200, ge=10, description="Least rows of a dataset, counted before the split."
+    )
     kaeshi_names: Literal["model", "lists", "spacy", "transformers"] = Field(
         "model",
         description="What finds people and addresses: the model that `kaeshi models fetch` brings, word lists alone, or a model of your own "
         "(a spaCy pipeline, or a token classifier that transformers reads).",
     )
     kaeshi_names_path: str | None = Field(
-        None, description="Folder of your own model of names, or for spaCy the name of an installed pipeline. Nothing is downloaded."
+        None,
+        description="Folder of your own model of names, or for spaCy the name of an installed pipeline. Nothing is downloaded.",
     )
     kaeshi_pii_policy: Path | None = Field(
-        None, description="TOML file that says which personal data is found, and which values are your own and stay (docs/pii.md)."
+        None,
+        description="TOML file that says which personal data is found, and which values are your own and stay (docs/pii.md).",
     )
     scrub_seconds: float = Field(
-        60, gt=0, description="Longest that the scrubber may work on a conversation; from one it does not finish nothing is learned."
+        60,
+        gt=0,
+        description="Longest that the scrubber may work on a conversation; from one it does not finish nothing is learned.",
     )
-    missing_quality: Policy = Field("drop", description="What to do with a conversation nobody rated.")
-    missing_rating: Policy = Field("keep", description="What to do with a conversation without stars.")
-    missing_confidence: Policy = Field("keep", description="What to do with an answer without a confidence.")
-    idle_minutes: float = Field(30, gt=0, description="Minutes without a message after which a conversation closes.")
-    intent_prompts: Path | None = Field(None, description="TOML file of system prompts by intent. Default: the one shipped with kaeshi.")
-    knowledge_auto_approve: bool = Field(default=False, description="Approve proposed entries by policy instead of by a person.")
-    job_lease_minutes: float = Field(15, gt=0, description="Minutes after which a crashed job may be taken over.")
-    job_catch_up_hours: float = Field(24, ge=0, description="How long a slot missed while down is still run late; older ones are skipped.")
+    missing_quality: Policy = Field(
+        "drop", description="What to do with a conversation nobody rated."
+    )
+    missing_rating: Policy = Field(
+        "keep", description="What to do with a conversation without stars."
+    )
+    missing_confidence: Policy = Field(
+        "keep", description="What to do with an answer without a confidence."
+    )
+    idle_minutes: float = Field(
+        30, gt=0, description="Minutes without a message after which a conversation closes."
+    )
+    intent_prompts: Path | None = Field(
+        None,
+        description="TOML file of system prompts by intent. Default: the one shipped with kaeshi.",
+    )
+    knowledge_auto_approve: bool = Field(
+        default=False, description="Approve proposed entries by policy instead of by a person."
+    )
+    job_lease_minutes: float = Field(
+        15, gt=0, description="Minutes after which a crashed job may be taken over."
+    )
+    job_catch_up_hours: float = Field(
+        24,
+        ge=0,
+        description="How long a slot missed while down is still run late; older ones are skipped.",
+    )
 
     # Mail
-    smtp_host: str | None = Field(None, description="Mail server. Without one, mails are written as .eml files to the outbox.")
+    smtp_host: str | None = Field(
+        None, description="Mail server. Without one, mails are written as .eml files to the outbox."
+    )
     smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
     smtp_user: str | None = Field(None, description="User at the mail server.")
     smtp_password: SecretStr | None = Field(None, description="Password at the mail server.")
@@ -219,7 +338,11 @@ class Settings(BaseSettings):
     @field_validator("report_recipients", "rollout_approvals", mode="before")
     @classmethod
     def _split(cls, raw: object) -> object:
-        return tuple(part.strip() for part in raw.split(",") if part.strip()) if isinstance(raw, str) else raw
+        return (
+            tuple(part.strip() for part in raw.split(",") if part.strip())
+            if isinstance(raw, str)
+            else raw
+        )
 
     @property
     def min_quality_tenths(self) -> int:

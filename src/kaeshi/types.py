@@ -45,7 +45,9 @@ class Assistant(Value):
     id: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)  # logs have very many, and a model costs ten times as much to make
+@dataclass(
+    frozen=True, kw_only=True, slots=True
+)  # logs have very many, and a model costs ten times as much to make
 class Turn:
     """One message: OpenAI's message JSON verbatim in `message`, our own fields beside it."""
 
@@ -391,7 +393,11 @@ class Candidate(Value):
     @property
     def speaks_placeholders(self) -> bool:
         """Must it be asked scrubbed?"""
-        return self.kind == "fine_tune" if self.serving.placeholders is None else self.serving.placeholders
+        return (
+            self.kind == "fine_tune"
+            if self.serving.placeholders is None
+            else self.serving.placeholders
+        )
 
 
 class TestCase(Value):
@@ -461,14 +467,18 @@ class RolloutPlan(Value):
     weights: dict[str, float]  # of the metrics in the composite
     margins: dict[str, float]  # largest loss that is tolerated, by guardrail
     means: dict[str, float]  # of production, by metric
-    rated: dict[str, float] = {}  # share of customers in production who give stars, by metric of stars
+    rated: dict[
+        str, float
+    ] = {}  # share of customers in production who give stars, by metric of stars
     window_hours: float  # after which a conversation's outcomes are final
     least_hours: float  # no promotion before
     failing: float = 0.05  # share of failing requests that is tolerable
     covariates: int = 0
     foresight: Foresight = Foresight()
     horizon_hours: float | None = None  # at half and half, after which it ends without evidence
-    information: dict[str, float] = {}  # variance that the sum of U is expected to have by the horizon, by metric
+    information: dict[
+        str, float
+    ] = {}  # variance that the sum of U is expected to have by the horizon, by metric
 
     @property
     def alpha_to_promote(self) -> float:
@@ -504,7 +514,9 @@ class TrialRow(Value):
     share: float
     started_at: datetime
     is_returning: bool
-    foreseen: tuple[float, ...] = ()  # by the plan's foresight, from the first message; empty where there is none to read any more
+    foreseen: tuple[
+        float, ...
+    ] = ()  # by the plan's foresight, from the first message; empty where there is none to read any more
     values: dict[str, float]
 
 
@@ -661,5 +673,9 @@ def text_of(message: Json) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return "\n".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
+        return "\n".join(
+            part["text"]
+            for part in content
+            if isinstance(part, dict) and isinstance(part.get("text"), str)
+        )
     return ""

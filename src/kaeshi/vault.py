@@ -48,7 +48,9 @@ class Vault:
 
     def write(self, conversations: Sequence[Kept]) -> None:
         """Seal what was replaced in every conversation; the file is whole or absent, and only its owner may read it."""
-        write_whole(self._path, (self._sealed(i, kept) for i, kept in enumerate(conversations)), mode=0o600)
+        write_whole(
+            self._path, (self._sealed(i, kept) for i, kept in enumerate(conversations)), mode=0o600
+        )
 
     def read(self) -> Iterator[Kept]:
         """What was replaced, conversation by conversation. Raises InvalidInput for what was changed, moved, or sealed under another key."""
@@ -60,7 +62,9 @@ class Vault:
         for i, line in enumerate(lines):
             try:
                 sealed = base64.b64decode(line, validate=True)
-                yield Kept(*json.loads(self._sealing.decrypt(sealed[:NONCE], sealed[NONCE:], _place(i))))
+                yield Kept(
+                    *json.loads(self._sealing.decrypt(sealed[:NONCE], sealed[NONCE:], _place(i)))
+                )
             except (InvalidTag, ValueError, binascii.Error) as error:
                 msg = f"vault {str(self._path)!r}, record {i + 1} does not open: it was changed or moved, or KAESHI_VAULT_KEY is another"
                 raise InvalidInput(msg) from error
@@ -77,7 +81,12 @@ def put_back(texts: Sequence[str], kept: Kept) -> tuple[str, ...]:
         msg = "the scrubbed text was changed since, or belongs to another vault"
         raise InvalidInput(msg)
     return restored(
-        Scrubbed(texts=tuple(texts), found={}, counts={}, originals=tuple(tuple(map(tuple, there)) for there in kept.originals))
+        Scrubbed(
+            texts=tuple(texts),
+            found={},
+            counts={},
+            originals=tuple(tuple(map(tuple, there)) for there in kept.originals),
+        )
     )
 
 

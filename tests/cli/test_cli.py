@@ -23,7 +23,13 @@ COMMANDS = {
 
 
 def kaeshi(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "kaeshi", *words], input=stdin, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "kaeshi", *words],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def told(*words: str) -> Any:
@@ -44,15 +50,32 @@ def test_every_promised_command_is_there_and_takes_json() -> None:
 
     walk(typer.main.get_command(app), "")
     assert set(found) == COMMANDS
-    assert [name for name, c in found.items() if "as_json" not in {p.name for p in c.params} and "serve" not in name] == []
+    assert [
+        name
+        for name, c in found.items()
+        if "as_json" not in {p.name for p in c.params} and "serve" not in name
+    ] == []
 
 
 def test_a_stranger_imports_rates_collects_and_reports(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
-    log.write_text("".join(json.dumps(record(f"c{i}", outcome={"booked": i % 2 == 0})) + "\n" for i in range(12)) + "{broken\n")
-    first, again = told("conversation", "import", str(log)), told("conversation", "import", str(log))
+    log.write_text(
+        "".join(
+            json.dumps(record(f"c{i}", outcome={"booked": i % 2 == 0})) + "\n" for i in range(12)
+        )
+        + "{broken\n"
+    )
+    first, again = (
+        told("conversation", "import", str(log)),
+        told("conversation", "import", str(log)),
+    )
     assert (first["new"], len(first["refused"]), again["new"], again["unchanged"]) == (12, 1, 0, 12)
-    assert told("feedback", "add", "c2#1", "--vote", "up", "--rating", "5", "--accurate")["quality_score"] == 1.0
+    assert (
+        told("feedback", "add", "c2#1", "--vote", "up", "--rating", "5", "--accurate")[
+            "quality_score"
+        ]
+        == 1.0
+    )
     assert told("conversation", "outcome", "c1", "escalated=true")["new"] == 1
     assert told("collection", "run")["kept"] == 1
     assert told("feedback", "stats")["total_feedback"] == 1
@@ -96,22 +119,37 @@ def test_a_pipe_gets_results_only() -> None:
 
 
 def test_a_row_of_a_table_is_one_conversation(tmp_path: Path) -> None:
-    (tmp_path / "n.csv").write_text('name,note,guests\nAnn,"I\'m Anna Bennett, 415-555-0132",10\nBob,"Anna, ""ok""",12\n')
+    (tmp_path / "n.csv").write_text(
+        'name,note,guests\nAnn,"I\'m Anna Bennett, 415-555-0132",10\nBob,"Anna, ""ok""",12\n'
+    )
     done = kaeshi("pii", "scrub", "n.csv", "--field", "note")
-    assert done.stdout == 'name,note,guests\nAnn,"I\'m [PERSON_1], [PHONE_1]",10\nBob,"[PERSON_1], ""ok""",12\n'
+    assert (
+        done.stdout
+        == 'name,note,guests\nAnn,"I\'m [PERSON_1], [PHONE_1]",10\nBob,"[PERSON_1], ""ok""",12\n'
+    )
     assert done.stderr == "replaced: PERSON 2, PHONE 1\n"
     assert "no column 'nope'" in kaeshi("pii", "scrub", "n.csv", "--field", "nope").stderr
 
 
 def test_chosen_fields_of_a_record_are_scrubbed_and_the_rest_stays(tmp_path: Path) -> None:
-    (tmp_path / "c.jsonl").write_text('{"id": "555-1234", "messages": [{"content": "call 555-1234"}, {"content": "5551234"}]}\n')
+    (tmp_path / "c.jsonl").write_text(
+        '{"id": "555-1234", "messages": [{"content": "call 555-1234"}, {"content": "5551234"}]}\n'
+    )
     done = kaeshi("pii", "scrub", "c.jsonl", "--field", "messages")
-    assert done.stdout == '{"id": "555-1234", "messages": [{"content": "call [PHONE_1]"}, {"content": "[PHONE_1]"}]}\n'
+    assert (
+        done.stdout
+        == '{"id": "555-1234", "messages": [{"content": "call [PHONE_1]"}, {"content": "[PHONE_1]"}]}\n'
+    )
     found = json.loads(kaeshi("pii", "detect", "c.jsonl", "--field", "messages", "--json").stdout)
-    assert [(row["line"], row["start"], row["end"], row["type"]) for row in found] == [(1, 5, 13, "PHONE"), (1, 0, 7, "PHONE")]
+    assert [(row["line"], row["start"], row["end"], row["type"]) for row in found] == [
+        (1, 5, 13, "PHONE"),
+        (1, 0, 7, "PHONE"),
+    ]
 
 
-def test_a_scrubber_without_its_model_passes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scrubber_without_its_model_passes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KAESHI_MODELS_DIR", str(tmp_path / "none"))
     done = kaeshi("pii", "scrub", "-", stdin="I am Khadija\n")
     assert (done.returncode, done.stdout) == (1, "")
@@ -121,14 +159,19 @@ def test_a_scrubber_without_its_model_passes_nothing(tmp_path: Path, monkeypatch
 def test_a_policy_file_says_what_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "p.toml").write_text('allow = ["555-1234"]\noperator = "mask"\n')
     monkeypatch.setenv("KAESHI_PII_POLICY", str(tmp_path / "p.toml"))
-    assert kaeshi("pii", "scrub", "-", stdin="555-1234 or 555-9876\n").stdout == "555-1234 or ***-****\n"
+    assert (
+        kaeshi("pii", "scrub", "-", stdin="555-1234 or 555-9876\n").stdout
+        == "555-1234 or ***-****\n"
+    )
     (tmp_path / "p.toml").write_text('types = ["NOSE"]\n')
     assert "'NOSE' is none of" in kaeshi("pii", "scrub", "-", stdin="a\n").stderr
 
 
 def test_a_missing_model_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAESHI_MODELS_DIR", str(tmp_path / "none"))
-    (tmp_path / "t.jsonl").write_text('{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n')
+    (tmp_path / "t.jsonl").write_text(
+        '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n'
+    )
     done = kaeshi("training", "estimate", "t.jsonl")
     assert "type: kaeshi models fetch" in done.stderr
     assert load().models_dir == tmp_path / "none"
@@ -137,12 +180,18 @@ def test_a_missing_model_says_what_to_type(tmp_path: Path, monkeypatch: pytest.M
 def test_the_shim_is_what_the_reference_backend_has(tmp_path: Path) -> None:
     told("shim", str(tmp_path))
     for place in ("api/ai/ml/__init__.py", "api/ai/ml/jobs/__init__.py"):
-        names = [line for line in (tmp_path / place).read_text().splitlines() if "get_" in line or "scheduler" in line]
+        names = [
+            line
+            for line in (tmp_path / place).read_text().splitlines()
+            if "get_" in line or "scheduler" in line
+        ]
         theirs = (ROOT / "apps/backend/src" / place).read_text()
         assert all(name.strip(' ",') in theirs for name in names)
 
 
-def test_a_vault_gives_back_exactly_what_was_there_to_whoever_has_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vault_gives_back_exactly_what_was_there_to_whoever_has_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key, other = (base64.b64encode(bytes([n] * 32)).decode() for n in (1, 2))
     monkeypatch.setenv("KAESHI_VAULT_KEY", key)
     files = {
@@ -198,6 +247,16 @@ def test_a_prompt_is_rolled_out_by_a_file_of_its_opening_messages(tmp_path: Path
         refused = kaeshi("rollout", "start", "warm", "--opening", str(opening), "--db", db)
         assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     opening.write_text('[{"role": "system", "content": "be warm"}]')
-    told("rollout", "start", "warm", "--opening", str(opening), "--served-as", "gpt-4o-mini", "--db", db)
+    told(
+        "rollout",
+        "start",
+        "warm",
+        "--opening",
+        str(opening),
+        "--served-as",
+        "gpt-4o-mini",
+        "--db",
+        db,
+    )
     (live,) = told("rollout", "status", "--db", db)["rollouts"]
     assert (live["model"], live["state"]) == ("warm", "mirror")

@@ -43,54 +43,95 @@ class Provider:
         if trouble == "slow":
             await asyncio.sleep(1)
         if isinstance(trouble, int):
-            return web.json_response({"error": {"message": "no", "type": "server_error", "param": None, "code": None}}, status=trouble)
+            return web.json_response(
+                {"error": {"message": "no", "type": "server_error", "param": None, "code": None}},
+                status=trouble,
+            )
         if trouble == "html":
             return web.Response(text="<html>busy</html>", content_type="text/html")
         text = self.answers.get(body["model"])
         words = WORDS if text is None else tuple(re.findall(r"\S+\s*", text))
         if body.get("stream"):
             return await self._stream(request, body, words, trouble)
-        message = {"role": "assistant", "content": "".join(words) if text is None else text, "refusal": None}
-        about = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": f"{body['model']}-2024-07-18"}
+        message = {
+            "role": "assistant",
+            "content": "".join(words) if text is None else text,
+            "refusal": None,
+        }
+        about = {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": f"{body['model']}-2024-07-18",
+        }
         answer = {
             **about,
-            "choices": [{"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}],
+            "choices": [
+                {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
+            ],
             "usage": {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500},
         }
         self.sent.append(json.dumps(answer, indent=1).encode())
         return web.Response(body=self.sent[-1], content_type="application/json")
 
-    async def _stream(self, request: web.Request, body: Any, words: tuple[str, ...], trouble: object) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, body: Any, words: tuple[str, ...], trouble: object
+    ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        about = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
+        about = {
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": body["model"],
+        }
         for number, word in enumerate(words):
             delta = {"content": word} if number else {"role": "assistant", "content": word}
             choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}
-            await response.write(b"data: " + json.dumps({**about, "choices": [choice]}).encode() + b"\n\n")
+            await response.write(
+                b"data: " + json.dumps({**about, "choices": [choice]}).encode() + b"\n\n"
+            )
             if trouble == "cut":
                 request.transport.close()  # type: ignore[union-attr]
                 return response
         if trouble != "endless":
             choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}
-            await response.write(b"data: " + json.dumps({**about, "choices": [choice]}).encode() + b"\n\n")
+            await response.write(
+                b"data: " + json.dumps({**about, "choices": [choice]}).encode() + b"\n\n"
+            )
         await response.write(b"data: [DONE]\n\n")
         return response
 
     async def responses(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(await request.read())
         body = json.loads(self.asked[-1])
-        said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "".join(WORDS), "annotations": []}]}
+        said = {
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "".join(WORDS), "annotations": []}],
+        }
         usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
-        whole = {"id": "resp_1", "object": "response", "model": body["model"], "status": "completed", "output": [said], "usage": usage}
+        whole = {
+            "id": "resp_1",
+            "object": "response",
+            "model": body["model"],
+            "status": "completed",
+            "output": [said],
+            "usage": usage,
+        }
         if not body.get("stream"):
             return web.json_response(whole)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        for event in ({"type": "response.created"}, *({"type": "response.output_text.delta", "delta": w} for w in WORDS)):
+        for event in (
+            {"type": "response.created"},
+            *({"type": "response.output_text.delta", "delta": w} for w in WORDS),
+        ):
             await response.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
         await response.write(
-            b"event: response.completed\ndata: " + json.dumps({"type": "response.completed", "response": whole}).encode() + b"\n\n"
+            b"event: response.completed\ndata: "
+            + json.dumps({"type": "response.completed", "response": whole}).encode()
+            + b"\n\n"
         )
         return response
 
@@ -99,7 +140,12 @@ class Provider:
         return web.Response()
 
     async def models(self, _request: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [{"id": "gpt-4o-mini", "object": "model", "created": 1, "owned_by": "x"}]})
+        return web.json_response(
+            {
+                "object": "list",
+                "data": [{"id": "gpt-4o-mini", "object": "model", "created": 1, "owned_by": "x"}],
+            }
+        )
 
 
 @pytest.fixture
@@ -121,7 +167,12 @@ async def provider() -> AsyncIterator[Provider]:
 
 @pytest.fixture
 async def loop(tmp_path: Path, clock: FakeClock, provider: Provider) -> AsyncIterator[Loop]:
-    chosen = Settings(kaeshi_data_dir=tmp_path / "data", kaeshi_names="lists", openai_base_url=provider.url, gateway_deadline_seconds=0.5)
+    chosen = Settings(
+        kaeshi_data_dir=tmp_path / "data",
+        kaeshi_names="lists",
+        openai_base_url=provider.url,
+        gateway_deadline_seconds=0.5,
+    )
     async with open_loop(settings=chosen, clock=clock, ids=FakeIds()) as opened:
         await rollout.set_production(opened, "gpt-4o-mini")
         yield opened
@@ -156,9 +207,15 @@ async def client(opened: Opener) -> AsyncIterator[httpx.AsyncClient]:
 def says(client: httpx.AsyncClient) -> Callable[..., Awaitable[httpx.Response]]:
     """Asks the concierge."""
 
-    async def ask(*texts: str, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
+    async def ask(
+        *texts: str, headers: dict[str, str] | None = None, **more: Any
+    ) -> httpx.Response:
         roles = ("user", "assistant")
         messages = [{"role": roles[i % 2], "content": text} for i, text in enumerate(texts)]
-        return await client.post("/chat/completions", json={"model": "concierge", "messages": messages, **more}, headers=headers)
+        return await client.post(
+            "/chat/completions",
+            json={"model": "concierge", "messages": messages, **more},
+            headers=headers,
+        )
 
     return ask

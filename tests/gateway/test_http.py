@@ -15,7 +15,9 @@ from kaeshi.gateway import http
 from kaeshi.gateway.http import Client
 
 RUNS: list[Callable[[Coroutine[Any, Any, Any]], Any]] = [asyncio.run, uvloop.run]
-WHOLE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n" + b'{"a": "bc"}'
+WHOLE = (
+    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"a": "bc"}'
+)
 CHUNKED = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"a":\r\n6\r\n "bc"}\r\n0\r\n\r\n'
 UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b'{"a": "bc"}'
 EARLY_HINT = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + WHOLE
@@ -72,7 +74,9 @@ async def asked(client: Client, url: str, body: bytes = b"{}") -> tuple[int, byt
 
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("answer", [WHOLE, CHUNKED, EARLY_HINT])
-def test_answers_are_read_however_they_are_cut_and_their_connection_is_kept(run: Any, answer: bytes) -> None:
+def test_answers_are_read_however_they_are_cut_and_their_connection_is_kept(
+    run: Any, answer: bytes
+) -> None:
     async def scene() -> None:
         server = Scripted(*[[answer[:at], 0.0, answer[at:]] for at in range(1, len(answer), 7)])
         async with server.at() as (client, url):
@@ -99,9 +103,19 @@ def test_an_answer_without_a_length_ends_with_its_connection(run: Any) -> None:
 
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize(
-    "script", [[None], [WHOLE[:-3], None], [WHOLE[:20], None], [b"SSH-2.0-OpenSSH\r\n"], [2.0], [CHUNKED[:-7], 0.1, None]]
+    "script",
+    [
+        [None],
+        [WHOLE[:-3], None],
+        [WHOLE[:20], None],
+        [b"SSH-2.0-OpenSSH\r\n"],
+        [2.0],
+        [CHUNKED[:-7], 0.1, None],
+    ],
 )
-def test_what_breaks_off_is_late_or_is_no_http_raises_and_is_not_sent_again(run: Any, script: list[Any]) -> None:
+def test_what_breaks_off_is_late_or_is_no_http_raises_and_is_not_sent_again(
+    run: Any, script: list[Any]
+) -> None:
     async def scene() -> None:
         server = Scripted(script, [WHOLE])
         async with server.at(timeout_s=0.3) as (client, url):
@@ -131,7 +145,9 @@ def chunk(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_a_stream_is_handed_on_as_it_comes_and_its_reader_sets_the_pace(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_is_handed_on_as_it_comes_and_its_reader_sets_the_pace(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(http, "PAUSE_AT", 1000)
     sent = [b"data: %d %s\n\n" % (i, b"x" * 500) for i in range(200)]
 
@@ -153,9 +169,14 @@ def test_a_stream_is_handed_on_as_it_comes_and_its_reader_sets_the_pace(run: Any
 
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("end", [[None], [2.0]])
-def test_a_stream_that_breaks_off_or_falls_silent_raises_after_its_last_piece(run: Any, end: list[Any]) -> None:
+def test_a_stream_that_breaks_off_or_falls_silent_raises_after_its_last_piece(
+    run: Any, end: list[Any]
+) -> None:
     async def scene() -> None:
-        async with Scripted([STREAM, chunk(b"data: 1\n\n"), 0.1, *end]).at(timeout_s=0.3) as (client, url):
+        async with Scripted([STREAM, chunk(b"data: 1\n\n"), 0.1, *end]).at(timeout_s=0.3) as (
+            client,
+            url,
+        ):
             connection = await client.ask("POST", url, "/chat", b"{}", None)
             pieces = client.pieces(url, connection)
             assert await anext(pieces) == b"data: 1\n\n"

@@ -43,7 +43,9 @@ def test_every_crontab_weekday_fires_on_that_day(day: int) -> None:
     assert fired.isoweekday() % 7 == day % 7
 
 
-@pytest.mark.parametrize("line", ["", "* * * *", "61 * * * *", "0 0 * * 8", "0 0 * * 5-2", "a b c d e"])
+@pytest.mark.parametrize(
+    "line", ["", "* * * *", "61 * * * *", "0 0 * * 8", "0 0 * * 5-2", "a b c d e"]
+)
 def test_a_bad_crontab_line_is_named(line: str) -> None:
     with pytest.raises(Misconfigured, match="crontab"):
         crontab(line)
@@ -77,7 +79,9 @@ async def test_over_many_processes_a_slot_runs_once(loop: Loop, clock: FakeClock
     assert counting.runs == 2
 
 
-async def test_a_crash_in_mid_job_is_taken_over_after_the_lease(loop: Loop, clock: FakeClock) -> None:
+async def test_a_crash_in_mid_job_is_taken_over_after_the_lease(
+    loop: Loop, clock: FakeClock
+) -> None:
     counting, slot = Counting(), clock.now()
     async with loop.store.write() as tx:
         await tx.claim_slot("main", "count", slot, "died", clock.now(), timedelta(minutes=15))
@@ -89,7 +93,9 @@ async def test_a_crash_in_mid_job_is_taken_over_after_the_lease(loop: Loop, cloc
     assert (found.state, found.attempts, found.owner) == ("finished", 2, "other")
 
 
-async def test_a_slot_missed_while_down_is_caught_up_once_and_an_old_one_skipped(loop: Loop, clock: FakeClock) -> None:
+async def test_a_slot_missed_while_down_is_caught_up_once_and_an_old_one_skipped(
+    loop: Loop, clock: FakeClock
+) -> None:
     counting, since = Counting(), clock.now()
     clock.advance(days=5)
     await tick(loop, [counting.job()], "p", since)
@@ -102,7 +108,9 @@ async def test_a_slot_missed_while_down_is_caught_up_once_and_an_old_one_skipped
         assert [s.state for s in await tx.slots("main", "other")] == ["skipped"]
 
 
-async def test_a_failing_job_is_written_down_and_stops_nothing(loop: Loop, clock: FakeClock) -> None:
+async def test_a_failing_job_is_written_down_and_stops_nothing(
+    loop: Loop, clock: FakeClock
+) -> None:
     async def broken(_: Loop) -> str:
         msg = "no such table"
         raise RuntimeError(msg)
@@ -110,7 +118,9 @@ async def test_a_failing_job_is_written_down_and_stops_nothing(loop: Loop, clock
     job = Job(name="broken", cron="* * * * *", run=broken, missed="skip")
     assert await run_slot(loop, job, clock.now(), "p")
     async with loop.store.read() as tx:
-        assert [(s.state, s.detail) for s in await tx.slots("main", "broken")] == [("failed", "RuntimeError: no such table")]
+        assert [(s.state, s.detail) for s in await tx.slots("main", "broken")] == [
+            ("failed", "RuntimeError: no such table")
+        ]
 
 
 @pytest.mark.parametrize("name", [job.name for job in jobs(Settings())])

@@ -44,7 +44,12 @@ def embedder(request: pytest.FixtureRequest) -> Any:
 
 
 def test_vectors_have_length_one_and_keep_their_order(embedder: Any) -> None:
-    texts = ["a rather long question about the price of salmon for ten guests", "hi", "is there tofu", "hi"]
+    texts = [
+        "a rather long question about the price of salmon for ten guests",
+        "hi",
+        "is there tofu",
+        "hi",
+    ]
     vectors = embedder.embed(texts)
     assert vectors.shape == (4, embedder.dimensions)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
@@ -54,7 +59,9 @@ def test_vectors_have_length_one_and_keep_their_order(embedder: Any) -> None:
 
 
 def test_minilm_knows_what_is_similar() -> None:
-    a, b, c = MiniLMEmbedder(load().models_dir).embed(["how much is the deposit", "what down payment do you ask for", "my dog is brown"])
+    a, b, c = MiniLMEmbedder(load().models_dir).embed(
+        ["how much is the deposit", "what down payment do you ask for", "my dog is brown"]
+    )
     assert a @ b > a @ c + 0.2
 
 
@@ -96,26 +103,49 @@ def finder(request: pytest.FixtureRequest) -> Any:
 def test_a_finder_looks_at_many_conversations_as_at_each(finder: Any) -> None:
     many = [["my name is Anna Bennett", "hello anna"], TURNS]
     assert finder.find_each(many) == [finder.find(texts) for texts in many]
-    assert [[(f.start, f.end, f.type) for f in found] for found in finder.find(many[0])] == [[(11, 23, "PERSON")], [(6, 10, "PERSON")]]
+    assert [[(f.start, f.end, f.type) for f in found] for found in finder.find(many[0])] == [
+        [(11, 23, "PERSON")],
+        [(6, 10, "PERSON")],
+    ]
 
 
 def test_the_model_knows_a_name_by_what_stands_around_it() -> None:
     found = NameModel(load().models_dir).find(TURNS)
-    assert [[TURNS[i][f.start : f.end] for f in there] for i, there in enumerate(found)] == [["Khadija"], [], ["1433 Taraval Street"], []]
+    assert [[TURNS[i][f.start : f.end] for f in there] for i, there in enumerate(found)] == [
+        ["Khadija"],
+        [],
+        ["1433 Taraval Street"],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(
     "said",
     [
-        ["any movies for tonight?", "How about A Madea Family Funeral, Auntie Mame, or Dr. Strangelove?"],
-        ["a film please", "There's Dumbo, Gloria Bell or Little Woods", "Gloria Bell, with subtitles"],
+        [
+            "any movies for tonight?",
+            "How about A Madea Family Funeral, Auntie Mame, or Dr. Strangelove?",
+        ],
+        [
+            "a film please",
+            "There's Dumbo, Gloria Bell or Little Woods",
+            "Gloria Bell, with subtitles",
+        ],
         ["find me a concert", "3 tickets for Ben Harper, right?", "yes, Ben Harper please"],
         ["where can I eat?", "Tommy's Wok Chinese Cuisine is a nice restaurant."],
         ["How windy is it there?", "Do they serve liquor?"],
         ["I need directions, I am at Forbes and Murray", "Go east on Forbes towards Murray"],
         ["find me a salon in Vallejo", "there are several", "anything in Antioch or Morgan Hill?"],
-        ["is there a hotel?", "11 Howard has a 4.3 rating", "I'd go to the Thai place near SFO, thnaks alot"],
-        ["a table please", "I found 54 Mint Ristorante Italiano", "your ride has ID 623 and I have a BMW"],
+        [
+            "is there a hotel?",
+            "11 Howard has a 4.3 rating",
+            "I'd go to the Thai place near SFO, thnaks alot",
+        ],
+        [
+            "a table please",
+            "I found 54 Mint Ristorante Italiano",
+            "your ride has ID 623 and I have a BMW",
+        ],
     ],
 )
 def test_artists_films_places_and_words_are_nobodys_names(said: list[str]) -> None:
@@ -128,9 +158,17 @@ def test_artists_films_places_and_words_are_nobodys_names(said: list[str]) -> No
         ("tickets for a concert", "the tickets are for Olivia Wright", "Olivia Wright"),
         ("a party table", "Would you like Brenda Hughes to join?", "Brenda Hughes"),
         ("restaurant table", "How about Wednesday, Marcus Webb?", "Marcus Webb"),
-        ("a table at the restaurant", "Derek White is perfect for the reservation name", "Derek White"),
+        (
+            "a table at the restaurant",
+            "Derek White is perfect for the reservation name",
+            "Derek White",
+        ),
         ("event catering", "What about Mrs. Jennifer Cole?", "Jennifer Cole"),
-        ("I want a hibachi table", "Our chef Maria Gomez was great at the restaurant", "Maria Gomez"),
+        (
+            "I want a hibachi table",
+            "Our chef Maria Gomez was great at the restaurant",
+            "Maria Gomez",
+        ),
         ("find me a restaurant", "Sarah is at The Plaza waiting", "Sarah"),
         ("a table please", "What about Kagiso Dlamini, is he on the list?", "Kagiso Dlamini"),
         ("I want to see a movie", "I'd like to invite Wei Zhang to the movie", "Wei Zhang"),
@@ -146,28 +184,47 @@ def test_artists_films_places_and_words_are_nobodys_names(said: list[str]) -> No
         ("which driver?", "The driver is Ella. Toyota, plate to come", "Ella"),
     ],
 )
-def test_a_customer_who_talks_of_restaurants_and_events_stays_private(topic: str, said: str, who: str) -> None:
-    assert [said[f.start : f.end] for f in NameModel(load().models_dir).find([topic, said])[1]] == [who]
+def test_a_customer_who_talks_of_restaurants_and_events_stays_private(
+    topic: str, said: str, who: str
+) -> None:
+    assert [said[f.start : f.end] for f in NameModel(load().models_dir).find([topic, said])[1]] == [
+        who
+    ]
 
 
 def test_a_name_is_private_again_where_somebody_bears_it() -> None:
-    said = ["find me a concert", "3 tickets for Ben Harper, right?", "yes, and my name is Ben Harper too"]
-    assert [[said[i][f.start : f.end] for f in found] for i, found in enumerate(NameModel(load().models_dir).find(said))][2] == [
-        "Ben Harper"
+    said = [
+        "find me a concert",
+        "3 tickets for Ben Harper, right?",
+        "yes, and my name is Ben Harper too",
     ]
+    assert [
+        [said[i][f.start : f.end] for f in found]
+        for i, found in enumerate(NameModel(load().models_dir).find(said))
+    ][2] == ["Ben Harper"]
 
 
 def test_what_the_model_sees_in_a_text_is_not_changed_by_its_neighbours() -> None:
-    neighbours = ["it's 5 pm", "$$$ 99999999 @@@@ Zürich!!", "we had Rice and soup. " * 40, "Ask for Rosalind Achterberg at 12 Low Row"]
+    neighbours = [
+        "it's 5 pm",
+        "$$$ 99999999 @@@@ Zürich!!",
+        "we had Rice and soup. " * 40,
+        "Ask for Rosalind Achterberg at 12 Low Row",
+    ]
     alone = [NameModel(load().models_dir)._compute([text])[text] for text in TURNS]
     together = NameModel(load().models_dir)._compute([*neighbours, *TURNS])
-    assert [[(p.start, p.end, p.type, pytest.approx(p.score, abs=1e-4)) for p in found] for found in alone] == [
-        [(p.start, p.end, p.type, p.score) for p in together[text]] for text in TURNS
-    ]
+    assert [
+        [(p.start, p.end, p.type, pytest.approx(p.score, abs=1e-4)) for p in found]
+        for found in alone
+    ] == [[(p.start, p.end, p.type, p.score) for p in together[text]] for text in TURNS]
 
 
 def test_a_long_text_is_read_in_windows_that_overlap() -> None:
-    text = "we had rice and soup. " * 300 + "Please transfer it to Khadija. " + "we had rice and soup. " * 300
+    text = (
+        "we had rice and soup. " * 300
+        + "Please transfer it to Khadija. "
+        + "we had rice and soup. " * 300
+    )
     (found,) = NameModel(load().models_dir).find([text])
     assert [text[f.start : f.end] for f in found] == ["Khadija"]
 
@@ -206,7 +263,9 @@ async def test_a_mail_arrives_with_both_parts(inbox: tuple[Inbox, int]) -> None:
 
 async def test_a_mail_server_that_is_not_there_is_named() -> None:
     with pytest.raises(ProviderError, match="SMTP_HOST"):
-        await SmtpMailer(Settings(smtp_host="127.0.0.1", smtp_port=1, smtp_start_tls=False)).send(MAIL)
+        await SmtpMailer(Settings(smtp_host="127.0.0.1", smtp_port=1, smtp_start_tls=False)).send(
+            MAIL
+        )
 
 
 async def test_the_outbox_knows_what_it_holds(tmp_path: Path) -> None:
@@ -214,12 +273,17 @@ async def test_the_outbox_knows_what_it_holds(tmp_path: Path) -> None:
     assert await mailer.delivered(MAIL.key) is False
     path = await mailer.send(MAIL)
     assert await mailer.delivered(MAIL.key) is True
-    assert message_from_bytes(Path(path).read_bytes(), policy=policy.default)["to"] == "a@example.com, b@example.com"
+    assert (
+        message_from_bytes(Path(path).read_bytes(), policy=policy.default)["to"]
+        == "a@example.com, b@example.com"
+    )
 
 
 async def test_a_model_server_that_is_not_there_is_named() -> None:
     with pytest.raises(ProviderError, match="OPENAI_BASE_URL"):
-        await WireChat(answerer=None, base_url="http://127.0.0.1:1/v1", api_key=None).answer([{"role": "user", "content": "x"}], "m")
+        await WireChat(answerer=None, base_url="http://127.0.0.1:1/v1", api_key=None).answer(
+            [{"role": "user", "content": "x"}], "m"
+        )
 
 
 async def test_the_sdk_sends_a_job_again_and_we_do_not(tmp_path: Path) -> None:
@@ -246,7 +310,15 @@ async def test_the_sdk_sends_a_job_again_and_we_do_not(tmp_path: Path) -> None:
         assert posts == [None, None, None]
         posts.clear()
         ours = OpenAITrainer(api_key="none", base_url=url)
-        wanted = JobRequest(training_file="file-1", model="m", suffix="s", epochs=1, key="k", seed=1, dataset_sha256="0" * 64)
+        wanted = JobRequest(
+            training_file="file-1",
+            model="m",
+            suffix="s",
+            epochs=1,
+            key="k",
+            seed=1,
+            dataset_sha256="0" * 64,
+        )
         with pytest.raises(ProviderUnknown):
             await ours.create(wanted)
         await ours.close()

@@ -15,9 +15,19 @@ def read(raw: Any, **options: Any) -> Any:
 
 
 def test_an_openai_message_is_kept_verbatim_with_tool_calls_and_parts() -> None:
-    call = {"id": "call_1", "type": "function", "function": {"name": "quote", "arguments": '{"guests": 10}'}}
+    call = {
+        "id": "call_1",
+        "type": "function",
+        "function": {"name": "quote", "arguments": '{"guests": 10}'},
+    }
     messages = [
-        {"role": "user", "content": [{"type": "text", "text": "How much for ten?"}, {"type": "image_url", "image_url": {"url": "data:x"}}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "How much for ten?"},
+                {"type": "image_url", "image_url": {"url": "data:x"}},
+            ],
+        },
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "call_1", "content": "550"},
         {"role": "assistant", "content": "550 dollars."},
@@ -26,7 +36,9 @@ def test_an_openai_message_is_kept_verbatim_with_tool_calls_and_parts() -> None:
 
 
 def test_a_plain_chat_log_always_gets_the_same_id() -> None:
-    log = {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}
+    log = {
+        "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+    }
     assert read(log).id == read(log).id
     assert read(log).id != read({"messages": [{"role": "user", "content": "hi"}]}).id
 
@@ -38,7 +50,9 @@ def test_consent_is_none_unless_somebody_gave_it() -> None:
     assert read(raw, consent="granted").consent == "granted"
 
 
-def test_the_customer_is_the_one_the_record_names_else_the_logs_user_else_the_conversation() -> None:
+def test_the_customer_is_the_one_the_record_names_else_the_logs_user_else_the_conversation() -> (
+    None
+):
     bare = {"conversation_id": "c", "messages": [{"role": "user", "content": "x"}]}
     assert read(bare | {"customer_id": "ann", "user_worker": "w"}).customer == "ann"
     assert read(bare | {"user_worker": "w"}).customer == "w"
@@ -46,7 +60,9 @@ def test_the_customer_is_the_one_the_record_names_else_the_logs_user_else_the_co
 
 
 def test_unknown_outcomes_stay_unknown() -> None:
-    reported = read(record("c", outcome={"escalated": None, "booked": False, "derivation": "words"})).outcomes
+    reported = read(
+        record("c", outcome={"escalated": None, "booked": False, "derivation": "words"})
+    ).outcomes
     assert {o.name: o.value for o in reported} == {"booked": False}
     assert contained({}) is None
     assert contained({"escalated": False}) is True
@@ -75,7 +91,12 @@ def test_unknown_outcomes_stay_unknown() -> None:
         {"customer_id": {"a": 1}, "messages": [{"role": "user", "content": "x"}]},
         {"consent": "maybe", "messages": [{"role": "user", "content": "x"}]},
         {"assistant": "../x", "messages": [{"role": "user", "content": "x"}]},
-        {"messages": [{"role": "user", "content": "x", "message_id": "m"}, {"role": "user", "content": "y", "message_id": "m"}]},
+        {
+            "messages": [
+                {"role": "user", "content": "x", "message_id": "m"},
+                {"role": "user", "content": "y", "message_id": "m"},
+            ]
+        },
         {"outcome": {"Bad Name": True}, "messages": [{"role": "user", "content": "x"}]},
         {"outcome": {"x": [1]}, "messages": [{"role": "user", "content": "x"}]},
         {"outcome": {"x": 2**63}, "messages": [{"role": "user", "content": "x"}]},
@@ -86,20 +107,45 @@ def test_a_bad_record_is_refused_with_a_reason(raw: Any) -> None:
         read(raw)
 
 
-@pytest.mark.parametrize("line", [b"", b"{", b"NaN", b'{"a": Infinity}', b'"\\ud800"', b'"\\u0000"', b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{",
+        b"NaN",
+        b'{"a": Infinity}',
+        b'"\\ud800"',
+        b'"\\u0000"',
+        b"\xff\xfe",
+        b"[" * 100_000,
+    ],
+)
 def test_what_cannot_be_stored_is_not_decoded(line: bytes) -> None:
     with pytest.raises(InvalidInput):
         decode(line)
 
 
 @pytest.mark.parametrize(
-    "text", ["Thank you and goodbye!", "You're welcome, have a nice day", "Is there anything else I can help you with?", "ok great thanks"]
+    "text",
+    [
+        "Thank you and goodbye!",
+        "You're welcome, have a nice day",
+        "Is there anything else I can help you with?",
+        "ok great thanks",
+    ],
 )
 def test_small_talk_is_recognised(text: str) -> None:
     assert is_small_talk(text)
 
 
-@pytest.mark.parametrize("text", ["We close at nine.", "Thanks, the deposit is 100 dollars.", "Great, your booking is confirmed."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We close at nine.",
+        "Thanks, the deposit is 100 dollars.",
+        "Great, your booking is confirmed.",
+    ],
+)
 def test_substance_is_not_small_talk(text: str) -> None:
     assert not is_small_talk(text)
 

@@ -10,7 +10,24 @@ from kaeshi.types import Example, Signals
 
 sentences = st.lists(
     st.sampled_from(
-        ["we", "grill", "salmon", "tofu", "rice", "for", "ten", "guests", "in", "napa", "on", "friday", "at", "six", "with", "sake"]
+        [
+            "we",
+            "grill",
+            "salmon",
+            "tofu",
+            "rice",
+            "for",
+            "ten",
+            "guests",
+            "in",
+            "napa",
+            "on",
+            "friday",
+            "at",
+            "six",
+            "with",
+            "sake",
+        ]
     ),
     min_size=1,
     max_size=30,
@@ -18,7 +35,11 @@ sentences = st.lists(
 
 
 def example(name: str, question: str, answer: str) -> Example:
-    messages = ({"role": "system", "content": "old"}, {"role": "user", "content": question}, {"role": "assistant", "content": answer})
+    messages = (
+        {"role": "system", "content": "old"},
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": answer},
+    )
     return Example(
         id=name,
         conversation=name,
@@ -35,14 +56,20 @@ def brute_force(texts: list[str]) -> list[int]:
     found: list[int] = []
     for i, text in enumerate(texts):
         kept = [k for k in range(i) if found[k] == k]
-        found.append(next((k for k in kept if similarity(shingles(texts[k]), shingles(text)) >= THRESHOLD), i))
+        found.append(
+            next(
+                (k for k in kept if similarity(shingles(texts[k]), shingles(text)) >= THRESHOLD), i
+            )
+        )
     return found
 
 
 @given(st.lists(sentences, max_size=25))
 def test_near_duplicates_are_those_that_brute_force_finds(texts: list[str]) -> None:
     found = originals(texts)
-    assert [i for i, original in enumerate(found) if i == original] == [i for i, original in enumerate(brute_force(texts)) if i == original]
+    assert [i for i, original in enumerate(found) if i == original] == [
+        i for i, original in enumerate(brute_force(texts)) if i == original
+    ]
 
 
 @given(st.lists(sentences, max_size=15))
@@ -53,7 +80,8 @@ def test_what_is_kept_does_not_resemble_each_other(texts: list[str]) -> None:
 
 def test_a_text_resembles_itself_among_others() -> None:
     assert resembles(
-        ["we grill salmon in napa on friday", "something else entirely is said here"], ["We grill salmon in Napa on Friday!"]
+        ["we grill salmon in napa on friday", "something else entirely is said here"],
+        ["We grill salmon in Napa on Friday!"],
     ) == [True, False]
 
 
@@ -87,7 +115,9 @@ def test_a_row_has_one_system_prompt_of_its_intent() -> None:
 
 
 def test_validate_names_each_fault_with_its_line() -> None:
-    good = line({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})
+    good = line(
+        {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    )
     bad = [
         b"{not json}\n",
         line({"messages": [{"role": "robot", "content": "x"}]}),

@@ -14,7 +14,17 @@ from kaeshi.rules import collection, evaluation, knowledge, rollout, training
 from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.review import rank
 from kaeshi.rules.trial import Trial
-from kaeshi.types import Answer, Drop, Example, Filters, Keep, ReviewItem, Rollout, Signals, TestCase
+from kaeshi.types import (
+    Answer,
+    Drop,
+    Example,
+    Filters,
+    Keep,
+    ReviewItem,
+    Rollout,
+    Signals,
+    TestCase,
+)
 from trials import BETTER, PLAN, World
 
 NOW = datetime(2025, 11, 3, tzinfo=UTC)
@@ -29,7 +39,15 @@ def judged(
     consent: Any = "granted",
     upto: int | None = 1,
 ) -> Keep | Drop:
-    return collection.judge(["user", "assistant"], [True, True], upto, consent=consent, facts=facts or {}, signals=signals, filters=filters)
+    return collection.judge(
+        ["user", "assistant"],
+        [True, True],
+        upto,
+        consent=consent,
+        facts=facts or {},
+        signals=signals,
+        filters=filters,
+    )
 
 
 def changed(**values: Any) -> Signals:
@@ -48,7 +66,10 @@ def changed(**values: Any) -> Signals:
         (judged(changed(quality_tenths=7)), "low_quality"),
         (judged(changed(quality_tenths=None)), "not_rated"),
         (judged(changed(confidence=0.79)), "low_confidence"),
-        (judged(changed(thumbs_up=0, rating=None), Filters(require_positive_feedback=True)), "no_positive_feedback"),
+        (
+            judged(changed(thumbs_up=0, rating=None), Filters(require_positive_feedback=True)),
+            "no_positive_feedback",
+        ),
         (judged(changed(rating=None), Filters(missing_rating="drop")), "no_rating"),
     ],
 )
@@ -105,22 +126,54 @@ def test_shares_only_grow_along_the_way() -> None:
     assert shares == [0, 0, 0.1, 0.5, 0.95]
 
 
-def verdict(state: Any, seen: Trial | None, *, after_hours: float = 0, mirror_hours: float = 24, gate_passed: bool | None = None) -> str:
+def verdict(
+    state: Any,
+    seen: Trial | None,
+    *,
+    after_hours: float = 0,
+    mirror_hours: float = 24,
+    gate_passed: bool | None = None,
+) -> str:
     later = NOW + timedelta(hours=after_hours)
-    return rollout.decide(on_its_way(state, mirror_hours), seen, later, gate_passed=gate_passed, canary_hours=72).verdict
+    return rollout.decide(
+        on_its_way(state, mirror_hours), seen, later, gate_passed=gate_passed, canary_hours=72
+    ).verdict
 
 
 def test_decisions_follow_the_stage_and_the_evidence() -> None:
-    same, better, worse, nothing = World(customers=1000).trial(), BETTER.trial(), World(contained=-0.1).trial(), Trial.of(PLAN)
-    assert [verdict("canary", seen, after_hours=71) for seen in (same, better, worse, nothing, None)] == [
+    same, better, worse, nothing = (
+        World(customers=1000).trial(),
+        BETTER.trial(),
+        World(contained=-0.1).trial(),
+        Trial.of(PLAN),
+    )
+    assert [
+        verdict("canary", seen, after_hours=71) for seen in (same, better, worse, nothing, None)
+    ] == [
         *["hold"] * 2,
         "roll_back",
         *["hold"] * 2,
     ]
-    assert [verdict("canary", seen, after_hours=72) for seen in (same, worse, nothing, None)] == ["advance", "roll_back", "hold", "hold"]
-    assert [verdict("half", better, after_hours=hours) for hours in (167, 168)] == ["hold", "advance"]
-    assert [verdict("half", seen, after_hours=999) for seen in (same, worse, nothing)] == ["hold", "roll_back", "hold"]
-    assert [verdict("gate", None, gate_passed=passed) for passed in (None, True, False)] == ["hold", "advance", "roll_back"]
+    assert [verdict("canary", seen, after_hours=72) for seen in (same, worse, nothing, None)] == [
+        "advance",
+        "roll_back",
+        "hold",
+        "hold",
+    ]
+    assert [verdict("half", better, after_hours=hours) for hours in (167, 168)] == [
+        "hold",
+        "advance",
+    ]
+    assert [verdict("half", seen, after_hours=999) for seen in (same, worse, nothing)] == [
+        "hold",
+        "roll_back",
+        "hold",
+    ]
+    assert [verdict("gate", None, gate_passed=passed) for passed in (None, True, False)] == [
+        "hold",
+        "advance",
+        "roll_back",
+    ]
     assert [verdict("mirror", None, mirror_hours=hours) for hours in (24, 0)] == ["hold", "advance"]
     assert verdict("rolled_back", better, gate_passed=True) == "hold"
 
@@ -128,9 +181,16 @@ def test_decisions_follow_the_stage_and_the_evidence() -> None:
 def test_what_has_shown_nothing_by_its_horizon_ends_and_production_stays() -> None:
     plan = Trial.of(PLAN).with_horizon(24 * 21, 8000)
     same = World(customers=1000).trial(plan=plan)
-    assert [verdict("half", same, after_hours=hours) for hours in (503, 504)] == ["hold", "roll_back"]
-    found = rollout.decide(on_its_way("half", 24), same, NOW + timedelta(hours=504), gate_passed=None, canary_hours=72)
-    assert found.why.startswith("no evidence by the horizon of 21 days: inconclusive, production stays: composite ")
+    assert [verdict("half", same, after_hours=hours) for hours in (503, 504)] == [
+        "hold",
+        "roll_back",
+    ]
+    found = rollout.decide(
+        on_its_way("half", 24), same, NOW + timedelta(hours=504), gate_passed=None, canary_hours=72
+    )
+    assert found.why.startswith(
+        "no evidence by the horizon of 21 days: inconclusive, production stays: composite "
+    )
     assert verdict("half", BETTER.trial(plan=plan), after_hours=504) == "advance"
 
 
@@ -155,7 +215,9 @@ def answered(text: str, *, hand_over: bool = False) -> Answer:
         (asked(expected="Yes"), answered("Yes", hand_over=True), False),
     ],
 )
-def test_a_promise_is_kept_or_it_is_said_why_not(case: TestCase, answer: Answer, passed: bool) -> None:
+def test_a_promise_is_kept_or_it_is_said_why_not(
+    case: TestCase, answer: Answer, passed: bool
+) -> None:
     result = evaluation.judge(case, answer)
     assert result.passed == passed
     assert bool(result.why) != passed
@@ -179,7 +241,14 @@ def test_a_test_case_without_a_promise_is_refused(raw: dict[str, Any]) -> None:
 def example(question: str, answer: str) -> Example:
     messages = ({"role": "user", "content": question}, {"role": "assistant", "content": answer})
     return Example(
-        id="e", conversation="c", body=json.dumps(messages), intent="", started_at=NOW, signals=SIGNALS, consent="granted", scrubber="1"
+        id="e",
+        conversation="c",
+        body=json.dumps(messages),
+        intent="",
+        started_at=NOW,
+        signals=SIGNALS,
+        consent="granted",
+        scrubber="1",
     )
 
 
@@ -194,22 +263,36 @@ def example(question: str, answer: str) -> Example:
         ("Friday maybe", "It is 100 dollars.", "too_short"),
     ],
 )
-def test_only_what_stands_on_its_own_becomes_knowledge(question: str, answer: str, reason: str | None) -> None:
+def test_only_what_stands_on_its_own_becomes_knowledge(
+    question: str, answer: str, reason: str | None
+) -> None:
     verdict = knowledge.choose(example(question, answer))
     assert (verdict.reason if isinstance(verdict, Drop) else None) == reason
 
 
 def test_the_cost_is_tokens_times_epochs_times_the_tables_price() -> None:
-    prices = {"date": "d", "source": "s", "models": {"gpt-4o-mini": {"training_per_million_usd": "8.00"}}}
-    assert training.estimate("gpt-4o-mini", 50_000, 1, prices).estimated_cost_usd == Decimal("0.4000")
-    assert training.estimate("gpt-4o-mini-2024-07-18", 50_000, 3, prices).estimated_cost_usd == Decimal("1.2000")
+    prices = {
+        "date": "d",
+        "source": "s",
+        "models": {"gpt-4o-mini": {"training_per_million_usd": "8.00"}},
+    }
+    assert training.estimate("gpt-4o-mini", 50_000, 1, prices).estimated_cost_usd == Decimal(
+        "0.4000"
+    )
+    assert training.estimate(
+        "gpt-4o-mini-2024-07-18", 50_000, 3, prices
+    ).estimated_cost_usd == Decimal("1.2000")
     with pytest.raises(NotFound, match="gpt-9"):
         training.estimate("gpt-9", 1, 1, prices)
 
 
 def test_the_same_work_has_the_same_key() -> None:
-    assert training.run_key("a", "sha", "m", "s", 3, "p") == training.run_key("a", "sha", "m", "s", 3, "p")
-    assert training.run_key("a", "sha", "m", "s", 3, "p") != training.run_key("b", "sha", "m", "s", 3, "p")
+    assert training.run_key("a", "sha", "m", "s", 3, "p") == training.run_key(
+        "a", "sha", "m", "s", 3, "p"
+    )
+    assert training.run_key("a", "sha", "m", "s", 3, "p") != training.run_key(
+        "b", "sha", "m", "s", 3, "p"
+    )
 
 
 def test_an_unknown_status_is_unknown() -> None:

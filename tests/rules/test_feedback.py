@@ -31,7 +31,16 @@ feedbacks = st.builds(
         ({"comment": "x" * 20}, 0),
         ({"comment": "x" * 21}, 1),
         ({"vote": "up", "rating": 5, "comment": "This answered everything I asked."}, 8),
-        ({"vote": "up", "rating": 5, "helpful": True, "accurate": True, "comment": "Very helpful, booked immediately!"}, 10),
+        (
+            {
+                "vote": "up",
+                "rating": 5,
+                "helpful": True,
+                "accurate": True,
+                "comment": "Very helpful, booked immediately!",
+            },
+            10,
+        ),
         ({"vote": "down", "rating": 5, "helpful": True, "accurate": True}, 4),
         ({"rating": 2, "helpful": True, "accurate": True}, 4),
     ],
@@ -41,7 +50,9 @@ def test_the_seeds_points_in_tenths(said: dict[str, Any], tenths: int) -> None:
 
 
 @given(feedbacks)
-def test_a_score_is_between_zero_and_ten_and_unhappy_customers_never_propose(feedback: Feedback) -> None:
+def test_a_score_is_between_zero_and_ten_and_unhappy_customers_never_propose(
+    feedback: Feedback,
+) -> None:
     quality = score(feedback)
     assert 0 <= quality.tenths <= 10
     if feedback.vote == "down" or (feedback.rating or 5) <= 2:

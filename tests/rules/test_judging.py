@@ -7,19 +7,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaeshi.rules.judging import LEAST_EVIDENCE, SCHEMA, log_evidence_worse, preferred, question, verdict
+from kaeshi.rules.judging import (
+    LEAST_EVIDENCE,
+    SCHEMA,
+    log_evidence_worse,
+    preferred,
+    question,
+    verdict,
+)
 
 
 @given(st.text())
 def test_what_customers_and_models_say_stays_material(said: str) -> None:
-    body = question("m", [{"role": "system", "content": "secret"}, {"role": "user", "content": said}], {"content": said}, {"content": "b"})
+    body = question(
+        "m",
+        [{"role": "system", "content": "secret"}, {"role": "user", "content": said}],
+        {"content": said},
+        {"content": "b"},
+    )
     system, user = body["messages"]
-    assert json.loads(user["content"]) == {"conversation": [{"role": "user", "content": said}], "first": said, "second": "b"}
+    assert json.loads(user["content"]) == {
+        "conversation": [{"role": "user", "content": said}],
+        "first": said,
+        "second": "b",
+    }
     assert system == question("m", [], {"content": "a"}, {"content": "b"})["messages"][0]
     assert body["response_format"] == SCHEMA
 
 
-@pytest.mark.parametrize("answer", ["", "first", "[]", '{"better": "both"}', '{"better": ["first"]}', '{"best": "first"}', "null"])
+@pytest.mark.parametrize(
+    "answer",
+    ["", "first", "[]", '{"better": "both"}', '{"better": ["first"]}', '{"best": "first"}', "null"],
+)
 def test_other_words_than_the_schemas_are_no_verdict(answer: str) -> None:
     assert verdict(answer) is None
 
@@ -31,7 +50,9 @@ def test_only_both_orders_together_are_a_preference(order: str) -> None:
     assert preferred(order, None) is None  # type: ignore[arg-type]
 
 
-def test_evenly_matched_answers_are_sent_back_in_fewer_than_one_mirror_of_twenty_however_often_one_looks() -> None:
+def test_evenly_matched_answers_are_sent_back_in_fewer_than_one_mirror_of_twenty_however_often_one_looks() -> (
+    None
+):
     draw = random.Random(3)
     sent_back = 0
     for _ in range(2000):

@@ -92,8 +92,20 @@ def test_a_quote_is_left_alone(text: str) -> None:
 
 
 def test_the_same_person_has_the_same_number_throughout() -> None:
-    found = scrub(["I'm Anna Bennett", "Hello Anna, and who else comes?", "ANNA BENNETT and Brian Castillo", "anna again"])
-    assert found.texts == ("I'm [PERSON_1]", "Hello [PERSON_1], and who else comes?", "[PERSON_1] and [PERSON_2]", "[PERSON_1] again")
+    found = scrub(
+        [
+            "I'm Anna Bennett",
+            "Hello Anna, and who else comes?",
+            "ANNA BENNETT and Brian Castillo",
+            "anna again",
+        ]
+    )
+    assert found.texts == (
+        "I'm [PERSON_1]",
+        "Hello [PERSON_1], and who else comes?",
+        "[PERSON_1] and [PERSON_2]",
+        "[PERSON_1] again",
+    )
 
 
 def test_a_name_given_when_asked_for_is_a_name() -> None:
@@ -101,7 +113,11 @@ def test_a_name_given_when_asked_for_is_a_name() -> None:
 
 
 def test_an_artist_is_public_and_a_customer_is_not() -> None:
-    turns = ["Hi, I'm Emily Harris", "How about tickets to see Bryan Adams?", "Yes. Emily Harris is my name"]
+    turns = [
+        "Hi, I'm Emily Harris",
+        "How about tickets to see Bryan Adams?",
+        "Yes. Emily Harris is my name",
+    ]
     assert scrub(turns).texts == ("Hi, I'm [PERSON_1]", turns[1], "Yes. [PERSON_1] is my name")
 
 
@@ -155,13 +171,19 @@ def test_findings_never_overlap_and_lie_inside_the_text(several: list[str]) -> N
             last = finding.end
 
 
-@given(st.from_regex(r"[2-9](?:[ -]?[0-9]){12,17}", fullmatch=True), st.sampled_from(["", "my card is ", "pay with "]))
+@given(
+    st.from_regex(r"[2-9](?:[ -]?[0-9]){12,17}", fullmatch=True),
+    st.sampled_from(["", "my card is ", "pay with "]),
+)
 def test_no_digit_of_a_valid_card_survives(number: str, before: str) -> None:
     if is_card(number):
         assert not any(c.isdigit() for c in scrub(before + number).texts[0].replace("CARD_1", ""))
 
 
-@given(st.sampled_from(["10 ", "536-22-8145 ", "table 7, ", "2025 "]), st.sampled_from([" 12", "", " 2025 ", "-7"]))
+@given(
+    st.sampled_from(["10 ", "536-22-8145 ", "table 7, ", "2025 "]),
+    st.sampled_from([" 12", "", " 2025 ", "-7"]),
+)
 def test_other_numbers_around_a_card_do_not_hide_it(before: str, after: str) -> None:
     assert "1111" not in scrub(f"{before}4111 1111 1111 1111{after}").texts[0]
 
@@ -187,7 +209,10 @@ def test_whoever_holds_the_map_has_the_text_back_exactly(several: list[str], ope
 
 
 def test_surrogates_are_nobodys_and_keep_the_format() -> None:
-    text = ["I'm Anna Bennett, (916) 555-1234, 4111 1111 1111 1111", "ANNA? I am at 12 Oak Street, ann@corp.com, 10.1.2.3"]
+    text = [
+        "I'm Anna Bennett, (916) 555-1234, 4111 1111 1111 1111",
+        "ANNA? I am at 12 Oak Street, ann@corp.com, 10.1.2.3",
+    ]
     first, second = scrub(text, Policy(operator="surrogate"), key=b"k").texts
     assert "Bennett" not in first
     assert "(916) 555-01" in first
@@ -202,19 +227,31 @@ def test_a_pseudonym_is_the_same_in_every_conversation_and_another_with_another_
     def made(text: str, key: bytes) -> str:
         return scrub(text, Policy(operator="pseudonym"), key=key).texts[0].split()[-1]
 
-    assert made("mail ann@example.com", b"k") == made("or to ann@example.com", b"k") != made("mail ann@example.com", b"other")
+    assert (
+        made("mail ann@example.com", b"k")
+        == made("or to ann@example.com", b"k")
+        != made("mail ann@example.com", b"other")
+    )
     with pytest.raises(InvalidInput, match="key"):
         scrub("mail ann@example.com", Policy(operator="pseudonym"))
 
 
 def test_what_is_the_deployments_own_stays() -> None:
-    ours = Policy(allow=("(916) 555 0199", "12 Oak Street"), deny={"Project Hashi": "PERSON"}, off=("ACCOUNT", "BOOKING", "URL"))
+    ours = Policy(
+        allow=("(916) 555 0199", "12 Oak Street"),
+        deny={"Project Hashi": "PERSON"},
+        off=("ACCOUNT", "BOOKING", "URL"),
+    )
     text = "We are at 12 Oak Street, 916-555-0199, see https://example.com about project hashi"
-    assert scrub(text, ours).texts == ("We are at 12 Oak Street, 916-555-0199, see https://example.com about [PERSON_1]",)
+    assert scrub(text, ours).texts == (
+        "We are at 12 Oak Street, 916-555-0199, see https://example.com about [PERSON_1]",
+    )
 
 
 def test_what_is_served_can_be_put_back_whatever_training_rows_hold() -> None:
-    ours = Policy(operator="mask", operators={"PHONE": "surrogate"}, allow=("555-9999",)).for_serving()
+    ours = Policy(
+        operator="mask", operators={"PHONE": "surrogate"}, allow=("555-9999",)
+    ).for_serving()
     found = scrub("I'm Anna Bennett, 555-1234 or 555-9999", ours)
     assert restore(found.texts[0], found.found) == "I'm Anna Bennett, 555-1234 or 555-9999"
     assert found.texts[0] == "I'm [PERSON_1], [PHONE_1] or 555-9999"
@@ -226,7 +263,10 @@ def test_references_are_found_only_where_asked_for() -> None:
     assert not detect("call 555-1234", Policy(thresholds={"PHONE": 0.9}))
 
 
-@given(st.lists(texts, min_size=1, max_size=4).map("\n".join), st.lists(st.integers(1, 40), max_size=12))
+@given(
+    st.lists(texts, min_size=1, max_size=4).map("\n".join),
+    st.lists(st.integers(1, 40), max_size=12),
+)
 def test_a_stream_is_the_same_however_it_is_cut(text: str, cuts: list[int]) -> None:
     def streamed(pieces: list[str]) -> str:
         stream = ScrubStream(names=ListedNames())
@@ -241,12 +281,22 @@ def test_a_stream_is_the_same_however_it_is_cut(text: str, cuts: list[int]) -> N
 
 def test_a_stream_keeps_its_numbers_and_knows_what_was_announced() -> None:
     lines = ["my name is Anna Bennett\n", "what is your pin?\n", "4321\n", "thanks Anna"]
-    assert "".join(scrub_stream(lines)) == "my name is [PERSON_1]\nwhat is your pin?\n[PIN_1]\nthanks [PERSON_1]"
+    assert (
+        "".join(scrub_stream(lines))
+        == "my name is [PERSON_1]\nwhat is your pin?\n[PIN_1]\nthanks [PERSON_1]"
+    )
 
 
 def test_a_batch_of_texts_that_have_nothing_to_do_with_each_other() -> None:
-    assert scrub_batch(["I'm Anna Bennett", "my PIN is", "4321"]) == ["I'm [PERSON_1]", "my PIN is", "4321"]
-    assert [[h[2] for h in hits] for hits in detect_each(["call 555-1234", "é a@b.com", "my pin", "4321"])] == [
+    assert scrub_batch(["I'm Anna Bennett", "my PIN is", "4321"]) == [
+        "I'm [PERSON_1]",
+        "my PIN is",
+        "4321",
+    ]
+    assert [
+        [h[2] for h in hits]
+        for hits in detect_each(["call 555-1234", "é a@b.com", "my pin", "4321"])
+    ] == [
         ["PHONE"],
         ["EMAIL"],
         [],
@@ -254,7 +304,14 @@ def test_a_batch_of_texts_that_have_nothing_to_do_with_each_other() -> None:
     ]
 
 
-@given(st.lists(st.sampled_from(["[PERSON_1]", " and ", "[PER", "SON_1]", "[", "x]", "[PHONE_2]", "[PHONE_1]"]), max_size=8))
+@given(
+    st.lists(
+        st.sampled_from(
+            ["[PERSON_1]", " and ", "[PER", "SON_1]", "[", "x]", "[PHONE_2]", "[PHONE_1]"]
+        ),
+        max_size=8,
+    )
+)
 def test_values_come_back_in_a_stream_as_in_the_whole(pieces: list[str]) -> None:
     held = {"PERSON": ("Anna",), "PHONE": ("555-1234",)}
     stream = Restorer(held)
@@ -272,15 +329,25 @@ def test_a_model_sees_placeholders_and_the_customer_their_words() -> None:
     st.booleans(),
     st.sampled_from(["", "é ", "😀 &amp; ", "\u200b\u200b "]),
 )
-def test_places_are_exact_through_every_disguise(value: str, hidden: str, wide: bool, before: str) -> None:
+def test_places_are_exact_through_every_disguise(
+    value: str, hidden: str, wide: bool, before: str
+) -> None:
     written = hidden.join(chr(ord(c) + 0xFEE0) if wide and c.isdigit() else c for c in value)
-    found = [f for f in detect(f"{before}it is {written} ok") if f.type in {"EMAIL", "CREDIT_CARD", "PHONE"}]
+    found = [
+        f
+        for f in detect(f"{before}it is {written} ok")
+        if f.type in {"EMAIL", "CREDIT_CARD", "PHONE"}
+    ]
     assert [f"{before}it is {written} ok"[f.start : f.end] for f in found] == [written]
 
 
 def test_what_may_be_left_follows_from_what_was_found() -> None:
     left = residual({"PERSON": 90, "PHONE": 10, "MAC": 1}, {"PERSON": 0.9, "PHONE": 1.0})
-    assert left == {"at_most_by_type": {"MAC": None, "PERSON": 10.0, "PHONE": 0.0}, "at_most": 10.0, "unmeasured": ["MAC"]}
+    assert left == {
+        "at_most_by_type": {"MAC": None, "PERSON": 10.0, "PHONE": 0.0},
+        "at_most": 10.0,
+        "unmeasured": ["MAC"],
+    }
 
 
 def test_nul_is_refused_instead_of_shifting_texts() -> None:
@@ -290,12 +357,19 @@ def test_nul_is_refused_instead_of_shifting_texts() -> None:
 
 def test_the_risk_level_follows_the_worst_type() -> None:
     assert analyze({"SSN": 1, "EMAIL": 2})["risk_level"] == "high"
-    assert analyze({"EMAIL": 2}) == analyze({"EMAIL": 2}) | {"emails_found": 2, "risk_level": "medium"}
+    assert analyze({"EMAIL": 2}) == analyze({"EMAIL": 2}) | {
+        "emails_found": 2,
+        "risk_level": "medium",
+    }
     assert analyze({})["risk_level"] == "low"
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.sampled_from(["1-", "a@", "1 ", "My name is ", "((", "1.", "a.", "12 Oak ", "::", "+1 ", "x@y.", "Anna "]))
+@given(
+    st.sampled_from(
+        ["1-", "a@", "1 ", "My name is ", "((", "1.", "a.", "12 Oak ", "::", "+1 ", "x@y.", "Anna "]
+    )
+)
 def test_the_work_grows_with_the_text_and_not_faster(pump: str) -> None:
     def cost(count: int) -> float:
         began = time.process_time()
@@ -309,11 +383,20 @@ def test_the_work_grows_with_the_text_and_not_faster(pump: str) -> None:
 def test_two_views_of_one_address_are_one_address() -> None:
     text = "they are at 5050 West El Camino Real #110, call first"
     seen = Finding(start=20, end=41, type="ADDRESS", score=0.75, recogniser="model")
-    assert [(text[f.start : f.end], f.type) for f in pii.detect(text, [seen])] == [("5050 West El Camino Real #110", "ADDRESS")]
+    assert [(text[f.start : f.end], f.type) for f in pii.detect(text, [seen])] == [
+        ("5050 West El Camino Real #110", "ADDRESS")
+    ]
 
 
 def test_conversations_looked_at_together_are_scrubbed_as_each_alone() -> None:
-    several = [["call 555-1234", "my pin?"], ["4321"], ["é a@b.com"], ["card 4111 1111", "1111 1111"], [], ["x@", "y.com"]]
+    several = [
+        ["call 555-1234", "my pin?"],
+        ["4321"],
+        ["é a@b.com"],
+        ["card 4111 1111", "1111 1111"],
+        [],
+        ["x@", "y.com"],
+    ]
     assert pii.scrub_each(several) == [pii.scrub(texts) for texts in several]
 
 

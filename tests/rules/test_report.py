@@ -39,9 +39,19 @@ def test_a_clear_change_is_more_than_noise_and_a_small_one_is_not() -> None:
         tally([(f"c{i}", {"conversion": float(i % 10 < 9)}) for i in range(500)]),
         tally([(f"c{i}", {"conversion": float(i % 10 < 5)}) for i in range(500)]),
     )
-    noise = {line.metric: line.noise for line in compose("main", NOW, NOW, many, some, {}, conversations=500, customers=500).lines}
+    noise = {
+        line.metric: line.noise
+        for line in compose(
+            "main", NOW, NOW, many, some, {}, conversations=500, customers=500
+        ).lines
+    }
     assert noise["conversion"] is False
-    same = {line.metric: line.noise for line in compose("main", NOW, NOW, many, many, {}, conversations=500, customers=500).lines}
+    same = {
+        line.metric: line.noise
+        for line in compose(
+            "main", NOW, NOW, many, many, {}, conversations=500, customers=500
+        ).lines
+    }
     assert same["conversion"] is True
 
 
@@ -52,12 +62,20 @@ def test_wilson_agrees_with_published_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "expected"), [({"booked": True}, 1.0), ({"booked": False}, 0.0), ({}, None), ({"booked": "perhaps"}, None)]
+    ("facts", "expected"),
+    [({"booked": True}, 1.0), ({"booked": False}, 0.0), ({}, None), ({"booked": "perhaps"}, None)],
 )
 def test_a_metric_counts_what_is_known(facts: dict[str, object], expected: float | None) -> None:
-    assert metrics(facts, contained=None, ratings=[], votes=[], response_ms=None, cost_nano_usd=None).get("conversion") == expected
+    assert (
+        metrics(
+            facts, contained=None, ratings=[], votes=[], response_ms=None, cost_nano_usd=None
+        ).get("conversion")
+        == expected
+    )
 
 
 def test_a_name_with_markup_is_shown_and_not_run() -> None:
-    report = compose("<script>alert(1)</script>", NOW, NOW, {}, {}, {}, conversations=0, customers=0)
+    report = compose(
+        "<script>alert(1)</script>", NOW, NOW, {}, {}, {}, conversations=0, customers=0
+    )
     assert "<script>" not in html(report)

@@ -20,17 +20,28 @@ def test_a_better_candidate_is_promoted_with_its_evidence() -> None:
     found = BETTER.verdict()
     assert found.verdict == "advance"
     assert "better" in found.why
-    assert found.evidence["log_evidence"]["goal"] >= found.evidence["thresholds"]["promote"] == pytest.approx(math.log(20))
+    assert (
+        found.evidence["log_evidence"]["goal"]
+        >= found.evidence["thresholds"]["promote"]
+        == pytest.approx(math.log(20))
+    )
 
 
 @given(st.lists(st.sampled_from("abcdef"), max_size=40))
-def test_tries_that_are_never_promoted_take_no_more_than_the_years_budget(candidates: list[str]) -> None:
-    taken = [budgeted(0.1, [(name, False) for name in candidates[:i]], name) for i, name in enumerate(candidates)]
+def test_tries_that_are_never_promoted_take_no_more_than_the_years_budget(
+    candidates: list[str],
+) -> None:
+    taken = [
+        budgeted(0.1, [(name, False) for name in candidates[:i]], name)
+        for i, name in enumerate(candidates)
+    ]
     assert sum(taken) <= 0.1
     assert all(part > 0 for part in taken)
 
 
-def test_a_promotion_lets_the_candidates_after_it_take_twice_as_much_and_never_those_before() -> None:
+def test_a_promotion_lets_the_candidates_after_it_take_twice_as_much_and_never_those_before() -> (
+    None
+):
     assert budgeted(0.1, [("a", True)], "b") == 2 * budgeted(0.1, [("a", False)], "b")
     assert budgeted(0.1, [("a", False), ("b", True)], "a") == budgeted(0.1, [("a", False)], "a")
 
@@ -85,7 +96,9 @@ def test_customers_that_vanish_from_one_arm_end_the_rollout() -> None:
 
 def test_a_candidate_that_fails_is_rolled_back_and_an_outage_of_both_arms_only_pauses() -> None:
     alone, both = World().trial(), World().trial()
-    alone.finish(np.array([0, 1.0] * 12), np.full(24, 0.5), np.array([0, 1.0] * 12), candidate_per_day=250)
+    alone.finish(
+        np.array([0, 1.0] * 12), np.full(24, 0.5), np.array([0, 1.0] * 12), candidate_per_day=250
+    )
     both.finish(np.array([0, 1.0] * 12), np.full(24, 0.5), np.ones(24), candidate_per_day=250)
     assert alone.verdict(may_promote=False).verdict == "roll_back"
     found = both.verdict(may_promote=True)
@@ -99,7 +112,9 @@ def test_no_data_promotes_nothing() -> None:
 
 def test_a_forced_migration_needs_a_candidate_that_is_not_worse() -> None:
     migration = PLAN.model_copy(update={"goal": "non_inferior", "margins": {"containment": 0.05}})
-    assert World(customers=6000).trial(plan=migration).verdict(may_promote=True).verdict == "advance"
+    assert (
+        World(customers=6000).trial(plan=migration).verdict(may_promote=True).verdict == "advance"
+    )
     assert World(customers=6000).verdict().verdict == "hold"
 
 
@@ -110,21 +125,33 @@ def test_a_window_is_narrowed_by_productions_own_delays_only_when_there_are_enou
 
 
 def test_a_plan_leaves_out_what_production_never_knew() -> None:
-    history = [{"containment": 1.0}] * 60 + [{"containment": 0.0, "csat": 5.0}] * 40 + [{"conversion": 1.0}] * 10
+    history = (
+        [{"containment": 1.0}] * 60
+        + [{"containment": 0.0, "csat": 5.0}] * 40
+        + [{"conversion": 1.0}] * 10
+    )
     found = planned(history, [], Settings())
     assert found is not None
     assert set(found.weights) == set(found.margins) == {"containment", "csat"}
-    assert found.means["containment"] == pytest.approx(60 / 110)  # what nobody reported is a failure
+    assert found.means["containment"] == pytest.approx(
+        60 / 110
+    )  # what nobody reported is a failure
     assert found.rated == {"csat": pytest.approx(40 / 110)}
     assert planned(history[:20], [], Settings()) is None
 
 
 def test_a_fixed_horizon_shows_a_small_gain_more_often_and_the_same_model_no_more() -> None:
-    small, same = World(contained=0.03, booked=0.016, stars=0.1, customers=8000), World(customers=8000)
+    small, same = (
+        World(contained=0.03, booked=0.016, stars=0.1, customers=8000),
+        World(customers=8000),
+    )
     fixed = Trial.of(PLAN).with_horizon(24 * 21, 8000)
 
     def promoted(world: World, plan: RolloutPlan) -> int:
-        return sum(world.trial(seed, plan).verdict(may_promote=True).verdict == "advance" for seed in range(20))
+        return sum(
+            world.trial(seed, plan).verdict(may_promote=True).verdict == "advance"
+            for seed in range(20)
+        )
 
     assert promoted(small, fixed) > promoted(small, PLAN)
     assert promoted(same, fixed) == 0
@@ -133,13 +160,20 @@ def test_a_fixed_horizon_shows_a_small_gain_more_often_and_the_same_model_no_mor
 def test_a_boundary_is_void_once_more_has_been_seen_than_was_planned() -> None:
     gain = World(contained=0.04, booked=0.02, stars=0.1, customers=4000)
     plan, short = (Trial.of(PLAN).with_horizon(24 * 7, planned) for planned in (4200, 2000))
-    found = {name: gain.trial(3, plan).evidence()["fixed_horizon"]["goal"] for name, plan in (("planned", plan), ("short", short))}
+    found = {
+        name: gain.trial(3, plan).evidence()["fixed_horizon"]["goal"]
+        for name, plan in (("planned", plan), ("short", short))
+    }
     assert found["planned"]["information"] < 1 < found["short"]["information"]
-    late = gain.trial(3, short.model_copy(update={"promote_alpha": 1e-12})).verdict(may_promote=True)
+    late = gain.trial(3, short.model_copy(update={"promote_alpha": 1e-12})).verdict(
+        may_promote=True
+    )
     assert late.verdict == "hold"
 
 
-def test_a_horizon_is_planned_by_productions_traffic_and_customers_whose_windows_close_within_it() -> None:
+def test_a_horizon_is_planned_by_productions_traffic_and_customers_whose_windows_close_within_it() -> (
+    None
+):
     history = [{"containment": 1.0}] * 60 + [{"containment": 0.0}] * 40
     setting = Settings(rollout_horizon_days=21, rollout_window_hours=24)
     found = planned(history, [], setting, customers_per_day=100)
@@ -155,12 +189,17 @@ def test_a_horizon_is_planned_by_productions_traffic_and_customers_whose_windows
 
 def test_a_metric_of_too_few_events_gets_no_boundary_and_stays_with_the_bets() -> None:
     rare = PLAN.model_copy(update={"means": PLAN.means | {"containment": 0.99}})
-    few, many = (Trial.of(rare).with_horizon(24 * 21, customers).information for customers in (400, 4000))
+    few, many = (
+        Trial.of(rare).with_horizon(24 * 21, customers).information for customers in (400, 4000)
+    )
     assert "containment" not in few
     assert many["containment"] == pytest.approx(1000 * 0.96 * 0.04)
 
 
 @pytest.mark.parametrize("days", [1, 7])
 def test_a_horizon_before_anything_may_be_promoted_is_refused(days: float) -> None:
-    with pytest.raises(ValueError, match=f"ROLLOUT_HORIZON_DAYS {days} is over before anything may be promoted: more than 7 days"):
+    with pytest.raises(
+        ValueError,
+        match=f"ROLLOUT_HORIZON_DAYS {days} is over before anything may be promoted: more than 7 days",
+    ):
         Settings(rollout_horizon_days=days)

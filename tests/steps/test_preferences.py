@@ -43,17 +43,23 @@ async def test_a_disliked_answer_is_read_but_not_learned(loop: Loop, tmp_path: P
 
 
 @pytest.mark.parametrize("form", ["openai", "trl"])
-async def test_a_correction_is_preferred_and_scrubbed_with_its_conversation(loop: Loop, tmp_path: Path, form: str) -> None:
+async def test_a_correction_is_preferred_and_scrubbed_with_its_conversation(
+    loop: Loop, tmp_path: Path, form: str
+) -> None:
     await talked(loop)
     (row,) = await exported(loop, tmp_path / "x.jsonl", "dpo", form)
-    better, worse = ("chosen", "rejected") if form == "trl" else ("preferred_output", "non_preferred_output")
+    better, worse = (
+        ("chosen", "rejected") if form == "trl" else ("preferred_output", "non_preferred_output")
+    )
     assert row[better] == [{"role": "assistant", "content": "550 dollars, dear [PERSON_1]"}]
     assert row[worse] == [{"role": "assistant", "content": "About 700."}]
     before = row["prompt"] if form == "trl" else row["input"]["messages"]
     assert [m["content"] for m in before[1:]] == ["I'm [PERSON_1]. What is a party of ten?"]
 
 
-async def test_thumbs_are_labels_and_who_contradict_each_other_are_none(loop: Loop, tmp_path: Path) -> None:
+async def test_thumbs_are_labels_and_who_contradict_each_other_are_none(
+    loop: Loop, tmp_path: Path
+) -> None:
     await talked(loop)
     await rate(loop, "a#3", author="somebody else", vote="down")
     (row,) = await exported(loop, tmp_path / "x.jsonl", "kto", "trl")
@@ -62,7 +68,9 @@ async def test_thumbs_are_labels_and_who_contradict_each_other_are_none(loop: Lo
         await exported(loop, tmp_path / "x.jsonl", "kto", "openai")
 
 
-async def test_what_a_reviewer_corrected_is_a_correction_and_what_one_rejected_is_nothing(loop: Loop, tmp_path: Path) -> None:
+async def test_what_a_reviewer_corrected_is_a_correction_and_what_one_rejected_is_nothing(
+    loop: Loop, tmp_path: Path
+) -> None:
     for name in ("a", "b"):
         await log(loop, record(name))
         await rate(loop, f"{name}#1", vote="up", rating=5, helpful=True, accurate=True)

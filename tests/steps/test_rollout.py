@@ -26,7 +26,9 @@ from rollouts import arms, in_canary, in_half, seen
 from samples import log
 
 
-async def test_a_better_candidate_travels_to_full_by_the_schedule_and_replaces_production(loop: Loop, clock: FakeClock) -> None:
+async def test_a_better_candidate_travels_to_full_by_the_schedule_and_replaces_production(
+    loop: Loop, clock: FakeClock
+) -> None:
     live = await in_half(loop, clock)
     await arms(loop, live, 0.5, 0.9)
     clock.advance(hours=167)
@@ -54,14 +56,18 @@ async def promoted(loop: Loop, clock: FakeClock) -> Rollout:
     return found
 
 
-async def test_after_a_promotion_some_customers_stay_with_the_former_model_for_two_weeks(loop: Loop, clock: FakeClock) -> None:
+async def test_after_a_promotion_some_customers_stay_with_the_former_model_for_two_weeks(
+    loop: Loop, clock: FakeClock
+) -> None:
     live = await promoted(loop, clock)
     routing = await conversation.routing(loop)
     people = [f"guest {i}" for i in range(400)]
     models = [answerer.model for name in people if (answerer := routing.assign(name)[1])]
     assert 0.02 < models.count("old") / len(people) < 0.09
     assert all(
-        arm_of(live.id, name, 0.5) == "production" for name, model in zip(people, models, strict=True) if model == "old"
+        arm_of(live.id, name, 0.5) == "production"
+        for name, model in zip(people, models, strict=True)
+        if model == "old"
     )  # nobody flips back
     ((_, why),) = await rollout.step_all(loop)
     assert "no harm is seen in its holdout" in why
@@ -71,9 +77,13 @@ async def test_after_a_promotion_some_customers_stay_with_the_former_model_for_t
     assert await rollout.step_all(loop) == []
 
 
-async def test_harm_in_the_holdout_brings_the_former_model_back(loop: Loop, clock: FakeClock) -> None:
+async def test_harm_in_the_holdout_brings_the_former_model_back(
+    loop: Loop, clock: FakeClock
+) -> None:
     live = await promoted(loop, clock)
-    theirs = [name for i in range(100) if arm_of(live.id, name := f"guest {i}", 0.95) == "candidate"]
+    theirs = [
+        name for i in range(100) if arm_of(live.id, name := f"guest {i}", 0.95) == "candidate"
+    ]
     failing = [
         Exchange(
             id=f"m{i}", assistant=loop.assistant, conversation=f"c{i}", customer=name, at=clock.now(), messages=(), reply=None, status=502,
@@ -88,14 +98,18 @@ async def test_harm_in_the_holdout_brings_the_former_model_back(loop: Loop, cloc
     assert (status["production"], status["rollouts"][0]["state"]) == ("old", "rolled_back"), why
 
 
-async def test_a_person_may_take_a_promotion_back_unless_another_rollout_has_begun(loop: Loop, clock: FakeClock) -> None:
+async def test_a_person_may_take_a_promotion_back_unless_another_rollout_has_begun(
+    loop: Loop, clock: FakeClock
+) -> None:
     live = await promoted(loop, clock)
     await rollout.register(loop, "newer")
     other = await rollout.begin(loop, "newer", percent=10, hours=1)
     with pytest.raises(Conflict, match="no longer what customers get"):
         await rollout.roll_back(loop, live.id, reason="second thoughts")
     await rollout.roll_back(loop, other.id, reason="not now")
-    assert (await rollout.roll_back(loop, live.id, reason="second thoughts", by="ann")).state == "rolled_back"
+    assert (
+        await rollout.roll_back(loop, live.id, reason="second thoughts", by="ann")
+    ).state == "rolled_back"
     assert (await rollout.status(loop))["production"] == "old"
 
 
@@ -103,12 +117,20 @@ async def test_no_rollout_begins_while_one_customer_is_most_of_the_traffic(loop:
     await rollout.set_production(loop, "old")
     await rollout.register(loop, "new")
     now = loop.clock.now()
-    await log(loop, *(seen(f"c{i}", now, contained=True, customer_id="everybody" if i < 30 else f"guest {i}") for i in range(300)))
+    await log(
+        loop,
+        *(
+            seen(f"c{i}", now, contained=True, customer_id="everybody" if i < 30 else f"guest {i}")
+            for i in range(300)
+        ),
+    )
     with pytest.raises(Refused, match="one customer has 30 of the 300 conversations"):
         await rollout.begin(loop, "new", percent=10, hours=1)
 
 
-async def test_a_worse_candidate_is_rolled_back_in_its_canary_with_the_reason(loop: Loop, clock: FakeClock) -> None:
+async def test_a_worse_candidate_is_rolled_back_in_its_canary_with_the_reason(
+    loop: Loop, clock: FakeClock
+) -> None:
     await arms(loop, await in_canary(loop), 0.9, 0.5)
     clock.advance(hours=25)
     ((_, why),) = await rollout.step_all(loop)
@@ -130,10 +152,14 @@ async def test_nothing_is_promoted_while_requests_go_unlogged(loop: Loop, clock:
     assert "better" in why
 
 
-async def test_a_paused_rollout_goes_no_further_until_it_is_resumed(loop: Loop, clock: FakeClock) -> None:
+async def test_a_paused_rollout_goes_no_further_until_it_is_resumed(
+    loop: Loop, clock: FakeClock
+) -> None:
     live = await in_half(loop, clock)
     await arms(loop, live, 0.5, 0.9)
-    assert (await rollout.pause(loop, live.id, reason="the menu changes", by="ann")).percent == live.percent
+    assert (
+        await rollout.pause(loop, live.id, reason="the menu changes", by="ann")
+    ).percent == live.percent
     clock.advance(hours=168)
     assert await rollout.step_all(loop) == [(live.id, "paused by ann: the menu changes")]
     with pytest.raises(Conflict, match="paused by ann"):
@@ -144,7 +170,11 @@ async def test_a_paused_rollout_goes_no_further_until_it_is_resumed(loop: Loop, 
     ((_, why),) = await rollout.step_all(loop)
     assert "better" in why
     audit = (await rollout.status(loop))["rollouts"][0]["audit"]
-    assert [(a["after"], a["by"]) for a in audit[-3:]] == [("half", "ann"), ("half", "ann"), ("full", "schedule")]
+    assert [(a["after"], a["by"]) for a in audit[-3:]] == [
+        ("half", "ann"),
+        ("half", "ann"),
+        ("full", "schedule"),
+    ]
 
 
 async def test_harm_rolls_back_what_is_paused(loop: Loop, clock: FakeClock) -> None:
@@ -156,9 +186,15 @@ async def test_harm_rolls_back_what_is_paused(loop: Loop, clock: FakeClock) -> N
     assert "worse" in why
 
 
-async def test_a_stage_that_a_person_approves_is_asked_for_once_and_entered_by_name(loop: Loop, clock: FakeClock) -> None:
+async def test_a_stage_that_a_person_approves_is_asked_for_once_and_entered_by_name(
+    loop: Loop, clock: FakeClock
+) -> None:
     notifier = FakeNotifier()
-    careful = replace(loop, notifier=notifier, settings=loop.settings.model_copy(update={"rollout_approvals": ("full",)}))
+    careful = replace(
+        loop,
+        notifier=notifier,
+        settings=loop.settings.model_copy(update={"rollout_approvals": ("full",)}),
+    )
     live = await in_half(loop, clock)
     await arms(loop, live, 0.5, 0.9)
     clock.advance(hours=168)
@@ -170,7 +206,9 @@ async def test_a_stage_that_a_person_approves_is_asked_for_once_and_entered_by_n
     assert (moved.state, moved.paused) == ("full", None)
 
 
-async def test_an_equal_candidate_stays_where_it_is_unless_somebody_forces_it(loop: Loop, clock: FakeClock) -> None:
+async def test_an_equal_candidate_stays_where_it_is_unless_somebody_forces_it(
+    loop: Loop, clock: FakeClock
+) -> None:
     live = await in_half(loop, clock)
     await arms(loop, live, 0.7, 0.7)
     clock.advance(hours=200)
@@ -181,7 +219,9 @@ async def test_an_equal_candidate_stays_where_it_is_unless_somebody_forces_it(lo
     assert (await rollout.promote(loop, live.id, by="ann", force=True)).state == "full"
 
 
-async def test_a_forced_migration_needs_a_candidate_that_is_not_worse(loop: Loop, clock: FakeClock) -> None:
+async def test_a_forced_migration_needs_a_candidate_that_is_not_worse(
+    loop: Loop, clock: FakeClock
+) -> None:
     live = await in_half(loop, clock, "non_inferior")
     await arms(loop, live, 0.7, 0.7, count=4500)
     clock.advance(hours=168)
@@ -196,11 +236,17 @@ async def test_a_forecast_says_how_many_days_it_takes_at_the_traffic_there_was(l
     found = await rollout.forecast(loop, hours=24)
     assert found is not None
     assert found.customers_per_day == pytest.approx(20)
-    assert found.customers_needed["containment"] == math.ceil(8 * 0.21 * math.log(20 / 0.25) / 0.03**2)
-    assert found.days["containment"] == pytest.approx((24 + 72 + 24) / 24 + found.customers_needed["containment"] / 20)
+    assert found.customers_needed["containment"] == math.ceil(
+        8 * 0.21 * math.log(20 / 0.25) / 0.03**2
+    )
+    assert found.days["containment"] == pytest.approx(
+        (24 + 72 + 24) / 24 + found.customers_needed["containment"] / 20
+    )
 
 
-async def test_at_once_needs_all_the_evidence_but_not_the_weeks(loop: Loop, clock: FakeClock) -> None:
+async def test_at_once_needs_all_the_evidence_but_not_the_weeks(
+    loop: Loop, clock: FakeClock
+) -> None:
     live = await in_half(loop, clock)
     with pytest.raises(Refused):
         await rollout.promote(loop, live.id, strategy="immediate", by="ann")
@@ -216,13 +262,22 @@ async def test_without_history_or_customers_nothing_moves(loop: Loop, clock: Fak
     assert (after.state, "nothing to compare with" in decision.why) == ("canary", True)
 
 
-async def test_a_customer_counts_once_and_as_they_stood_when_their_window_closed(loop: Loop, clock: FakeClock) -> None:
+async def test_a_customer_counts_once_and_as_they_stood_when_their_window_closed(
+    loop: Loop, clock: FakeClock
+) -> None:
     live = await in_canary(loop)
     now = clock.now()
-    first = seen("first", now, contained=True, experiment=live.id, arm="candidate", share=0.1) | {"customer_id": "ann"}
-    again = seen("again", now + timedelta(hours=1), contained=False, experiment=live.id, arm="candidate", share=0.1) | {
+    first = seen("first", now, contained=True, experiment=live.id, arm="candidate", share=0.1) | {
         "customer_id": "ann"
     }
+    again = seen(
+        "again",
+        now + timedelta(hours=1),
+        contained=False,
+        experiment=live.id,
+        arm="candidate",
+        share=0.1,
+    ) | {"customer_id": "ann"}
     await log(loop, first, again)
     waiting = await rollout.compare(loop, live.id, ["containment"])
     clock.advance(hours=25)
@@ -234,7 +289,9 @@ async def test_a_customer_counts_once_and_as_they_stood_when_their_window_closed
     assert (found.count, found.total) == (1, 1.0)
 
 
-async def test_what_a_rollout_has_to_show_is_fixed_by_its_first_look(loop: Loop, clock: FakeClock) -> None:
+async def test_what_a_rollout_has_to_show_is_fixed_by_its_first_look(
+    loop: Loop, clock: FakeClock
+) -> None:
     live = await in_canary(loop)
     await rollout.step(loop, live)
     await log(loop, *(seen(f"later-{i}", clock.now(), contained=False) for i in range(100)))
@@ -260,14 +317,24 @@ async def planned(loop: Loop, clock: FakeClock, model: str) -> float:
     return plan.alpha_to_promote
 
 
-async def test_rollouts_of_a_year_share_its_budget_and_another_try_its_predecessors(loop: Loop, clock: FakeClock) -> None:
+async def test_rollouts_of_a_year_share_its_budget_and_another_try_its_predecessors(
+    loop: Loop, clock: FakeClock
+) -> None:
     live = await in_canary(loop)
     await rollout.roll_back(loop, live.id, reason="not looked at, so it took nothing")
     assert await planned(loop, clock, "a") == 0.05
     clock.advance(days=366)
-    await log(loop, *(seen(f"new-year-{i}", clock.now() - timedelta(days=2), contained=True) for i in range(60)))
+    await log(
+        loop,
+        *(
+            seen(f"new-year-{i}", clock.now() - timedelta(days=2), contained=True)
+            for i in range(60)
+        ),
+    )
     yearly = replace(loop, settings=loop.settings.model_copy(update={"rollout_yearly_alpha": 0.1}))
-    assert [await planned(yearly, clock, model) for model in ("b", "b", "c")] == pytest.approx([0.025, 0.0125, 0.1 / 6 / 2])
+    assert [await planned(yearly, clock, model) for model in ("b", "b", "c")] == pytest.approx(
+        [0.025, 0.0125, 0.1 / 6 / 2]
+    )
 
 
 async def test_an_unregistered_model_is_not_rolled_out(loop: Loop) -> None:
@@ -280,7 +347,9 @@ async def test_an_unregistered_model_is_not_rolled_out(loop: Loop) -> None:
 async def test_the_gate_stops_what_breaks_a_promise_that_production_keeps(loop: Loop) -> None:
     class Forgetful(FakeChat):
         async def answer(self, messages: Any, model: str) -> Any:
-            return await FakeChat(answers={} if model == "new" else self.answers).answer(messages, model)
+            return await FakeChat(answers={} if model == "new" else self.answers).answer(
+                messages, model
+            )
 
     guarded = replace(loop, chat=Forgetful(answers={"q?": "a"}))
     await evaluation.add(guarded, [("f", {"question": "q?", "expected": "a"})])
@@ -292,12 +361,25 @@ async def test_the_gate_stops_what_breaks_a_promise_that_production_keeps(loop: 
 async def test_a_customer_stays_in_one_arm_and_the_answer_is_logged_with_it(loop: Loop) -> None:
     name = (await in_canary(loop)).id
     speaking = replace(loop, chat=FakeChat(answers={"hello?": "hi"}))
-    said, message = await answer(speaking, [{"role": "user", "content": "hello?"}], conversation="live", customer="ann", consent="granted")
+    said, message = await answer(
+        speaking,
+        [{"role": "user", "content": "hello?"}],
+        conversation="live",
+        customer="ann",
+        consent="granted",
+    )
     shown = await conversation.show(loop, "live")
-    assert (said.text, message, shown["experiment"], shown["arm"]) == ("hi", "live#1", name, arm_of(name, "ann", 0.1))
+    assert (said.text, message, shown["experiment"], shown["arm"]) == (
+        "hi",
+        "live#1",
+        name,
+        arm_of(name, "ann", 0.1),
+    )
 
 
-async def test_where_the_candidate_fails_production_answers_and_a_candidate_that_keeps_failing_is_rolled_back(loop: Loop) -> None:
+async def test_where_the_candidate_fails_production_answers_and_a_candidate_that_keeps_failing_is_rolled_back(
+    loop: Loop,
+) -> None:
     class Broken(FakeChat):
         async def answer(self, messages: Any, model: str) -> Any:
             if model == "new":
@@ -310,7 +392,11 @@ async def test_where_the_candidate_fails_production_answers_and_a_candidate_that
     theirs = [name for i in range(100) if arm_of(live.id, name := f"guest {i}", 0.1) == "candidate"]
     for name in theirs[:6]:
         said, _ = await answer(
-            speaking, [{"role": "user", "content": "hello?"}], conversation=f"of {name}", customer=name, consent="granted"
+            speaking,
+            [{"role": "user", "content": "hello?"}],
+            conversation=f"of {name}",
+            customer=name,
+            consent="granted",
         )
         assert (said.text, said.model) == ("hi", "old")
     ((_, why),) = await rollout.step_all(speaking)
@@ -333,21 +419,40 @@ class Missing(FakeEmbedder):
 RAIN, DEPOSIT = "will it rain on my party", "how much is the deposit"
 
 
-async def test_what_first_messages_foretell_is_learned_from_production_and_kept_with_each_customer(loop: Loop, clock: FakeClock) -> None:
-    past = [seen(f"early-{i}", clock.now() - timedelta(days=4), contained=i % 10 != i % 2) for i in range(200)]
-    await log(loop, *(about(told, RAIN if told["outcome"]["escalated"] else DEPOSIT) for told in past))
+async def test_what_first_messages_foretell_is_learned_from_production_and_kept_with_each_customer(
+    loop: Loop, clock: FakeClock
+) -> None:
+    past = [
+        seen(f"early-{i}", clock.now() - timedelta(days=4), contained=i % 10 != i % 2)
+        for i in range(200)
+    ]
+    await log(
+        loop, *(about(told, RAIN if told["outcome"]["escalated"] else DEPOSIT) for told in past)
+    )
     live = await in_canary(loop, history=40)
     now, fields = clock.now(), {"experiment": live.id, "arm": "production", "share": 0.1}
     told = [seen(f"live-{i}", now, contained=True, **fields) for i in range(3)]
     picture = [{"type": "image_url", "image_url": {"url": "data:,"}}]
-    await log(loop, *(about(one, question) for one, question in zip(told, (RAIN, DEPOSIT, picture), strict=True)))
+    await log(
+        loop,
+        *(
+            about(one, question)
+            for one, question in zip(told, (RAIN, DEPOSIT, picture), strict=True)
+        ),
+    )
     clock.advance(hours=25)
     await rollout.step_all(loop)
     async with loop.store.read() as tx:
-        stored, rows = await tx.rollout(loop.assistant, live.id), await tx.entered(loop.assistant, live.id)
+        stored, rows = (
+            await tx.rollout(loop.assistant, live.id),
+            await tx.entered(loop.assistant, live.id),
+        )
     assert stored.plan is not None
     assert (list(stored.plan.foresight.weights), stored.plan.covariates) == (["containment"], 5)
-    rain, deposit = (next(row.foreseen for row in rows if row.conversation == name) for name in ("live-0", "live-1"))
+    rain, deposit = (
+        next(row.foreseen for row in rows if row.conversation == name)
+        for name in ("live-0", "live-1")
+    )
     assert rain[0] < 0 < deposit[0]
     silent = next(row.foreseen for row in rows if row.conversation == "live-2")
     assert silent == ()  # a picture came first; words after an answer may be about it
@@ -377,8 +482,18 @@ async def served(loop: Loop, records: list[dict[str, Any]]) -> None:
     spool = Spool(loop.folder("gateway"), loop.ids.new("spool"), loop.store.keyring, 2**30)
     for told in records:
         question, reply = told["messages"]
-        asked = {"model": "concierge", "messages": [{"role": "user", "content": question["content"]}]}
-        said = {"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": reply["content"]}}]}
+        asked = {
+            "model": "concierge",
+            "messages": [{"role": "user", "content": question["content"]}],
+        }
+        said = {
+            "choices": [
+                {
+                    "finish_reason": "stop",
+                    "message": {"role": "assistant", "content": reply["content"]},
+                }
+            ]
+        }
         of = {name: told[name] for name in ("experiment", "arm", "share")}
         spool.add(
             pack(
@@ -418,14 +533,22 @@ async def test_a_stream_through_logs_the_store_and_the_schedule_is_decided_as_by
             arm = arm_of(live.id, f"guest {day} {i}", 0.5)
             contained = rng.random() < (0.9 if arm == "candidate" else 0.5)
             streamed.append((clock.now() + timedelta(minutes=i), arm, contained))
-            fields = {"experiment": live.id, "arm": arm, "share": 0.5, "customer_id": f"guest {day} {i}"}
+            fields = {
+                "experiment": live.id,
+                "arm": arm,
+                "share": 0.5,
+                "customer_id": f"guest {day} {i}",
+            }
             records.append(seen(f"{day}-{i}", streamed[-1][0], contained=contained, **fields))
         await (log(loop, *records) if through == "log" else served(loop, records))
         clock.advance(days=1)
         await conversation.close_idle(loop)
         ((_, why),) = await rollout.step_all(loop)
     async with loop.store.read() as tx:
-        stored, counted = await tx.rollout(loop.assistant, live.id), await tx.entered(loop.assistant, live.id)
+        stored, counted = (
+            await tx.rollout(loop.assistant, live.id),
+            await tx.entered(loop.assistant, live.id),
+        )
     assert stored.plan is not None
     assert [(row.started_at, row.arm, row.values["containment"]) for row in counted[20:]] == [
         (at, arm, float(contained)) for at, arm, contained in streamed[: len(counted) - 20]

@@ -21,7 +21,12 @@ from kaeshi.types import TrainingEvent, TrainingRun
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
     path = tmp_path / "train.jsonl"
-    row = {"messages": [{"role": "user", "content": "when are you open"}, {"role": "assistant", "content": "from nine to five"}]}
+    row = {
+        "messages": [
+            {"role": "user", "content": "when are you open"},
+            {"role": "assistant", "content": "from nine to five"},
+        ]
+    }
     path.write_text("".join(json.dumps(row) + "\n" for _ in range(12)))
     return path
 
@@ -45,7 +50,9 @@ def capped(loop: Loop, **caps: object) -> Loop:
     return replace(loop, settings=loop.settings.model_copy(update=caps))
 
 
-async def test_a_lost_answer_is_adopted_even_where_metadata_is_dropped(paid: Loop, rows: Path) -> None:
+async def test_a_lost_answer_is_adopted_even_where_metadata_is_dropped(
+    paid: Loop, rows: Path
+) -> None:
     provider(paid).lose_answer_of, provider(paid).drops_metadata = "create", True
     with pytest.raises(ProviderUnknown):
         await begin(paid, rows)
@@ -53,7 +60,9 @@ async def test_a_lost_answer_is_adopted_even_where_metadata_is_dropped(paid: Loo
     assert len(provider(paid).jobs_made) == 1
 
 
-async def test_a_lost_request_is_repeated_once_after_the_lag_and_then_left_to_a_person(paid: Loop, rows: Path, clock: FakeClock) -> None:
+async def test_a_lost_request_is_repeated_once_after_the_lag_and_then_left_to_a_person(
+    paid: Loop, rows: Path, clock: FakeClock
+) -> None:
     provider(paid).never_arrives = True
     with pytest.raises(ProviderUnknown):
         await begin(paid, rows)
@@ -68,7 +77,9 @@ async def test_a_lost_request_is_repeated_once_after_the_lag_and_then_left_to_a_
 
 
 @pytest.mark.parametrize("how", ["job", "again", "given up"])
-async def test_a_person_decides_what_nobody_knows(paid: Loop, rows: Path, clock: FakeClock, how: str) -> None:
+async def test_a_person_decides_what_nobody_knows(
+    paid: Loop, rows: Path, clock: FakeClock, how: str
+) -> None:
     provider(paid).never_arrives = True
     with pytest.raises(ProviderUnknown):
         await begin(paid, rows)
@@ -76,7 +87,9 @@ async def test_a_person_decides_what_nobody_knows(paid: Loop, rows: Path, clock:
         clock.advance(minutes=31)
         (run,) = await training.resume(paid)
     provider(paid).never_arrives = False
-    decided = await training.decide(paid, run, job="job-7" if how == "job" else None, again=how == "again")
+    decided = await training.decide(
+        paid, run, job="job-7" if how == "job" else None, again=how == "again"
+    )
     assert decided.state == {"job": "created", "again": "intent", "given up": "cancelled"}[how]
     if how == "again":
         assert [r.state for r in await training.resume(paid)] == ["created"]
@@ -93,7 +106,9 @@ async def test_of_two_schedulers_one_asks(paid: Loop, rows: Path) -> None:
         assert [await tx.claim_ask(run, paid.clock.now()) for _ in range(2)] == [True, False]
 
 
-async def test_a_plain_refusal_ends_the_run_frees_its_money_and_may_be_tried_again(paid: Loop, rows: Path) -> None:
+async def test_a_plain_refusal_ends_the_run_frees_its_money_and_may_be_tried_again(
+    paid: Loop, rows: Path
+) -> None:
     provider(paid).fail = "create"
     with pytest.raises(ProviderError):
         await begin(paid, rows)
@@ -116,11 +131,17 @@ async def test_money_is_reserved_before_and_booked_after(paid: Loop, rows: Path)
     assert (await begin(roomy, rows, epochs=1)).reserved_usd == 204
 
 
-async def test_the_best_checkpoint_becomes_the_candidate_not_the_last(paid: Loop, rows: Path) -> None:
+async def test_the_best_checkpoint_becomes_the_candidate_not_the_last(
+    paid: Loop, rows: Path
+) -> None:
     run = await begin(paid, rows)
     losses = {1: 0.9, 2: 0.4, 3: 0.6}
     provider(paid).saved[run.job_id or ""] = [
-        {"fine_tuned_model_checkpoint": f"ft:{step}", "step_number": step, "metrics": {"full_valid_loss": loss}}
+        {
+            "fine_tuned_model_checkpoint": f"ft:{step}",
+            "step_number": step,
+            "metrics": {"full_valid_loss": loss},
+        }
         for step, loss in losses.items()
     ]
     assert (await training.look(paid, run)).model == "ft:2"
@@ -140,19 +161,30 @@ async def test_a_file_that_expired_at_the_provider_is_uploaded_again(
     ("job", "mine"),
     [
         (lambda run: {"metadata": {"kaeshi_key": run.key}}, True),
-        (lambda run: {"metadata": {"kaeshi_key": "other"}, "training_file": run.file_id, "seed": run.seed}, False),
+        (
+            lambda run: {
+                "metadata": {"kaeshi_key": "other"},
+                "training_file": run.file_id,
+                "seed": run.seed,
+            },
+            False,
+        ),
         (lambda run: {"training_file": run.file_id, "seed": run.seed}, True),
         (lambda run: {"training_file": run.file_id, "seed": 1}, False),
         (lambda run: {"training_file": run.file_id, "model": run.base_model}, True),
         (lambda run: {"training_file": "file-9", "seed": run.seed}, False),
     ],
 )
-async def test_whose_job_it_is(paid: Loop, rows: Path, job: Callable[[TrainingRun], dict[str, object]], mine: bool) -> None:
+async def test_whose_job_it_is(
+    paid: Loop, rows: Path, job: Callable[[TrainingRun], dict[str, object]], mine: bool
+) -> None:
     run = await begin(paid, rows)
     assert rules.belongs(job(run), run) is mine
 
 
-async def test_a_base_that_dies_before_it_pays_is_not_trained_on(paid: Loop, rows: Path, clock: FakeClock) -> None:
+async def test_a_base_that_dies_before_it_pays_is_not_trained_on(
+    paid: Loop, rows: Path, clock: FakeClock
+) -> None:
     clock.time = datetime(2026, 12, 20, 12, tzinfo=UTC)
     with pytest.raises(Refused, match=r"2027-01-14 \(25 days"):
         await begin(paid, rows)
@@ -163,8 +195,12 @@ async def test_a_base_that_dies_before_it_pays_is_not_trained_on(paid: Loop, row
         await begin(capped(paid, training_payback_days=0), rows, epochs=2)
 
 
-@pytest.mark.parametrize(("days", "level"), [(91, None), (90, 90), (31, 90), (30, 30), (7, 7), (0, 7), (-1, 0)])
-async def test_a_model_in_use_is_warned_about_in_time(paid: Loop, clock: FakeClock, days: int, level: int | None) -> None:
+@pytest.mark.parametrize(
+    ("days", "level"), [(91, None), (90, 90), (31, 90), (30, 30), (7, 7), (0, 7), (-1, 0)]
+)
+async def test_a_model_in_use_is_warned_about_in_time(
+    paid: Loop, clock: FakeClock, days: int, level: int | None
+) -> None:
     clock.time = datetime(2027, 1, 14, 12, tzinfo=UTC) - timedelta(days=days)
     assert [s.level for s in await training.retiring(paid)] == ([] if level is None else [level])
 
@@ -172,23 +208,38 @@ async def test_a_model_in_use_is_warned_about_in_time(paid: Loop, clock: FakeClo
 async def test_the_providers_own_word_goes_before_the_table(paid: Loop, clock: FakeClock) -> None:
     provider(paid).known = [{"id": "gpt-4o-mini", "shutdown_date": "2025-12-01"}]
     (found,) = await training.retiring(paid)
-    assert (str(found.shutdown), found.source, found.days_left) == ("2025-12-01", "the provider", 28)
+    assert (str(found.shutdown), found.source, found.days_left) == (
+        "2025-12-01",
+        "the provider",
+        28,
+    )
 
 
 def test_a_newer_table_is_used_and_an_older_or_broken_one_is_refused(tmp_path: Path) -> None:
-    table = {"date": "2030-01-01", "source": "us", "models": {"gpt-4o-mini": {"training_per_million_usd": "9"}}}
+    table = {
+        "date": "2030-01-01",
+        "source": "us",
+        "models": {"gpt-4o-mini": {"training_per_million_usd": "9"}},
+    }
     path = tmp_path / "t.json"
     path.write_text(json.dumps(table))
     assert dated.update(path, tmp_path)[0] == "prices"
     assert dated.table("prices", tmp_path)["source"] == "us"
-    for bad in ({"date": "2029-01-01"}, {"date": "soon"}, {"models": {"a": {"training_per_million_usd": "cheap"}}}, {"models": []}):
+    for bad in (
+        {"date": "2029-01-01"},
+        {"date": "soon"},
+        {"models": {"a": {"training_per_million_usd": "cheap"}}},
+        {"models": []},
+    ):
         path.write_text(json.dumps(table | bad))
         with pytest.raises(InvalidInput):
             dated.update(path, tmp_path)
     assert dated.table("prices", tmp_path)["date"] == "2030-01-01"
 
 
-async def test_what_is_held_out_and_how_it_is_trained_are_part_of_the_work(paid: Loop, rows: Path, tmp_path: Path) -> None:
+async def test_what_is_held_out_and_how_it_is_trained_are_part_of_the_work(
+    paid: Loop, rows: Path, tmp_path: Path
+) -> None:
     held = tmp_path / "held.jsonl"
     held.write_text(rows.read_text() + rows.read_text())
     file, validation = await training.upload(paid, rows), await training.upload(paid, held)
@@ -197,7 +248,10 @@ async def test_what_is_held_out_and_how_it_is_trained_are_part_of_the_work(paid:
     again = await training.start(paid, file, "gpt-4o-mini", "x", 3, validation_file_id=validation)
     assert plain.id != judged.id == again.id
     jobs = list(provider(paid).jobs_made.values())
-    assert [(job["validation_file"], job["method"]["type"]) for job in jobs] == [(None, "supervised"), (validation, "supervised")]
+    assert [(job["validation_file"], job["method"]["type"]) for job in jobs] == [
+        (None, "supervised"),
+        (validation, "supervised"),
+    ]
     with pytest.raises(NotFound, match="upload it first"):
         await training.start(paid, file, "gpt-4o-mini", "x", 3, validation_file_id="file-99")
 
@@ -212,17 +266,34 @@ async def test_preferences_are_counted_and_asked_for_as_dpo(paid: Loop, tmp_path
     path.write_text("".join(json.dumps(row) + "\n" for _ in range(12)))
     with pytest.raises(InvalidInput, match="line 1: no list of messages"):
         await training.upload(paid, path)
-    run = await training.start(paid, await training.upload(paid, path, "dpo"), "gpt-4o-mini", "x", 1, method="dpo")
-    assert (run.method, next(iter(provider(paid).jobs_made.values()))["method"]) == ("dpo", {"type": "dpo"})
+    run = await training.start(
+        paid, await training.upload(paid, path, "dpo"), "gpt-4o-mini", "x", 1, method="dpo"
+    )
+    assert (run.method, next(iter(provider(paid).jobs_made.values()))["method"]) == (
+        "dpo",
+        {"type": "dpo"},
+    )
     path.write_text(json.dumps(row | {"preferred_output": []}))
-    with pytest.raises(InvalidInput, match=r"line 1: no input\.messages, preferred_output and non_preferred_output"):
+    with pytest.raises(
+        InvalidInput, match=r"line 1: no input\.messages, preferred_output and non_preferred_output"
+    ):
         await training.upload(paid, path, "dpo")
 
 
-async def test_losses_are_kept_and_each_is_kept_once(paid: Loop, rows: Path, clock: FakeClock) -> None:
+async def test_losses_are_kept_and_each_is_kept_once(
+    paid: Loop, rows: Path, clock: FakeClock
+) -> None:
     run = await begin(paid, rows)
     assert run.job_id is not None
-    told = [TrainingEvent(id=f"e{i}", at=clock.now(), message=f"Step {i}", figures={"step": i, "train_loss": 1 / i}) for i in range(1, 13)]
+    told = [
+        TrainingEvent(
+            id=f"e{i}",
+            at=clock.now(),
+            message=f"Step {i}",
+            figures={"step": i, "train_loss": 1 / i},
+        )
+        for i in range(1, 13)
+    ]
     provider(paid).told[run.job_id] = told[:1]
     job = provider(paid).jobs_made[run.job_id]
     job["status"] = "running"

@@ -24,7 +24,10 @@ def chat(i: int) -> dict[str, Any]:
         "messages": [
             {"role": "system", "content": "You take hibachi bookings."},
             {"role": "user", "content": f"Can we have {dish} on {day}?"},
-            {"role": "assistant", "content": f"Konbanwa! The grill is hot: {dish} for {day}, noted. Which city, and how many guests?"},
+            {
+                "role": "assistant",
+                "content": f"Konbanwa! The grill is hot: {dish} for {day}, noted. Which city, and how many guests?",
+            },
         ]
     }
 
@@ -55,5 +58,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, base_folder: str) -> Iterator[str]:
     """Our trainer with SmolLM2 behind OpenAI's name; its base URL."""
-    with trainer(tmp_path_factory.mktemp("trainer"), TRAINER_BASES=json.dumps({"gpt-4o-mini": BASE})) as url:
+    with trainer(
+        tmp_path_factory.mktemp("trainer"), TRAINER_BASES=json.dumps({"gpt-4o-mini": BASE})
+    ) as url:
         yield url

@@ -20,7 +20,9 @@ from kaeshi.errors import InvalidInput
 from kaeshi.trainer.engines import lora
 from train.conftest import BASE, chat, written
 
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks transformers by an old name
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing`:FutureWarning"
+)  # peft asks transformers by an old name
 
 
 def spec(folder: Path, files: tuple[Path, Path], **other: Any) -> dict[str, Any]:
@@ -48,7 +50,9 @@ def child(folder: Path, wanted: dict[str, Any]) -> "subprocess.Popen[str]":
     folder.mkdir(exist_ok=True)
     (folder / "spec.json").write_text(json.dumps(wanted))
     command = [sys.executable, "-m", "kaeshi.trainer.engines.lora.child", str(folder / "spec.json")]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
 
 
 def said(process: "subprocess.Popen[str]") -> list[dict[str, Any]]:
@@ -58,7 +62,9 @@ def said(process: "subprocess.Popen[str]") -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_it_learns_and_a_kill_in_the_middle_changes_nothing(tmp_path: Path, files: tuple[Path, Path]) -> None:
+def test_it_learns_and_a_kill_in_the_middle_changes_nothing(
+    tmp_path: Path, files: tuple[Path, Path]
+) -> None:
     straight = said(child(tmp_path / "a", spec(tmp_path / "a", files)))
     steps = [m for m in straight if "step" in m]
     assert len(steps) == 8
@@ -75,7 +81,9 @@ def test_it_learns_and_a_kill_in_the_middle_changes_nothing(tmp_path: Path, file
     with killed:
         killed.wait()
     again = said(child(tmp_path / "b", spec(tmp_path / "b", files)))
-    assert "continuing after step 4" in next(m["event"] for m in again if "continuing" in m.get("event", ""))
+    assert "continuing after step 4" in next(
+        m["event"] for m in again if "continuing" in m.get("event", "")
+    )
     assert [m["step"] for m in again if "step" in m] == [5, 6, 7, 8]
     assert again[-1]["done"]["steps"] == 8
     assert again[-1]["done"]["trained_tokens"] == straight[-1]["done"]["trained_tokens"]
@@ -93,11 +101,15 @@ def untrained(wanted: dict[str, Any]) -> float:
     made = training.Spec(**wanted)
     place = bases.prepare(made.base, Path(made.models_dir))
     run = training._Run(made, training.load_base(place, training.DEVICE, "kaeshi_packed"), print)
-    held = training._read(Path(made.validation_file or ""), made, training.load_tokenizer(place), "validation_file")
+    held = training._read(
+        Path(made.validation_file or ""), made, training.load_tokenizer(place), "validation_file"
+    )
     return float(run.validate(held)["valid_loss"])
 
 
-def test_rows_that_share_a_pass_do_not_see_each_other(tmp_path: Path, files: tuple[Path, Path], base_folder: str) -> None:
+def test_rows_that_share_a_pass_do_not_see_each_other(
+    tmp_path: Path, files: tuple[Path, Path], base_folder: str
+) -> None:
     import torch
 
     from kaeshi.trainer.engines.lora import training
@@ -105,7 +117,9 @@ def test_rows_that_share_a_pass_do_not_see_each_other(tmp_path: Path, files: tup
 
     tokenizer = training.load_tokenizer(base_folder)
     wanted = training.Spec(**spec(tmp_path, files))
-    run = training._Run(wanted, training.load_base(base_folder, training.DEVICE, "kaeshi_packed"), print)
+    run = training._Run(
+        wanted, training.load_base(base_folder, training.DEVICE, "kaeshi_packed"), print
+    )
     rows = [encode(chat(i)["messages"], tokenizer, 4096) for i in (1, 12, 23)]
     with torch.no_grad():
         together, _, owners = run._ask(rows)
@@ -132,12 +146,25 @@ def test_only_answers_are_learned(base_folder: str) -> None:
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
-        ({"messages": [{"role": "user", "content": "only a question"}]}, "line 2: no answer to learn"),
-        ({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y", "weight": 0}]}, "line 2: no answer"),
+        (
+            {"messages": [{"role": "user", "content": "only a question"}]},
+            "line 2: no answer to learn",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "x"},
+                    {"role": "assistant", "content": "y", "weight": 0},
+                ]
+            },
+            "line 2: no answer",
+        ),
         ({"nothing": 1}, "line 2 is not a supervised row"),
     ],
 )
-def test_a_bad_row_is_refused_with_its_line(tmp_path: Path, base_folder: str, row: Any, fault: str) -> None:
+def test_a_bad_row_is_refused_with_its_line(
+    tmp_path: Path, base_folder: str, row: Any, fault: str
+) -> None:
     from kaeshi.trainer.engines.lora import rows, training
 
     bad = written(tmp_path / "bad.jsonl", [chat(1), row, chat(2)])
@@ -145,10 +172,17 @@ def test_a_bad_row_is_refused_with_its_line(tmp_path: Path, base_folder: str, ro
         rows.read(bad, "supervised", training.load_tokenizer(base_folder), 4096)
 
 
-def test_what_the_process_refuses_reaches_its_parent(tmp_path: Path, files: tuple[Path, Path]) -> None:
+def test_what_the_process_refuses_reaches_its_parent(
+    tmp_path: Path, files: tuple[Path, Path]
+) -> None:
     bad = written(tmp_path / "bad.jsonl", [{"nothing": 1}])
     with pytest.raises(InvalidInput, match="training_file: line 1 is not a supervised row"):
-        lora.run(spec(tmp_path / "job", (bad, files[1])), tmp_path / "job", lambda _: None, lambda _: None)
+        lora.run(
+            spec(tmp_path / "job", (bad, files[1])),
+            tmp_path / "job",
+            lambda _: None,
+            lambda _: None,
+        )
 
 
 def test_preferences_are_learned(tmp_path: Path, files: tuple[Path, Path]) -> None:
@@ -156,12 +190,19 @@ def test_preferences_are_learned(tmp_path: Path, files: tuple[Path, Path]) -> No
         {
             "input": {"messages": chat(i)["messages"][:2]},
             "preferred_output": [chat(i)["messages"][2]],
-            "non_preferred_output": [{"role": "assistant", "content": "I am sorry, I cannot help with that."}],
+            "non_preferred_output": [
+                {"role": "assistant", "content": "I am sorry, I cannot help with that."}
+            ],
         }
         for i in range(8)
     ]
     path = written(tmp_path / "pairs.jsonl", rows)
-    told = said(child(tmp_path / "job", spec(tmp_path / "job", (path, path), method="dpo", epochs=2, multiplier=10.0)))
+    told = said(
+        child(
+            tmp_path / "job",
+            spec(tmp_path / "job", (path, path), method="dpo", epochs=2, multiplier=10.0),
+        )
+    )
     steps = [m for m in told if "step" in m]
     assert steps[0]["train_loss"] == pytest.approx(0.693, abs=0.02)  # nothing preferred yet
     assert told[-1]["done"]["epochs"][-1]["metrics"]["valid_loss"] < 0.6
@@ -176,12 +217,22 @@ def test_the_process_ends_with_its_parent(tmp_path: Path, files: tuple[Path, Pat
         assert process.wait(timeout=60) == 1
 
 
-def test_openais_flow_trains_and_serves_a_language_model(server: str, files: tuple[Path, Path]) -> None:
+def test_openais_flow_trains_and_serves_a_language_model(
+    server: str, files: tuple[Path, Path]
+) -> None:
     with OpenAI(base_url=server, api_key="none", max_retries=0) as client:
         train, held = (client.files.create(file=path, purpose="fine-tune") for path in files)
-        method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 2, "learning_rate_multiplier": 5}}}
+        method = {
+            "type": "supervised",
+            "supervised": {"hyperparameters": {"n_epochs": 2, "learning_rate_multiplier": 5}},
+        }
         job = client.fine_tuning.jobs.create(
-            training_file=train.id, validation_file=held.id, model="gpt-4o-mini", suffix="grill", seed=3, method=method
+            training_file=train.id,
+            validation_file=held.id,
+            model="gpt-4o-mini",
+            suffix="grill",
+            seed=3,
+            method=method,
         )
         paused = False
         for _ in range(3000):
@@ -195,37 +246,72 @@ def test_openais_flow_trains_and_serves_a_language_model(server: str, files: tup
             time.sleep(0.2)
         assert job.status == "succeeded", job.error
         assert paused
-        assert events[-1].message.startswith(f"gpt-4o-mini is {BASE} here: 135 million weights, apache-2.0, about ")
+        assert events[-1].message.startswith(
+            f"gpt-4o-mini is {BASE} here: 135 million weights, apache-2.0, about "
+        )
         checkpoints = list(client.fine_tuning.jobs.checkpoints.list(job.id))
         assert {c.step_number for c in checkpoints} == {8, 16}
-        best = min(checkpoints, key=lambda c: c.metrics.full_valid_loss or c.metrics.valid_loss or 9)
+        best = min(
+            checkpoints, key=lambda c: c.metrics.full_valid_loss or c.metrics.valid_loss or 9
+        )
         results = client.files.content(job.result_files[0]).text.splitlines()
         assert results[0].startswith("step,train_loss")
         assert len(results) == 17
         question = chat(11)["messages"][:2]
         model = job.fine_tuned_model or ""
-        whole = client.chat.completions.create(model=model, messages=question, temperature=0, max_tokens=60)
+        whole = client.chat.completions.create(
+            model=model, messages=question, temperature=0, max_tokens=60
+        )
         assert "Konbanwa" in (whole.choices[0].message.content or "")
         assert whole.choices[0].finish_reason == "stop"
-        parts = list(client.chat.completions.create(model=model, messages=question, temperature=0, max_tokens=60, stream=True))
-        assert "".join(p.choices[0].delta.content or "" for p in parts) == whole.choices[0].message.content
+        parts = list(
+            client.chat.completions.create(
+                model=model, messages=question, temperature=0, max_tokens=60, stream=True
+            )
+        )
+        assert (
+            "".join(p.choices[0].delta.content or "" for p in parts)
+            == whole.choices[0].message.content
+        )
         assert len(parts) > 5
-        same = client.chat.completions.create(model=best.fine_tuned_model_checkpoint, messages=question, temperature=0, max_tokens=60)
+        same = client.chat.completions.create(
+            model=best.fine_tuned_model_checkpoint, messages=question, temperature=0, max_tokens=60
+        )
         assert same.choices[0].message.content == whole.choices[0].message.content
-        stopped = client.chat.completions.create(model=model, messages=question, temperature=0, max_tokens=60, stop=["grill"])
+        stopped = client.chat.completions.create(
+            model=model, messages=question, temperature=0, max_tokens=60, stop=["grill"]
+        )
         assert (stopped.choices[0].message.content or "").endswith("The ")
-        drawn = [client.chat.completions.create(model=model, messages=question, seed=5, n=2, max_tokens=12) for _ in range(2)]
-        assert [c.message.content for c in drawn[0].choices] == [c.message.content for c in drawn[1].choices]
-        short = client.chat.completions.create(model=model, messages=question, max_completion_tokens=3)
-        assert (short.choices[0].finish_reason, short.usage and short.usage.completion_tokens) == ("length", 3)
+        drawn = [
+            client.chat.completions.create(
+                model=model, messages=question, seed=5, n=2, max_tokens=12
+            )
+            for _ in range(2)
+        ]
+        assert [c.message.content for c in drawn[0].choices] == [
+            c.message.content for c in drawn[1].choices
+        ]
+        short = client.chat.completions.create(
+            model=model, messages=question, max_completion_tokens=3
+        )
+        assert (short.choices[0].finish_reason, short.usage and short.usage.completion_tokens) == (
+            "length",
+            3,
+        )
         assert "Konbanwa" not in (
-            client.chat.completions.create(model="gpt-4o-mini", messages=question, temperature=0, max_tokens=30).choices[0].message.content
+            client.chat.completions.create(
+                model="gpt-4o-mini", messages=question, temperature=0, max_tokens=30
+            )
+            .choices[0]
+            .message.content
             or ""
         )
         both = asked_at_once(client, [model, "gpt-4o-mini"] * 3, question)
         assert all(("Konbanwa" in text) == (name == model) for name, text in both)
         with pytest.raises(openai.BadRequestError, match="tokens"):
-            client.chat.completions.create(model=model, messages=[{"role": "user", "content": "word " * 9000}])
+            client.chat.completions.create(
+                model=model, messages=[{"role": "user", "content": "word " * 9000}]
+            )
         assert client.models.delete(model).deleted
         with pytest.raises(openai.NotFoundError):
             client.chat.completions.create(model=model, messages=question)
@@ -252,7 +338,9 @@ def adapter(tmp_path_factory: pytest.TempPathFactory, base_folder: str) -> Path:
 
 
 @pytest.mark.parametrize("form", ["merged", "gguf"])
-def test_what_is_exported_answers_as_the_adapter_on_its_base(tmp_path: Path, base_folder: str, adapter: Path, form: str) -> None:
+def test_what_is_exported_answers_as_the_adapter_on_its_base(
+    tmp_path: Path, base_folder: str, adapter: Path, form: str
+) -> None:
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -264,12 +352,16 @@ def test_what_is_exported_answers_as_the_adapter_on_its_base(tmp_path: Path, bas
     write = {"merged": export.merged, "gguf": export.as_gguf}[form]
     write(BASE, load().models_dir, adapter, out)
     place: Any = (
-        {"pretrained_model_name_or_path": tmp_path, "gguf_file": out.name} if form == "gguf" else {"pretrained_model_name_or_path": out}
+        {"pretrained_model_name_or_path": tmp_path, "gguf_file": out.name}
+        if form == "gguf"
+        else {"pretrained_model_name_or_path": out}
     )
     text = "Can we have tofu on Monday? It's 12345!<|im_end|>\n"
     ids = AutoTokenizer.from_pretrained(base_folder)(text, return_tensors="pt")["input_ids"]
     assert AutoTokenizer.from_pretrained(**place)(text)["input_ids"] == ids[0].tolist()
-    meant = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_folder, dtype=torch.float32), str(adapter))
+    meant = PeftModel.from_pretrained(
+        AutoModelForCausalLM.from_pretrained(base_folder, dtype=torch.float32), str(adapter)
+    )
     made = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
     with torch.no_grad():
         want, got = (model.eval()(ids).logits for model in (meant, made))
@@ -278,11 +370,16 @@ def test_what_is_exported_answers_as_the_adapter_on_its_base(tmp_path: Path, bas
     assert not list(tmp_path.glob("*.unfinished"))
 
 
-def test_a_tokenizer_that_llama_cpp_may_cut_otherwise_is_refused(tmp_path: Path, base_folder: str, adapter: Path) -> None:
+def test_a_tokenizer_that_llama_cpp_may_cut_otherwise_is_refused(
+    tmp_path: Path, base_folder: str, adapter: Path
+) -> None:
     from kaeshi.trainer.engines.lora import export
 
     said = json.loads(Path(base_folder, "tokenizer.json").read_bytes())
-    said["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [{"type": "Whitespace"}, said["pre_tokenizer"]]}
+    said["pre_tokenizer"] = {
+        "type": "Sequence",
+        "pretokenizers": [{"type": "Whitespace"}, said["pre_tokenizer"]],
+    }
     odd = tmp_path / "odd"
     shutil.copytree(base_folder, odd)
     (odd / "tokenizer.json").write_text(json.dumps(said))
@@ -300,7 +397,10 @@ QWEN2 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L
         ([], "gpt-2"),
         ([{"type": "Digits", "individual_digits": True}], "smollm"),
         ([{"type": "Split", "pattern": {"Regex": QWEN2}}], "qwen2"),
-        ([{"type": "Split", "pattern": {"Regex": QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|")}}], "llama-bpe"),
+        (
+            [{"type": "Split", "pattern": {"Regex": QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|")}}],
+            "llama-bpe",
+        ),
         ([{"type": "Split", "pattern": {"Regex": r"\w+"}}], None),
     ],
 )
@@ -308,17 +408,33 @@ def test_how_a_tokenizer_cuts_has_a_name_in_llama_cpp(first: list[Any], name: st
     from kaeshi.trainer.engines.lora import export
 
     assert (
-        export._cut({"model": {"type": "BPE"}, "pre_tokenizer": {"type": "Sequence", "pretokenizers": [*first, {"type": "ByteLevel"}]}})
+        export._cut(
+            {
+                "model": {"type": "BPE"},
+                "pre_tokenizer": {
+                    "type": "Sequence",
+                    "pretokenizers": [*first, {"type": "ByteLevel"}],
+                },
+            }
+        )
         == name
     )
 
 
-def test_a_running_job_is_cancelled_and_the_next_one_gets_its_turn(server: str, files: tuple[Path, Path]) -> None:
+def test_a_running_job_is_cancelled_and_the_next_one_gets_its_turn(
+    server: str, files: tuple[Path, Path]
+) -> None:
     with OpenAI(base_url=server, api_key="none", max_retries=0) as client:
         file = client.files.create(file=files[0], purpose="fine-tune")
-        job, next_one = (client.fine_tuning.jobs.create(training_file=file.id, model="gpt-4o-mini") for _ in range(2))
+        job, next_one = (
+            client.fine_tuning.jobs.create(training_file=file.id, model="gpt-4o-mini")
+            for _ in range(2)
+        )
         for _ in range(600):
-            if any("Step 1/" in e.message for e in client.fine_tuning.jobs.list_events(job.id, limit=100)):
+            if any(
+                "Step 1/" in e.message
+                for e in client.fine_tuning.jobs.list_events(job.id, limit=100)
+            ):
                 break
             time.sleep(0.1)
         assert client.fine_tuning.jobs.retrieve(next_one.id).status == "queued"
@@ -336,19 +452,30 @@ def test_an_answer_keeps_to_its_schema(server: str) -> None:
     with OpenAI(base_url=server, api_key="none", max_retries=0) as client:
         schema = {
             "type": "object",
-            "properties": {"dish": {"enum": ["shrimp", "tofu"]}, "guests": {"type": "integer", "minimum": 1, "maximum": 99}},
+            "properties": {
+                "dish": {"enum": ["shrimp", "tofu"]},
+                "guests": {"type": "integer", "minimum": 1, "maximum": 99},
+            },
             "required": ["dish", "guests"],
             "additionalProperties": False,
         }
         form = {"type": "json_schema", "json_schema": {"name": "booking", "schema": schema}}
-        held_to = client.chat.completions.create(model="gpt-4o-mini", messages=question, response_format=form, seed=1, max_tokens=60)
-        assert jsonschema.validate(json.loads(held_to.choices[0].message.content or ""), schema) is None
+        held_to = client.chat.completions.create(
+            model="gpt-4o-mini", messages=question, response_format=form, seed=1, max_tokens=60
+        )
+        assert (
+            jsonschema.validate(json.loads(held_to.choices[0].message.content or ""), schema)
+            is None
+        )
         assert held_to.choices[0].finish_reason == "stop"
         with pytest.raises(openai.BadRequestError, match="response_format"):
             client.chat.completions.create(
                 model="gpt-4o-mini",
                 messages=question,
-                response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "nonsense"}}},
+                response_format={
+                    "type": "json_schema",
+                    "json_schema": {"name": "x", "schema": {"type": "nonsense"}},
+                },
             )
 
 
@@ -356,7 +483,9 @@ def asked_at_once(client: OpenAI, models: list[str], question: Any) -> list[tupl
     found: list[tuple[str, str]] = []
 
     def ask(model: str) -> None:
-        said = client.chat.completions.create(model=model, messages=question, temperature=0, max_tokens=20)
+        said = client.chat.completions.create(
+            model=model, messages=question, temperature=0, max_tokens=20
+        )
         found.append((model, said.choices[0].message.content or ""))
 
     threads = [threading.Thread(target=ask, args=(model,)) for model in models]

@@ -11,7 +11,15 @@ from kaeshi.rules.pii import scrub
 from kaeshi.settings import Settings
 
 TURNS = ["please ask Khadija about it", "the party is at 7 oak street, says Khadija", "sounds good"]
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted({word.strip(",").lower() for turn in TURNS for word in turn.split()}), ","]
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    *sorted({word.strip(",").lower() for turn in TURNS for word in turn.split()}),
+    ",",
+]
 LABELS = {"khadija": 1, "7": 2, "oak": 2, "street": 2}
 
 
@@ -19,7 +27,9 @@ LABELS = {"khadija": 1, "7": 2, "oak": 2, "street": 2}
 def spacy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spacy = pytest.importorskip("spacy")
     pipeline = spacy.blank("en")
-    pipeline.add_pipe("entity_ruler").add_patterns([{"label": "PERSON", "pattern": "Khadija"}, {"label": "ORG", "pattern": "oak"}])
+    pipeline.add_pipe("entity_ruler").add_patterns(
+        [{"label": "PERSON", "pattern": "Khadija"}, {"label": "ORG", "pattern": "oak"}]
+    )
     folder = tmp_path_factory.mktemp("spacy")
     pipeline.to_disk(folder)
     return folder
@@ -32,15 +42,30 @@ def classifier_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from transformers import BertConfig, BertForTokenClassification, BertTokenizerFast
 
     folder = tmp_path_factory.mktemp("classifier")
-    tokenizer = BertTokenizerFast(vocab={word: i for i, word in enumerate(WORDS)}, model_max_length=32)
+    tokenizer = BertTokenizerFast(
+        vocab={word: i for i, word in enumerate(WORDS)}, model_max_length=32
+    )
     torch.manual_seed(1)
     labels = {0: "O", 1: "B-private_person", 2: "B-private_address"}
-    shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    shape = {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     model = BertForTokenClassification(
-        BertConfig(vocab_size=len(WORDS), id2label=labels, label2id={v: k for k, v in labels.items()}, **shape)
+        BertConfig(
+            vocab_size=len(WORDS),
+            id2label=labels,
+            label2id={v: k for k, v in labels.items()},
+            **shape,
+        )
     )
     batch = tokenizer(TURNS, return_tensors="pt", padding=True)
-    known = [[LABELS.get(word, 0) for word in tokenizer.convert_ids_to_tokens(row)] for row in batch["input_ids"]]
+    known = [
+        [LABELS.get(word, 0) for word in tokenizer.convert_ids_to_tokens(row)]
+        for row in batch["input_ids"]
+    ]
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(60):
         loss = model(**batch, labels=torch.tensor(known)).loss
@@ -69,7 +94,9 @@ def test_a_spacy_pipeline_finds_people_and_patterns_find_addresses(spacy_folder:
 def test_a_token_classifier_finds_people_and_addresses(classifier_folder: Path) -> None:
     names = finder("transformers", classifier_folder)
     found = names.find(TURNS)
-    assert [(TURNS[i][f.start : f.end], f.type) for i, there in enumerate(found) for f in there] == [
+    assert [
+        (TURNS[i][f.start : f.end], f.type) for i, there in enumerate(found) for f in there
+    ] == [
         ("Khadija", "PERSON"),
         ("Khadija", "PERSON"),
         ("7 oak street", "ADDRESS"),
@@ -84,7 +111,9 @@ def test_what_stands_beyond_the_classifiers_window_is_seen_too(classifier_folder
 
 
 @pytest.mark.parametrize("kind", ["spacy", "transformers"])
-def test_a_model_that_is_not_there_is_named_and_nothing_is_downloaded(kind: str, tmp_path: Path) -> None:
+def test_a_model_that_is_not_there_is_named_and_nothing_is_downloaded(
+    kind: str, tmp_path: Path
+) -> None:
     with pytest.raises(MissingModel, match="nothing is downloaded"):
         finder(kind, tmp_path / "none")
     with pytest.raises(Misconfigured, match="KAESHI_NAMES_PATH"):

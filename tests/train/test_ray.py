@@ -32,7 +32,12 @@ class Machines:
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack, self.address = stack, f"{LOOPBACK}:{free_port()}"
-        self._started("--head", f"--port={self.address.partition(':')[2]}", "--num-cpus=0", "--include-dashboard=false")
+        self._started(
+            "--head",
+            f"--port={self.address.partition(':')[2]}",
+            "--num-cpus=0",
+            "--include-dashboard=false",
+        )
         self.running = [self.add()]
 
     def add(self) -> Process:
@@ -44,9 +49,21 @@ class Machines:
         machine.wait()
 
     def _started(self, *words: str) -> Process:
-        command = [RAY, "start", f"--node-ip-address={LOOPBACK}", "--disable-usage-stats", "--block", *words]
+        command = [
+            RAY,
+            "start",
+            f"--node-ip-address={LOOPBACK}",
+            "--disable-usage-stats",
+            "--block",
+            *words,
+        ]
         process = self._stack.enter_context(
-            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            subprocess.Popen(
+                command,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         )
         self._stack.callback(self._end, process)
         return process
@@ -64,7 +81,9 @@ def machines() -> Iterator[Machines]:
         made = Machines(stack)
         for _ in range(60):
             with suppress(ConnectionError, RuntimeError):
-                ray.init(made.address, namespace="kaeshi", log_to_driver=False, ignore_reinit_error=True)
+                ray.init(
+                    made.address, namespace="kaeshi", log_to_driver=False, ignore_reinit_error=True
+                )
                 if "CPU" in ray.cluster_resources():
                     break
             time.sleep(0.5)
@@ -73,12 +92,22 @@ def machines() -> Iterator[Machines]:
 
 
 def spec(folder: Path, files: tuple[Path, Path], **other: Any) -> dict[str, Any]:
-    asked = {"base": BASE, "asked_as": "x", "models_dir": str(load().models_dir), "folder": str(folder), "method": "supervised"}
+    asked = {
+        "base": BASE,
+        "asked_as": "x",
+        "models_dir": str(load().models_dir),
+        "folder": str(folder),
+        "method": "supervised",
+    }
     rows = {"training_file": str(files[0]), "validation_file": str(files[1])}
-    return asked | rows | {"epochs": 2, "batch": 8, "multiplier": 5.0, "beta": 0.1, "seed": 7} | other
+    return (
+        asked | rows | {"epochs": 2, "batch": 8, "multiplier": 5.0, "beta": 0.1, "seed": 7} | other
+    )
 
 
-def test_a_job_outlives_the_machine_it_runs_on(tmp_path: Path, machines: Machines, files: tuple[Path, Path]) -> None:
+def test_a_job_outlives_the_machine_it_runs_on(
+    tmp_path: Path, machines: Machines, files: tuple[Path, Path]
+) -> None:
     heard: list[dict[str, Any]] = []
 
     def hear(message: dict[str, Any]) -> None:
@@ -87,7 +116,9 @@ def test_a_job_outlives_the_machine_it_runs_on(tmp_path: Path, machines: Machine
             machines.running.append(machines.add())
             machines.lose(machines.running[0])
 
-    done = Cluster(machines.address).run(spec(tmp_path / "job", files), tmp_path / "job", lambda _: None, hear)
+    done = Cluster(machines.address).run(
+        spec(tmp_path / "job", files), tmp_path / "job", lambda _: None, hear
+    )
     assert done is not None
     assert done["steps"] == 8
     assert [m["step"] for m in heard if "step" in m][-4:] == [5, 6, 7, 8]
@@ -99,7 +130,9 @@ def test_a_job_outlives_the_machine_it_runs_on(tmp_path: Path, machines: Machine
     assert len(list((tmp_path / "job" / "checkpoints").iterdir())) == 2
 
 
-def test_a_job_that_is_stopped_leaves_nothing_on_its_machine(tmp_path: Path, machines: Machines, files: tuple[Path, Path]) -> None:
+def test_a_job_that_is_stopped_leaves_nothing_on_its_machine(
+    tmp_path: Path, machines: Machines, files: tuple[Path, Path]
+) -> None:
     before = set(Path(tempfile.gettempdir()).glob("kaeshi-job-*"))
     running: list[Any] = []
 
@@ -107,11 +140,18 @@ def test_a_job_that_is_stopped_leaves_nothing_on_its_machine(tmp_path: Path, mac
         if message.get("step") == 2:
             running[-1].terminate()
 
-    assert Cluster(machines.address).run(spec(tmp_path / "job", files), tmp_path / "job", running.append, hear) is None
+    assert (
+        Cluster(machines.address).run(
+            spec(tmp_path / "job", files), tmp_path / "job", running.append, hear
+        )
+        is None
+    )
     assert set(Path(tempfile.gettempdir()).glob("kaeshi-job-*")) <= before
 
 
-def test_rows_do_not_stay_on_a_machine_whose_job_breaks_off_here(tmp_path: Path, machines: Machines, files: tuple[Path, Path]) -> None:
+def test_rows_do_not_stay_on_a_machine_whose_job_breaks_off_here(
+    tmp_path: Path, machines: Machines, files: tuple[Path, Path]
+) -> None:
     before = set(Path(tempfile.gettempdir()).glob("kaeshi-job-*"))
 
     def hear(message: dict[str, Any]) -> None:
@@ -120,7 +160,9 @@ def test_rows_do_not_stay_on_a_machine_whose_job_breaks_off_here(tmp_path: Path,
             raise RuntimeError(msg)
 
     with pytest.raises(RuntimeError, match="breaks"):
-        Cluster(machines.address).run(spec(tmp_path / "job", files), tmp_path / "job", lambda _: None, hear)
+        Cluster(machines.address).run(
+            spec(tmp_path / "job", files), tmp_path / "job", lambda _: None, hear
+        )
     for _ in range(100):
         if set(Path(tempfile.gettempdir()).glob("kaeshi-job-*")) <= before:
             return
@@ -128,37 +170,62 @@ def test_rows_do_not_stay_on_a_machine_whose_job_breaks_off_here(tmp_path: Path,
     raise AssertionError(set(Path(tempfile.gettempdir()).glob("kaeshi-job-*")) - before)
 
 
-def test_rows_it_refuses_are_told_as_here(tmp_path: Path, machines: Machines, files: tuple[Path, Path]) -> None:
+def test_rows_it_refuses_are_told_as_here(
+    tmp_path: Path, machines: Machines, files: tuple[Path, Path]
+) -> None:
     bad = written(tmp_path / "bad.jsonl", [{"nothing": 1}])
     with pytest.raises(InvalidInput, match="training_file: line 1 is not a supervised row"):
-        Cluster(machines.address).run(spec(tmp_path / "job", (bad, files[1])), tmp_path / "job", lambda _: None, lambda _: None)
+        Cluster(machines.address).run(
+            spec(tmp_path / "job", (bad, files[1])),
+            tmp_path / "job",
+            lambda _: None,
+            lambda _: None,
+        )
 
 
-def test_jobs_run_side_by_side_and_a_cancelled_one_makes_room(tmp_path: Path, machines: Machines, files: tuple[Path, Path]) -> None:
+def test_jobs_run_side_by_side_and_a_cancelled_one_makes_room(
+    tmp_path: Path, machines: Machines, files: tuple[Path, Path]
+) -> None:
     machines.running.append(machines.add())
     with (
-        trainer(tmp_path, TRAINER_BASES=json.dumps({"gpt-4o-mini": BASE}), TRAINER_RAY=machines.address) as url,
+        trainer(
+            tmp_path, TRAINER_BASES=json.dumps({"gpt-4o-mini": BASE}), TRAINER_RAY=machines.address
+        ) as url,
         OpenAI(base_url=url, api_key="none", max_retries=0) as client,
     ):
         file = client.files.create(file=files[0], purpose="fine-tune")
         method: Any = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1}}}
-        jobs = [client.fine_tuning.jobs.create(training_file=file.id, model="gpt-4o-mini", method=method).id for _ in range(3)]
+        jobs = [
+            client.fine_tuning.jobs.create(
+                training_file=file.id, model="gpt-4o-mini", method=method
+            ).id
+            for _ in range(3)
+        ]
 
         def steps(job: str) -> int:
-            return sum("Step " in e.message for e in client.fine_tuning.jobs.list_events(job, limit=100))
+            return sum(
+                "Step " in e.message for e in client.fine_tuning.jobs.list_events(job, limit=100)
+            )
 
         def until(claim: Any) -> None:
             for _ in range(1200):
                 if claim():
                     return
                 time.sleep(0.2)
-            raise AssertionError([[e.message for e in client.fine_tuning.jobs.list_events(job)] for job in jobs])
+            raise AssertionError(
+                [[e.message for e in client.fine_tuning.jobs.list_events(job)] for job in jobs]
+            )
 
         until(lambda: sum(steps(job) > 0 for job in jobs) == 2)
         waiting = next(job for job in jobs if not steps(job))
         running = [job for job in jobs if job != waiting]
         assert client.fine_tuning.jobs.cancel(running[0]).status == "cancelled"
-        until(lambda: all(client.fine_tuning.jobs.retrieve(job).status == "succeeded" for job in (running[1], waiting)))
+        until(
+            lambda: all(
+                client.fine_tuning.jobs.retrieve(job).status == "succeeded"
+                for job in (running[1], waiting)
+            )
+        )
         assert client.fine_tuning.jobs.retrieve(running[0]).fine_tuned_model is None
 
 

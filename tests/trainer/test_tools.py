@@ -11,7 +11,13 @@ from kaeshi.trainer.engines.lora.tools import Call, Reader, offered, plain
 
 
 def function(name: str) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}
+    return {
+        "type": "function",
+        "function": {
+            "name": name,
+            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+        },
+    }
 
 
 BOTH = offered([function("quote"), function("book")], None, several=True)
@@ -22,7 +28,11 @@ ROME = Call(name="book", arguments='{"city": "Rome"}')
 def read(form: Any, *pieces: str) -> list[str | Call]:
     assert BOTH is not None
     reader = Reader(form, BOTH)
-    found = [part for i, piece in enumerate(pieces) for part in reader.take(piece, over=i == len(pieces) - 1)]
+    found = [
+        part
+        for i, piece in enumerate(pieces)
+        for part in reader.take(piece, over=i == len(pieces) - 1)
+    ]
     return together(found)
 
 
@@ -42,7 +52,11 @@ def together(parts: list[str | Call]) -> list[str | Call]:
         ("tagged", "Which city?", ["Which city?"]),
         ("tagged", CALL, [ROME]),
         ("tagged", f"I book it.\n{CALL}\n{CALL}\n", ["I book it.", ROME, ROME]),
-        ("tagged", '<tool_call>{"name": "fly", "arguments": {}}</tool_call>', ['<tool_call>{"name": "fly", "arguments": {}}</tool_call>']),
+        (
+            "tagged",
+            '<tool_call>{"name": "fly", "arguments": {}}</tool_call>',
+            ['<tool_call>{"name": "fly", "arguments": {}}</tool_call>'],
+        ),
         ("tagged", "<tool_call>\nnever closed", ["<tool_call>\nnever closed"]),
         ("tagged", CALL.removesuffix("\n</tool_call>"), [ROME]),
         (
@@ -63,7 +77,15 @@ def test_text_and_calls_are_told_apart(form: str, text: str, parts: list[Any]) -
     assert read(form, *text, "") == parts
 
 
-@given(st.lists(st.sampled_from(["Hi", " ", "\n", "<", "<tool_call>", "</tool_call>", CALL, "{", '{"name"', "o"]), max_size=8), st.data())
+@given(
+    st.lists(
+        st.sampled_from(
+            ["Hi", " ", "\n", "<", "<tool_call>", "</tool_call>", CALL, "{", '{"name"', "o"]
+        ),
+        max_size=8,
+    ),
+    st.data(),
+)
 def test_where_an_answer_is_cut_changes_nothing(words: list[str], data: st.DataObject) -> None:
     text = "".join(words)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
@@ -84,7 +106,11 @@ def test_without_a_call_nothing_is_lost(text: str) -> None:
         (["x"], None, r"tools\[0\]"),
         ([{"type": "custom", "custom": {"name": "x"}}], None, r"tools\[0\]"),
         ([{"type": "function", "function": {"name": "x", "parameters": []}}], None, r"tools\[0\]"),
-        ([function("quote")], {"type": "function", "function": {"name": "fly"}}, "one of the functions quote"),
+        (
+            [function("quote")],
+            {"type": "function", "function": {"name": "fly"}},
+            "one of the functions quote",
+        ),
         ([function("quote")], "always", "none, auto, required"),
     ],
 )
@@ -97,7 +123,12 @@ def test_an_offer_says_what_may_and_what_must_be_called() -> None:
     both = [function("quote"), function("book")]
     named = offered(both, {"type": "function", "function": {"name": "book"}}, several=True)
     assert named is not None
-    assert (len(named.shown), [f["function"]["name"] for f in named.allowed], named.must, named.several) == (2, ["book"], True, False)
+    assert (
+        len(named.shown),
+        [f["function"]["name"] for f in named.allowed],
+        named.must,
+        named.several,
+    ) == (2, ["book"], True, False)
     assert offered(both, "none", several=True) is None
     assert offered(both, "auto", several=False) == offered(both, None, several=False)
 
@@ -107,18 +138,33 @@ def test_templates_read_arguments_as_values() -> None:
         "role": "assistant",
         "content": None,
         "weight": 1,
-        "tool_calls": [{"id": "c", "type": "function", "function": {"name": "book", "arguments": '{"city": "Rome"}'}}],
+        "tool_calls": [
+            {
+                "id": "c",
+                "type": "function",
+                "function": {"name": "book", "arguments": '{"city": "Rome"}'},
+            }
+        ],
     }
     assert plain(message) == {
         "role": "assistant",
         "content": "",
-        "tool_calls": [{"id": "c", "type": "function", "function": {"name": "book", "arguments": {"city": "Rome"}}}],
+        "tool_calls": [
+            {
+                "id": "c",
+                "type": "function",
+                "function": {"name": "book", "arguments": {"city": "Rome"}},
+            }
+        ],
     }
 
 
 @pytest.mark.parametrize("none", [None, []])
 def test_no_calls_are_no_field_for_a_template(none: Any) -> None:
-    assert plain({"role": "assistant", "content": "Hi.", "tool_calls": none}) == {"role": "assistant", "content": "Hi."}
+    assert plain({"role": "assistant", "content": "Hi.", "tool_calls": none}) == {
+        "role": "assistant",
+        "content": "Hi.",
+    }
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,11 @@ from samples import different
 
 def row(question: str, answer: str) -> dict[str, Any]:
     return {
-        "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        "messages": [
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": question},
+            {"role": "assistant", "content": answer},
+        ]
     }
 
 
@@ -55,10 +59,20 @@ async def trained(client: Any, server: TrainerServer, path: Path, key: str = "k"
 
 
 def wanted(file_id: str, key: str, model: str = "gpt-4o-mini") -> JobRequest:
-    return JobRequest(training_file=file_id, model=model, suffix="mhc", epochs=3, key=key, seed=7, dataset_sha256="0" * 64)
+    return JobRequest(
+        training_file=file_id,
+        model=model,
+        suffix="mhc",
+        epochs=3,
+        key=key,
+        seed=7,
+        dataset_sha256="0" * 64,
+    )
 
 
-async def test_openais_own_client_trains_and_asks(client: Any, server: TrainerServer, tmp_path: Path) -> None:
+async def test_openais_own_client_trains_and_asks(
+    client: Any, server: TrainerServer, tmp_path: Path
+) -> None:
     job = await trained(client, server, written(tmp_path, rows(30)))
     assert job["status"] == "succeeded"
     assert job["fine_tuned_model"].startswith("ft:kaeshi-responder:mhc:")
@@ -69,7 +83,9 @@ async def test_openais_own_client_trains_and_asks(client: Any, server: TrainerSe
     assert (said.text, said.hand_over) == (expected, False)
 
 
-async def test_a_lost_answer_can_be_found_again(client: Any, server: TrainerServer, tmp_path: Path) -> None:
+async def test_a_lost_answer_can_be_found_again(
+    client: Any, server: TrainerServer, tmp_path: Path
+) -> None:
     path = written(tmp_path, rows(12))
     file_id = await client.upload(path, "key-1")
     assert await client.find_file("key-1") == file_id
@@ -78,13 +94,17 @@ async def test_a_lost_answer_can_be_found_again(client: Any, server: TrainerServ
     assert [j["id"] for j in await client.jobs()] == [job["id"]]
 
 
-async def test_our_own_server_makes_a_job_once_however_often_it_is_asked(client: Any, tmp_path: Path) -> None:
+async def test_our_own_server_makes_a_job_once_however_often_it_is_asked(
+    client: Any, tmp_path: Path
+) -> None:
     file_id = await client.upload(written(tmp_path, rows(12)), "k")
     first, again, other = [await client.create(wanted(file_id, key)) for key in ("a", "a", "b")]
     assert first["id"] == again["id"] != other["id"]
 
 
-async def test_a_job_whose_process_died_is_taken_over(client: Any, server: TrainerServer, tmp_path: Path, clock: FakeClock) -> None:
+async def test_a_job_whose_process_died_is_taken_over(
+    client: Any, server: TrainerServer, tmp_path: Path, clock: FakeClock
+) -> None:
     file_id = await client.upload(written(tmp_path, rows(12)), "k")
     server._state.put(
         "job",
@@ -101,14 +121,18 @@ async def test_a_job_whose_process_died_is_taken_over(client: Any, server: Train
             "metadata": None,
         },
     )
-    survivor = TrainerServer(tmp_path / "trainer", FakeEmbedder(), FakeTokens(), clock, FakeIds(count=100))
+    survivor = TrainerServer(
+        tmp_path / "trainer", FakeEmbedder(), FakeTokens(), clock, FakeIds(count=100)
+    )
     await survivor.call("GET", "/fine_tuning/jobs/ftjob-1", b"", "")
     survivor.wait()
     status, body = await survivor.call("GET", "/fine_tuning/jobs/ftjob-1", b"", "")
     assert (status, json.loads(body)["status"]) == (200, "succeeded")
 
 
-async def test_bad_training_data_fails_the_job_with_its_line(client: Any, server: TrainerServer, tmp_path: Path) -> None:
+async def test_bad_training_data_fails_the_job_with_its_line(
+    client: Any, server: TrainerServer, tmp_path: Path
+) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_text(json.dumps(row("a", "b")) + "\n[1]\n")
     job = await trained(client, server, path)
@@ -133,18 +157,32 @@ async def test_a_model_that_cannot_be_tuned_here_is_refused(client: Any, tmp_pat
         ("POST", "/fine_tuning/jobs", b"{", 400),
         ("POST", "/fine_tuning/jobs", b'{"model": 3}', 400),
         ("POST", "/chat/completions", b"{}", 400),
-        ("POST", "/chat/completions", b'{"model": "none", "messages": [{"role": "user", "content": "x"}]}', 404),
+        (
+            "POST",
+            "/chat/completions",
+            b'{"model": "none", "messages": [{"role": "user", "content": "x"}]}',
+            404,
+        ),
         ("POST", "/chat/completions", b'{"model": "none", "messages": [7]}', 400),
-        ("POST", "/chat/completions", b'{"model": "none", "messages": [{"role": "user", "content": "\\ud800"}]}', 400),
+        (
+            "POST",
+            "/chat/completions",
+            b'{"model": "none", "messages": [{"role": "user", "content": "\\ud800"}]}',
+            400,
+        ),
     ],
 )
-async def test_a_bad_request_is_answered_in_openais_words(server: TrainerServer, method: str, path: str, body: bytes, status: int) -> None:
+async def test_a_bad_request_is_answered_in_openais_words(
+    server: TrainerServer, method: str, path: str, body: bytes, status: int
+) -> None:
     found, answer = await server.call(method, path, body, "application/json")
     assert found == status
     assert json.loads(answer)["error"]["message"]
 
 
-async def test_beyond_its_disk_budget_it_takes_neither_file_nor_job_until_something_is_deleted(tmp_path: Path, clock: FakeClock) -> None:
+async def test_beyond_its_disk_budget_it_takes_neither_file_nor_job_until_something_is_deleted(
+    tmp_path: Path, clock: FakeClock
+) -> None:
     path = written(tmp_path, rows(12))
     folder = tmp_path / "trainer"
 
@@ -152,7 +190,14 @@ async def test_beyond_its_disk_budget_it_takes_neither_file_nor_job_until_someth
         return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
     TrainerServer(folder, FakeEmbedder(), FakeTokens(), clock, FakeIds())
-    server = TrainerServer(folder, FakeEmbedder(), FakeTokens(), clock, FakeIds(), disk=held() + int(1.5 * path.stat().st_size) + 100_000)
+    server = TrainerServer(
+        folder,
+        FakeEmbedder(),
+        FakeTokens(),
+        clock,
+        FakeIds(),
+        disk=held() + int(1.5 * path.stat().st_size) + 100_000,
+    )
     client = OpenAITrainer(api_key="none", answerer=server)
     first = await client.upload(path, "a")
     (folder / "checkpoint").write_bytes(b"0" * 200_000)
@@ -167,13 +212,19 @@ async def test_beyond_its_disk_budget_it_takes_neither_file_nor_job_until_someth
 
 
 def test_an_answer_with_a_placeholder_is_never_learned() -> None:
-    drawn = responder.samples([row("who?", "Ask [PERSON_1]."), row("what?", "This."), row("x", HAND_OVER)])
+    drawn = responder.samples(
+        [row("who?", "Ask [PERSON_1]."), row("what?", "This."), row("x", HAND_OVER)]
+    )
     assert [s.answer for s in drawn] == ["This."]
 
 
 def test_far_from_everything_it_hands_over() -> None:
     model = responder.train(rows(40), [], FakeEmbedder())
-    (choice,) = model.choose(responder.featurize([responder.Context(("zzz qqq completely unrelated gibberish xxx",), ())], FakeEmbedder()))
+    (choice,) = model.choose(
+        responder.featurize(
+            [responder.Context(("zzz qqq completely unrelated gibberish xxx",), ())], FakeEmbedder()
+        )
+    )
     assert choice.hand_over
     assert choice.text == HAND_OVER
 
@@ -183,8 +234,12 @@ def test_a_file_without_answers_is_refused() -> None:
         responder.train([row("q", "[PERSON_1]")], [], FakeEmbedder())
 
 
-def test_a_model_of_another_version_of_the_responder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    responder.save(responder.train(rows(12), [], FakeEmbedder()), tmp_path, {"embedder": FakeEmbedder.name})
+def test_a_model_of_another_version_of_the_responder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    responder.save(
+        responder.train(rows(12), [], FakeEmbedder()), tmp_path, {"embedder": FakeEmbedder.name}
+    )
     with pytest.raises(InvalidInput, match="train it again"):
         responder.load(tmp_path, "another")
     monkeypatch.setattr(responder, "WEIGHTS", (1.0,) * 4)
@@ -193,14 +248,18 @@ def test_a_model_of_another_version_of_the_responder_is_refused(tmp_path: Path, 
 
 
 def test_a_changed_model_file_is_not_loaded(tmp_path: Path) -> None:
-    responder.save(responder.train(rows(12), [], FakeEmbedder()), tmp_path, {"embedder": FakeEmbedder.name})
+    responder.save(
+        responder.train(rows(12), [], FakeEmbedder()), tmp_path, {"embedder": FakeEmbedder.name}
+    )
     assert responder.load(tmp_path, FakeEmbedder.name).answers
     (tmp_path / "answers.json").write_text('["something else"]')
     with pytest.raises(InvalidInput, match="manifest"):
         responder.load(tmp_path, FakeEmbedder.name)
 
 
-async def test_the_end_of_a_job_is_told_signed_and_told_again_until_it_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_end_of_a_job_is_told_signed_and_told_again_until_it_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secret = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
     heard: list[tuple[bytes, dict[str, str]]] = []
     ended = Event()
@@ -221,9 +280,19 @@ async def test_the_end_of_a_job_is_told_signed_and_told_again_until_it_is_heard(
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
         Thread(target=listener.serve_forever, daemon=True).start()
         hooks = webhooks.Webhooks(
-            url=f"http://127.0.0.1:{listener.server_port}/", key=webhooks.key_of(secret), clock=SystemClock(), ids=FakeIds()
+            url=f"http://127.0.0.1:{listener.server_port}/",
+            key=webhooks.key_of(secret),
+            clock=SystemClock(),
+            ids=FakeIds(),
         )
-        server = TrainerServer(tmp_path / "trainer", FakeEmbedder(), FakeTokens(), SystemClock(), FakeIds(), webhooks=hooks)
+        server = TrainerServer(
+            tmp_path / "trainer",
+            FakeEmbedder(),
+            FakeTokens(),
+            SystemClock(),
+            FakeIds(),
+            webhooks=hooks,
+        )
         client = OpenAITrainer(api_key="none", answerer=server)
         job = await trained(client, server, written(tmp_path, rows(12)))
         await client.close()
@@ -232,4 +301,8 @@ async def test_the_end_of_a_job_is_told_signed_and_told_again_until_it_is_heard(
     assert heard[0][0] == heard[1][0]
     assert notified(*heard[1], secret) == job["id"]
     with pytest.raises(Refused):
-        notified(heard[1][0], heard[1][1], "whsec_" + base64.b64encode(b"another key, another key, another").decode())
+        notified(
+            heard[1][0],
+            heard[1][1],
+            "whsec_" + base64.b64encode(b"another key, another key, another").decode(),
+        )

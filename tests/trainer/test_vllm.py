@@ -42,7 +42,9 @@ class StandIn:
         if body["model"] not in {*self.adapters, "tiny"}:
             return 404, '{"error": {"message": "The model does not exist."}}'
         self.asked.append(body)
-        return 200, CHUNK if body.get("stream") else json.dumps({"choices": [{"message": {"role": "assistant", "content": "Yes."}}]})
+        return 200, CHUNK if body.get("stream") else json.dumps(
+            {"choices": [{"message": {"role": "assistant", "content": "Yes."}}]}
+        )
 
 
 @contextmanager
@@ -77,7 +79,13 @@ def vllm() -> Iterator[StandIn]:
 def trainer(tmp_path: Path, clock: FakeClock, url: str) -> TrainerServer:
     """A trainer with one fine-tune of the base `tiny`."""
     server = TrainerServer(
-        tmp_path / "trainer", FakeEmbedder(), FakeTokens(), clock, FakeIds(), bases={"gpt-4o-mini": "tiny"}, vllm=Vllm(url)
+        tmp_path / "trainer",
+        FakeEmbedder(),
+        FakeTokens(),
+        clock,
+        FakeIds(),
+        bases={"gpt-4o-mini": "tiny"},
+        vllm=Vllm(url),
     )
     made = tmp_path / "made"
     made.mkdir(exist_ok=True)
@@ -89,30 +97,48 @@ def trainer(tmp_path: Path, clock: FakeClock, url: str) -> TrainerServer:
 
 
 async def ask(server: TrainerServer, model: str, **more: Any) -> tuple[int, Any]:
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Open on Sunday?"}], **more}).encode()
+    body = json.dumps(
+        {"model": model, "messages": [{"role": "user", "content": "Open on Sunday?"}], **more}
+    ).encode()
     status, said = await server.stream("POST", "/chat/completions", body, "application/json")
     return status, said if isinstance(said, bytes) else b"".join([piece async for piece in said])
 
 
-async def test_an_adapter_is_told_once_and_what_was_asked_goes_through_whole(tmp_path: Path, clock: FakeClock, vllm: StandIn) -> None:
+async def test_an_adapter_is_told_once_and_what_was_asked_goes_through_whole(
+    tmp_path: Path, clock: FakeClock, vllm: StandIn
+) -> None:
     server = trainer(tmp_path, clock, vllm.url)
     for _ in range(2):
-        status, said = await ask(server, MODEL, tools=[{"type": "function", "function": {"name": "look_up"}}], logit_bias={"7": 1})
+        status, said = await ask(
+            server,
+            MODEL,
+            tools=[{"type": "function", "function": {"name": "look_up"}}],
+            logit_bias={"7": 1},
+        )
         assert (status, json.loads(said)["choices"][0]["message"]["content"]) == (200, "Yes.")
     assert vllm.adapters == {MODEL: str(model_folder(tmp_path / "trainer", MODEL))}
     assert vllm.asked[0]["tools"][0]["function"]["name"] == "look_up"
 
 
-async def test_a_base_is_asked_under_its_own_name(tmp_path: Path, clock: FakeClock, vllm: StandIn) -> None:
+async def test_a_base_is_asked_under_its_own_name(
+    tmp_path: Path, clock: FakeClock, vllm: StandIn
+) -> None:
     status, _ = await ask(trainer(tmp_path, clock, vllm.url), "gpt-4o-mini")
     assert (status, vllm.asked[0]["model"], vllm.adapters) == (200, "tiny", {})
 
 
-async def test_a_stream_comes_through_as_it_is(tmp_path: Path, clock: FakeClock, vllm: StandIn) -> None:
-    assert await ask(trainer(tmp_path, clock, vllm.url), MODEL, stream=True) == (200, CHUNK.encode())
+async def test_a_stream_comes_through_as_it_is(
+    tmp_path: Path, clock: FakeClock, vllm: StandIn
+) -> None:
+    assert await ask(trainer(tmp_path, clock, vllm.url), MODEL, stream=True) == (
+        200,
+        CHUNK.encode(),
+    )
 
 
-async def test_an_adapter_that_was_forgotten_over_a_restart_is_told_again(tmp_path: Path, clock: FakeClock, vllm: StandIn) -> None:
+async def test_an_adapter_that_was_forgotten_over_a_restart_is_told_again(
+    tmp_path: Path, clock: FakeClock, vllm: StandIn
+) -> None:
     server = trainer(tmp_path, clock, vllm.url)
     await ask(server, MODEL)
     vllm.adapters.clear()
@@ -120,13 +146,17 @@ async def test_an_adapter_that_was_forgotten_over_a_restart_is_told_again(tmp_pa
     assert (status, list(vllm.adapters)) == (200, [MODEL])
 
 
-async def test_one_that_another_process_told_already_is_served(tmp_path: Path, clock: FakeClock, vllm: StandIn) -> None:
+async def test_one_that_another_process_told_already_is_served(
+    tmp_path: Path, clock: FakeClock, vllm: StandIn
+) -> None:
     vllm.adapters[MODEL] = "from before"
     status, _ = await ask(trainer(tmp_path, clock, vllm.url), MODEL)
     assert status == 200
 
 
-async def test_a_deleted_model_is_forgotten_there_too(tmp_path: Path, clock: FakeClock, vllm: StandIn) -> None:
+async def test_a_deleted_model_is_forgotten_there_too(
+    tmp_path: Path, clock: FakeClock, vllm: StandIn
+) -> None:
     server = trainer(tmp_path, clock, vllm.url)
     await ask(server, MODEL)
     status, _ = await server.call("DELETE", f"/models/{MODEL}", b"", "")
@@ -134,7 +164,9 @@ async def test_a_deleted_model_is_forgotten_there_too(tmp_path: Path, clock: Fak
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_where_nobody_answers_it_says_so_and_what_to_look_at(tmp_path: Path, clock: FakeClock, *, streamed: bool) -> None:
+async def test_where_nobody_answers_it_says_so_and_what_to_look_at(
+    tmp_path: Path, clock: FakeClock, *, streamed: bool
+) -> None:
     with standing_in() as gone:
         server = trainer(tmp_path, clock, gone.url)
         await ask(server, MODEL)

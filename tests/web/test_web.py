@@ -45,35 +45,65 @@ HOSTILE = [
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     app = create(Settings(kaeshi_data_dir=tmp_path / "data"), with_scheduler=False)
-    with TestClient(app, base_url="http://127.0.0.1", client=LOCAL, raise_server_exceptions=False) as opened:
+    with TestClient(
+        app, base_url="http://127.0.0.1", client=LOCAL, raise_server_exceptions=False
+    ) as opened:
         yield opened
 
 
 def posts(client: TestClient) -> list[str]:
     return sorted(
-        {route.path for route in client.app.routes if isinstance(route, Route) and "POST" in (route.methods or ())}
+        {
+            route.path
+            for route in client.app.routes
+            if isinstance(route, Route) and "POST" in (route.methods or ())
+        }
         | paths_of_routers(client)
     )  # type: ignore[attr-defined]
 
 
 def paths_of_routers(client: TestClient) -> set[str]:
-    return {path for path, operations in client.app.openapi()["paths"].items() if "post" in operations}  # type: ignore[attr-defined]
+    return {
+        path for path, operations in client.app.openapi()["paths"].items() if "post" in operations
+    }  # type: ignore[attr-defined]
 
 
 def filled(path: str) -> str:
-    return path.replace("{conversation_id}", "c").replace("{message_id}", "c%231").replace("{name}", "nonsense").replace(":path", "")
+    return (
+        path.replace("{conversation_id}", "c")
+        .replace("{message_id}", "c%231")
+        .replace("{name}", "nonsense")
+        .replace(":path", "")
+    )
 
 
 def test_the_seeds_flat_feedback(client: TestClient) -> None:
-    assert client.post("/v1/conversations", json=record("c")).json() == {"new": 1, "grown": 0, "unchanged": 0, "refused": []}
-    said = client.post("/v1/messages/c%231/feedback", json={"vote": "up", "rating": 5, "helpful": True, "accurate": True, "author": "ann"})
-    assert said.json() | {"feedback_id": ""} == {"success": True, "feedback_id": "", "promoted_to_training": True, "quality_score": 1.0}
-    assert client.post("/v1/conversations/c/outcome", json={"booked": True, "at": "2025-11-01T10:00:00Z"}).json() == {"new": 1}
+    assert client.post("/v1/conversations", json=record("c")).json() == {
+        "new": 1,
+        "grown": 0,
+        "unchanged": 0,
+        "refused": [],
+    }
+    said = client.post(
+        "/v1/messages/c%231/feedback",
+        json={"vote": "up", "rating": 5, "helpful": True, "accurate": True, "author": "ann"},
+    )
+    assert said.json() | {"feedback_id": ""} == {
+        "success": True,
+        "feedback_id": "",
+        "promoted_to_training": True,
+        "quality_score": 1.0,
+    }
+    assert client.post(
+        "/v1/conversations/c/outcome", json={"booked": True, "at": "2025-11-01T10:00:00Z"}
+    ).json() == {"new": 1}
     assert client.get("/v1/conversations/c").json()["outcome"] == {"booked": True}
 
 
 @pytest.mark.parametrize("body", HOSTILE, ids=[str(i) for i in range(len(HOSTILE))])
-def test_hostile_bodies_get_a_clear_4xx_everywhere_and_store_nothing(client: TestClient, body: bytes) -> None:
+def test_hostile_bodies_get_a_clear_4xx_everywhere_and_store_nothing(
+    client: TestClient, body: bytes
+) -> None:
     client.post("/v1/conversations", json=record("c"))
     before = client.get("/v1/conversations/c").json()
     for path in posts(client):
@@ -88,7 +118,13 @@ def test_hostile_bodies_get_a_clear_4xx_everywhere_and_store_nothing(client: Tes
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/conversations", "/v1/messages/c%231/feedback", "/v1/conversations/c/outcome", "/v1/chat/completions"]
+    "path",
+    [
+        "/v1/conversations",
+        "/v1/messages/c%231/feedback",
+        "/v1/conversations/c/outcome",
+        "/v1/chat/completions",
+    ],
 )
 def test_twenty_megabytes_are_turned_away(client: TestClient, path: str) -> None:
     def streamed() -> Iterator[bytes]:
@@ -100,21 +136,36 @@ def test_twenty_megabytes_are_turned_away(client: TestClient, path: str) -> None
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["role", "content", "messages", "vote", "rating", "user", "conversation_id", "x"]), inner, max_size=4
+            st.sampled_from(
+                ["role", "content", "messages", "vote", "rating", "user", "conversation_id", "x"]
+            ),
+            inner,
+            max_size=4,
         )
     ),
     max_leaves=8,
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(json_values)
 def test_no_body_makes_a_server_error(client: TestClient, body: Any) -> None:
-    for path in ("/v1/conversations", "/v1/messages/c%231/feedback", "/v1/conversations/c/outcome", "/v1/chat/completions"):
+    for path in (
+        "/v1/conversations",
+        "/v1/messages/c%231/feedback",
+        "/v1/conversations/c/outcome",
+        "/v1/chat/completions",
+    ):
         assert client.post(path, json=body).status_code < 500
 
 
@@ -126,20 +177,31 @@ def test_without_a_key_only_this_machine_may_call(tmp_path: Path) -> None:
     with TestClient(app, base_url="http://evil.example", client=LOCAL) as rebound:
         assert rebound.get("/v1/jobs").status_code == 403
     with TestClient(app, base_url="http://127.0.0.1", client=LOCAL) as page:
-        assert page.post("/v1/jobs/kb_refresh/run", headers={"origin": "http://evil.example"}).status_code == 403
+        assert (
+            page.post(
+                "/v1/jobs/kb_refresh/run", headers={"origin": "http://evil.example"}
+            ).status_code
+            == 403
+        )
 
 
 def test_with_a_key_only_its_holder_may_call(tmp_path: Path) -> None:
-    app = create(Settings(kaeshi_data_dir=tmp_path, kaeshi_admin_key="secret"), with_scheduler=False)  # type: ignore[arg-type]
+    app = create(
+        Settings(kaeshi_data_dir=tmp_path, kaeshi_admin_key="secret"), with_scheduler=False
+    )  # type: ignore[arg-type]
     with TestClient(app, client=("10.0.0.9", 1)) as anybody:
         assert anybody.get("/v1/jobs").status_code == 403
         assert anybody.get("/v1/jobs", headers={"authorization": "Bearer wrong"}).status_code == 403
-        assert anybody.get("/v1/jobs", headers={"authorization": "Bearer secret"}).status_code == 200
+        assert (
+            anybody.get("/v1/jobs", headers={"authorization": "Bearer secret"}).status_code == 200
+        )
 
 
 def test_pages_show_jobs_and_the_report(client: TestClient) -> None:
     assert "Nothing to show" in client.get("/report").text
-    client.post("/v1/conversations", json=[record(f"c{i}", outcome={"booked": True}) for i in range(8)])
+    client.post(
+        "/v1/conversations", json=[record(f"c{i}", outcome={"booked": True}) for i in range(8)]
+    )
     assert client.post("/v1/jobs/training_collector/run").json()["result"].startswith("finished")
     page = client.get("/scheduler").text
     assert "training_collector" in page
@@ -149,22 +211,46 @@ def test_pages_show_jobs_and_the_report(client: TestClient) -> None:
 
 
 def test_nothing_in_production_is_said_plainly(client: TestClient) -> None:
-    answer = client.post("/v1/chat/completions", json={"model": "concierge", "messages": [{"role": "user", "content": "hi"}]})
-    assert (answer.status_code, "nothing in production" in answer.json()["error"]["message"]) == (503, True)
+    answer = client.post(
+        "/v1/chat/completions",
+        json={"model": "concierge", "messages": [{"role": "user", "content": "hi"}]},
+    )
+    assert (answer.status_code, "nothing in production" in answer.json()["error"]["message"]) == (
+        503,
+        True,
+    )
 
 
 def test_a_webhook_is_known_by_its_signature(tmp_path: Path) -> None:
     secret = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
     body = json.dumps(
-        {"id": "evt_1", "object": "event", "type": "fine_tuning.job.succeeded", "created_at": 1, "data": {"id": "ftjob-1"}}
+        {
+            "id": "evt_1",
+            "object": "event",
+            "type": "fine_tuning.job.succeeded",
+            "created_at": 1,
+            "data": {"id": "ftjob-1"},
+        }
     ).encode()
     right = signed(key_of(secret), "evt_1", int(time.time()), body)
     settings = Settings(kaeshi_data_dir=tmp_path, openai_webhook_secret=secret)
-    with TestClient(create(settings, with_scheduler=False), base_url="http://a.example", client=("10.0.0.9", 1)) as provider:
+    with TestClient(
+        create(settings, with_scheduler=False), base_url="http://a.example", client=("10.0.0.9", 1)
+    ) as provider:
         path = "/v1/webhooks/training"
-        assert provider.post(path, content=body, headers=right).json() == {"run": None, "state": None}  # signed, and not ours
+        assert provider.post(path, content=body, headers=right).json() == {
+            "run": None,
+            "state": None,
+        }  # signed, and not ours
         assert provider.post(path, content=body + b" ", headers=right).status_code == 403
-        assert provider.post(path, content=body, headers=signed(key_of(secret), "evt_1", int(time.time()) - 3600, body)).status_code == 403
+        assert (
+            provider.post(
+                path,
+                content=body,
+                headers=signed(key_of(secret), "evt_1", int(time.time()) - 3600, body),
+            ).status_code
+            == 403
+        )
         assert provider.post(path, content=body).status_code == 403
     with TestClient(create(Settings(kaeshi_data_dir=tmp_path), with_scheduler=False)) as unset:
         assert unset.post(path, content=body, headers=right).status_code == 404

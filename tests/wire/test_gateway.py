@@ -45,7 +45,10 @@ class Door:
 
     def kaeshi(self, *words: str) -> Any:
         done = subprocess.run(
-            [sys.executable, "-m", "kaeshi", *words, "--json"], env=os.environ | self.environment, capture_output=True, check=True
+            [sys.executable, "-m", "kaeshi", *words, "--json"],
+            env=os.environ | self.environment,
+            capture_output=True,
+            check=True,
         )
         return json.loads(done.stdout)
 
@@ -53,14 +56,25 @@ class Door:
 @pytest.fixture(scope="module")
 def door(base: str, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     with OpenAI(base_url=base, api_key="none") as client:
-        job = client.fine_tuning.jobs.create(training_file=client.files.create(file=rows, purpose="fine-tune").id, model="gpt-4o-mini")
+        job = client.fine_tuning.jobs.create(
+            training_file=client.files.create(file=rows, purpose="fine-tune").id,
+            model="gpt-4o-mini",
+        )
         while (job := client.fine_tuning.jobs.retrieve(job.id)).fine_tuned_model is None:
             time.sleep(0.1)
     port = free_port()
-    environment = {"KAESHI_DATA_DIR": str(tmp_path_factory.mktemp("gateway")), "OPENAI_BASE_URL": base, "KAESHI_NAMES": "lists"}
+    environment = {
+        "KAESHI_DATA_DIR": str(tmp_path_factory.mktemp("gateway")),
+        "OPENAI_BASE_URL": base,
+        "KAESHI_NAMES": "lists",
+    }
     made = Door(f"http://127.0.0.1:{port}/v1", job.fine_tuned_model, environment)
     made.kaeshi("rollout", "start", job.fine_tuned_model, "--first")
-    with running([sys.executable, "-m", "kaeshi", "serve", "--port", str(port)], f"{made.base}/models", **environment):
+    with running(
+        [sys.executable, "-m", "kaeshi", "serve", "--port", str(port)],
+        f"{made.base}/models",
+        **environment,
+    ):
         yield made
 
 
@@ -73,8 +87,13 @@ def test_the_official_python_sdk_talks_to_the_gateway_and_everything_is_logged(d
         whole: Any = raw.parse()
         assert (whole.choices[0].message.content, whole.model) == (expected, door.model)
         assert raw.headers["x-kaeshi-arm"] == "production"
-        parts = client.chat.completions.create(model="concierge", messages=[{"role": "user", "content": question}], stream=True)
-        assert "".join(part.choices[0].delta.content or "" for part in parts if part.choices) == expected
+        parts = client.chat.completions.create(
+            model="concierge", messages=[{"role": "user", "content": question}], stream=True
+        )
+        assert (
+            "".join(part.choices[0].delta.content or "" for part in parts if part.choices)
+            == expected
+        )
         assert next(m.id for m in client.models.list()) == "concierge"
         assert client.embeddings.create(model="all-MiniLM-L6-v2-int8", input="a").data[0].embedding
     conversation = raw.headers["x-kaeshi-conversation"]
@@ -91,13 +110,17 @@ def test_the_official_python_sdk_talks_to_the_gateway_and_everything_is_logged(d
     assert [m["content"] for m in json.loads(stored.stdout)["messages"]] == [question, expected]
 
 
-@pytest.mark.skipif(not (TOOLS.parent / "openai").exists(), reason="make test-wire installs the JavaScript SDK")
+@pytest.mark.skipif(
+    not (TOOLS.parent / "openai").exists(), reason="make test-wire installs the JavaScript SDK"
+)
 def test_the_official_javascript_sdk_talks_to_the_gateway(door: Door, tmp_path: Path) -> None:
     question, expected = different(4)
     (tmp_path / "node_modules").symlink_to(TOOLS.parent)
     (tmp_path / "ask.mjs").write_text(JAVASCRIPT)
     environment = os.environ | {"BASE": door.base, "QUESTION": question}
-    told = subprocess.run(["node", "ask.mjs"], cwd=tmp_path, env=environment, capture_output=True, check=True).stdout
+    told = subprocess.run(
+        ["node", "ask.mjs"], cwd=tmp_path, env=environment, capture_output=True, check=True
+    ).stdout
     found = json.loads(told)
     assert (found["whole"], found["streamed"], found["arm"]) == (expected, expected, "production")
     assert {"concierge", door.model} <= set(found["models"])
@@ -107,7 +130,15 @@ def test_the_official_javascript_sdk_talks_to_the_gateway(door: Door, tmp_path: 
 @pytest.mark.skipif(not (TOOLS / "prism").exists(), reason="make test-wire installs prism")
 def test_no_answer_of_the_gateway_breaks_openais_document(door: Door) -> None:
     port, chance = free_port(), random.Random(2)
-    command = [str(TOOLS / "prism"), "proxy", "--errors", "--port", str(port), str(DOCUMENT), door.base]
+    command = [
+        str(TOOLS / "prism"),
+        "proxy",
+        "--errors",
+        "--port",
+        str(port),
+        str(DOCUMENT),
+        door.base,
+    ]
     with (
         running(command, f"http://127.0.0.1:{port}/models"),
         OpenAI(base_url=f"http://127.0.0.1:{port}", api_key="none", max_retries=0) as judged,
@@ -121,10 +152,15 @@ def test_no_answer_of_the_gateway_breaks_openais_document(door: Door) -> None:
                 "user": f"u{number}",
                 "metadata": {"conversation_id": f"c{number}"},
             }
-            chosen = {name: more[name] for name in chance.sample(sorted(more), chance.randrange(len(more)))}
+            chosen = {
+                name: more[name]
+                for name in chance.sample(sorted(more), chance.randrange(len(more)))
+            }
             question = different(chance.randrange(40))[0]
             model = chance.choice(["concierge", door.model])
-            judged.chat.completions.create(model=model, messages=[{"role": "user", "content": question}], **chosen)
+            judged.chat.completions.create(
+                model=model, messages=[{"role": "user", "content": question}], **chosen
+            )
         judged.models.list()
         judged.models.retrieve("concierge")
         judged.models.retrieve(door.model)
@@ -134,12 +170,22 @@ def test_no_answer_of_the_gateway_breaks_openais_document(door: Door) -> None:
 @with_document
 def test_every_chunk_that_the_gateway_streams_is_one_of_openais(door: Door) -> None:
     document = json.loads(DOCUMENT.read_text())
-    schema = {"$ref": "#/components/schemas/CreateChatCompletionStreamResponse", "components": document["components"]}
+    schema = {
+        "$ref": "#/components/schemas/CreateChatCompletionStreamResponse",
+        "components": document["components"],
+    }
     validator = Draft202012Validator(nulls_allowed(schema))
-    asked: Any = {"model": "concierge", "messages": [{"role": "user", "content": different(2)[0]}], "stream": True, "n": 2}
+    asked: Any = {
+        "model": "concierge",
+        "messages": [{"role": "user", "content": different(2)[0]}],
+        "stream": True,
+        "n": 2,
+    }
     with (
         OpenAI(base_url=door.base, api_key="none") as client,
-        client.chat.completions.with_streaming_response.create(**asked, stream_options={"include_usage": True}) as answer,
+        client.chat.completions.with_streaming_response.create(
+            **asked, stream_options={"include_usage": True}
+        ) as answer,
     ):
         lines = [line for line in answer.iter_lines() if line]
     assert lines[-1] == "data: [DONE]"

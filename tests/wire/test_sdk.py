@@ -34,12 +34,19 @@ def ended(client: OpenAI, job: FineTuningJob) -> FineTuningJob:
 
 
 def test_the_whole_flow(client: OpenAI, rows: Path) -> None:
-    file = client.files.create(file=rows, purpose="fine-tune", expires_after={"anchor": "created_at", "seconds": 3600})
+    file = client.files.create(
+        file=rows, purpose="fine-tune", expires_after={"anchor": "created_at", "seconds": 3600}
+    )
     assert file.expires_at == file.created_at + 3600
     assert client.files.content(file.id).read() == rows.read_bytes()
     assert file.id in {f.id for f in client.files.list(purpose="fine-tune")}
     job = client.fine_tuning.jobs.create(
-        training_file=file.id, model="gpt-4o-mini", suffix="wire", seed=11, method=SUPERVISED, metadata={"run": "a"}
+        training_file=file.id,
+        model="gpt-4o-mini",
+        suffix="wire",
+        seed=11,
+        method=SUPERVISED,
+        metadata={"run": "a"},
     )
     assert (job.seed, job.metadata) == (11, {"run": "a"})
     job = ended(client, job)
@@ -58,8 +65,14 @@ def test_the_whole_flow(client: OpenAI, rows: Path) -> None:
     assert [c.message.content for c in whole.choices] == [expected] * 2
     assert whole.usage
     assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens > 0
-    parts = list(client.chat.completions.create(model=model, messages=asked, stream=True, stream_options={"include_usage": True}))
-    assert "".join(part.choices[0].delta.content or "" for part in parts if part.choices) == expected
+    parts = list(
+        client.chat.completions.create(
+            model=model, messages=asked, stream=True, stream_options={"include_usage": True}
+        )
+    )
+    assert (
+        "".join(part.choices[0].delta.content or "" for part in parts if part.choices) == expected
+    )
     assert [part.choices[0].finish_reason for part in parts if part.choices][-1] == "stop"
     assert parts[-1].usage
     assert client.models.delete(model).deleted
@@ -70,9 +83,13 @@ def test_the_whole_flow(client: OpenAI, rows: Path) -> None:
 
 def test_a_paused_job_waits_and_a_cancelled_one_is_over(client: OpenAI, rows: Path) -> None:
     file = client.files.create(file=rows, purpose="fine-tune")
-    paused = client.fine_tuning.jobs.pause(client.fine_tuning.jobs.create(training_file=file.id, model="gpt-4o-mini").id)
+    paused = client.fine_tuning.jobs.pause(
+        client.fine_tuning.jobs.create(training_file=file.id, model="gpt-4o-mini").id
+    )
     assert paused.status == "queued"  # the document has no other word
-    assert "Job paused" in {event.message for event in client.fine_tuning.jobs.list_events(paused.id)}
+    assert "Job paused" in {
+        event.message for event in client.fine_tuning.jobs.list_events(paused.id)
+    }
     assert ended(client, client.fine_tuning.jobs.resume(paused.id)).status == "succeeded"
     with pytest.raises(openai.BadRequestError, match="cannot become"):
         client.fine_tuning.jobs.cancel(paused.id)
@@ -83,7 +100,11 @@ def test_a_paused_job_waits_and_a_cancelled_one_is_over(client: OpenAI, rows: Pa
 def test_embeddings_come_as_numbers_and_as_bytes(client: OpenAI) -> None:
     name = next(m.id for m in client.models.list() if "MiniLM" in m.id)
     one = client.embeddings.create(model=name, input="hello").data[0].embedding
-    same = client.embeddings.create(model=name, input=["hello"], encoding_format="float").data[0].embedding
+    same = (
+        client.embeddings.create(model=name, input=["hello"], encoding_format="float")
+        .data[0]
+        .embedding
+    )
     assert one == pytest.approx(same, abs=1e-6)
 
 
@@ -93,13 +114,20 @@ def test_embeddings_come_as_numbers_and_as_bytes(client: OpenAI) -> None:
         ({"model": "gpt-9"}, "gpt-9"),
         ({"method": {"type": "dpo"}}, "dpo"),
         ({"seed": -1}, "seed"),
-        ({"method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 99}}}}, "n_epochs"),
+        (
+            {"method": {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 99}}}},
+            "n_epochs",
+        ),
     ],
 )
-def test_what_is_not_served_is_refused_in_openais_words(client: OpenAI, rows: Path, asked: dict[str, object], said: str) -> None:
+def test_what_is_not_served_is_refused_in_openais_words(
+    client: OpenAI, rows: Path, asked: dict[str, object], said: str
+) -> None:
     file = client.files.create(file=rows, purpose="fine-tune")
     with pytest.raises(openai.BadRequestError, match=said) as refused:
-        client.fine_tuning.jobs.create(**{"training_file": file.id, "model": "gpt-4o-mini", **asked})  # type: ignore[arg-type]  # on purpose
+        client.fine_tuning.jobs.create(
+            **{"training_file": file.id, "model": "gpt-4o-mini", **asked}
+        )  # type: ignore[arg-type]  # on purpose
     assert refused.value.type == "invalid_request_error"
 
 

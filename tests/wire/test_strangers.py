@@ -31,7 +31,9 @@ REQUESTS = 120
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (TOOLS / "prism").exists(), reason="make test-wire installs prism and aimock"),
+    pytest.mark.skipif(
+        not (TOOLS / "prism").exists(), reason="make test-wire installs prism and aimock"
+    ),
 ]
 with_document = pytest.mark.skipif(not DOCUMENT.exists(), reason="OpenAI's document is not here")
 
@@ -58,7 +60,9 @@ def test_no_answer_breaks_openais_document(judged: OpenAI, base: str, rows: Path
     while jobs.retrieve(job.id).status not in {"succeeded", "failed"}:
         time.sleep(0.2)
     model = jobs.retrieve(job.id).fine_tuned_model or ""
-    paused = jobs.create(training_file=file.id, model="gpt-4o-mini", seed=3, method={"type": "supervised"})
+    paused = jobs.create(
+        training_file=file.id, model="gpt-4o-mini", seed=3, method={"type": "supervised"}
+    )
     jobs.pause(paused.id)
     jobs.resume(paused.id)
     chance = random.Random(1)
@@ -67,8 +71,16 @@ def test_no_answer_breaks_openais_document(judged: OpenAI, base: str, rows: Path
         turns = [{"role": "system", "content": "be kind"}] * chance.randrange(2) + [
             {"role": "user", "content": different(chance.randrange(40))[0]}
         ]
-        more: dict[str, Any] = {"n": chance.randrange(1, 4), "temperature": chance.random(), "max_tokens": 50, "seed": 4, "stop": ["x"]}
-        chosen = {name: more[name] for name in chance.sample(sorted(more), chance.randrange(len(more)))}
+        more: dict[str, Any] = {
+            "n": chance.randrange(1, 4),
+            "temperature": chance.random(),
+            "max_tokens": 50,
+            "seed": 4,
+            "stop": ["x"],
+        }
+        chosen = {
+            name: more[name] for name in chance.sample(sorted(more), chance.randrange(len(more)))
+        }
         return judged.chat.completions.create(model=model, messages=turns, **chosen)  # type: ignore[arg-type]  # drawn by chance
 
     valid: list[Callable[[], object]] = [
@@ -84,7 +96,9 @@ def test_no_answer_breaks_openais_document(judged: OpenAI, base: str, rows: Path
         judged.models.list,
         lambda: judged.models.retrieve(chance.choice([model, "gpt-4o-mini"])),
         lambda: judged.embeddings.create(
-            model="all-MiniLM-L6-v2-int8", input=["a", "b"][: chance.randrange(1, 3)], encoding_format="float"
+            model="all-MiniLM-L6-v2-int8",
+            input=["a", "b"][: chance.randrange(1, 3)],
+            encoding_format="float",
         ),
     ]
     for _ in range(REQUESTS):
@@ -106,14 +120,26 @@ def nulls_allowed(schema: Any) -> Any:
 @with_document
 def test_every_streamed_chunk_is_one_of_openais(base: str, rows: Path) -> None:
     document = json.loads(DOCUMENT.read_text())
-    schema = {"$ref": "#/components/schemas/CreateChatCompletionStreamResponse", "components": document["components"]}
+    schema = {
+        "$ref": "#/components/schemas/CreateChatCompletionStreamResponse",
+        "components": document["components"],
+    }
     validator = Draft202012Validator(nulls_allowed(schema))
     with OpenAI(base_url=base, api_key="none") as client:
-        job = client.fine_tuning.jobs.create(training_file=client.files.create(file=rows, purpose="fine-tune").id, model="gpt-4o-mini")
+        job = client.fine_tuning.jobs.create(
+            training_file=client.files.create(file=rows, purpose="fine-tune").id,
+            model="gpt-4o-mini",
+        )
         while (job := client.fine_tuning.jobs.retrieve(job.id)).fine_tuned_model is None:
             time.sleep(0.2)
-        asked: Any = {"model": job.fine_tuned_model, "messages": [{"role": "user", "content": different(2)[0]}], "stream": True}
-        with client.chat.completions.with_streaming_response.create(**asked, n=2, stream_options={"include_usage": True}) as answer:
+        asked: Any = {
+            "model": job.fine_tuned_model,
+            "messages": [{"role": "user", "content": different(2)[0]}],
+            "stream": True,
+        }
+        with client.chat.completions.with_streaming_response.create(
+            **asked, n=2, stream_options={"include_usage": True}
+        ) as answer:
             lines = [line for line in answer.iter_lines() if line]
     assert lines[-1] == "data: [DONE]"
     assert len(lines) > 4
@@ -121,7 +147,9 @@ def test_every_streamed_chunk_is_one_of_openais(base: str, rows: Path) -> None:
         validator.validate(json.loads(line.removeprefix("data: ")))
 
 
-async def test_our_client_pays_once_at_a_stranger_that_answers_429(loop: Loop, clock: FakeClock, rows: Path, tmp_path: Path) -> None:
+async def test_our_client_pays_once_at_a_stranger_that_answers_429(
+    loop: Loop, clock: FakeClock, rows: Path, tmp_path: Path
+) -> None:
     port = free_port()
     (tmp_path / "fixtures").mkdir()
     command = [
@@ -140,11 +168,15 @@ async def test_our_client_pays_once_at_a_stranger_that_answers_429(loop: Loop, c
         strange = replace(loop, trainer=client)
         for _ in range(100):
             with suppress(ProviderError):
-                await training.start(strange, await training.upload(strange, rows), "gpt-4o-mini", "x", 3)
+                await training.start(
+                    strange, await training.upload(strange, rows), "gpt-4o-mini", "x", 3
+                )
                 break
             clock.advance(minutes=31)
             for run in await training.history(strange):
-                if run.state == "unknown":  # two refusals in a row: the person looks, sees no job, and says so
+                if (
+                    run.state == "unknown"
+                ):  # two refusals in a row: the person looks, sees no job, and says so
                     await training.decide(strange, run, again=True)
         for _ in range(100):
             (run, *others) = await training.resume(strange) or await training.history(strange)

@@ -19,7 +19,11 @@ HEADER = "# Cities, states and countries that are seldom anybody's name: some of
 
 def main(cities: str, census: str, surnames: str, places: str) -> None:
     """Write them."""
-    given = [line.split()[0].lower() for sex in ("female", "male") for line in _lines(f"{census}/dist.{sex}.first")]
+    given = [
+        line.split()[0].lower()
+        for sex in ("female", "male")
+        for line in _lines(f"{census}/dist.{sex}.first")
+    ]
     people = {*given, *_lines(surnames), *re.findall(r"\w+", f"{FOREIGN} {FAMILIES}".lower())}
     had = set(_lines(places))
     found = {
@@ -32,7 +36,11 @@ def main(cities: str, census: str, surnames: str, places: str) -> None:
 
 
 def _lines(path: str) -> list[str]:
-    return [line for line in Path(path).read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    return [
+        line
+        for line in Path(path).read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
 
 
 if __name__ == "__main__":

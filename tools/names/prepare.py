@@ -22,7 +22,10 @@ REST, NAME, ADDRESS = 0, 1, 2
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
     """Every weight under one name, matrices as (in, out)."""
-    held = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in onnx.load(path).graph.initializer}
+    held = {
+        t.name: torch.from_numpy(numpy_helper.to_array(t).copy())
+        for t in onnx.load(path).graph.initializer
+    }
     found = {}
     for name, value in held.items():
         if name.endswith("_quantized"):
@@ -31,17 +34,33 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
             found[stem] = (value.float() - zero) * held[f"{stem}_scale"].float()
         elif name.endswith("_weight"):
             found[name.strip("/").replace("/", ".").replace("MatMul_Q4_weight", "weight")] = value
-        elif name.startswith(("bert.", "classifier.")) and not name.endswith(("_scale", "_zero_point")):
+        elif name.startswith(("bert.", "classifier.")) and not name.endswith(
+            ("_scale", "_zero_point")
+        ):
             found[name] = value
     return found
 
 
-def encode(tokenizer: Tokenizer, rows: list[tuple[str, list[tuple[int, int, str]]]]) -> list[tuple[list[int], list[int]]]:
+def encode(
+    tokenizer: Tokenizer, rows: list[tuple[str, list[tuple[int, int, str]]]]
+) -> list[tuple[list[int], list[int]]]:
     """Token ids with [CLS] and [SEP], and a group for each."""
     encoded = []
-    for (_, spans), e in zip(rows, tokenizer.encode_batch([text for text, _ in rows], add_special_tokens=False), strict=True):
+    for (_, spans), e in zip(
+        rows,
+        tokenizer.encode_batch([text for text, _ in rows], add_special_tokens=False),
+        strict=True,
+    ):
         groups = [
-            next((NAME if kind == "NAME" else ADDRESS for a, b, kind in spans if start < b and end > a), REST) for start, end in e.offsets
+            next(
+                (
+                    NAME if kind == "NAME" else ADDRESS
+                    for a, b, kind in spans
+                    if start < b and end > a
+                ),
+                REST,
+            )
+            for start, end in e.offsets
         ]
         encoded.append(([2, *e.ids[: MOST - 2], 3], [REST, *groups[: MOST - 2], REST]))
     return encoded
@@ -52,14 +71,23 @@ def tweets(path: str) -> list[tuple[str, list[tuple[int, int, str]]]]:
     rows = []
     with gzip.open(path, "rt", encoding="utf-8") as stream:
         for record in map(json.loads, stream):
-            rows.append((record["messages"][0]["content"], [(s["start"], s["end"], "NAME") for s in record["pii_gold"]]))
+            rows.append(
+                (
+                    record["messages"][0]["content"],
+                    [(s["start"], s["end"], "NAME") for s in record["pii_gold"]],
+                )
+            )
     return rows
 
 
 def queries(path: str) -> list[tuple[str, list[tuple[int, int, str]]]]:
     """Banking77 (CC BY 4.0): questions in which nobody is named."""
     with gzip.open(path, "rt", encoding="utf-8") as stream:
-        records = [r for r in map(json.loads, stream) if r["source"] == "banking77" and r["kind"] == "query"]
+        records = [
+            r
+            for r in map(json.loads, stream)
+            if r["source"] == "banking77" and r["kind"] == "query"
+        ]
     return [(r["query"], []) for r in records]
 
 
@@ -68,10 +96,18 @@ def main(model: str, tokens: str, given: str, families: str, wnut: str, kb: str,
     tokenizer = Tokenizer.from_file(tokens)
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    first = [w.split()[0].capitalize() for w in Path(given).read_text(encoding="utf-8").splitlines()]
-    last = [w.split()[0].capitalize() for w in Path(families).read_text(encoding="utf-8").splitlines()]
+    first = [
+        w.split()[0].capitalize() for w in Path(given).read_text(encoding="utf-8").splitlines()
+    ]
+    last = [
+        w.split()[0].capitalize() for w in Path(families).read_text(encoding="utf-8").splitlines()
+    ]
     known = {name.lower() for name in first + last}
-    words = sorted(w for w in tokenizer.get_vocab() if w.isalpha() and w.isascii() and w.islower() and len(w) > 2 and w not in known)
+    words = sorted(
+        w
+        for w in tokenizer.get_vocab()
+        if w.isalpha() and w.isascii() and w.islower() and len(w) > 2 and w not in known
+    )
     made = list(sentences(SEED, COUNT, first, last[:20000], words))
     noisy, plain = tweets(wnut), queries(kb)
     lowered = [(text.lower(), spans) for text, spans in noisy if len(text.lower()) == len(text)]

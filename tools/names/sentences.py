@@ -557,7 +557,20 @@ CITIES = [
     "Campbell",
     "Milpitas",
 ]
-MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 PLACES = [
     "{f}'s",
@@ -699,7 +712,13 @@ KINDS = [
 class Names:
     """Where names come from."""
 
-    def __init__(self, rng: random.Random, given: Sequence[str], families: Sequence[str], words: Sequence[str]) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        given: Sequence[str],
+        families: Sequence[str],
+        words: Sequence[str],
+    ) -> None:
         self.words = words
         self._rng, self._given, self._families = rng, given, families
         self._foreign, self._other = FOREIGN.split(), FAMILIES.split()
@@ -707,16 +726,32 @@ class Names:
     def given(self) -> str:
         """A given name."""
         roll = self._rng.random()
-        return self._rng.choice(self._given) if roll < 0.45 else self._rng.choice(self._foreign) if roll < 0.72 else self._made_up()
+        return (
+            self._rng.choice(self._given)
+            if roll < 0.45
+            else self._rng.choice(self._foreign)
+            if roll < 0.72
+            else self._made_up()
+        )
 
     def family(self) -> str:
         """A family name."""
         roll = self._rng.random()
-        return self._rng.choice(self._families) if roll < 0.5 else self._rng.choice(self._other) if roll < 0.78 else self._made_up()
+        return (
+            self._rng.choice(self._families)
+            if roll < 0.5
+            else self._rng.choice(self._other)
+            if roll < 0.78
+            else self._made_up()
+        )
 
     def full(self) -> str:
         """Both, sometimes with a middle initial or a title."""
-        middle = f" {self._rng.choice('ABCDEFGHJKLMNPRSTW')}{self._rng.choice(['.', '', ''])}" if self._rng.random() < 0.12 else ""
+        middle = (
+            f" {self._rng.choice('ABCDEFGHJKLMNPRSTW')}{self._rng.choice(['.', '', ''])}"
+            if self._rng.random() < 0.12
+            else ""
+        )
         whole = f"{self.given()}{middle} {self.family()}"
         roll = self._rng.random()
         if roll < 0.05:
@@ -724,7 +759,9 @@ class Names:
         return f"{whole}-{self.family()}" if roll < 0.08 else whole
 
     def _made_up(self) -> str:
-        word = "".join(self._rng.choice(SYLLABLES) for _ in range(self._rng.choice([2, 2, 3]))) + self._rng.choice(ENDINGS)
+        word = "".join(
+            self._rng.choice(SYLLABLES) for _ in range(self._rng.choice([2, 2, 3]))
+        ) + self._rng.choice(ENDINGS)
         return word.capitalize()
 
 
@@ -739,14 +776,18 @@ def address(rng: random.Random, names: Names) -> str:
     elif roll < 0.16:
         line = f"{names.family()}{rng.choice(['straße', 'laan', 'gata', ' ul.', ' utca', 'weg'])} {rng.randrange(1, 200)}"
     if rng.random() < 0.2:
-        line += rng.choice([", ", " "]) + rng.choice(["Apt {}", "Apt. {}", "Suite {}", "#{}", "Unit {}", "# {}"]).format(
-            rng.randrange(1, 900)
-        )
+        line += rng.choice([", ", " "]) + rng.choice(
+            ["Apt {}", "Apt. {}", "Suite {}", "#{}", "Unit {}", "# {}"]
+        ).format(rng.randrange(1, 900))
     if rng.random() < 0.35:
         line += f", {rng.choice(CITIES)}"
         if rng.random() < 0.6:
             line += rng.choice([", CA", ", California", " CA", ", NY", ", TX"]) + rng.choice(
-                ["", f" {rng.randrange(10000, 99999)}", f" {rng.randrange(10000, 99999)}, United States"]
+                [
+                    "",
+                    f" {rng.randrange(10000, 99999)}",
+                    f" {rng.randrange(10000, 99999)}, United States",
+                ]
             )
     return line
 
@@ -762,7 +803,12 @@ def _fill(template: str, rng: random.Random, names: Names, *, inside: bool = Fal
             value = _fill(rng.choice(PROVIDERS), rng, names, inside=True)[0]
             spans.append((len(text), len(text) + len(value), "NAME"))
         elif kind in "ngfF":
-            value = {"n": names.given if rng.random() < 0.55 else names.full, "g": names.given, "f": names.family, "F": names.full}[kind]()
+            value = {
+                "n": names.given if rng.random() < 0.55 else names.full,
+                "g": names.given,
+                "f": names.family,
+                "F": names.full,
+            }[kind]()
             if not inside:
                 spans.append((len(text), len(text) + len(value), "NAME"))
         elif kind == "a":
@@ -787,7 +833,9 @@ def _fill(template: str, rng: random.Random, names: Names, *, inside: bool = Fal
     return (text + template[last:]).replace("|", "\n"), spans
 
 
-def sentences(seed: int, count: int, given: Sequence[str], families: Sequence[str], words: Sequence[str]) -> Iterator[Sentence]:
+def sentences(
+    seed: int, count: int, given: Sequence[str], families: Sequence[str], words: Sequence[str]
+) -> Iterator[Sentence]:
     """`count` sentences; about half name somebody. A third is written without capitals, a few in capitals."""
     rng = random.Random(seed)
     names = Names(rng, given, families, words)

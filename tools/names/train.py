@@ -23,7 +23,10 @@ class Model(nn.Module):
     def __init__(self, weights: dict[str, Tensor]) -> None:
         super().__init__()
         self.held = nn.ParameterDict(
-            {name.replace(".", "|"): nn.Parameter(value.float(), requires_grad=False) for name, value in weights.items()}
+            {
+                name.replace(".", "|"): nn.Parameter(value.float(), requires_grad=False)
+                for name, value in weights.items()
+            }
         )
 
     def w(self, name: str) -> Tensor:
@@ -32,7 +35,9 @@ class Model(nn.Module):
 
     def norm(self, x: Tensor, name: str) -> Tensor:
         """Layer normalisation."""
-        return functional.layer_norm(x, (SIZE,), self.w(f"{name}.weight"), self.w(f"{name}.bias"), 1e-12)
+        return functional.layer_norm(
+            x, (SIZE,), self.w(f"{name}.weight"), self.w(f"{name}.bias"), 1e-12
+        )
 
     def linear(self, x: Tensor, name: str) -> Tensor:
         """A dense layer; matrices are (in, out)."""
@@ -41,8 +46,14 @@ class Model(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor, *, dropout: float = 0.0) -> Tensor:
         """Logits, shape (texts, tokens, 35)."""
         place = torch.arange(ids.shape[1], device=ids.device)
-        x = self.w("bert.embeddings.word_embeddings.weight")[ids] + self.w("bert.embeddings.token_type_embeddings.weight")[0]
-        x = self.norm(x + self.w("bert.embeddings.position_embeddings.weight")[place], "bert.embeddings.LayerNorm")
+        x = (
+            self.w("bert.embeddings.word_embeddings.weight")[ids]
+            + self.w("bert.embeddings.token_type_embeddings.weight")[0]
+        )
+        x = self.norm(
+            x + self.w("bert.embeddings.position_embeddings.weight")[place],
+            "bert.embeddings.LayerNorm",
+        )
         for layer in range(LAYERS):
             x = self.layer(x, mask, f"bert.encoder.layer.{layer}", dropout)
         return self.linear(functional.dropout(x, dropout, self.training), "classifier")
@@ -50,21 +61,37 @@ class Model(nn.Module):
     def layer(self, x: Tensor, mask: Tensor, name: str, dropout: float) -> Tensor:
         """One encoder layer."""
         parts = [
-            self.linear(x, f"{name}.attention.self.{part}").unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in ("query", "key", "value")
+            self.linear(x, f"{name}.attention.self.{part}")
+            .unflatten(-1, (HEADS, -1))
+            .transpose(1, 2)
+            for part in ("query", "key", "value")
         ]
-        seen = functional.scaled_dot_product_attention(*parts, attn_mask=mask[:, None, None, :]).transpose(1, 2).flatten(2)
-        seen = functional.dropout(self.linear(seen, f"{name}.attention.output.dense"), dropout, self.training)
+        seen = (
+            functional.scaled_dot_product_attention(*parts, attn_mask=mask[:, None, None, :])
+            .transpose(1, 2)
+            .flatten(2)
+        )
+        seen = functional.dropout(
+            self.linear(seen, f"{name}.attention.output.dense"), dropout, self.training
+        )
         x = self.norm(x + seen, f"{name}.attention.output.LayerNorm")
         grown = functional.gelu(self.linear(x, f"{name}.intermediate.dense"))
         return self.norm(
-            x + functional.dropout(self.linear(grown, f"{name}.output.dense"), dropout, self.training), f"{name}.output.LayerNorm"
+            x
+            + functional.dropout(
+                self.linear(grown, f"{name}.output.dense"), dropout, self.training
+            ),
+            f"{name}.output.LayerNorm",
         )
 
 
 def batch(rows: list[Any], device: str) -> tuple[Tensor, Tensor, Tensor]:
     """Ids, mask and groups; -1 where there is nothing."""
     width = max(len(ids) for ids, _ in rows)
-    ids, groups = torch.zeros((len(rows), width), dtype=torch.long), torch.full((len(rows), width), -1)
+    ids, groups = (
+        torch.zeros((len(rows), width), dtype=torch.long),
+        torch.full((len(rows), width), -1),
+    )
     for i, (row, said) in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)
         groups[i, : len(said)] = torch.tensor(said)
@@ -80,7 +107,9 @@ def grouped(logits: Tensor) -> Tensor:
 def shuffled(rows: list[Any], rng: random.Random) -> list[list[Any]]:
     """Batches of 64 of about one length, in random order."""
     rng.shuffle(rows)
-    chunks = [sorted(rows[i : i + 6400], key=lambda row: len(row[0])) for i in range(0, len(rows), 6400)]
+    chunks = [
+        sorted(rows[i : i + 6400], key=lambda row: len(row[0])) for i in range(0, len(rows), 6400)
+    ]
     batches = [chunk[i : i + 64] for chunk in chunks for i in range(0, len(chunk) - 63, 64)]
     rng.shuffle(batches)
     return batches
@@ -100,14 +129,18 @@ def judge(model: Model, rows: list[Any], device: str) -> str:
     return f"name tokens: recall {right / gold:.3f} precision {right / max(said, 1):.3f}"
 
 
-def main(prepared: str, out: str, layers: str = "2", epochs: str = "3", most: str = "0", start: str = "") -> None:
+def main(
+    prepared: str, out: str, layers: str = "2", epochs: str = "3", most: str = "0", start: str = ""
+) -> None:
     """Train and write."""
     torch.manual_seed(0)
     rng = random.Random(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     held = torch.load(prepared, weights_only=True)
     model, data = Model(held["weights"]).to(device), held["data"]
-    prefixes = tuple(f"bert|encoder|layer|{i}|" for i in range(LAYERS - int(layers), LAYERS)) + ("classifier|",)
+    prefixes = tuple(f"bert|encoder|layer|{i}|" for i in range(LAYERS - int(layers), LAYERS)) + (
+        "classifier|",
+    )
     tuned = {name: value for name, value in model.held.items() if name.startswith(prefixes)}
     for value in tuned.values():
         value.requires_grad_(True)
@@ -119,8 +152,16 @@ def main(prepared: str, out: str, layers: str = "2", epochs: str = "3", most: st
     rows = rows[: int(most) or None]
     steps = len(rows) // 64 * int(epochs)
     optimiser = torch.optim.AdamW(tuned.values(), lr=RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps + 1, pct_start=0.1)
-    print("before: noisy", judge(model, data["dev"], device), "| made", judge(model, data["dev_made"], device), flush=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, RATE, total_steps=steps + 1, pct_start=0.1
+    )
+    print(
+        "before: noisy",
+        judge(model, data["dev"], device),
+        "| made",
+        judge(model, data["dev_made"], device),
+        flush=True,
+    )
     for epoch in range(int(epochs)):
         model.train()
         total = 0.0
@@ -131,7 +172,9 @@ def main(prepared: str, out: str, layers: str = "2", epochs: str = "3", most: st
             ids, mask, groups = batch(part, device)
             with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
                 logits = model(ids, mask, dropout=0.1)
-            loss = functional.nll_loss(grouped(logits).flatten(0, 1), groups.flatten(), ignore_index=-1)
+            loss = functional.nll_loss(
+                grouped(logits).flatten(0, 1), groups.flatten(), ignore_index=-1
+            )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -146,7 +189,9 @@ def main(prepared: str, out: str, layers: str = "2", epochs: str = "3", most: st
             judge(model, data["dev_made"], device),
             flush=True,
         )
-    torch.save({name.replace("|", "."): value.detach().cpu().half() for name, value in tuned.items()}, out)
+    torch.save(
+        {name.replace("|", "."): value.detach().cpu().half() for name, value in tuned.items()}, out
+    )
 
 
 if __name__ == "__main__":

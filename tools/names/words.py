@@ -34,21 +34,42 @@ bhatura biryani bulgogi calamari churros falafel gelato gyoza hibachi izakaya ma
 
 def main(dictionary: str, common_words: str, census: str, out: str) -> None:
     """Write all lists."""
-    words = {w for w in Path(dictionary).read_text(encoding="utf-8").split("\n") if len(w) >= LEAST and _WORD.match(w)}
+    words = {
+        w
+        for w in Path(dictionary).read_text(encoding="utf-8").split("\n")
+        if len(w) >= LEAST and _WORD.match(w)
+    }
 
     def listed(name: str) -> set[str]:
-        return {line.split()[0].lower() for line in (Path(census) / name).read_text(encoding="utf-8").splitlines() if line.strip()}
+        return {
+            line.split()[0].lower()
+            for line in (Path(census) / name).read_text(encoding="utf-8").splitlines()
+            if line.strip()
+        }
 
-    given = listed("dist.female.first") | listed("dist.male.first") | {part.lower() for part in re.findall(r"\w+", FOREIGN)}
+    given = (
+        listed("dist.female.first")
+        | listed("dist.male.first")
+        | {part.lower() for part in re.findall(r"\w+", FOREIGN)}
+    )
     families = listed("dist.all.last")
     elsewhere = {part.lower() for part in re.findall(r"\w+", FAMILIES)}
-    common = {part.lower() for part in (Path(out) / "given_names.txt").read_text(encoding="utf-8").split()}
+    common = {
+        part.lower() for part in (Path(out) / "given_names.txt").read_text(encoding="utf-8").split()
+    }
     nobody = (words - given - families - common - elsewhere) | {*SLANG.split(), *THINGS.split()}
     seldom = (words & (families | given)) - common - elsewhere
-    frequent = {w for w in Path(common_words).read_text(encoding="utf-8").split("\n") if len(w) > LEAST and _WORD.match(w)}
+    frequent = {
+        w
+        for w in Path(common_words).read_text(encoding="utf-8").split("\n")
+        if len(w) > LEAST and _WORD.match(w)
+    }
     (Path(out) / "common.txt").write_text(
         "\n".join(
-            ["# The most common words of English (SCOWL, size 10), without people's names.", *sorted(frequent - given - common - elsewhere)]
+            [
+                "# The most common words of English (SCOWL, size 10), without people's names.",
+                *sorted(frequent - given - common - elsewhere),
+            ]
         )
         + "\n",
         encoding="utf-8",
@@ -56,7 +77,10 @@ def main(dictionary: str, common_words: str, census: str, out: str) -> None:
     for name, more in (("everyday.txt", nobody), ("small_letters.txt", seldom)):
         path = Path(out) / name
         lines = path.read_text(encoding="utf-8").splitlines()
-        head, held = [line for line in lines if line.startswith("#")], {line for line in lines if not line.startswith("#")}
+        head, held = (
+            [line for line in lines if line.startswith("#")],
+            {line for line in lines if not line.startswith("#")},
+        )
         path.write_text("\n".join([*head, *sorted(held | more)]) + "\n", encoding="utf-8")
 
 

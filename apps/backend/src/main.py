@@ -31,6 +31,8 @@ def create() -> FastAPI:
 
     @app.get("/")
     async def hello() -> dict[str, str]:
-        return {"hello": "POST /kaeshi/v1/chat/completions to talk, /kaeshi/v1/messages/{id}/feedback to rate"}
+        return {
+            "hello": "POST /kaeshi/v1/chat/completions to talk, /kaeshi/v1/messages/{id}/feedback to rate"
+        }
 
     return app

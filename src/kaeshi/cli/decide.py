@@ -12,7 +12,9 @@ from kaeshi.errors import InvalidInput
 
 def commands(app: typer.Typer) -> None:
     """Hang the groups on the app."""
-    app.add_typer(rollout, name="rollout", help="Take a model into production by evidence, or back out.")
+    app.add_typer(
+        rollout, name="rollout", help="Take a model into production by evidence, or back out."
+    )
     app.add_typer(knowledge, name="knowledge", help="Approved questions and answers.")
     app.add_typer(report, name="report", help="The weekly report.")
     app.add_typer(jobs, name="jobs", help="What runs by itself.")
@@ -30,31 +32,62 @@ def comparison_text(found: Any, names: tuple[str, str] = ("production", "candida
     """A comparison as a table and a sentence."""
     rows = []
     for row in found.metrics:
-        means = [f"{s.total / s.count:.3f} of {s.count}" if s.count else "none" for s in (row.production, row.candidate)]
+        means = [
+            f"{s.total / s.count:.3f} of {s.count}" if s.count else "none"
+            for s in (row.production, row.candidate)
+        ]
         d = row.difference
-        rows.append((row.metric, *means, f"{d.estimate:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" if d else "too little"))
+        rows.append(
+            (
+                row.metric,
+                *means,
+                f"{d.estimate:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" if d else "too little",
+            )
+        )
     return f"{table(('metric', *names, 'difference [95 % interval]'), rows)}\n{names[1]}: {found.why}\n(intervals and verdict hold at every look)"
 
 
 @rollout.command()
 def start(
     model: str,
-    percent: Annotated[float | None, typer.Option(help="Canary share in percent. Default: SHADOW_TRAFFIC_PERCENT.")] = None,
-    hours: Annotated[float | None, typer.Option(help="Hours of mirroring first. Default: SHADOW_DURATION_HOURS.")] = None,
+    percent: Annotated[
+        float | None, typer.Option(help="Canary share in percent. Default: SHADOW_TRAFFIC_PERCENT.")
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(help="Hours of mirroring first. Default: SHADOW_DURATION_HOURS.")
+    ] = None,
     goal: Annotated[
         Literal["superior", "non_inferior"],
-        typer.Option(help="superior: shown to be better; non_inferior: to lose no more than ROLLOUT_SMALLEST_EFFECT."),
+        typer.Option(
+            help="superior: shown to be better; non_inferior: to lose no more than ROLLOUT_SMALLEST_EFFECT."
+        ),
     ] = "superior",
-    first: Annotated[bool, typer.Option("--first", help="Make it the very first production instead.")] = False,
+    first: Annotated[
+        bool, typer.Option("--first", help="Make it the very first production instead.")
+    ] = False,
     served_as: Annotated[
-        str | None, typer.Option("--served-as", help="Its model's name at the provider, where MODEL is a name of your own.")
+        str | None,
+        typer.Option(
+            "--served-as",
+            help="Its model's name at the provider, where MODEL is a name of your own.",
+        ),
     ] = None,
-    base_url: Annotated[str | None, typer.Option(help="Provider that answers for it. Default: OPENAI_BASE_URL.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Provider that answers for it. Default: OPENAI_BASE_URL.")
+    ] = None,
     opening: Annotated[
-        Path | None, typer.Option(help="JSON file of messages put before the customer's: a system prompt, a few shots.")
+        Path | None,
+        typer.Option(
+            help="JSON file of messages put before the customer's: a system prompt, a few shots."
+        ),
     ] = None,
     entries: Annotated[
-        int, typer.Option(min=0, max=20, help="So many of the knowledge base's nearest entries it reads before it answers.")
+        int,
+        typer.Option(
+            min=0,
+            max=20,
+            help="So many of the knowledge base's nearest entries it reads before it answers.",
+        ),
     ] = 0,
     by: Annotated[str, typer.Option(help="Who starts it.")] = "",
     db: Database = None,
@@ -75,16 +108,31 @@ def start(
         share = loop.settings.shadow_traffic_percent if percent is None else percent
         if described is not None:
             await steps.register(
-                loop, model, kind="prompt" if described.opening else "knowledge" if described.entries else "base_model", serving=described
+                loop,
+                model,
+                kind="prompt"
+                if described.opening
+                else "knowledge"
+                if described.entries
+                else "base_model",
+                serving=described,
             )
-        return await steps.begin(loop, model, percent=share, hours=mirrored, goal=goal, by=by), await steps.forecast(loop, mirrored)
+        return await steps.begin(
+            loop, model, percent=share, hours=mirrored, goal=goal, by=by
+        ), await steps.forecast(loop, mirrored)
 
     began, expected = with_loop(db, assistant, begin)
     text = f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from {began.mirror_until:%Y-%m-%d %H:%M} UTC"
-    show({**began.model_dump(mode="json"), "forecast": expected}, as_json=as_json, text=f"{text}\n{_forecast_text(expected)}")
+    show(
+        {**began.model_dump(mode="json"), "forecast": expected},
+        as_json=as_json,
+        text=f"{text}\n{_forecast_text(expected)}",
+    )
 
 
-def _serving(served_as: str | None, base_url: str | None, opening: Path | None, entries: int) -> Any:
+def _serving(
+    served_as: str | None, base_url: str | None, opening: Path | None, entries: int
+) -> Any:
     """How a candidate is asked, if the options say; raises InvalidInput for an opening that is no list of messages."""
     from pydantic import ValidationError
 
@@ -96,7 +144,9 @@ def _serving(served_as: str | None, base_url: str | None, opening: Path | None, 
         messages = json.loads(opening.read_text(encoding="utf-8")) if opening else []
         made = Serving(model=served_as, base_url=base_url, opening=messages, entries=entries)
     except (OSError, ValueError, ValidationError) as error:
-        raise InvalidInput(f"opening {str(opening)!r}: {str(error).splitlines()[0]}; it is a JSON list of OpenAI's messages") from error
+        raise InvalidInput(
+            f"opening {str(opening)!r}: {str(error).splitlines()[0]}; it is a JSON list of OpenAI's messages"
+        ) from error
     if not all(isinstance(m.get("role"), str) for m in made.opening):
         raise InvalidInput(f"opening {str(opening)!r}: every message has a role")
     return made
@@ -127,14 +177,22 @@ def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) 
         if any(r["mirror"][state] for state in ("answered", "failed", "dropped")):
             lines.append(_mirror_text(r["mirror"]))
         lines += [
-            f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  {a['by'] or 'nobody named'}: {a['why']}" for a in r["audit"]
+            f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  {a['by'] or 'nobody named'}: {a['why']}"
+            for a in r["audit"]
         ]
     show(found, as_json=as_json, text="\n".join(lines))
 
 
 def _mirror_text(m: Any) -> str:
-    waited = f", {m['latency_ms']:.0f} ms against production's {m['production_ms']:.0f}" if m["answered"] else ""
-    whose = "".join(f", {count} {'ties' if who == 'tie' else f'for {who}'}" for who, count in sorted(m["preferred"].items()))
+    waited = (
+        f", {m['latency_ms']:.0f} ms against production's {m['production_ms']:.0f}"
+        if m["answered"]
+        else ""
+    )
+    whose = "".join(
+        f", {count} {'ties' if who == 'tie' else f'for {who}'}"
+        for who, count in sorted(m["preferred"].items())
+    )
     judged = f"; judged{whose.removeprefix(',')}" if whose else ""
     return f"  mirror: {m['answered']} answered ({m['same']} the same, {m['broken']} broke a check{waited}), {m['failed']} failed, {m['dropped']} dropped{judged}"
 
@@ -144,12 +202,22 @@ Metrics = Annotated[str, typer.Option(help="Comma-separated metrics.")]
 
 @rollout.command()
 def compare(
-    rollout_id: str, metrics: Metrics = "containment,conversion,csat", db: Database = None, assistant: Who = None, as_json: AsJson = False
+    rollout_id: str,
+    metrics: Metrics = "containment,conversion,csat",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
 ) -> None:
     """Both arms of a rollout so far."""
     from kaeshi.steps import rollout as steps
 
-    found = with_loop(db, assistant, lambda loop: steps.compare(loop, rollout_id, [m.strip() for m in metrics.split(",") if m.strip()]))
+    found = with_loop(
+        db,
+        assistant,
+        lambda loop: steps.compare(
+            loop, rollout_id, [m.strip() for m in metrics.split(",") if m.strip()]
+        ),
+    )
     show(found, as_json=as_json, text=lambda: comparison_text(found))
 
 
@@ -160,7 +228,9 @@ Reason = Annotated[str, typer.Option(help="Why.")]
 def promote(
     rollout_id: str,
     by: By,
-    immediate: Annotated[bool, typer.Option("--immediate", help="Straight to full instead of one step.")] = False,
+    immediate: Annotated[
+        bool, typer.Option("--immediate", help="Straight to full instead of one step.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Without evidence, on your name.")] = False,
     db: Database = None,
     assistant: Who = None,
@@ -170,7 +240,11 @@ def promote(
     from kaeshi.steps import rollout as steps
 
     moved = with_loop(
-        db, assistant, lambda loop: steps.promote(loop, rollout_id, strategy="immediate" if immediate else "gradual", by=by, force=force)
+        db,
+        assistant,
+        lambda loop: steps.promote(
+            loop, rollout_id, strategy="immediate" if immediate else "gradual", by=by, force=force
+        ),
     )
     show(moved, as_json=as_json, text=f"{moved.id}  {moved.state} ({moved.percent:g} %)")
 
@@ -187,12 +261,20 @@ def pause(
     """Have a rollout go no further; harm still rolls it back."""
     from kaeshi.steps import rollout as steps
 
-    held = with_loop(db, assistant, lambda loop: steps.pause(loop, rollout_id, reason=reason, by=by))
-    show(held, as_json=as_json, text=f"{held.id}  {held.state} ({held.percent:g} %), paused by {held.paused}")
+    held = with_loop(
+        db, assistant, lambda loop: steps.pause(loop, rollout_id, reason=reason, by=by)
+    )
+    show(
+        held,
+        as_json=as_json,
+        text=f"{held.id}  {held.state} ({held.percent:g} %), paused by {held.paused}",
+    )
 
 
 @rollout.command()
-def resume(rollout_id: str, by: By, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def resume(
+    rollout_id: str, by: By, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
     """Let a paused rollout go on."""
     from kaeshi.steps import rollout as steps
 
@@ -212,17 +294,24 @@ def rollback(
     """End a rollout; production stays what it was."""
     from kaeshi.steps import rollout as steps
 
-    moved = with_loop(db, assistant, lambda loop: steps.roll_back(loop, rollout_id, reason=reason, by=by))
+    moved = with_loop(
+        db, assistant, lambda loop: steps.roll_back(loop, rollout_id, reason=reason, by=by)
+    )
     show(moved, as_json=as_json, text=f"{moved.id}  {moved.state}")
 
 
 @rollout.command()
 def replay(
-    path: Annotated[Path, typer.Argument(help="Rated answers: item_id, system_id and feedback per line.")],
+    path: Annotated[
+        Path, typer.Argument(help="Rated answers: item_id, system_id and feedback per line.")
+    ],
     production: Annotated[str, typer.Option(help="System in the production arm.")],
     candidate: Annotated[str, typer.Option(help="System in the candidate arm.")],
     metric: Annotated[str, typer.Option(help="Which figure of `feedback` counts.")] = "stars",
-    splits: Annotated[int, typer.Option(min=1, help="Repeat with other splits of the items, and count the verdicts.")] = 1,
+    splits: Annotated[
+        int,
+        typer.Option(min=1, help="Repeat with other splits of the items, and count the verdicts."),
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Compare two systems on recorded ratings as if they had been live: each item goes to one arm."""
@@ -242,7 +331,13 @@ def replay(
         msg = f"file {str(path)!r} has no record with item_id, system_id and a number feedback.{metric}"
         raise InvalidInput(msg)
     if splits > 1:
-        _show_splits([steps.replay(items, production, candidate, metric, salt=f" {n}") for n in range(splits)], as_json=as_json)
+        _show_splits(
+            [
+                steps.replay(items, production, candidate, metric, salt=f" {n}")
+                for n in range(splits)
+            ],
+            as_json=as_json,
+        )
         return
     found = steps.replay(items, production, candidate, metric)
     off = ["containment", "conversion"] if metric not in {"containment", "conversion"} else []
@@ -261,8 +356,16 @@ def replay(
 
 
 def _show_splits(found: list[Any], *, as_json: bool) -> None:
-    better, worse = sum(one.candidate_better for one in found), sum(one.candidate_worse for one in found)
-    counts = {"splits": len(found), "better": better, "worse": worse, "not_decided": len(found) - better - worse}
+    better, worse = (
+        sum(one.candidate_better for one in found),
+        sum(one.candidate_worse for one in found),
+    )
+    counts = {
+        "splits": len(found),
+        "better": better,
+        "worse": worse,
+        "not_decided": len(found) - better - worse,
+    }
     words = f"{len(found)} splits: candidate better in {better}, worse in {worse}, not decided in {counts['not_decided']}"
     show(counts, as_json=as_json, text=words)
 
@@ -271,9 +374,17 @@ def _rating(record: Any, metric: str) -> tuple[str, str, float] | None:
     """(item, system, rating) of a record; None where one is missing or no figure that can be averaged."""
     if isinstance(record, InvalidInput) or not isinstance(record.get("feedback"), dict):
         return None
-    item, system, value = record.get("item_id"), record.get("system_id"), record["feedback"].get(metric)
+    item, system, value = (
+        record.get("item_id"),
+        record.get("system_id"),
+        record["feedback"].get(metric),
+    )
     usable = isinstance(value, int | float) and not isinstance(value, bool) and -1e9 < value < 1e9
-    return (item, system, float(value)) if usable and isinstance(item, str) and isinstance(system, str) else None
+    return (
+        (item, system, float(value))
+        if usable and isinstance(item, str) and isinstance(system, str)
+        else None
+    )
 
 
 @knowledge.command()
@@ -291,7 +402,11 @@ def refresh(db: Database = None, assistant: Who = None, as_json: AsJson = False)
 
 @knowledge.command()
 def search(
-    query: str, count: Annotated[int, typer.Option(min=1, max=100)] = 5, db: Database = None, assistant: Who = None, as_json: AsJson = False
+    query: str,
+    count: Annotated[int, typer.Option(min=1, max=100)] = 5,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
 ) -> None:
     """The approved entries nearest to a question."""
     from kaeshi.steps import knowledge as steps
@@ -300,7 +415,10 @@ def search(
     show(
         hits,
         as_json=as_json,
-        text=lambda: table(("score", "question", "answer"), [(h.score, h.entry.question[:60], h.entry.answer[:90]) for h in hits]),
+        text=lambda: table(
+            ("score", "question", "answer"),
+            [(h.score, h.entry.question[:60], h.entry.answer[:90]) for h in hits],
+        ),
     )
 
 
@@ -320,11 +438,15 @@ def approve(
     show({"approved": done}, as_json=as_json, text=f"{done} approved by {by}")
 
 
-LogClock = Annotated[bool, typer.Option("--log-clock", help="Weeks of the log's own clock instead of today's.")]
+LogClock = Annotated[
+    bool, typer.Option("--log-clock", help="Weeks of the log's own clock instead of today's.")
+]
 
 
 @report.command("show")
-def show_(log_clock: LogClock = False, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def show_(
+    log_clock: LogClock = False, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
     """The last complete week against the one before."""
     from kaeshi.steps import report as steps
     from kaeshi.steps.report_mail import text
@@ -334,7 +456,9 @@ def show_(log_clock: LogClock = False, db: Database = None, assistant: Who = Non
 
 
 @report.command()
-def send(log_clock: LogClock = False, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def send(
+    log_clock: LogClock = False, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
     """Mail the report; the same report is mailed once."""
     from kaeshi.steps import report as steps
     from kaeshi.steps.report_mail import render
@@ -343,7 +467,11 @@ def send(log_clock: LogClock = False, db: Database = None, assistant: Who = None
         return await steps.send(loop, await steps.compose(loop, by_log_clock=log_clock), render)
 
     done = with_loop(db, assistant, go)
-    show(done, as_json=as_json, text=f"sent to {done['to']}" if done["sent"] else f"not sent: {done['why']}")
+    show(
+        done,
+        as_json=as_json,
+        text=f"sent to {done['to']}" if done["sent"] else f"not sent: {done['why']}",
+    )
 
 
 @jobs.command("list")
@@ -363,7 +491,11 @@ def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -
         )
         for j in found
     ]
-    show(found, as_json=as_json, text=table(("job", "crontab (UTC)", "next", "last", "state", "detail"), rows))
+    show(
+        found,
+        as_json=as_json,
+        text=table(("job", "crontab (UTC)", "next", "last", "state", "detail"), rows),
+    )
 
 
 @jobs.command("run")
@@ -372,7 +504,9 @@ def run(name: str, db: Database = None, assistant: Who = None, as_json: AsJson =
     from kaeshi.jobs.runner import run_now
     from kaeshi.jobs.schedule import jobs as table_of
 
-    said = with_loop(db, assistant, lambda loop: run_now(loop, table_of(loop.settings), name, "command line"))
+    said = with_loop(
+        db, assistant, lambda loop: run_now(loop, table_of(loop.settings), name, "command line")
+    )
     show({"job": name, "result": said}, as_json=as_json, text=said)
     if said.startswith("failed"):
         raise typer.Exit(1)

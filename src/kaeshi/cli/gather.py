@@ -6,16 +6,34 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from kaeshi.cli.output import AsJson, By, Database, Who, counts, lines_of, progress, show, table, with_loop
+from kaeshi.cli.output import (
+    AsJson,
+    By,
+    Database,
+    Who,
+    counts,
+    lines_of,
+    progress,
+    show,
+    table,
+    with_loop,
+)
 from kaeshi.errors import InvalidInput
 
 Files = Annotated[list[Path], typer.Argument(help="JSONL or JSONL.gz files.")]
-ConsentOption = Annotated[str | None, typer.Option("--consent", help="Consent for the whole import: granted, legitimate_interest or none.")]
+ConsentOption = Annotated[
+    str | None,
+    typer.Option(
+        "--consent", help="Consent for the whole import: granted, legitimate_interest or none."
+    ),
+]
 
 
 def commands(app: typer.Typer) -> None:
     """Hang the groups on the app."""
-    app.add_typer(conversation, name="conversation", help="Log conversations and what came of them.")
+    app.add_typer(
+        conversation, name="conversation", help="Log conversations and what came of them."
+    )
     app.add_typer(feedback, name="feedback", help="Record what people thought.")
     app.add_typer(review, name="review", help="Decide what feedback only suggests.")
     app.add_typer(collection, name="collection", help="Judge and scrub what may be learned.")
@@ -36,7 +54,13 @@ def consent_of(text: str | None) -> Any:
 
 
 @conversation.command("import")
-def import_(files: Files, consent: ConsentOption = None, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def import_(
+    files: Files,
+    consent: ConsentOption = None,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
     """Import conversation logs; importing twice changes nothing, and a bad record is refused and counted."""
     from kaeshi.steps import conversation as steps
 
@@ -55,7 +79,17 @@ def import_(files: Files, consent: ConsentOption = None, db: Database = None, as
     done = with_loop(db, assistant, go)
     refused = done["refused"]
     words = f"{done['new']} new conversations ({done['messages']} messages), {done['grown']} grown, {done['unchanged']} unchanged, {len(refused)} refused"
-    show(done, as_json=as_json, text="\n".join([words, *refused[:20], *([f"and {len(refused) - 20} more"] if len(refused) > 20 else [])]))
+    show(
+        done,
+        as_json=as_json,
+        text="\n".join(
+            [
+                words,
+                *refused[:20],
+                *([f"and {len(refused) - 20} more"] if len(refused) > 20 else []),
+            ]
+        ),
+    )
     if refused and not (done["new"] or done["unchanged"] or done["grown"]):
         raise typer.Exit(1)
 
@@ -63,8 +97,12 @@ def import_(files: Files, consent: ConsentOption = None, db: Database = None, as
 @conversation.command()
 def outcome(
     conversation_id: str,
-    facts: Annotated[list[str], typer.Argument(help="NAME=VALUE, such as escalated=true booked=false.")],
-    at: Annotated[str | None, typer.Option(help="When it became known, ISO 8601. Default: now.")] = None,
+    facts: Annotated[
+        list[str], typer.Argument(help="NAME=VALUE, such as escalated=true booked=false.")
+    ],
+    at: Annotated[
+        str | None, typer.Option(help="When it became known, ISO 8601. Default: now.")
+    ] = None,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -91,12 +129,18 @@ def outcome(
     if moment is not None and moment.tzinfo is None:
         msg = f"--at {at!r} has no time zone; write 2025-10-31T12:00:00Z"
         raise InvalidInput(msg)
-    new = with_loop(db, assistant, lambda loop: steps.report_outcome(loop, conversation_id, reported, at=moment, source="cli"))
+    new = with_loop(
+        db,
+        assistant,
+        lambda loop: steps.report_outcome(loop, conversation_id, reported, at=moment, source="cli"),
+    )
     show({"new": new}, as_json=as_json, text=f"{new} new, {len(reported) - new} known already")
 
 
 @conversation.command("show")
-def show_(conversation_id: str, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def show_(
+    conversation_id: str, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
     """Show one conversation, texts opened."""
     from kaeshi.steps import conversation as steps
 
@@ -105,7 +149,10 @@ def show_(conversation_id: str, db: Database = None, assistant: Who = None, as_j
     show(
         found,
         as_json=as_json,
-        text=head + "\n".join(f"{m['role']:>9}  {m.get('content') or m.get('tool_calls')}" for m in found["messages"]),
+        text=head
+        + "\n".join(
+            f"{m['role']:>9}  {m.get('content') or m.get('tool_calls')}" for m in found["messages"]
+        ),
     )
 
 
@@ -129,11 +176,22 @@ def add(
 
     said = parse(
         message_id,
-        {"vote": vote, "rating": rating, "helpful": helpful, "accurate": accurate, "comment": comment, "correction": correction},
+        {
+            "vote": vote,
+            "rating": rating,
+            "helpful": helpful,
+            "accurate": accurate,
+            "comment": comment,
+            "correction": correction,
+        },
         author=author,
     )
     recorded = with_loop(db, assistant, lambda loop: steps.record(loop, [said]))[0]
-    result = {"feedback_id": recorded.id, "quality_score": recorded.quality.tenths / 10, "proposed": recorded.proposed}
+    result = {
+        "feedback_id": recorded.id,
+        "quality_score": recorded.quality.tenths / 10,
+        "proposed": recorded.proposed,
+    }
     show(
         result,
         as_json=as_json,
@@ -144,7 +202,9 @@ def add(
 @feedback.command("import")
 def import_feedback(
     files: Files,
-    author: Annotated[str, typer.Option(help="Who says so, where a record does not name anybody.")] = "",
+    author: Annotated[
+        str, typer.Option(help="Who says so, where a record does not name anybody.")
+    ] = "",
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -153,11 +213,20 @@ def import_feedback(
     from kaeshi.steps import feedback as steps
 
     async def go(loop: Any) -> list[Any]:
-        return [await steps.import_records(loop, steps.parsed_lines(lines_of(path), str(path)), author=author) for path in files]
+        return [
+            await steps.import_records(
+                loop, steps.parsed_lines(lines_of(path), str(path)), author=author
+            )
+            for path in files
+        ]
 
     done = with_loop(db, assistant, go)
     refused = [why for piece in done for why in piece.refused]
-    result = {"recorded": sum(p.recorded for p in done), "without_feedback": sum(p.without for p in done), "refused": refused}
+    result = {
+        "recorded": sum(p.recorded for p in done),
+        "without_feedback": sum(p.without for p in done),
+        "refused": refused,
+    }
     words = f"{result['recorded']} recorded, {result['without_feedback']} records without feedback, {len(refused)} refused"
     show(result, as_json=as_json, text="\n".join([words, *refused[:20]]))
     if refused and not result["recorded"]:
@@ -166,7 +235,10 @@ def import_feedback(
 
 @feedback.command()
 def stats(
-    days: Annotated[int, typer.Option(help="How far back.")] = 30, db: Database = None, assistant: Who = None, as_json: AsJson = False
+    days: Annotated[int, typer.Option(help="How far back.")] = 30,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
 ) -> None:
     """Votes, mean stars and the share of answers that were rated."""
     from kaeshi.steps import feedback as steps
@@ -175,13 +247,18 @@ def stats(
     show(
         found,
         as_json=as_json,
-        text=table(("figure", f"last {days} days"), [(name, "unknown" if value is None else value) for name, value in found.items()]),
+        text=table(
+            ("figure", f"last {days} days"),
+            [(name, "unknown" if value is None else value) for name, value in found.items()],
+        ),
     )
 
 
 @review.command("list")
 def list_(
-    state: Annotated[str, typer.Option(help="proposed, approved, corrected, rejected or all.")] = "proposed",
+    state: Annotated[
+        str, typer.Option(help="proposed, approved, corrected, rejected or all.")
+    ] = "proposed",
     limit: Annotated[int, typer.Option(min=1, max=500)] = 30,
     db: Database = None,
     assistant: Who = None,
@@ -201,15 +278,30 @@ def list_(
         as_json=as_json,
         text=lambda: table(
             ("ref", "kind", "state", "score", "by", "question"),
-            [(i.ref, i.kind, i.state, i.score / 10, i.by or "-", " ".join(i.title.split())[:80]) for i in found],
+            [
+                (i.ref, i.kind, i.state, i.score / 10, i.by or "-", " ".join(i.title.split())[:80])
+                for i in found
+            ],
         ),
     )
 
 
-def _decide(ref: str, state: Any, by: str, note: str, answer: str | None, db: str | None, assistant: str | None, *, as_json: bool) -> None:
+def _decide(
+    ref: str,
+    state: Any,
+    by: str,
+    note: str,
+    answer: str | None,
+    db: str | None,
+    assistant: str | None,
+    *,
+    as_json: bool,
+) -> None:
     from kaeshi.steps import review as steps
 
-    with_loop(db, assistant, lambda loop: steps.decide(loop, ref, state, by=by, note=note, answer=answer))
+    with_loop(
+        db, assistant, lambda loop: steps.decide(loop, ref, state, by=by, note=note, answer=answer)
+    )
     show({"ref": ref, "state": state, "by": by}, as_json=as_json, text=f"{ref} {state} by {by}")
 
 
@@ -217,7 +309,14 @@ Note = Annotated[str, typer.Option(help="Why.")]
 
 
 @review.command()
-def approve(ref: str, by: By, note: Note = "", db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def approve(
+    ref: str,
+    by: By,
+    note: Note = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
     """Approve an example or an entry."""
     _decide(ref, "approved", by, note, None, db, assistant, as_json=as_json)
 
@@ -237,7 +336,14 @@ def correct(
 
 
 @review.command()
-def reject(ref: str, by: By, note: Note = "", db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def reject(
+    ref: str,
+    by: By,
+    note: Note = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
     """Reject an example or an entry: it is not learned."""
     _decide(ref, "rejected", by, note, None, db, assistant, as_json=as_json)
 

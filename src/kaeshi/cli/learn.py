@@ -5,13 +5,25 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from kaeshi.cli.output import AsJson, Database, Who, counts, lines_of, progress, show, table, with_loop
+from kaeshi.cli.output import (
+    AsJson,
+    Database,
+    Who,
+    counts,
+    lines_of,
+    progress,
+    show,
+    table,
+    with_loop,
+)
 
 
 def commands(app: typer.Typer) -> None:
     """Hang the groups on the app."""
     app.add_typer(dataset, name="dataset", help="Build and check training data.")
-    app.add_typer(training, name="training", help="Fine-tune through any provider of OpenAI's wire.")
+    app.add_typer(
+        training, name="training", help="Fine-tune through any provider of OpenAI's wire."
+    )
     app.add_typer(evaluation, name="evaluation", help="Hold models to their promises.")
 
 
@@ -23,7 +35,10 @@ evaluation = typer.Typer(no_args_is_help=True)
 @dataset.command()
 def build(
     out: Annotated[
-        Path | None, typer.Option(help="Folder for train.jsonl, validation.jsonl and manifest.json. Default: in the data directory.")
+        Path | None,
+        typer.Option(
+            help="Folder for train.jsonl, validation.jsonl and manifest.json. Default: in the data directory."
+        ),
     ] = None,
     max_samples: Annotated[int | None, typer.Option(min=1, help="The best so many.")] = None,
     db: Database = None,
@@ -40,7 +55,13 @@ def build(
     files = built.manifest["files"]
     words = f"{built.id}: {len(built.lines)} rows ({files['train.jsonl']['rows']} train, {files['validation.jsonl']['rows']} validation) in {built.path}\nnot taken: {counts(built.manifest['dropped'])}"
     show(
-        {"id": built.id, "path": built.path, "rows": len(built.lines), "files": files, "dropped": built.manifest["dropped"]},
+        {
+            "id": built.id,
+            "path": built.path,
+            "rows": len(built.lines),
+            "files": files,
+            "dropped": built.manifest["dropped"],
+        },
         as_json=as_json,
         text=words,
     )
@@ -49,8 +70,15 @@ def build(
 @dataset.command()
 def export(
     out: Annotated[Path, typer.Argument(help="The file to write.")],
-    kind: Annotated[str, typer.Option(help="sft (rows with weights), dpo (answer and correction), kto (liked or not).")] = "sft",
-    form: Annotated[str, typer.Option("--format", help="openai, or trl (which Axolotl and LLaMA-Factory read).")] = "openai",
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="sft (rows with weights), dpo (answer and correction), kto (liked or not)."
+        ),
+    ] = "sft",
+    form: Annotated[
+        str, typer.Option("--format", help="openai, or trl (which Axolotl and LLaMA-Factory read).")
+    ] = "openai",
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -62,7 +90,10 @@ def export(
     from kaeshi.rules.preferences import Format, Kind
     from kaeshi.steps import preferences as steps
 
-    for name, given, known in (("--kind", kind, get_args(Kind)), ("--format", form, get_args(Format))):
+    for name, given, known in (
+        ("--kind", kind, get_args(Kind)),
+        ("--format", form, get_args(Format)),
+    ):
         if given not in known:
             msg = f"{name} {given!r} is none of {', '.join(known)}"
             raise InvalidInput(msg)
@@ -71,29 +102,46 @@ def export(
 
 
 @dataset.command()
-def check(path: Path, least: Annotated[int, typer.Option(help="Least number of rows.")] = 200, as_json: AsJson = False) -> None:
+def check(
+    path: Path,
+    least: Annotated[int, typer.Option(help="Least number of rows.")] = 200,
+    as_json: AsJson = False,
+) -> None:
     """Say what is wrong with a training file, line by line."""
     from kaeshi.steps import dataset as steps
 
     faults = steps.check(path, least=least)
-    show({"valid": not faults, "faults": faults}, as_json=as_json, text="valid" if not faults else "\n".join(faults))
+    show(
+        {"valid": not faults, "faults": faults},
+        as_json=as_json,
+        text="valid" if not faults else "\n".join(faults),
+    )
     if faults:
         raise typer.Exit(1)
 
 
-Base = Annotated[str | None, typer.Option("--model", help="Base model. Default: FINE_TUNE_BASE_MODEL.")]
+Base = Annotated[
+    str | None, typer.Option("--model", help="Base model. Default: FINE_TUNE_BASE_MODEL.")
+]
 Epochs = Annotated[int | None, typer.Option(min=1, max=50, help="Default: FINE_TUNE_EPOCHS.")]
 
 
 @training.command()
-def estimate(path: Path, model: Base = None, epochs: Epochs = None, as_json: AsJson = False) -> None:
+def estimate(
+    path: Path, model: Base = None, epochs: Epochs = None, as_json: AsJson = False
+) -> None:
     """What training on a file would cost."""
     from kaeshi.steps import training as steps
 
     found = with_loop(
         None,
         None,
-        lambda loop: steps.estimate(loop, path, model or loop.settings.fine_tune_base_model, epochs or loop.settings.fine_tune_epochs),
+        lambda loop: steps.estimate(
+            loop,
+            path,
+            model or loop.settings.fine_tune_base_model,
+            epochs or loop.settings.fine_tune_epochs,
+        ),
     )
     show(
         found,
@@ -108,8 +156,14 @@ def start(
     model: Base = None,
     suffix: Annotated[str | None, typer.Option(help="Default: FINE_TUNE_SUFFIX.")] = None,
     epochs: Epochs = None,
-    validation: Annotated[Path | None, typer.Option(help="Rows held out; the checkpoint that does best on them is taken.")] = None,
-    method: Annotated[Literal["supervised", "dpo"], typer.Option(help="supervised, or dpo for rows of preferences.")] = "supervised",
+    validation: Annotated[
+        Path | None,
+        typer.Option(help="Rows held out; the checkpoint that does best on them is taken."),
+    ] = None,
+    method: Annotated[
+        Literal["supervised", "dpo"],
+        typer.Option(help="supervised, or dpo for rows of preferences."),
+    ] = "supervised",
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -127,19 +181,31 @@ def start(
                 model or s.fine_tune_base_model,
                 suffix or s.fine_tune_suffix,
                 epochs or s.fine_tune_epochs,
-                validation_file_id=await steps.upload(loop, validation, method) if validation is not None else None,
+                validation_file_id=await steps.upload(loop, validation, method)
+                if validation is not None
+                else None,
                 method=method,
             )
-            return await steps.wait(loop, run, lambda r: shown(f"training: {r.state}", 0)) if loop.trainer.embedded else run
+            return (
+                await steps.wait(loop, run, lambda r: shown(f"training: {r.state}", 0))
+                if loop.trainer.embedded
+                else run
+            )
 
     run = with_loop(db, assistant, go)
-    show(run, as_json=as_json, text=f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}")
+    show(
+        run,
+        as_json=as_json,
+        text=f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}",
+    )
     if run.state == "failed":
         raise typer.Exit(1)
 
 
 @training.command()
-def status(run_id: str, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def status(
+    run_id: str, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
     """Look at a run at its provider, and at what was said of it on the way."""
     from kaeshi.steps import training as steps
 
@@ -148,9 +214,13 @@ def status(run_id: str, db: Database = None, assistant: Who = None, as_json: AsJ
         return run, await steps.events(loop, run)
 
     run, events = with_loop(db, assistant, go)
-    words = [f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}"]
+    words = [
+        f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}"
+    ]
     words += [f"  {event.at:%Y-%m-%d %H:%M:%S}  {event.message}" for event in events]
-    told = run.model_dump(mode="json") | {"events": [event.model_dump(mode="json") for event in events]}
+    told = run.model_dump(mode="json") | {
+        "events": [event.model_dump(mode="json") for event in events]
+    }
     show(told, as_json=as_json, text="\n".join(words))
 
 
@@ -158,7 +228,9 @@ def status(run_id: str, db: Database = None, assistant: Who = None, as_json: AsJ
 def decide(
     run_id: str,
     job: Annotated[str | None, typer.Option(help="The provider's job that is this run's.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="There is none: ask for it again.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="There is none: ask for it again.")
+    ] = False,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -179,7 +251,11 @@ def retiring(db: Database = None, assistant: Who = None, as_json: AsJson = False
     from kaeshi.steps import training as steps
 
     found = with_loop(db, assistant, steps.retiring)
-    show([vars(s) for s in found], as_json=as_json, text="\n".join(map(str, found)) or "no model in use retires soon")
+    show(
+        [vars(s) for s in found],
+        as_json=as_json,
+        text="\n".join(map(str, found)) or "no model in use retires soon",
+    )
 
 
 @training.command()
@@ -210,7 +286,9 @@ def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -
                     r.base_model,
                     r.epochs,
                     r.model or r.error or "-",
-                    f"${r.booked_usd:.2f}" if r.booked_usd is not None else f"up to ${r.reserved_usd:.2f}",
+                    f"${r.booked_usd:.2f}"
+                    if r.booked_usd is not None
+                    else f"up to ${r.reserved_usd:.2f}",
                     f"{r.created_at:%Y-%m-%d %H:%M}",
                 )
                 for r in runs
@@ -221,7 +299,12 @@ def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -
 
 @evaluation.command("add")
 def add(
-    files: Annotated[list[Path], typer.Argument(help="JSONL: {question or messages, must_say, must_not_say, expected, hand_over}.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="JSONL: {question or messages, must_say, must_not_say, expected, hand_over}."
+        ),
+    ],
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -231,7 +314,9 @@ def add(
     from kaeshi.steps.feedback import parsed_lines
 
     async def go(loop: Any) -> Any:
-        return await steps.add(loop, (item for path in files for item in parsed_lines(lines_of(path), str(path))))
+        return await steps.add(
+            loop, (item for path in files for item in parsed_lines(lines_of(path), str(path)))
+        )
 
     stored, refused = with_loop(db, assistant, go)
     show(
@@ -253,14 +338,17 @@ def run_(model: str, db: Database = None, assistant: Who = None, as_json: AsJson
     show(
         found,
         as_json=as_json,
-        text=f"{found.passed} passed, {found.failed} failed" + ("\n" + table(("case", "why"), failed) if failed else ""),
+        text=f"{found.passed} passed, {found.failed} failed"
+        + ("\n" + table(("case", "why"), failed) if failed else ""),
     )
     if found.failed:
         raise typer.Exit(1)
 
 
 @evaluation.command()
-def compare(model: str, other: str, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+def compare(
+    model: str, other: str, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
     """Two models' latest results side by side."""
     from kaeshi.steps import evaluation as steps
 

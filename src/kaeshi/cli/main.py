@@ -30,7 +30,9 @@ def main() -> None:
         sys.stderr.write(f"kaeshi: {' '.join(str(error).split())}\n")
         sys.exit(1)
     except UnicodeEncodeError as error:
-        sys.stderr.write(f"kaeshi: an argument holds a character that is not Unicode text (at {error.start}); correct it\n")
+        sys.stderr.write(
+            f"kaeshi: an argument holds a character that is not Unicode text (at {error.start}); correct it\n"
+        )
         sys.exit(1)
     except BrokenPipeError:  # whoever read our output has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

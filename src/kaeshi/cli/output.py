@@ -16,8 +16,16 @@ from kaeshi.errors import InvalidInput
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Database = Annotated[str | None, typer.Option("--db", help="Database URL. Default: DATABASE_URL, else a file in the data directory.")]
-Who = Annotated[str | None, typer.Option("--assistant", help="Assistant meant. Default: KAESHI_ASSISTANT, else main.")]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--db", help="Database URL. Default: DATABASE_URL, else a file in the data directory."
+    ),
+]
+Who = Annotated[
+    str | None,
+    typer.Option("--assistant", help="Assistant meant. Default: KAESHI_ASSISTANT, else main."),
+]
 By = Annotated[str, typer.Option("--by", help="Name of the person who decides.")]
 MAX_LINE = 32 * 1024 * 1024
 
@@ -59,15 +67,29 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     if not rows:
         return "nothing"
     cells = [[str(c) for c in row] for row in (head, *rows)]
-    right = [all(isinstance(row[i], int | float) or row[i] is None for row in rows) for i in range(len(head))]
+    right = [
+        all(isinstance(row[i], int | float) or row[i] is None for row in rows)
+        for i in range(len(head))
+    ]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    lines = ["  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)).rstrip() for row in cells]
+    lines = [
+        "  ".join(
+            c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
     return "\n".join(lines)
 
 
 def counts(found: dict[str, int]) -> str:
     """A 3, b 2"""
-    return ", ".join(f"{name} {count}" for name, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))) or "none"
+    return (
+        ", ".join(
+            f"{name} {count}"
+            for name, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        )
+        or "none"
+    )
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
@@ -91,7 +113,14 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
     ) as bar:
         task = bar.add_task("starting", total=None)
-        yield lambda stage, share: bar.update(task, description=stage, total=1.0 if share else None, completed=share)
+        yield lambda stage, share: bar.update(
+            task, description=stage, total=1.0 if share else None, completed=share
+        )

@@ -19,10 +19,22 @@ from kaeshi.errors import InvalidInput
 if TYPE_CHECKING:
     from kaeshi.vault import Kept, Vault
 
-Source = Annotated[str, typer.Argument(help="A file of text, .jsonl or .csv (also .gz), or - for standard input.")]
-Shape = Annotated[str | None, typer.Option("--format", help="text, jsonl or csv. Default: by the file's name, else text.")]
-Fields = Annotated[list[str] | None, typer.Option("--field", help="Column or JSON field to look at, again for more. Default: all texts.")]
-VaultKey = Annotated[str, typer.Option(envvar="KAESHI_VAULT_KEY", help="32 bytes in base64 that seal the vault.")]
+Source = Annotated[
+    str, typer.Argument(help="A file of text, .jsonl or .csv (also .gz), or - for standard input.")
+]
+Shape = Annotated[
+    str | None,
+    typer.Option("--format", help="text, jsonl or csv. Default: by the file's name, else text."),
+]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field", help="Column or JSON field to look at, again for more. Default: all texts."
+    ),
+]
+VaultKey = Annotated[
+    str, typer.Option(envvar="KAESHI_VAULT_KEY", help="32 bytes in base64 that seal the vault.")
+]
 
 pii = typer.Typer(no_args_is_help=True)
 
@@ -37,9 +49,19 @@ def scrub(
     source: Source = "-",
     shape: Shape = None,
     field: Fields = None,
-    operator: Annotated[str | None, typer.Option(help="placeholder, surrogate, mask or pseudonym.")] = None,
-    key: Annotated[str, typer.Option(envvar="KAESHI_PII_KEY", help="Secret that makes pseudonyms and chooses surrogates.")] = "",
-    vault: Annotated[Path | None, typer.Option(help="Keep what was replaced in this file, sealed, for `kaeshi pii restore`.")] = None,
+    operator: Annotated[
+        str | None, typer.Option(help="placeholder, surrogate, mask or pseudonym.")
+    ] = None,
+    key: Annotated[
+        str,
+        typer.Option(
+            envvar="KAESHI_PII_KEY", help="Secret that makes pseudonyms and chooses surrogates."
+        ),
+    ] = "",
+    vault: Annotated[
+        Path | None,
+        typer.Option(help="Keep what was replaced in this file, sealed, for `kaeshi pii restore`."),
+    ] = None,
     vault_key: VaultKey = "",
     as_json: AsJson = False,
 ) -> None:
@@ -51,7 +73,15 @@ def scrub(
     found: Counter[str] = Counter()
     replaced: list[Kept] = []
     written: list[str] = []
-    for piece in _scrubbed(source, _shape(source, shape), field or [], wanted, key.encode(), found, replaced if kept else None):
+    for piece in _scrubbed(
+        source,
+        _shape(source, shape),
+        field or [],
+        wanted,
+        key.encode(),
+        found,
+        replaced if kept else None,
+    ):
         if as_json:
             written.append(piece)
         else:
@@ -81,7 +111,9 @@ def restore(
     if len(rows) != len(kept):
         msg = f"{source!r} has {len(rows)} conversations and vault {str(vault)!r} {len(kept)}; they do not belong together"
         raise InvalidInput(msg)
-    pieces = [write(put_back(texts, there)) for (texts, write), there in zip(rows, kept, strict=True)]
+    pieces = [
+        write(put_back(texts, there)) for (texts, write), there in zip(rows, kept, strict=True)
+    ]
     if as_json:
         show({"text": "".join(pieces)}, as_json=True)
     else:
@@ -89,25 +121,45 @@ def restore(
 
 
 @pii.command()
-def detect(source: Source = "-", shape: Shape = None, field: Fields = None, as_json: AsJson = False) -> None:
+def detect(
+    source: Source = "-", shape: Shape = None, field: Fields = None, as_json: AsJson = False
+) -> None:
     """List what personal data a text holds and where, without showing it."""
     from kaeshi.rules.pii import detect_texts
     from kaeshi.scrubbing import finder, policy
 
     names, wanted, rows = finder(), policy(None), []
     for line, texts in _conversations(source, _shape(source, shape), field or []):
-        for place, hits in zip(texts, detect_texts([t for _, t in texts], names.find([t for _, t in texts]), wanted), strict=True):
+        for place, hits in zip(
+            texts,
+            detect_texts([t for _, t in texts], names.find([t for _, t in texts]), wanted),
+            strict=True,
+        ):
             rows += [
-                {"line": line, "field": place[0], "start": a, "end": b, "type": kind, "score": round(score, 2), "recogniser": by}
+                {
+                    "line": line,
+                    "field": place[0],
+                    "start": a,
+                    "end": b,
+                    "type": kind,
+                    "score": round(score, 2),
+                    "recogniser": by,
+                }
                 for a, b, kind, score, by in hits
             ]
-    show(rows, as_json=as_json, text=lambda: table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows]))
+    show(
+        rows,
+        as_json=as_json,
+        text=lambda: table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows]),
+    )
     sys.stderr.write(f"found: {counts(dict(Counter(str(row['type']) for row in rows)))}\n")
 
 
 @pii.command()
 def report(
-    sample: Annotated[int, typer.Option(min=0, help="So many scrubbed conversations for a person to read.")] = 5,
+    sample: Annotated[
+        int, typer.Option(min=0, help="So many scrubbed conversations for a person to read.")
+    ] = 5,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -124,17 +176,30 @@ def report(
         f"{found['examples']} examples, scrubber {', '.join(found['scrubber']) or 'none'}, settings {found['settings_sha256'][:12]}",
         table(
             ("type", "replaced", "left at most"),
-            [(kind, count, "unknown" if left.get(kind) is None else left[kind]) for kind, count in found["replaced"].items()],
+            [
+                (kind, count, "unknown" if left.get(kind) is None else left[kind])
+                for kind, count in found["replaced"].items()
+            ],
         ),
         table(("recogniser", "replaced"), list(found["by_recogniser"].items())),
-        *(f"\n{one['example']}\n" + "\n".join(f"  {m['role']}: {m['text']}" for m in one["messages"]) for one in found["sample"]),
+        *(
+            f"\n{one['example']}\n"
+            + "\n".join(f"  {m['role']}: {m['text']}" for m in one["messages"])
+            for one in found["sample"]
+        ),
     ]
     show(found, as_json=as_json, text="\n\n".join(lines[:3]) + "\n".join(lines[3:]))
 
 
 def _shape(source: str, shape: str | None) -> str:
     name = source.removesuffix(".gz")
-    chosen = shape or ("jsonl" if name.endswith((".jsonl", ".ndjson")) else "csv" if name.endswith(".csv") else "text")
+    chosen = shape or (
+        "jsonl"
+        if name.endswith((".jsonl", ".ndjson"))
+        else "csv"
+        if name.endswith(".csv")
+        else "text"
+    )
     if chosen not in {"text", "jsonl", "csv"}:
         msg = f"format {chosen!r} is none of text, jsonl, csv"
         raise InvalidInput(msg)
@@ -176,7 +241,9 @@ def _record(line: str, number: int, source: str) -> Any:
         raise InvalidInput(msg) from error
 
 
-def _texts(value: Any, fields: Sequence[str], key: str = "", *, inside: bool = False) -> Iterator[tuple[str, str]]:
+def _texts(
+    value: Any, fields: Sequence[str], key: str = "", *, inside: bool = False
+) -> Iterator[tuple[str, str]]:
     """The texts of a JSON value with the names they stand under: all, or those under `fields`."""
     inside = inside or not fields or key in fields
     if isinstance(value, str):
@@ -190,18 +257,24 @@ def _texts(value: Any, fields: Sequence[str], key: str = "", *, inside: bool = F
             yield from _texts(item, fields, key, inside=inside)
 
 
-def _with(value: Any, fields: Sequence[str], texts: Iterator[str], key: str = "", *, inside: bool = False) -> Any:
+def _with(
+    value: Any, fields: Sequence[str], texts: Iterator[str], key: str = "", *, inside: bool = False
+) -> Any:
     inside = inside or not fields or key in fields
     if isinstance(value, str):
         return next(texts) if inside else value
     if isinstance(value, dict):
-        return {name: _with(item, fields, texts, name, inside=inside) for name, item in value.items()}
+        return {
+            name: _with(item, fields, texts, name, inside=inside) for name, item in value.items()
+        }
     if isinstance(value, list):
         return [_with(item, fields, texts, key, inside=inside) for item in value]
     return value
 
 
-def _conversations(source: str, shape: str, fields: Sequence[str]) -> Iterator[tuple[int, list[tuple[str, str]]]]:
+def _conversations(
+    source: str, shape: str, fields: Sequence[str]
+) -> Iterator[tuple[int, list[tuple[str, str]]]]:
     """(line, [(field, text)]) of each row; a text file is one conversation, its lines the turns."""
     if shape == "text":
         yield 1, [(str(number), line.rstrip("\n")) for number, line in enumerate(_lines(source), 1)]
@@ -242,14 +315,18 @@ def _scrubbed(
             replaced.append(Kept([sha256_of(written)], [stream.originals]))
         return
     ahead, rows = tee(_rewritten(source, shape, fields))
-    for done, (_, write) in zip(scrub_conversations((texts for texts, _ in ahead), policy, key=key), rows, strict=True):
+    for done, (_, write) in zip(
+        scrub_conversations((texts for texts, _ in ahead), policy, key=key), rows, strict=True
+    ):
         found.update(done.counts)
         if replaced is not None:
             replaced.append(Kept([sha256_of([text]) for text in done.texts], done.originals))
         yield write(done.texts)
 
 
-def _rewritten(source: str, shape: str, fields: Sequence[str]) -> Iterator[tuple[list[str], Callable[[Sequence[str]], str]]]:
+def _rewritten(
+    source: str, shape: str, fields: Sequence[str]
+) -> Iterator[tuple[list[str], Callable[[Sequence[str]], str]]]:
     """Each conversation's texts, and what writes its row with others in their place. The head of a CSV file is a row without texts."""
     if shape == "text":
         yield ["".join(_lines(source))], "".join
@@ -258,7 +335,10 @@ def _rewritten(source: str, shape: str, fields: Sequence[str]) -> Iterator[tuple
         for number, line in enumerate(_lines(source), 1):
             if line.strip():
                 record = _record(line, number, source)
-                yield [text for _, text in _texts(record, fields)], partial(_json_line, record, fields)
+                yield (
+                    [text for _, text in _texts(record, fields)],
+                    partial(_json_line, record, fields),
+                )
         return
     rows = _rows(source)
     head = next(rows, [])

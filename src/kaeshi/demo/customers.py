@@ -12,7 +12,20 @@ from typing import Any
 
 STARS_WHEN_RIGHT, STARS_WHEN_WRONG = 0.87, 0.57
 RATES = 0.7
-TOWNS = ("Sacramento", "Fresno", "Oakland", "Modesto", "Stockton", "Napa", "Davis", "Chico", "Reno", "Folsom", "Roseville", "Fairfield")
+TOWNS = (
+    "Sacramento",
+    "Fresno",
+    "Oakland",
+    "Modesto",
+    "Stockton",
+    "Napa",
+    "Davis",
+    "Chico",
+    "Reno",
+    "Folsom",
+    "Roseville",
+    "Fairfield",
+)
 DISHES = ("chicken", "steak", "shrimp", "scallops", "salmon", "tofu")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 FIRST = (
@@ -55,8 +68,19 @@ LAST = (
     "Patterson",
     "Ramirez",
 )
-STREETS = ("Maple Street", "Oak Avenue", "Cedar Lane", "River Road", "Sunset Boulevard", "Hill Court")
-COMMENTS = ("Quick and clear, thank you so much!", "That is exactly what I wanted to know.", "Good service, we are looking forward to it.")
+STREETS = (
+    "Maple Street",
+    "Oak Avenue",
+    "Cedar Lane",
+    "River Road",
+    "Sunset Boulevard",
+    "Hill Court",
+)
+COMMENTS = (
+    "Quick and clear, thank you so much!",
+    "That is exactly what I wanted to know.",
+    "Good service, we are looking forward to it.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +115,13 @@ class Rating:
 
 def intents() -> tuple[tuple[Intent, ...], tuple[str, ...], tuple[str, ...]]:
     """The concierge's intents, and what lies beyond them: (intents, asked, held out)."""
-    content = tomllib.loads(resources.files("kaeshi").joinpath("data", "concierge.toml").read_text(encoding="utf-8"))
-    known = tuple(Intent(**(raw | {"asks": tuple(raw["asks"]), "held": tuple(raw["held"])})) for raw in content["intent"])
+    content = tomllib.loads(
+        resources.files("kaeshi").joinpath("data", "concierge.toml").read_text(encoding="utf-8")
+    )
+    known = tuple(
+        Intent(**(raw | {"asks": tuple(raw["asks"]), "held": tuple(raw["held"])}))
+        for raw in content["intent"]
+    )
     beyond = content["beyond"][0]
     return known, tuple(beyond["asks"]), tuple(beyond["held"])
 
@@ -124,7 +153,9 @@ class Crowd:
             for i in range(each)
             for template in (intent.held[i % len(intent.held)],)
         ]
-        return questions + [Asked(customer="", text=self.fill(t), intent=None, names=()) for t in self.beyond_held]
+        return questions + [
+            Asked(customer="", text=self.fill(t), intent=None, names=()) for t in self.beyond_held
+        ]
 
     def rate(self, asked: Asked, *, right: bool) -> Rating | None:
         """Stars as noisy as real ones, mostly with a thumb, sometimes with words; many say nothing."""
@@ -133,7 +164,9 @@ class Crowd:
             return None
         happy = r.random() < (STARS_WHEN_RIGHT if right else STARS_WHEN_WRONG)
         said: dict[str, Any] = {
-            "rating": r.choices((5, 4), (0.75, 0.25))[0] if happy else r.choices((3, 2, 1), (0.5, 0.3, 0.2))[0],
+            "rating": r.choices((5, 4), (0.75, 0.25))[0]
+            if happy
+            else r.choices((3, 2, 1), (0.5, 0.3, 0.2))[0],
             "vote": "up" if happy else "down",
         }
         if happy and r.random() < 0.5:
@@ -149,7 +182,9 @@ class Crowd:
     def fill(self, template: str) -> str:
         """The template with a dish, a town, a number and a weekday."""
         r = self.random
-        return template.format(d=r.choice(DISHES), t=r.choice(TOWNS), n=r.randint(6, 45), w=r.choice(DAYS))
+        return template.format(
+            d=r.choice(DISHES), t=r.choice(TOWNS), n=r.randint(6, 45), w=r.choice(DAYS)
+        )
 
     def _introduce(self, question: str, name: str) -> tuple[str, tuple[str, ...]]:
         """People say who they are, and sometimes far more than they should."""
@@ -160,7 +195,10 @@ class Crowd:
             (f"Hi! {question}", ()),
             (f"Hello, I'm {name}. {question}", (name,)),
             (f"{question}? Thanks, {first}", (first,)),
-            (f"Hi, my name is {name}, call me at {r.randint(201, 989)}-{r.randint(201, 989)}-{r.randint(1000, 9999)}. {question}", (name,)),
+            (
+                f"Hi, my name is {name}, call me at {r.randint(201, 989)}-{r.randint(201, 989)}-{r.randint(1000, 9999)}. {question}",
+                (name,),
+            ),
             (f"{question}. You can mail {first.lower()}.{name.split()[1].lower()}@example.com", ()),
             (f"We are at {r.randint(10, 9999)} {r.choice(STREETS)}. {question}", ()),
             (f"my card is 4111 1111 1111 1111 if you need it. {question}", ()),

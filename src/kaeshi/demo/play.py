@@ -20,7 +20,17 @@ from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeClock, FakeIds, FakeNames
 from kaeshi.rules.dataset import line
 from kaeshi.settings import Settings, load
-from kaeshi.steps import conversation, dataset, evaluation, feedback, knowledge, report, review, rollout, training
+from kaeshi.steps import (
+    conversation,
+    dataset,
+    evaluation,
+    feedback,
+    knowledge,
+    report,
+    review,
+    rollout,
+    training,
+)
 from kaeshi.steps.report_mail import render
 from kaeshi.types import Conversation, Dataset, Feedback, Outcome, Rollout, Turn
 
@@ -54,7 +64,13 @@ class Stage:
     progress: Progress
 
 
-async def play(folder: Path, *, seed: int, sabotage: str | None = None, progress: Progress = lambda _stage, _share: None) -> dict[str, Any]:
+async def play(
+    folder: Path,
+    *,
+    seed: int,
+    sabotage: str | None = None,
+    progress: Progress = lambda _stage, _share: None,
+) -> dict[str, Any]:
     """Everything from the first conversation to a decision, a refreshed knowledge base and a sent report; returns what the table shows.
 
     The same seed gives the same result. Raises InvalidInput for an unknown sabotage or a folder that is not a demo's.
@@ -65,7 +81,9 @@ async def play(folder: Path, *, seed: int, sabotage: str | None = None, progress
     _prepare(folder)
     clock = FakeClock(MONDAY)
     async with open_loop(settings=_settings(folder), clock=clock, ids=FakeIds()) as loop:
-        stage = Stage(loop=loop, clock=clock, crowd=Crowd(seed), sabotage=sabotage, progress=progress)
+        stage = Stage(
+            loop=loop, clock=clock, crowd=Crowd(seed), sabotage=sabotage, progress=progress
+        )
         before = await _first_production(stage)
         log = await _two_weeks(stage)
         built, learned = await _learn(stage)
@@ -81,9 +99,15 @@ async def play(folder: Path, *, seed: int, sabotage: str | None = None, progress
         production = (await rollout.status(loop))["production"] or before
         scores = {
             "before": await _score(loop, before, questions),
-            "candidate": await _score(loop, learned["model"], questions) if learned["model"] else None,
+            "candidate": await _score(loop, learned["model"], questions)
+            if learned["model"]
+            else None,
         }
-        after = scores["candidate"] if production == learned["model"] and scores["candidate"] else scores["before"]
+        after = (
+            scores["candidate"]
+            if production == learned["model"] and scores["candidate"]
+            else scores["before"]
+        )
         return {
             "seed": seed,
             "sabotage": sabotage,
@@ -91,7 +115,13 @@ async def play(folder: Path, *, seed: int, sabotage: str | None = None, progress
             "log": log.__dict__,
             "held_out": {"questions": len(questions), **scores, "after": after},
             "collection": learned["collection"],
-            "dataset": {"id": built.id, "rows": len(built.lines), "dropped": built.manifest["dropped"]} if built else None,
+            "dataset": {
+                "id": built.id,
+                "rows": len(built.lines),
+                "dropped": built.manifest["dropped"],
+            }
+            if built
+            else None,
             "cost": learned["cost"],
             "decision": decision,
             "knowledge": kb,
@@ -117,9 +147,13 @@ async def _first_production(stage: Stage) -> str:
     ]
     model = await _train(stage, "faq.jsonl", rows, "faq")
     await rollout.set_production(loop, model)
-    cases: list[dict[str, Any]] = [{"id": f"knows_{i.name}", "question": stage.crowd.fill(i.held[0]), "expected": i.answer} for i in known]
+    cases: list[dict[str, Any]] = [
+        {"id": f"knows_{i.name}", "question": stage.crowd.fill(i.held[0]), "expected": i.answer}
+        for i in known
+    ]
     cases += [
-        {"id": f"beyond_{n}", "question": stage.crowd.fill(text), "hand_over": True} for n, text in enumerate(stage.crowd.beyond_held)
+        {"id": f"beyond_{n}", "question": stage.crowd.fill(text), "hand_over": True}
+        for n, text in enumerate(stage.crowd.beyond_held)
     ]
     await evaluation.add(loop, ((case["id"], case) for case in cases))
     return model
@@ -135,11 +169,17 @@ async def _two_weeks(stage: Stage) -> Tally:
 
 async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
     """Collect, build, train. What is refused on the way is the demo's decision."""
-    loop = replace(stage.loop, names=FakeNames(broken=True)) if stage.sabotage == "pii" else stage.loop
+    loop = (
+        replace(stage.loop, names=FakeNames(broken=True)) if stage.sabotage == "pii" else stage.loop
+    )
     stage.progress("collecting and scrubbing", 0)
     collected = await run_now(loop, jobs(loop.settings), "training_collector", OWNER)
     async with loop.store.read() as tx:
-        kept, reasons, pii = await tx.count_kept(loop.assistant), await tx.reasons(loop.assistant), await tx.pii_counts(loop.assistant)
+        kept, reasons, pii = (
+            await tx.count_kept(loop.assistant),
+            await tx.reasons(loop.assistant),
+            await tx.pii_counts(loop.assistant),
+        )
     found: dict[str, Any] = {
         "collection": {"kept": kept, "dropped": reasons, "pii_replaced": pii, "job": collected},
         "model": None,
@@ -150,7 +190,9 @@ async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
         built = await dataset.write(loop, await dataset.build(loop))
     except KaeshiError as error:
         return None, found | {"why": str(error)}
-    estimate = await training.estimate(loop, Path(built.path) / "train.jsonl", "gpt-4o-mini", loop.settings.fine_tune_epochs)
+    estimate = await training.estimate(
+        loop, Path(built.path) / "train.jsonl", "gpt-4o-mini", loop.settings.fine_tune_epochs
+    )
     found["cost"] = {
         "paid_usd": "0",
         "at_openai_prices_usd": str(estimate.estimated_cost_usd),
@@ -158,11 +200,20 @@ async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
         "epochs": estimate.epochs,
     }
     stage.progress("training the candidate", 0)
-    faq = [json.loads(raw) for raw in (stage.loop.settings.data_dir / "faq.jsonl").read_bytes().splitlines()]
-    rows = [*faq, *(row for row, side in zip(built.rows, built.splits, strict=True) if side == "train")]
+    faq = [
+        json.loads(raw)
+        for raw in (stage.loop.settings.data_dir / "faq.jsonl").read_bytes().splitlines()
+    ]
+    rows = [
+        *faq,
+        *(row for row, side in zip(built.rows, built.splits, strict=True) if side == "train"),
+    ]
     if stage.sabotage == "model":
         answers = [row["messages"][-1] for row in rows]
-        rows = [{"messages": [*row["messages"][:-1], answers[(n + len(rows) // 3) % len(rows)]]} for n, row in enumerate(rows)]
+        rows = [
+            {"messages": [*row["messages"][:-1], answers[(n + len(rows) // 3) % len(rows)]]}
+            for n, row in enumerate(rows)
+        ]
     if stage.sabotage == "same":
         rows = faq
     found["model"] = await _train(stage, "candidate.jsonl", rows, "concierge")
@@ -182,7 +233,9 @@ async def _roll_out(stage: Stage, model: str) -> dict[str, Any]:
         await run_now(loop, jobs(loop.settings), "rollout_stepper", OWNER)
     ended, comparison = await _state(loop, began.id), await rollout.compare(loop, began.id)
     if ended.state not in {"full", "rolled_back"}:
-        ended = await rollout.roll_back(loop, began.id, reason=f"no decision in {ROLLOUT_DAYS} days; {comparison.why}", by=OWNER)
+        ended = await rollout.roll_back(
+            loop, began.id, reason=f"no decision in {ROLLOUT_DAYS} days; {comparison.why}", by=OWNER
+        )
     async with loop.store.read() as tx:
         steps = await tx.audit(loop.assistant, began.id)
     evidence = {
@@ -211,11 +264,23 @@ async def _knowledge(stage: Stage) -> dict[str, Any]:
     async with loop.store.read() as tx:
         answers = {e.id: e.answer for e, _ in await tx.entries(loop.assistant, ("proposed",))}
     for item in waiting:
-        await review.decide(loop, item.ref, "approved" if answers.get(item.ref) in right else "rejected", by=REVIEWER)
+        await review.decide(
+            loop,
+            item.ref,
+            "approved" if answers.get(item.ref) in right else "rejected",
+            by=REVIEWER,
+        )
     said = await run_now(loop, jobs(loop.settings), "kb_refresh", OWNER)
     approved = right & set(answers.values())
-    held = [(stage.crowd.fill(text), intent.answer) for intent in stage.crowd.known if intent.answer in approved for text in intent.held]
-    found = [(await knowledge.search(loop, query, 1))[0].entry.answer == answer for query, answer in held]
+    held = [
+        (stage.crowd.fill(text), intent.answer)
+        for intent in stage.crowd.known
+        if intent.answer in approved
+        for text in intent.held
+    ]
+    found = [
+        (await knowledge.search(loop, query, 1))[0].entry.answer == answer for query, answer in held
+    ]
     return {
         "proposed": len(waiting),
         "approved": sum(a in right for a in answers.values()),
@@ -223,7 +288,14 @@ async def _knowledge(stage: Stage) -> dict[str, Any]:
         "job": said,
         "asked": len(held),
         "found": sum(found),
-        "example": next(((query, answer) for (query, answer), is_right in zip(held, found, strict=True) if is_right), None),
+        "example": next(
+            (
+                (query, answer)
+                for (query, answer), is_right in zip(held, found, strict=True)
+                if is_right
+            ),
+            None,
+        ),
     }
 
 
@@ -235,7 +307,11 @@ async def _report(stage: Stage) -> dict[str, Any]:
     composed = await report.compose(loop)
     sent = await report.send(loop, composed, render)
     write_whole(loop.settings.data_dir / "report.html", render(composed)[2].encode())
-    return {"week": f"{composed.since:%Y-%m-%d}", "conversations": composed.conversations, "sent_to": sent["to"]}
+    return {
+        "week": f"{composed.since:%Y-%m-%d}",
+        "conversations": composed.conversations,
+        "sent_to": sent["to"],
+    }
 
 
 async def _day(stage: Stage, count: int, tally: Tally) -> None:
@@ -243,13 +319,17 @@ async def _day(stage: Stage, count: int, tally: Tally) -> None:
     loop, crowd = stage.loop, stage.crowd
     routing = await conversation.routing(loop)
     asked = [crowd.ask() for _ in range(count)]
-    answered = await asyncio.gather(*(respond(loop, routing, [{"role": "user", "content": a.text}], a.customer) for a in asked))
+    answered = await asyncio.gather(
+        *(respond(loop, routing, [{"role": "user", "content": a.text}], a.customer) for a in asked)
+    )
     records: list[Conversation] = []
     opinions: list[Feedback] = []
     for question, (said, assignment, outcomes) in zip(asked, answered, strict=True):
         stage.clock.advance(minutes=2)
         name = f"demo-{stage.clock.now():%m%d-%H%M%S}"
-        timed = said.model_copy(update={"latency_ms": 300 + 400 * crowd.random.random()})  # real times would differ from run to run
+        timed = said.model_copy(
+            update={"latency_ms": 300 + 400 * crowd.random.random()}
+        )  # real times would differ from run to run
         record = as_record(
             loop,
             [{"role": "user", "content": question.text}],
@@ -260,11 +340,21 @@ async def _day(stage: Stage, count: int, tally: Tally) -> None:
             customer=question.customer,
             consent="granted",
         )
-        right = not said.hand_over and question.intent is not None and said.text == question.intent.answer
-        tally.asked, tally.right, tally.handed_over = tally.asked + 1, tally.right + right, tally.handed_over + said.hand_over
+        right = (
+            not said.hand_over
+            and question.intent is not None
+            and said.text == question.intent.answer
+        )
+        tally.asked, tally.right, tally.handed_over = (
+            tally.asked + 1,
+            tally.right + right,
+            tally.handed_over + said.hand_over,
+        )
         record = _finish(stage, question, record, handed_over=said.hand_over, right=right)
         records.append(record)
-        opinions += _opinions(stage, question, record, right=right or (said.hand_over and question.intent is not None))
+        opinions += _opinions(
+            stage, question, record, right=right or (said.hand_over and question.intent is not None)
+        )
     await conversation.log(loop, records)
     for start in range(0, len(opinions), 100):
         await feedback.record(loop, opinions[start : start + 100])
@@ -272,7 +362,9 @@ async def _day(stage: Stage, count: int, tally: Tally) -> None:
     await conversation.close_idle(loop)
 
 
-def _finish(stage: Stage, question: Asked, record: Conversation, *, handed_over: bool, right: bool) -> Conversation:
+def _finish(
+    stage: Stage, question: Asked, record: Conversation, *, handed_over: bool, right: bool
+) -> Conversation:
     """A colleague answers where the model handed over; and what came of it."""
     now, turns = stage.clock.now(), record.turns
     if handed_over and question.intent is not None:
@@ -280,25 +372,47 @@ def _finish(stage: Stage, question: Asked, record: Conversation, *, handed_over:
             *turns,
             Turn(
                 id=f"{record.id}#{len(turns)}",
-                message={"role": "assistant", "content": question.intent.answer, "name": "colleague"},
+                message={
+                    "role": "assistant",
+                    "content": question.intent.answer,
+                    "name": "colleague",
+                },
                 at=now,
             ),
         )
     facts: dict[str, bool] = {"escalated": handed_over}
     if question.intent is not None and question.intent.topic == "booking":
-        facts |= {"booking_attempted": True, "booked": stage.crowd.books(right=right or handed_over)}
+        facts |= {
+            "booking_attempted": True,
+            "booked": stage.crowd.books(right=right or handed_over),
+        }
     outcomes = tuple(Outcome(name=k, value=v, at=now, source="demo") for k, v in facts.items())
     intents = (question.intent.topic,) if question.intent else ()
-    return record.model_copy(update={"turns": turns, "outcomes": (*record.outcomes, *outcomes), "intents": intents})
+    return record.model_copy(
+        update={"turns": turns, "outcomes": (*record.outcomes, *outcomes), "intents": intents}
+    )
 
 
-def _opinions(stage: Stage, question: Asked, record: Conversation, *, right: bool) -> list[Feedback]:
+def _opinions(
+    stage: Stage, question: Asked, record: Conversation, *, right: bool
+) -> list[Feedback]:
     target = record.turns[-1].id
     rating = stage.crowd.rate(question, right=right)
-    said = [Feedback(message_id=target, author=rating.author, at=stage.clock.now(), **rating.said)] if rating else []
+    said = (
+        [Feedback(message_id=target, author=rating.author, at=stage.clock.now(), **rating.said)]
+        if rating
+        else []
+    )
     if stage.sabotage == "feedback":
-        lie: dict[str, Any] = {"vote": "down", "rating": 1} if right else {"vote": "up", "rating": 5, "helpful": True, "accurate": True}
-        said = [Feedback(message_id=target, author=f"troll_{n}", at=stage.clock.now(), **lie) for n in range(TROLLS)]
+        lie: dict[str, Any] = (
+            {"vote": "down", "rating": 1}
+            if right
+            else {"vote": "up", "rating": 5, "helpful": True, "accurate": True}
+        )
+        said = [
+            Feedback(message_id=target, author=f"troll_{n}", at=stage.clock.now(), **lie)
+            for n in range(TROLLS)
+        ]
     return said
 
 
@@ -325,9 +439,17 @@ async def _score(loop: Loop, model: str, questions: list[Asked]) -> dict[str, An
     for start in range(0, len(questions), 50):
         part = questions[start : start + 50]
         for q, said in zip(
-            part, await asyncio.gather(*(loop.chat.answer([{"role": "user", "content": q.text}], model) for q in part)), strict=True
+            part,
+            await asyncio.gather(
+                *(loop.chat.answer([{"role": "user", "content": q.text}], model) for q in part)
+            ),
+            strict=True,
         ):
-            right += said.hand_over if q.intent is None else (not said.hand_over and said.text == q.intent.answer)
+            right += (
+                said.hand_over
+                if q.intent is None
+                else (not said.hand_over and said.text == q.intent.answer)
+            )
             handed += said.hand_over
     return {"right": right, "handed_over": handed, "share": round(right / len(questions), 4)}
 
@@ -348,7 +470,11 @@ def _settings(folder: Path) -> Settings:
         kaeshi_master_key=None,
         retraining_threshold=250,
         min_examples=200,
-        rollout_margins={"containment": 0.05, "conversion": 0.08, "csat": 0.5},  # what three weeks of a caterer's customers can show
+        rollout_margins={
+            "containment": 0.05,
+            "conversion": 0.08,
+            "csat": 0.5,
+        },  # what three weeks of a caterer's customers can show
         report_sender="kaeshi@demo.example",
         report_recipients="owner@demo.example",
     )
@@ -358,7 +484,9 @@ def _prepare(folder: Path) -> None:
     """An empty folder, unless it holds something that no demo made."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
-            msg = f"folder {str(folder)!r} holds files that no demo made; name another with --folder"
+            msg = (
+                f"folder {str(folder)!r} holds files that no demo made; name another with --folder"
+            )
             raise InvalidInput(msg)
         shutil.rmtree(folder)
     write_whole(folder / MARK, b"made by kaeshi demo; emptied by the next one\n")

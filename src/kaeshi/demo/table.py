@@ -5,11 +5,19 @@ from typing import Any
 
 def as_text(result: dict[str, Any]) -> str:
     """The result as a stranger can read it."""
-    held, collection, decision, kb = result["held_out"], result["collection"], result["decision"], result["knowledge"]
+    held, collection, decision, kb = (
+        result["held_out"],
+        result["collection"],
+        result["decision"],
+        result["knowledge"],
+    )
     n = held["questions"]
     example = ", such as {!r}: {}".format(*kb["example"]) if kb["example"] else ""
     rows: list[tuple[str, str]] = [
-        ("customers", f"simulated, seed {result['seed']}{', sabotage: ' + result['sabotage'] if result['sabotage'] else ''}"),
+        (
+            "customers",
+            f"simulated, seed {result['seed']}{', sabotage: ' + result['sabotage'] if result['sabotage'] else ''}",
+        ),
         (
             "two weeks of log",
             f"{result['log']['asked']} conversations: {result['log']['right']} answered right, {result['log']['handed_over']} handed to a colleague",
@@ -19,7 +27,9 @@ def as_text(result: dict[str, Any]) -> str:
         ("personal data replaced", _counts(collection["pii_replaced"])),
         (
             "dataset",
-            f"{result['dataset']['rows']} rows; not taken: {_counts(result['dataset']['dropped'])}" if result["dataset"] else "refused",
+            f"{result['dataset']['rows']} rows; not taken: {_counts(result['dataset']['dropped'])}"
+            if result["dataset"]
+            else "refused",
         ),
         (
             "training cost",
@@ -28,7 +38,10 @@ def as_text(result: dict[str, Any]) -> str:
             else "nothing was trained",
         ),
         ("held-out, before", _score(held["before"], n)),
-        ("held-out, candidate", _score(held["candidate"], n) if held["candidate"] else "no candidate"),
+        (
+            "held-out, candidate",
+            _score(held["candidate"], n) if held["candidate"] else "no candidate",
+        ),
         ("held-out, after", f"{_score(held['after'], n)}   <- what customers get now"),
         ("decision", f"{decision['outcome'].upper()}: {decision['why']}"),
     ]
@@ -42,7 +55,10 @@ def as_text(result: dict[str, Any]) -> str:
     rows += [("  steps", " -> ".join(s["after"] for s in decision["steps"]) or "none")]
     rows += [
         ("knowledge", f"{kb['proposed']} proposed, {kb['approved']} approved by {kb['by']}"),
-        ("  finds", f"{kb['found']} of {kb['asked']} held-out questions that it can answer{example}"),
+        (
+            "  finds",
+            f"{kb['found']} of {kb['asked']} held-out questions that it can answer{example}",
+        ),
         (
             "report",
             f"week of {result['report']['week']}, {result['report']['conversations']} conversations, in {result['report']['sent_to']}",
@@ -54,11 +70,19 @@ def as_text(result: dict[str, Any]) -> str:
 
 
 def _counts(found: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))) or "none"
+    return (
+        ", ".join(
+            f"{name} {count}"
+            for name, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        )
+        or "none"
+    )
 
 
 def _score(score: dict[str, Any], n: int) -> str:
-    return f"{score['right']} of {n} right ({score['share']:.0%}), {score['handed_over']} handed over"
+    return (
+        f"{score['right']} of {n} right ({score['share']:.0%}), {score['handed_over']} handed over"
+    )
 
 
 def _mean(seen: list[float]) -> str:
@@ -66,4 +90,8 @@ def _mean(seen: list[float]) -> str:
 
 
 def _difference(found: dict[str, float] | None) -> str:
-    return f", difference {found['estimate']:+.2f} [{found['low']:+.2f}, {found['high']:+.2f}]" if found else ", too little to compare"
+    return (
+        f", difference {found['estimate']:+.2f} [{found['low']:+.2f}, {found['high']:+.2f}]"
+        if found
+        else ", too little to compare"
+    )

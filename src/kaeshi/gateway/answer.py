@@ -8,7 +8,17 @@ from kaeshi.loop import Loop
 from kaeshi.rules import pii
 from kaeshi.steps import conversation as steps
 from kaeshi.steps.collection import scrub_messages
-from kaeshi.types import CANDIDATE_FAILED, HAND_OVER, Answer, Assignment, Consent, Conversation, Json, Outcome, Turn
+from kaeshi.types import (
+    CANDIDATE_FAILED,
+    HAND_OVER,
+    Answer,
+    Assignment,
+    Consent,
+    Conversation,
+    Json,
+    Outcome,
+    Turn,
+)
 
 
 async def respond(
@@ -25,7 +35,9 @@ async def respond(
         msg = f"assistant {loop.assistant!r} has nothing in production; start with `kaeshi rollout start MODEL --first`"
         raise Conflict(msg)
     try:
-        scrubbed, found = await asyncio.to_thread(scrub_messages, loop, messages, loop.policy.for_serving())
+        scrubbed, found = await asyncio.to_thread(
+            scrub_messages, loop, messages, loop.policy.for_serving()
+        )
     except KaeshiError:
         return Answer(text=HAND_OVER, model=assigned.model, hand_over=True), assignment, ()
     said, outcomes = await _ask(loop, routing, assignment, assigned.model, scrubbed)
@@ -38,14 +50,28 @@ async def respond(
 
 
 async def answer(
-    loop: Loop, messages: Sequence[Json], *, conversation: str, customer: str, consent: Consent = "none"
+    loop: Loop,
+    messages: Sequence[Json],
+    *,
+    conversation: str,
+    customer: str,
+    consent: Consent = "none",
 ) -> tuple[Answer, str]:
     """Answer a conversation so far and log it with its arm; returns the answer with its message id, for feedback.
 
     `messages` is the whole conversation; what is stored already is recognised. Raises Conflict when it was stored differently.
     """
     said, assignment, outcomes = await respond(loop, await steps.routing(loop), messages, customer)
-    record = as_record(loop, messages, said, assignment, outcomes, conversation=conversation, customer=customer, consent=consent)
+    record = as_record(
+        loop,
+        messages,
+        said,
+        assignment,
+        outcomes,
+        conversation=conversation,
+        customer=customer,
+        consent=consent,
+    )
     logged = await steps.log(loop, [record])
     if logged.refused:
         raise Conflict(logged.refused[0])
@@ -65,7 +91,9 @@ def as_record(
 ) -> Conversation:
     """The conversation with the answer at its end, as it is logged."""
     now = loop.clock.now()
-    turns = [Turn(id=f"{conversation}#{i}", message=dict(m), at=now) for i, m in enumerate(messages)]
+    turns = [
+        Turn(id=f"{conversation}#{i}", message=dict(m), at=now) for i, m in enumerate(messages)
+    ]
     reply = Turn(
         id=f"{conversation}#{len(messages)}",
         message={"role": "assistant", "content": said.text},
@@ -91,7 +119,11 @@ def as_record(
 
 
 async def _ask(
-    loop: Loop, routing: steps.Routing, assignment: Assignment | None, model: str, messages: Sequence[Json]
+    loop: Loop,
+    routing: steps.Routing,
+    assignment: Assignment | None,
+    model: str,
+    messages: Sequence[Json],
 ) -> tuple[Answer, tuple[Outcome, ...]]:
     try:
         return await loop.chat.answer(messages, model), ()
@@ -99,10 +131,14 @@ async def _ask(
         if assignment is None or assignment.arm == "production" or routing.production is None:
             raise
         said = await loop.chat.answer(messages, routing.production.model)
-        return said, (Outcome(name=CANDIDATE_FAILED, value=True, at=loop.clock.now(), source="gateway"),)
+        return said, (
+            Outcome(name=CANDIDATE_FAILED, value=True, at=loop.clock.now(), source="gateway"),
+        )
 
 
-async def _mirror(loop: Loop, candidate: str, messages: Sequence[Json], said: Answer) -> tuple[Outcome, ...]:
+async def _mirror(
+    loop: Loop, candidate: str, messages: Sequence[Json], said: Answer
+) -> tuple[Outcome, ...]:
     """Ask the candidate as well. Nobody sees its answer; whether it failed, and whether it agreed, is kept."""
     now = loop.clock.now()
     try:

@@ -16,7 +16,9 @@ def may_call(scope: Mapping[str, Any], headers: Mapping[bytes, bytes], key: byte
     if key is not None:
         return hmac.compare_digest(headers.get(b"authorization", b""), b"Bearer " + key)
     host = headers.get(b"host", b"").lower()
-    if (scope.get("client") or ("",))[0] not in LOOPBACK or (host if host.endswith(b"]") else host.rsplit(b":", 1)[0]) not in LOCAL_NAMES:
+    if (scope.get("client") or ("",))[0] not in LOOPBACK or (
+        host if host.endswith(b"]") else host.rsplit(b":", 1)[0]
+    ) not in LOCAL_NAMES:
         return False
     origin = headers.get(b"origin")
     return origin is None or origin == scope.get("scheme", "http").encode() + b"://" + host

@@ -40,7 +40,10 @@ TOO_MANY, SERVER_ERROR = 429, 500
 CONSENTS: dict[str, Consent] = {consent: consent for consent in get_args(Consent)}
 PASSED = frozenset({("GET", "/v1/models"), ("POST", "/v1/embeddings")})
 CHATS = frozenset({"/v1/chat/completions", "/v1/responses"})
-JSON_KIND, EVENTS = (b"content-type", b"application/json"), (b"content-type", b"text/event-stream; charset=utf-8")
+JSON_KIND, EVENTS = (
+    (b"content-type", b"application/json"),
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+)
 PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 log = logging.getLogger("kaeshi.gateway")
@@ -89,7 +92,10 @@ class Gateway:
         await self._live.start()
         self._upstream = self._upstream or upstream_of(self._loop)
         for assistant in self._loop.served:
-            folder, limit = self._live.loop(assistant).folder("gateway"), self._settings.gateway_spool_mb * 1024 * 1024
+            folder, limit = (
+                self._live.loop(assistant).folder("gateway"),
+                self._settings.gateway_spool_mb * 1024 * 1024,
+            )
             self._spools[assistant] = Spool(folder, self._name, self._loop.store.keyring, limit)
 
     async def stop(self) -> None:
@@ -104,7 +110,11 @@ class Gateway:
     @staticmethod
     def takes(path: str) -> bool:
         """Is this one of the gateway's?"""
-        return path in CHATS or path in {"/v1/embeddings", "/v1/models", "/metrics"} or path.startswith("/v1/models/")
+        return (
+            path in CHATS
+            or path in {"/v1/embeddings", "/v1/models", "/metrics"}
+            or path.startswith("/v1/models/")
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -122,34 +132,64 @@ class Gateway:
                 query = b"?" + scope["query_string"] if scope.get("query_string") else b""
                 await self._pass(scope["method"], path, query.decode("latin-1"), raw, headers, send)
         except _Fault as fault:
-            await _send(send, fault.status, _fault(str(fault), "invalid_request_error"), [JSON_KIND])
+            await _send(
+                send, fault.status, _fault(str(fault), "invalid_request_error"), [JSON_KIND]
+            )
         except KaeshiError as error:
             kind = "upstream_error" if isinstance(error, ProviderError) else "invalid_request_error"
             await _send(send, error.status, _fault(str(error), kind), [JSON_KIND])
         except Exception:  # the door
             log.exception("request failed path=%s", path)
-            await _send(send, SERVER_ERROR, _fault("something went wrong here; the log has the details", "server_error"), [JSON_KIND])
+            await _send(
+                send,
+                SERVER_ERROR,
+                _fault("something went wrong here; the log has the details", "server_error"),
+                [JSON_KIND],
+            )
 
     def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         if not may_call(scope, headers, self._key):
-            raise _Fault(401, "send the gateway's key as Authorization: Bearer KEY; without one only this machine may call")
+            raise _Fault(
+                401,
+                "send the gateway's key as Authorization: Bearer KEY; without one only this machine may call",
+            )
 
-    async def _pass(self, method: str, path: str, query: str, raw: bytes, headers: Mapping[bytes, bytes], send: Send) -> None:
+    async def _pass(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        raw: bytes,
+        headers: Mapping[bytes, bytes],
+        send: Send,
+    ) -> None:
         """What has no customer and no arm: embeddings and the list of models, to which our aliases are added."""
         assert self._upstream is not None  # started
         wanted = path.removeprefix("/v1/models/")
         if wanted in self._aliases:
             await _send(send, OK, json.dumps(_alias(wanted)).encode(), [JSON_KIND])
             return
-        asked = quote(path.removeprefix("/v1")) + query  # the server has decoded the path, and what it holds is the client's
-        reply = await _whole(await self._upstream.ask(method, asked, raw, self._passed_on(headers), None))
+        asked = (
+            quote(path.removeprefix("/v1")) + query
+        )  # the server has decoded the path, and what it holds is the client's
+        reply = await _whole(
+            await self._upstream.ask(method, asked, raw, self._passed_on(headers), None)
+        )
         if path == "/v1/models" and reply.status == OK:
             body = from_json(reply.body)
             body["data"] = [_alias(name) for name in self._aliases] + body["data"]
             reply.body = json.dumps(body).encode()
         await _send(send, reply.status, reply.body, list(reply.headers.items()))
 
-    async def _chat(self, path: str, raw: bytes, headers: Mapping[bytes, bytes], began: float, receive: Receive, send: Send) -> None:
+    async def _chat(
+        self,
+        path: str,
+        raw: bytes,
+        headers: Mapping[bytes, bytes],
+        began: float,
+        receive: Receive,
+        send: Send,
+    ) -> None:
         turn = await self._turn(path, raw, headers, began)
         try:
             reply = await self._answered(turn, path)
@@ -163,10 +203,15 @@ class Gateway:
             raise
         finally:
             if not turn.logged:  # whatever became of it, it took place
-                turn.record.failed, turn.record.status = turn.record.failed or not turn.record.status, turn.record.status or SERVER_ERROR
+                turn.record.failed, turn.record.status = (
+                    turn.record.failed or not turn.record.status,
+                    turn.record.status or SERVER_ERROR,
+                )
                 self._log(turn)
 
-    async def _turn(self, path: str, raw: bytes, headers: Mapping[bytes, bytes], began: float) -> _Turn:
+    async def _turn(
+        self, path: str, raw: bytes, headers: Mapping[bytes, bytes], began: float
+    ) -> _Turn:
         """Who asks, in which conversation, and who is to answer."""
         try:
             body = from_json(raw, allow_inf_nan=False)
@@ -174,26 +219,48 @@ class Gateway:
         except InvalidInput as error:
             raise _Fault(400, str(error)) from error
         except ValueError as error:
-            raise _Fault(400, "the body is not JSON; lone surrogates, NaN and infinities are not JSON either") from error
+            raise _Fault(
+                400, "the body is not JSON; lone surrogates, NaN and infinities are not JSON either"
+            ) from error
         model = body.get("model")
         if not isinstance(model, str):
             raise _Fault(400, f"model is missing; ask for {', '.join(self._aliases)}")
         assistant = self._aliases.get(model, self._loop.assistant)
-        customer = _given(headers, b"x-kaeshi-customer") or _text(body, "user") or _text(body, "safety_identifier")
-        named = _given(headers, b"x-kaeshi-conversation") or _text(body.get("metadata"), "conversation_id")
+        customer = (
+            _given(headers, b"x-kaeshi-customer")
+            or _text(body, "user")
+            or _text(body, "safety_identifier")
+        )
+        named = _given(headers, b"x-kaeshi-conversation") or _text(
+            body.get("metadata"), "conversation_id"
+        )
         for what, value in (("customer", customer), ("conversation", named)):
             if value and (len(value) > LONGEST_ID or not value.isprintable()):
-                raise _Fault(400, f"the {what} is {value[:20]!r}...: at most {LONGEST_ID} printable characters")
+                raise _Fault(
+                    400,
+                    f"the {what} is {value[:20]!r}...: at most {LONGEST_ID} printable characters",
+                )
         said = _given(headers, b"x-kaeshi-consent")
         consent = CONSENTS.get(said) if said else self._settings.gateway_consent
         if consent is None:
             raise _Fault(400, f"X-Kaeshi-Consent {said!r} is none of {', '.join(CONSENTS)}")
-        conversation = named or await self._continued(assistant, customer, messages) or self._loop.ids.new("conv")
+        conversation = (
+            named
+            or await self._continued(assistant, customer, messages)
+            or self._loop.ids.new("conv")
+        )
         customer = customer or conversation
         routing = self._live.routing(assistant)
-        assignment, candidate = routing.assign(customer) if model in self._aliases else (None, await self._named(assistant, model))
+        assignment, candidate = (
+            routing.assign(customer)
+            if model in self._aliases
+            else (None, await self._named(assistant, model))
+        )
         if candidate is None:
-            raise _Fault(503, f"assistant {assistant!r} has nothing in production; start with `kaeshi rollout start MODEL --first`")
+            raise _Fault(
+                503,
+                f"assistant {assistant!r} has nothing in production; start with `kaeshi rollout start MODEL --first`",
+            )
         record = Record(
             id=self._loop.ids.new("msg"),
             conversation=conversation,
@@ -214,7 +281,9 @@ class Gateway:
             body=body,
             messages=messages,
             candidate=candidate,
-            fallback=routing.production if assignment is not None and assignment.arm == "candidate" else None,
+            fallback=routing.production
+            if assignment is not None and assignment.arm == "candidate"
+            else None,
             authorization=self._passed_on(headers),
             began=began,
             record=record,
@@ -226,14 +295,25 @@ class Gateway:
             async with self._loop.store.read() as tx:
                 return await tx.candidate(assistant, model)
         except NotFound:
-            return Candidate(id="", assistant=assistant, kind="base_model", model=model, evidence={}, created_at=EPOCH)
+            return Candidate(
+                id="",
+                assistant=assistant,
+                kind="base_model",
+                model=model,
+                evidence={},
+                created_at=EPOCH,
+            )
 
-    async def _continued(self, assistant: str, customer: str | None, messages: Sequence[Json]) -> str | None:
+    async def _continued(
+        self, assistant: str, customer: str | None, messages: Sequence[Json]
+    ) -> str | None:
         """The conversation whose past these messages tell, our own last reply included; None for a new one, or where several could be meant."""
         prior = wire.replied(messages)
         if not prior:
             return None
-        digest = self._loop.store.keyring.digest(assistant, customer or "", wire.thread(messages[:prior]))
+        digest = self._loop.store.keyring.digest(
+            assistant, customer or "", wire.thread(messages[:prior])
+        )
         known = self._threads.get(digest)
         if known is None:
             # of another process, or from before this one began
@@ -252,7 +332,11 @@ class Gateway:
             async with asyncio.timeout(self._settings.gateway_deadline_seconds):
                 first = await self._begun(await self._ask(turn, turn.candidate, path))
         except Exception as error:  # whatever it is, production can still answer
-            log.warning("candidate %s did not answer (%s); production does", turn.candidate.model, type(error).__name__)
+            log.warning(
+                "candidate %s did not answer (%s); production does",
+                turn.candidate.model,
+                type(error).__name__,
+            )
         if first is not None and first.status == OK:
             return first
         theirs, turn.fallback, turn.record.failed = turn.fallback, None, True
@@ -267,29 +351,52 @@ class Gateway:
         serving = candidate.serving
         model = serving.model or candidate.model
         if serving.entries and "messages" not in turn.body:
-            raise InvalidInput(f"{candidate.model} reads the knowledge base first; ask it at /v1/chat/completions")
+            raise InvalidInput(
+                f"{candidate.model} reads the knowledge base first; ask it at /v1/chat/completions"
+            )
         if not candidate.speaks_placeholders:
             if serving.entries:
-                messages = await self._shelf.informed(self._live.loop(turn.assistant), candidate, turn.body["messages"])
-                raw = json.dumps({**turn.body, "model": model, "messages": [*serving.opening, *messages]}, ensure_ascii=False).encode()
+                messages = await self._shelf.informed(
+                    self._live.loop(turn.assistant), candidate, turn.body["messages"]
+                )
+                raw = json.dumps(
+                    {**turn.body, "model": model, "messages": [*serving.opening, *messages]},
+                    ensure_ascii=False,
+                ).encode()
             elif serving.opening:
-                raw = json.dumps({**turn.body, "model": model, **wire.opened(turn.body, serving.opening)}, ensure_ascii=False).encode()
+                raw = json.dumps(
+                    {**turn.body, "model": model, **wire.opened(turn.body, serving.opening)},
+                    ensure_ascii=False,
+                ).encode()
             else:
                 raw = wire.with_model(turn.record.request, turn.body, model)
-            return await self._upstream.ask("POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url)
+            return await self._upstream.ask(
+                "POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url
+            )
         if "messages" not in turn.body:
-            raise InvalidInput(f"{candidate.model} is trained on scrubbed chats; ask it at /v1/chat/completions")
+            raise InvalidInput(
+                f"{candidate.model} is trained on scrubbed chats; ask it at /v1/chat/completions"
+            )
         loop = self._live.loop(turn.assistant)
         streamed = turn.record.streamed
         try:
-            scrubbed, found = await asyncio.to_thread(scrub_messages, loop, turn.messages, loop.policy.for_serving())
+            scrubbed, found = await asyncio.to_thread(
+                scrub_messages, loop, turn.messages, loop.policy.for_serving()
+            )
         except Exception:
             log.exception("the scrubber failed")
             # fail closed: an unscrubbed text goes to nobody who was trained on scrubbed ones
-            return completion(HAND_OVER, candidate.model, turn.record.id, int(turn.record.at), streamed=streamed)
+            return completion(
+                HAND_OVER, candidate.model, turn.record.id, int(turn.record.at), streamed=streamed
+            )
         messages = await self._shelf.informed(loop, candidate, scrubbed)
-        raw = json.dumps({**turn.body, "model": model, "messages": [*serving.opening, *messages]}, ensure_ascii=False).encode()
-        reply = await self._upstream.ask("POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url)
+        raw = json.dumps(
+            {**turn.body, "model": model, "messages": [*serving.opening, *messages]},
+            ensure_ascii=False,
+        ).encode()
+        reply = await self._upstream.ask(
+            "POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url
+        )
         if reply.status != OK:
             return reply
         if reply.pieces is not None:
@@ -312,7 +419,11 @@ class Gateway:
 
     async def _answer_whole(self, turn: _Turn, reply: Reply, send: Send) -> None:
         record = turn.record
-        record.status, record.answer, record.streamed = reply.status, reply.body, reply.body.startswith(b"data:")
+        record.status, record.answer, record.streamed = (
+            reply.status,
+            reply.body,
+            reply.body.startswith(b"data:"),
+        )
         record.latency_ms = (time.perf_counter() - turn.began) * 1000
         if reply.status == OK:
             said = reply.said()
@@ -323,10 +434,16 @@ class Gateway:
         self._log(turn)
         await _send(send, reply.status, reply.body, [*reply.headers.items(), *self._told(turn)])
 
-    async def _answer_in_pieces(self, turn: _Turn, reply: Reply, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    async def _answer_in_pieces(
+        self, turn: _Turn, reply: Reply, pieces: AsyncIterator[bytes], receive: Receive, send: Send
+    ) -> None:
         record = turn.record
         record.status = reply.status
-        headers = [*((name, value) for name, value in reply.headers.items() if name != b"content-type"), EVENTS, *self._told(turn)]
+        headers = [
+            *((name, value) for name, value in reply.headers.items() if name != b"content-type"),
+            EVENTS,
+            *self._told(turn),
+        ]
         gone = asyncio.ensure_future(receive())
         seen: list[bytes] = []
         end, logged = wire.StreamEnd(), False
@@ -346,7 +463,11 @@ class Gateway:
         except ProviderError as error:
             record.failed = record.cut_off = True
             await send(
-                {"type": "http.response.body", "body": b"data: " + _fault(str(error), "upstream_error") + b"\n\n", "more_body": True}
+                {
+                    "type": "http.response.body",
+                    "body": b"data: " + _fault(str(error), "upstream_error") + b"\n\n",
+                    "more_body": True,
+                }
             )
         finally:
             gone.cancel()
@@ -375,7 +496,10 @@ class Gateway:
         record = turn.record
         if record.scope != record.conversation:
             thread = wire.thread((*turn.messages, reply))
-            self._threads.put(self._loop.store.keyring.digest(turn.assistant, record.scope, thread), record.conversation)
+            self._threads.put(
+                self._loop.store.keyring.digest(turn.assistant, record.scope, thread),
+                record.conversation,
+            )
 
     def _log(self, turn: _Turn) -> None:
         turn.logged = True
@@ -383,7 +507,10 @@ class Gateway:
         logged = self._spools[turn.assistant].add(pack(turn.record))
         self._metrics.add(turn.assistant, turn.record, logged=logged)
         if not logged:
-            log.error("a request of assistant %s could not be logged: the spool or the disk is full; it is counted", turn.assistant)
+            log.error(
+                "a request of assistant %s could not be logged: the spool or the disk is full; it is counted",
+                turn.assistant,
+            )
 
     def _told(self, turn: _Turn) -> list[tuple[bytes, bytes]]:
         record = turn.record
@@ -403,7 +530,9 @@ class Gateway:
 def _check_passed(method: str, path: str) -> None:
     """What goes on with the operator's key is what is served here, and no more."""
     model = path.removeprefix("/v1/models/")
-    if (method, path) not in PASSED and (method != "GET" or model == path or {".", ".."} & set(model.split("/"))):
+    if (method, path) not in PASSED and (
+        method != "GET" or model == path or {".", ".."} & set(model.split("/"))
+    ):
         raise _Fault(405, f"{method} {path} is not served here; ask the provider itself")
 
 
@@ -465,4 +594,6 @@ async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes,
 
 
 def _fault(message: str, kind: str) -> bytes:
-    return json.dumps({"error": {"message": message, "type": kind, "param": None, "code": None}}).encode()
+    return json.dumps(
+        {"error": {"message": message, "type": kind, "param": None, "code": None}}
+    ).encode()

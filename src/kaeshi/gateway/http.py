@@ -18,7 +18,9 @@ from kaeshi.errors import Misconfigured, ProviderUnknown
 
 CONNECT_S, KEEP_S = 10, 15
 MAX_ANSWER = 64 * 1024 * 1024
-PAUSE_AT = 256 * 1024  # bytes of a stream that wait for their reader before the sender is asked to wait
+PAUSE_AT = (
+    256 * 1024
+)  # bytes of a stream that wait for their reader before the sender is asked to wait
 TOLD = frozenset({b"content-type", b"retry-after", b"x-request-id"})
 INTERIM = 200
 
@@ -73,7 +75,11 @@ class Connection(asyncio.Protocol):
 
     def is_usable(self, now: float) -> bool:
         """Still open, and not idle for so long that the other side may be closing it."""
-        return self._transport is not None and not self._transport.is_closing() and now - self.free_since < KEEP_S
+        return (
+            self._transport is not None
+            and not self._transport.is_closing()
+            and now - self.free_since < KEEP_S
+        )
 
     def close(self) -> None:
         """Break it off."""
@@ -82,10 +88,14 @@ class Connection(asyncio.Protocol):
 
     # asyncio's
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # asyncio's promise for streams; uvloop's classes are not asyncio's
+        self._transport = cast(
+            "asyncio.Transport", transport
+        )  # asyncio's promise for streams; uvloop's classes are not asyncio's
 
     def data_received(self, data: bytes) -> None:
-        if self.is_done or not self._is_asked:  # nobody asked for it: whatever it is, it must not become somebody's answer
+        if (
+            self.is_done or not self._is_asked
+        ):  # nobody asked for it: whatever it is, it must not become somebody's answer
             self.keeps = False
             self.close()
             return
@@ -133,7 +143,10 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self.is_done or 0 < self.status < INTERIM:
             return
-        self.is_done, self.keeps = True, self._transport is not None and self._parser.should_keep_alive()
+        self.is_done, self.keeps = (
+            True,
+            self._transport is not None and self._parser.should_keep_alive(),
+        )
         self._wake()
 
     def _wake(self) -> None:
@@ -156,7 +169,9 @@ class Client:
         self._places: dict[str, tuple[tuple[str, str, int], str, bytes]] = {}
         self._tls: ssl.SSLContext | None = None
 
-    async def ask(self, method: str, base_url: str, path: str, body: bytes, authorization: bytes | None) -> Connection:
+    async def ask(
+        self, method: str, base_url: str, path: str, body: bytes, authorization: bytes | None
+    ) -> Connection:
         """Ask, and wait for the head of a stream or the whole of anything else. Raises ProviderUnknown.
 
         Read a stream with `pieces`; give anything else back with `done`.
@@ -208,12 +223,25 @@ class Client:
 
     def _place(self, base_url: str) -> tuple[tuple[str, str, int], str, bytes]:
         parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or not base_url.isascii() or not base_url.isprintable():
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or not base_url.isascii()
+            or not base_url.isprintable()
+        ):
             msg = f"base URL {base_url!r} is no http or https address, such as https://api.openai.com/v1"
             raise Misconfigured(msg)
-        place = (parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+        place = (
+            parts.scheme,
+            parts.hostname,
+            parts.port or (443 if parts.scheme == "https" else 80),
+        )
         self._free.setdefault(place, deque())
-        self._places[base_url] = place, parts.path.rstrip("/"), b"host: " + parts.netloc.rpartition("@")[2].encode() + b"\r\n"
+        self._places[base_url] = (
+            place,
+            parts.path.rstrip("/"),
+            b"host: " + parts.netloc.rpartition("@")[2].encode() + b"\r\n",
+        )
         return self._places[base_url]
 
     async def _connection(self, place: tuple[str, str, int]) -> Connection:

@@ -63,7 +63,9 @@ class Live:
             try:
                 await self._refresh()
             except Exception:  # noqa: BLE001 RUF100  # a database that is away for a while must not end the reading
-                log.exception("the routing could not be read; the last one holds for %s seconds", STALE_S)
+                log.exception(
+                    "the routing could not be read; the last one holds for %s seconds", STALE_S
+                )
 
 
 class Threads:

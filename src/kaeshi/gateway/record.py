@@ -60,7 +60,11 @@ def exchange(record: Record, assistant: str) -> Exchange:
     try:
         messages = wire.messages_of(from_json(record.request))
         whole = record.status == 200 and not record.cut_off  # HTTP's OK
-        said = (wire.said_in_stream if record.streamed else wire.said)(record.answer) if whole else None
+        said = (
+            (wire.said_in_stream if record.streamed else wire.said)(record.answer)
+            if whole
+            else None
+        )
     except (InvalidInput, ValueError):
         messages, said = (), None
     assignment = None

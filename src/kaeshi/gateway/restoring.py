@@ -20,14 +20,29 @@ def completion(text: str, model: str, identifier: str, created: int, *, streamed
     if not streamed:
         message = {"role": "assistant", "content": text, "refusal": None}
         choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
-        body = json.dumps({**about, "object": "chat.completion", "choices": [choice], "kaeshi": {"hand_over": True}}).encode()
+        body = json.dumps(
+            {
+                **about,
+                "object": "chat.completion",
+                "choices": [choice],
+                "kaeshi": {"hand_over": True},
+            }
+        ).encode()
         return Reply(200, {b"content-type": b"application/json"}, body)
     parts = [({"role": "assistant", "content": text}, None), ({}, "stop")]
     chunks = [
-        {**about, "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+        {
+            **about,
+            "object": "chat.completion.chunk",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        }
         for delta, finish in parts
     ]
-    return Reply(200, {b"content-type": b"text/event-stream"}, b"".join(map(_event, chunks)) + b"data: [DONE]\n\n")
+    return Reply(
+        200,
+        {b"content-type": b"text/event-stream"},
+        b"".join(map(_event, chunks)) + b"data: [DONE]\n\n",
+    )
 
 
 def restored(raw: bytes, found: Found) -> bytes:
@@ -59,7 +74,11 @@ async def restored_pieces(pieces: AsyncIterator[bytes], found: Found) -> AsyncIt
                 if event.get("error"):
                     raise ProviderError("the model's provider broke the stream off")
                 told = event.get("choices") or []
-                event["choices"] = [part for c in told for part in choices.setdefault(c.get("index", 0), _Choice(found)).passed(c)]
+                event["choices"] = [
+                    part
+                    for c in told
+                    for part in choices.setdefault(c.get("index", 0), _Choice(found)).passed(c)
+                ]
                 if event["choices"] or event.get("usage"):
                     yield _event(event)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -72,7 +91,11 @@ class _Choice:
     """One choice of a stream: its text, and the arguments of each of its calls, are restored each for itself."""
 
     def __init__(self, found: Found) -> None:
-        self._found, self._texts, self._calls = found, dict[str, pii.Restorer](), dict[int, pii.Restorer]()
+        self._found, self._texts, self._calls = (
+            found,
+            dict[str, pii.Restorer](),
+            dict[int, pii.Restorer](),
+        )
         self._quoted = _quoted(found)
         self._over = False
 
@@ -103,14 +126,20 @@ class _Choice:
             yield {**choice, "delta": {"content": HAND_OVER}, "finish_reason": None}
             yield {**choice, "delta": {}, "finish_reason": "stop"}
             return
-        yield {name: value for name, value in choice.items() if name != "logprobs"} | {"delta": delta, "logprobs": None}
+        yield {name: value for name, value in choice.items() if name != "logprobs"} | {
+            "delta": delta,
+            "logprobs": None,
+        }
 
     def _call(self, part: Json) -> Json:
         function = part.get("function") or {}
         if "arguments" not in function:
             return part
         restorer = self._calls.setdefault(part.get("index", 0), pii.Restorer(self._quoted))
-        return {**part, "function": {**function, "arguments": restorer.feed(function["arguments"] or "")}}
+        return {
+            **part,
+            "function": {**function, "arguments": restorer.feed(function["arguments"] or "")},
+        }
 
 
 def _whole_events(lines: Sequence[bytes]) -> Iterator[Any]:
@@ -131,7 +160,10 @@ def _restored(value: Any, found: Found, key: str = "") -> Any:
 
 def _quoted(found: Found) -> Found:
     """The values as they stand inside a JSON text, such as a call's arguments."""
-    return {kind: [json.dumps(value, ensure_ascii=False)[1:-1] for value in values] for kind, values in found.items()}
+    return {
+        kind: [json.dumps(value, ensure_ascii=False)[1:-1] for value in values]
+        for kind, values in found.items()
+    }
 
 
 def _event(content: Json) -> bytes:

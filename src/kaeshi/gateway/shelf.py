@@ -15,7 +15,9 @@ class Shelf:
     def __init__(self) -> None:
         self._held: dict[str, tuple[int, Json, list[Entry]]] = {}
 
-    async def informed(self, loop: Loop, candidate: Candidate, messages: Sequence[Json]) -> list[Json]:
+    async def informed(
+        self, loop: Loop, candidate: Candidate, messages: Sequence[Json]
+    ) -> list[Json]:
         """The messages with what the candidate is to read. Raises NotFound where there is no index: it is not asked without what it needs."""
         if not candidate.serving.entries:
             return list(messages)
@@ -23,8 +25,14 @@ class Shelf:
         if not question.strip():
             return list(messages)
         manifest, entries = await self._current(loop)
-        hits = await asyncio.to_thread(knowledge.nearest, loop, manifest, entries, question, candidate.serving.entries)
-        return wire.informed(messages, [(hit.entry.question, hit.entry.answer) for hit in hits]) if hits else list(messages)
+        hits = await asyncio.to_thread(
+            knowledge.nearest, loop, manifest, entries, question, candidate.serving.entries
+        )
+        return (
+            wire.informed(messages, [(hit.entry.question, hit.entry.answer) for hit in hits])
+            if hits
+            else list(messages)
+        )
 
     async def _current(self, loop: Loop) -> tuple[Json, list[Entry]]:
         path = knowledge.manifest_path(loop)

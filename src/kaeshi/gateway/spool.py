@@ -35,7 +35,9 @@ class Spool:
         self._part, self._waiting = 0, 0
         self.dropped = 0
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()  # the file is not changed for the next one while it is being synced
+        self._lock = (
+            threading.Lock()
+        )  # the file is not changed for the next one while it is being synced
         self._open()
         self._pending, self._over = threading.Event(), False
         self._syncer = threading.Thread(target=self._sync, name="kaeshi-spool", daemon=True)
@@ -116,24 +118,36 @@ class Spool:
         while not self._over:
             self._pending.wait()
             self._pending.clear()
-            with self._lock, suppress(OSError):  # a disk that fails shows in the next write as well, and there it is counted
+            with (
+                self._lock,
+                suppress(OSError),
+            ):  # a disk that fails shows in the next write as well, and there it is counted
                 os.fsync(self._file)
             if time.monotonic() - looked >= LOOK_S:
                 looked = time.monotonic()
-                self._waiting = sum(found.st_size for path, found in _stats(self._folder) if path != self.path)
+                self._waiting = sum(
+                    found.st_size for path, found in _stats(self._folder) if path != self.path
+                )
             time.sleep(GROUP_S)
 
 
 def waiting(folder: Path) -> list[Path]:
     """The spools of a folder, oldest first."""
-    return [path for path, _ in sorted(_stats(folder), key=lambda found: (found[1].st_mtime_ns, found[0].name))]
+    return [
+        path
+        for path, _ in sorted(
+            _stats(folder), key=lambda found: (found[1].st_mtime_ns, found[0].name)
+        )
+    ]
 
 
 def dropped(path: Path) -> int:
     """How many requests its owner could not log."""
     with path.open("rb") as file:
         head = file.read(START)
-    return _COUNT.unpack(head[len(MAGIC) :])[0] if len(head) == START and head.startswith(MAGIC) else 0
+    return (
+        _COUNT.unpack(head[len(MAGIC) :])[0] if len(head) == START and head.startswith(MAGIC) else 0
+    )
 
 
 def frames(path: Path, start: int, keyring: Keyring, most: int) -> Iterator[tuple[int, bytes]]:

@@ -21,12 +21,30 @@ class Metrics:
 
     def __init__(self, process: str) -> None:
         self._registry, self._process = CollectorRegistry(), process
-        about: dict[str, Any] = {"registry": self._registry, "labelnames": ("process", "assistant", "arm")}
-        self._requests = Counter("kaeshi_requests", "Requests answered.", **about | {"labelnames": (*about["labelnames"], "status")})
-        self._failed = Counter("kaeshi_failed_requests", "Requests that the assigned arm did not answer.", **about)
-        self._seconds = Histogram("kaeshi_request_seconds", "Time to the whole answer.", buckets=SECONDS, **about)
-        self._first = Histogram("kaeshi_first_piece_seconds", "Time to the first piece of a stream.", buckets=SECONDS, **about)
-        self._dropped = Counter("kaeshi_unlogged_requests", "Requests that could not be logged.", **about)
+        about: dict[str, Any] = {
+            "registry": self._registry,
+            "labelnames": ("process", "assistant", "arm"),
+        }
+        self._requests = Counter(
+            "kaeshi_requests",
+            "Requests answered.",
+            **about | {"labelnames": (*about["labelnames"], "status")},
+        )
+        self._failed = Counter(
+            "kaeshi_failed_requests", "Requests that the assigned arm did not answer.", **about
+        )
+        self._seconds = Histogram(
+            "kaeshi_request_seconds", "Time to the whole answer.", buckets=SECONDS, **about
+        )
+        self._first = Histogram(
+            "kaeshi_first_piece_seconds",
+            "Time to the first piece of a stream.",
+            buckets=SECONDS,
+            **about,
+        )
+        self._dropped = Counter(
+            "kaeshi_unlogged_requests", "Requests that could not be logged.", **about
+        )
         self._known: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._by_status: dict[tuple[str, str, int], Any] = {}
 
@@ -67,7 +85,9 @@ def trace(exchanges: Iterable[Exchange]) -> None:
         return
     tracer = api.get_tracer("kaeshi.gateway")
     for e in exchanges:
-        arm, experiment = (e.assignment.arm, e.assignment.experiment) if e.assignment else (None, None)
+        arm, experiment = (
+            (e.assignment.arm, e.assignment.experiment) if e.assignment else (None, None)
+        )
         told = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": "openai",
@@ -75,7 +95,9 @@ def trace(exchanges: Iterable[Exchange]) -> None:
             "gen_ai.response.id": e.id,
             "gen_ai.response.model": e.model,
             "gen_ai.response.finish_reasons": (e.finish_reason,) if e.finish_reason else None,
-            "gen_ai.response.time_to_first_chunk": None if e.first_token_ms is None else e.first_token_ms / 1000,
+            "gen_ai.response.time_to_first_chunk": None
+            if e.first_token_ms is None
+            else e.first_token_ms / 1000,
             "gen_ai.usage.input_tokens": e.prompt_tokens,
             "gen_ai.usage.output_tokens": e.completion_tokens,
             "gen_ai.request.stream": e.streamed,

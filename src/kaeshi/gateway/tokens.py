@@ -19,6 +19,8 @@ def check(keyring: Keyring, assistant: str, message: str, token: str, now: datet
     """Raise Refused unless the token was issued for this answer and has not run out."""
     until, _, signature = token.partition(".")
     expected = keyring.signature(f"feedback {assistant} {message} {until}")
-    if not hmac.compare_digest(signature.encode(), expected.encode()) or now.timestamp() > int(until):
+    if not hmac.compare_digest(signature.encode(), expected.encode()) or now.timestamp() > int(
+        until
+    ):
         msg = f"the feedback token does not fit message {message!r}, or has run out; send the X-Kaeshi-Feedback-Token that came with the answer"
         raise Refused(msg)

@@ -29,28 +29,44 @@ class Reply:
         """What a whole answer says, read once; None for an error, or where it is not OpenAI's format."""
         if self._said is None and self.status == OK:
             with suppress(InvalidInput):
-                self._said = (wire.said_in_stream if self.body.startswith(b"data:") else wire.said)(self.body)
+                self._said = (wire.said_in_stream if self.body.startswith(b"data:") else wire.said)(
+                    self.body
+                )
         return self._said
 
 
 class Upstream(Protocol):
     """Asks a model. Raises ProviderUnknown where no answer came."""
 
-    async def ask(self, method: str, path: str, body: bytes, authorization: bytes | None, base_url: str | None) -> Reply: ...
+    async def ask(
+        self, method: str, path: str, body: bytes, authorization: bytes | None, base_url: str | None
+    ) -> Reply: ...
     async def close(self) -> None: ...
 
 
 class Remote:
     """Any provider that speaks OpenAI's wire. Connections are kept; nothing is sent twice."""
 
-    def __init__(self, base_url: str, key: str | None, timeout_s: float, keys: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        key: str | None,
+        timeout_s: float,
+        keys: Mapping[str, str] | None = None,
+    ) -> None:
         self._base_url, self._client = base_url.rstrip("/"), Client(timeout_s)
-        known = {where.rstrip("/"): own for where, own in (keys or {}).items()} | ({self._base_url: key} if key is not None else {})
+        known = {where.rstrip("/"): own for where, own in (keys or {}).items()} | (
+            {self._base_url: key} if key is not None else {}
+        )
         if not all(own.isascii() and own.isprintable() for own in known.values()):
-            raise Misconfigured("OPENAI_API_KEY or GATEWAY_PROVIDER_KEYS holds characters that no header can carry")
+            raise Misconfigured(
+                "OPENAI_API_KEY or GATEWAY_PROVIDER_KEYS holds characters that no header can carry"
+            )
         self._keys = {where: f"Bearer {own}".encode() for where, own in known.items()}
 
-    async def ask(self, method: str, path: str, body: bytes, authorization: bytes | None, base_url: str | None) -> Reply:
+    async def ask(
+        self, method: str, path: str, body: bytes, authorization: bytes | None, base_url: str | None
+    ) -> Reply:
         where = base_url.rstrip("/") if base_url else self._base_url
         # a key goes to its own provider and to nobody else
         key = self._keys.get(where) or (authorization if where == self._base_url else None)
@@ -73,11 +89,22 @@ class Local:
     def __init__(self, answerer: Answerer) -> None:
         self._answerer = answerer
 
-    async def ask(self, method: str, path: str, body: bytes, _authorization: bytes | None, _base_url: str | None) -> Reply:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        _authorization: bytes | None,
+        _base_url: str | None,
+    ) -> Reply:
         status, answer = await self._answerer.stream(method, path, body, "application/json")
         if isinstance(answer, bytes) and not answer.startswith(b"data: "):
             return Reply(status, {b"content-type": b"application/json"}, answer)
-        return Reply(status, {b"content-type": b"text/event-stream"}, pieces=_one(answer) if isinstance(answer, bytes) else answer)
+        return Reply(
+            status,
+            {b"content-type": b"text/event-stream"},
+            pieces=_one(answer) if isinstance(answer, bytes) else answer,
+        )
 
     async def close(self) -> None:
         """There is nothing to close: it belongs to the loop."""

@@ -65,7 +65,9 @@ async def take(loop: Loop, most: int | None = None) -> Taken:
         except FileNotFoundError:
             continue  # another worker was done with it first
         except Misconfigured:
-            log.exception("spool %s cannot be read on; it stays where it is, and a person has to look", path)
+            log.exception(
+                "spool %s cannot be read on; it stays where it is, and a person has to look", path
+            )
         if most is not None and done.requests >= most:
             break
     return done
@@ -89,10 +91,16 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
         try:
             stored = await steps.take(loop, path.name, place, end, dropped, exchanges)
         except POISON:
-            if len(frames) > 1:  # one of them cannot be stored, and must not keep the others: look for it
+            if (
+                len(frames) > 1
+            ):  # one of them cannot be stored, and must not keep the others: look for it
                 most_here = len(frames) // 2
                 continue
-            log.exception("request %s of spool %s cannot be stored as it is; its words are left out", exchanges[0].id, path.name)
+            log.exception(
+                "request %s of spool %s cannot be stored as it is; its words are left out",
+                exchanges[0].id,
+                path.name,
+            )
             exchanges = [replace(e, messages=(), reply=None, model=None) for e in exchanges]
             stored = await steps.take(loop, path.name, place, end, dropped, exchanges)
             done.refused += 1
@@ -105,7 +113,10 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
         trace(exchanges)
         if dropped > counted:
             done.dropped += dropped - counted
-            await notify(loop, f"{dropped - counted} requests of {loop.assistant} could not be logged: a spool or a disk is full")
+            await notify(
+                loop,
+                f"{dropped - counted} requests of {loop.assistant} could not be logged: a spool or a disk is full",
+            )
         place, counted, most_here = end, dropped, AT_ONCE
     else:
         return
@@ -116,8 +127,18 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
 class Worker:
     """Takes and mirrors, round after round, for some assistants."""
 
-    def __init__(self, loop: Loop, assistants: Sequence[str], upstream: Upstream, judge: Upstream | None = None) -> None:
-        self._loops, self._upstream, self._judge = [replace(loop, assistant=name) for name in assistants], upstream, judge
+    def __init__(
+        self,
+        loop: Loop,
+        assistants: Sequence[str],
+        upstream: Upstream,
+        judge: Upstream | None = None,
+    ) -> None:
+        self._loops, self._upstream, self._judge = (
+            [replace(loop, assistant=name) for name in assistants],
+            upstream,
+            judge,
+        )
         self._rate, self._shelf = _Rate(loop.settings.gateway_mirror_per_second), Shelf()
 
     async def run(self, over: asyncio.Event) -> None:
@@ -142,12 +163,21 @@ class Worker:
         if not now.mirrored or now.candidate is None or now.experiment is None:
             return
         theirs = [
-            (record, e) for record, e in turns if record.experiment == now.experiment and e.reply is not None and _sampled(loop, record.id)
+            (record, e)
+            for record, e in turns
+            if record.experiment == now.experiment
+            and e.reply is not None
+            and _sampled(loop, record.id)
         ]
         for start in range(0, len(theirs), TOGETHER):
             left = await self._budget(loop)
             part = theirs[start : start + TOGETHER]
-            asked = await asyncio.gather(*(self._one(loop, now.candidate, now.experiment, record, e, left) for record, e in part))
+            asked = await asyncio.gather(
+                *(
+                    self._one(loop, now.candidate, now.experiment, record, e, left)
+                    for record, e in part
+                )
+            )
             async with loop.store.write() as tx:
                 await tx.add_mirrored(loop.assistant, asked)
 
@@ -156,10 +186,20 @@ class Worker:
             spent = await tx.mirror_spent(loop.assistant, loop.clock.now() - timedelta(days=1))
         return Decimal(spent) / 1_000_000_000 < loop.settings.gateway_mirror_usd_per_day
 
-    async def _one(self, loop: Loop, candidate: Candidate, experiment: str, record: Record, e: Exchange, affordable: bool) -> Mirrored:
+    async def _one(
+        self,
+        loop: Loop,
+        candidate: Candidate,
+        experiment: str,
+        record: Record,
+        e: Exchange,
+        affordable: bool,
+    ) -> Mirrored:
         """Ask the candidate what production was asked. What tools it calls is compared, and nothing is done about it."""
         now = loop.clock.now()
-        mirrored = Mirrored(request=e.id, experiment=experiment, state="dropped", at=now, production_ms=e.latency_ms)
+        mirrored = Mirrored(
+            request=e.id, experiment=experiment, state="dropped", at=now, production_ms=e.latency_ms
+        )
         if not affordable or (now - e.at).total_seconds() > FRESH_S or not self._rate.allows():
             return mirrored
         began = time.perf_counter()
@@ -171,48 +211,85 @@ class Worker:
         update: Json = {"latency_ms": (time.perf_counter() - began) * 1000}
         if said is None or e.reply is None:
             return mirrored.model_copy(update=update | {"state": "failed"})
-        cost = price_of_answer(said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices))
+        cost = price_of_answer(
+            said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices)
+        )
         same = wire.thread([said.message]) == wire.thread([e.reply])
-        theirs, ours = [await asyncio.to_thread(_broken, loop, e.messages, reply) for reply in (said.message, e.reply)]
+        theirs, ours = [
+            await asyncio.to_thread(_broken, loop, e.messages, reply)
+            for reply in (said.message, e.reply)
+        ]
         only_theirs = tuple(check for check in theirs if check not in ours)
-        whose, fee = (None, None) if same else await self._judged(loop, e.messages, e.reply, said.message)
+        whose, fee = (
+            (None, None) if same else await self._judged(loop, e.messages, e.reply, said.message)
+        )
         if fee is not None:
             cost = fee + (cost or 0)
-        update |= {"state": "answered", "same": same, "broken": only_theirs, "preferred": whose, "cost_usd": cost}
+        update |= {
+            "state": "answered",
+            "same": same,
+            "broken": only_theirs,
+            "preferred": whose,
+            "cost_usd": cost,
+        }
         return mirrored.model_copy(update=update)
 
-    async def _judged(self, loop: Loop, messages: Sequence[Json], ours: Json, theirs: Json) -> tuple[Preferred | None, Decimal | None]:
+    async def _judged(
+        self, loop: Loop, messages: Sequence[Json], ours: Json, theirs: Json
+    ) -> tuple[Preferred | None, Decimal | None]:
         """Whose answer the judge prefers, and what asking cost. It sees no personal data and no names of models; if it does not answer, nobody is preferred."""
         model = loop.settings.gateway_judge_model
         if self._judge is None or model is None or not text_of(ours) or not text_of(theirs):
             return None, None
-        clean, _ = await asyncio.to_thread(scrub_messages, loop, [*messages, ours, theirs], loop.policy.for_serving())
+        clean, _ = await asyncio.to_thread(
+            scrub_messages, loop, [*messages, ours, theirs], loop.policy.for_serving()
+        )
         *heard, ours, theirs = clean
         orders, fee = list[judging.Order | None](), Decimal(0)
         for first, second in ((ours, theirs), (theirs, ours)):
-            body = json.dumps(judging.question(model, heard, first, second), ensure_ascii=False).encode()
+            body = json.dumps(
+                judging.question(model, heard, first, second), ensure_ascii=False
+            ).encode()
             try:
                 async with asyncio.timeout(loop.settings.gateway_deadline_seconds):
-                    reply = await self._judge.ask("POST", "/chat/completions", body, None, loop.settings.gateway_judge_base_url)
+                    reply = await self._judge.ask(
+                        "POST",
+                        "/chat/completions",
+                        body,
+                        None,
+                        loop.settings.gateway_judge_base_url,
+                    )
                 said = reply.said()
             except (KaeshiError, TimeoutError):
                 said = None
             orders.append(judging.verdict(text_of(said.message)) if said else None)
             if said is None:
                 break
-            fee += price_of_answer(said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices)) or 0
+            fee += (
+                price_of_answer(
+                    said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices)
+                )
+                or 0
+            )
         return judging.preferred(orders[0], orders[-1]), fee or None
 
     async def _ask(self, loop: Loop, candidate: Candidate, record: Record, e: Exchange) -> Reply:
         body: Mapping[str, object] = from_json(record.request)
-        asked = {name: value for name, value in body.items() if name not in {"stream", "stream_options"}}
+        asked = {
+            name: value for name, value in body.items() if name not in {"stream", "stream_options"}
+        }
         asked["model"] = candidate.serving.model or candidate.model
         path, found = record.path.removeprefix("/v1"), None
         if "messages" in body:
             messages: Sequence[Json] = e.messages
             if candidate.speaks_placeholders:
-                messages, found = await asyncio.to_thread(scrub_messages, loop, messages, loop.policy.for_serving())
-            asked["messages"] = [*candidate.serving.opening, *(await self._shelf.informed(loop, candidate, messages))]
+                messages, found = await asyncio.to_thread(
+                    scrub_messages, loop, messages, loop.policy.for_serving()
+                )
+            asked["messages"] = [
+                *candidate.serving.opening,
+                *(await self._shelf.informed(loop, candidate, messages)),
+            ]
         raw = json.dumps(asked, ensure_ascii=False).encode()
         reply = await self._upstream.ask("POST", path, raw, None, candidate.serving.base_url)
         if found is not None and reply.status == OK:
@@ -242,7 +319,11 @@ def _broken(loop: Loop, messages: Sequence[Json], reply: Json) -> tuple[str, ...
     if loop.checks.foreign_data:
         heard = "\n".join(text_of(m) for m in messages).casefold()
         _, found = scrub_messages(loop, [{"role": "assistant", "content": said}])
-        foreign = [kind for kind, values in found.found.items() if any(value.casefold() not in heard for value in values)]
+        foreign = [
+            kind
+            for kind, values in found.found.items()
+            if any(value.casefold() not in heard for value in values)
+        ]
     return broken(said, loop.checks, foreign)
 
 

@@ -39,13 +39,17 @@ async def run_slot(loop: Loop, job: Job, slot: datetime, owner: str) -> bool:
     keeper = asyncio.create_task(_keep(loop, job, slot, owner, lease))
     try:
         detail, state = await job.run(loop), "finished"
-    except Exception as error:  # the jobs' door: whatever happens, the slot has an end and the scheduler goes on
+    except (
+        Exception
+    ) as error:  # the jobs' door: whatever happens, the slot has an end and the scheduler goes on
         detail, state = f"{type(error).__name__}: {error}", "failed"
         log.exception("job failed job=%s slot=%s", job.name, slot.isoformat())
     finally:
         keeper.cancel()
     async with loop.store.write() as tx:
-        await tx.finish_slot(loop.assistant, job.name, slot, owner, loop.clock.now(), state=state, detail=detail)
+        await tx.finish_slot(
+            loop.assistant, job.name, slot, owner, loop.clock.now(), state=state, detail=detail
+        )
     log.info("job %s job=%s slot=%s detail=%s", state, job.name, slot.isoformat(), detail)
     return True
 
@@ -59,21 +63,38 @@ async def run_now(loop: Loop, jobs: Sequence[Job], name: str, owner: str) -> str
     moment = loop.clock.now()
     await run_slot(loop, job, moment, owner)
     async with loop.store.read() as tx:
-        return next(f"{s.state}: {s.detail}" for s in await tx.slots(loop.assistant, name) if s.slot == moment)
+        return next(
+            f"{s.state}: {s.detail}"
+            for s in await tx.slots(loop.assistant, name)
+            if s.slot == moment
+        )
 
 
-async def _wanted(loop: Loop, job: Job, after: datetime, now: datetime, owner: str) -> list[datetime]:
+async def _wanted(
+    loop: Loop, job: Job, after: datetime, now: datetime, owner: str
+) -> list[datetime]:
     """The slots to run: the latest due one, if it is not too old for its policy; older ones are written down as skipped."""
     moments = due(job.trigger, after, now)
     if not moments:
         return []
     latest = moments[-1]
     age = now - latest
-    patience = timedelta(hours=loop.settings.job_catch_up_hours) if job.missed == "catch_up" else timedelta(minutes=5)
+    patience = (
+        timedelta(hours=loop.settings.job_catch_up_hours)
+        if job.missed == "catch_up"
+        else timedelta(minutes=5)
+    )
     missed = moments if age > patience else moments[:-1]
     if missed and missed[-1] is latest:
         async with loop.store.write() as tx:
-            await tx.skip_slot(loop.assistant, job.name, latest, owner, now, f"missed while down; {len(missed)} slots skipped")
+            await tx.skip_slot(
+                loop.assistant,
+                job.name,
+                latest,
+                owner,
+                now,
+                f"missed while down; {len(missed)} slots skipped",
+            )
         return []
     return [latest]
 

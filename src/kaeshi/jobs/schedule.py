@@ -35,9 +35,19 @@ class Job:
 def jobs(settings: Settings) -> tuple[Job, ...]:
     """The seed's three, and the loop's own."""
     return (
-        Job(name="training_collector", cron=settings.training_collector_cron, run=_collect, missed="catch_up"),
+        Job(
+            name="training_collector",
+            cron=settings.training_collector_cron,
+            run=_collect,
+            missed="catch_up",
+        ),
         Job(name="kb_refresh", cron=settings.kb_refresh_cron, run=_refresh, missed="catch_up"),
-        Job(name="performance_reporter", cron=settings.performance_reporter_cron, run=_report, missed="catch_up"),
+        Job(
+            name="performance_reporter",
+            cron=settings.performance_reporter_cron,
+            run=_report,
+            missed="catch_up",
+        ),
         Job(name="conversation_closer", cron="*/5 * * * *", run=_close, missed="skip"),
         Job(name="training_poller", cron="* * * * *", run=_poll, missed="skip"),
         Job(name="retirement_guard", cron="30 3 * * *", run=_guard, missed="catch_up"),
@@ -53,7 +63,14 @@ def crontab(line: str) -> CronTrigger:
         raise Misconfigured(msg)
     minute, hour, day, month, weekday = fields
     try:
-        return CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=_weekdays(weekday), timezone=UTC)
+        return CronTrigger(
+            minute=minute,
+            hour=hour,
+            day=day,
+            month=month,
+            day_of_week=_weekdays(weekday),
+            timezone=UTC,
+        )
     except ValueError as error:
         msg = f"crontab line {line!r}: {error}"
         raise Misconfigured(msg) from error
@@ -85,7 +102,9 @@ def _weekdays(field: str) -> str:
             days.append(part)  # names mean the same to both
             continue
         end = int(last or (6 if step else first)) if (last or first).isdigit() else -1
-        if not (0 <= int(first) <= end <= 7 and (not step or (step.isdigit() and int(step) > 0))):  # crontab's weekdays
+        if not (
+            0 <= int(first) <= end <= 7 and (not step or (step.isdigit() and int(step) > 0))
+        ):  # crontab's weekdays
             msg = f"weekday {part!r} is not within 0-7"
             raise ValueError(msg)
         days += [_NAMES[d] for d in range(int(first), end + 1, int(step or 1))]
@@ -95,7 +114,9 @@ def _weekdays(field: str) -> str:
 async def _collect(loop: Loop) -> str:
     done = await collection.collect(loop)
     ready = ", ready to retrain" if done.ready_to_retrain else ""
-    dropped = ", ".join(f"{reason} {count}" for reason, count in sorted(done.dropped.items())) or "none"
+    dropped = (
+        ", ".join(f"{reason} {count}" for reason, count in sorted(done.dropped.items())) or "none"
+    )
     return f"kept {done.kept}; dropped: {dropped}; {done.total_kept} in all{ready}"
 
 
@@ -114,7 +135,10 @@ async def _close(loop: Loop) -> str:
 
 
 async def _poll(loop: Loop) -> str:
-    return ", ".join(f"{run.id} {run.state}" for run in await training.resume(loop)) or "nothing under way"
+    return (
+        ", ".join(f"{run.id} {run.state}" for run in await training.resume(loop))
+        or "nothing under way"
+    )
 
 
 async def _guard(loop: Loop) -> str:
@@ -122,4 +146,7 @@ async def _guard(loop: Loop) -> str:
 
 
 async def _step(loop: Loop) -> str:
-    return "; ".join(f"{name}: {why}" for name, why in await rollout.step_all(loop)) or "no rollout under way"
+    return (
+        "; ".join(f"{name}: {why}" for name, why in await rollout.step_all(loop))
+        or "no rollout under way"
+    )

@@ -56,8 +56,12 @@ class _Scheduler:
         self._since: datetime | None = None
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._log_handler = _log_to_file()
-        self._scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(1)})
-        self._scheduler.add_job(self._tick, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True)
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", executors={"default": ThreadPoolExecutor(1)}
+        )
+        self._scheduler.add_job(
+            self._tick, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True
+        )
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -80,7 +84,9 @@ class _Scheduler:
 def _log_to_file() -> logging.Handler:
     """logs/ml_jobs.log, as the seed says, beside the working directory; rotated, so that it cannot fill the disk."""
     LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(LOG_FILE, maxBytes=5_000_000, backupCount=3, encoding="utf-8", delay=True)
+    handler = RotatingFileHandler(
+        LOG_FILE, maxBytes=5_000_000, backupCount=3, encoding="utf-8", delay=True
+    )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)

@@ -10,7 +10,13 @@ from kaeshi.ml.feedback import FeedbackProcessor
 from kaeshi.ml.scrubber import PIIScrubber
 from kaeshi.ml.tuner import FineTuner
 
-__all__ = ["get_dataset_builder", "get_deployment_manager", "get_feedback_processor", "get_fine_tuner", "get_pii_scrubber"]
+__all__ = [
+    "get_dataset_builder",
+    "get_deployment_manager",
+    "get_feedback_processor",
+    "get_fine_tuner",
+    "get_pii_scrubber",
+]
 
 
 def get_pii_scrubber() -> PIIScrubber:

@@ -12,7 +12,11 @@ class DatasetBuilder:
     """Judges, scrubs and exports conversations in OpenAI's chat format."""
 
     async def build_dataset(
-        self, db: "Target" = None, min_confidence: float = 0.8, require_positive_feedback: bool = False, max_samples: int | None = None
+        self,
+        db: "Target" = None,
+        min_confidence: float = 0.8,
+        require_positive_feedback: bool = False,
+        max_samples: int | None = None,
     ) -> "Dataset":  # the seed's signature
         """Every conversation that may be learned from, as a dataset. Raises TooFew below MIN_EXAMPLES."""
         from kaeshi.app import open_loop
@@ -21,7 +25,10 @@ class DatasetBuilder:
 
         async with open_loop(db) as loop:
             wanted = collection.filters(loop).model_copy(
-                update={"min_confidence": min_confidence, "require_positive_feedback": require_positive_feedback}
+                update={
+                    "min_confidence": min_confidence,
+                    "require_positive_feedback": require_positive_feedback,
+                }
             )
             dataset = await steps.build(loop, wanted, max_samples=max_samples)
             await steps.register(loop, dataset, "")

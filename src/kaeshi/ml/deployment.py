@@ -14,7 +14,11 @@ class DeploymentManager:
     """A candidate is mirrored, then answers a share of customers, and is promoted by evidence or rolled back."""
 
     async def deploy_shadow(
-        self, model_id: str, traffic_percent: float | None = None, duration_hours: float | None = None, db: "Target" = None
+        self,
+        model_id: str,
+        traffic_percent: float | None = None,
+        duration_hours: float | None = None,
+        db: "Target" = None,
     ) -> str:
         """Mirror a trained model for `duration_hours`, then canary it at `traffic_percent`; returns the rollout's id.
 
@@ -24,12 +28,22 @@ class DeploymentManager:
         from kaeshi.steps import rollout as steps
 
         async with open_loop(db) as loop:
-            percent = loop.settings.shadow_traffic_percent if traffic_percent is None else traffic_percent
-            hours = loop.settings.shadow_duration_hours if duration_hours is None else duration_hours
-            return (await steps.begin(loop, model_id, percent=percent, hours=hours, by="deploy_shadow")).id
+            percent = (
+                loop.settings.shadow_traffic_percent if traffic_percent is None else traffic_percent
+            )
+            hours = (
+                loop.settings.shadow_duration_hours if duration_hours is None else duration_hours
+            )
+            return (
+                await steps.begin(loop, model_id, percent=percent, hours=hours, by="deploy_shadow")
+            ).id
 
     async def compare_models(
-        self, shadow_id: str, production_id: str = "current_prod", metrics: Sequence[str] = METRICS, db: "Target" = None
+        self,
+        shadow_id: str,
+        production_id: str = "current_prod",
+        metrics: Sequence[str] = METRICS,
+        db: "Target" = None,
     ) -> dict[str, Any]:
         """Both arms on these metrics. `shadow_better` only if the evidence says so; nothing seen is nothing better."""
         from kaeshi.app import open_loop
@@ -43,16 +57,22 @@ class DeploymentManager:
             found = await steps.compare(loop, shadow_id, metrics)
         return _as_dict(found)
 
-    async def promote_to_production(self, shadow_id: str, rollout_strategy: str = "gradual", db: "Target" = None) -> dict[str, Any]:
+    async def promote_to_production(
+        self, shadow_id: str, rollout_strategy: str = "gradual", db: "Target" = None
+    ) -> dict[str, Any]:
         """One step forward (gradual) or all the way (immediate), if the evidence allows. Raises Refused or Conflict."""
         from kaeshi.app import open_loop
         from kaeshi.steps import rollout as steps
 
         async with open_loop(db) as loop:
-            moved = await steps.promote(loop, shadow_id, strategy=rollout_strategy, by="promote_to_production")
+            moved = await steps.promote(
+                loop, shadow_id, strategy=rollout_strategy, by="promote_to_production"
+            )
         return {"shadow_id": moved.id, "state": moved.state, "traffic_percent": moved.percent}
 
-    async def rollback(self, shadow_id: str, reason: str = "", db: "Target" = None) -> dict[str, Any]:
+    async def rollback(
+        self, shadow_id: str, reason: str = "", db: "Target" = None
+    ) -> dict[str, Any]:
         """End the rollout; production stays."""
         from kaeshi.app import open_loop
         from kaeshi.steps import rollout as steps
@@ -65,7 +85,9 @@ class DeploymentManager:
 def _as_dict(found: "Comparison") -> dict[str, Any]:
     metrics = {
         row.metric: {
-            "production": row.production.total / row.production.count if row.production.count else None,
+            "production": row.production.total / row.production.count
+            if row.production.count
+            else None,
             "shadow": row.candidate.total / row.candidate.count if row.candidate.count else None,
             "difference": row.difference.model_dump() if row.difference else None,
             "conversations": {"production": row.production.count, "shadow": row.candidate.count},
@@ -75,7 +97,11 @@ def _as_dict(found: "Comparison") -> dict[str, Any]:
     return {
         "shadow_better": found.candidate_better,
         "shadow_worse": found.candidate_worse,
-        "decision": "promote" if found.candidate_better else "roll_back" if found.candidate_worse else "hold",
+        "decision": "promote"
+        if found.candidate_better
+        else "roll_back"
+        if found.candidate_worse
+        else "hold",
         "composite": found.composite.model_dump() if found.composite else None,
         "metrics": metrics,
         "why": found.why,

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
 class FeedbackProcessor:
     """Records what people thought of an answer, and scores it."""
 
-    async def process_feedback(self, db: "Target", message_id: str, feedback: dict[str, Any], author: str = "") -> dict[str, Any]:
+    async def process_feedback(
+        self, db: "Target", message_id: str, feedback: dict[str, Any], author: str = ""
+    ) -> dict[str, Any]:
         """Store feedback on a message. `promoted_to_training`: the conversation is proposed as an example. Raises KaeshiError and stores nothing."""
         from kaeshi.app import open_loop
         from kaeshi.rules.feedback import parse

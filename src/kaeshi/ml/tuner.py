@@ -52,7 +52,11 @@ class FineTuner:
                 msg = f"n_epochs {epochs!r} is not a whole number from 1"
                 raise InvalidInput(msg)
             run = await steps.start(
-                loop, file_id, model or loop.settings.fine_tune_base_model, suffix or loop.settings.fine_tune_suffix, epochs
+                loop,
+                file_id,
+                model or loop.settings.fine_tune_base_model,
+                suffix or loop.settings.fine_tune_suffix,
+                epochs,
             )
             return str(run.job_id)
 

@@ -16,14 +16,22 @@ TIMEOUT_S = 60
 class WireChat:
     """A ChatModel. Models of the embedded trainer are answered in-process, every other over HTTP."""
 
-    def __init__(self, *, answerer: Answerer | None, base_url: str | None, api_key: str | None) -> None:
-        self._answerer, self._base_url, self._api_key = answerer, base_url or "https://api.openai.com/v1", api_key
+    def __init__(
+        self, *, answerer: Answerer | None, base_url: str | None, api_key: str | None
+    ) -> None:
+        self._answerer, self._base_url, self._api_key = (
+            answerer,
+            base_url or "https://api.openai.com/v1",
+            api_key,
+        )
 
     async def answer(self, messages: Sequence[Json], model: str) -> Answer:
         """The model's answer with its latency. Raises ProviderError."""
         body = json.dumps({"model": model, "messages": list(messages)}).encode()
         began = time.perf_counter()
-        status, raw = await (self._local(body) if self._answerer is not None else self._remote(body))
+        status, raw = await (
+            self._local(body) if self._answerer is not None else self._remote(body)
+        )
         waited = (time.perf_counter() - began) * 1000
         return _answer(status, raw, model, waited)
 
@@ -32,11 +40,15 @@ class WireChat:
         return await self._answerer.call("POST", "/chat/completions", body, "application/json")
 
     async def _remote(self, body: bytes) -> tuple[int, bytes]:
-        headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {self._api_key}"} if self._api_key else {})
+        headers = {"content-type": "application/json"} | (
+            {"authorization": f"Bearer {self._api_key}"} if self._api_key else {}
+        )
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session,
-                session.post(f"{self._base_url.rstrip('/')}/chat/completions", data=body, headers=headers) as response,
+                session.post(
+                    f"{self._base_url.rstrip('/')}/chat/completions", data=body, headers=headers
+                ) as response,
             ):
                 return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -26,5 +26,6 @@ class FaissIndex:
         index = faiss.deserialize_index(np.frombuffer(path.read_bytes(), np.uint8))
         scores, places = index.search(np.ascontiguousarray(vectors), min(count, index.ntotal))
         return [
-            [(int(p), float(s)) for p, s in zip(row_p, row_s, strict=True) if p >= 0] for row_p, row_s in zip(places, scores, strict=True)
+            [(int(p), float(s)) for p, s in zip(row_p, row_s, strict=True) if p >= 0]
+            for row_p, row_s in zip(places, scores, strict=True)
         ]

@@ -147,7 +147,12 @@ class FakeChat:
             raise ProviderError(msg)
         last = str(messages[-1].get("content"))
         known = self.answers.get(last)
-        return Answer(text=known or "Let me ask a colleague.", model=model, confidence=1.0 if known else 0.0, hand_over=known is None)
+        return Answer(
+            text=known or "Let me ask a colleague.",
+            model=model,
+            confidence=1.0 if known else 0.0,
+            hand_over=known is None,
+        )
 
 
 class FakeEmbedder:
@@ -160,7 +165,10 @@ class FakeEmbedder:
         vectors = np.full((len(texts), self.dimensions), 1e-6, np.float32)
         for row, text in zip(vectors, texts, strict=True):
             for word in text.lower().split():
-                row[int.from_bytes(hashlib.sha256(word.encode("utf-8", "replace")).digest()[:4]) % self.dimensions] += 1
+                row[
+                    int.from_bytes(hashlib.sha256(word.encode("utf-8", "replace")).digest()[:4])
+                    % self.dimensions
+                ] += 1
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
@@ -191,7 +199,13 @@ class FakeNames:
         wanted = (*self.known, *known)
         return [
             [
-                Finding(start=(a := text.index(name)), end=a + len(name), type="PERSON", score=0.9, recogniser="fake")
+                Finding(
+                    start=(a := text.index(name)),
+                    end=a + len(name),
+                    type="PERSON",
+                    score=0.9,
+                    recogniser="fake",
+                )
                 for name in wanted
                 if name in text
             ]
@@ -199,7 +213,10 @@ class FakeNames:
         ]
 
     def find_each(
-        self, conversations: Sequence[Sequence[str]], known: Sequence[str] = (), watch: Watch = unwatched
+        self,
+        conversations: Sequence[Sequence[str]],
+        known: Sequence[str] = (),
+        watch: Watch = unwatched,
     ) -> list[list[list[Finding]]]:
         watch()
         return [self.find(texts, known) for texts in conversations]

@@ -51,7 +51,9 @@ class MiniLMEmbedder:
         self._models_dir, self._threads = models_dir, threads
         self._session: InferenceSession | None = None
         self._tokenizer: Tokenizer | None = None
-        self._remembered: dict[str, Vectors] = {}  # the same greetings and answers come again and again
+        self._remembered: dict[
+            str, Vectors
+        ] = {}  # the same greetings and answers come again and again
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, shape (len(texts), 384). Raises MissingModel before `kaeshi models fetch`.
@@ -83,13 +85,20 @@ class MiniLMEmbedder:
 
         def compute(rows: list[int]) -> None:
             width = len(encoded[rows[-1]].ids)
-            ids, mask = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), np.int64)
+            ids, mask = (
+                np.zeros((len(rows), width), np.int64),
+                np.zeros((len(rows), width), np.int64),
+            )
             for r, i in enumerate(rows):
                 ids[r, : len(encoded[i].ids)] = encoded[i].ids
                 mask[r, : len(encoded[i].ids)] = 1
             vectors[rows] = _pooled(session, ids, mask)
 
-        spread(compute, [order[start : start + BATCH] for start in range(0, len(order), BATCH)], self._threads)
+        spread(
+            compute,
+            [order[start : start + BATCH] for start in range(0, len(order), BATCH)],
+            self._threads,
+        )
         return vectors
 
     def _load(self) -> "tuple[InferenceSession, Tokenizer]":
@@ -98,7 +107,9 @@ class MiniLMEmbedder:
 
             self._session = session(self._models_dir, "minilm-l6-int8.onnx", EARLY)
             self._tokenizer = Tokenizer.from_str(
-                resources.files("kaeshi").joinpath("data", "minilm_tokenizer.json").read_text(encoding="utf-8")
+                resources.files("kaeshi")
+                .joinpath("data", "minilm_tokenizer.json")
+                .read_text(encoding="utf-8")
             )
             self._tokenizer.enable_truncation(MAX_TOKENS)
             self._tokenizer.no_padding()
@@ -120,7 +131,9 @@ class MiniLMFeatures:
             self._middle = self._embedder.both(PLAIN)[:, WIDTH:].mean(axis=0)
         vectors = self._embedder.both(texts)
         early = vectors[:, WIDTH:] - self._middle
-        vectors[:, WIDTH:] = EARLY_WEIGHT * early / np.maximum(np.linalg.norm(early, axis=1, keepdims=True), 1e-9)
+        vectors[:, WIDTH:] = (
+            EARLY_WEIGHT * early / np.maximum(np.linalg.norm(early, axis=1, keepdims=True), 1e-9)
+        )
         return vectors
 
 

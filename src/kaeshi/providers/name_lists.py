@@ -33,7 +33,9 @@ _PRESENTED = re.compile(
     rf"rsvp (?:for|to|at)|under|me and|driver (?:is|will be)|driven by)[ ]{{1,2}}({_NAME})",
     re.IGNORECASE,
 )
-_OWN_NAME = re.compile(r"my (?:full |first |last )?name|accounts? ", re.IGNORECASE)  # or whose account it is
+_OWN_NAME = re.compile(
+    r"my (?:full |first |last )?name|accounts? ", re.IGNORECASE
+)  # or whose account it is
 _CUES = frozenset(
     [
         "am",
@@ -86,7 +88,10 @@ _CUES = frozenset(
         "me",
     ]
 )
-_TITLED = re.compile(rf"\b(?:mr|mrs|ms|miss|dr|doctor|prof|professor)\.?[ ]{{1,2}}({_NAME}(?:[ ]{_NAME})?)", re.IGNORECASE)
+_TITLED = re.compile(
+    rf"\b(?:mr|mrs|ms|miss|dr|doctor|prof|professor)\.?[ ]{{1,2}}({_NAME}(?:[ ]{_NAME})?)",
+    re.IGNORECASE,
+)
 _ASKS_NAME = re.compile(
     r"\b(?:your|full|first|last|the|customer'?s?|guest'?s?|driver'?s?|whose|what|which) ?(?:full |first |last )?name\b|(?:\A|[.?!,;-]\s?|\b(?:and|know|ask|say|me|so|then)\s)who(?:'s| is| am i| are you| would| will| should| do)\b|\bwhich doctor\b|\bname (?:please|of)",
     re.IGNORECASE,
@@ -226,7 +231,8 @@ _STOP_AFTER = frozenset(
 
 
 _NO_NAME = re.compile(
-    r"(?:may (?:i|we)|will (?:you|it|that|there)|mark (?:it|the|that|this)|roger that|more|(?:wise|good|nice) guy|guy)\b", re.IGNORECASE
+    r"(?:may (?:i|we)|will (?:you|it|that|there)|mark (?:it|the|that|this)|roger that|more|(?:wise|good|nice) guy|guy)\b",
+    re.IGNORECASE,
 )
 LEAST_MISSPELT = 5  # letters: every short name is a letter away from some word
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -243,7 +249,10 @@ class ListedNames:
     version = "lists-4"
 
     def find(
-        self, texts: Sequence[str], known: Sequence[str] = (), proposed: Sequence[Sequence[tuple[int, int, float]]] | None = None
+        self,
+        texts: Sequence[str],
+        known: Sequence[str] = (),
+        proposed: Sequence[Sequence[tuple[int, int, float]]] | None = None,
     ) -> list[list[Finding]]:
         """People in each text. `known`: names the deployment is sure of, such as the customer's own.
 
@@ -253,15 +262,28 @@ class ListedNames:
         spans = [[*look.introduced, *(look.guessed if proposed is None else ())] for look in looked]
         for i, look in enumerate(looked):
             if i and looked[i - 1].asks:
-                spans[i] += [(a, b, True) for a, b in _answered(texts[i]) if proposed is None or _is_answer(texts[i], a, b, len(look.said))]
+                spans[i] += [
+                    (a, b, True)
+                    for a, b in _answered(texts[i])
+                    if proposed is None or _is_answer(texts[i], a, b, len(look.said))
+                ]
         known_to_all = frozenset[tuple[int, int, int]]()
         if proposed is not None and any(proposed):
-            named = [[(a, b) for a, b, _ in (*seen, *look.titled, *look.introduced)] for seen, look in zip(proposed, looked, strict=True)]
+            named = [
+                [(a, b) for a, b, _ in (*seen, *look.titled, *look.introduced)]
+                for seen, look in zip(proposed, looked, strict=True)
+            ]
             known_to_all = public(texts, named, _lists()[0])
         for i, look in enumerate(looked):
-            spans[i] = [span for span in (*spans[i], *look.titled) if (i, span[0], span[1]) not in known_to_all]
+            spans[i] = [
+                span
+                for span in (*spans[i], *look.titled)
+                if (i, span[0], span[1]) not in known_to_all
+            ]
         for i, seen in enumerate(proposed or ()):
-            spans[i] += _credible(texts[i], [span for span in seen if (i, span[0], span[1]) not in known_to_all])
+            spans[i] += _credible(
+                texts[i], [span for span in seen if (i, span[0], span[1]) not in known_to_all]
+            )
         words = {part.lower() for name in known for part in _TOKENS.findall(name)}
         for text, found in zip(texts, spans, strict=True):
             for start, end, sure in found:
@@ -281,7 +303,10 @@ class ListedNames:
         ]
 
     def find_each(
-        self, conversations: Sequence[Sequence[str]], known: Sequence[str] = (), watch: Watch = unwatched
+        self,
+        conversations: Sequence[Sequence[str]],
+        known: Sequence[str] = (),
+        watch: Watch = unwatched,
     ) -> list[list[list[Finding]]]:
         """The same for many conversations."""
         found = []
@@ -322,7 +347,11 @@ def is_misspelt(word: str) -> bool:
     common = _words("common.txt")
     return (
         any(word[:i] + word[i + 1] + word[i] + word[i + 2 :] in common for i in range(length - 1))
-        or any(word[:i] + letter + word[i:] in common for i in range(1, length + 1) for letter in _LETTERS)
+        or any(
+            word[:i] + letter + word[i:] in common
+            for i in range(1, length + 1)
+            for letter in _LETTERS
+        )
         or any(word[:i] + word[i + 1 :] in common for i in range(length))
     )
 
@@ -330,7 +359,9 @@ def is_misspelt(word: str) -> bool:
 def names_a_place(words: Sequence[str]) -> bool:
     """Is a city or a country among them, in one word or two? They are lower case."""
     places = _places()
-    return any(word in places for word in words) or any(f"{a} {b}" in places for a, b in pairwise(words))
+    return any(word in places for word in words) or any(
+        f"{a} {b}" in places for a, b in pairwise(words)
+    )
 
 
 def is_common_name(word: str) -> bool:
@@ -344,7 +375,9 @@ def _is_answer(text: str, start: int, end: int, words: int) -> bool:
     """Is it a listed name, or all that somebody said first who was asked for one? A model has looked already, so little else is."""
     given, surnames, other = _lists()
     first = _PARTS.findall(text[start:end].lower())[0]
-    if first in given or (first in surnames and (first not in other or (words == 1 and text[start].isupper()))):
+    if first in given or (
+        first in surnames and (first not in other or (words == 1 and text[start].isupper()))
+    ):
         return True
     alone = words <= 2 or text[end : end + 1] in {".", ",", "!"}
     return alone and text[start].isupper() and could_name(text[start:end])
@@ -356,16 +389,30 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
     found = []
     for start, end, score in seen:
         words = [word.lower() for word in _PARTS.findall(text[start:end])]
-        if not words or all(word in _NOBODY or word in _FILLER for word in words) or not could_name(text[start:end]):
+        if (
+            not words
+            or all(word in _NOBODY or word in _FILLER for word in words)
+            or not could_name(text[start:end])
+        ):
             continue
-        if _NO_NAME.match(text, start) or (text[start:end].islower() and all(is_misspelt(word) for word in words if could_name(word))):
+        if _NO_NAME.match(text, start) or (
+            text[start:end].islower()
+            and all(is_misspelt(word) for word in words if could_name(word))
+        ):
             continue
         if _is_place(text, start, end):
             continue
         listed = any(word in given or word in surnames for word in words)
         if not listed and score < (UNLISTED if text[start].isupper() else UNLISTED_SMALL):
             continue
-        found.append((start, end, score > (SURE_LISTED if listed else SURE_UNLISTED) and not any(word in other for word in words)))
+        found.append(
+            (
+                start,
+                end,
+                score > (SURE_LISTED if listed else SURE_UNLISTED)
+                and not any(word in other for word in words),
+            )
+        )
     return found
 
 
@@ -379,7 +426,10 @@ def _is_place(text: str, start: int, end: int) -> bool:
     around = [f"{before[1]} {named}"] if before else []
     around += [f"{named} {after[1]}"] if after else []
     around += [f"{before[1]} {named} {after[1]}"] if before and after else []
-    return any(place.lower() in _places() for place in around) or _SAINT_BEFORE.search(text, max(0, start - 7), start) is not None
+    return (
+        any(place.lower() in _places() for place in around)
+        or _SAINT_BEFORE.search(text, max(0, start - 7), start) is not None
+    )
 
 
 Named = tuple[tuple[int, int, bool], ...]  # (start, end, may be looked for in other turns)
@@ -401,7 +451,13 @@ def _look(text: str) -> Look:
     if said.isdisjoint(_telling()):
         return Look(said, (), (), (), _asks_name(text))
     introduced = (*((a, b, True) for a, b in _introduced(text)), *_presented(text))
-    return Look(said, introduced, tuple(_titled(text)), tuple((a, b, True) for a, b in _listed(text)), _asks_name(text))
+    return Look(
+        said,
+        introduced,
+        tuple(_titled(text)),
+        tuple((a, b, True) for a, b in _listed(text)),
+        _asks_name(text),
+    )
 
 
 @cache
@@ -428,13 +484,17 @@ def _telling() -> frozenset[str]:
 
 
 def _asks_name(text: str) -> bool:
-    return ("name" in text or "ho" in text or "doctor" in text) and _ASKS_NAME.search(text) is not None
+    return ("name" in text or "ho" in text or "doctor" in text) and _ASKS_NAME.search(
+        text
+    ) is not None
 
 
 def _introduced(text: str) -> Iterator[tuple[int, int]]:
     if "ame" in text or "AME" in text or "call" in text or "ccount" in text:
         for match in _INTRODUCED.finditer(text):
-            yield from _name_run(text, match.start(1), match.end(1), own=_OWN_NAME.match(match[0]) is not None)
+            yield from _name_run(
+                text, match.start(1), match.end(1), own=_OWN_NAME.match(match[0]) is not None
+            )
 
 
 def _name_run(text: str, start: int, end: int, *, own: bool) -> Iterator[tuple[int, int]]:
@@ -475,11 +535,17 @@ def _titled(text: str) -> Iterator[tuple[int, int, bool]]:
         if (
             words[0].lower() in _STOP_AFTER
             or words[0].lower() in _FILLER
-            or not (words[0][0].isupper() or any(words[0].lower() in names for names in _lists()[:2]))
+            or not (
+                words[0][0].isupper() or any(words[0].lower() in names for names in _lists()[:2])
+            )
         ):
             continue
         both = len(words) > 1 and words[1][0].isupper() and words[1].lower() not in _lists()[2]
-        yield match.start(1), match.start(1) + len(match[1] if both else words[0].removesuffix("'s")), words[0].lower() not in _lists()[2]
+        yield (
+            match.start(1),
+            match.start(1) + len(match[1] if both else words[0].removesuffix("'s")),
+            words[0].lower() not in _lists()[2],
+        )
 
 
 def _listed(text: str) -> Iterator[tuple[int, int]]:
@@ -488,11 +554,19 @@ def _listed(text: str) -> Iterator[tuple[int, int]]:
     words = [(m.start(), m.end(), m[0], m[0].lower()) for m in _PARTS.finditer(text)]
     end = -1
     for i, (start, stop, written, word) in enumerate(words):
-        if word not in given or start < end or len(word) < 3:  # "Al" and "Ed" are mostly something else
+        if (
+            word not in given or start < end or len(word) < 3
+        ):  # "Al" and "Ed" are mostly something else
             continue
         large, common = written[0].isupper(), word in other
-        cued = i > 0 and words[i - 1][3] in _CUES and start - words[i - 1][1] <= 2  # a comma and a space
-        follow = words[i + 1] if i + 1 < len(words) and words[i + 1][0] == stop + 1 and text[stop] == " " else None
+        cued = (
+            i > 0 and words[i - 1][3] in _CUES and start - words[i - 1][1] <= 2
+        )  # a comma and a space
+        follow = (
+            words[i + 1]
+            if i + 1 < len(words) and words[i + 1][0] == stop + 1 and text[stop] == " "
+            else None
+        )
         surnamed = (
             follow is not None
             and follow[3] in surnames
@@ -500,7 +574,9 @@ def _listed(text: str) -> Iterator[tuple[int, int]]:
             and (follow[2][0].isupper() or (not common and follow[3] not in other))
         )
         if (large and not common) or (cued and (large or not common)) or surnamed:
-            if _PLACE_BEFORE.search(text, max(0, start - 7), start) or _PLACE_AFTER.match(text, stop):
+            if _PLACE_BEFORE.search(text, max(0, start - 7), start) or _PLACE_AFTER.match(
+                text, stop
+            ):
                 continue
             unlisted = (
                 follow is not None
@@ -525,7 +601,11 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
         return
     head = run[0]
     if len(words) > 12:  # longer replies tell a story, with the name at its head if at all
-        if head[0][0].isupper() and head[0].lower() in given and text[head.end() : head.end() + 1] in {".", ",", "!"}:
+        if (
+            head[0][0].isupper()
+            and head[0].lower() in given
+            and text[head.end() : head.end() + 1] in {".", ",", "!"}
+        ):
             yield head.span()
         return
     if head[0].lower() in other and not head[0][0].isupper():
@@ -534,28 +614,41 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
         return
     last = head
     for match in run[1:3]:
-        if match.start() != last.end() + 1 or match[0].lower() in _STOP_AFTER or match[0].lower() in other:
+        if (
+            match.start() != last.end() + 1
+            or match[0].lower() in _STOP_AFTER
+            or match[0].lower() in other
+        ):
             break
         last = match
     unlisted = head[0].lower() not in given and head[0].lower() not in surnames
-    if unlisted and (len(words) > 5 or not head[0][0].isupper()) and len(run) > 2:  # "party of four please" is no name
+    if (
+        unlisted and (len(words) > 5 or not head[0][0].isupper()) and len(run) > 2
+    ):  # "party of four please" is no name
         return
     yield head.start(), last.end()
 
 
-def _findings(text: str, found: Sequence[tuple[int, int, bool]], words: AbstractSet[str]) -> list[Finding]:
+def _findings(
+    text: str, found: Sequence[tuple[int, int, bool]], words: AbstractSet[str]
+) -> list[Finding]:
     """One finding per person and place; the longest where they overlap. `words`: names known from elsewhere."""
     if not found and not words:
         return []
     other = _lists()[2]
     spans = {(start, end): 0.85 for start, end, _ in found}
     for start, end in _again(text, words):
-        if (text[start].isupper() or text[start:end].lower() not in other) and not _is_place(text, start, end):
+        if (text[start].isupper() or text[start:end].lower() not in other) and not _is_place(
+            text, start, end
+        ):
             spans.setdefault((start, end), 0.6)
     taken = Taken()
     for start, end in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
         taken.take(start, end)
-    return [Finding(start=a, end=b, type="PERSON", score=spans[a, b], recogniser="lists") for a, b in taken.spans]
+    return [
+        Finding(start=a, end=b, type="PERSON", score=spans[a, b], recogniser="lists")
+        for a, b in taken.spans
+    ]
 
 
 def _again(text: str, words: AbstractSet[str]) -> Iterator[tuple[int, int]]:
@@ -567,7 +660,11 @@ def _again(text: str, words: AbstractSet[str]) -> Iterator[tuple[int, int]]:
             if match[0][-2:].lower() not in {"'s", "’s"} or match[0][:-2].lower() not in words:
                 continue
             stop -= 2
-        if text[match.start() - 1 : match.start()] in _GLUE or text[stop : stop + 1] in _GLUE_AFTER or _DOTTED.match(text, stop):
+        if (
+            text[match.start() - 1 : match.start()] in _GLUE
+            or text[stop : stop + 1] in _GLUE_AFTER
+            or _DOTTED.match(text, stop)
+        ):
             continue
         if start >= 0 and match.start() == end + 1 and text[end] == " ":
             yield start, stop
@@ -589,7 +686,9 @@ def _lists() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
 @cache
 def _words(name: str) -> frozenset[str]:
     text = resources.files("kaeshi").joinpath("data", name).read_text(encoding="utf-8")
-    return frozenset(_COMMENT.sub("", text).split())  # of sixty thousand words, and at start-up: not line by line
+    return frozenset(
+        _COMMENT.sub("", text).split()
+    )  # of sixty thousand words, and at start-up: not line by line
 
 
 @cache

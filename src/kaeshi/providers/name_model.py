@@ -26,12 +26,20 @@ if TYPE_CHECKING:
 BATCH = 8
 WINDOW, OVERLAP = 94, 24  # tokens; it was trained on turns of up to 96
 REMEMBERED = 50_000
-NAME, STREET, PLACE = slice(1, 5), (*range(23, 29),), (*range(29, 35),)  # the model's labels, B- and I- of each
+NAME, STREET, PLACE = (
+    slice(1, 5),
+    (*range(23, 29),),
+    (*range(29, 35),),
+)  # the model's labels, B- and I- of each
 LEAST_NAME, LEAST_ADDRESS = 0.5, 0.4
-LEAST_LISTED = 0.02  # a word that is mostly a name needs little more than that nothing speaks against it
+LEAST_LISTED = (
+    0.02  # a word that is mostly a name needs little more than that nothing speaks against it
+)
 SCORE_ADDRESS = 0.75  # patterns that know a number for what it is go first
 # a full stop only after an initial or a title
-_BETWEEN_NAMES = re.compile(r"[ \t]{1,2}|[-'’]|(?:(?<=\b\w)|(?<=\b(?:dr|mr|ms|st))|(?<=\bmrs))\.[ ]?|", re.IGNORECASE)
+_BETWEEN_NAMES = re.compile(
+    r"[ \t]{1,2}|[-'’]|(?:(?<=\b\w)|(?<=\b(?:dr|mr|ms|st))|(?<=\bmrs))\.[ ]?|", re.IGNORECASE
+)
 _TITLE = re.compile(r"(?:dr|mr|mrs|ms|miss|prof)\b\.?[ ]{1,2}(?=\w)", re.IGNORECASE)
 _BETWEEN_PARTS = re.compile(r"[ \t\n,.#/-]{0,3}")
 _DIGIT = re.compile(r"\d")
@@ -51,7 +59,9 @@ class NameModel(ProposingFinder):
         self._models_dir, self._threads = models_dir, threads
         self._session: InferenceSession | None = None
         self._tokenizer: Tokenizer | None = None
-        self._remembered: dict[str, tuple[Proposal, ...]] = {}  # the same greetings and answers come again and again
+        self._remembered: dict[
+            str, tuple[Proposal, ...]
+        ] = {}  # the same greetings and answers come again and again
 
     def _proposals(self, texts: Iterable[str], watch: Watch) -> dict[str, tuple[Proposal, ...]]:
         seen: dict[str, tuple[Proposal, ...]] = {}
@@ -69,29 +79,44 @@ class NameModel(ProposingFinder):
         self._remembered.update(made)
         return seen | made
 
-    def _compute(self, texts: list[str], watch: Watch = unwatched) -> dict[str, tuple[Proposal, ...]]:
+    def _compute(
+        self, texts: list[str], watch: Watch = unwatched
+    ) -> dict[str, tuple[Proposal, ...]]:
         if not texts:
             return {}
         session, tokenizer = self._load()
         encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
-        pieces = [(i, start) for i, e in enumerate(encoded) for start in range(0, max(len(e.ids) - OVERLAP, 1), WINDOW - OVERLAP)]
+        pieces = [
+            (i, start)
+            for i, e in enumerate(encoded)
+            for start in range(0, max(len(e.ids) - OVERLAP, 1), WINDOW - OVERLAP)
+        ]
         pieces.sort(key=lambda piece: min(len(encoded[piece[0]].ids) - piece[1], WINDOW))
         batches = [pieces[first : first + BATCH] for first in range(0, len(pieces), BATCH)]
-        windows = [[encoded[i].ids[start : start + WINDOW] for i, start in batch] for batch in batches]
+        windows = [
+            [encoded[i].ids[start : start + WINDOW] for i, start in batch] for batch in batches
+        ]
         scores = [np.zeros((len(e.ids), 35), np.float32) for e in encoded]
-        runs: list[list[Scores]] = spread(lambda parts: _run(session, parts), windows, self._threads, watch)
+        runs: list[list[Scores]] = spread(
+            lambda parts: _run(session, parts), windows, self._threads, watch
+        )
         for batch, found in zip(batches, runs, strict=True):
             for (i, start), shares in zip(batch, found, strict=True):
                 there = scores[i][start : start + WINDOW]
                 np.maximum(there, shares, out=there)  # the higher where windows overlap
-        return {text: tuple(_read(text, encoding, score)) for text, encoding, score in zip(texts, encoded, scores, strict=True)}
+        return {
+            text: tuple(_read(text, encoding, score))
+            for text, encoding, score in zip(texts, encoded, scores, strict=True)
+        }
 
     def _load(self) -> "tuple[InferenceSession, Tokenizer]":
         if self._session is None or self._tokenizer is None:
             from tokenizers import Tokenizer
 
             self._session = session(self._models_dir, "rampart-int8.onnx")
-            self._tokenizer = Tokenizer.from_file(str(need(self._models_dir, "rampart-tokenizer.json")))
+            self._tokenizer = Tokenizer.from_file(
+                str(need(self._models_dir, "rampart-tokenizer.json"))
+            )
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
         return self._session, self._tokenizer
@@ -107,7 +132,9 @@ def _run(session: Any, parts: Sequence[Sequence[int]]) -> list[Scores]:
     for row, part in enumerate(parts):
         ids[row, : len(part) + 2] = [CLS, *part, SEP]
         mask[row, : len(part) + 2] = 1
-    logits = session.run(None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)})[0]
+    logits = session.run(
+        None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    )[0]
     powers = np.exp(logits - logits.max(axis=2, keepdims=True))
     shares = powers / powers.sum(axis=2, keepdims=True)
     return [shares[row, 1 : len(part) + 1] for row, part in enumerate(parts)]
@@ -172,16 +199,24 @@ def _addresses(text: str, parts: Sequence[tuple[int, int, float, float]]) -> lis
     spans = [
         (run[0][0], len(text[: run[-1][1]].rstrip(" .,#/-\n")))
         for run in runs
-        if max(part[3] for part in run) >= 0.5 and _DIGIT.search(text, run[0][0], run[-1][1]) and run[-1][1] - run[0][0] > 4
+        if max(part[3] for part in run) >= 0.5
+        and _DIGIT.search(text, run[0][0], run[-1][1])
+        and run[-1][1] - run[0][0] > 4
     ]
-    return [Proposal(start, end, "ADDRESS", SCORE_ADDRESS) for start, end in spans if _is_address(text, start, end)]
+    return [
+        Proposal(start, end, "ADDRESS", SCORE_ADDRESS)
+        for start, end in spans
+        if _is_address(text, start, end)
+    ]
 
 
 def _is_address(text: str, start: int, end: int) -> bool:
     """Without a word for a street or a city it is none if it names a business, or holds everyday words only, which a number may follow."""
     written = [word.lower() for word in _LETTERS.findall(text[start:end])]
     words = {*written}
-    if _ORDINAL.match(text, start, end) and len(_NUMBERS.findall(text, start, end)) == 1:  # 92nd Street is where thousands live
+    if (
+        _ORDINAL.match(text, start, end) and len(_NUMBERS.findall(text, start, end)) == 1
+    ):  # 92nd Street is where thousands live
         return False
     if not words.isdisjoint(STREET_WORDS) or names_a_place(written):
         return True

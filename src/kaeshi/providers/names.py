@@ -52,7 +52,9 @@ def policy_of(settings: Settings) -> Policy:
     try:
         policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError) as error:
-        msg = f"KAESHI_PII_POLICY {str(path)!r}: {str(error).splitlines()[0]}; docs/pii.md shows one"
+        msg = (
+            f"KAESHI_PII_POLICY {str(path)!r}: {str(error).splitlines()[0]}; docs/pii.md shows one"
+        )
         raise Misconfigured(msg) from error
     unknown = sorted({*policy.types, *policy.off, *policy.thresholds, *policy.operators} - {*TYPES})
     if unknown:

@@ -42,7 +42,9 @@ def _output(value: str) -> bytes:
     return b"\x3a" + bytes([len(output)]) + output
 
 
-def spread(work: Callable[[T], R], parts: Sequence[T], threads: int, watch: Watch = unwatched) -> list[R]:
+def spread(
+    work: Callable[[T], R], parts: Sequence[T], threads: int, watch: Watch = unwatched
+) -> list[R]:
     """`work` done on each part, on so many threads (0: one for each core), in the order of `parts`. `watch` is asked before each.
 
     Batches are small, so that cores which share one wait for each other longer than they compute; a batch for each core has nothing to wait for.

@@ -23,7 +23,9 @@ T = TypeVar("T")
 LOOK_BACK = 500
 FILE_SECONDS = 30 * 24 * 3600  # OpenAI's longest
 CREATE_SECONDS = 60.0  # far less than any lag after which a lost request is sent again
-MAY_HAVE_BEEN_DONE = frozenset({408, 409, 425, 429})  # seen from gateways that had passed the request on
+MAY_HAVE_BEEN_DONE = frozenset(
+    {408, 409, 425, 429}
+)  # seen from gateways that had passed the request on
 
 
 class OpenAITrainer:
@@ -56,11 +58,15 @@ class OpenAITrainer:
                 purpose="fine-tune",
                 expires_after={"anchor": "created_at", "seconds": FILE_SECONDS},
             )
-            return str(_told(await self._ask("upload", sent, asks_for_work=True), "file", self.name)["id"])
+            return str(
+                _told(await self._ask("upload", sent, asks_for_work=True), "file", self.name)["id"]
+            )
 
     async def find_file(self, key: str) -> str | None:
         """The id of a file uploaded under that key, if the provider has it."""
-        page = await self._ask("files", self._client.files.list(purpose="fine-tune", limit=LOOK_BACK))
+        page = await self._ask(
+            "files", self._client.files.list(purpose="fine-tune", limit=LOOK_BACK)
+        )
         return next((file.id for file in page.data if file.filename == _file_name(key)), None)
 
     async def create(self, wanted: JobRequest) -> Json:
@@ -76,7 +82,11 @@ class OpenAITrainer:
             extra_headers={"Idempotency-Key": wanted.key},
             timeout=CREATE_SECONDS,
         )
-        return _told(await self._ask("fine-tuning job", job, asks_for_work=True), "fine_tuning.job", self.name)
+        return _told(
+            await self._ask("fine-tuning job", job, asks_for_work=True),
+            "fine_tuning.job",
+            self.name,
+        )
 
     async def jobs(self) -> list[Json]:
         """The latest jobs, LOOK_BACK of them."""
@@ -85,7 +95,9 @@ class OpenAITrainer:
         found: list[Json] = []
         after: str | Omit = omit
         while len(found) < LOOK_BACK:
-            page = await self._ask("fine-tuning jobs", self._client.fine_tuning.jobs.list(limit=100, after=after))
+            page = await self._ask(
+                "fine-tuning jobs", self._client.fine_tuning.jobs.list(limit=100, after=after)
+            )
             if not isinstance(getattr(page, "data", None), list):
                 msg = f"fine-tuning jobs: {self.name} answered with no list"
                 raise ProviderError(msg)
@@ -102,19 +114,28 @@ class OpenAITrainer:
 
     async def checkpoints(self, job_id: str) -> list[Json]:
         """The models saved on the way, with their losses. Raises NotFound where a provider keeps none."""
-        page = await self._ask(f"checkpoints of {job_id!r}", self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100))
+        page = await self._ask(
+            f"checkpoints of {job_id!r}",
+            self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100),
+        )
         return [dict(checkpoint.model_dump()) for checkpoint in getattr(page, "data", None) or []]
 
     async def events(self, job_id: str) -> list[TrainingEvent]:
         """What was said of the job, LOOK_BACK of it at most, the oldest first. Raises NotFound where a provider tells nothing."""
-        page = await self._ask(f"events of {job_id!r}", self._client.fine_tuning.jobs.list_events(job_id, limit=100))
+        page = await self._ask(
+            f"events of {job_id!r}", self._client.fine_tuning.jobs.list_events(job_id, limit=100)
+        )
         found: list[TrainingEvent] = []
         while True:
             for event in getattr(page, "data", None) or []:
                 told = event.data if isinstance(event.data, dict) else {}
-                figures = {name: value for name, value in told.items() if isinstance(value, int | float)}
+                figures = {
+                    name: value for name, value in told.items() if isinstance(value, int | float)
+                }
                 at = datetime.fromtimestamp(event.created_at, UTC)
-                found.append(TrainingEvent(id=event.id, at=at, message=event.message, figures=figures))
+                found.append(
+                    TrainingEvent(id=event.id, at=at, message=event.message, figures=figures)
+                )
             if not page.has_next_page() or len(found) >= LOOK_BACK:
                 return found[::-1]
             page = await self._ask(f"events of {job_id!r}", page.get_next_page())
@@ -135,7 +156,11 @@ class OpenAITrainer:
             import httpx2
             from openai import AsyncOpenAI
 
-            http = httpx2.AsyncClient(follow_redirects=False) if self._answerer is None else _in_process(self._answerer)
+            http = (
+                httpx2.AsyncClient(follow_redirects=False)
+                if self._answerer is None
+                else _in_process(self._answerer)
+            )
             azure = self._api_version is not None
             self._made = AsyncOpenAI(
                 api_key=self._api_key,
@@ -158,7 +183,9 @@ class OpenAITrainer:
             msg = f"{what}: {self.name} does not know it: {_said(error)}"
             raise NotFound(msg) from error
         except openai.APIStatusError as error:
-            if error.status_code >= 500 or (asks_for_work and error.status_code in MAY_HAVE_BEEN_DONE):
+            if error.status_code >= 500 or (
+                asks_for_work and error.status_code in MAY_HAVE_BEEN_DONE
+            ):
                 msg = f"{what}: {self.name} answered {error.status_code}; nobody knows whether it was done: {_said(error)}"
                 raise ProviderUnknown(msg) from error
             msg = f"{what}: {self.name} answered {error.status_code}: {_said(error)}"
@@ -166,7 +193,10 @@ class OpenAITrainer:
         except openai.APIConnectionError as error:
             msg = f"{what}: no answer from {self.name} ({error}); check OPENAI_BASE_URL and the network"
             raise ProviderUnknown(msg) from error
-        except (openai.APIError, ValueError) as error:  # an answer that is no answer: a page of HTML, half a JSON
+        except (
+            openai.APIError,
+            ValueError,
+        ) as error:  # an answer that is no answer: a page of HTML, half a JSON
             msg = f"{what}: {self.name} answered something that cannot be read ({type(error).__name__})"
             raise ProviderUnknown(msg) from error
 
@@ -182,7 +212,11 @@ def notified(body: bytes, headers: Mapping[str, str], secret: str) -> str | None
             msg = "this webhook is not signed with OPENAI_WEBHOOK_SECRET, or is too old"
             raise Refused(msg) from error
     kind = str(getattr(event, "type", ""))
-    return str(event.data.id) if kind.startswith("fine_tuning.job.") and hasattr(event.data, "id") else None
+    return (
+        str(event.data.id)
+        if kind.startswith("fine_tuning.job.") and hasattr(event.data, "id")
+        else None
+    )
 
 
 def _told(answer: object, kind: str, provider: str) -> Json:
@@ -206,7 +240,9 @@ def _file_name(key: str) -> str:
 
 def _said(error: Exception) -> str:
     body = getattr(error, "body", None)
-    return str(body.get("message")) if isinstance(body, dict) and body.get("message") else str(error)
+    return (
+        str(body.get("message")) if isinstance(body, dict) and body.get("message") else str(error)
+    )
 
 
 def _in_process(answerer: Answerer) -> "httpx2.AsyncClient":
@@ -216,7 +252,11 @@ def _in_process(answerer: Answerer) -> "httpx2.AsyncClient":
     class Transport(httpx2.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
             path = request.url.raw_path.decode().removeprefix("/v1")
-            status, body = await answerer.call(request.method, path, await request.aread(), request.headers.get("content-type", ""))
-            return httpx2.Response(status, content=body, headers={"content-type": "application/json"}, request=request)
+            status, body = await answerer.call(
+                request.method, path, await request.aread(), request.headers.get("content-type", "")
+            )
+            return httpx2.Response(
+                status, content=body, headers={"content-type": "application/json"}, request=request
+            )
 
     return httpx2.AsyncClient(transport=Transport(), base_url="http://trainer.invalid/v1")

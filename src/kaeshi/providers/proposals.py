@@ -35,24 +35,42 @@ class ProposingFinder(ABC):
         return self.find_each([texts], known)[0]
 
     def find_each(
-        self, conversations: Sequence[Sequence[str]], known: Sequence[str] = (), watch: Watch = unwatched
+        self,
+        conversations: Sequence[Sequence[str]],
+        known: Sequence[str] = (),
+        watch: Watch = unwatched,
     ) -> list[list[list[Finding]]]:
         """The same for many conversations at once: the fast path."""
         seen = self._proposals({text for texts in conversations for text in texts}, watch)
         found = []
         for texts in conversations:
             watch()
-            people = [[(p.start, p.end, p.score) for p in seen[text] if p.type == "PERSON"] for text in texts]
+            people = [
+                [(p.start, p.end, p.score) for p in seen[text] if p.type == "PERSON"]
+                for text in texts
+            ]
             lists = self._lists.find(texts, known, people)
-            found.append([_with_addresses(names, seen[text]) for text, names in zip(texts, lists, strict=True)])
+            found.append(
+                [
+                    _with_addresses(names, seen[text])
+                    for text, names in zip(texts, lists, strict=True)
+                ]
+            )
         return found
 
 
 def _with_addresses(names: Sequence[Finding], seen: Sequence[Proposal]) -> list[Finding]:
     """Everything found in one text, each under the name of who saw it first."""
     own = {(p.start, p.end) for p in seen}
-    said = [f.model_copy(update={"recogniser": "model"}) if (f.start, f.end) in own else f for f in names]
+    said = [
+        f.model_copy(update={"recogniser": "model"}) if (f.start, f.end) in own else f
+        for f in names
+    ]
     return [
         *said,
-        *(Finding(start=p.start, end=p.end, type="ADDRESS", score=p.score, recogniser="model") for p in seen if p.type == "ADDRESS"),
+        *(
+            Finding(start=p.start, end=p.end, type="ADDRESS", score=p.score, recogniser="model")
+            for p in seen
+            if p.type == "ADDRESS"
+        ),
     ]

@@ -40,7 +40,10 @@ _WATCHED_AFTER = re.compile(
     r"(?:['’]s)?[!?]*(?:,? or [\w. ]{2,40}[?.!]|, [\w. ]{2,40},? or |,? (?:with(?:out)? (?:the |any )?subtitles|on now|is what)\b)",
     re.IGNORECASE,
 )
-_AGAINST, _AGAINST_BEFORE = re.compile(r" vs\.? ", re.IGNORECASE), re.compile(r" vs\.? \Z", re.IGNORECASE)
+_AGAINST, _AGAINST_BEFORE = (
+    re.compile(r" vs\.? ", re.IGNORECASE),
+    re.compile(r" vs\.? \Z", re.IGNORECASE),
+)
 _CAPITAL = re.compile(r"\b[A-Z][\w'’.-]* \Z")
 _NUMBERED = re.compile(r"\b\d{1,4} \Z")
 _FILM = re.compile(r"\b(?:movies?|films?|watch(?:ing)?|subtitles?|cinemas?)\b", re.IGNORECASE)
@@ -200,39 +203,66 @@ LISTED = 120
 Spans = Sequence[tuple[int, int]]
 
 
-def public(texts: Sequence[str], proposed: Sequence[Spans], given: AbstractSet[str] = frozenset()) -> frozenset[tuple[int, int, int]]:
+def public(
+    texts: Sequence[str], proposed: Sequence[Spans], given: AbstractSet[str] = frozenset()
+) -> frozenset[tuple[int, int, int]]:
     """Which of the proposed names are public: (text, start, end). `given`: given names; one alone is offered as a person, not as a film.
 
     >>> public(["What about tickets to see Bryan Adams?"], [[(26, 37)]]), public(["Hi, this is Bryan Adams"], [[(12, 23)]])
     (frozenset({(0, 26, 37)}), frozenset())
     """
-    named = {(i, start, end): texts[i][start:end] for i, spans in enumerate(proposed) for start, end in spans}
+    named = {
+        (i, start, end): texts[i][start:end]
+        for i, spans in enumerate(proposed)
+        for start, end in spans
+    }
     if not named:
         return frozenset()
     # wherever it stands: what says that a name is public need not stand where the name was seen
     anywhere = re.compile(
-        rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(set(named.values()), key=len, reverse=True)))})(?!\w)", re.IGNORECASE
+        rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(set(named.values()), key=len, reverse=True)))})(?!\w)",
+        re.IGNORECASE,
     )
     found: set[frozenset[str]] = set()
     own: set[str] = set()
-    topics = [(_TOPIC.search(text) is not None, _PRIVATE.search(text) is not None) for text in texts]
+    topics = [
+        (_TOPIC.search(text) is not None, _PRIVATE.search(text) is not None) for text in texts
+    ]
     way, films = any(map(_WAY.search, texts)), any(map(_FILM.search, texts))
     for i, text in enumerate(texts):
         # the nearest turn that tells decides
-        offers = next((topic and not private for topic, private in topics[max(0, i - TURNS) : i + 1][::-1] if topic or private), False)
+        offers = next(
+            (
+                topic and not private
+                for topic, private in topics[max(0, i - TURNS) : i + 1][::-1]
+                if topic or private
+            ),
+            False,
+        )
         for match in anywhere.finditer(text):
             words = frozenset(_WORD.findall(match[0].lower()))
             told = (
                 "public"
                 if way and _is_street(text, *match.span(), given)
-                else _told(text, *match.span(), private=topics[i][1], offers=offers, films=films, alone=words <= given)
+                else _told(
+                    text,
+                    *match.span(),
+                    private=topics[i][1],
+                    offers=offers,
+                    films=films,
+                    alone=words <= given,
+                )
             )
             if told == "public":
                 found.add(words)
             elif told == "own":
                 own |= words
     words_of = {place: frozenset(_WORD.findall(name.lower())) for place, name in named.items()}
-    return frozenset(place for place, words in words_of.items() if words.isdisjoint(own) and any(words <= known for known in found))
+    return frozenset(
+        place
+        for place, words in words_of.items()
+        if words.isdisjoint(own) and any(words <= known for known in found)
+    )
 
 
 def _is_street(text: str, start: int, end: int, given: AbstractSet[str]) -> bool:
@@ -246,7 +276,9 @@ def _is_street(text: str, start: int, end: int, given: AbstractSet[str]) -> bool
     return _CORNER_BEFORE.search(before) is not None
 
 
-def _told(text: str, start: int, end: int, *, private: bool, offers: bool, films: bool, alone: bool) -> Literal["public", "own"] | None:
+def _told(
+    text: str, start: int, end: int, *, private: bool, offers: bool, films: bool, alone: bool
+) -> Literal["public", "own"] | None:
     """What its own sentence tells about a name. `alone`: it is nothing but a given name."""
     before = text[max(0, start - REACH) : start]
     doctor = _DOCTOR.search(before)
@@ -264,9 +296,18 @@ def _told(text: str, start: int, end: int, *, private: bool, offers: bool, films
         or (not private and _AFTER.match(text, end))
         or _AGAINST.match(text, end)
         or _AGAINST_BEFORE.search(before)
-        or (films and offers and not alone and (_WATCHED.search(before) or _WATCHED_AFTER.match(text, end)))
+        or (
+            films
+            and offers
+            and not alone
+            and (_WATCHED.search(before) or _WATCHED_AFTER.match(text, end))
+        )
         or (offers and (_NUMBERED.search(before) or _is_part_of_a_place(text, start, end)))
-        or (offers and (_CAPITAL.search(before) or not alone) and (_OFFERED.search(before) or _is_offered(text, start, end)))
+        or (
+            offers
+            and (_CAPITAL.search(before) or not alone)
+            and (_OFFERED.search(before) or _is_offered(text, start, end))
+        )
     ):
         return "public"
     return None
@@ -281,6 +322,9 @@ def _is_offered(text: str, start: int, end: int) -> bool:
 
 
 def _is_part_of_a_place(text: str, start: int, end: int) -> bool:
-    before, after = _NAMED_BEFORE.search(text, max(0, start - REACH), start), _NAMED_AFTER.match(text, end)
+    before, after = (
+        _NAMED_BEFORE.search(text, max(0, start - REACH), start),
+        _NAMED_AFTER.match(text, end),
+    )
     around = (before[0] if before else "") + " " + (after[0] if after else "")
     return not _PLACES_PERHAPS.isdisjoint(_WORD.findall(around.lower()))

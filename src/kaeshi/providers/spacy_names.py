@@ -27,11 +27,17 @@ class SpacyNames(ProposingFinder):
             msg = f"KAESHI_NAMES_PATH {pipeline!r}: spaCy finds no pipeline of that name or in that folder; install one, nothing is downloaded here"
             raise MissingModel(msg) from error
         meta = self._pipeline.meta
-        self.version = f"spacy-{meta['lang']}_{meta['name']}-{meta['version']}+{self._lists.version}"
+        self.version = (
+            f"spacy-{meta['lang']}_{meta['name']}-{meta['version']}+{self._lists.version}"
+        )
 
     def _proposals(self, texts: Iterable[str], watch: Watch) -> Mapping[str, Sequence[Proposal]]:
         seen = {}
         for document in self._pipeline.pipe(sorted(texts), batch_size=BATCH):
             watch()
-            seen[document.text] = [Proposal(e.start_char, e.end_char, "PERSON", SCORE) for e in document.ents if e.label_ in PEOPLE]
+            seen[document.text] = [
+                Proposal(e.start_char, e.end_char, "PERSON", SCORE)
+                for e in document.ents
+                if e.label_ in PEOPLE
+            ]
         return seen

@@ -10,7 +10,10 @@ from kaeshi.providers.proposals import Proposal, ProposingFinder
 from kaeshi.types import Watch
 
 # classifiers call them PER, B-PERSON, GIVENNAME, private_person, STREET, private_address
-_PERSON = re.compile(r"\b(?:[bi]-)?(?:private_)?(?:per|person|(?:first|last|given|sur|full|middle)?_?name)\b", re.IGNORECASE)
+_PERSON = re.compile(
+    r"\b(?:[bi]-)?(?:private_)?(?:per|person|(?:first|last|given|sur|full|middle)?_?name)\b",
+    re.IGNORECASE,
+)
 _ADDRESS = re.compile(r"address|street", re.IGNORECASE)
 _BETWEEN = re.compile(r"[ \t,.#'’/-]{0,3}")
 BATCH, UNBOUNDED = 16, 1_000_000
@@ -33,7 +36,13 @@ class TokenNames(ProposingFinder):
         most = tokenizer.model_max_length
         # without windows that overlap a long text would be cut, and what stands behind would pass unseen
         windows = {"stride": most // 4} if most < UNBOUNDED else {}
-        self._classify = pipeline("token-classification", model=str(folder), tokenizer=tokenizer, aggregation_strategy="simple", **windows)
+        self._classify = pipeline(
+            "token-classification",
+            model=str(folder),
+            tokenizer=tokenizer,
+            aggregation_strategy="simple",
+            **windows,
+        )
         self.version = f"transformers-{folder.name}+{self._lists.version}"
 
     def _proposals(self, texts: Iterable[str], watch: Watch) -> Mapping[str, Sequence[Proposal]]:
@@ -51,9 +60,19 @@ def _joined(text: str, found: Sequence[Mapping[str, Any]]) -> list[Proposal]:
     """People and addresses; neighbours of one kind are one: given and family name, number and street."""
     seen: list[Proposal] = []
     for span in found:
-        group, start, end, score = span["entity_group"], int(span["start"]), int(span["end"]), float(span["score"])
+        group, start, end, score = (
+            span["entity_group"],
+            int(span["start"]),
+            int(span["end"]),
+            float(span["score"]),
+        )
         kind = "PERSON" if _PERSON.search(group) else "ADDRESS" if _ADDRESS.search(group) else ""
-        if kind and seen and seen[-1].type == kind and _BETWEEN.fullmatch(text, seen[-1].end, start):
+        if (
+            kind
+            and seen
+            and seen[-1].type == kind
+            and _BETWEEN.fullmatch(text, seen[-1].end, start)
+        ):
             seen[-1] = Proposal(seen[-1].start, end, kind, max(score, seen[-1].score))
         elif kind:
             seen.append(Proposal(start, end, kind, score))

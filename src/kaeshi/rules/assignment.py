@@ -12,5 +12,7 @@ def arm_of(experiment: str, customer: str, share: float) -> Arm:
     ('production', 'candidate')
     """
     salt = hashlib.blake2b(experiment.encode(), digest_size=16).digest()
-    point = int.from_bytes(hashlib.blake2b(customer.encode("utf-8", "surrogatepass"), key=salt, digest_size=8).digest())
+    point = int.from_bytes(
+        hashlib.blake2b(customer.encode("utf-8", "surrogatepass"), key=salt, digest_size=8).digest()
+    )
     return "candidate" if point < share * 2**64 else "production"

@@ -9,7 +9,8 @@ from pydantic_core import from_json
 from kaeshi.types import Value
 
 _PRICE = re.compile(
-    r"\$ ?(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?)|\b(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?) ?(?:dollars|USD)\b", re.IGNORECASE
+    r"\$ ?(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?)|\b(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?) ?(?:dollars|USD)\b",
+    re.IGNORECASE,
 )
 
 
@@ -31,7 +32,10 @@ def broken(text: str, checks: Checks, foreign: Sequence[str] = ()) -> tuple[str,
     ('forbidden', 'price_range')
     """
     lowered, found = text.casefold(), list[str]()
-    if any(re.search(rf"(?<!\w){re.escape(words.casefold())}(?!\w)", lowered) for words in checks.forbidden):
+    if any(
+        re.search(rf"(?<!\w){re.escape(words.casefold())}(?!\w)", lowered)
+        for words in checks.forbidden
+    ):
         found.append("forbidden")
     if not all(words.casefold() in lowered for words in checks.required):
         found.append("required")

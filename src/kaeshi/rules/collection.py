@@ -63,13 +63,27 @@ def _unhappy(facts: Mapping[str, object], signals: Signals, filters: Filters) ->
 def _below(signals: Signals, filters: Filters) -> str | None:
     checks = (
         (signals.rating, filters.min_rating, filters.missing_rating, "low_rating", "no_rating"),
-        (signals.quality_tenths, filters.min_quality_tenths, filters.missing_quality, "low_quality", "not_rated"),
-        (signals.confidence, filters.min_confidence, filters.missing_confidence, "low_confidence", "no_confidence"),
+        (
+            signals.quality_tenths,
+            filters.min_quality_tenths,
+            filters.missing_quality,
+            "low_quality",
+            "not_rated",
+        ),
+        (
+            signals.confidence,
+            filters.min_confidence,
+            filters.missing_confidence,
+            "low_confidence",
+            "no_confidence",
+        ),
     )
     for value, least, missing, low, absent in checks:
         if least is not None and value is not None and value < least:
             return low
         if least is not None and value is None and missing == "drop":
             return absent
-    liked = signals.thumbs_up > 0 or (signals.rating is not None and signals.rating >= POSITIVE_RATING)
+    liked = signals.thumbs_up > 0 or (
+        signals.rating is not None and signals.rating >= POSITIVE_RATING
+    )
     return "no_positive_feedback" if filters.require_positive_feedback and not liked else None

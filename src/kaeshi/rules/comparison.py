@@ -7,7 +7,11 @@ from kaeshi.types import Sample
 
 WEIGHTS = {"containment": 0.5, "conversion": 0.3, "csat": 0.2}
 ALIASES = {"satisfaction": "csat"}
-SPANS = {"csat": 4.0, "mean_accuracy": 4.0, "stars": 4.0}  # stars from 1 to 5; every other metric runs from 0 to 1
+SPANS = {
+    "csat": 4.0,
+    "mean_accuracy": 4.0,
+    "stars": 4.0,
+}  # stars from 1 to 5; every other metric runs from 0 to 1
 
 
 def named(metrics: Sequence[str]) -> list[str]:
@@ -21,4 +25,6 @@ def named(metrics: Sequence[str]) -> list[str]:
 
 def sample(values: Sequence[float]) -> Sample:
     """Sums of what was seen in one arm. Unknown values are left out before."""
-    return Sample(count=len(values), total=math.fsum(values), squares=math.fsum(v * v for v in values))
+    return Sample(
+        count=len(values), total=math.fsum(values), squares=math.fsum(v * v for v in values)
+    )

@@ -23,17 +23,32 @@ MAX_MESSAGES = 2_000
 MAX_TEXT = 1_000_000
 MAX_OUTCOMES = 100
 EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-OPENAI_FIELDS = ("role", "content", "name", "tool_calls", "tool_call_id", "refusal", "function_call", "audio", "annotations")
+OPENAI_FIELDS = (
+    "role",
+    "content",
+    "name",
+    "tool_calls",
+    "tool_call_id",
+    "refusal",
+    "function_call",
+    "audio",
+    "annotations",
+)
 _SELDOM = OPENAI_FIELDS[2:]  # beside a role and a content
 CUSTOMER_FIELDS = ("customer_id", "user_id", "user", "user_worker")
 _OUTCOME_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _EXPONENT = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
-_LONG, _STEP = re.compile(rb"[0-9]{5}"), 50  # of a number of 300 digits, every fiftieth byte shows five at least
+_LONG, _STEP = (
+    re.compile(rb"[0-9]{5}"),
+    50,
+)  # of a number of 300 digits, every fiftieth byte shows five at least
 _ROLES = frozenset(get_args(Role))
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
-ConversationId = Annotated[str, Field(min_length=1, max_length=190)]  # its messages' ids are longer by their number
+ConversationId = Annotated[
+    str, Field(min_length=1, max_length=190)
+]  # its messages' ids are longer by their number
 Time = str | datetime | None
 Name = Annotated[str, Field(max_length=200)]
 
@@ -49,7 +64,9 @@ class _Message(TypedDict, total=False):
     confidence: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)]
     model: Name | None
     latency_ms: Annotated[float | None, Field(ge=0, le=1e9, allow_inf_nan=False)]
-    cost_usd: Annotated[Decimal | None, Field(ge=0, le=1_000_000, allow_inf_nan=False, strict=False)]
+    cost_usd: Annotated[
+        Decimal | None, Field(ge=0, le=1_000_000, allow_inf_nan=False, strict=False)
+    ]
     act: Name | None
 
 
@@ -83,7 +100,9 @@ def decode(data: bytes | str) -> object:
         raise InvalidInput(msg) from error
     # rare in what comes in, so the bytes are asked first and the values only then
     raw = data if isinstance(data, bytes) else data.encode("utf-8", "replace")
-    if (b"\\u0000" in raw or _EXPONENT.search(raw) or _LONG.search(raw[::_STEP])) and not _storable(value):
+    if (b"\\u0000" in raw or _EXPONENT.search(raw) or _LONG.search(raw[::_STEP])) and not _storable(
+        value
+    ):
         msg = "a text holds a NUL character, or a number is too large for JSON; databases cannot store either"
         raise InvalidInput(msg)
     return value
@@ -99,7 +118,9 @@ def _storable(value: object) -> bool:
     return not isinstance(value, list) or all(_storable(item) for item in value)
 
 
-def parse(record: object, *, assistant: str, now: datetime, consent: Consent | None = None) -> Conversation:
+def parse(
+    record: object, *, assistant: str, now: datetime, consent: Consent | None = None
+) -> Conversation:
     """A record in the documented log format, or a plain OpenAI chat log, as a Conversation. Raises InvalidInput."""
     if not isinstance(record, Mapping):
         msg = f"a record is a JSON object, this is {type(record).__name__}"
@@ -127,7 +148,9 @@ def parse(record: object, *, assistant: str, now: datetime, consent: Consent | N
         source=parsed.get("source") or "",
         domains=tuple(parsed.get("domains", ())),
         intents=tuple(parsed.get("intents", ())),
-        outcomes=outcomes(_reported(record, parsed.get("outcome")), at=max(started, turns[-1].at), source="log"),
+        outcomes=outcomes(
+            _reported(record, parsed.get("outcome")), at=max(started, turns[-1].at), source="log"
+        ),
         experiment=parsed.get("experiment"),
         arm=parsed.get("arm"),
         share=parsed.get("share"),
@@ -153,7 +176,9 @@ def conversation_id(record: Mapping[str, Any]) -> str:
 
 def message_id(record: Mapping[str, Any], number: int) -> str:
     """The id of a record's message, as it is stored."""
-    return str(record["messages"][number].get("message_id") or f"{conversation_id(record)}#{number}")
+    return str(
+        record["messages"][number].get("message_id") or f"{conversation_id(record)}#{number}"
+    )
 
 
 def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tuple[Outcome, ...]:
@@ -168,7 +193,7 @@ def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tu
         if not isinstance(name, str) or not _OUTCOME_NAME.match(name):
             msg = f"outcome name {name!r}: use lower-case letters, digits and _ (at most 64)"
             raise InvalidInput(msg)
-        if isinstance(value, float) and value not in {float("inf"), float("-inf")} and value == value:  # noqa: PLR0124  # NaN is the value that differs from itself
+        if isinstance(value, float) and math.isfinite(value):
             found.append(Outcome(name=name, value=value, at=at, source=source))
         elif isinstance(value, bool | str) or (isinstance(value, int) and abs(value) < 2**53):
             if isinstance(value, str) and (len(value) > 64 or _CONTROL.search(value)):
@@ -232,8 +257,19 @@ def _turn(message: _Message, fallback_id: str, at: datetime) -> Turn:
         msg = f"message role {role!r} is none of {', '.join(sorted(_ROLES))}"
         raise InvalidInput(msg)
     plain = isinstance(given.get("content"), str) and given.keys().isdisjoint(_SELDOM)
-    body: Json = {"role": role, "content": given["content"]} if plain else {name: given[name] for name in OPENAI_FIELDS if name in given}
-    if not plain and not any((given.get("content") is not None, given.get("tool_calls"), given.get("refusal"), given.get("function_call"))):
+    body: Json = (
+        {"role": role, "content": given["content"]}
+        if plain
+        else {name: given[name] for name in OPENAI_FIELDS if name in given}
+    )
+    if not plain and not any(
+        (
+            given.get("content") is not None,
+            given.get("tool_calls"),
+            given.get("refusal"),
+            given.get("function_call"),
+        )
+    ):
         msg = f"message {identifier!r} has neither content nor tool_calls"
         raise InvalidInput(msg)
     length = len(body["content"] if plain else text_of(body))
@@ -254,7 +290,10 @@ def _turn(message: _Message, fallback_id: str, at: datetime) -> Turn:
 
 def _check_ids(conversation: str, turns: Sequence[Turn]) -> None:
     ids = [turn.id for turn in turns]
-    if not (conversation.isprintable() and "".join(ids).isprintable()) or conversation in {".", ".."}:
+    if not (conversation.isprintable() and "".join(ids).isprintable()) or conversation in {
+        ".",
+        "..",
+    }:
         bad = next((i for i in (conversation, *ids) if not i.isprintable()), conversation)
         msg = f"id {bad!r} holds control characters, or is a path"
         raise InvalidInput(msg)
@@ -300,5 +339,6 @@ def _utc(at: Time) -> datetime | None:
 
 def _faults(error: ValidationError) -> str:
     return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg'].lower()}" for e in error.errors(include_url=False, include_input=False)[:3]
+        f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg'].lower()}"
+        for e in error.errors(include_url=False, include_input=False)[:3]
     )

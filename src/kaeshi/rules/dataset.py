@@ -25,8 +25,17 @@ def row(example: Example, prompts: Mapping[str, str]) -> bytes:
     prompt: Json = {"role": "system", "content": prompts.get(example.intent) or prompts["default"]}
     body = example.body
     if '"system"' in body or '"developer"' in body:  # the log's own prompts go; ours comes
-        return line({"messages": [prompt, *(m for m in example.messages if m["role"] not in {"system", "developer"})]})
-    return f'{{"messages":[{_canonical(prompt)},{body[1:-1]}]}}\n'.encode()  # a body is canonical already
+        return line(
+            {
+                "messages": [
+                    prompt,
+                    *(m for m in example.messages if m["role"] not in {"system", "developer"}),
+                ]
+            }
+        )
+    return (
+        f'{{"messages":[{_canonical(prompt)},{body[1:-1]}]}}\n'.encode()
+    )  # a body is canonical already
 
 
 def line(content: Json) -> bytes:
@@ -57,7 +66,11 @@ class _Said(Sequence[str]):
     @overload
     def __getitem__(self, at: slice) -> "_Said": ...
     def __getitem__(self, at: int | slice) -> "str | _Said":
-        return _Said(self._examples[at]) if isinstance(at, slice) else said(self._examples[at].messages)
+        return (
+            _Said(self._examples[at])
+            if isinstance(at, slice)
+            else said(self._examples[at].messages)
+        )
 
 
 def distinct(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int]]:
@@ -74,7 +87,11 @@ def distinct(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int]
 
 def split(conversation: str) -> Split:
     """80 of 100 conversations train, by the hash of their id: the same conversation is always on the same side."""
-    return "train" if int.from_bytes(hashlib.sha256(conversation.encode()).digest()[:8]) % 100 < TRAIN_PERCENT else "validation"
+    return (
+        "train"
+        if int.from_bytes(hashlib.sha256(conversation.encode()).digest()[:8]) % 100 < TRAIN_PERCENT
+        else "validation"
+    )
 
 
 def enough(count: int, least: int, what: str) -> None:
@@ -153,7 +170,11 @@ def _fault(raw: bytes) -> str | None:
         content = _decoded(raw)
     except InvalidInput as error:
         return str(error)
-    if not isinstance(content, dict) or not isinstance(content.get("messages"), list) or not content["messages"]:
+    if (
+        not isinstance(content, dict)
+        or not isinstance(content.get("messages"), list)
+        or not content["messages"]
+    ):
         return "no list of messages"
     for i, message in enumerate(content["messages"]):
         fault = _message_fault(message)
@@ -178,11 +199,17 @@ def _message_fault(message: Any) -> str | None:
         return f"content is {type(content).__name__}, it must be a text or a list of parts"
     if isinstance(content, str) and not content.strip() and not message.get("tool_calls"):
         return "empty content"
-    if isinstance(content, list) and not all(isinstance(part, dict) and isinstance(part.get("text", ""), str) for part in content):
+    if isinstance(content, list) and not all(
+        isinstance(part, dict) and isinstance(part.get("text", ""), str) for part in content
+    ):
         return "a content part is not an object, or its text is not a text"
     if not isinstance(message.get("tool_calls") or [], list):
         return "tool_calls is not a list"
-    return "a text holds NUL or a lone surrogate, or a number is infinite" if not _fit(message) else None
+    return (
+        "a text holds NUL or a lone surrogate, or a number is infinite"
+        if not _fit(message)
+        else None
+    )
 
 
 def _fit(value: Any) -> bool:

@@ -47,7 +47,9 @@ def originals(texts: Sequence[str], threshold: float = THRESHOLD) -> list[int]:
     return _resolve(texts, [], threshold)
 
 
-def resembles(texts: Sequence[str], others: Sequence[str], threshold: float = THRESHOLD) -> list[bool]:
+def resembles(
+    texts: Sequence[str], others: Sequence[str], threshold: float = THRESHOLD
+) -> list[bool]:
     """For each text whether any of `others` is nearly the same."""
     resolved = _resolve([*others, *texts], list(range(len(others))), threshold)
     return [original < len(others) for original in resolved[len(others) :]]
@@ -66,7 +68,13 @@ def _resolve(texts: Sequence[str], given: list[int], threshold: float) -> list[i
         if i not in fixed:
             original = exact.get(plain)
             if original is None and mine:
-                original = _verified(i, sorted({k for group in mine for k in kept_in.get(group, ())}), texts, cache, threshold)
+                original = _verified(
+                    i,
+                    sorted({k for group in mine for k in kept_in.get(group, ())}),
+                    texts,
+                    cache,
+                    threshold,
+                )
             if original is not None:
                 result[i] = original
                 continue
@@ -76,7 +84,13 @@ def _resolve(texts: Sequence[str], given: list[int], threshold: float) -> list[i
     return result
 
 
-def _verified(i: int, candidates: list[int], texts: Sequence[str], cache: dict[int, frozenset[str]], threshold: float) -> int | None:
+def _verified(
+    i: int,
+    candidates: list[int],
+    texts: Sequence[str],
+    cache: dict[int, frozenset[str]],
+    threshold: float,
+) -> int | None:
     if not candidates:
         return None
     mine = shingles(texts[i])
@@ -100,9 +114,15 @@ def _groups(bands: NDArray[np.uint64]) -> list[tuple[int, ...]]:
         column = bands[:, band]
         order = np.argsort(column, kind="stable")
         sorted_keys = column[order]
-        starts = np.flatnonzero(np.r_[True, sorted_keys[1:] != sorted_keys[:-1]]) if len(order) else np.empty(0, np.int64)
+        starts = (
+            np.flatnonzero(np.r_[True, sorted_keys[1:] != sorted_keys[:-1]])
+            if len(order)
+            else np.empty(0, np.int64)
+        )
         ends = np.r_[starts[1:], len(order)]
-        for start, end in zip(starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist(), strict=True):
+        for start, end in zip(
+            starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist(), strict=True
+        ):
             for i in order[start:end].tolist():
                 shared[i].append(number)
             number += 1
@@ -112,7 +132,9 @@ def _groups(bands: NDArray[np.uint64]) -> list[tuple[int, ...]]:
 def _bands(texts: Sequence[str]) -> tuple[NDArray[np.uint64], list[bytes]]:
     """One 64-bit key per text and band, shape (len(texts), BANDS); and a digest of each text's words."""
     multipliers, offsets = _permutations()
-    weights = np.array([pow(31, r, 2**64) for r in range(ROWS)], np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
+    weights = np.array([pow(31, r, 2**64) for r in range(ROWS)], np.uint64) * np.uint64(
+        0xC2B2AE3D27D4EB4F
+    )
     keys, plains = np.empty((len(texts), BANDS), np.uint64), []
     hashes = _Hashes()
     for i, text in enumerate(texts):
@@ -120,8 +142,14 @@ def _bands(texts: Sequence[str]) -> tuple[NDArray[np.uint64], list[bytes]]:
         plains.append(hashlib.sha256(" ".join(words).encode("utf-8", "replace")).digest())
         one = np.fromiter(map(hashes.__getitem__, words), np.uint64, len(words))
         # of a run of words: a polynomial of theirs, whose high half is as good as random
-        runs = one[:-2] * np.uint64(_SEED) + one[1:-1] * _MIDDLE + one[2:] * _LAST if len(words) > SHINGLE else one.sum(keepdims=True)
-        minima = (((runs >> np.uint64(32))[:, None] * multipliers + offsets) >> np.uint64(32)).min(axis=0)
+        runs = (
+            one[:-2] * np.uint64(_SEED) + one[1:-1] * _MIDDLE + one[2:] * _LAST
+            if len(words) > SHINGLE
+            else one.sum(keepdims=True)
+        )
+        minima = (((runs >> np.uint64(32))[:, None] * multipliers + offsets) >> np.uint64(32)).min(
+            axis=0
+        )
         keys[i] = (minima.reshape(BANDS, ROWS) * weights).sum(axis=1)
     return keys, plains
 

@@ -13,33 +13,58 @@ _SPACES = re.compile(r"\s+")
 
 def judge(case: TestCase, answer: Answer) -> CaseResult:
     """Pass, or the first thing that is wrong. A case that expects a hand-over is passed by handing over alone."""
-    return CaseResult(case=case.id, passed=not (why := _fault(case, answer)), why=why, answer="" if answer.hand_over else answer.text)
+    return CaseResult(
+        case=case.id,
+        passed=not (why := _fault(case, answer)),
+        why=why,
+        answer="" if answer.hand_over else answer.text,
+    )
 
 
 def parse(raw: Mapping[str, Any]) -> TestCase:
     """A test case from a file: {messages, must_say?, must_not_say?, expected?, hand_over?}; `question` stands for one user message."""
-    messages = raw.get("messages") or ([{"role": "user", "content": raw["question"]}] if isinstance(raw.get("question"), str) else None)
+    messages = raw.get("messages") or (
+        [{"role": "user", "content": raw["question"]}]
+        if isinstance(raw.get("question"), str)
+        else None
+    )
     if (
         not isinstance(messages, list)
         or not messages
-        or not all(isinstance(m, dict) and isinstance(m.get("content"), str) and isinstance(m.get("role"), str) for m in messages)
+        or not all(
+            isinstance(m, dict)
+            and isinstance(m.get("content"), str)
+            and isinstance(m.get("role"), str)
+            for m in messages
+        )
     ):
         msg = "a test case needs `messages` (role and content) or a `question`"
         raise InvalidInput(msg)
-    if not all(m["role"] in get_args(Role) for m in messages) or not messages[-1]["content"].strip():
+    if (
+        not all(m["role"] in get_args(Role) for m in messages)
+        or not messages[-1]["content"].strip()
+    ):
         msg = f"roles are {', '.join(get_args(Role))}, and the customer's question is not empty"
         raise InvalidInput(msg)
     if messages[-1]["role"] != "user":
         msg = "the last message of a test case is the customer's; the answer goes into `expected`"
         raise InvalidInput(msg)
-    promises = {name: raw[name] for name in ("must_say", "must_not_say", "expected", "hand_over") if raw.get(name) is not None}
+    promises = {
+        name: raw[name]
+        for name in ("must_say", "must_not_say", "expected", "hand_over")
+        if raw.get(name) is not None
+    }
     if not promises:
         msg = "a test case promises something: must_say, must_not_say, expected or hand_over"
         raise InvalidInput(msg)
     for name in ("must_say", "must_not_say"):
         if name in promises:
             values = [promises[name]] if isinstance(promises[name], str) else promises[name]
-            if not isinstance(values, list) or not values or not all(isinstance(v, str) and v for v in values):
+            if (
+                not isinstance(values, list)
+                or not values
+                or not all(isinstance(v, str) and v for v in values)
+            ):
                 msg = f"{name} is a text or a list of texts"
                 raise InvalidInput(msg)
             promises[name] = tuple(values)
@@ -51,8 +76,13 @@ def parse(raw: Mapping[str, Any]) -> TestCase:
         msg = "expected is a text with something in it, hand_over is true or false"
         raise InvalidInput(msg)
     content = repr((messages, sorted(promises.items())))
-    identifier = raw.get("id") or "case_" + hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
-    if not isinstance(identifier, str) or len(identifier) > 200 or not identifier.isprintable():  # the limit of every id
+    identifier = (
+        raw.get("id")
+        or "case_" + hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
+    )
+    if (
+        not isinstance(identifier, str) or len(identifier) > 200 or not identifier.isprintable()
+    ):  # the limit of every id
         msg = "id is a text of at most 200 printable characters"
         raise InvalidInput(msg)
     return TestCase(id=identifier, messages=tuple(messages), **promises)
@@ -65,12 +95,16 @@ def same_answer(said: str, expected: str) -> bool:
 
 def cases_digest(cases: Sequence[TestCase]) -> str:
     """Names exactly this set of promises, so that two evaluations can be compared."""
-    return hashlib.sha256("\n".join(sorted(case.model_dump_json() for case in cases)).encode()).hexdigest()
+    return hashlib.sha256(
+        "\n".join(sorted(case.model_dump_json() for case in cases)).encode()
+    ).hexdigest()
 
 
 def _fault(case: TestCase, answer: Answer) -> str:
     if case.hand_over is not None and case.hand_over != answer.hand_over:
-        return "should have handed over to a person" if case.hand_over else "handed over to a person"
+        return (
+            "should have handed over to a person" if case.hand_over else "handed over to a person"
+        )
     if case.hand_over:
         return ""
     if answer.hand_over:

@@ -16,14 +16,32 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 LARGEST_LOSS = 0.98  # of the stake, in one row: a bet that can lose all of it ends at log 0
-REFRESH_ROWS, REFRESH_GROWTH = 25, 1.05  # predictions and stakes change after so many rows, later after so much growth
-PRIOR_ROWS, PRIOR_SLOPE = 30.0, 10.0  # what is believed before the first row weighs as much as this many rows
+REFRESH_ROWS, REFRESH_GROWTH = (
+    25,
+    1.05,
+)  # predictions and stakes change after so many rows, later after so much growth
+PRIOR_ROWS, PRIOR_SLOPE = (
+    30.0,
+    10.0,
+)  # what is believed before the first row weighs as much as this many rows
 # (multiple of the stake that is best for the expected effect, share of the money on it); a loss that is not there at all is as far
 # from its margin as the margin is wide, a candidate that also gains is twice as far
 STAKES = {"gain": ((0.5, 0.5), (1.0, 0.5)), "loss": ((1.0, 0.25), (2.0, 0.75))}
-ODDS = (0.4, 0.6, 0.75, 0.85, 1 / 0.85, 1 / 0.75, 1 / 0.6, 1 / 0.4)  # by which a broken assignment may favour the candidate
+ODDS = (
+    0.4,
+    0.6,
+    0.75,
+    0.85,
+    1 / 0.85,
+    1 / 0.75,
+    1 / 0.6,
+    1 / 0.4,
+)  # by which a broken assignment may favour the candidate
 ARM_ODDS = (4.0, 20.0, 100.0)  # by which errors may favour the candidate
-OUTAGE, FORGET = math.log(100), -1000.0  # evidence that production fails too; a loss that restarts any bet
+OUTAGE, FORGET = (
+    math.log(100),
+    -1000.0,
+)  # evidence that production fails too; a loss that restarts any bet
 ERROR_FAULTS = (0.5, 0.95)  # shares of failing requests that are looked for
 
 
@@ -94,7 +112,9 @@ class Rows:
     def part(self, since: int, until: int) -> "Rows":
         """Rows since..until."""
         cut = slice(since, until)
-        return Rows(self.day[cut], self.arm[cut], self.share[cut], self.covariates[cut], self.outcomes[cut])
+        return Rows(
+            self.day[cut], self.arm[cut], self.share[cut], self.covariates[cut], self.outcomes[cut]
+        )
 
 
 @dataclass(slots=True)
@@ -124,11 +144,20 @@ class Expectation:
         weights[:, 0] = np.where(is_binary, np.log(inside / (1 - inside)), means)
         scale = np.where(is_binary, inside * (1 - inside), 1.0)
         prior = np.diag([PRIOR_ROWS] + [PRIOR_SLOPE] * covariates)
-        return cls(is_binary, scale[:, None, None] * prior, weights, np.zeros_like(weights), variance * PRIOR_ROWS, variance.copy())
+        return cls(
+            is_binary,
+            scale[:, None, None] * prior,
+            weights,
+            np.zeros_like(weights),
+            variance * PRIOR_ROWS,
+            variance.copy(),
+        )
 
     def refresh(self) -> None:
         """Let what was seen since the last refresh count."""
-        self.weights = self.weights + np.linalg.solve(self.curvature, self.pending[:, :, None])[:, :, 0]
+        self.weights = (
+            self.weights + np.linalg.solve(self.curvature, self.pending[:, :, None])[:, :, 0]
+        )
         self.pending = np.zeros_like(self.pending)
         self.variance = self.residual / (PRIOR_ROWS + self.rows)
         self.next_refresh = max(self.rows + REFRESH_ROWS, math.ceil(self.rows * REFRESH_GROWTH))
@@ -200,7 +229,9 @@ class Effects:
     count: list[int] = field(default_factory=lambda: [0, 0])  # rows per arm
 
     @classmethod
-    def of(cls, base: Sequence[Metric], mixed: Sequence["Mix"], bets: Sequence[Bet], covariates: int) -> "Effects":
+    def of(
+        cls, base: Sequence[Metric], mixed: Sequence["Mix"], bets: Sequence[Bet], covariates: int
+    ) -> "Effects":
         """Before any row."""
         metrics = (*base, *(mix.metric(base) for mix in mixed))
         variance = np.array([metric.variance for metric in metrics])
@@ -227,7 +258,9 @@ class Effects:
                 self.expectation.refresh()
 
     def _add_between_refreshes(self, rows: Rows) -> None:
-        low, high = (np.array([getattr(metric, end) for metric in self.metrics]) for end in ("low", "high"))
+        low, high = (
+            np.array([getattr(metric, end) for metric in self.metrics]) for end in ("low", "high")
+        )
         expected = self.expectation.predict(rows.covariates)
         outcomes = np.hstack([rows.outcomes, rows.outcomes @ self.mix])
         predicted = np.clip(np.hstack([expected, expected @ self.mix]), low, high)
@@ -251,8 +284,12 @@ class Effects:
         margin = np.array([bet.margin for bet in self.bets]) * weight
         gains = scores[:, metric] * sign + margin
         worst = np.where(sign > 0, most_down[:, metric], most_up[:, metric]) - margin
-        best_stake = np.array([bet.expected for bet in self.bets]) / self.expectation.variance[metric]
-        stakes = best_stake[:, None] * np.array([[multiple for multiple, _ in bet.stakes] for bet in self.bets])
+        best_stake = (
+            np.array([bet.expected for bet in self.bets]) / self.expectation.variance[metric]
+        )
+        stakes = best_stake[:, None] * np.array(
+            [[multiple for multiple, _ in bet.stakes] for bet in self.bets]
+        )
         cap = LARGEST_LOSS / np.maximum(worst, 1e-12)
         self.log_wealth += np.log1p(np.minimum(stakes, cap[:, :, None]) * gains[:, :, None]).sum(0)
 
@@ -266,19 +303,31 @@ class Effects:
         exp(l S - l^2 V / 2) with S the sum of gains and V that of U squared, for the same stakes l. Asymptotic: V stands for the variance.
         """
         bet = self.bets[self._bet_at(name)]
-        stakes = bet.expected / self.expectation.variance[bet.metric] * np.array([multiple for multiple, _ in bet.stakes])
+        stakes = (
+            bet.expected
+            / self.expectation.variance[bet.metric]
+            * np.array([multiple for multiple, _ in bet.stakes])
+        )
         gain, variance = self.gain(name)
-        return _log_sum_exp(np.log([money for _, money in bet.stakes]) + stakes * gain - stakes**2 / 2 * variance)
+        return _log_sum_exp(
+            np.log([money for _, money in bet.stakes]) + stakes * gain - stakes**2 / 2 * variance
+        )
 
     def gain(self, name: str) -> tuple[float, float]:
         """The sum of a bet's gains so far, which its null expects to be 0 at most, and the variance of that sum."""
         bet = self.bets[self._bet_at(name)]
-        return float(bet.sign * self.total[bet.metric] + bet.margin * self.weight), float(self.spread[bet.metric])
+        return float(bet.sign * self.total[bet.metric] + bet.margin * self.weight), float(
+            self.spread[bet.metric]
+        )
 
     def estimate(self, metric: str) -> tuple[float, float]:
         """The running average effect and its standard error, for one look; (0, inf) before any row."""
         at = self._metric_at(metric)
-        return (float(self.total[at]) / self.weight, math.sqrt(float(self.spread[at])) / self.weight) if self.weight else (0.0, math.inf)
+        return (
+            (float(self.total[at]) / self.weight, math.sqrt(float(self.spread[at])) / self.weight)
+            if self.weight
+            else (0.0, math.inf)
+        )
 
     def lately(self, metric: str, days: int) -> float | None:
         """The effect over the last so many whole days, 8 at most; None before there is one."""
@@ -294,7 +343,9 @@ class Effects:
         if self.weight == 0:
             return 0.0, -math.inf, math.inf
         prior = self.metrics[at].variance
-        variance = float(self.spread[at]) + prior * PRIOR_ROWS / 4  # a handful of rows says little about its own spread
+        variance = (
+            float(self.spread[at]) + prior * PRIOR_ROWS / 4
+        )  # a handful of rows says little about its own spread
         level = 2 * math.log(1 / alpha)
         tuned = 9 * (prior / smallest) ** 2 / (level + math.log(1 + level))
         reach = math.sqrt((variance + tuned) * math.log((variance + tuned) / (tuned * alpha**2)))
@@ -321,10 +372,14 @@ class SampleRatio:
         if not len(arm):
             return
         odds = np.array(ODDS)
-        path = self.log_wealth + np.cumsum(arm[:, None] * np.log(odds) - np.log1p(share[:, None] * (odds - 1)), axis=0)
+        path = self.log_wealth + np.cumsum(
+            arm[:, None] * np.log(odds) - np.log1p(share[:, None] * (odds - 1)), axis=0
+        )
         self.log_wealth = path[-1].copy()
         top = path.max(1)
-        self.highest = max(self.highest, float((top + np.log(np.exp(path - top[:, None]).mean(1))).max()))
+        self.highest = max(
+            self.highest, float((top + np.log(np.exp(path - top[:, None]).mean(1))).max())
+        )
         self.count += len(arm)
 
     @property
@@ -343,12 +398,23 @@ class Errors:
 
     # log of each restarted bet that production fails, that the candidate does, and that it does while production answers: (3, ...)
     faults: Floats = field(default_factory=lambda: np.zeros((3, len(ERROR_FAULTS))))
-    blame: Floats = field(default_factory=lambda: np.zeros(len(ARM_ODDS)))  # log of each restarted bet that failures are the candidate's
+    blame: Floats = field(
+        default_factory=lambda: np.zeros(len(ARM_ODDS))
+    )  # log of each restarted bet that failures are the candidate's
     requests: list[int] = field(default_factory=lambda: [0, 0])
     failures: list[int] = field(default_factory=lambda: [0, 0])
     is_blamed: bool = False
 
-    def add(self, arm: Floats, share: Floats, failed: Floats, *, fine: float, threshold: float, blame: float) -> None:
+    def add(
+        self,
+        arm: Floats,
+        share: Floats,
+        failed: Floats,
+        *,
+        fine: float,
+        threshold: float,
+        blame: float,
+    ) -> None:
         """Requests in the order in which they ended; `fine`: the share of them that may fail.
 
         `is_blamed` once the bets that the candidate fails while production answers, and that failures are its own, stood above their
@@ -357,16 +423,35 @@ class Errors:
         if not len(arm):
             return
         rates = np.array(ERROR_FAULTS)
-        ratio = np.where(failed[:, None] > 0, np.log(rates / fine), np.log((1 - rates) / (1 - fine)))
+        ratio = np.where(
+            failed[:, None] > 0, np.log(rates / fine), np.log((1 - rates) / (1 - fine))
+        )
         theirs = ratio * (arm == 1)[:, None]
-        production, candidate = _restarted(self.faults[0], ratio * (arm == 0)[:, None]), _restarted(self.faults[1], theirs)
+        production, candidate = (
+            _restarted(self.faults[0], ratio * (arm == 0)[:, None]),
+            _restarted(self.faults[1], theirs),
+        )
         # what fails while production clearly does is no evidence against the candidate, then or later
-        alone = _restarted(self.faults[2], np.where(_rows_log_mean_exp(production)[:, None] >= OUTAGE, FORGET, theirs))
+        alone = _restarted(
+            self.faults[2],
+            np.where(_rows_log_mean_exp(production)[:, None] >= OUTAGE, FORGET, theirs),
+        )
         odds = np.array(ARM_ODDS)
-        whose = _restarted(self.blame, failed[:, None] * (arm[:, None] * np.log(odds) - np.log1p(share[:, None] * (odds - 1))))
-        faulty, is_its_own = _rows_log_mean_exp(alone) >= threshold, _rows_log_mean_exp(whose) >= blame
-        self.is_blamed = self.is_blamed or bool((faulty & is_its_own & (_rows_log_mean_exp(production) < blame)).any())
-        self.faults, self.blame = np.stack([production[-1], candidate[-1], alone[-1]]), whose[-1].copy()
+        whose = _restarted(
+            self.blame,
+            failed[:, None] * (arm[:, None] * np.log(odds) - np.log1p(share[:, None] * (odds - 1))),
+        )
+        faulty, is_its_own = (
+            _rows_log_mean_exp(alone) >= threshold,
+            _rows_log_mean_exp(whose) >= blame,
+        )
+        self.is_blamed = self.is_blamed or bool(
+            (faulty & is_its_own & (_rows_log_mean_exp(production) < blame)).any()
+        )
+        self.faults, self.blame = (
+            np.stack([production[-1], candidate[-1], alone[-1]]),
+            whose[-1].copy(),
+        )
         for which in (0, 1):
             mine = arm == which
             self.requests[which] += int(mine.sum())

@@ -15,7 +15,9 @@ BEST_RATING, LOW_RATING, LONG_COMMENT, MAX_COMMENT = 5, 2, 20, 10_000
 FIELDS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
 
 
-def parse(message_id: object, said: object, *, author: str = "", at: datetime | None = None) -> Feedback:
+def parse(
+    message_id: object, said: object, *, author: str = "", at: datetime | None = None
+) -> Feedback:
     """What came through a door, checked. Raises InvalidInput naming the field and the value."""
     if not isinstance(said, Mapping):
         msg = f"feedback is a JSON object, not {type(said).__name__}"
@@ -52,7 +54,9 @@ def score(feedback: Feedback) -> Quality:
         + ACCURATE * (feedback.accurate is True)
         + COMMENTED * (len((feedback.comment or "").strip()) > LONG_COMMENT)
     )
-    unhappy = feedback.vote == "down" or (feedback.rating is not None and feedback.rating <= LOW_RATING)
+    unhappy = feedback.vote == "down" or (
+        feedback.rating is not None and feedback.rating <= LOW_RATING
+    )
     return Quality(tenths=min(points, CAP if unhappy else FULL), capped=unhappy)
 
 
@@ -106,7 +110,12 @@ def _vote(name: str, value: object) -> str:
 
 
 def _rating(name: str, value: object) -> int:
-    if isinstance(value, int | float) and not isinstance(value, bool) and 1 <= value <= BEST_RATING and value == int(value):
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and 1 <= value <= BEST_RATING
+        and value == int(value)
+    ):
         return int(value)
     raise _wrong(name, value, "a whole number from 1 to 5")
 
@@ -133,8 +142,19 @@ def _words(name: str, value: object) -> str:
 
 
 def _wrong(name: str, value: object, wanted: str) -> InvalidInput:
-    shown = "a huge number" if isinstance(value, int) and value.bit_length() > 64 else repr(str(value)[:40])
+    shown = (
+        "a huge number"
+        if isinstance(value, int) and value.bit_length() > 64
+        else repr(str(value)[:40])
+    )
     return InvalidInput(f"{name} {shown} is not {wanted}")
 
 
-_CHECKS = {"vote": _vote, "rating": _rating, "helpful": _boolean, "accurate": _boolean, "comment": _words, "correction": _words}
+_CHECKS = {
+    "vote": _vote,
+    "rating": _rating,
+    "helpful": _boolean,
+    "accurate": _boolean,
+    "comment": _words,
+    "correction": _words,
+}

@@ -25,12 +25,17 @@ def learned(vectors: Floats, values: Mapping[str, Floats]) -> Foresight:
     PRESS, 1974). Predictions are scaled to mean 0 and spread 1 over the past.
     """
     found = {name: _ridge(vectors[~np.isnan(y)], y[~np.isnan(y)]) for name, y in values.items()}
-    return Foresight(weights={name: weights for name, weights in found.items() if weights is not None})
+    return Foresight(
+        weights={name: weights for name, weights in found.items() if weights is not None}
+    )
 
 
 def foreseen(foresight: Foresight, vector: Floats) -> tuple[float, ...]:
     """By metric, in the order of the foresight, of the message with this embedding (d,)."""
-    return tuple(round(weights[0] + float(vector @ np.array(weights[1:])), DIGITS) for weights in foresight.weights.values())
+    return tuple(
+        round(weights[0] + float(vector @ np.array(weights[1:])), DIGITS)
+        for weights in foresight.weights.values()
+    )
 
 
 def _ridge(x: Floats, y: Floats) -> tuple[float, ...] | None:
@@ -53,4 +58,6 @@ def _ridge(x: Floats, y: Floats) -> tuple[float, ...] | None:
         return None
     weights = right.T @ (singular / (singular**2 + penalty) * seen) / said.std()
     constant = -float(middle @ weights)
-    return tuple(float(f"{value:.{DIGITS}g}") for value in (constant, *weights) if math.isfinite(value))
+    return tuple(
+        float(f"{value:.{DIGITS}g}") for value in (constant, *weights) if math.isfinite(value)
+    )

@@ -36,11 +36,16 @@ LEAST_EVIDENCE = math.log(20)
 def question(model: str, messages: Sequence[Json], first: Json, second: Json) -> Json:
     """What the judge is asked, as a chat completion's body."""
     told = {
-        "conversation": [{"role": m["role"], "content": text_of(m)} for m in messages if m["role"] != "system"],
+        "conversation": [
+            {"role": m["role"], "content": text_of(m)} for m in messages if m["role"] != "system"
+        ],
         "first": text_of(first),
         "second": text_of(second),
     }
-    said = [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": json.dumps(told, ensure_ascii=False)}]
+    said = [
+        {"role": "system", "content": INSTRUCTIONS},
+        {"role": "user", "content": json.dumps(told, ensure_ascii=False)},
+    ]
     return {"model": model, "messages": said, "response_format": SCHEMA, "temperature": 0}
 
 

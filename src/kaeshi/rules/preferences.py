@@ -51,13 +51,20 @@ def rows(rated: Rated, kind: Kind, form: Format, prompt: str) -> list[Json]:
     if kind == "sft":
         return _weighted(rated, form, system)
     if kind == "dpo":
-        return [_pair(rated, form, system, position, text) for position, text in sorted(rated.corrections.items())]
+        return [
+            _pair(rated, form, system, position, text)
+            for position, text in sorted(rated.corrections.items())
+        ]
     if form == "openai":
         msg = "OpenAI's wire has no format for KTO; export it for TRL (--format trl)"
         raise InvalidInput(msg)
     answers = rated.messages
     return [
-        {"prompt": [system, *answers[:position]], "completion": [_answer(answers[position])], "label": is_liked}
+        {
+            "prompt": [system, *answers[:position]],
+            "completion": [_answer(answers[position])],
+            "label": is_liked,
+        }
         for position, is_liked in sorted(rated.liked.items())
     ]
 
@@ -68,7 +75,9 @@ def _weighted(rated: Rated, form: Format, system: Json) -> list[Json]:
     if not good:
         return []
     upto = max(good)
-    bad = [position for position, is_liked in rated.liked.items() if not is_liked and position < upto]
+    bad = [
+        position for position, is_liked in rated.liked.items() if not is_liked and position < upto
+    ]
     if form == "trl" and bad:
         upto = max((position for position in good if position < min(bad)), default=-1)
         if upto < 0:

@@ -84,7 +84,10 @@ def tally(values: Sequence[tuple[str, Mapping[str, float]]]) -> dict[str, Tally]
     for metric in UNITS:
         seen = [(customer, figures[metric]) for customer, figures in values if metric in figures]
         if seen:
-            found[metric] = Tally(sample=sample([value for _, value in seen]), customers=len({customer for customer, _ in seen}))
+            found[metric] = Tally(
+                sample=sample([value for _, value in seen]),
+                customers=len({customer for customer, _ in seen}),
+            )
     return found
 
 
@@ -110,7 +113,9 @@ def compose(
         until=until,
         conversations=conversations,
         customers=customers,
-        lines=tuple(_line(metric, now.get(metric, Tally()), before.get(metric, Tally())) for metric in UNITS),
+        lines=tuple(
+            _line(metric, now.get(metric, Tally()), before.get(metric, Tally())) for metric in UNITS
+        ),
         daily={
             metric: tuple(cell(day).value for day in daily.get(metric, ()))
             for metric in UNITS
@@ -151,7 +156,9 @@ def _line(metric: str, now: Tally, before: Tally) -> Line:
             if current.denominator or previous.denominator
             else "nobody reported it"
         )
-        return Line(metric=metric, unit=unit, now=current, before=previous, change=None, noise=None, why=why)
+        return Line(
+            metric=metric, unit=unit, now=current, before=previous, change=None, noise=None, why=why
+        )
     change = current.value - previous.value
     low, high = _limits(unit, now.sample, before.sample)
     noise = low <= 0 <= high
@@ -170,8 +177,16 @@ def _limits(unit: Unit, now: Sample, before: Sample) -> tuple[float, float]:
     """Limits of the change: Newcombe's (1998, method 10) for shares, Welch's with the normal quantile for means."""
     a, b = now.total / now.count, before.total / before.count
     if unit == "share":
-        (a_low, a_high), (b_low, b_high) = wilson(now.total, now.count), wilson(before.total, before.count)
+        (a_low, a_high), (b_low, b_high) = (
+            wilson(now.total, now.count),
+            wilson(before.total, before.count),
+        )
         return a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
-    error = math.sqrt(sum(max(s.squares / s.count - (s.total / s.count) ** 2, 0.0) / max(s.count - 1, 1) for s in (now, before)))
+    error = math.sqrt(
+        sum(
+            max(s.squares / s.count - (s.total / s.count) ** 2, 0.0) / max(s.count - 1, 1)
+            for s in (now, before)
+        )
+    )
     reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * error
     return a - b - reach, a - b + reach

@@ -35,11 +35,25 @@ class Standing:
 def standing(model: str, today: date, table: Json, listed: Sequence[Json] = ()) -> Standing | None:
     """What is known of a model's end, or of its base where it is a fine-tune; the provider's own word (`listed`) goes before the table's."""
     base = model.split(":")[1] if model.startswith("ft:") and model.count(":") > 1 else model
-    told = next((m["shutdown_date"] for m in listed if m.get("id") in {model, base} and m.get("shutdown_date")), None)
-    entry: Json = next((e for name, e in table["models"].items() if base == name or base.startswith(name + "-2")), {})
+    told = next(
+        (
+            m["shutdown_date"]
+            for m in listed
+            if m.get("id") in {model, base} and m.get("shutdown_date")
+        ),
+        None,
+    )
+    entry: Json = next(
+        (e for name, e in table["models"].items() if base == name or base.startswith(name + "-2")),
+        {},
+    )
     if told is None and "shutdown" not in entry:
         return None
-    shutdown = date.fromisoformat(str(told)[:10]) if told is not None else date.fromisoformat(entry["shutdown"])
+    shutdown = (
+        date.fromisoformat(str(told)[:10])
+        if told is not None
+        else date.fromisoformat(entry["shutdown"])
+    )
     days = (shutdown - today).days
     last = entry.get("no_jobs_after")
     return Standing(

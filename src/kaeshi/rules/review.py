@@ -7,4 +7,6 @@ from kaeshi.types import ReviewItem
 
 def rank(items: Iterable[ReviewItem]) -> list[ReviewItem]:
     """Waiting ones first, the highest score before the oldest."""
-    return sorted(items, key=lambda item: (item.state != "proposed", -item.score, item.at, item.ref))
+    return sorted(
+        items, key=lambda item: (item.state != "proposed", -item.score, item.at, item.ref)
+    )

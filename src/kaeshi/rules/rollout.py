@@ -13,18 +13,28 @@ from kaeshi.rules.judging import LEAST_EVIDENCE, log_evidence_worse
 from kaeshi.rules.report import wilson
 from kaeshi.rules.trial import Trial, narrowed, tolerable
 from kaeshi.settings import Settings
-from kaeshi.types import Arm, Decision, Forecast, Foresight, Goal, Rollout, RolloutPlan, RolloutState, TrialRow
+from kaeshi.types import (
+    Arm,
+    Decision,
+    Forecast,
+    Foresight,
+    Goal,
+    Rollout,
+    RolloutPlan,
+    RolloutState,
+    TrialRow,
+)
 
 ORDER: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half", "full")
 YEAR = timedelta(days=365)
 LIVE: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half")
 HALF_PERCENT = 50.0
-COVARIATES = 4  # as many as `covariates` gives of a conversation's start; what is foreseen comes besides
+COVARIATES = (
+    4  # as many as `covariates` gives of a conversation's start; what is foreseen comes besides
+)
 LEAST_HISTORY = 30  # conversations in production that know a metric
 LEAST_MIRRORED = 10  # turns
-NO_HISTORY = (
-    f"production has no {LEAST_HISTORY} conversations that know containment, conversion or CSAT, so there is nothing to compare with"
-)
+NO_HISTORY = f"production has no {LEAST_HISTORY} conversations that know containment, conversion or CSAT, so there is nothing to compare with"
 
 
 def following(state: RolloutState) -> RolloutState | None:
@@ -34,7 +44,11 @@ def following(state: RolloutState) -> RolloutState | None:
 
 def share(state: RolloutState, target_percent: float, holdout_percent: float) -> float:
     """Share of customers that the candidate answers in a stage, 0 to 1; of `full` while there is a holdout."""
-    return {"canary": target_percent / 100, "half": HALF_PERCENT / 100, "full": 1 - holdout_percent / 100}.get(state, 0.0)
+    return {
+        "canary": target_percent / 100,
+        "half": HALF_PERCENT / 100,
+        "full": 1 - holdout_percent / 100,
+    }.get(state, 0.0)
 
 
 def plan(
@@ -59,7 +73,13 @@ def plan(
     known = {name: values for name, values in known.items() if len(values) >= LEAST_HISTORY}
     if not known:
         return None
-    told = Foresight(weights={name: weights for name, weights in (foresight or Foresight()).weights.items() if name in known})
+    told = Foresight(
+        weights={
+            name: weights
+            for name, weights in (foresight or Foresight()).weights.items()
+            if name in known
+        }
+    )
     found = RolloutPlan(
         goal=goal,
         alpha=setting.rollout_alpha,
@@ -67,9 +87,15 @@ def plan(
         smallest_effect=setting.rollout_smallest_effect,
         weights={name: WEIGHTS[name] for name in known},
         margins={name: margin for name, margin in setting.rollout_margins.items() if name in known},
-        means={name: math.fsum(values) / (len(values) if name in SPANS else len(history)) for name, values in known.items()},
+        means={
+            name: math.fsum(values) / (len(values) if name in SPANS else len(history))
+            for name, values in known.items()
+        },
         rated={name: len(values) / len(history) for name, values in known.items() if name in SPANS},
-        window_hours=narrowed(setting.rollout_window_hours, [hours for hours in delays if hours <= setting.rollout_window_hours]),
+        window_hours=narrowed(
+            setting.rollout_window_hours,
+            [hours for hours in delays if hours <= setting.rollout_window_hours],
+        ),
         least_hours=setting.rollout_half_hours,
         failing=tolerable(failing),
         covariates=COVARIATES + len(told.weights),
@@ -78,7 +104,9 @@ def plan(
     days = setting.rollout_horizon_days
     if days is None or not customers_per_day:
         return found
-    return Trial.of(found).with_horizon(days * 24, customers_per_day * (days - found.window_hours / 24))
+    return Trial.of(found).with_horizon(
+        days * 24, customers_per_day * (days - found.window_hours / 24)
+    )
 
 
 def budgeted(alpha: float, tries: Sequence[tuple[str, bool]], candidate: str) -> float:
@@ -96,7 +124,9 @@ def budgeted(alpha: float, tries: Sequence[tuple[str, bool]], candidate: str) ->
     names = [name for name, _ in tries]
     first = names.index(candidate) if candidate in names else len(names)
     promotions = sum(promoted for _, promoted in tries[:first])
-    return alpha / ((turn + 1) * (turn + 2)) * (promotions + 1) * 0.5 ** (names.count(candidate) + 1)
+    return (
+        alpha / ((turn + 1) * (turn + 2)) * (promotions + 1) * 0.5 ** (names.count(candidate) + 1)
+    )
 
 
 def forecast(plan: RolloutPlan, customers_per_day: float, *, before_half_hours: float) -> Forecast:
@@ -113,7 +143,13 @@ def covariates(plan: RolloutPlan, row: TrialRow) -> tuple[float, ...]:
     at = row.started_at
     angle = 2 * math.pi * (at.hour + at.minute / 60) / 24
     unread = (0.0,) * (plan.covariates - COVARIATES)
-    return math.sin(angle), math.cos(angle), float(at.weekday() >= 5), float(row.is_returning), *(row.foreseen or unread)
+    return (
+        math.sin(angle),
+        math.cos(angle),
+        float(at.weekday() >= 5),
+        float(row.is_returning),
+        *(row.foreseen or unread),
+    )
 
 
 def trial(
@@ -142,7 +178,10 @@ def trial(
         _arms(row.arm for row in entered),
         np.array([row.share for row in entered]),
         np.array([covariates(plan, row) for row in entered]).reshape(len(entered), plan.covariates),
-        {name: np.array([row.values.get(name, math.nan) for row in entered]) for name in plan.means},
+        {
+            name: np.array([row.values.get(name, math.nan) for row in entered])
+            for name in plan.means
+        },
     )
     return found
 
@@ -150,7 +189,10 @@ def trial(
 def fault_in_mirror(tally: Mapping[str, Any]) -> str | None:
     """Why a mirrored candidate must not answer customers; None while nothing is shown. Chance is allowed for (Wilson, 95 %)."""
     asked = tally["answered"] + tally["failed"]
-    for count, of, what in ((tally["failed"], asked, "failed in"), (tally["broken"], tally["answered"], "broke policy checks in")):
+    for count, of, what in (
+        (tally["failed"], asked, "failed in"),
+        (tally["broken"], tally["answered"], "broke policy checks in"),
+    ):
         if of >= LEAST_MIRRORED and wilson(count, of)[0] > tolerable(None):
             return f"the candidate {what} {count} of {of} mirrored turns"
     won, lost = (tally["preferred"].get(whose, 0) for whose in ("candidate", "production"))
@@ -160,7 +202,13 @@ def fault_in_mirror(tally: Mapping[str, Any]) -> str | None:
 
 
 def decide(
-    rollout: Rollout, seen: Trial | None, now: datetime, *, gate_passed: bool | None, canary_hours: float, dropped: int = 0
+    rollout: Rollout,
+    seen: Trial | None,
+    now: datetime,
+    *,
+    gate_passed: bool | None,
+    canary_hours: float,
+    dropped: int = 0,
 ) -> Decision:
     """Hold, advance or roll back. What is unknown holds; inconclusive keeps production.
 
@@ -171,7 +219,11 @@ def decide(
     if rollout.state == "full" and seen is not None:
         found = seen.verdict(may_promote=False)
         return (
-            found if found.verdict == "roll_back" else Decision(verdict="hold", why="it is production, and no harm is seen in its holdout")
+            found
+            if found.verdict == "roll_back"
+            else Decision(
+                verdict="hold", why="it is production, and no harm is seen in its holdout"
+            )
         )
     if rollout.state not in LIVE:
         return Decision(verdict="hold", why=f"the rollout is over ({rollout.state})")
@@ -181,13 +233,18 @@ def decide(
         over = now >= rollout.mirror_until
         return Decision(
             verdict="advance" if over else "hold",
-            why="the mirror's time is over" if over else f"mirrored until {rollout.mirror_until:%Y-%m-%d %H:%M} UTC",
+            why="the mirror's time is over"
+            if over
+            else f"mirrored until {rollout.mirror_until:%Y-%m-%d %H:%M} UTC",
         )
     if seen is None:
         return Decision(verdict="hold", why=NO_HISTORY)
     found = _by_evidence(rollout, seen, now, canary_hours)
     if dropped and found.verdict == "advance":
-        return Decision(verdict="hold", why=f"paused: {dropped} requests could not be logged lately, so an arm may look other than it is")
+        return Decision(
+            verdict="hold",
+            why=f"paused: {dropped} requests could not be logged lately, so an arm may look other than it is",
+        )
     return found
 
 
@@ -195,8 +252,14 @@ def _by_evidence(rollout: Rollout, seen: Trial, now: datetime, canary_hours: flo
     hours = (now - rollout.changed_at) / timedelta(hours=1)
     if rollout.state == "half":
         found = seen.verdict(may_promote=hours >= seen.plan.least_hours)
-        if found.verdict == "hold" and seen.plan.horizon_hours is not None and hours >= seen.plan.horizon_hours:
-            why = f"no evidence by the horizon of {seen.plan.horizon_hours / 24:g} days: {found.why}"
+        if (
+            found.verdict == "hold"
+            and seen.plan.horizon_hours is not None
+            and hours >= seen.plan.horizon_hours
+        ):
+            why = (
+                f"no evidence by the horizon of {seen.plan.horizon_hours / 24:g} days: {found.why}"
+            )
             return Decision(verdict="roll_back", why=why, evidence=seen.evidence())
         return found
     found = seen.verdict(may_promote=False)

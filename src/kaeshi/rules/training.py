@@ -44,21 +44,28 @@ def estimate(model: str, tokens: int, epochs: int, prices: Json) -> Estimate:
 
 def price_of(model: str, prices: Json) -> Decimal:
     """Dollars per million trained tokens. Raises NotFound for a model that the table does not know."""
-    listed = prices["models"].get(model) or next((p for name, p in prices["models"].items() if model.startswith(name + "-")), None)
+    listed = prices["models"].get(model) or next(
+        (p for name, p in prices["models"].items() if model.startswith(name + "-")), None
+    )
     if listed is None:
         msg = f"model {model!r} has no training price in the table of {prices['date']}; known: {', '.join(prices['models'])}"
         raise NotFound(msg)
     return Decimal(listed["training_per_million_usd"])
 
 
-def price_of_answer(model: str | None, prompt_tokens: int | None, completion_tokens: int | None, prices: Json) -> Decimal | None:
+def price_of_answer(
+    model: str | None, prompt_tokens: int | None, completion_tokens: int | None, prices: Json
+) -> Decimal | None:
     """Dollars for one answer; None where the table does not know what the model's answers cost, or nobody told the tokens."""
     if model is None or prompt_tokens is None or completion_tokens is None:
         return None
     listed = prices["models"].get(_DATED.sub("", model), {}).get("chat_per_million_usd")
     if listed is None:
         return None
-    return (Decimal(listed["prompt"]) * prompt_tokens + Decimal(listed["completion"]) * completion_tokens) / 1_000_000
+    return (
+        Decimal(listed["prompt"]) * prompt_tokens
+        + Decimal(listed["completion"]) * completion_tokens
+    ) / 1_000_000
 
 
 def cost(trained_tokens: int, price_per_million: Decimal) -> Decimal:
@@ -66,7 +73,9 @@ def cost(trained_tokens: int, price_per_million: Decimal) -> Decimal:
     return (price_per_million * trained_tokens / 1_000_000).quantize(Decimal("0.0001"))
 
 
-def check_caps(wanted: Decimal, committed: Decimal, *, per_run: Decimal, per_month: Decimal) -> None:
+def check_caps(
+    wanted: Decimal, committed: Decimal, *, per_run: Decimal, per_month: Decimal
+) -> None:
     """Raise Refused where a run would cost more than one may, or more than is left of this month's money."""
     if wanted > per_run:
         msg = f"this run may cost ${wanted}, and TRAINING_CAP_RUN_USD is ${per_run}; raise it, train fewer epochs, or use a cheaper base"
@@ -94,7 +103,9 @@ def belongs(job: Json, run: TrainingRun) -> bool:
     if key is not None:
         return bool(key == run.key)
     seed = job.get("seed")
-    return job.get("training_file") == run.file_id and (seed == run.seed if seed is not None else job.get("model") == run.base_model)
+    return job.get("training_file") == run.file_id and (
+        seed == run.seed if seed is not None else job.get("model") == run.base_model
+    )
 
 
 def run_key(
@@ -113,8 +124,12 @@ def run_key(
 
     `attempt` rises only when the one before has failed or was cancelled, and somebody asks again.
     """
-    more = [] if method == "supervised" and validation_sha256 is None else [method, validation_sha256]
-    content = json.dumps([assistant, file_sha256, base_model, suffix, epochs, provider, attempt, *more])
+    more = (
+        [] if method == "supervised" and validation_sha256 is None else [method, validation_sha256]
+    )
+    content = json.dumps(
+        [assistant, file_sha256, base_model, suffix, epochs, provider, attempt, *more]
+    )
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
@@ -133,5 +148,11 @@ def best_checkpoint(checkpoints: Sequence[Json]) -> str | None:
         metrics = checkpoint.get("metrics") or {}
         loss = metrics.get("full_valid_loss") or metrics.get("valid_loss")
         if loss is not None and checkpoint.get("fine_tuned_model_checkpoint"):
-            told.append((float(loss), -int(checkpoint.get("step_number") or 0), str(checkpoint["fine_tuned_model_checkpoint"])))
+            told.append(
+                (
+                    float(loss),
+                    -int(checkpoint.get("step_number") or 0),
+                    str(checkpoint["fine_tuned_model_checkpoint"]),
+                )
+            )
     return min(told)[2] if told else None

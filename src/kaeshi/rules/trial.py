@@ -12,7 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kaeshi.rules.comparison import SPANS
-from kaeshi.rules.evidence import Bet, Effects, Errors, Floats, Metric, Mix, Rows, SampleRatio, daily_threshold, fixed_horizon_boundary
+from kaeshi.rules.evidence import (
+    Bet,
+    Effects,
+    Errors,
+    Floats,
+    Metric,
+    Mix,
+    Rows,
+    SampleRatio,
+    daily_threshold,
+    fixed_horizon_boundary,
+)
 from kaeshi.types import Comparison, Decision, Interval, Json, MetricComparison, RolloutPlan, Sample
 
 COMPOSITE, GOAL = "composite", "goal"
@@ -22,13 +33,22 @@ SILENT_MARGIN, SILENT_SIGMAS = 0.45, 2.33  # of a guardrail's margin; one-sided 
 RATES_DIFFER = math.log(20)
 RATIO_HOLDS, RATIO_ENDS = math.log(20), math.log(1000)
 BLAME = math.log(20)
-FADING_AFTER, FADING_DAYS = 6, 3  # once there are six whole days, the last three must show their share of the whole gain,
-FADING_SHARE, FADING_PER_DAY = 1.6, 1 / 14  # which is 1.1 of it after a week and .6 after two: what lasts is no novelty
+FADING_AFTER, FADING_DAYS = (
+    6,
+    3,
+)  # once there are six whole days, the last three must show their share of the whole gain,
+FADING_SHARE, FADING_PER_DAY = (
+    1.6,
+    1 / 14,
+)  # which is 1.1 of it after a week and .6 after two: what lasts is no novelty
 FAILING = (0.02, 0.05)
 # by which the arms may differ: a quarter of the customers times the variance of what is yes or no, or of those who rate
 LEAST_EVENTS = 10.0
 BY_BETS = 0.4  # of alpha, where a horizon is fixed; the rest is for its boundary
-DELAYS_NEEDED, DELAY_ROOM = 30, 2.0  # twice the longest of n exponential delays is exceeded by one in n squared
+DELAYS_NEEDED, DELAY_ROOM = (
+    30,
+    2.0,
+)  # twice the longest of n exponential delays is exceeded by one in n squared
 
 
 @dataclass(slots=True)
@@ -46,11 +66,21 @@ class Trial:
         base = _base(plan)
         names = [metric.name for metric in base]
         total = sum(plan.weights.values())
-        mixed = [Mix(COMPOSITE, tuple(plan.weights.get(name, 0) / total / SPANS.get(name, 1.0) for name in names))]
+        mixed = [
+            Mix(
+                COMPOSITE,
+                tuple(plan.weights.get(name, 0) / total / SPANS.get(name, 1.0) for name in names),
+            )
+        ]
         for stars in _sparse(plan):
             weights = {stars: 1.0, _rated(stars): SILENT_STARS / plan.rated[stars]}
             mixed.append(Mix(_pessimistic(stars), tuple(weights.get(name, 0.0) for name in names)))
-        return cls(plan, Effects.of(base, mixed, _bets(plan, [*names, *(mix.name for mix in mixed)]), plan.covariates))
+        return cls(
+            plan,
+            Effects.of(
+                base, mixed, _bets(plan, [*names, *(mix.name for mix in mixed)]), plan.covariates
+            ),
+        )
 
     def customers_needed(self) -> dict[str, int]:
         """Customers at half and half until each thing is shown in every second rollout, by history's spread and before covariates help.
@@ -61,7 +91,12 @@ class Trial:
         proven = self._proven()
         variance = {metric.name: metric.variance for metric in self.effects.metrics}
         return {
-            proven[bet.name]: math.ceil(8 * variance[proven[bet.name]] * (self._need() - math.log(dict(bet.stakes)[1.0])) / bet.expected**2)
+            proven[bet.name]: math.ceil(
+                8
+                * variance[proven[bet.name]]
+                * (self._need() - math.log(dict(bet.stakes)[1.0]))
+                / bet.expected**2
+            )
             for bet in self.effects.bets
             if bet.name in proven
         }
@@ -87,17 +122,39 @@ class Trial:
         """Customers at their first conversation, in order: who went where, and the candidate's share at that moment."""
         self.ratio.add(arm, share)
 
-    def finish(self, arm: Floats, share: Floats, failed: Floats, *, candidate_per_day: float) -> None:
+    def finish(
+        self, arm: Floats, share: Floats, failed: Floats, *, candidate_per_day: float
+    ) -> None:
         """Requests in the order in which they ended; a time-out has failed."""
-        self.errors.add(arm, share, failed, fine=self.plan.failing, threshold=daily_threshold(candidate_per_day), blame=BLAME)
+        self.errors.add(
+            arm,
+            share,
+            failed,
+            fine=self.plan.failing,
+            threshold=daily_threshold(candidate_per_day),
+            blame=BLAME,
+        )
 
-    def close(self, day: NDArray[np.int64], arm: Floats, share: Floats, covariates: Floats, values: Mapping[str, Floats]) -> None:
+    def close(
+        self,
+        day: NDArray[np.int64],
+        arm: Floats,
+        share: Floats,
+        covariates: Floats,
+        values: Mapping[str, Floats],
+    ) -> None:
         """First conversations of customers whose windows have closed, in the order of their starts. NaN: not known, which is a failure.
 
         `covariates` (n, d) were known before the assignment; `values` by metric (n,).
         """
         self.effects.add(
-            Rows(day, arm, share, covariates, np.column_stack([_outcome(self.plan, m.name, values) for m in self.effects.base]))
+            Rows(
+                day,
+                arm,
+                share,
+                covariates,
+                np.column_stack([_outcome(self.plan, m.name, values) for m in self.effects.base]),
+            )
         )
 
     def verdict(self, *, may_promote: bool) -> Decision:
@@ -105,12 +162,22 @@ class Trial:
         ending = self._broken() or self._harmed()
         if ending:
             return Decision(verdict="roll_back", why=ending, evidence=self.evidence())
-        missing = self._paused() or (self._missing() if may_promote else "too early to promote: so far only harm is looked for")
+        missing = self._paused() or (
+            self._missing()
+            if may_promote
+            else "too early to promote: so far only harm is looked for"
+        )
         if missing:
             return Decision(verdict="hold", why=missing)
-        effect, low, high = self.effects.interval(COMPOSITE, self.plan.alpha, self.plan.smallest_effect)
+        effect, low, high = self.effects.interval(
+            COMPOSITE, self.plan.alpha, self.plan.smallest_effect
+        )
         goal = "better" if self.plan.goal == "superior" else "not worse than agreed"
-        kept = f", and {_and(self.plan.margins)} kept within their margins" if self.plan.margins else ""
+        kept = (
+            f", and {_and(self.plan.margins)} kept within their margins"
+            if self.plan.margins
+            else ""
+        )
         why = f"the candidate is {goal}: composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over {sum(self.effects.count)} customers{kept}"
         return Decision(verdict="advance", why=why, evidence=self.evidence())
 
@@ -119,7 +186,9 @@ class Trial:
         """Nothing says that the figures cannot be trusted."""
         return self._paused() is None
 
-    def compared(self, metrics: Sequence[str], arms: Mapping[str, Mapping[str, Sample]]) -> Comparison:
+    def compared(
+        self, metrics: Sequence[str], arms: Mapping[str, Mapping[str, Sample]]
+    ) -> Comparison:
         """Both arms on these metrics, as people read them. `arms`: by arm and metric the sums of what is known."""
         verdict = self.verdict(may_promote=True)
         names = [metric.name for metric in self.effects.metrics]
@@ -185,8 +254,14 @@ class Trial:
     def _harmed(self) -> str | None:
         for metric, threshold in self._harm_thresholds().items():
             if self.effects.log_e(_harm(metric)) >= threshold:
-                effect, low, high = self.effects.interval(metric, self.plan.alpha, self._smallest(metric))
-                beyond = f", beyond the {self.plan.margins[metric]:g} that is tolerated" if metric in self.plan.margins else ""
+                effect, low, high = self.effects.interval(
+                    metric, self.plan.alpha, self._smallest(metric)
+                )
+                beyond = (
+                    f", beyond the {self.plan.margins[metric]:g} that is tolerated"
+                    if metric in self.plan.margins
+                    else ""
+                )
                 return f"the candidate is worse: {metric} {effect:+.3f} [{low:+.3f}, {high:+.3f}]{beyond}"
         return None
 
@@ -202,7 +277,9 @@ class Trial:
     def _missing(self) -> str | None:
         effects = self.effects
         effect, low, high = effects.interval(COMPOSITE, self.plan.alpha, self.plan.smallest_effect)
-        seen = f"composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over {sum(effects.count)} customers"
+        seen = (
+            f"composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over {sum(effects.count)} customers"
+        )
         if not self._is_shown(GOAL):
             return f"inconclusive, production stays: {seen}"
         unproven = [name for name in self.plan.margins if not self._is_shown(_kept(name))]
@@ -224,7 +301,11 @@ class Trial:
         if planned is None:
             return None
         gain, variance = self.effects.gain(bet)
-        return gain, fixed_horizon_boundary((1 - BY_BETS) * self.plan.alpha_to_promote, planned), variance / planned
+        return (
+            gain,
+            fixed_horizon_boundary((1 - BY_BETS) * self.plan.alpha_to_promote, planned),
+            variance / planned,
+        )
 
     def _proven(self) -> dict[str, str]:
         """The bets that a promotion needs, and the metrics they are about."""
@@ -238,7 +319,10 @@ class Trial:
         today = int(self.effects.week.days.max())
         if self.plan.goal != "superior" or today < FADING_AFTER:
             return None
-        for days, least in ((7, 0.0), (FADING_DAYS, max(FADING_SHARE - FADING_PER_DAY * today, 0.0) * effect)):
+        for days, least in (
+            (7, 0.0),
+            (FADING_DAYS, max(FADING_SHARE - FADING_PER_DAY * today, 0.0) * effect),
+        ):
             lately = self.effects.lately(COMPOSITE, days)
             if lately is not None and lately < least:
                 return f"production stays: {seen}, but {lately:+.3f} over the last {days} whole days: the gain is fading"
@@ -246,7 +330,10 @@ class Trial:
 
     def _silent(self, seen: str) -> str | None:
         for stars in _sparse(self.plan):
-            if max(self.effects.log_e(_more(stars)), self.effects.log_e(_fewer(stars))) >= RATES_DIFFER:
+            if (
+                max(self.effects.log_e(_more(stars)), self.effects.log_e(_fewer(stars)))
+                >= RATES_DIFFER
+            ):
                 return f"production stays: {seen}, but customers of one arm rate less often, so {stars} cannot be compared"
             if stars not in self.plan.margins:
                 continue
@@ -281,7 +368,15 @@ def _base(plan: RolloutPlan) -> list[Metric]:
         if name not in SPANS:
             found.append(Metric(name, 0.0, 1.0, mean, max(mean * (1 - mean), 0.01)))
             continue
-        found.append(Metric(name, mean + (1 - mean) / rated, mean + (1 + SPANS[name] - mean) / rated, mean, STAR_SPREAD / rated))
+        found.append(
+            Metric(
+                name,
+                mean + (1 - mean) / rated,
+                mean + (1 + SPANS[name] - mean) / rated,
+                mean,
+                STAR_SPREAD / rated,
+            )
+        )
         if name in plan.rated:
             found.append(Metric(_rated(name), 0.0, 1.0, rated, max(rated * (1 - rated), 0.01)))
     return found
@@ -294,10 +389,16 @@ def _bets(plan: RolloutPlan, names: Sequence[str]) -> list[Bet]:
         Bet(_harm(COMPOSITE), at(COMPOSITE), -1, 0.0 if plan.goal == "superior" else -size, size),
     ]
     for name, margin in plan.margins.items():
-        bets += [Bet(_kept(name), at(name), 1, margin, margin), Bet(_harm(name), at(name), -1, -margin, margin)]
+        bets += [
+            Bet(_kept(name), at(name), 1, margin, margin),
+            Bet(_harm(name), at(name), -1, -margin, margin),
+        ]
     for name in _sparse(plan):
         change = plan.rated[name] / 4
-        bets += [Bet(_more(name), at(_rated(name)), 1, 0.0, change), Bet(_fewer(name), at(_rated(name)), -1, 0.0, change)]
+        bets += [
+            Bet(_more(name), at(_rated(name)), 1, 0.0, change),
+            Bet(_fewer(name), at(_rated(name)), -1, 0.0, change),
+        ]
     return bets
 
 

@@ -49,7 +49,11 @@ def messages_of(body: object) -> tuple[Json, ...]:
     if not isinstance(body, dict):
         raise InvalidInput("the body is a JSON object")
     found = body.get("messages") if "messages" in body else _from_input(body)
-    if not isinstance(found, list) or not found or not all(isinstance(m, dict) and isinstance(m.get("role"), str) for m in found):
+    if (
+        not isinstance(found, list)
+        or not found
+        or not all(isinstance(m, dict) and isinstance(m.get("role"), str) for m in found)
+    ):
         msg = "messages is a list of at least one message with a role"
         raise InvalidInput(msg)
     return tuple(found)
@@ -57,7 +61,9 @@ def messages_of(body: object) -> tuple[Json, ...]:
 
 def replied(messages: Sequence[Json]) -> int:
     """How many of the messages there are up to and with the last reply of the assistant; 0 without one."""
-    return next((i for i in range(len(messages), 0, -1) if messages[i - 1]["role"] == "assistant"), 0)
+    return next(
+        (i for i in range(len(messages), 0, -1) if messages[i - 1]["role"] == "assistant"), 0
+    )
 
 
 def thread(messages: Sequence[Json]) -> str:
@@ -84,7 +90,12 @@ def said(raw: bytes) -> Said:
         choice = body["choices"][0]
         message, ours = choice["message"], body.get("kaeshi") or {}
         told = _told(
-            body.get("model"), choice.get("finish_reason"), body.get("usage"), "prompt_tokens", "completion_tokens", ours.get("confidence")
+            body.get("model"),
+            choice.get("finish_reason"),
+            body.get("usage"),
+            "prompt_tokens",
+            "completion_tokens",
+            ours.get("confidence"),
         )
         return Said(message={**message, "role": "assistant"}, **told)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
@@ -124,7 +135,12 @@ def opened(body: Mapping[str, Any], opening: Sequence[Json]) -> Json:
     if "messages" in body:
         return {"messages": [*opening, *body["messages"]]}
     asked = body.get("input")
-    return {"input": [*opening, *([{"role": "user", "content": asked}] if isinstance(asked, str) else asked or [])]}
+    return {
+        "input": [
+            *opening,
+            *([{"role": "user", "content": asked}] if isinstance(asked, str) else asked or []),
+        ]
+    }
 
 
 def informed(messages: Sequence[Json], entries: Sequence[tuple[str, str]]) -> list[Json]:
@@ -132,9 +148,18 @@ def informed(messages: Sequence[Json], entries: Sequence[tuple[str, str]]) -> li
 
     It has the user's role and holds JSON: entries began as somebody's words, which are never an instruction of the system's.
     """
-    told = json.dumps([{"question": question, "answer": answer} for question, answer in entries], ensure_ascii=False)
-    block = {"role": "user", "content": f"Entries of our knowledge base that may help to answer what follows, as JSON:\n{told}"}
-    last = next((i for i in range(len(messages) - 1, -1, -1) if messages[i].get("role") == "user"), len(messages))
+    told = json.dumps(
+        [{"question": question, "answer": answer} for question, answer in entries],
+        ensure_ascii=False,
+    )
+    block = {
+        "role": "user",
+        "content": f"Entries of our knowledge base that may help to answer what follows, as JSON:\n{told}",
+    }
+    last = next(
+        (i for i in range(len(messages) - 1, -1, -1) if messages[i].get("role") == "user"),
+        len(messages),
+    )
     return [*messages[:last], block, *messages[last:]]
 
 
@@ -153,7 +178,11 @@ def said_in_stream(raw: bytes) -> Said:
     model = finish = usage = None
     try:
         for event in events(raw):
-            if event.get("response") and event["type"] in {"response.completed", "response.incomplete", "response.failed"}:
+            if event.get("response") and event["type"] in {
+                "response.completed",
+                "response.incomplete",
+                "response.failed",
+            }:
                 return _said_response(event["response"])
             model, usage = event.get("model") or model, event.get("usage") or usage
             for choice in event.get("choices") or ():
@@ -172,11 +201,16 @@ def said_in_stream(raw: bytes) -> Said:
         message["tool_calls"] = [calls[i] for i in sorted(calls)]
     if refused:
         message["refusal"] = refused
-    return Said(message=message, **_told(model, finish, usage, "prompt_tokens", "completion_tokens"))
+    return Said(
+        message=message, **_told(model, finish, usage, "prompt_tokens", "completion_tokens")
+    )
 
 
 def _add_call(calls: dict[int, Json], part: Mapping[str, Any]) -> None:
-    call = calls.setdefault(int(part.get("index", 0)), {"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
+    call = calls.setdefault(
+        int(part.get("index", 0)),
+        {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
+    )
     call["id"] = part.get("id") or call["id"]
     for name in ("name", "arguments"):
         call["function"][name] += (part.get("function") or {}).get(name) or ""
@@ -194,7 +228,14 @@ def _listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _told(model: object, finish: object, usage: object, prompt: str, completion: str, confidence: object = None) -> dict[str, Any]:
+def _told(
+    model: object,
+    finish: object,
+    usage: object,
+    prompt: str,
+    completion: str,
+    confidence: object = None,
+) -> dict[str, Any]:
     """What a provider tells about its answer, as far as it is what it should be."""
     tokens = usage if isinstance(usage, dict) else {}
     return {
@@ -202,20 +243,36 @@ def _told(model: object, finish: object, usage: object, prompt: str, completion:
         "finish_reason": finish[:40].replace("\0", "") if isinstance(finish, str) else None,
         "prompt_tokens": _count(tokens.get(prompt)),
         "completion_tokens": _count(tokens.get(completion)),
-        "confidence": float(confidence) if isinstance(confidence, int | float) and 0 <= confidence <= 1 else None,
+        "confidence": float(confidence)
+        if isinstance(confidence, int | float) and 0 <= confidence <= 1
+        else None,
     }
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+        else None
+    )
 
 
 def _said_response(body: Mapping[str, Any]) -> Said:
     """A response's output as one message: its texts joined, its function calls as tool calls."""
     try:
-        texts = [part["text"] for item in body["output"] if item["type"] == "message" for part in item["content"] if part.get("text")]
+        texts = [
+            part["text"]
+            for item in body["output"]
+            if item["type"] == "message"
+            for part in item["content"]
+            if part.get("text")
+        ]
         calls = [
-            {"id": item["call_id"], "type": "function", "function": {"name": item["name"], "arguments": item["arguments"]}}
+            {
+                "id": item["call_id"],
+                "type": "function",
+                "function": {"name": item["name"], "arguments": item["arguments"]},
+            }
             for item in body["output"]
             if item["type"] == "function_call"
         ]
@@ -227,7 +284,10 @@ def _said_response(body: Mapping[str, Any]) -> Said:
     if calls:
         message["tool_calls"] = calls
     ended = "tool_calls" if calls and finish == "stop" else finish
-    return Said(message=message, **_told(body.get("model"), ended, body.get("usage"), "input_tokens", "output_tokens"))
+    return Said(
+        message=message,
+        **_told(body.get("model"), ended, body.get("usage"), "input_tokens", "output_tokens"),
+    )
 
 
 def _from_input(body: Mapping[str, Any]) -> object:
@@ -237,15 +297,25 @@ def _from_input(body: Mapping[str, Any]) -> object:
         asked = [{"role": "user", "content": asked}]
     if not isinstance(asked, list):
         return None
-    found: list[Json] = [{"role": "system", "content": body["instructions"]}] if isinstance(body.get("instructions"), str) else []
+    found: list[Json] = (
+        [{"role": "system", "content": body["instructions"]}]
+        if isinstance(body.get("instructions"), str)
+        else []
+    )
     for item in asked:
         if not isinstance(item, dict):
             return None
         if item.get("type") == "function_call":
-            call = {"id": item.get("call_id"), "type": "function", "function": {k: item.get(k) for k in ("name", "arguments")}}
+            call = {
+                "id": item.get("call_id"),
+                "type": "function",
+                "function": {k: item.get(k) for k in ("name", "arguments")},
+            }
             found.append({"role": "assistant", "content": None, "tool_calls": [call]})
         elif item.get("type") == "function_call_output":
-            found.append({"role": "tool", "tool_call_id": item.get("call_id"), "content": item.get("output")})
+            found.append(
+                {"role": "tool", "tool_call_id": item.get("call_id"), "content": item.get("output")}
+            )
         elif "role" in item:
             found.append({"role": item["role"], "content": _plain(item.get("content"))})
     return found
@@ -257,7 +327,10 @@ def _plain(content: object) -> object:
         return content
     texts = {"input_text", "output_text"}
     return [
-        {"type": "text", "text": part.get("text")} if isinstance(part, dict) and part.get("type") in texts else part for part in content
+        {"type": "text", "text": part.get("text")}
+        if isinstance(part, dict) and part.get("type") in texts
+        else part
+        for part in content
     ]
 
 

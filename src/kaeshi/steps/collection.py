@@ -74,7 +74,14 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
     async with loop.store.write() as tx:
         done.total_kept = await tx.count_kept(loop.assistant)
         if done.judged:
-            await tx.add_collection_run(loop.assistant, loop.ids.new("collection"), done.kept, done.dropped, started, finished)
+            await tx.add_collection_run(
+                loop.assistant,
+                loop.ids.new("collection"),
+                done.kept,
+                done.dropped,
+                started,
+                finished,
+            )
     done.ready_to_retrain = done.total_kept >= loop.settings.retraining_threshold
     return done
 
@@ -90,11 +97,21 @@ def judge(
     signals, verdicts = [], []
     for s in stored:
         upto = _upto(s, said.get(s.id, []))
-        known = scoring.fold([f for _, f in said.get(s.id, [])], s.said[upto].confidence if upto is not None else None)
-        roles, words = [t.message["role"] for t in s.said], [bool(text_of(t.message).strip()) for t in s.said]
-        verdict: Keep | Drop = rules.judge(roles, words, upto, consent=s.consent, facts=s.facts, signals=known, filters=using)
+        known = scoring.fold(
+            [f for _, f in said.get(s.id, [])],
+            s.said[upto].confidence if upto is not None else None,
+        )
+        roles, words = (
+            [t.message["role"] for t in s.said],
+            [bool(text_of(t.message).strip()) for t in s.said],
+        )
+        verdict: Keep | Drop = rules.judge(
+            roles, words, upto, consent=s.consent, facts=s.facts, signals=known, filters=using
+        )
         signals.append(known)
-        verdicts.append(Drop(reason="rejected") if reviews.get(s.id, _UNSEEN)[0] == "rejected" else verdict)
+        verdicts.append(
+            Drop(reason="rejected") if reviews.get(s.id, _UNSEEN)[0] == "rejected" else verdict
+        )
     kept = [(s, v.upto) for s, v in zip(stored, verdicts, strict=True) if isinstance(v, Keep)]
     scrubbed = iter(scrub_each(loop, [[t.message for t in s.said[: upto + 1]] for s, upto in kept]))
     version, judged = scrubber_version(loop), []
@@ -110,7 +127,9 @@ def judge(
                 facts=s.facts,
                 consent=s.consent,
                 intent=s.intents[0] if s.intents else "",
-                body=None if isinstance(clean, str) else dumps(clean[0] if corrected is None else corrected),
+                body=None
+                if isinstance(clean, str)
+                else dumps(clean[0] if corrected is None else corrected),
                 pii={} if isinstance(clean, str) else clean[1].recognised,
                 scrubber=version,
                 started_at=s.started_at,
@@ -130,22 +149,37 @@ def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | No
     `policy`: the deployment's unless another is given. Raises what the scrubber raises: a text is never passed as clean because it failed.
     """
     texts, watch = _texts(messages), _watch(loop)
-    return _replaced_all(messages, pii.scrub(texts, loop.names.find_each([texts], watch=watch)[0], policy or loop.policy, watch=watch))
+    return _replaced_all(
+        messages,
+        pii.scrub(
+            texts, loop.names.find_each([texts], watch=watch)[0], policy or loop.policy, watch=watch
+        ),
+    )
 
 
 def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clean | Failed]:
     """The same for many conversations at once: the fast path. For one on which the scrubber fails, how it did."""
     texts, watch = [_texts(messages) for messages in conversations], _watch(loop)
     try:
-        found = pii.scrub_each(texts, loop.names.find_each(texts, watch=watch), loop.policy, watch=watch)
+        found = pii.scrub_each(
+            texts, loop.names.find_each(texts, watch=watch), loop.policy, watch=watch
+        )
     except MissingModel:  # that is no fault of theirs
         raise
     except Exception as error:  # whatever it is, nobody may learn from what it struck
-        if len(conversations) > 1:  # one alone may be the cause, and the others have nothing to do with it
+        if (
+            len(conversations) > 1
+        ):  # one alone may be the cause, and the others have nothing to do with it
             return [clean for one in conversations for clean in scrub_each(loop, [one])]
-        log.warning("a conversation cannot be scrubbed: %s", error if isinstance(error, KaeshiError) else type(error).__name__)
+        log.warning(
+            "a conversation cannot be scrubbed: %s",
+            error if isinstance(error, KaeshiError) else type(error).__name__,
+        )
         return ["timed_out" if isinstance(error, TimedOut) else "unscrubbed"]
-    return [_replaced_all(messages, scrubbed) for messages, scrubbed in zip(conversations, found, strict=True)]
+    return [
+        _replaced_all(messages, scrubbed)
+        for messages, scrubbed in zip(conversations, found, strict=True)
+    ]
 
 
 def _watch(loop: Loop) -> Watch:
@@ -163,18 +197,29 @@ def _watch(loop: Loop) -> Watch:
 
 def scrubber_version(loop: Loop) -> str:
     """Which scrubber made a text: the patterns' version, the name finder's, and the policy where it is the deployment's own."""
-    own = "" if loop.policy == pii.DEFAULT else f"+{hashlib.sha256(loop.policy.model_dump_json().encode()).hexdigest()[:8]}"
+    own = (
+        ""
+        if loop.policy == pii.DEFAULT
+        else f"+{hashlib.sha256(loop.policy.model_dump_json().encode()).hexdigest()[:8]}"
+    )
     return f"{pii.VERSION}+{loop.names.version}{own}"
 
 
 def example_id(assistant: str, conversation: str) -> str:
     """One example per conversation, under the same id in every run."""
-    return "ex_" + hashlib.sha256(f"{assistant}\0{conversation}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    return (
+        "ex_"
+        + hashlib.sha256(
+            f"{assistant}\0{conversation}".encode("utf-8", "surrogatepass")
+        ).hexdigest()[:24]
+    )
 
 
 def _upto(stored: Stored, said: list[tuple[int, Feedback]]) -> int | None:
     """The last rated assistant message; without feedback, the last one of substance."""
-    rated = [p for p, _ in said if p < len(stored.said) and stored.said[p].message["role"] == "assistant"]
+    rated = [
+        p for p, _ in said if p < len(stored.said) and stored.said[p].message["role"] == "assistant"
+    ]
     if rated:
         return max(rated)
     return rated_turn([s.message for s in stored.said])
@@ -197,7 +242,8 @@ def _texts(messages: Sequence[Json]) -> list[str]:
 def _replaced_all(messages: Sequence[Json], found: Scrubbed) -> Clean:
     clean = iter(found.texts)
     return tuple(
-        {**message, "content": next(clean)} if _is_plain(message) else _replaced(message, clean, "") for message in messages
+        {**message, "content": next(clean)} if _is_plain(message) else _replaced(message, clean, "")
+        for message in messages
     ), found
 
 

@@ -43,14 +43,23 @@ async def log(
     for index, record in enumerate(records):
         try:
             conversation = (
-                record if isinstance(record, Conversation) else rules.parse(record, assistant=loop.assistant, now=now, consent=consent)
+                record
+                if isinstance(record, Conversation)
+                else rules.parse(record, assistant=loop.assistant, now=now, consent=consent)
             )
         except InvalidInput as error:
             done.refused.append(f"{name(index)}: {error}")
             continue
-        if closed_before and not conversation.closed and rules.is_idle(conversation.last_at, now, loop.settings.idle_minutes):
+        if (
+            closed_before
+            and not conversation.closed
+            and rules.is_idle(conversation.last_at, now, loop.settings.idle_minutes)
+        ):
             conversation = conversation.model_copy(update={"closed": True})
-        if batch and (batch[0][1].assistant != conversation.assistant or rows + len(conversation.turns) > MAX_ROWS):
+        if batch and (
+            batch[0][1].assistant != conversation.assistant
+            or rows + len(conversation.turns) > MAX_ROWS
+        ):
             await _store(loop, batch, now, done, name)
             batch, rows = [], 0
         batch.append((index, conversation))
@@ -86,19 +95,31 @@ def pieces(lines: Iterable[bytes], where: str) -> Iterator[Piece]:
 
 async def log_piece(loop: Loop, piece: Piece, *, consent: Consent | None = None) -> Logged:
     """Store a piece's records; what was no JSON counts as refused."""
-    logged = await log(loop, (record for _, record in piece.records), consent=consent, name=lambda i: piece.records[i][0])
+    logged = await log(
+        loop,
+        (record for _, record in piece.records),
+        consent=consent,
+        name=lambda i: piece.records[i][0],
+    )
     logged.refused += piece.bad
     return logged
 
 
-async def log_lines(loop: Loop, lines: Iterable[bytes], where: str, *, consent: Consent | None = None) -> AsyncIterator[Logged]:
+async def log_lines(
+    loop: Loop, lines: Iterable[bytes], where: str, *, consent: Consent | None = None
+) -> AsyncIterator[Logged]:
     """Store a file's records, streamed; yields what became of each few hundred."""
     for piece in pieces(lines, where):
         yield await log_piece(loop, piece, consent=consent)
 
 
 async def report_outcome(
-    loop: Loop, conversation: str, reported: Mapping[str, object], *, at: datetime | None = None, source: str = "api"
+    loop: Loop,
+    conversation: str,
+    reported: Mapping[str, object],
+    *,
+    at: datetime | None = None,
+    source: str = "api",
 ) -> int:
     """Append what came of a conversation; late and repeated reports are welcome. Returns how many said something new."""
     now = loop.clock.now()
@@ -151,7 +172,9 @@ class Routing:
         if self.experiment is None:
             return None, self.production
         arm = arm_of(self.experiment, customer, self.share)
-        return Assignment(experiment=self.experiment, arm=arm, share=self.share), self.candidate if arm == "candidate" else self.production
+        return Assignment(
+            experiment=self.experiment, arm=arm, share=self.share
+        ), self.candidate if arm == "candidate" else self.production
 
 
 def holdout_since(loop: Loop) -> datetime:
@@ -164,7 +187,9 @@ async def routing(loop: Loop) -> Routing:
     """Read who answers now."""
     async with loop.store.read() as tx:
         production = await tx.production(loop.assistant)
-        rollout = await tx.live_rollout(loop.assistant) or await tx.held_out(loop.assistant, holdout_since(loop))
+        rollout = await tx.live_rollout(loop.assistant) or await tx.held_out(
+            loop.assistant, holdout_since(loop)
+        )
         if rollout is None or rollout.state == "gate":
             return Routing(production=production)
         candidate = await tx.candidate(loop.assistant, rollout.candidate)
@@ -181,7 +206,13 @@ async def routing(loop: Loop) -> Routing:
     )
 
 
-async def _store(loop: Loop, batch: list[tuple[int, Conversation]], now: datetime, done: Logged, name: Callable[[int], str]) -> None:
+async def _store(
+    loop: Loop,
+    batch: list[tuple[int, Conversation]],
+    now: datetime,
+    done: Logged,
+    name: Callable[[int], str],
+) -> None:
     if not batch:
         return
     async with loop.store.write() as tx:

@@ -22,7 +22,12 @@ AT_ONCE = 400
 
 
 async def gather(
-    loop: Loop, wanted: Filters, *, max_samples: int | None = None, since: str | None = None, until: str | None = None
+    loop: Loop,
+    wanted: Filters,
+    *,
+    max_samples: int | None = None,
+    since: str | None = None,
+    until: str | None = None,
 ) -> tuple[list[Example], Counter[str]]:
     """All examples that pass these filters, repeats and test cases taken out, and what was dropped by reason.
 
@@ -38,7 +43,14 @@ async def gather(
         if not judged:
             break
         after = judged[-1].conversation
-        inside = [j for j in judged if not ((since and j.started_at.isoformat() < since) or (until and j.started_at.isoformat() >= until))]
+        inside = [
+            j
+            for j in judged
+            if not (
+                (since and j.started_at.isoformat() < since)
+                or (until and j.started_at.isoformat() >= until)
+            )
+        ]
         for example in await _rejudged(loop, inside, wanted):
             if isinstance(example, Drop):
                 dropped[example.reason] += 1
@@ -50,7 +62,9 @@ async def gather(
     dropped.update({k: v for k, v in {"test_case": leaked, **repeats}.items() if v})
     if max_samples is not None and len(kept) > max_samples:
         dropped["beyond_max_samples"] += len(kept) - max_samples
-        kept = sorted(kept, key=lambda e: (-(e.signals.quality_tenths or 0), e.started_at, e.conversation))[:max_samples]
+        kept = sorted(
+            kept, key=lambda e: (-(e.signals.quality_tenths or 0), e.started_at, e.conversation)
+        )[:max_samples]
         kept.sort(key=lambda e: (e.started_at, e.conversation))
     return kept, dropped
 
@@ -67,9 +81,22 @@ async def build(
     """A dataset in memory: rows, splits and manifest. The same inputs make the same bytes. Raises TooFew below the minimum."""
     using = wanted or collection.filters(loop)
     examples, dropped = await gather(loop, using, max_samples=max_samples, since=since, until=until)
-    rules.enough(len(examples), loop.settings.min_examples if least is None else least, f"dataset for assistant {loop.assistant!r}")
+    rules.enough(
+        len(examples),
+        loop.settings.min_examples if least is None else least,
+        f"dataset for assistant {loop.assistant!r}",
+    )
     lines = tuple(rules.row(example, loop.prompts) for example in examples)
-    sources = [_Source(example=e.id, conversation=e.conversation, intent=e.intent, scrubber=e.scrubber, pii=e.pii) for e in examples]
+    sources = [
+        _Source(
+            example=e.id,
+            conversation=e.conversation,
+            intent=e.intent,
+            scrubber=e.scrubber,
+            pii=e.pii,
+        )
+        for e in examples
+    ]
     del examples  # their texts are in the lines by now, and need not be held twice
     return _assembled(loop, lines, sources, dropped, using)
 
@@ -85,11 +112,20 @@ class _Source:
     pii: Mapping[str, int]
 
 
-def _assembled(loop: Loop, lines: tuple[bytes, ...], sources: Sequence[_Source], dropped: Counter[str], using: Filters) -> Dataset:
+def _assembled(
+    loop: Loop,
+    lines: tuple[bytes, ...],
+    sources: Sequence[_Source],
+    dropped: Counter[str],
+    using: Filters,
+) -> Dataset:
     """Lines, splits and manifest as a dataset, named after its content."""
     splits = tuple(rules.split(source.conversation) for source in sources)
     sides = ("train", "validation")
-    files = {f"{side}.jsonl": _facts(line for line, s in zip(lines, splits, strict=True) if s == side) for side in sides}
+    files = {
+        f"{side}.jsonl": _facts(line for line, s in zip(lines, splits, strict=True) if s == side)
+        for side in sides
+    }
     manifest: Json = {
         "assistant": loop.assistant,
         "operator": f"{loop.policy.operator}s",
@@ -104,7 +140,9 @@ def _assembled(loop: Loop, lines: tuple[bytes, ...], sources: Sequence[_Source],
             for i, (source, s) in enumerate(zip(sources, splits, strict=True))
         ],
     }
-    identifier = "ds_" + hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:20]
+    identifier = (
+        "ds_" + hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:20]
+    )
     return Dataset(
         id=identifier,
         assistant=loop.assistant,
@@ -119,8 +157,14 @@ async def write(loop: Loop, dataset: Dataset, folder: Path | None = None) -> Dat
     """Write train.jsonl, validation.jsonl and, last, manifest.json, and register the dataset with its lineage."""
     target = folder or loop.folder("datasets") / dataset.id
     for side in ("train", "validation"):
-        write_whole(target / f"{side}.jsonl", (line for line, s in zip(dataset.lines, dataset.splits, strict=True) if s == side))
-    write_whole(target / "manifest.json", json.dumps(dataset.manifest, indent=1, ensure_ascii=False, sort_keys=True).encode())
+        write_whole(
+            target / f"{side}.jsonl",
+            (line for line, s in zip(dataset.lines, dataset.splits, strict=True) if s == side),
+        )
+    write_whole(
+        target / "manifest.json",
+        json.dumps(dataset.manifest, indent=1, ensure_ascii=False, sort_keys=True).encode(),
+    )
     await register(loop, dataset, str(target))
     return dataset.model_copy(update={"path": str(target)})
 
@@ -129,7 +173,12 @@ async def register(loop: Loop, dataset: Dataset, path: str) -> None:
     """Keep which examples a dataset is made of."""
     async with loop.store.write() as tx:
         await tx.add_dataset(
-            loop.assistant, dataset.id, path, dataset.manifest, list(zip(dataset.examples, dataset.splits, strict=True)), loop.clock.now()
+            loop.assistant,
+            dataset.id,
+            path,
+            dataset.manifest,
+            list(zip(dataset.examples, dataset.splits, strict=True)),
+            loop.clock.now(),
         )
 
 
@@ -153,10 +202,22 @@ async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Exa
     verdicts: dict[str, Example | Drop] = {}
     for j in page:
         # whatever the text is, these signals may drop it already
-        verdict = judging.judge(["user", "assistant"], [True, True], 1, consent=j.consent, facts=j.facts, signals=j.signals, filters=wanted)
+        verdict = judging.judge(
+            ["user", "assistant"],
+            [True, True],
+            1,
+            consent=j.consent,
+            facts=j.facts,
+            signals=j.signals,
+            filters=wanted,
+        )
         if isinstance(verdict, Drop):
             verdicts[j.conversation] = verdict
-        elif isinstance(j.verdict, Drop) and j.verdict.reason == "timed_out" and j.scrubber == collection.scrubber_version(loop):
+        elif (
+            isinstance(j.verdict, Drop)
+            and j.verdict.reason == "timed_out"
+            and j.scrubber == collection.scrubber_version(loop)
+        ):
             verdicts[j.conversation] = j.verdict  # the same scrubber would take as long again
         elif j.body is not None and j.scrubber == collection.scrubber_version(loop):
             verdicts[j.conversation] = j.example
@@ -164,9 +225,14 @@ async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Exa
     if ids:
         async with loop.store.read() as tx:
             stored = await tx.read_conversations(loop.assistant, ids)
-            said, reviews = await tx.feedback_on(loop.assistant, ids), await tx.reviews(loop.assistant, ids)
+            said, reviews = (
+                await tx.feedback_on(loop.assistant, ids),
+                await tx.reviews(loop.assistant, ids),
+            )
         for again in collection.judge(loop, stored, said, wanted, reviews):
-            verdicts[again.conversation] = again.verdict if isinstance(again.verdict, Drop) else again.example
+            verdicts[again.conversation] = (
+                again.verdict if isinstance(again.verdict, Drop) else again.example
+            )
     return [verdicts.get(j.conversation, Drop(reason="erased")) for j in page]
 
 
@@ -176,12 +242,16 @@ async def _decontaminated(loop: Loop, examples: list[Example]) -> tuple[list[Exa
         cases = await tx.cases(loop.assistant)
     if not cases:
         return examples, 0
-    promised = [rules.said([*case.messages, {"role": "assistant", "content": case.expected or ""}]) for case in cases] + [
-        rules.said(case.messages) for case in cases
-    ]
+    promised = [
+        rules.said([*case.messages, {"role": "assistant", "content": case.expected or ""}])
+        for case in cases
+    ] + [rules.said(case.messages) for case in cases]
     texts = [rules.said(e.messages) for e in examples]
     questions = [rules.said(m for m in e.messages if m["role"] == "user") for e in examples]
-    seen = [a or b for a, b in zip(resembles(texts, promised), resembles(questions, promised), strict=True)]
+    seen = [
+        a or b
+        for a, b in zip(resembles(texts, promised), resembles(questions, promised), strict=True)
+    ]
     return [e for e, leak in zip(examples, seen, strict=True) if not leak], sum(seen)
 
 

@@ -9,7 +9,9 @@ from kaeshi.rules import evaluation as rules
 from kaeshi.types import Evaluation, Json, TestCase
 
 
-async def add(loop: Loop, raw: Iterable[tuple[str, Mapping[str, Any] | InvalidInput]]) -> tuple[list[TestCase], list[str]]:
+async def add(
+    loop: Loop, raw: Iterable[tuple[str, Mapping[str, Any] | InvalidInput]]
+) -> tuple[list[TestCase], list[str]]:
     """Store test cases; each record comes with its place, and a bad one is refused with it."""
     stored, refused = [], []
     for where, record in raw:
@@ -32,7 +34,9 @@ async def run(loop: Loop, model: str) -> Evaluation:
     if not cases:
         msg = f"assistant {loop.assistant!r} has no test cases; add some with `kaeshi evaluation add FILE` (teams start with fifty)"
         raise TooFew(msg)
-    results = tuple([rules.judge(case, await loop.chat.answer(case.messages, model)) for case in cases])
+    results = tuple(
+        [rules.judge(case, await loop.chat.answer(case.messages, model)) for case in cases]
+    )
     passed = sum(r.passed for r in results)
     evaluation = Evaluation(
         id=loop.ids.new("eval"),
@@ -52,7 +56,10 @@ async def run(loop: Loop, model: str) -> Evaluation:
 async def compare(loop: Loop, model: str, other: str) -> Json:
     """Both models' latest results on the same cases, and the cases they differ on. Raises InvalidInput when they saw different ones."""
     async with loop.store.read() as tx:
-        found = {name: next(iter(await tx.evaluations_of(loop.assistant, [name])), None) for name in (model, other)}
+        found = {
+            name: next(iter(await tx.evaluations_of(loop.assistant, [name])), None)
+            for name in (model, other)
+        }
     a, b = found[model], found[other]
     if a is None or b is None:
         msg = f"model {(other if a is not None else model)!r} has not been evaluated; type: kaeshi evaluation run {other if a is not None else model}"
@@ -65,7 +72,11 @@ async def compare(loop: Loop, model: str, other: str) -> Json:
         model: {"passed": a.passed, "failed": a.failed},
         other: {"passed": b.passed, "failed": b.failed},
         "won": [r.case for r in a.results if r.passed and not theirs[r.case].passed],
-        "lost": [{"case": r.case, "why": r.why} for r in a.results if not r.passed and theirs[r.case].passed],
+        "lost": [
+            {"case": r.case, "why": r.why}
+            for r in a.results
+            if not r.passed and theirs[r.case].passed
+        ],
     }
 
 

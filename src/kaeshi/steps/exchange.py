@@ -9,7 +9,9 @@ from kaeshi.store.exchanges import Recorded
 from kaeshi.types import Exchange
 
 
-async def take(loop: Loop, spool: str, before: int, after: int, dropped: int, exchanges: Sequence[Exchange]) -> Recorded | None:
+async def take(
+    loop: Loop, spool: str, before: int, after: int, dropped: int, exchanges: Sequence[Exchange]
+) -> Recorded | None:
     """Store what a spool holds between two places, and that it was stored, in one transaction; None where another worker was first."""
     now = loop.clock.now()
     async with loop.store.write() as tx:
@@ -22,6 +24,8 @@ def priced(loop: Loop, exchanges: Sequence[Exchange]) -> list[Exchange]:
     """With what each cost, where the price table knows the model and the provider told the tokens."""
     table = dict(loop.prices)
     return [
-        replace(e, cost_usd=price_of_answer(e.model, e.prompt_tokens, e.completion_tokens, table)) if e.cost_usd is None else e
+        replace(e, cost_usd=price_of_answer(e.model, e.prompt_tokens, e.completion_tokens, table))
+        if e.cost_usd is None
+        else e
         for e in exchanges
     ]

@@ -40,11 +40,19 @@ async def record(loop: Loop, said: Sequence[Feedback]) -> list[Recorded]:
     results = []
     for submission, current in stored:
         quality = rules.score(current)
-        results.append(Recorded(id=submission, quality=quality, proposed=rules.proposes(quality, loop.settings.min_quality_tenths)))
+        results.append(
+            Recorded(
+                id=submission,
+                quality=quality,
+                proposed=rules.proposes(quality, loop.settings.min_quality_tenths),
+            )
+        )
     return results
 
 
-async def import_records(loop: Loop, records: Iterable[tuple[str, Mapping[str, Any] | InvalidInput]], *, author: str = "") -> Imported:
+async def import_records(
+    loop: Loop, records: Iterable[tuple[str, Mapping[str, Any] | InvalidInput]], *, author: str = ""
+) -> Imported:
     """Feedback from a file: {message_id, vote, ...} as in the API, or log records with a `feedback` part.
 
     Feedback on a conversation is put on its last assistant message of substance. Each record comes with its place, for refusals.
@@ -70,7 +78,9 @@ async def import_records(loop: Loop, records: Iterable[tuple[str, Mapping[str, A
     return done
 
 
-def parsed_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, Mapping[str, Any] | InvalidInput]]:
+def parsed_lines(
+    lines: Iterable[bytes], name: str
+) -> Iterator[tuple[str, Mapping[str, Any] | InvalidInput]]:
     """A file's records with their places; what is not a JSON object comes as the error that says so."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -81,7 +91,12 @@ def parsed_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[str, Mappi
         except InvalidInput as error:
             yield where, error
             continue
-        yield where, found if isinstance(found, dict) else InvalidInput(f"a record is a JSON object, this is {type(found).__name__}")
+        yield (
+            where,
+            found
+            if isinstance(found, dict)
+            else InvalidInput(f"a record is a JSON object, this is {type(found).__name__}"),
+        )
 
 
 async def analytics(loop: Loop, days: int) -> Json:
@@ -96,7 +111,9 @@ async def analytics(loop: Loop, days: int) -> Json:
         "total_feedback": t["pieces"],
         "positive_votes": t["up"],
         "negative_votes": t["down"],
-        "avg_rating": round(sum(k * v for k, v in t["ratings"].items()) / stars, 2) if stars else None,
+        "avg_rating": round(sum(k * v for k, v in t["ratings"].items()) / stars, 2)
+        if stars
+        else None,
         "feedback_rate": round(t["messages"] / t["answers"], 4) if t["answers"] else None,
     }
 
@@ -105,7 +122,11 @@ def _parse(raw: Mapping[str, Any], author: str) -> Feedback | None:
     if "messages" in raw and isinstance(raw["messages"], list):
         said = rules.recorded(raw)
         return rules.parse(last_rated_message(raw), said, author=author) if said else None
-    said = {k: v for k, v in raw.items() if k not in {"message_id", "conversation_id", "author", "assistant"}}
+    said = {
+        k: v
+        for k, v in raw.items()
+        if k not in {"message_id", "conversation_id", "author", "assistant"}
+    }
     said_by = raw.get("author") or author
     if not isinstance(said_by, str):
         msg = f"author is a text, not {type(said_by).__name__}"
@@ -115,7 +136,11 @@ def _parse(raw: Mapping[str, Any], author: str) -> Feedback | None:
 
 def last_rated_message(record: Mapping[str, Any]) -> str:
     """Which message of a log record its feedback is about. Raises InvalidInput if no assistant message is there."""
-    spoken = [(i, m) for i, m in enumerate(record["messages"]) if isinstance(m, dict) and isinstance(m.get("role"), str)]
+    spoken = [
+        (i, m)
+        for i, m in enumerate(record["messages"])
+        if isinstance(m, dict) and isinstance(m.get("role"), str)
+    ]
     place = rated_turn([m for _, m in spoken])
     if place is None:
         msg = f"conversation {record.get('conversation_id')!r} has no assistant message to rate"

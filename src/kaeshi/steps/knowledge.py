@@ -58,7 +58,9 @@ async def approve(loop: Loop, ids: list[str], *, by: str, note: str = "") -> int
         raise InvalidInput(msg)
     async with loop.store.write() as tx:
         for identifier in ids:
-            await tx.decide_entry(loop.assistant, identifier, "approved", by, note, loop.clock.now())
+            await tx.decide_entry(
+                loop.assistant, identifier, "approved", by, note, loop.clock.now()
+            )
     return len(ids)
 
 
@@ -67,7 +69,11 @@ async def approve_by_policy(loop: Loop) -> int:
     async with loop.store.read() as tx:
         waiting = await tx.entries(loop.assistant, ("proposed",))
     questions = Counter(entry.question.casefold() for entry, _ in waiting)
-    sure = [entry.id for entry, score in waiting if score >= loop.settings.min_quality_tenths and questions[entry.question.casefold()] == 1]
+    sure = [
+        entry.id
+        for entry, score in waiting
+        if score >= loop.settings.min_quality_tenths and questions[entry.question.casefold()] == 1
+    ]
     return await approve(loop, sure, by=POLICY) if sure else 0
 
 
@@ -76,7 +82,9 @@ async def refresh(loop: Loop) -> Json:
     new, dropped = await propose(loop)
     by_policy = await approve_by_policy(loop) if loop.settings.knowledge_auto_approve else 0
     async with loop.store.read() as tx:
-        approved = [entry for entry, _ in await tx.entries(loop.assistant, ("approved", "corrected"))]
+        approved = [
+            entry for entry, _ in await tx.entries(loop.assistant, ("approved", "corrected"))
+        ]
     result: Json = {
         "proposed": new,
         "not_proposed": dict(sorted(dropped.items())),
@@ -103,7 +111,9 @@ async def search(loop: Loop, query: str, count: int = 5) -> list[Hit]:
     return nearest(loop, manifest, entries, query, count)
 
 
-def nearest(loop: Loop, manifest: Json, entries: Sequence[Entry], query: str, count: int) -> list[Hit]:
+def nearest(
+    loop: Loop, manifest: Json, entries: Sequence[Entry], query: str, count: int
+) -> list[Hit]:
     """The same for whoever has the index's entries at hand. It computes; inside a server call it in a thread."""
     hits = loop.index.search(Path(manifest["path"]), loop.embedder.embed([query]), count)[0]
     return [
@@ -134,13 +144,22 @@ def current(loop: Loop) -> Json:
 
 def entry_id(assistant: str, question: str, answer: str) -> str:
     """The same pair is the same entry."""
-    return "kb_" + hashlib.sha256(f"{assistant}\0{question}\0{answer}".encode("utf-8", "replace")).hexdigest()[:20]
+    return (
+        "kb_"
+        + hashlib.sha256(
+            f"{assistant}\0{question}\0{answer}".encode("utf-8", "replace")
+        ).hexdigest()[:20]
+    )
 
 
-async def _vectors(loop: Loop, texts: list[str]) -> tuple["np.ndarray[tuple[int, int], np.dtype[np.float32]]", int]:
+async def _vectors(
+    loop: Loop, texts: list[str]
+) -> tuple["np.ndarray[tuple[int, int], np.dtype[np.float32]]", int]:
     digests = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
     async with loop.store.read() as tx:
-        known = await tx.known_vectors(loop.assistant, loop.embedder.name, list(dict.fromkeys(digests)))
+        known = await tx.known_vectors(
+            loop.assistant, loop.embedder.name, list(dict.fromkeys(digests))
+        )
     missing = {d: t for d, t in zip(digests, texts, strict=True) if d not in known}
     items = list(missing.items())
     for start in range(0, len(items), EMBED_AT_ONCE):
@@ -153,14 +172,31 @@ async def _vectors(loop: Loop, texts: list[str]) -> tuple["np.ndarray[tuple[int,
     return np.stack([np.frombuffer(known[d], np.float32) for d in digests]), len(missing)
 
 
-async def _swap_in(loop: Loop, approved: list[Entry], vectors: "np.ndarray[tuple[int, int], np.dtype[np.float32]]") -> str:
+async def _swap_in(
+    loop: Loop, approved: list[Entry], vectors: "np.ndarray[tuple[int, int], np.dtype[np.float32]]"
+) -> str:
     """File, lineage, manifest, in this order: until the manifest is renamed, readers see the old index whole."""
-    content = hashlib.sha256("\n".join(f"{e.id} {e.answer}" for e in approved).encode()).hexdigest()[:16]
+    content = hashlib.sha256(
+        "\n".join(f"{e.id} {e.answer}" for e in approved).encode()
+    ).hexdigest()[:16]
     build, folder = f"kb_{content}", loop.folder("knowledge")
     file = f"{build}.faiss"
     digest = loop.index.build(folder / file, vectors)
-    manifest = {"build": build, "file": file, "sha256": digest, "entries": len(approved), "embedder": loop.embedder.name}
+    manifest = {
+        "build": build,
+        "file": file,
+        "sha256": digest,
+        "entries": len(approved),
+        "embedder": loop.embedder.name,
+    }
     async with loop.store.write() as tx:
-        await tx.add_index_build(loop.assistant, build, str(folder / file), manifest, [e.id for e in approved], loop.clock.now())
+        await tx.add_index_build(
+            loop.assistant,
+            build,
+            str(folder / file),
+            manifest,
+            [e.id for e in approved],
+            loop.clock.now(),
+        )
     write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
     return build

@@ -32,7 +32,9 @@ def quiet(_stage: str, _share: float) -> None:
     """No progress shown."""
 
 
-async def take_in(loop: Loop, logs: Sequence[Logs], *, consent: Consent | None, progress: Progress = quiet) -> Json:
+async def take_in(
+    loop: Loop, logs: Sequence[Logs], *, consent: Consent | None, progress: Progress = quiet
+) -> Json:
     """Import conversations, and their recorded questionnaires as feedback."""
     totals = {"new": 0, "unchanged": 0, "messages": 0, "feedback": 0}
     refused: list[str] = []
@@ -44,7 +46,10 @@ async def take_in(loop: Loop, logs: Sequence[Logs], *, consent: Consent | None, 
             totals["new"] += logged.new
             totals["unchanged"] += logged.unchanged
             totals["messages"] += logged.messages
-            said = await opinions.import_records(loop, ((where, record) for where, record in piece.records if isinstance(record, dict)))
+            said = await opinions.import_records(
+                loop,
+                ((where, record) for where, record in piece.records if isinstance(record, dict)),
+            )
             totals["feedback"] += said.recorded
             refused += [*logged.refused, *(r for r in said.refused if r not in logged.refused)]
             progress(f"{log.name}: {done} conversations", 0)
@@ -57,7 +62,10 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
     There is no quality minimum: recorded questionnaires often lack an answer, so that nobody could reach it. Raises TooFew.
     """
     using = Filters(
-        min_quality_tenths=None, missing_quality="keep", min_confidence=loop.settings.min_confidence, min_rating=loop.settings.min_rating
+        min_quality_tenths=None,
+        missing_quality="keep",
+        min_confidence=loop.settings.min_confidence,
+        min_rating=loop.settings.min_rating,
     )
     collected = await collection.collect(loop, using)
     async with loop.store.read() as tx:
@@ -72,7 +80,12 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
     built = await dataset.write(loop, await dataset.build(loop, using, until=cut.isoformat()))
     run = await _train(loop, Path(built.path) / "train.jsonl", progress)
     judged = await _judge(
-        loop, run, [name for at, name in starts if at >= cut], [name for at, name in starts if at < cut], built.rows, progress
+        loop,
+        run,
+        [name for at, name in starts if at >= cut],
+        [name for at, name in starts if at < cut],
+        built.rows,
+        progress,
     )
     candidate = await _register(loop, run, judged)
     splits = Counter(built.splits)
@@ -117,7 +130,11 @@ async def _train(loop: Loop, path: Path, progress: Progress) -> TrainingRun:
     progress("training", 0)
     file_id = await training.upload(loop, path)
     run = await training.start(
-        loop, file_id, loop.settings.fine_tune_base_model, loop.settings.fine_tune_suffix, loop.settings.fine_tune_epochs
+        loop,
+        file_id,
+        loop.settings.fine_tune_base_model,
+        loop.settings.fine_tune_suffix,
+        loop.settings.fine_tune_epochs,
     )
     run = await training.wait(loop, run, lambda r: progress(f"training: {r.state}", 0))
     if run.state != "succeeded" or run.model is None:
@@ -127,7 +144,12 @@ async def _train(loop: Loop, path: Path, progress: Progress) -> TrainingRun:
 
 
 async def _judge(
-    loop: Loop, run: TrainingRun, later: Sequence[str], earlier: Sequence[str], rows: Sequence[Json], progress: Progress
+    loop: Loop,
+    run: TrainingRun,
+    later: Sequence[str],
+    earlier: Sequence[str],
+    rows: Sequence[Json],
+    progress: Progress,
 ) -> Json:
     """Next action and exact reply on conversations that no dataset has seen, with replies seen and unseen in training apart."""
     seen = {text_of(m).strip() for row in rows for m in row["messages"] if m["role"] == "assistant"}
@@ -136,9 +158,20 @@ async def _judge(
     for start in range(0, len(later), AT_ONCE // 4):
         part = later[start : start + AT_ONCE // 4]
         async with loop.store.read() as tx:
-            stored, labelled = await tx.read_conversations(loop.assistant, part), await tx.acts(loop.assistant, part)
+            stored, labelled = (
+                await tx.read_conversations(loop.assistant, part),
+                await tx.acts(loop.assistant, part),
+            )
         for conversation, messages in zip(stored, _scrubbed(loop, stored), strict=True):
-            await _judge_one(loop, run.model or "", messages, labelled.get(conversation.id, {}), acts, seen, tally)
+            await _judge_one(
+                loop,
+                run.model or "",
+                messages,
+                labelled.get(conversation.id, {}),
+                acts,
+                seen,
+                tally,
+            )
         progress("judging on the last part", min(1.0, (start + len(part)) / max(len(later), 1)))
     return {
         "conversations": len(later),
@@ -149,14 +182,27 @@ async def _judge(
         "exact_when_answered": _share(tally["exact"], tally["answered"]),
         "exact_seen": _share(tally["exact"], tally["seen"]),
         "exact_unseen": _share(0, tally["unseen"]),
-        "always_most_common_act": _share(max((v for k, v in tally.items() if k.startswith("gold:")), default=0), tally["act_turns"]),
+        "always_most_common_act": _share(
+            max((v for k, v in tally.items() if k.startswith("gold:")), default=0),
+            tally["act_turns"],
+        ),
     }
 
 
 async def _judge_one(
-    loop: Loop, model: str, messages: Sequence[Json], labelled: dict[int, str], acts: dict[str, str], seen: set[str], tally: Counter[str]
+    loop: Loop,
+    model: str,
+    messages: Sequence[Json],
+    labelled: dict[int, str],
+    acts: dict[str, str],
+    seen: set[str],
+    tally: Counter[str],
 ) -> None:
-    asked = [i for i, m in enumerate(messages) if m["role"] == "assistant" and any(b["role"] == "user" for b in messages[:i])]
+    asked = [
+        i
+        for i, m in enumerate(messages)
+        if m["role"] == "assistant" and any(b["role"] == "user" for b in messages[:i])
+    ]
     answers = await asyncio.gather(*(loop.chat.answer(messages[:i], model) for i in asked))
     for i, said in zip(asked, answers, strict=True):
         gold = text_of(messages[i]).strip()
@@ -177,12 +223,17 @@ async def _acts_of_replies(loop: Loop, earlier: Sequence[str]) -> dict[str, str]
     for start in range(0, len(earlier), AT_ONCE):
         part = earlier[start : start + AT_ONCE]
         async with loop.store.read() as tx:
-            stored, labelled = await tx.read_conversations(loop.assistant, part), await tx.acts(loop.assistant, part)
+            stored, labelled = (
+                await tx.read_conversations(loop.assistant, part),
+                await tx.acts(loop.assistant, part),
+            )
         told = [conversation for conversation in stored if conversation.id in labelled]
         for conversation, messages in zip(told, _scrubbed(loop, told), strict=True):
             for place, act in labelled[conversation.id].items():
                 votes.setdefault(text_of(messages[place]).strip(), Counter())[act] += 1
-    return {reply: min(counts, key=lambda act: (-counts[act], act)) for reply, counts in votes.items()}
+    return {
+        reply: min(counts, key=lambda act: (-counts[act], act)) for reply, counts in votes.items()
+    }
 
 
 def _scrubbed(loop: Loop, stored: Sequence[Stored]) -> list[Sequence[Json]]:
@@ -203,4 +254,10 @@ def _share(count: int, of: int) -> Json | None:
     if of == 0:
         return None
     low, high = wilson(count, of)
-    return {"count": count, "of": of, "share": round(count / of, 4), "low": round(low, 4), "high": round(high, 4)}
+    return {
+        "count": count,
+        "of": of,
+        "share": round(count / of, 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+    }

@@ -39,35 +39,64 @@ async def _rated(loop: Loop) -> AsyncIterator[tuple[rules.Rated, str]]:
             judged = await tx.judged(loop.assistant, after, AT_ONCE)
             ids = [j.conversation for j in judged if j.consent != "none" and j.review != "rejected"]
             stored = await tx.read_conversations(loop.assistant, ids)
-            said, reviews = await tx.feedback_on(loop.assistant, ids), await tx.reviews(loop.assistant, ids)
+            said, reviews = (
+                await tx.feedback_on(loop.assistant, ids),
+                await tx.reviews(loop.assistant, ids),
+            )
             corrections = await tx.corrections(loop.assistant, ids)
         if not judged:
             return
         after = judged[-1].conversation
         for conversation in stored:
             _, corrected = reviews.get(conversation.id, ("proposed", None))
-            rated = _scrubbed(loop, conversation, said.get(conversation.id, []), corrections.get(conversation.id, {}), corrected)
+            rated = _scrubbed(
+                loop,
+                conversation,
+                said.get(conversation.id, []),
+                corrections.get(conversation.id, {}),
+                corrected,
+            )
             if rated is not None:
                 yield rated, conversation.intents[0] if conversation.intents else ""
 
 
 def _scrubbed(
-    loop: Loop, stored: Stored, said: list[tuple[int, Feedback]], given: Mapping[int, str], corrected: list[Json] | None
+    loop: Loop,
+    stored: Stored,
+    said: list[tuple[int, Feedback]],
+    given: Mapping[int, str],
+    corrected: list[Json] | None,
 ) -> rules.Rated | None:
     """The conversation and the right answers given, scrubbed together, so that a person has the same number in both.
 
     None: nothing was said of it, or it cannot be scrubbed.
     """
-    answers = {i for i, s in enumerate(stored.said) if s.message["role"] == "assistant" and text_of(s.message).strip()}
+    answers = {
+        i
+        for i, s in enumerate(stored.said)
+        if s.message["role"] == "assistant" and text_of(s.message).strip()
+    }
     corrections = {position: text for position, text in given.items() if position in answers}
     places = sorted(corrections)
     messages = [s.message for s in stored.said]
     try:
-        clean, _ = collection.scrub_messages(loop, [*messages, *({"role": "assistant", "content": corrections[p]} for p in places)])
+        clean, _ = collection.scrub_messages(
+            loop, [*messages, *({"role": "assistant", "content": corrections[p]} for p in places)]
+        )
     except KaeshiError:
         return None
     better = {p: text_of(m) for p, m in zip(places, clean[len(messages) :], strict=True)}
-    if corrected is not None and len(corrected) - 1 in answers:  # a reviewer's word, scrubbed when it was said
+    if (
+        corrected is not None and len(corrected) - 1 in answers
+    ):  # a reviewer's word, scrubbed when it was said
         better[len(corrected) - 1] = text_of(corrected[-1])
-    likes = {position: is_liked for position, is_liked in rules.liked(said).items() if position in answers}
-    return rules.Rated(messages=clean[: len(messages)], liked=likes, corrections=better) if likes or better else None
+    likes = {
+        position: is_liked
+        for position, is_liked in rules.liked(said).items()
+        if position in answers
+    }
+    return (
+        rules.Rated(messages=clean[: len(messages)], liked=likes, corrections=better)
+        if likes or better
+        else None
+    )

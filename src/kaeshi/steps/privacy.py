@@ -25,7 +25,10 @@ def proof(loop: Loop, recognised: dict[str, int]) -> Json:
 async def report(loop: Loop, *, sample: int = 5) -> Json:
     """The same over all kept examples, with some to read. The same examples are shown every time: those whose ids hash lowest."""
     async with loop.store.read() as tx:
-        recognised, count = await tx.pii_recognised(loop.assistant), await tx.count_kept(loop.assistant)
+        recognised, count = (
+            await tx.pii_recognised(loop.assistant),
+            await tx.count_kept(loop.assistant),
+        )
     lowest: list[tuple[str, Json]] = []
     scrubbers: set[str] = set()
     after = ""
@@ -38,12 +41,20 @@ async def report(loop: Loop, *, sample: int = 5) -> Json:
         kept = [j for j in page if j.body is not None]
         scrubbers.update(j.scrubber for j in kept)
         found = [
-            (hashlib.sha256(j.id.encode()).hexdigest(), {"example": j.id, "messages": list(_read(j.example.messages))})
+            (
+                hashlib.sha256(j.id.encode()).hexdigest(),
+                {"example": j.id, "messages": list(_read(j.example.messages))},
+            )
             for j in kept
             if j.pii
         ]
         lowest = sorted([*lowest, *found], key=lambda pair: pair[0])[:sample]
-    return {"examples": count, "scrubber": sorted(scrubbers), **proof(loop, recognised), "sample": [one for _, one in lowest]}
+    return {
+        "examples": count,
+        "scrubber": sorted(scrubbers),
+        **proof(loop, recognised),
+        "sample": [one for _, one in lowest],
+    }
 
 
 def _read(messages: Iterable[Json]) -> Iterable[Json]:

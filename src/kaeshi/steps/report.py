@@ -29,7 +29,10 @@ async def compose(loop: Loop, *, by_log_clock: bool = False) -> Report:
     def between(start: datetime, end: datetime) -> list[tuple[str, dict[str, float]]]:
         return [(customer, values) for at, customer, values in figures if start <= at < end]
 
-    days = [rules.tally(between(before + timedelta(days=d), before + timedelta(days=d + 1))) for d in range(DAYS)]
+    days = [
+        rules.tally(between(before + timedelta(days=d), before + timedelta(days=d + 1)))
+        for d in range(DAYS)
+    ]
     this_week = between(since, until)
     report = rules.compose(
         loop.assistant,
@@ -46,7 +49,9 @@ async def compose(loop: Loop, *, by_log_clock: bool = False) -> Report:
     return report
 
 
-async def send(loop: Loop, report: Report, render: Callable[[Report], tuple[str, str, str]]) -> Json:
+async def send(
+    loop: Loop, report: Report, render: Callable[[Report], tuple[str, str, str]]
+) -> Json:
     """Mail it to the stakeholders, once per week and content. `render` makes (subject, text, html).
 
     A mail that went out stays out; one whose fate nobody knows is looked up where that can be done, and never repeated blindly.
@@ -56,17 +61,30 @@ async def send(loop: Loop, report: Report, render: Callable[[Report], tuple[str,
     content = f"{report.model_dump_json()}\0{','.join(settings.report_recipients)}"
     key = "report-" + hashlib.sha256(content.encode()).hexdigest()[:32]
     async with loop.store.write() as tx:
-        state, place, first = await tx.intend_mail(loop.assistant, key, loop.mailer.name, loop.clock.now())
+        state, place, first = await tx.intend_mail(
+            loop.assistant, key, loop.mailer.name, loop.clock.now()
+        )
     if state == "sent":
         return {"sent": False, "why": "sent before", "to": place}
     if not first:
         out = await loop.mailer.delivered(key)
         if out is None:
-            return {"sent": False, "why": "an earlier attempt may have gone out; nobody can tell, so it is not repeated", "to": place}
+            return {
+                "sent": False,
+                "why": "an earlier attempt may have gone out; nobody can tell, so it is not repeated",
+                "to": place,
+            }
         if out:
             await _settle(loop, key, "sent", loop.mailer.name)
             return {"sent": False, "why": "sent before", "to": loop.mailer.name}
-    mail = Mail(key=key, sender=settings.report_sender, recipients=settings.report_recipients, subject=subject, text=text, html=html)
+    mail = Mail(
+        key=key,
+        sender=settings.report_sender,
+        recipients=settings.report_recipients,
+        subject=subject,
+        text=text,
+        html=html,
+    )
     where = await loop.mailer.send(mail)
     await _settle(loop, key, "sent", where)
     return {"sent": True, "to": where}

@@ -14,17 +14,28 @@ BAR_PIXELS = 60
 
 def render(report: Report) -> tuple[str, str, str]:
     """(subject, text, html) of a report."""
-    subject = f"Weekly report for {report.assistant}: {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d}"
+    subject = (
+        f"Weekly report for {report.assistant}: {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d}"
+    )
     return subject, text(report), css_inline.inline(html(report))
 
 
 def html(report: Report) -> str:
     """The report as a page of its own."""
     known = [line for line in report.lines if line.now.denominator or line.before.denominator]
-    unknown = [line for line in report.lines if not (line.now.denominator or line.before.denominator)]
-    charted = [line for line in known if any(value is not None for value in report.daily.get(line.metric, ()))]
+    unknown = [
+        line for line in report.lines if not (line.now.denominator or line.before.denominator)
+    ]
+    charted = [
+        line
+        for line in known
+        if any(value is not None for value in report.daily.get(line.metric, ()))
+    ]
     charts = {line.metric: bars(report.daily[line.metric]) for line in charted}
-    peaks = {line.metric: _in_unit(max(v for v in report.daily[line.metric] if v is not None), line.unit) for line in charted}
+    peaks = {
+        line.metric: _in_unit(max(v for v in report.daily[line.metric] if v is not None), line.unit)
+        for line in charted
+    }
     return _template().render(
         report=report,
         known=known,
@@ -57,7 +68,12 @@ def text(report: Report) -> str:
         for line in report.lines
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(6)]
-    body = "\n".join("  ".join([row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in range(1, 6)), row[6]]).rstrip() for row in rows)
+    body = "\n".join(
+        "  ".join(
+            [row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in range(1, 6)), row[6]]
+        ).rstrip()
+        for row in rows
+    )
     return f"{head}\n{body}\n\n'of' is the number of conversations where the figure is known; fewer than {MIN_CUSTOMERS} customers are not shown.\n"
 
 
@@ -86,13 +102,17 @@ def verdict(line: Line) -> str:
 
 def name(metric: str) -> str:
     """A metric in words."""
-    return {"csat": "CSAT", "cost": "cost per conversation", "thumbs_up": "thumbs-up share"}.get(metric, metric.replace("_", " "))
+    return {"csat": "CSAT", "cost": "cost per conversation", "thumbs_up": "thumbs-up share"}.get(
+        metric, metric.replace("_", " ")
+    )
 
 
 def bars(values: tuple[float | None, ...]) -> list[int | None]:
     """Bar heights in pixels, the highest day full; None for a day that is unknown or suppressed."""
     top = max((v for v in values if v is not None), default=0.0)
-    return [None if v is None else max(1, round(BAR_PIXELS * v / top)) if top > 0 else 1 for v in values]
+    return [
+        None if v is None else max(1, round(BAR_PIXELS * v / top)) if top > 0 else 1 for v in values
+    ]
 
 
 def _in_unit(value: float, unit: str) -> str:
@@ -111,5 +131,9 @@ def _in_unit(value: float, unit: str) -> str:
 
 @cache
 def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(resources.files("kaeshi").joinpath("data", "report.html").read_text(encoding="utf-8"))
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(
+        resources.files("kaeshi").joinpath("data", "report.html").read_text(encoding="utf-8")
+    )

@@ -9,19 +9,34 @@ from kaeshi.types import Json, ReviewItem, ReviewState
 LIMIT = 500
 
 
-async def queue(loop: Loop, *, state: ReviewState | None = "proposed", limit: int = 50) -> list[ReviewItem]:
+async def queue(
+    loop: Loop, *, state: ReviewState | None = "proposed", limit: int = 50
+) -> list[ReviewItem]:
     """Proposed examples and entries, the most valuable first."""
     async with loop.store.read() as tx:
         items = await tx.waiting_examples(loop.assistant, state, LIMIT)
-        states: tuple[ReviewState, ...] = (state,) if state else ("proposed", "approved", "corrected", "rejected")
+        states: tuple[ReviewState, ...] = (
+            (state,) if state else ("proposed", "approved", "corrected", "rejected")
+        )
         found = await tx.entries(loop.assistant, states, LIMIT)
     items += [
-        ReviewItem(kind="entry", ref=e.id, state=e.state, title=e.question[:120], score=score, at=e.at, by=e.by) for e, score in found
+        ReviewItem(
+            kind="entry",
+            ref=e.id,
+            state=e.state,
+            title=e.question[:120],
+            score=score,
+            at=e.at,
+            by=e.by,
+        )
+        for e, score in found
     ]
     return rules.rank(items)[:limit]
 
 
-async def decide(loop: Loop, ref: str, state: ReviewState, *, by: str, note: str = "", answer: str | None = None) -> None:
+async def decide(
+    loop: Loop, ref: str, state: ReviewState, *, by: str, note: str = "", answer: str | None = None
+) -> None:
     """Approve, correct or reject an example (ex_...) or an entry (kb_...). A correction needs the right answer, which is scrubbed first."""
     if not by.strip() or len(by) > 200:  # the column's width
         msg = "a decision needs the name of who takes it (--by NAME, at most 200 characters)"
@@ -35,12 +50,22 @@ async def decide(loop: Loop, ref: str, state: ReviewState, *, by: str, note: str
             msg = f"the answer for {ref!r} holds personal data; an entry is said to everybody"
             raise InvalidInput(msg)
         async with loop.store.write() as tx:
-            await tx.decide_entry(loop.assistant, ref, state, by, note[:1000], now, answer if state == "corrected" else None)
+            await tx.decide_entry(
+                loop.assistant,
+                ref,
+                state,
+                by,
+                note[:1000],
+                now,
+                answer if state == "corrected" else None,
+            )
         return
     async with loop.store.write() as tx:
         example = await tx.example(loop.assistant, ref)
         corrected = (
-            None if state != "corrected" or example.body is None else _with_answer(example.example.messages, _clean(loop, answer or ""))
+            None
+            if state != "corrected" or example.body is None
+            else _with_answer(example.example.messages, _clean(loop, answer or ""))
         )
         await tx.decide_example(loop.assistant, ref, state, by, note[:1000], now, corrected)
 

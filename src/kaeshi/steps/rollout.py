@@ -43,13 +43,20 @@ log = logging.getLogger("kaeshi.rollout")
 METRICS = ("containment", "conversion", "csat")
 HISTORY = timedelta(days=28)
 ENOUGH = 200  # conversations before the largest customer's share means something
-WATCHED = frozenset({"canary", "half", "full"})  # stages in which customers of both arms are compared
+WATCHED = frozenset(
+    {"canary", "half", "full"}
+)  # stages in which customers of both arms are compared
 FORESEEN_FROM = 2000  # of production's latest conversations
 UNLOGGED = timedelta(days=1)  # how long requests that could not be logged hold a promotion
 
 
 async def register(
-    loop: Loop, model: str, *, kind: str = "fine_tune", evidence: Json | None = None, serving: Serving | None = None
+    loop: Loop,
+    model: str,
+    *,
+    kind: str = "fine_tune",
+    evidence: Json | None = None,
+    serving: Serving | None = None,
 ) -> Candidate:
     """Make a model known as a candidate, with what is known about it and how it is asked."""
     candidate = Candidate.model_validate(
@@ -80,7 +87,9 @@ async def set_production(loop: Loop, model: str, serving: Serving | None = None)
     return candidate
 
 
-async def begin(loop: Loop, model: str, *, percent: float, hours: float, goal: Goal = "superior", by: str = "") -> Rollout:
+async def begin(
+    loop: Loop, model: str, *, percent: float, hours: float, goal: Goal = "superior", by: str = ""
+) -> Rollout:
     """Start a rollout towards a better candidate, or one that is not worse (a forced migration, a cheaper model). With test cases, the offline gate is passed or the rollout ends there; without any, it says so and mirrors.
 
     Raises NotFound for a model that was never registered, Conflict while another candidate is under way.
@@ -103,13 +112,19 @@ async def begin(loop: Loop, model: str, *, percent: float, hours: float, goal: G
             id=loop.ids.new("ro"), assistant=loop.assistant, candidate=candidate.id, state="gate", percent=0, target_percent=percent, mirror_until=now + timedelta(hours=hours), version=1, began_at=now, changed_at=now, goal=goal
         )  # fmt: skip
         await tx.begin_rollout(rollout, by, f"rollout of {candidate.model} to {percent:g} %")
-    passed = await evaluation.passes_gate(loop, candidate.model, production.model if production else None)
+    passed = await evaluation.passes_gate(
+        loop, candidate.model, production.model if production else None
+    )
     if passed is None:
-        return await _move(loop, rollout, "mirror", by, "no test cases are stored, so the gate asked nothing", {})
+        return await _move(
+            loop, rollout, "mirror", by, "no test cases are stored, so the gate asked nothing", {}
+        )
     return await _apply(
         loop,
         rollout,
-        rules.decide(rollout, None, now, gate_passed=passed, canary_hours=loop.settings.rollout_canary_hours),
+        rules.decide(
+            rollout, None, now, gate_passed=passed, canary_hours=loop.settings.rollout_canary_hours
+        ),
         by,
         {"gate": {"passed": passed}},
     )
@@ -131,10 +146,18 @@ async def forecast(loop: Loop, hours: float) -> Forecast | None:
         past = await tx.observed_between(loop.assistant, now - HISTORY, now)
         budget = await _budget(loop, tx, "", now)
     per_day = _customers_per_day(past, now)
-    plan = rules.plan([seen.values for seen in past], [], loop.settings, promote_alpha=budget, customers_per_day=per_day)
+    plan = rules.plan(
+        [seen.values for seen in past],
+        [],
+        loop.settings,
+        promote_alpha=budget,
+        customers_per_day=per_day,
+    )
     if plan is None:
         return None
-    return rules.forecast(plan, per_day, before_half_hours=hours + loop.settings.rollout_canary_hours)
+    return rules.forecast(
+        plan, per_day, before_half_hours=hours + loop.settings.rollout_canary_hours
+    )
 
 
 async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) -> Comparison:
@@ -145,11 +168,19 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) ->
         seen, rows = await _trial(tx, current, assigned)
     waiting = len(assigned) - len(rows)
     asked = named(metrics)
-    failed = {name: 0.0 for name in current.plan.means if name not in SPANS} if current.plan else {}  # what nobody reported
-    arms = {arm: _samples([failed | row.values for row in rows if row.arm == arm]) for arm in ("production", "candidate")}
+    failed = (
+        {name: 0.0 for name in current.plan.means if name not in SPANS} if current.plan else {}
+    )  # what nobody reported
+    arms = {
+        arm: _samples([failed | row.values for row in rows if row.arm == arm])
+        for arm in ("production", "candidate")
+    }
     if seen is None:
         return Comparison(
-            metrics=tuple(MetricComparison(metric=m, production=Sample(), candidate=Sample(), difference=None) for m in asked),
+            metrics=tuple(
+                MetricComparison(metric=m, production=Sample(), candidate=Sample(), difference=None)
+                for m in asked
+            ),
             composite=None,
             candidate_better=False,
             candidate_worse=False,
@@ -160,7 +191,13 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) ->
         )
     found = seen.compared(asked, arms)
     hours = seen.plan.window_hours
-    return found.model_copy(update={"why": f"{found.why}; {waiting} more wait for their {hours:.3g} hours to pass"}) if waiting else found
+    return (
+        found.model_copy(
+            update={"why": f"{found.why}; {waiting} more wait for their {hours:.3g} hours to pass"}
+        )
+        if waiting
+        else found
+    )
 
 
 async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[Rollout, Decision]:
@@ -175,13 +212,26 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
             return await _apply(loop, rollout, decision, by, decision.evidence), decision
     async with loop.store.read() as tx:
         dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
-    decision = rules.decide(rollout, seen, now, gate_passed=None, canary_hours=loop.settings.rollout_canary_hours, dropped=dropped)
+    decision = rules.decide(
+        rollout,
+        seen,
+        now,
+        gate_passed=None,
+        canary_hours=loop.settings.rollout_canary_hours,
+        dropped=dropped,
+    )
     following = rules.following(rollout.state)
-    if decision.verdict == "advance" and rollout.paused is None and following in loop.settings.rollout_approvals:
+    if (
+        decision.verdict == "advance"
+        and rollout.paused is None
+        and following in loop.settings.rollout_approvals
+    ):
         why = f"it may go to {following}, which a person approves: kaeshi rollout promote {rollout.id} --by NAME. {decision.why}"
         rollout = await pause(loop, rollout.id, reason=why, by=by)
     if decision.verdict == "advance" and rollout.paused is not None:
-        decision = decision.model_copy(update={"verdict": "hold", "why": f"paused by {rollout.paused}"})
+        decision = decision.model_copy(
+            update={"verdict": "hold", "why": f"paused by {rollout.paused}"}
+        )
     return await _apply(loop, rollout, decision, by, decision.evidence), decision
 
 
@@ -196,8 +246,12 @@ async def pause(loop: Loop, rollout: str, *, reason: str, by: str) -> Rollout:
             msg = f"rollout {rollout!r} is {current.state}{f', and paused by {current.paused}' if current.paused else ''}; only one under way can be paused, once"
             raise Conflict(msg)
         why = reason or "no reason given"
-        held = await tx.pause_rollout(current, f"{by}: {why}", loop.clock.now(), by=by, why=f"paused: {why}")
-    await notify(loop, f"rollout {rollout} of {loop.assistant} is paused in {held.state} by {held.paused}")
+        held = await tx.pause_rollout(
+            current, f"{by}: {why}", loop.clock.now(), by=by, why=f"paused: {why}"
+        )
+    await notify(
+        loop, f"rollout {rollout} of {loop.assistant} is paused in {held.state} by {held.paused}"
+    )
     return held
 
 
@@ -209,21 +263,27 @@ async def resume(loop: Loop, rollout: str, *, by: str) -> Rollout:
             msg = f"rollout {rollout!r} is not paused; `kaeshi rollout status` shows what it waits for"
             raise Conflict(msg)
         going = await tx.pause_rollout(current, None, loop.clock.now(), by=by, why="resumed")
-    await notify(loop, f"rollout {rollout} of {loop.assistant} goes on in {going.state}: resumed by {by}")
+    await notify(
+        loop, f"rollout {rollout} of {loop.assistant} goes on in {going.state}: resumed by {by}"
+    )
     return going
 
 
 async def step_all(loop: Loop) -> list[tuple[str, str]]:
     """The scheduled job: step the live rollout, or the one in its holdout, if there is one; returns (rollout, why)."""
     async with loop.store.read() as tx:
-        live = await tx.live_rollout(loop.assistant) or await tx.held_out(loop.assistant, holdout_since(loop))
+        live = await tx.live_rollout(loop.assistant) or await tx.held_out(
+            loop.assistant, holdout_since(loop)
+        )
     if live is None:
         return []
     _, decision = await step(loop, live)
     return [(live.id, decision.why)]
 
 
-async def promote(loop: Loop, rollout: str, *, strategy: str = "gradual", by: str = "", force: bool = False) -> Rollout:
+async def promote(
+    loop: Loop, rollout: str, *, strategy: str = "gradual", by: str = "", force: bool = False
+) -> Rollout:
     """Advance by evidence: gradual takes one step, immediate goes to full. Without evidence it is refused, unless a named person forces it.
 
     Raises Refused without evidence, Conflict for a rollout that is over.
@@ -249,7 +309,14 @@ async def promote(loop: Loop, rollout: str, *, strategy: str = "gradual", by: st
         msg = f"rollout {rollout!r} is not promoted: {decision.why}"
         raise Refused(msg)
     why = f"{'forced by ' + by if force else 'promoted'}: {decision.why}"
-    return await _move(loop, current, "full" if strategy == "immediate" else following, by, why, seen.evidence() if seen else {})
+    return await _move(
+        loop,
+        current,
+        "full" if strategy == "immediate" else following,
+        by,
+        why,
+        seen.evidence() if seen else {},
+    )
 
 
 async def roll_back(loop: Loop, rollout: str, *, reason: str, by: str = "") -> Rollout:
@@ -285,7 +352,14 @@ async def status(loop: Loop) -> Json:
         }
 
 
-def replay(items: Mapping[str, Mapping[str, float]], production: str, candidate: str, metric: str, *, salt: str = "") -> Comparison:
+def replay(
+    items: Mapping[str, Mapping[str, float]],
+    production: str,
+    candidate: str,
+    metric: str,
+    *,
+    salt: str = "",
+) -> Comparison:
     """Recorded ratings as if they came from live arms: each item is hashed to one arm, whose recorded rating counts.
 
     `items`: item -> system -> rating. Raises NotFound for a system that rated nothing.
@@ -295,17 +369,36 @@ def replay(items: Mapping[str, Mapping[str, float]], production: str, candidate:
             known = sorted({name for ratings in items.values() for name in ratings})
             msg = f"system {system!r} is not in the file; it has {', '.join(known[:20])}"
             raise NotFound(msg)
-    rated = {item: ratings for item, ratings in items.items() if production in ratings and candidate in ratings}
+    rated = {
+        item: ratings
+        for item, ratings in items.items()
+        if production in ratings and candidate in ratings
+    }
     on = [arm_of(f"replay {production} {candidate}{salt}", item, 0.5) for item in rated]
-    values = np.array([ratings[candidate if arm == "candidate" else production] for arm, ratings in zip(on, rated.values(), strict=True)])
+    values = np.array(
+        [
+            ratings[candidate if arm == "candidate" else production]
+            for arm, ratings in zip(on, rated.values(), strict=True)
+        ]
+    )
     _check_span(metric, values)
-    plan = RolloutPlan(weights={metric: 1.0}, margins={}, means={metric: float(values.mean())}, window_hours=0, least_hours=0)
+    plan = RolloutPlan(
+        weights={metric: 1.0},
+        margins={},
+        means={metric: float(values.mean())},
+        window_hours=0,
+        least_hours=0,
+    )
     arm, share = np.array([float(which == "candidate") for which in on]), np.full(len(on), 0.5)
     seen = Trial.of(plan)
     seen.assign(arm, share)
-    seen.close(np.zeros(len(on), dtype=np.int64), arm, share, np.zeros((len(on), 0)), {metric: values})
+    seen.close(
+        np.zeros(len(on), dtype=np.int64), arm, share, np.zeros((len(on), 0)), {metric: values}
+    )
     arms = {
-        name: _samples([{metric: float(v)} for v, which in zip(values, on, strict=True) if which == name])
+        name: _samples(
+            [{metric: float(v)} for v, which in zip(values, on, strict=True) if which == name]
+        )
         for name in ("production", "candidate")
     }
     return seen.compared([metric], arms)
@@ -333,15 +426,23 @@ async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
         due = [row for row in assigned if row.started_at <= before and row.customer not in counted]
         values = await tx.observed(loop.assistant, [row.conversation for row in due])
     try:
-        said = await _first_messages(loop, [row.conversation for row in due]) if planned.plan.foresight.weights else {}
-    except MissingModel as error:  # harm must be seen all the same, in what is counted and in failing requests
+        said = (
+            await _first_messages(loop, [row.conversation for row in due])
+            if planned.plan.foresight.weights
+            else {}
+        )
+    except (
+        MissingModel
+    ) as error:  # harm must be seen all the same, in what is counted and in failing requests
         log.warning("%s; until then no more customers of rollout %s are counted", error, rollout.id)
         due, said = [], {}
     rows = [
         row.model_copy(
             update={
                 "values": values.get(row.conversation, {}),
-                "foreseen": foreseen(planned.plan.foresight, said[row.conversation].astype(float)) if row.conversation in said else (),
+                "foreseen": foreseen(planned.plan.foresight, said[row.conversation].astype(float))
+                if row.conversation in said
+                else (),
             }
         )
         for row in due
@@ -390,8 +491,13 @@ async def _foresight(loop: Loop, past: Sequence[Observed]) -> Foresight:
     read = [seen for seen in latest if seen.conversation in said]
     if not read:
         return Foresight()
-    values = {name: np.array([seen.values.get(name, math.nan if name in SPANS else 0.0) for seen in read]) for name in WEIGHTS}
-    return await asyncio.to_thread(learned, np.stack([said[seen.conversation] for seen in read]).astype(float), values)
+    values = {
+        name: np.array([seen.values.get(name, math.nan if name in SPANS else 0.0) for seen in read])
+        for name in WEIGHTS
+    }
+    return await asyncio.to_thread(
+        learned, np.stack([said[seen.conversation] for seen in read]).astype(float), values
+    )
 
 
 async def _first_messages(loop: Loop, conversations: Sequence[str]) -> dict[str, Vectors]:
@@ -401,17 +507,30 @@ async def _first_messages(loop: Loop, conversations: Sequence[str]) -> dict[str,
         async with loop.store.read() as tx:
             stored = await tx.read_conversations(loop.assistant, part)
         # the very first, if it has words: what comes later may answer an arm
-        first = {each.id: next((text_of(s.message) for s in each.said if s.message["role"] == "user"), "") for each in stored}
+        first = {
+            each.id: next(
+                (text_of(s.message) for s in each.said if s.message["role"] == "user"), ""
+            )
+            for each in stored
+        }
         said |= {name: text for name, text in first.items() if text}
-    return dict(zip(said, await asyncio.to_thread(loop.embedder.embed, list(said.values())), strict=True))
+    return dict(
+        zip(said, await asyncio.to_thread(loop.embedder.embed, list(said.values())), strict=True)
+    )
 
 
-def _customers_per_day(past: Sequence[Observed], until: datetime, within: float | None = None) -> float:
+def _customers_per_day(
+    past: Sequence[Observed], until: datetime, within: float | None = None
+) -> float:
     """Different customers a day, over the latest `within` days: over more days those who come back are fewer for each."""
-    lately = [seen for seen in past if within is None or seen.started_at >= until - timedelta(days=within)]
+    lately = [
+        seen for seen in past if within is None or seen.started_at >= until - timedelta(days=within)
+    ]
     if not lately:
         return 0
-    return len({seen.customer for seen in lately}) / max((until - min(seen.started_at for seen in lately)) / timedelta(days=1), 1)
+    return len({seen.customer for seen in lately}) / max(
+        (until - min(seen.started_at for seen in lately)) / timedelta(days=1), 1
+    )
 
 
 async def _budget(loop: Loop, tx: Tx, candidate: str, now: datetime) -> float | None:
@@ -419,25 +538,52 @@ async def _budget(loop: Loop, tx: Tx, candidate: str, now: datetime) -> float | 
     alpha = loop.settings.rollout_yearly_alpha
     if alpha is None:
         return None
-    planned = [r for r in await tx.rollouts(loop.assistant) if r.plan is not None and r.began_at > now - rules.YEAR]
-    return rules.budgeted(alpha, [(r.candidate, r.former is not None or r.state == "full") for r in reversed(planned)], candidate)
+    planned = [
+        r
+        for r in await tx.rollouts(loop.assistant)
+        if r.plan is not None and r.began_at > now - rules.YEAR
+    ]
+    return rules.budgeted(
+        alpha,
+        [(r.candidate, r.former is not None or r.state == "full") for r in reversed(planned)],
+        candidate,
+    )
 
 
-async def _trial(tx: Tx, rollout: Rollout, assigned: Sequence[TrialRow]) -> tuple[Trial | None, list[TrialRow]]:
+async def _trial(
+    tx: Tx, rollout: Rollout, assigned: Sequence[TrialRow]
+) -> tuple[Trial | None, list[TrialRow]]:
     if rollout.plan is None:
         return None, []
     of = (rollout.assistant, rollout.id)
     entered = await tx.entered(*of)
-    return rules.trial(rollout.plan, rollout.began_at, assigned, await tx.requests(*of), entered), entered
+    return rules.trial(
+        rollout.plan, rollout.began_at, assigned, await tx.requests(*of), entered
+    ), entered
 
 
-def _by_hand(rollout: Rollout, seen: Trial | None, now: datetime, strategy: str, canary_hours: float, dropped: int) -> Decision:
+def _by_hand(
+    rollout: Rollout,
+    seen: Trial | None,
+    now: datetime,
+    strategy: str,
+    canary_hours: float,
+    dropped: int,
+) -> Decision:
     """What a person may do: what the schedule may, and at once to full when the evidence is all there but the weeks are not over."""
     if strategy == "immediate" and rollout.state in {"canary", "half"}:
-        return seen.verdict(may_promote=True) if seen else Decision(verdict="hold", why=rules.NO_HISTORY)
+        return (
+            seen.verdict(may_promote=True)
+            if seen
+            else Decision(verdict="hold", why=rules.NO_HISTORY)
+        )
     if strategy == "immediate":
-        return Decision(verdict="hold", why=f"it is in its {rollout.state} stage and has no evidence yet")
-    return rules.decide(rollout, seen, now, gate_passed=None, canary_hours=canary_hours, dropped=dropped)
+        return Decision(
+            verdict="hold", why=f"it is in its {rollout.state} stage and has no evidence yet"
+        )
+    return rules.decide(
+        rollout, seen, now, gate_passed=None, canary_hours=canary_hours, dropped=dropped
+    )
 
 
 def _samples(values: Sequence[Mapping[str, float]]) -> dict[str, Sample]:
@@ -445,7 +591,9 @@ def _samples(values: Sequence[Mapping[str, float]]) -> dict[str, Sample]:
     return {name: sample([row[name] for row in values if name in row]) for name in names}
 
 
-async def _apply(loop: Loop, rollout: Rollout, decision: Decision, by: str, evidence: Json) -> Rollout:
+async def _apply(
+    loop: Loop, rollout: Rollout, decision: Decision, by: str, evidence: Json
+) -> Rollout:
     if decision.verdict == "roll_back":
         return await _move(loop, rollout, "rolled_back", by, decision.why, evidence)
     following = rules.following(rollout.state)
@@ -454,13 +602,18 @@ async def _apply(loop: Loop, rollout: Rollout, decision: Decision, by: str, evid
     return rollout
 
 
-async def _move(loop: Loop, rollout: Rollout, after: RolloutState, by: str, why: str, evidence: Json) -> Rollout:
+async def _move(
+    loop: Loop, rollout: Rollout, after: RolloutState, by: str, why: str, evidence: Json
+) -> Rollout:
     held_out = loop.settings.rollout_holdout_percent if loop.settings.rollout_holdout_days else 0.0
     percent = rules.share(after, rollout.target_percent, held_out) * 100
     async with loop.store.write() as tx:
-        moved = await tx.move_rollout(rollout, after, percent, loop.clock.now(), by=by, why=why, evidence=evidence)
+        moved = await tx.move_rollout(
+            rollout, after, percent, loop.clock.now(), by=by, why=why, evidence=evidence
+        )
     await notify(
-        loop, f"rollout {rollout.id} of {loop.assistant}: {rollout.state} -> {after} ({percent:g} %) by {by or 'nobody named'}: {why}"
+        loop,
+        f"rollout {rollout.id} of {loop.assistant}: {rollout.state} -> {after} ({percent:g} %) by {by or 'nobody named'}: {why}",
     )
     return moved
 

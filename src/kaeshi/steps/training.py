@@ -13,14 +13,26 @@ from kaeshi.rules import dataset as rows
 from kaeshi.rules import retirement
 from kaeshi.rules import training as rules
 from kaeshi.store.training import TrainingVerbs
-from kaeshi.types import Candidate, Estimate, JobRequest, Json, RunState, TrainingEvent, TrainingMethod, TrainingRun, text_of
+from kaeshi.types import (
+    Candidate,
+    Estimate,
+    JobRequest,
+    Json,
+    RunState,
+    TrainingEvent,
+    TrainingMethod,
+    TrainingRun,
+    text_of,
+)
 
 POLL_SECONDS = 60.0
 EMBEDDED_POLL_SECONDS = 0.05
 FILE_LIFE = timedelta(days=29)  # uploads ask to be deleted after 30
 
 
-async def estimate(loop: Loop, path: Path, model: str, epochs: int, method: TrainingMethod = "supervised") -> Estimate:
+async def estimate(
+    loop: Loop, path: Path, model: str, epochs: int, method: TrainingMethod = "supervised"
+) -> Estimate:
     """What training on this file would cost. Raises InvalidInput for a file that is not training data."""
     return rules.estimate(model, _tokens(loop, path, model, method), epochs, dict(loop.prices))
 
@@ -32,9 +44,15 @@ async def upload(loop: Loop, path: Path, method: TrainingMethod = "supervised") 
         raise InvalidInput(msg)
     sha256, provider, now = sha256_of(path), loop.trainer.name, loop.clock.now()
     # the embedded trainer costs nothing, and checks the rows itself
-    tokens = 0 if loop.trainer.embedded else _tokens(loop, path, loop.settings.fine_tune_base_model, method)
+    tokens = (
+        0
+        if loop.trainer.embedded
+        else _tokens(loop, path, loop.settings.fine_tune_base_model, method)
+    )
     async with loop.store.write() as tx:
-        file_id, first = await tx.intend_upload(loop.assistant, provider, sha256, tokens, now, now - FILE_LIFE)
+        file_id, first = await tx.intend_upload(
+            loop.assistant, provider, sha256, tokens, now, now - FILE_LIFE
+        )
     if file_id is not None:
         return file_id
     if not first:
@@ -66,10 +84,24 @@ async def start(
     provider, now = loop.trainer.name, loop.clock.now()
     async with loop.store.write() as tx:
         sha256, tokens = await _uploaded(loop, tx, file_id)
-        held = (await _uploaded(loop, tx, validation_file_id))[0] if validation_file_id is not None else None
+        held = (
+            (await _uploaded(loop, tx, validation_file_id))[0]
+            if validation_file_id is not None
+            else None
+        )
         attempt, run = 1, None
         while True:
-            key = rules.run_key(loop.assistant, sha256, model, suffix, epochs, provider, attempt, method=method, validation_sha256=held)
+            key = rules.run_key(
+                loop.assistant,
+                sha256,
+                model,
+                suffix,
+                epochs,
+                provider,
+                attempt,
+                method=method,
+                validation_sha256=held,
+            )
             run = await tx.run_of(loop.assistant, key)
             if run is None or run.state not in {"failed", "cancelled"}:
                 break
@@ -118,7 +150,9 @@ async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
         tokens = job.get("trained_tokens")
         changed |= {"trained_tokens": tokens, "booked_usd": _booked(loop, run, state, tokens)}
     if state == "succeeded":
-        changed["model"] = rules.best_checkpoint(await _checkpoints(loop, run.job_id)) or job.get("fine_tuned_model")
+        changed["model"] = rules.best_checkpoint(await _checkpoints(loop, run.job_id)) or job.get(
+            "fine_tuned_model"
+        )
     told = await _told(loop, run.job_id) if state in rules.FINAL else []
     async with loop.store.write() as tx:
         settled = await tx.settle_run(run, now, **changed)
@@ -138,7 +172,9 @@ async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
     return settled
 
 
-async def decide(loop: Loop, run: TrainingRun, *, job: str | None = None, again: bool = False) -> TrainingRun:
+async def decide(
+    loop: Loop, run: TrainingRun, *, job: str | None = None, again: bool = False
+) -> TrainingRun:
     """A person's word on a run nobody knows the outcome of: its job is that one, or it is to be asked for again, or (neither) it is given up."""
     if run.state != "unknown" or run.job_id is not None:
         msg = f"run {run.id!r} is {run.state!r}: there is nothing to decide"
@@ -152,7 +188,13 @@ async def decide(loop: Loop, run: TrainingRun, *, job: str | None = None, again:
         return await tx.settle_run(run, now, state="cancelled", booked_usd=Decimal(0))
 
 
-async def wait(loop: Loop, run: TrainingRun, progress: Callable[[TrainingRun], None] = lambda _: None, *, hours: float = 48) -> TrainingRun:
+async def wait(
+    loop: Loop,
+    run: TrainingRun,
+    progress: Callable[[TrainingRun], None] = lambda _: None,
+    *,
+    hours: float = 48,
+) -> TrainingRun:
     """Look until the run has ended, every minute (the embedded trainer: several times a second)."""
     until = loop.clock.now() + timedelta(hours=hours)
     while run.state not in rules.FINAL:
@@ -206,9 +248,17 @@ async def retiring(loop: Loop) -> list[retirement.Standing]:
     except (ProviderError, NotFound):  # the table still knows
         listed = []
     async with loop.store.read() as tx:
-        used = {loop.settings.fine_tune_base_model, *(run.model for run in await tx.runs(loop.assistant, ("succeeded",)) if run.model)}
+        used = {
+            loop.settings.fine_tune_base_model,
+            *(run.model for run in await tx.runs(loop.assistant, ("succeeded",)) if run.model),
+        }
     today, table = loop.clock.now().date(), dict(loop.retirements)
-    found = [s for model in sorted(used) if (s := retirement.standing(model, today, table, listed)) is not None and s.level is not None]
+    found = [
+        s
+        for model in sorted(used)
+        if (s := retirement.standing(model, today, table, listed)) is not None
+        and s.level is not None
+    ]
     return sorted(found, key=lambda s: s.days_left)
 
 
@@ -235,7 +285,11 @@ async def _begin(loop: Loop, run: TrainingRun) -> TrainingRun:
         job = await _own_job(loop, run)
         if job is not None:
             return await _adopt(loop, run, job)
-    lag = timedelta(0) if loop.trainer.embedded else timedelta(minutes=loop.settings.training_lag_minutes)
+    lag = (
+        timedelta(0)
+        if loop.trainer.embedded
+        else timedelta(minutes=loop.settings.training_lag_minutes)
+    )
     step = rules.next_ask(run, loop.clock.now(), lag)
     if run.state == "unknown" or step == "wait":
         return run
@@ -266,7 +320,9 @@ async def _ask(loop: Loop, run: TrainingRun) -> TrainingRun:
         raise  # it may be running: the next look finds out
     except (ProviderError, NotFound) as error:
         async with loop.store.write() as tx:
-            await tx.settle_run(run, loop.clock.now(), state="failed", error=str(error), booked_usd=Decimal(0))
+            await tx.settle_run(
+                run, loop.clock.now(), state="failed", error=str(error), booked_usd=Decimal(0)
+            )
         raise
     return await _adopt(loop, run, job)
 
@@ -280,7 +336,9 @@ async def _own_job(loop: Loop, run: TrainingRun) -> Json | None:
 
 async def _adopt(loop: Loop, run: TrainingRun, job: Json) -> TrainingRun:
     async with loop.store.write() as tx:
-        return await tx.settle_run(run, loop.clock.now(), state="created", job_id=job["id"], error=None)
+        return await tx.settle_run(
+            run, loop.clock.now(), state="created", job_id=job["id"], error=None
+        )
 
 
 async def _reserved(loop: Loop, tx: TrainingVerbs, model: str, trained_tokens: int) -> Decimal:
@@ -307,7 +365,11 @@ def _check_base(loop: Loop, model: str) -> None:
     """Raise Refused for a base that will not live long enough. The embedded trainer's names are aliases, and its own base stays."""
     if not loop.trainer.embedded:
         today = loop.clock.now().date()
-        retirement.check_base(retirement.standing(model, today, dict(loop.retirements)), today, loop.settings.training_payback_days)
+        retirement.check_base(
+            retirement.standing(model, today, dict(loop.retirements)),
+            today,
+            loop.settings.training_payback_days,
+        )
 
 
 def _month(loop: Loop) -> datetime:
@@ -333,7 +395,10 @@ async def _checkpoints(loop: Loop, job: str) -> list[Json]:
 async def _told(loop: Loop, job: str) -> list[TrainingEvent]:
     try:
         return await loop.trainer.events(job)
-    except (NotFound, ProviderError):  # what was said on the way is good to have, and no reason not to know the state
+    except (
+        NotFound,
+        ProviderError,
+    ):  # what was said on the way is good to have, and no reason not to know the state
         return []
 
 

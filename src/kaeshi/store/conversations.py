@@ -73,9 +73,13 @@ _WRAPPED_KEYS = _of(customers, _k.id, _k.id, _k.wrapped_key)
 _KNOWN_CONVERSATIONS = _of(conversations, _c.id, _c.id, _c.customer, _c.message_count)
 _KNOWN_MESSAGES = _of(messages, _m.id, _m.id, _m.conversation, _m.mac)
 _STILL_OPEN = _of(conversations, _c.id, _c.id).where(_c.closed_at.is_(None))
-_HEADS = _of(conversations, _c.id, _c.id, _c.customer, _c.consent, _c.intents, _c.started_at, _c.closed_at)
+_HEADS = _of(
+    conversations, _c.id, _c.id, _c.customer, _c.consent, _c.intents, _c.started_at, _c.closed_at
+)
 _REPORTED = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.key)
-_FACTS = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.value).order_by(_o.at, _o.reported_at, _o.key)
+_FACTS = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.value).order_by(
+    _o.at, _o.reported_at, _o.key
+)
 _TEXTS = (
     _of(texts, _t.ref, _t.ref, _t.part, _t.sealed, _k.wrapped_key)
     .join_from(texts, customers, (_k.assistant == _t.assistant) & (_k.id == _t.customer))
@@ -85,13 +89,17 @@ _TEXTS = (
 _CHANGED = (
     select(changes.c.conversation, changes.c.version)
     .join(conversations, (_c.assistant == changes.c.assistant) & (_c.id == changes.c.conversation))
-    .where(changes.c.assistant == bindparam("assistant"), changes.c.conversation > bindparam("after"))
+    .where(
+        changes.c.assistant == bindparam("assistant"), changes.c.conversation > bindparam("after")
+    )
     .where(_c.closed_at.is_not(None) | (_c.last_at <= bindparam("idle_before")))
     .order_by(changes.c.conversation)
     .limit(bindparam("at_most"))
 )
 _SETTLED = changes.delete().where(
-    changes.c.assistant == bindparam("a"), changes.c.conversation == bindparam("c"), changes.c.version == bindparam("v")
+    changes.c.assistant == bindparam("a"),
+    changes.c.conversation == bindparam("c"),
+    changes.c.version == bindparam("v"),
 )
 _JUDGED = (
     update(conversations)
@@ -135,18 +143,33 @@ class ConversationVerbs(Verbs):
         """Is there one of that id?"""
         return bool(await self._known_conversations(assistant, [conversation]))
 
-    async def add_outcomes(self, assistant: str, conversation: str, reported: Sequence[Outcome], now: datetime) -> int:
+    async def add_outcomes(
+        self, assistant: str, conversation: str, reported: Sequence[Outcome], now: datetime
+    ) -> int:
         """Append reports; returns how many said something new. Raises NotFound for an unknown conversation."""
         if not await self.conversation_exists(assistant, conversation):
             msg = f"conversation {conversation!r} of assistant {assistant!r} is not stored; log it first"
             raise NotFound(msg)
         return await self._add_late_outcomes(assistant, {conversation: reported}, now)
 
-    async def _add_late_outcomes(self, assistant: str, reported: Mapping[str, Sequence[Outcome]], now: datetime) -> int:
+    async def _add_late_outcomes(
+        self, assistant: str, reported: Mapping[str, Sequence[Outcome]], now: datetime
+    ) -> int:
         """Append what is new, and have those conversations judged again; returns how many reports that was."""
-        rows = [_outcome_row(assistant, conversation, outcome, now) for conversation, facts in reported.items() for outcome in facts]
-        known = {tuple(row) for row in await self._rows(_REPORTED, assistant=assistant, ids=list(reported))}
-        fresh = {place: row for row in rows if (place := (row["conversation"], row["name"], row["key"])) not in known}
+        rows = [
+            _outcome_row(assistant, conversation, outcome, now)
+            for conversation, facts in reported.items()
+            for outcome in facts
+        ]
+        known = {
+            tuple(row)
+            for row in await self._rows(_REPORTED, assistant=assistant, ids=list(reported))
+        }
+        fresh = {
+            place: row
+            for row in rows
+            if (place := (row["conversation"], row["name"], row["key"])) not in known
+        }
         await self._add(outcomes, list(fresh.values()))
         touched = list(dict.fromkeys(row["conversation"] for row in fresh.values()))
         if touched:
@@ -155,21 +178,38 @@ class ConversationVerbs(Verbs):
         return len(fresh)
 
     async def _still_open(self, assistant: str, ids: Sequence[str]) -> list[str]:
-        return [identifier for (identifier,) in await self._rows(_STILL_OPEN, assistant=assistant, ids=list(ids))] if ids else []
+        return (
+            [
+                identifier
+                for (identifier,) in await self._rows(
+                    _STILL_OPEN, assistant=assistant, ids=list(ids)
+                )
+            ]
+            if ids
+            else []
+        )
 
     async def facts(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[str, object]]:
         """The latest value of every outcome, by conversation."""
         found: dict[str, dict[str, object]] = {}
-        for conversation, name, value in await self._rows(_FACTS, assistant=assistant, ids=list(ids)):
+        for conversation, name, value in await self._rows(
+            _FACTS, assistant=assistant, ids=list(ids)
+        ):
             found.setdefault(conversation, {})[name] = json.loads(value)
         return found
 
     async def close_idle(self, assistant: str, before: datetime, now: datetime, limit: int) -> int:
         """Close conversations nobody has written in since `before`, and judge their containment; returns how many."""
         idle = select(conversations.c.id).where(
-            conversations.c.assistant == assistant, conversations.c.closed_at.is_(None), conversations.c.last_at <= micros(before)
+            conversations.c.assistant == assistant,
+            conversations.c.closed_at.is_(None),
+            conversations.c.last_at <= micros(before),
         )
-        ids = list((await self.connection.execute(idle.order_by(conversations.c.last_at).limit(limit))).scalars())
+        ids = list(
+            (
+                await self.connection.execute(idle.order_by(conversations.c.last_at).limit(limit))
+            ).scalars()
+        )
         await self.close_conversations(assistant, ids, now)
         return len(ids)
 
@@ -181,12 +221,22 @@ class ConversationVerbs(Verbs):
 
     async def mark_changed(self, assistant: str, ids: Iterable[str]) -> None:
         """Have the next collection judge these again."""
-        rows = [{"assistant": assistant, "conversation": c, "version": 1} for c in dict.fromkeys(ids)]
+        rows = [
+            {"assistant": assistant, "conversation": c, "version": 1} for c in dict.fromkeys(ids)
+        ]
         await self._add(changes, rows, otherwise=_raised)
 
-    async def changed_conversations(self, assistant: str, after: str, limit: int, idle_before: datetime) -> list[Stored]:
+    async def changed_conversations(
+        self, assistant: str, after: str, limit: int, idle_before: datetime
+    ) -> list[Stored]:
         """Closed conversations that changed since they were last judged, in the order of their ids; `after` is the cursor."""
-        rows = await self._rows(_CHANGED, assistant=assistant, after=after, at_most=limit, idle_before=micros(idle_before))
+        rows = await self._rows(
+            _CHANGED,
+            assistant=assistant,
+            after=after,
+            at_most=limit,
+            idle_before=micros(idle_before),
+        )
         versions = dict(rows)
         return await self.read_conversations(assistant, list(versions), versions)
 
@@ -194,7 +244,9 @@ class ConversationVerbs(Verbs):
         """They were judged at that version; one that changed again in the meantime stays on the list."""
         await self._each(_SETTLED, [{"a": assistant, "c": s.id, "v": s.version} for s in judged])
 
-    async def read_conversations(self, assistant: str, ids: Sequence[str], versions: Mapping[str, int] | None = None) -> list[Stored]:
+    async def read_conversations(
+        self, assistant: str, ids: Sequence[str], versions: Mapping[str, int] | None = None
+    ) -> list[Stored]:
         """Conversations with their texts, in the order of `ids`; one whose customer was erased is left out."""
         said, facts = await self._texts(assistant, ids), await self.facts(assistant, ids)
         found = {
@@ -209,7 +261,9 @@ class ConversationVerbs(Verbs):
                 said=tuple(said[identifier]),
                 facts=facts.get(identifier, {}),
             )
-            for identifier, customer, consent, intents, started, closed in await self._rows(_HEADS, assistant=assistant, ids=list(ids))
+            for identifier, customer, consent, intents, started, closed in await self._rows(
+                _HEADS, assistant=assistant, ids=list(ids)
+            )
             if identifier in said
         }
         return [found[i] for i in ids if i in found]
@@ -222,11 +276,15 @@ class ConversationVerbs(Verbs):
             raise NotFound(msg)
         row = (
             await self.connection.execute(
-                select(conversations).where(conversations.c.assistant == assistant, conversations.c.id == conversation)
+                select(conversations).where(
+                    conversations.c.assistant == assistant, conversations.c.id == conversation
+                )
             )
         ).one()
         turns = await self.connection.execute(
-            select(messages).where(messages.c.assistant == assistant, messages.c.conversation == conversation).order_by(messages.c.position)
+            select(messages)
+            .where(messages.c.assistant == assistant, messages.c.conversation == conversation)
+            .order_by(messages.c.position)
         )
         bodies = {said.id: said.message for said in stored[0].said}
         return {
@@ -241,21 +299,40 @@ class ConversationVerbs(Verbs):
             "arm": row.arm,
             "outcome": dict(stored[0].facts),
             "messages": [
-                {"message_id": t.id, "at": moment(t.at).isoformat(), "confidence": t.confidence, "model": t.model, **bodies.get(t.id, {})}
+                {
+                    "message_id": t.id,
+                    "at": moment(t.at).isoformat(),
+                    "confidence": t.confidence,
+                    "model": t.model,
+                    **bodies.get(t.id, {}),
+                }
                 for t in turns
             ],
         }
 
     async def count_conversations(self, assistant: str) -> int:
         """How many are stored."""
-        return int((await self.connection.execute(select(func.count()).where(conversations.c.assistant == assistant))).scalar_one())
+        return int(
+            (
+                await self.connection.execute(
+                    select(func.count()).where(conversations.c.assistant == assistant)
+                )
+            ).scalar_one()
+        )
 
-    async def data_keys(self, assistant: str, ids: Iterable[str], now: datetime) -> dict[str, bytes | None]:
+    async def data_keys(
+        self, assistant: str, ids: Iterable[str], now: datetime
+    ) -> dict[str, bytes | None]:
         """The wrapped data key of each customer, made at first sight; None for one who was erased."""
         wanted = list(dict.fromkeys(ids))
         keys = await self._wrapped(assistant, wanted)
         missing: list[dict[str, Any]] = [
-            {"assistant": assistant, "id": c, "wrapped_key": self.keyring.new_data_key(), "created_at": micros(now)}
+            {
+                "assistant": assistant,
+                "id": c,
+                "wrapped_key": self.keyring.new_data_key(),
+                "created_at": micros(now),
+            }
             for c in wanted
             if c not in keys
         ]
@@ -267,15 +344,24 @@ class ConversationVerbs(Verbs):
     async def _wrapped(self, assistant: str, ids: Sequence[str]) -> dict[str, bytes | None]:
         return dict(await self._rows(_WRAPPED_KEYS, assistant=assistant, ids=list(ids)))
 
-    async def _known_conversations(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    async def _known_conversations(
+        self, assistant: str, ids: Sequence[str]
+    ) -> dict[str, tuple[str, int]]:
         rows = await self._rows(_KNOWN_CONVERSATIONS, assistant=assistant, ids=list(ids))
         return {identifier: (customer, count) for identifier, customer, count in rows}
 
-    async def _known_messages(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, bytes]]:
+    async def _known_messages(
+        self, assistant: str, ids: Sequence[str]
+    ) -> dict[str, tuple[str, bytes]]:
         rows = await self._rows(_KNOWN_MESSAGES, assistant=assistant, ids=list(ids))
         return {identifier: (conversation, mac) for identifier, conversation, mac in rows}
 
-    def _plan(self, conversation: Conversation, known: Mapping[str, tuple[str, int]], places: dict[str, tuple[str, bytes]]) -> _Plan | str:
+    def _plan(
+        self,
+        conversation: Conversation,
+        known: Mapping[str, tuple[str, int]],
+        places: dict[str, tuple[str, bytes]],
+    ) -> _Plan | str:
         """What of it is new, or why it is refused."""
         customer = self.keyring.pseudonym(conversation.assistant, conversation.customer, "c")
         before, count = known.get(conversation.id, (customer, 0))
@@ -288,7 +374,9 @@ class ConversationVerbs(Verbs):
             if stored is not None and stored[0] != conversation.id:
                 return f"message id {turn.id!r} belongs to conversation {stored[0]!r} already"
             if stored is not None and stored[1] != mac:
-                return f"message {turn.id!r} is stored with another text; messages are never rewritten"
+                return (
+                    f"message {turn.id!r} is stored with another text; messages are never rewritten"
+                )
             if stored is None:
                 turns.append(turn)
                 macs.append(mac)
@@ -314,7 +402,9 @@ class ConversationVerbs(Verbs):
             elif plan.turns:
                 grown.append(plan)
             if plan.turns and key is not None:
-                content = to_json([(t.id, t.confidence, t.message) for t in plan.turns], inf_nan_mode="constants")
+                content = to_json(
+                    [(t.id, t.confidence, t.message) for t in plan.turns], inf_nan_mode="constants"
+                )
                 spot = place(assistant, "messages", c.id, plan.position)
                 sealed.append(
                     {
@@ -338,7 +428,9 @@ class ConversationVerbs(Verbs):
         touched = [plan.conversation.id for plan in plans if plan.turns]
         await self.mark_changed(assistant, touched)
         known = [plan.conversation for plan in plans if not plan.is_new]
-        await self._add_late_outcomes(assistant, {c.id: c.outcomes for c in known if c.outcomes}, now)
+        await self._add_late_outcomes(
+            assistant, {c.id: c.outcomes for c in known if c.outcomes}, now
+        )
         closed = await self._still_open(assistant, [c.id for c in known if c.closed])
         if closed:
             await self.close_conversations(assistant, closed, now)
@@ -346,7 +438,9 @@ class ConversationVerbs(Verbs):
     async def _grow(self, plan: _Plan) -> None:
         """More was said: the conversation is longer and, if it was closed, open again."""
         c = plan.conversation
-        statement = update(conversations).where(conversations.c.assistant == c.assistant, conversations.c.id == c.id)
+        statement = update(conversations).where(
+            conversations.c.assistant == c.assistant, conversations.c.id == c.id
+        )
         last = micros(plan.turns[-1].at)
         await self.connection.execute(
             statement.values(
@@ -360,12 +454,18 @@ class ConversationVerbs(Verbs):
     async def _judge_containment(self, assistant: str, ids: Sequence[str]) -> None:
         """Set what closed conversations came to; a late report judges anew."""
         facts = await self.facts(assistant, ids)
-        await self._each(_JUDGED, [{"a": assistant, "c": i, "k": rules.contained(facts.get(i, {}))} for i in ids])
+        await self._each(
+            _JUDGED, [{"a": assistant, "c": i, "k": rules.contained(facts.get(i, {}))} for i in ids]
+        )
 
     async def _texts(self, assistant: str, ids: Sequence[str]) -> dict[str, list[Said]]:
         found: dict[str, list[Said]] = {}
-        for ref, part, sealed, wrapped in await self._rows(_TEXTS, assistant=assistant, ids=list(ids)):
-            body = from_json(self.keyring.open(wrapped, sealed, place(assistant, "messages", ref, part)))
+        for ref, part, sealed, wrapped in await self._rows(
+            _TEXTS, assistant=assistant, ids=list(ids)
+        ):
+            body = from_json(
+                self.keyring.open(wrapped, sealed, place(assistant, "messages", ref, part))
+            )
             found.setdefault(ref, []).extend([Said(*said) for said in body])
         return found
 
@@ -412,7 +512,20 @@ def _turn_rows(plan: _Plan) -> Iterator[tuple[object, ...]]:
         asked = turn.at if role == "user" else None
         cost = None if turn.cost_usd is None else nanos(turn.cost_usd)
         at = micros(turn.at)
-        yield c.assistant, turn.id, c.id, position, role, mac, turn.confidence, turn.model, waited, cost, turn.act, at
+        yield (
+            c.assistant,
+            turn.id,
+            c.id,
+            position,
+            role,
+            mac,
+            turn.confidence,
+            turn.model,
+            waited,
+            cost,
+            turn.act,
+            at,
+        )
 
 
 @lru_cache(4096, typed=True)
@@ -420,9 +533,13 @@ def _dumped(value: float | str | tuple[str, ...]) -> str:
     return dumps(value)
 
 
-def _outcome_row(assistant: str, conversation: str, outcome: Outcome, now: datetime) -> dict[str, Any]:
+def _outcome_row(
+    assistant: str, conversation: str, outcome: Outcome, now: datetime
+) -> dict[str, Any]:
     value = _dumped(outcome.value)
-    key = hashlib.sha256(f"{value}\0{micros(outcome.at)}\0{outcome.source}".encode()).hexdigest()[:32]
+    key = hashlib.sha256(f"{value}\0{micros(outcome.at)}\0{outcome.source}".encode()).hexdigest()[
+        :32
+    ]
     return {
         "assistant": assistant,
         "conversation": conversation,

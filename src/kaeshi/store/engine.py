@@ -47,7 +47,9 @@ def _engine(url: str) -> AsyncEngine:
     try:
         engine = create_async_engine(url, **({"poolclass": StaticPool} if memory else {}))
     except ModuleNotFoundError as error:
-        msg = f"database driver {error.name!r} is not installed; type: pip install 'kaeshi[postgres]'"
+        msg = (
+            f"database driver {error.name!r} is not installed; type: pip install 'kaeshi[postgres]'"
+        )
         raise MissingExtra(msg) from error
     except (ArgumentError, NoSuchModuleError, InvalidRequestError) as error:
         msg = "DATABASE_URL is not a SQLAlchemy URL with an async driver, such as sqlite+aiosqlite:///kaeshi.db or postgresql+asyncpg://host/name"
@@ -59,19 +61,31 @@ def _engine(url: str) -> AsyncEngine:
 
 def _configure_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
-    def _(connection: Any, _record: object) -> None:  # the driver's connection has no type of its own
-        connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+    def _(
+        connection: Any, _record: object
+    ) -> None:  # the driver's connection has no type of its own
+        connection.isolation_level = (
+            None  # transactions begin where we say, not where the driver guesses
+        )
         cursor = connection.cursor()
         # FULL: what was acknowledged outlives a power cut, which NORMAL in WAL mode does not promise. 16 MB of pages are kept, not 2: keys
         # are in no order, so that a large log is read all over
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON", "cache_size=-16000"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=30000",
+            "foreign_keys=ON",
+            "cache_size=-16000",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
     def _(connection: Connection) -> None:
         # a writer takes its lock at once: a lock taken half-way can fail after work was done
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+        connection.exec_driver_sql(
+            "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"
+        )
 
 
 async def _bring_up(engine: AsyncEngine) -> None:
@@ -96,7 +110,9 @@ def _is_current(connection: Connection) -> bool:
         return False
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if found is not None and found > HEAD:
-        msg = f"the database is at version {found}, this kaeshi knows {HEAD}; install a newer kaeshi"
+        msg = (
+            f"the database is at version {found}, this kaeshi knows {HEAD}; install a newer kaeshi"
+        )
         raise Misconfigured(msg)
     return bool(found == HEAD)
 

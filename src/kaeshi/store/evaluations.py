@@ -42,14 +42,23 @@ class EvaluationVerbs(Verbs):
             .group_by(test_cases.c.id)
             .subquery()
         )
-        statement = select(test_cases.c.body).join(newest, (newest.c.id == test_cases.c.id) & (newest.c.version == test_cases.c.version))
-        bodies = (await self.connection.execute(statement.where(test_cases.c.assistant == assistant).order_by(test_cases.c.id))).scalars()
+        statement = select(test_cases.c.body).join(
+            newest, (newest.c.id == test_cases.c.id) & (newest.c.version == test_cases.c.version)
+        )
+        bodies = (
+            await self.connection.execute(
+                statement.where(test_cases.c.assistant == assistant).order_by(test_cases.c.id)
+            )
+        ).scalars()
         return [TestCase.model_validate_json(body) for body in bodies]
 
     async def add_evaluation(self, evaluation: Evaluation) -> None:
         """Keep a result."""
         results = json.dumps([r.model_dump() for r in evaluation.results], ensure_ascii=False)
-        row = evaluation.model_dump(exclude={"results", "at"}) | {"results": results, "at": micros(evaluation.at)}
+        row = evaluation.model_dump(exclude={"results", "at"}) | {
+            "results": results,
+            "at": micros(evaluation.at),
+        }
         await self._add(evaluations, [row])
 
     async def evaluations_of(self, assistant: str, models: Sequence[str]) -> list[Evaluation]:

@@ -49,7 +49,9 @@ class Judged:
 
 
 _REVIEWED = select(examples.c.conversation, examples.c.review, examples.c.messages).where(
-    examples.c.assistant == bindparam("assistant"), among(examples.c.conversation, "ids"), examples.c.review != "proposed"
+    examples.c.assistant == bindparam("assistant"),
+    among(examples.c.conversation, "ids"),
+    examples.c.review != "proposed",
 )
 
 
@@ -90,10 +92,15 @@ class ExampleVerbs(Verbs):
         ]
         await self._put(examples, rows)
 
-    async def reviews(self, assistant: str, conversations: Sequence[str]) -> dict[str, tuple[ReviewState, list[Json] | None]]:
+    async def reviews(
+        self, assistant: str, conversations: Sequence[str]
+    ) -> dict[str, tuple[ReviewState, list[Json] | None]]:
         """By conversation what a reviewer decided, with the corrected messages if there are any."""
         rows = await self._rows(_REVIEWED, assistant=assistant, ids=list(conversations))
-        return {c: (review, json.loads(body) if review == "corrected" and body else None) for c, review, body in rows}
+        return {
+            c: (review, json.loads(body) if review == "corrected" and body else None)
+            for c, review, body in rows
+        }
 
     async def judged(self, assistant: str, after: str, limit: int) -> list[Judged]:
         """Every verdict in the order of conversation ids; `after` is the cursor."""
@@ -108,7 +115,11 @@ class ExampleVerbs(Verbs):
     async def example(self, assistant: str, identifier: str) -> Judged:
         """One verdict. Raises NotFound."""
         row = (
-            await self.connection.execute(select(examples).where(examples.c.assistant == assistant, examples.c.id == identifier))
+            await self.connection.execute(
+                select(examples).where(
+                    examples.c.assistant == assistant, examples.c.id == identifier
+                )
+            )
         ).first()
         if row is None:
             msg = f"example {identifier!r} of assistant {assistant!r} is not stored; `kaeshi review list` shows what waits"
@@ -118,7 +129,11 @@ class ExampleVerbs(Verbs):
     async def count_kept(self, assistant: str) -> int:
         """Examples that may be trained on."""
         return int(
-            (await self.connection.execute(select(func.count()).where(examples.c.assistant == assistant, examples.c.kept))).scalar_one()
+            (
+                await self.connection.execute(
+                    select(func.count()).where(examples.c.assistant == assistant, examples.c.kept)
+                )
+            ).scalar_one()
         )
 
     async def reasons(self, assistant: str) -> dict[str, int]:
@@ -138,22 +153,35 @@ class ExampleVerbs(Verbs):
         """The same by "TYPE recogniser"."""
         totals: dict[str, int] = {}
         for counts in (
-            await self.connection.execute(select(examples.c.pii).where(examples.c.assistant == assistant, examples.c.kept))
+            await self.connection.execute(
+                select(examples.c.pii).where(examples.c.assistant == assistant, examples.c.kept)
+            )
         ).scalars():
             for kind, count in json.loads(counts).items():
                 totals[kind] = totals.get(kind, 0) + count
         return dict(sorted(totals.items()))
 
-    async def waiting_examples(self, assistant: str, state: ReviewState | None, limit: int) -> list[ReviewItem]:
+    async def waiting_examples(
+        self, assistant: str, state: ReviewState | None, limit: int
+    ) -> list[ReviewItem]:
         """Examples for a reviewer to look at."""
         statement = select(examples).where(examples.c.assistant == assistant, examples.c.kept)
         if state is not None:
             statement = statement.where(examples.c.review == state)
         items = []
-        for row in await self.connection.execute(statement.order_by(examples.c.judged_at.desc(), examples.c.id).limit(limit)):
+        for row in await self.connection.execute(
+            statement.order_by(examples.c.judged_at.desc(), examples.c.id).limit(limit)
+        ):
             spoken = json.loads(row.messages)
             signals = Signals.model_validate_json(row.signals)
-            title = next((m["content"] for m in spoken if m["role"] == "user" and isinstance(m.get("content"), str)), "")
+            title = next(
+                (
+                    m["content"]
+                    for m in spoken
+                    if m["role"] == "user" and isinstance(m.get("content"), str)
+                ),
+                "",
+            )
             items.append(
                 ReviewItem(
                     kind="example",
@@ -178,17 +206,30 @@ class ExampleVerbs(Verbs):
         corrected: Sequence[Json] | None = None,
     ) -> None:
         """Write a reviewer's word. A rejected example is no longer kept."""
-        values: dict[str, object] = {"review": state, "reviewed_by": by, "note": note, "reviewed_at": micros(now)}
+        values: dict[str, object] = {
+            "review": state,
+            "reviewed_by": by,
+            "note": note,
+            "reviewed_at": micros(now),
+        }
         if state == "rejected":
             values |= {"kept": False, "reason": "rejected", "messages": None}
         if corrected is not None:
             values["messages"] = dumps(list(corrected))
         await self.connection.execute(
-            update(examples).where(examples.c.assistant == assistant, examples.c.id == identifier).values(**values)
+            update(examples)
+            .where(examples.c.assistant == assistant, examples.c.id == identifier)
+            .values(**values)
         )
 
     async def add_collection_run(
-        self, assistant: str, run: str, kept: int, dropped: Mapping[str, int], started: datetime, finished: datetime
+        self,
+        assistant: str,
+        run: str,
+        kept: int,
+        dropped: Mapping[str, int],
+        started: datetime,
+        finished: datetime,
     ) -> None:
         """Log what a collection did."""
         await self._add(
@@ -206,25 +247,47 @@ class ExampleVerbs(Verbs):
         )
 
     async def add_dataset(
-        self, assistant: str, dataset: str, path: str, manifest: Json, lineage: Sequence[tuple[str, str]], now: datetime
+        self,
+        assistant: str,
+        dataset: str,
+        path: str,
+        manifest: Json,
+        lineage: Sequence[tuple[str, str]],
+        now: datetime,
     ) -> None:
         """Register a dataset with the examples it is made of, (example, split) each, in one transaction."""
         await self._put(
-            datasets, [{"assistant": assistant, "id": dataset, "path": path, "manifest": dumps(manifest), "created_at": micros(now)}]
+            datasets,
+            [
+                {
+                    "assistant": assistant,
+                    "id": dataset,
+                    "path": path,
+                    "manifest": dumps(manifest),
+                    "created_at": micros(now),
+                }
+            ],
         )
         await self.connection.execute(
-            delete(dataset_examples).where(dataset_examples.c.assistant == assistant, dataset_examples.c.dataset == dataset)
+            delete(dataset_examples).where(
+                dataset_examples.c.assistant == assistant, dataset_examples.c.dataset == dataset
+            )
         )
         for part in chunks(lineage):
             await self._add(
                 dataset_examples,
-                [{"assistant": assistant, "dataset": dataset, "example": example, "split": split} for example, split in part],
+                [
+                    {"assistant": assistant, "dataset": dataset, "example": example, "split": split}
+                    for example, split in part
+                ],
             )
 
     async def dataset_of_file(self, assistant: str, sha256: str) -> str | None:
         """Which dataset a training file came from, by the sha256 in its manifest."""
         for row in await self.connection.execute(
-            select(datasets.c.id, datasets.c.manifest).where(datasets.c.assistant == assistant).order_by(datasets.c.created_at.desc())
+            select(datasets.c.id, datasets.c.manifest)
+            .where(datasets.c.assistant == assistant)
+            .order_by(datasets.c.created_at.desc())
         ):
             if sha256 in {f["sha256"] for f in json.loads(row.manifest).get("files", {}).values()}:
                 return str(row.id)
@@ -249,7 +312,9 @@ def _judged(row: object) -> Judged:
     )
 
 
-@lru_cache(4096)  # most conversations are rated alike, and hold the same few types: one object for all of those
+@lru_cache(
+    4096
+)  # most conversations are rated alike, and hold the same few types: one object for all of those
 def _signals(stored: str) -> Signals:
     return Signals.model_validate_json(stored)
 

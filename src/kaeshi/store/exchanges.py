@@ -14,7 +14,9 @@ from kaeshi.store.verbs import among, dumps, micros, nanos
 from kaeshi.types import Conversation, Exchange, Json, Mirrored, Role, Turn
 
 _ROLES = frozenset(get_args(Role))
-_KNOWN = select(requests.c.id).where(requests.c.assistant == bindparam("assistant"), among(requests.c.id, "ids"))
+_KNOWN = select(requests.c.id).where(
+    requests.c.assistant == bindparam("assistant"), among(requests.c.id, "ids")
+)
 _PREFIXES = select(prefixes.c.digest, prefixes.c.conversation, prefixes.c.position).where(
     prefixes.c.assistant == bindparam("assistant"), among(prefixes.c.digest, "ids")
 )
@@ -52,13 +54,25 @@ class ExchangeVerbs(ConversationVerbs):
             return done
         assistant = batch[0].assistant
         await self._one_writer(assistant)
-        stored = {name for (name,) in await self._rows(_KNOWN, assistant=assistant, ids=[e.id for e in batch])}
+        stored = {
+            name
+            for (name,) in await self._rows(_KNOWN, assistant=assistant, ids=[e.id for e in batch])
+        }
         fresh = [e for e in batch if e.id not in stored]
         known = await self._known_conversations(assistant, [e.conversation for e in fresh])
-        prior = {e.id: self.digest(e, e.messages[: replied(e.messages)]) for e in fresh if e.reply is not None and replied(e.messages)}
+        prior = {
+            e.id: self.digest(e, e.messages[: replied(e.messages)])
+            for e in fresh
+            if e.reply is not None and replied(e.messages)
+        }
         after = {e.id: self.digest(e, (*e.messages, e.reply)) for e in fresh if e.reply is not None}
         wanted = list({*prior.values(), *after.values()})
-        places = {digest: (name, position) for digest, name, position in await self._rows(_PREFIXES, assistant=assistant, ids=wanted)}
+        places = {
+            digest: (name, position)
+            for digest, name, position in await self._rows(
+                _PREFIXES, assistant=assistant, ids=wanted
+            )
+        }
         conversations: list[Conversation] = []
         rows: list[dict[str, Any]] = []
         for e in fresh:
@@ -68,23 +82,41 @@ class ExchangeVerbs(ConversationVerbs):
             elif e.reply is not None:
                 customer = self.keyring.pseudonym(assistant, e.customer, "c")
                 owner, count = known.get(name, (customer, 0))
-                goes_on = count > 0 and owner == customer and places.get(prior.get(e.id, "")) == (name, count)
+                goes_on = (
+                    count > 0
+                    and owner == customer
+                    and places.get(prior.get(e.id, "")) == (name, count)
+                )
                 is_fork = count > 0 and not goes_on
                 if is_fork:
                     name, count = f"{name[:120]}~{e.id}", 0
                     done.edited += 1
-                conversation = _conversation(e, name, e.messages[replied(e.messages) if goes_on else 0 :], count)
+                conversation = _conversation(
+                    e, name, e.messages[replied(e.messages) if goes_on else 0 :], count
+                )
                 conversations.append(conversation)
                 position = count + len(conversation.turns)
                 known[name] = (customer, position)
                 there = places.get(after[e.id])
-                if there is None or not is_fork:  # a fork is never gone on with under the name it was given
-                    places[after[e.id]] = (name if there is None or there[0] == name else "", position)
+                if (
+                    there is None or not is_fork
+                ):  # a fork is never gone on with under the name it was given
+                    places[after[e.id]] = (
+                        name if there is None or there[0] == name else "",
+                        position,
+                    )
             rows.append(_request_row(e, name))
         done.refused += len((await self.add_conversations(conversations, now)).refused)
         changed = [
-            {"assistant": assistant, "digest": digest, "conversation": places[digest][0], "position": places[digest][1]}
-            for digest in dict.fromkeys(after[e.id] for e in fresh if e.id in after and after[e.id] in places)
+            {
+                "assistant": assistant,
+                "digest": digest,
+                "conversation": places[digest][0],
+                "position": places[digest][1],
+            }
+            for digest in dict.fromkeys(
+                after[e.id] for e in fresh if e.id in after and after[e.id] in places
+            )
         ]
         await self._put(prefixes, changed)
         await self._add(requests, rows)
@@ -93,16 +125,30 @@ class ExchangeVerbs(ConversationVerbs):
 
     async def spool_taken(self, assistant: str, name: str) -> tuple[int, int]:
         """(bytes of a spool that are stored, requests that it says were not logged)."""
-        statement = select(spools.c.taken, spools.c.dropped).where(spools.c.assistant == assistant, spools.c.name == name)
+        statement = select(spools.c.taken, spools.c.dropped).where(
+            spools.c.assistant == assistant, spools.c.name == name
+        )
         row = (await self.connection.execute(statement)).first()
         return (0, 0) if row is None else (row.taken, row.dropped)
 
-    async def take_spool(self, assistant: str, name: str, before: int, after: int, dropped: int, now: datetime) -> bool:
+    async def take_spool(
+        self, assistant: str, name: str, before: int, after: int, dropped: int, now: datetime
+    ) -> bool:
         """Say how far a spool was stored; False where somebody else has gone on from `before`, who stored the same."""
-        row = {"assistant": assistant, "name": name, "taken": 0, "dropped": 0, "changed_at": micros(now)}
+        row = {
+            "assistant": assistant,
+            "name": name,
+            "taken": 0,
+            "dropped": 0,
+            "changed_at": micros(now),
+        }
         await self._add(spools, [row])
-        mine = (spools.c.assistant == assistant) & (spools.c.name == name) & (spools.c.taken == before)
-        result = await self.connection.execute(update(spools).where(mine).values(taken=after, dropped=dropped, changed_at=micros(now)))
+        mine = (
+            (spools.c.assistant == assistant) & (spools.c.name == name) & (spools.c.taken == before)
+        )
+        result = await self.connection.execute(
+            update(spools).where(mine).values(taken=after, dropped=dropped, changed_at=micros(now))
+        )
         return bool(result.rowcount)
 
     async def dropped_since(self, assistant: str, since: datetime) -> int:
@@ -115,8 +161,12 @@ class ExchangeVerbs(ConversationVerbs):
     async def count_requests(self, assistant: str) -> tuple[int, int]:
         """(logged, dropped) of all time."""
         logged = select(func.count()).where(requests.c.assistant == assistant)
-        dropped = select(func.coalesce(func.sum(spools.c.dropped), 0)).where(spools.c.assistant == assistant)
-        return int((await self.connection.execute(logged)).scalar_one()), int((await self.connection.execute(dropped)).scalar_one())
+        dropped = select(func.coalesce(func.sum(spools.c.dropped), 0)).where(
+            spools.c.assistant == assistant
+        )
+        return int((await self.connection.execute(logged)).scalar_one()), int(
+            (await self.connection.execute(dropped)).scalar_one()
+        )
 
     async def add_mirrored(self, assistant: str, mirrored: Sequence[Mirrored]) -> None:
         """Keep what the candidate would have said of."""
@@ -134,16 +184,31 @@ class ExchangeVerbs(ConversationVerbs):
         """Counts of a rollout's mirror by state, how often both said the same, whose answers a judge preferred, and the mean waiting times, in milliseconds."""
         m = mirrors.c
         mine = (m.assistant == assistant) & (m.experiment == experiment)
-        states = await self.connection.execute(select(m.state, func.count()).where(mine).group_by(m.state))
-        both = select(func.count().filter(m.same), func.avg(m.latency_ms), func.avg(m.production_ms), func.count().filter(m.broken != "[]"))
-        same, waited, production, broken = (await self.connection.execute(both.where(mine, m.state == "answered"))).one()
-        judged = select(m.preferred, func.count()).where(mine, m.preferred.is_not(None)).group_by(m.preferred)
+        states = await self.connection.execute(
+            select(m.state, func.count()).where(mine).group_by(m.state)
+        )
+        both = select(
+            func.count().filter(m.same),
+            func.avg(m.latency_ms),
+            func.avg(m.production_ms),
+            func.count().filter(m.broken != "[]"),
+        )
+        same, waited, production, broken = (
+            await self.connection.execute(both.where(mine, m.state == "answered"))
+        ).one()
+        judged = (
+            select(m.preferred, func.count())
+            .where(mine, m.preferred.is_not(None))
+            .group_by(m.preferred)
+        )
         return {
             **dict.fromkeys(("answered", "failed", "dropped"), 0),
             **{str(state): int(count) for state, count in states},
             "same": same,
             "broken": broken,
-            "preferred": {str(whose): int(count) for whose, count in await self.connection.execute(judged)},
+            "preferred": {
+                str(whose): int(count) for whose, count in await self.connection.execute(judged)
+            },
             "latency_ms": waited,
             "production_ms": production,
         }
@@ -181,7 +246,18 @@ def _conversation(e: Exchange, name: str, messages: Sequence[Json], position: in
 
 
 def _request_row(e: Exchange, conversation: str) -> dict[str, Any]:
-    fields = ("id", "assistant", "epoch", "status", "failed", "model", "finish_reason", "streamed", "latency_ms", "first_token_ms")
+    fields = (
+        "id",
+        "assistant",
+        "epoch",
+        "status",
+        "failed",
+        "model",
+        "finish_reason",
+        "streamed",
+        "latency_ms",
+        "first_token_ms",
+    )
     return {
         **{name: getattr(e, name) for name in (*fields, "prompt_tokens", "completion_tokens")},
         "conversation": conversation,

@@ -9,7 +9,14 @@ from sqlalchemy import bindparam, func, select
 
 from kaeshi.errors import NotFound
 from kaeshi.store.conversations import ConversationVerbs, place
-from kaeshi.store.tables import conversations, customers, feedback_current, feedback_history, messages, texts
+from kaeshi.store.tables import (
+    conversations,
+    customers,
+    feedback_current,
+    feedback_history,
+    messages,
+    texts,
+)
 from kaeshi.store.verbs import among, micros
 from kaeshi.types import Feedback, Json
 
@@ -27,12 +34,20 @@ _SAID = (
 _CORRECTED = (
     select(_m.conversation, _m.position, _f.submission)
     .join_from(messages, feedback_current, (_f.assistant == _m.assistant) & (_f.message == _m.id))
-    .where(_m.assistant == bindparam("assistant"), among(_m.conversation, "ids"), _f.metric == "correction")
+    .where(
+        _m.assistant == bindparam("assistant"),
+        among(_m.conversation, "ids"),
+        _f.metric == "correction",
+    )
     .order_by(_f.at, _f.author)
 )
 _WORDS = (
     select(texts.c.ref, texts.c.sealed, customers.c.wrapped_key)
-    .join_from(texts, customers, (customers.c.assistant == texts.c.assistant) & (customers.c.id == texts.c.customer))
+    .join_from(
+        texts,
+        customers,
+        (customers.c.assistant == texts.c.assistant) & (customers.c.id == texts.c.customer),
+    )
     .where(
         texts.c.assistant == bindparam("assistant"),
         texts.c.kind == "correction",
@@ -42,7 +57,11 @@ _WORDS = (
 )
 _WHERE = (
     select(_m.id, _m.conversation, conversations.c.customer)
-    .join_from(messages, conversations, (conversations.c.assistant == _m.assistant) & (conversations.c.id == _m.conversation))
+    .join_from(
+        messages,
+        conversations,
+        (conversations.c.assistant == _m.assistant) & (conversations.c.id == _m.conversation),
+    )
     .where(_m.assistant == bindparam("assistant"), among(_m.id, "ids"))
 )
 _CURRENT = select(_f.message, _f.author, _f.metric, _f.value, _f.submission).where(
@@ -53,7 +72,9 @@ _CURRENT = select(_f.message, _f.author, _f.metric, _f.value, _f.submission).whe
 class FeedbackVerbs(ConversationVerbs):
     """Verbs over what people thought."""
 
-    async def add_feedback(self, assistant: str, said: Sequence[Feedback], ids: Sequence[str], now: datetime) -> list[tuple[str, Feedback]]:
+    async def add_feedback(
+        self, assistant: str, said: Sequence[Feedback], ids: Sequence[str], now: datetime
+    ) -> list[tuple[str, Feedback]]:
         """Record each piece; returns per piece its submission id and all that its author now says about the message.
 
         Saying the same again returns the first submission. Raises NotFound, and stores nothing, if a message is unknown.
@@ -64,13 +85,20 @@ class FeedbackVerbs(ConversationVerbs):
         if missing is not None:
             msg = f"message {missing!r} of assistant {assistant!r} is not stored; log its conversation first"
             raise NotFound(msg)
-        authors = [self.keyring.pseudonym(assistant, f.author, "a") if f.author else "" for f in said]
+        authors = [
+            self.keyring.pseudonym(assistant, f.author, "a") if f.author else "" for f in said
+        ]
         current = await self._current(assistant, [f.message_id for f in said])
         history, results, touched = [], [], []
         latest: dict[tuple[str, str, str], dict[str, Any]] = {}
         for feedback, author, submission in zip(said, authors, ids, strict=True):
             before = current.setdefault((feedback.message_id, author), {})
-            fresh = {m: v for m in METRICS if (v := _stored(feedback, m, self.keyring.mac)) is not None and before.get(m, ("", ""))[0] != v}
+            fresh = {
+                m: v
+                for m in METRICS
+                if (v := _stored(feedback, m, self.keyring.mac)) is not None
+                and before.get(m, ("", ""))[0] != v
+            }
             for metric, value in fresh.items():
                 row = {
                     "assistant": assistant,
@@ -86,12 +114,24 @@ class FeedbackVerbs(ConversationVerbs):
                 latest[feedback.message_id, author, metric] = row
                 if metric in WORDS:
                     await self._keep_words(
-                        assistant, metric, submission, where[feedback.message_id][1], str(getattr(feedback, metric)), now
+                        assistant,
+                        metric,
+                        submission,
+                        where[feedback.message_id][1],
+                        str(getattr(feedback, metric)),
+                        now,
                     )
             if fresh:
                 touched.append(where[feedback.message_id][0])
             name = next(
-                iter((fresh and [submission]) or [s for m, (_, s) in before.items() if _stored(feedback, m, self.keyring.mac) is not None])
+                iter(
+                    (fresh and [submission])
+                    or [
+                        s
+                        for m, (_, s) in before.items()
+                        if _stored(feedback, m, self.keyring.mac) is not None
+                    ]
+                )
             )
             results.append((name, _whole(feedback.message_id, author, before)))
         await self._add(feedback_history, history)
@@ -99,17 +139,25 @@ class FeedbackVerbs(ConversationVerbs):
         await self.mark_changed(assistant, touched)
         return results
 
-    async def feedback_on(self, assistant: str, ids: Sequence[str]) -> dict[str, list[tuple[int, Feedback]]]:
+    async def feedback_on(
+        self, assistant: str, ids: Sequence[str]
+    ) -> dict[str, list[tuple[int, Feedback]]]:
         """By conversation, what is currently said about its messages, each with the message's position."""
         found: dict[str, dict[tuple[str, str], dict[str, tuple[str, str]]]] = {}
         positions: dict[str, int] = {}
         for conversation, position, message, author, metric, value, submission in await self._rows(
             _SAID, assistant=assistant, ids=list(ids)
         ):
-            found.setdefault(conversation, {}).setdefault((message, author), {})[metric] = (value, submission)
+            found.setdefault(conversation, {}).setdefault((message, author), {})[metric] = (
+                value,
+                submission,
+            )
             positions[message] = position
         return {
-            c: [(positions[message], _whole(message, author, values)) for (message, author), values in said.items()]
+            c: [
+                (positions[message], _whole(message, author, values))
+                for (message, author), values in said.items()
+            ]
             for c, said in found.items()
         }
 
@@ -132,16 +180,34 @@ class FeedbackVerbs(ConversationVerbs):
         fc = feedback_current.c
         recent = (fc.assistant == assistant, fc.at >= micros(since))
         votes: dict[str, int] = dict(
-            (await self.connection.execute(select(fc.value, func.count()).where(*recent, fc.metric == "vote").group_by(fc.value))).all()
+            (
+                await self.connection.execute(
+                    select(fc.value, func.count())
+                    .where(*recent, fc.metric == "vote")
+                    .group_by(fc.value)
+                )
+            ).all()
         )
         stars: dict[str, int] = dict(
-            (await self.connection.execute(select(fc.value, func.count()).where(*recent, fc.metric == "rating").group_by(fc.value))).all()
+            (
+                await self.connection.execute(
+                    select(fc.value, func.count())
+                    .where(*recent, fc.metric == "rating")
+                    .group_by(fc.value)
+                )
+            ).all()
         )
         pieces = select(fc.message, fc.author).where(*recent).distinct().subquery()
-        rated = (await self.connection.execute(select(func.count(), func.count(pieces.c.message.distinct())).select_from(pieces))).one()
+        rated = (
+            await self.connection.execute(
+                select(func.count(), func.count(pieces.c.message.distinct())).select_from(pieces)
+            )
+        ).one()
         fed = select(fc.message).where(*recent).distinct()
         answered = select(func.count()).where(
-            messages.c.assistant == assistant, messages.c.role == "assistant", (messages.c.at >= micros(since)) | messages.c.id.in_(fed)
+            messages.c.assistant == assistant,
+            messages.c.role == "assistant",
+            (messages.c.at >= micros(since)) | messages.c.id.in_(fed),
         )
         return {
             "pieces": rated[0],
@@ -157,20 +223,35 @@ class FeedbackVerbs(ConversationVerbs):
         rows = await self._rows(_WHERE, assistant=assistant, ids=list(ids))
         return {message: (conversation, customer) for message, conversation, customer in rows}
 
-    async def _current(self, assistant: str, ids: Sequence[str]) -> dict[tuple[str, str], dict[str, tuple[str, str]]]:
+    async def _current(
+        self, assistant: str, ids: Sequence[str]
+    ) -> dict[tuple[str, str], dict[str, tuple[str, str]]]:
         found: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
-        for message, author, metric, value, submission in await self._rows(_CURRENT, assistant=assistant, ids=list(ids)):
+        for message, author, metric, value, submission in await self._rows(
+            _CURRENT, assistant=assistant, ids=list(ids)
+        ):
             found.setdefault((message, author), {})[metric] = (value, submission)
         return found
 
-    async def _keep_words(self, assistant: str, metric: str, submission: str, customer: str, words: str, now: datetime) -> None:
+    async def _keep_words(
+        self, assistant: str, metric: str, submission: str, customer: str, words: str, now: datetime
+    ) -> None:
         key = (await self.data_keys(assistant, [customer], now))[customer]
         if key is not None:
             ref = _ref(submission)
             sealed = self.keyring.seal(key, words.encode(), place(assistant, metric, ref, 0))
             await self._put(
                 texts,
-                [{"assistant": assistant, "kind": metric, "ref": ref, "part": 0, "customer": customer, "sealed": sealed}],
+                [
+                    {
+                        "assistant": assistant,
+                        "kind": metric,
+                        "ref": ref,
+                        "part": 0,
+                        "customer": customer,
+                        "sealed": sealed,
+                    }
+                ],
             )
 
 
@@ -196,5 +277,7 @@ def _whole(message: str, author: str, values: dict[str, tuple[str, str]]) -> Fee
         if metric in WORDS:
             said[metric] = "." * int(value.split(":")[0])
         else:
-            said[metric] = {"true": True, "false": False}.get(value, int(value) if metric == "rating" else value)
+            said[metric] = {"true": True, "false": False}.get(
+                value, int(value) if metric == "rating" else value
+            )
     return Feedback(message_id=message, author=author, **said)

@@ -12,7 +12,9 @@ from kaeshi.types import Slot
 class JobVerbs(Verbs):
     """Verbs over due times."""
 
-    async def claim_slot(self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, lease: timedelta) -> bool:
+    async def claim_slot(
+        self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, lease: timedelta
+    ) -> bool:
         """Take a slot that nobody has, or whose holder's lease has run out without an end; True if it is ours now."""
         row = {
             "assistant": assistant,
@@ -30,30 +32,67 @@ class JobVerbs(Verbs):
             return True
         s = job_slots.c
         expired = update(job_slots).where(
-            s.assistant == assistant, s.job == job, s.slot == micros(slot), s.state == "running", s.lease_until < micros(now)
+            s.assistant == assistant,
+            s.job == job,
+            s.slot == micros(slot),
+            s.state == "running",
+            s.lease_until < micros(now),
         )
         taken = await self.connection.execute(
-            expired.values(owner=owner, attempts=s.attempts + 1, lease_until=micros(now + lease), started_at=micros(now))
+            expired.values(
+                owner=owner,
+                attempts=s.attempts + 1,
+                lease_until=micros(now + lease),
+                started_at=micros(now),
+            )
         )
         return taken.rowcount == 1
 
-    async def extend_lease(self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, lease: timedelta) -> bool:
+    async def extend_lease(
+        self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, lease: timedelta
+    ) -> bool:
         """Still at it; False if somebody took over."""
         s = job_slots.c
         mine = update(job_slots).where(
-            s.assistant == assistant, s.job == job, s.slot == micros(slot), s.owner == owner, s.state == "running"
+            s.assistant == assistant,
+            s.job == job,
+            s.slot == micros(slot),
+            s.owner == owner,
+            s.state == "running",
         )
-        return (await self.connection.execute(mine.values(lease_until=micros(now + lease)))).rowcount == 1
+        return (
+            await self.connection.execute(mine.values(lease_until=micros(now + lease)))
+        ).rowcount == 1
 
-    async def finish_slot(self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, *, state: str, detail: str) -> bool:
+    async def finish_slot(
+        self,
+        assistant: str,
+        job: str,
+        slot: datetime,
+        owner: str,
+        now: datetime,
+        *,
+        state: str,
+        detail: str,
+    ) -> bool:
         """Done, one way or the other; False if somebody took over in the meantime."""
         s = job_slots.c
         mine = update(job_slots).where(
-            s.assistant == assistant, s.job == job, s.slot == micros(slot), s.owner == owner, s.state == "running"
+            s.assistant == assistant,
+            s.job == job,
+            s.slot == micros(slot),
+            s.owner == owner,
+            s.state == "running",
         )
-        return (await self.connection.execute(mine.values(state=state, detail=detail[:2000], finished_at=micros(now)))).rowcount == 1
+        return (
+            await self.connection.execute(
+                mine.values(state=state, detail=detail[:2000], finished_at=micros(now))
+            )
+        ).rowcount == 1
 
-    async def skip_slot(self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, why: str) -> None:
+    async def skip_slot(
+        self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, why: str
+    ) -> None:
         """Say that a missed slot is not caught up."""
         row = {
             "assistant": assistant,
@@ -73,7 +112,9 @@ class JobVerbs(Verbs):
         """The latest due time anybody dealt with."""
         latest = (
             await self.connection.execute(
-                select(func.max(job_slots.c.slot)).where(job_slots.c.assistant == assistant, job_slots.c.job == job)
+                select(func.max(job_slots.c.slot)).where(
+                    job_slots.c.assistant == assistant, job_slots.c.job == job
+                )
             )
         ).scalar()
         return None if latest is None else moment(latest)
@@ -84,13 +125,20 @@ class JobVerbs(Verbs):
         return [
             _slot(r)
             for r in await self.connection.execute(
-                select(job_slots).where(s.assistant == assistant, s.state == "running", s.lease_until < micros(now)).order_by(s.slot)
+                select(job_slots)
+                .where(s.assistant == assistant, s.state == "running", s.lease_until < micros(now))
+                .order_by(s.slot)
             )
         ]
 
     async def slots(self, assistant: str, job: str | None = None, limit: int = 50) -> list[Slot]:
         """What ran, the latest first."""
-        statement = select(job_slots).where(job_slots.c.assistant == assistant).order_by(job_slots.c.started_at.desc()).limit(limit)
+        statement = (
+            select(job_slots)
+            .where(job_slots.c.assistant == assistant)
+            .order_by(job_slots.c.started_at.desc())
+            .limit(limit)
+        )
         if job is not None:
             statement = statement.where(job_slots.c.job == job)
         return [_slot(row) for row in await self.connection.execute(statement)]

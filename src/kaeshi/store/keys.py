@@ -26,7 +26,9 @@ def load_master_key(configured: str | None, folder: Path) -> bytes:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".master.key.{os.getpid()}.part"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+        with os.fdopen(
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+        ) as stream:
             stream.write(base64.b64encode(AESGCM.generate_key(bit_length=256)) + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
@@ -65,7 +67,9 @@ class Keyring:
 
     def signature(self, content: str) -> str:
         """Proof that we wrote it, for whoever brings it back."""
-        return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), key=self._signing, digest_size=16).hexdigest()
+        return hashlib.blake2b(
+            content.encode("utf-8", "surrogatepass"), key=self._signing, digest_size=16
+        ).hexdigest()
 
     def seal_spooled(self, plain: bytes, file: str) -> bytes:
         """Encrypt a record for one spool."""
@@ -83,7 +87,9 @@ class Keyring:
     def new_data_key(self) -> bytes:
         """A fresh data key, wrapped."""
         nonce = os.urandom(NONCE)
-        return nonce + self._wrapping.encrypt(nonce, AESGCM.generate_key(bit_length=256), b"data key")
+        return nonce + self._wrapping.encrypt(
+            nonce, AESGCM.generate_key(bit_length=256), b"data key"
+        )
 
     def seal(self, wrapped: bytes, plain: bytes, place: str) -> bytes:
         """Encrypt for one place in the table; it opens nowhere else."""

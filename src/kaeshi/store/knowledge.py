@@ -22,7 +22,9 @@ class KnowledgeVerbs(Verbs):
             new += await self._add(entries, [row])
         return new
 
-    async def entries(self, assistant: str, states: Sequence[ReviewState], limit: int = 1_000_000) -> list[tuple[Entry, int]]:
+    async def entries(
+        self, assistant: str, states: Sequence[ReviewState], limit: int = 1_000_000
+    ) -> list[tuple[Entry, int]]:
         """Entries with their score, the oldest first."""
         statement = (
             select(entries)
@@ -34,55 +36,105 @@ class KnowledgeVerbs(Verbs):
 
     async def count_entries(self, assistant: str) -> dict[str, int]:
         """Entries by state."""
-        statement = select(entries.c.state, func.count()).where(entries.c.assistant == assistant).group_by(entries.c.state)
+        statement = (
+            select(entries.c.state, func.count())
+            .where(entries.c.assistant == assistant)
+            .group_by(entries.c.state)
+        )
         return dict((await self.connection.execute(statement)).all())
 
     async def decide_entry(
-        self, assistant: str, identifier: str, state: ReviewState, by: str, note: str, now: datetime, answer: str | None = None
+        self,
+        assistant: str,
+        identifier: str,
+        state: ReviewState,
+        by: str,
+        note: str,
+        now: datetime,
+        answer: str | None = None,
     ) -> None:
         """Write a reviewer's word. Raises NotFound."""
         values: dict[str, object] = {"state": state, "by": by, "note": note, "at": micros(now)} | (
             {"answer": answer} if answer is not None else {}
         )
         result = await self.connection.execute(
-            update(entries).where(entries.c.assistant == assistant, entries.c.id == identifier).values(**values)
+            update(entries)
+            .where(entries.c.assistant == assistant, entries.c.id == identifier)
+            .values(**values)
         )
         if result.rowcount != 1:
             msg = f"entry {identifier!r} of assistant {assistant!r} is not stored; `kaeshi review list` shows what waits"
             raise NotFound(msg)
 
-    async def known_vectors(self, assistant: str, model: str, digests: Sequence[str]) -> dict[str, bytes]:
+    async def known_vectors(
+        self, assistant: str, model: str, digests: Sequence[str]
+    ) -> dict[str, bytes]:
         """Vectors embedded before, by the sha256 of their text."""
         found: dict[str, bytes] = {}
         for part in chunks(digests):
             statement = select(vectors.c.sha256, vectors.c.vector).where(
-                vectors.c.assistant == assistant, vectors.c.model == model, vectors.c.sha256.in_(part)
+                vectors.c.assistant == assistant,
+                vectors.c.model == model,
+                vectors.c.sha256.in_(part),
             )
-            found.update({row.sha256: row.vector for row in await self.connection.execute(statement)})
+            found.update(
+                {row.sha256: row.vector for row in await self.connection.execute(statement)}
+            )
         return found
 
     async def keep_vectors(self, assistant: str, model: str, made: Mapping[str, bytes]) -> None:
         """Keep freshly embedded vectors."""
         await self._add(
-            vectors, [{"assistant": assistant, "sha256": digest, "model": model, "vector": vector} for digest, vector in made.items()]
+            vectors,
+            [
+                {"assistant": assistant, "sha256": digest, "model": model, "vector": vector}
+                for digest, vector in made.items()
+            ],
         )
 
-    async def add_index_build(self, assistant: str, build: str, path: str, manifest: Json, ordered: Sequence[str], now: datetime) -> None:
+    async def add_index_build(
+        self,
+        assistant: str,
+        build: str,
+        path: str,
+        manifest: Json,
+        ordered: Sequence[str],
+        now: datetime,
+    ) -> None:
         """Make a build the current one, with the entries at its positions."""
-        row = {"assistant": assistant, "id": build, "path": path, "count": len(ordered), "manifest": dumps(manifest), "at": micros(now)}
+        row = {
+            "assistant": assistant,
+            "id": build,
+            "path": path,
+            "count": len(ordered),
+            "manifest": dumps(manifest),
+            "at": micros(now),
+        }
         if await self._add(index_builds, [row]):
             for part in chunks(list(enumerate(ordered))):
-                await self._add(index_entries, [{"assistant": assistant, "build": build, "position": p, "entry": e} for p, e in part])
+                await self._add(
+                    index_entries,
+                    [
+                        {"assistant": assistant, "build": build, "position": p, "entry": e}
+                        for p, e in part
+                    ],
+                )
         else:
             await self.connection.execute(
-                update(index_builds).where(index_builds.c.assistant == assistant, index_builds.c.id == build).values(at=micros(now))
+                update(index_builds)
+                .where(index_builds.c.assistant == assistant, index_builds.c.id == build)
+                .values(at=micros(now))
             )
 
     async def index_entries(self, assistant: str, build: str) -> list[Entry]:
         """The entries of a build in the order of their positions."""
         statement = (
             select(entries)
-            .join(index_entries, (index_entries.c.assistant == entries.c.assistant) & (index_entries.c.entry == entries.c.id))
+            .join(
+                index_entries,
+                (index_entries.c.assistant == entries.c.assistant)
+                & (index_entries.c.entry == entries.c.id),
+            )
             .where(index_entries.c.assistant == assistant, index_entries.c.build == build)
             .order_by(index_entries.c.position)
         )
@@ -91,4 +143,6 @@ class KnowledgeVerbs(Verbs):
 
 def _entry(row: object) -> Entry:
     values = dict(row._mapping)  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
-    return Entry(**{name: values[name] for name in Entry.model_fields} | {"at": moment(values["at"])})
+    return Entry(
+        **{name: values[name] for name in Entry.model_fields} | {"at": moment(values["at"])}
+    )

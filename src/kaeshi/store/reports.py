@@ -26,9 +26,20 @@ class Observed:
 
 def answered_by_production(table: Table) -> ColumnElement[bool]:
     """Of conversations or requests those that today's production answered: a promoted candidate has been it since its first customer."""
-    promoted = select(rollouts.c.id).where(rollouts.c.assistant == table.c.assistant, rollouts.c.state == "full").correlate(table)
-    was_promoted, by_candidate = func.coalesce(table.c.experiment, "").in_(promoted), table.c.arm == "candidate"
-    return table.c.arm.is_(None) | (was_promoted & by_candidate) | (not_(was_promoted) & not_(by_candidate))
+    promoted = (
+        select(rollouts.c.id)
+        .where(rollouts.c.assistant == table.c.assistant, rollouts.c.state == "full")
+        .correlate(table)
+    )
+    was_promoted, by_candidate = (
+        func.coalesce(table.c.experiment, "").in_(promoted),
+        table.c.arm == "candidate",
+    )
+    return (
+        table.c.arm.is_(None)
+        | (was_promoted & by_candidate)
+        | (not_(was_promoted) & not_(by_candidate))
+    )
 
 
 class ReportVerbs(ConversationVerbs):
@@ -37,21 +48,33 @@ class ReportVerbs(ConversationVerbs):
     async def latest_start(self, assistant: str) -> datetime | None:
         """When the latest conversation began: the log's own clock."""
         latest = (
-            await self.connection.execute(select(func.max(conversations.c.started_at)).where(conversations.c.assistant == assistant))
+            await self.connection.execute(
+                select(func.max(conversations.c.started_at)).where(
+                    conversations.c.assistant == assistant
+                )
+            )
         ).scalar()
         return None if latest is None else moment(latest)
 
-    async def observed_between(self, assistant: str, since: datetime, until: datetime, *, of_production: bool = False) -> list[Observed]:
+    async def observed_between(
+        self, assistant: str, since: datetime, until: datetime, *, of_production: bool = False
+    ) -> list[Observed]:
         """Every conversation that began in [since, until), or those that today's production would have answered."""
-        span = (conversations.c.started_at >= micros(since)) & (conversations.c.started_at < micros(until))
-        return await self._observed(assistant, span & answered_by_production(conversations) if of_production else span)
+        span = (conversations.c.started_at >= micros(since)) & (
+            conversations.c.started_at < micros(until)
+        )
+        return await self._observed(
+            assistant, span & answered_by_production(conversations) if of_production else span
+        )
 
     async def observed(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[str, float]]:
         """The figures of these conversations as they stand; of one that is not closed, none."""
         found: dict[str, dict[str, float]] = {}
         for part in chunks(ids):
             mine = conversations.c.id.in_(part) & conversations.c.closed_at.is_not(None)
-            found |= {seen.conversation: seen.values for seen in await self._observed(assistant, mine)}
+            found |= {
+                seen.conversation: seen.values for seen in await self._observed(assistant, mine)
+            }
         return found
 
     async def starts(self, assistant: str) -> list[tuple[datetime, str]]:
@@ -68,7 +91,9 @@ class ReportVerbs(ConversationVerbs):
         m, found = messages.c, dict[str, dict[int, str]]()
         for part in chunks(ids):
             for row in await self.connection.execute(
-                select(m.conversation, m.position, m.act).where(m.assistant == assistant, m.conversation.in_(part), m.act.is_not(None))
+                select(m.conversation, m.position, m.act).where(
+                    m.assistant == assistant, m.conversation.in_(part), m.act.is_not(None)
+                )
             ):
                 found.setdefault(row.conversation, {})[row.position] = row.act
         return found
@@ -77,19 +102,31 @@ class ReportVerbs(ConversationVerbs):
         """Keep a week's report; the week's latest counts."""
         await self._put(
             reports,
-            [{"assistant": report.assistant, "since": micros(report.since), "body": report.model_dump_json(), "made_at": micros(now)}],
+            [
+                {
+                    "assistant": report.assistant,
+                    "since": micros(report.since),
+                    "body": report.model_dump_json(),
+                    "made_at": micros(now),
+                }
+            ],
         )
 
     async def last_report(self, assistant: str) -> Report | None:
         """The latest week's."""
         body = (
             await self.connection.execute(
-                select(reports.c.body).where(reports.c.assistant == assistant).order_by(reports.c.since.desc()).limit(1)
+                select(reports.c.body)
+                .where(reports.c.assistant == assistant)
+                .order_by(reports.c.since.desc())
+                .limit(1)
             )
         ).scalar()
         return None if body is None else Report.model_validate_json(body)
 
-    async def intend_mail(self, assistant: str, key: str, mailer: str, now: datetime) -> tuple[str, str, bool]:
+    async def intend_mail(
+        self, assistant: str, key: str, mailer: str, now: datetime
+    ) -> tuple[str, str, bool]:
         """Say that a mail is about to go out: (state, place, was it us who said so first)."""
         row = {
             "assistant": assistant,
@@ -102,14 +139,22 @@ class ReportVerbs(ConversationVerbs):
         }
         first = await self._add(mails, [row]) == 1
         stored = (
-            await self.connection.execute(select(mails.c.state, mails.c.place).where(mails.c.assistant == assistant, mails.c.key == key))
+            await self.connection.execute(
+                select(mails.c.state, mails.c.place).where(
+                    mails.c.assistant == assistant, mails.c.key == key
+                )
+            )
         ).one()
         return stored.state, stored.place, first
 
-    async def settle_mail(self, assistant: str, key: str, state: str, where: str, now: datetime) -> None:
+    async def settle_mail(
+        self, assistant: str, key: str, state: str, where: str, now: datetime
+    ) -> None:
         """It went out (to that place), or nobody knows."""
         await self.connection.execute(
-            update(mails).where(mails.c.assistant == assistant, mails.c.key == key).values(state=state, place=where, updated_at=micros(now))
+            update(mails)
+            .where(mails.c.assistant == assistant, mails.c.key == key)
+            .values(state=state, place=where, updated_at=micros(now))
         )
 
     async def _observed(self, assistant: str, condition: ColumnElement[bool]) -> list[Observed]:
@@ -133,17 +178,34 @@ class ReportVerbs(ConversationVerbs):
                 response, cost = speed.get(row.id, (None, None))
                 ratings, votes = opinions.get(row.id, ([], []))
                 values = metrics(
-                    facts.get(row.id, {}), contained=row.contained, ratings=ratings, votes=votes, response_ms=response, cost_nano_usd=cost
+                    facts.get(row.id, {}),
+                    contained=row.contained,
+                    ratings=ratings,
+                    votes=votes,
+                    response_ms=response,
+                    cost_nano_usd=cost,
                 )
                 found.append(
-                    Observed(conversation=row.id, customer=row.customer, arm=row.arm, started_at=moment(row.started_at), values=values)
+                    Observed(
+                        conversation=row.id,
+                        customer=row.customer,
+                        arm=row.arm,
+                        started_at=moment(row.started_at),
+                        values=values,
+                    )
                 )
         return found
 
-    async def _speed(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[float | None, int | None]]:
+    async def _speed(
+        self, assistant: str, ids: Sequence[str]
+    ) -> dict[str, tuple[float | None, int | None]]:
         m = messages.c
         statement = (
-            select(m.conversation, func.avg(m.response_ms).label("response"), func.sum(m.cost_nano_usd).label("cost"))
+            select(
+                m.conversation,
+                func.avg(m.response_ms).label("response"),
+                func.sum(m.cost_nano_usd).label("cost"),
+            )
             .where(m.assistant == assistant, m.conversation.in_(ids), m.role == "assistant")
             .group_by(m.conversation)
         )
@@ -152,12 +214,16 @@ class ReportVerbs(ConversationVerbs):
             for row in await self.connection.execute(statement)
         }
 
-    async def _opinions(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[list[int], list[str]]]:
+    async def _opinions(
+        self, assistant: str, ids: Sequence[str]
+    ) -> dict[str, tuple[list[int], list[str]]]:
         f, m = feedback_current.c, messages.c
         statement = (
             select(m.conversation, f.metric, f.value)
             .join(feedback_current, (f.assistant == m.assistant) & (f.message == m.id))
-            .where(m.assistant == assistant, m.conversation.in_(ids), f.metric.in_(("rating", "vote")))
+            .where(
+                m.assistant == assistant, m.conversation.in_(ids), f.metric.in_(("rating", "vote"))
+            )
         )
         found: dict[str, tuple[list[int], list[str]]] = {}
         for conversation, metric, value in await self.connection.execute(statement):

@@ -10,10 +10,28 @@ from sqlalchemy.exc import IntegrityError
 from kaeshi.errors import Conflict, NotFound
 from kaeshi.rules.rollout import LIVE
 from kaeshi.store.reports import answered_by_production
-from kaeshi.store.tables import candidates, conversations, outcomes, productions, requests, rollout_audit, rollout_rows, rollouts
+from kaeshi.store.tables import (
+    candidates,
+    conversations,
+    outcomes,
+    productions,
+    requests,
+    rollout_audit,
+    rollout_rows,
+    rollouts,
+)
 from kaeshi.store.training import as_candidate
 from kaeshi.store.verbs import Verbs, dumps, micros, moment
-from kaeshi.types import CANDIDATE_FAILED, Arm, Candidate, Json, Rollout, RolloutPlan, RolloutState, TrialRow
+from kaeshi.types import (
+    CANDIDATE_FAILED,
+    Arm,
+    Candidate,
+    Json,
+    Rollout,
+    RolloutPlan,
+    RolloutState,
+    TrialRow,
+)
 
 
 class RolloutVerbs(Verbs):
@@ -22,7 +40,8 @@ class RolloutVerbs(Verbs):
     async def begin_rollout(self, rollout: Rollout, by: str, why: str) -> None:
         """Start one. Raises Conflict while another candidate is under way: the database allows one."""
         row = rollout.model_dump(exclude={"plan"}) | {
-            name: micros(getattr(rollout, name)) for name in ("mirror_until", "began_at", "changed_at")
+            name: micros(getattr(rollout, name))
+            for name in ("mirror_until", "began_at", "changed_at")
         }
         await self._one_writer(rollout.assistant)
         try:
@@ -35,7 +54,15 @@ class RolloutVerbs(Verbs):
         await self._audit(rollout, "", by, why, {})
 
     async def move_rollout(
-        self, before: Rollout, after: RolloutState, percent: float, now: datetime, *, by: str, why: str, evidence: Json
+        self,
+        before: Rollout,
+        after: RolloutState,
+        percent: float,
+        now: datetime,
+        *,
+        by: str,
+        why: str,
+        evidence: Json,
     ) -> Rollout:
         """Take one step, if nobody else has by now; raises Conflict otherwise.
 
@@ -44,23 +71,42 @@ class RolloutVerbs(Verbs):
         await self._one_writer(before.assistant)
         current = await self.production(before.assistant)
         moved = before.model_copy(
-            update={"state": after, "percent": percent, "version": before.version + 1, "changed_at": now, "paused": None}
+            update={
+                "state": after,
+                "percent": percent,
+                "version": before.version + 1,
+                "changed_at": now,
+                "paused": None,
+            }
         )
         if after == "full":
             moved = moved.model_copy(update={"former": current.id if current else None})
-        changed = {"state": after, "percent": percent, "changed_at": micros(now), "former": moved.former, "paused": None}
+        changed = {
+            "state": after,
+            "percent": percent,
+            "changed_at": micros(now),
+            "former": moved.former,
+            "paused": None,
+        }
         await self._change(before, moved, changed)
         await self._audit(moved, before.state, by, why, evidence)
         if after == "full":
             await self.set_production(before.assistant, before.candidate, now)
         elif before.state == "full":
-            if before.former is None or current is None or current.id != before.candidate or await self.live_rollout(before.assistant):
+            if (
+                before.former is None
+                or current is None
+                or current.id != before.candidate
+                or await self.live_rollout(before.assistant)
+            ):
                 msg = f"rollout {before.id!r} is no longer what customers get, or has nothing to go back to; start a rollout of the former model"
                 raise Conflict(msg)
             await self.set_production(before.assistant, before.former, now)
         return moved
 
-    async def pause_rollout(self, before: Rollout, paused: str | None, now: datetime, *, by: str, why: str) -> Rollout:
+    async def pause_rollout(
+        self, before: Rollout, paused: str | None, now: datetime, *, by: str, why: str
+    ) -> Rollout:
         """Have it go no further, or go on (None), if nobody else has moved it by now; raises Conflict otherwise."""
         await self._one_writer(before.assistant)
         held = before.model_copy(update={"version": before.version + 1, "paused": paused})
@@ -71,7 +117,9 @@ class RolloutVerbs(Verbs):
     async def _change(self, before: Rollout, after: Rollout, values: Mapping[str, object]) -> None:
         """Compare and set."""
         guard = update(rollouts).where(
-            rollouts.c.assistant == before.assistant, rollouts.c.id == before.id, rollouts.c.version == before.version
+            rollouts.c.assistant == before.assistant,
+            rollouts.c.id == before.id,
+            rollouts.c.version == before.version,
         )
         result = await self.connection.execute(guard.values(**values, version=after.version))
         if result.rowcount != 1:
@@ -80,43 +128,91 @@ class RolloutVerbs(Verbs):
 
     async def set_production(self, assistant: str, candidate: str, now: datetime) -> None:
         """Make it the one production of the assistant."""
-        stored = (await self.connection.execute(select(productions.c.version).where(productions.c.assistant == assistant))).scalar()
-        await self._put(productions, [{"assistant": assistant, "candidate": candidate, "version": (stored or 0) + 1, "since": micros(now)}])
+        stored = (
+            await self.connection.execute(
+                select(productions.c.version).where(productions.c.assistant == assistant)
+            )
+        ).scalar()
+        await self._put(
+            productions,
+            [
+                {
+                    "assistant": assistant,
+                    "candidate": candidate,
+                    "version": (stored or 0) + 1,
+                    "since": micros(now),
+                }
+            ],
+        )
 
     async def production(self, assistant: str) -> Candidate | None:
         """What answers customers now; None before anything was put into production."""
         statement = select(candidates).join(
-            productions, (productions.c.assistant == candidates.c.assistant) & (productions.c.candidate == candidates.c.id)
+            productions,
+            (productions.c.assistant == candidates.c.assistant)
+            & (productions.c.candidate == candidates.c.id),
         )
-        row = (await self.connection.execute(statement.where(candidates.c.assistant == assistant))).first()
+        row = (
+            await self.connection.execute(statement.where(candidates.c.assistant == assistant))
+        ).first()
         return None if row is None else as_candidate(row)
 
     async def live_rollout(self, assistant: str) -> Rollout | None:
         """The one under way."""
-        row = (await self.connection.execute(select(rollouts).where(rollouts.c.assistant == assistant, rollouts.c.state.in_(LIVE)))).first()
+        row = (
+            await self.connection.execute(
+                select(rollouts).where(
+                    rollouts.c.assistant == assistant, rollouts.c.state.in_(LIVE)
+                )
+            )
+        ).first()
         return None if row is None else _rollout(row)
 
     async def held_out(self, assistant: str, since: datetime) -> Rollout | None:
         """The rollout that went to full after `since` and is what customers get, some of them held out."""
-        mine = (rollouts.c.assistant == assistant) & (rollouts.c.state == "full") & (rollouts.c.changed_at > micros(since))
-        now = rollouts.join(
-            productions, (productions.c.assistant == rollouts.c.assistant) & (productions.c.candidate == rollouts.c.candidate)
+        mine = (
+            (rollouts.c.assistant == assistant)
+            & (rollouts.c.state == "full")
+            & (rollouts.c.changed_at > micros(since))
         )
-        statement = select(rollouts).select_from(now).where(mine, rollouts.c.former.is_not(None)).order_by(rollouts.c.changed_at.desc())
+        now = rollouts.join(
+            productions,
+            (productions.c.assistant == rollouts.c.assistant)
+            & (productions.c.candidate == rollouts.c.candidate),
+        )
+        statement = (
+            select(rollouts)
+            .select_from(now)
+            .where(mine, rollouts.c.former.is_not(None))
+            .order_by(rollouts.c.changed_at.desc())
+        )
         row = (await self.connection.execute(statement)).first()
         return None if row is None else _rollout(row)
 
     async def largest_customer(self, assistant: str, since: datetime) -> tuple[int, int]:
         """(conversations of the customer who has the most, of all) since then."""
-        mine = (conversations.c.assistant == assistant) & (conversations.c.started_at >= micros(since))
-        each = select(func.count().label("n")).where(mine).group_by(conversations.c.customer).subquery()
-        most, total = (await self.connection.execute(select(func.max(each.c.n), func.sum(each.c.n)))).one()
+        mine = (conversations.c.assistant == assistant) & (
+            conversations.c.started_at >= micros(since)
+        )
+        each = (
+            select(func.count().label("n"))
+            .where(mine)
+            .group_by(conversations.c.customer)
+            .subquery()
+        )
+        most, total = (
+            await self.connection.execute(select(func.max(each.c.n), func.sum(each.c.n)))
+        ).one()
         return int(most or 0), int(total or 0)
 
     async def rollout(self, assistant: str, identifier: str) -> Rollout:
         """By id. Raises NotFound."""
         row = (
-            await self.connection.execute(select(rollouts).where(rollouts.c.assistant == assistant, rollouts.c.id == identifier))
+            await self.connection.execute(
+                select(rollouts).where(
+                    rollouts.c.assistant == assistant, rollouts.c.id == identifier
+                )
+            )
         ).first()
         if row is None:
             msg = f"rollout {identifier!r} of assistant {assistant!r} is not known; `kaeshi rollout status` shows those that are"
@@ -125,7 +221,11 @@ class RolloutVerbs(Verbs):
 
     async def rollouts(self, assistant: str) -> list[Rollout]:
         """All of them, the latest first."""
-        statement = select(rollouts).where(rollouts.c.assistant == assistant).order_by(rollouts.c.began_at.desc(), rollouts.c.id)
+        statement = (
+            select(rollouts)
+            .where(rollouts.c.assistant == assistant)
+            .order_by(rollouts.c.began_at.desc(), rollouts.c.id)
+        )
         return [_rollout(row) for row in await self.connection.execute(statement)]
 
     async def audit(self, assistant: str, rollout: str) -> Sequence[Json]:
@@ -149,22 +249,45 @@ class RolloutVerbs(Verbs):
 
     async def lock_plan(self, rollout: Rollout, plan: RolloutPlan) -> None:
         """Fix what a rollout has to show. The first one stays."""
-        mine = (rollouts.c.assistant == rollout.assistant) & (rollouts.c.id == rollout.id) & rollouts.c.plan.is_(None)
-        await self.connection.execute(update(rollouts).where(mine).values(plan=plan.model_dump_json()))
+        mine = (
+            (rollouts.c.assistant == rollout.assistant)
+            & (rollouts.c.id == rollout.id)
+            & rollouts.c.plan.is_(None)
+        )
+        await self.connection.execute(
+            update(rollouts).where(mine).values(plan=plan.model_dump_json())
+        )
 
     async def assigned(self, assistant: str, rollout: str) -> list[TrialRow]:
         """Every customer's first conversation while both arms could have been theirs, in the order of their starts, without values."""
         c = conversations.c
-        mine = (c.assistant == assistant) & (c.experiment == rollout) & (c.share > 0) & (c.share < 1)
-        began = select(c.customer, func.min(c.started_at).label("at")).where(c.assistant == assistant).group_by(c.customer).subquery()
+        mine = (
+            (c.assistant == assistant) & (c.experiment == rollout) & (c.share > 0) & (c.share < 1)
+        )
+        began = (
+            select(c.customer, func.min(c.started_at).label("at"))
+            .where(c.assistant == assistant)
+            .group_by(c.customer)
+            .subquery()
+        )
         statement = (
-            select(c.customer, c.id, c.arm, c.share, c.started_at, began.c.at).join(began, began.c.customer == c.customer).where(mine)
+            select(c.customer, c.id, c.arm, c.share, c.started_at, began.c.at)
+            .join(began, began.c.customer == c.customer)
+            .where(mine)
         )
         found: dict[str, TrialRow] = {}
-        for customer, name, arm, share, at, first_at in await self.connection.execute(statement.order_by(c.started_at, c.id)):
+        for customer, name, arm, share, at, first_at in await self.connection.execute(
+            statement.order_by(c.started_at, c.id)
+        ):
             if customer not in found:
                 found[customer] = TrialRow(
-                    customer=customer, conversation=name, arm=arm, share=share, started_at=moment(at), is_returning=first_at < at, values={}
+                    customer=customer,
+                    conversation=name,
+                    arm=arm,
+                    share=share,
+                    started_at=moment(at),
+                    is_returning=first_at < at,
+                    values={},
                 )
         return list(found.values())
 
@@ -174,25 +297,53 @@ class RolloutVerbs(Verbs):
         Of a conversation that did not come through the gateway: whether the candidate failed in it, when it was last written in.
         """
         c, o, r = conversations.c, outcomes.c, requests.c
-        served = select(r.conversation).where(r.assistant == assistant, r.experiment == rollout).distinct().subquery()
-        failed = select(o.conversation).where(o.assistant == assistant, o.name == CANDIDATE_FAILED, o.value == "true").distinct().subquery()
+        served = (
+            select(r.conversation)
+            .where(r.assistant == assistant, r.experiment == rollout)
+            .distinct()
+            .subquery()
+        )
+        failed = (
+            select(o.conversation)
+            .where(o.assistant == assistant, o.name == CANDIDATE_FAILED, o.value == "true")
+            .distinct()
+            .subquery()
+        )
         logged = (
-            select(c.last_at.label("at"), c.id, c.arm, c.share, failed.c.conversation.is_not(None).label("bad"))
+            select(
+                c.last_at.label("at"),
+                c.id,
+                c.arm,
+                c.share,
+                failed.c.conversation.is_not(None).label("bad"),
+            )
             .outerjoin(failed, failed.c.conversation == c.id)
             .outerjoin(served, served.c.conversation == c.id)
-            .where(c.assistant == assistant, c.experiment == rollout, c.share > 0, c.share < 1, served.c.conversation.is_(None))
+            .where(
+                c.assistant == assistant,
+                c.experiment == rollout,
+                c.share > 0,
+                c.share < 1,
+                served.c.conversation.is_(None),
+            )
         )
         asked = select(r.at, r.id, r.arm, r.share, r.failed).where(
             r.assistant == assistant, r.experiment == rollout, r.share > 0, r.share < 1
         )
         both = union_all(logged, asked).subquery()
         statement = select(both.c.arm, both.c.share, both.c.bad).order_by(both.c.at, both.c.id)
-        return [(arm, share, bool(bad)) for arm, share, bad in await self.connection.execute(statement)]
+        return [
+            (arm, share, bool(bad)) for arm, share, bad in await self.connection.execute(statement)
+        ]
 
     async def entered(self, assistant: str, rollout: str) -> list[TrialRow]:
         """The rows that count, in the order of their entry. A row is never changed and never leaves."""
         r = rollout_rows.c
-        statement = select(rollout_rows).where(r.assistant == assistant, r.rollout == rollout).order_by(r.number)
+        statement = (
+            select(rollout_rows)
+            .where(r.assistant == assistant, r.rollout == rollout)
+            .order_by(r.number)
+        )
         return [
             TrialRow(
                 customer=row.customer,
@@ -207,7 +358,9 @@ class RolloutVerbs(Verbs):
             for row in await self.connection.execute(statement)
         ]
 
-    async def enter(self, assistant: str, rollout: str, rows: Sequence[TrialRow], now: datetime) -> None:
+    async def enter(
+        self, assistant: str, rollout: str, rows: Sequence[TrialRow], now: datetime
+    ) -> None:
         """Count customers. Whoever is counted already stays as they were."""
         after = select(func.coalesce(func.max(rollout_rows.c.number), -1) + 1).where(
             rollout_rows.c.assistant == assistant, rollout_rows.c.rollout == rollout
@@ -222,12 +375,20 @@ class RolloutVerbs(Verbs):
         ]
         await self._add(rollout_rows, values)
 
-    async def conversion_delays(self, assistant: str, since: datetime, until: datetime) -> list[float]:
+    async def conversion_delays(
+        self, assistant: str, since: datetime, until: datetime
+    ) -> list[float]:
         """Hours from the start of production's conversations in [since, until) to their first conversion."""
         c, o = conversations.c, outcomes.c
         statement = (
             select(c.started_at, func.min(o.at))
-            .join(outcomes, (o.assistant == c.assistant) & (o.conversation == c.id) & (o.name == "booked") & (o.value == "true"))
+            .join(
+                outcomes,
+                (o.assistant == c.assistant)
+                & (o.conversation == c.id)
+                & (o.name == "booked")
+                & (o.value == "true"),
+            )
             .where(
                 c.assistant == assistant,
                 c.started_at >= micros(since),
@@ -236,16 +397,36 @@ class RolloutVerbs(Verbs):
             )
             .group_by(c.id, c.started_at)
         )
-        return [(landed - began) / 3_600_000_000 for began, landed in await self.connection.execute(statement)]
+        return [
+            (landed - began) / 3_600_000_000
+            for began, landed in await self.connection.execute(statement)
+        ]
 
     async def failing_share(self, assistant: str, since: datetime, until: datetime) -> float | None:
         """Share of production's requests in [since, until) that failed; None without any."""
         r = requests.c
-        mine = (r.assistant == assistant) & (r.at >= micros(since)) & (r.at < micros(until)) & answered_by_production(requests)
-        asked, failed = (await self.connection.execute(select(func.count(), func.count().filter(r.failed)).where(mine))).one()
+        mine = (
+            (r.assistant == assistant)
+            & (r.at >= micros(since))
+            & (r.at < micros(until))
+            & answered_by_production(requests)
+        )
+        asked, failed = (
+            await self.connection.execute(
+                select(func.count(), func.count().filter(r.failed)).where(mine)
+            )
+        ).one()
         return failed / asked if asked else None
 
-    async def _audit(self, rollout: Rollout, before: str, by: str, why: str, evidence: Json, at: datetime | None = None) -> None:
+    async def _audit(
+        self,
+        rollout: Rollout,
+        before: str,
+        by: str,
+        why: str,
+        evidence: Json,
+        at: datetime | None = None,
+    ) -> None:
         row = {
             "assistant": rollout.assistant,
             "rollout": rollout.id,
@@ -255,10 +436,17 @@ class RolloutVerbs(Verbs):
             "by": by,
             "why": why,
         }
-        await self.connection.execute(rollout_audit.insert(), row | {"evidence": dumps(evidence), "at": micros(at or rollout.changed_at)})
+        await self.connection.execute(
+            rollout_audit.insert(),
+            row | {"evidence": dumps(evidence), "at": micros(at or rollout.changed_at)},
+        )
 
 
 def _rollout(row: object) -> Rollout:
     values = dict(row._mapping)  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
     plan = RolloutPlan.model_validate_json(values["plan"]) if values["plan"] else None
-    return Rollout(**values | {name: moment(values[name]) for name in ("mirror_until", "began_at", "changed_at")} | {"plan": plan})
+    return Rollout(
+        **values
+        | {name: moment(values[name]) for name in ("mirror_until", "began_at", "changed_at")}
+        | {"plan": plan}
+    )

@@ -17,14 +17,26 @@ from kaeshi.store.rollouts import RolloutVerbs
 from kaeshi.store.training import TrainingVerbs
 
 
-class Tx(FeedbackVerbs, ReportVerbs, ExampleVerbs, ExchangeVerbs, TrainingVerbs, EvaluationVerbs, RolloutVerbs, KnowledgeVerbs, JobVerbs):
+class Tx(
+    FeedbackVerbs,
+    ReportVerbs,
+    ExampleVerbs,
+    ExchangeVerbs,
+    TrainingVerbs,
+    EvaluationVerbs,
+    RolloutVerbs,
+    KnowledgeVerbs,
+    JobVerbs,
+):
     """Everything that can be asked of the database, inside one transaction."""
 
 
 class Store:
     """One database. `owned`: the engine is ours and closes with us."""
 
-    def __init__(self, bind: AsyncEngine | AsyncConnection, keyring: Keyring, *, owned: bool) -> None:
+    def __init__(
+        self, bind: AsyncEngine | AsyncConnection, keyring: Keyring, *, owned: bool
+    ) -> None:
         self._bind, self.keyring, self._owned = bind, keyring, owned
 
     @asynccontextmanager
@@ -34,8 +46,12 @@ class Store:
             yield Tx(self._bind, self.keyring)
             return
         async with self._bind.connect() as connection:
-            if connection.dialect.name == "postgresql":  # by default each statement sees what others have committed before it
-                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            if (
+                connection.dialect.name == "postgresql"
+            ):  # by default each statement sees what others have committed before it
+                await connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
             yield Tx(connection, self.keyring)
 
     @asynccontextmanager

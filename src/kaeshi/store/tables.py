@@ -44,7 +44,9 @@ customers = Table(
     metadata,
     _key("assistant", 64),
     _key("id", 40),  # a keyed hash of the caller's own id
-    Column("wrapped_key", LargeBinary),  # dropping it is erasing the customer, in every copy of `texts`
+    Column(
+        "wrapped_key", LargeBinary
+    ),  # dropping it is erasing the customer, in every copy of `texts`
     _time("created_at"),
 )
 
@@ -79,7 +81,9 @@ messages = Table(
     Column("conversation", String(200), nullable=False),
     Column("position", Integer, nullable=False),
     Column("role", String(12), nullable=False),
-    Column("mac", LargeBinary, nullable=False),  # keyed digest of the text: tells a repeat from a change without showing either
+    Column(
+        "mac", LargeBinary, nullable=False
+    ),  # keyed digest of the text: tells a repeat from a change without showing either
     Column("confidence", Float),
     Column("model", String(200)),
     Column("response_ms", Float),
@@ -169,7 +173,11 @@ mirrors = Table(
     Index(None, "assistant", "experiment", "at"),
 )
 changes = Table(
-    "changes", metadata, _key("assistant", 64), _key("conversation"), Column("version", Integer, nullable=False)
+    "changes",
+    metadata,
+    _key("assistant", 64),
+    _key("conversation"),
+    Column("version", Integer, nullable=False),
 )  # conversations to be judged (again)
 
 # what people thought of it
@@ -180,7 +188,9 @@ feedback_current = Table(
     _key("message"),
     _key("author", 40),
     _key("metric", 12),
-    Column("value", String(16), nullable=False),  # of comments and corrections only the length; their words are in `texts`
+    Column(
+        "value", String(16), nullable=False
+    ),  # of comments and corrections only the length; their words are in `texts`
     Column("submission", String(300), nullable=False),
     _time("at"),
     Index(None, "assistant", "at"),
@@ -301,7 +311,9 @@ training_events = Table(
     _key("assistant", 64),
     _key("run", 64),
     _key("id"),
-    Column("number", Integer, nullable=False),  # in the order they were told: many fall into one second
+    Column(
+        "number", Integer, nullable=False
+    ),  # in the order they were told: many fall into one second
     _time("at"),
     Column("message", Text, nullable=False),
     Column("figures", Text, nullable=False),
@@ -370,7 +382,9 @@ rollouts = Table(
     Column("plan", Text),  # what it has to show; fixed when the canary begins, never changed
     Column("former", String(64)),  # what it replaced in production
     Column("paused", Text),  # by whom and why it goes no further
-    CheckConstraint("state in ('gate', 'mirror', 'canary', 'half', 'full', 'rolled_back')", name="state"),
+    CheckConstraint(
+        "state in ('gate', 'mirror', 'canary', 'half', 'full', 'rolled_back')", name="state"
+    ),
 )
 # one live candidate per assistant, whoever asks
 Index(
@@ -428,7 +442,12 @@ entries = Table(
     Index(None, "assistant", "state"),
 )
 vectors = Table(
-    "vectors", metadata, _key("assistant", 64), _key("sha256", 64), _key("model", 100), Column("vector", LargeBinary, nullable=False)
+    "vectors",
+    metadata,
+    _key("assistant", 64),
+    _key("sha256", 64),
+    _key("model", 100),
+    Column("vector", LargeBinary, nullable=False),
 )
 index_builds = Table(
     "index_builds",

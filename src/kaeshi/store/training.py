@@ -18,7 +18,13 @@ class TrainingVerbs(Verbs):
     """Verbs over uploads, runs and candidates."""
 
     async def intend_upload(
-        self, assistant: str, provider: str, sha256: str, tokens: int, now: datetime, expired_before: datetime
+        self,
+        assistant: str,
+        provider: str,
+        sha256: str,
+        tokens: int,
+        now: datetime,
+        expired_before: datetime,
     ) -> tuple[str | None, bool]:
         """Say that a file of so many tokens is about to be uploaded: (file id, was it us who said so first).
 
@@ -34,28 +40,52 @@ class TrainingVerbs(Verbs):
             "updated_at": micros(now),
         }
         first = await self._add(training_files, [row]) == 1
-        where = (training_files.c.assistant == assistant, training_files.c.provider == provider, training_files.c.sha256 == sha256)
+        where = (
+            training_files.c.assistant == assistant,
+            training_files.c.provider == provider,
+            training_files.c.sha256 == sha256,
+        )
         file_id, uploaded_at = (
-            await self.connection.execute(select(training_files.c.file_id, training_files.c.updated_at).where(*where))
+            await self.connection.execute(
+                select(training_files.c.file_id, training_files.c.updated_at).where(*where)
+            )
         ).one()
         if file_id is not None and uploaded_at < micros(expired_before):
             await self.connection.execute(
-                update(training_files).where(*where).values(state="intended", file_id=None, updated_at=micros(now))
+                update(training_files)
+                .where(*where)
+                .values(state="intended", file_id=None, updated_at=micros(now))
             )
             return None, True
         return file_id, first
 
-    async def settle_upload(self, assistant: str, provider: str, sha256: str, file_id: str, now: datetime) -> None:
+    async def settle_upload(
+        self, assistant: str, provider: str, sha256: str, file_id: str, now: datetime
+    ) -> None:
         """The file is there, under that id."""
-        where = (training_files.c.assistant == assistant, training_files.c.provider == provider, training_files.c.sha256 == sha256)
+        where = (
+            training_files.c.assistant == assistant,
+            training_files.c.provider == provider,
+            training_files.c.sha256 == sha256,
+        )
         await self.connection.execute(
-            update(training_files).where(*where).values(state="uploaded", file_id=file_id, updated_at=micros(now))
+            update(training_files)
+            .where(*where)
+            .values(state="uploaded", file_id=file_id, updated_at=micros(now))
         )
 
     async def uploaded(self, assistant: str, provider: str, file_id: str) -> tuple[str, int] | None:
         """Which content stands behind a provider's file id, and how many tokens that is in one epoch."""
-        where = (training_files.c.assistant == assistant, training_files.c.provider == provider, training_files.c.file_id == file_id)
-        found = (await self.connection.execute(select(training_files.c.sha256, training_files.c.tokens).where(*where))).first()
+        where = (
+            training_files.c.assistant == assistant,
+            training_files.c.provider == provider,
+            training_files.c.file_id == file_id,
+        )
+        found = (
+            await self.connection.execute(
+                select(training_files.c.sha256, training_files.c.tokens).where(*where)
+            )
+        ).first()
         return None if found is None else (found.sha256, found.tokens)
 
     async def intend_run(self, run: TrainingRun) -> tuple[TrainingRun, bool]:
@@ -63,7 +93,9 @@ class TrainingVerbs(Verbs):
         first = await self._add(training_runs, [_run_row(run)]) == 1
         found = (
             await self.connection.execute(
-                select(training_runs).where(training_runs.c.assistant == run.assistant, training_runs.c.key == run.key)
+                select(training_runs).where(
+                    training_runs.c.assistant == run.assistant, training_runs.c.key == run.key
+                )
             )
         ).one()
         return _run(found), first
@@ -73,14 +105,19 @@ class TrainingVerbs(Verbs):
         await self._one_writer(assistant)
         spent = func.coalesce(training_runs.c.booked_nano_usd, training_runs.c.reserved_nano_usd)
         statement = select(func.coalesce(func.sum(spent), 0)).where(
-            training_runs.c.assistant == assistant, training_runs.c.created_at >= micros(month_start)
+            training_runs.c.assistant == assistant,
+            training_runs.c.created_at >= micros(month_start),
         )
         return usd(int((await self.connection.execute(statement)).scalar_one()))
 
     async def run_of(self, assistant: str, key: str) -> TrainingRun | None:
         """The run with that key, if there is one."""
         row = (
-            await self.connection.execute(select(training_runs).where(training_runs.c.assistant == assistant, training_runs.c.key == key))
+            await self.connection.execute(
+                select(training_runs).where(
+                    training_runs.c.assistant == assistant, training_runs.c.key == key
+                )
+            )
         ).first()
         return None if row is None else _run(row)
 
@@ -97,7 +134,9 @@ class TrainingVerbs(Verbs):
                 "message": event.message,
                 "figures": dumps(event.figures),
             }
-            for number, event in enumerate((event for event in events if event.id not in kept), len(kept))
+            for number, event in enumerate(
+                (event for event in events if event.id not in kept), len(kept)
+            )
         ]
         await self._add(training_events, rows)
 
@@ -109,7 +148,9 @@ class TrainingVerbs(Verbs):
             .order_by(training_events.c.number, training_events.c.id)
         )
         return [
-            TrainingEvent(id=row.id, at=moment(row.at), message=row.message, figures=json.loads(row.figures))
+            TrainingEvent(
+                id=row.id, at=moment(row.at), message=row.message, figures=json.loads(row.figures)
+            )
             for row in await self.connection.execute(statement)
         ]
 
@@ -130,7 +171,10 @@ class TrainingVerbs(Verbs):
 
     async def settle_run(self, run: TrainingRun, now: datetime, **changed: object) -> TrainingRun:
         """Write what is known about a run by now, unless it has ended already; returns the run as it stands then."""
-        values = {"updated_at": micros(now), **{_COLUMNS.get(name, name): _stored(name, value) for name, value in changed.items()}}
+        values = {
+            "updated_at": micros(now),
+            **{_COLUMNS.get(name, name): _stored(name, value) for name, value in changed.items()},
+        }
         await self.connection.execute(
             update(training_runs)
             .where(
@@ -145,7 +189,9 @@ class TrainingVerbs(Verbs):
     async def adopted(self, assistant: str, provider: str) -> set[str]:
         """Jobs at that provider that some run has already."""
         statement = select(training_runs.c.job_id).where(
-            training_runs.c.assistant == assistant, training_runs.c.provider == provider, training_runs.c.job_id.is_not(None)
+            training_runs.c.assistant == assistant,
+            training_runs.c.provider == provider,
+            training_runs.c.job_id.is_not(None),
         )
         return set((await self.connection.execute(statement)).scalars())
 
@@ -163,7 +209,8 @@ class TrainingVerbs(Verbs):
     async def run(self, assistant: str, name: str) -> TrainingRun:
         """The run with that id, or the one behind a provider's job id. Raises NotFound."""
         statement = select(training_runs).where(
-            training_runs.c.assistant == assistant, (training_runs.c.id == name) | (training_runs.c.job_id == name)
+            training_runs.c.assistant == assistant,
+            (training_runs.c.id == name) | (training_runs.c.job_id == name),
         )
         row = (await self.connection.execute(statement)).first()
         if row is None:
@@ -184,7 +231,9 @@ class TrainingVerbs(Verbs):
                 merged = stored.evidence | candidate.evidence
                 await self.connection.execute(
                     update(candidates)
-                    .where(candidates.c.assistant == candidate.assistant, candidates.c.id == stored.id)
+                    .where(
+                        candidates.c.assistant == candidate.assistant, candidates.c.id == stored.id
+                    )
                     .values(evidence=dumps(merged))
                 )
                 stored = stored.model_copy(update={"evidence": merged})
@@ -193,7 +242,10 @@ class TrainingVerbs(Verbs):
 
     async def candidate(self, assistant: str, name: str) -> Candidate:
         """By id or by model. Raises NotFound."""
-        statement = select(candidates).where(candidates.c.assistant == assistant, (candidates.c.id == name) | (candidates.c.model == name))
+        statement = select(candidates).where(
+            candidates.c.assistant == assistant,
+            (candidates.c.id == name) | (candidates.c.model == name),
+        )
         row = (await self.connection.execute(statement)).first()
         if row is None:
             msg = f"candidate {name!r} of assistant {assistant!r} is not registered"
@@ -227,11 +279,17 @@ def _stored(name: str, value: object) -> object:
 
 
 def _run_row(run: TrainingRun) -> dict[str, object]:
-    return {_COLUMNS.get(name, name): _stored(name, value) for name, value in run.model_dump().items()}
+    return {
+        _COLUMNS.get(name, name): _stored(name, value) for name, value in run.model_dump().items()
+    }
 
 
 def _run(row: object) -> TrainingRun:
     values = dict(row._mapping)  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
     reserved, booked = values.pop("reserved_nano_usd"), values.pop("booked_nano_usd")
     times = {name: maybe_moment(values[name]) for name in ("created_at", "updated_at", "asked_at")}
-    return TrainingRun(**values | times | {"reserved_usd": usd(reserved), "booked_usd": None if booked is None else usd(booked)})
+    return TrainingRun(
+        **values
+        | times
+        | {"reserved_usd": usd(reserved), "booked_usd": None if booked is None else usd(booked)}
+    )

@@ -8,7 +8,19 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Boolean, Column, ColumnElement, Executable, Insert, Select, Table, Text, bindparam, func, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Executable,
+    Insert,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
@@ -31,7 +43,9 @@ class Listed(ColumnElement[str]):
 
 
 @compiles(Listed, "sqlite")
-def _(element: Listed, compiler: Any, **options: Any) -> str:  # the compiler is untyped in SQLAlchemy
+def _(
+    element: Listed, compiler: Any, **options: Any
+) -> str:  # the compiler is untyped in SQLAlchemy
     return f"(SELECT value FROM json_each({compiler.process(element.array, **options)}))"
 
 
@@ -56,7 +70,9 @@ class Verbs:
     async def _one_writer(self, assistant: str) -> None:
         """Let writers of one assistant's log take turns. SQLite has one writer anyway; PostgreSQL is told, until the transaction ends."""
         if self.dialect.name == "postgresql":
-            await self.connection.execute(select(func.pg_advisory_xact_lock(zlib.crc32(assistant.encode()))))
+            await self.connection.execute(
+                select(func.pg_advisory_xact_lock(zlib.crc32(assistant.encode())))
+            )
 
     async def _sqlite(self) -> Any:
         """The driver's own connection. A statement through SQLAlchemy's cursors costs four switches between threads, through the driver one."""
@@ -66,13 +82,18 @@ class Verbs:
 
     async def _rows(self, statement: Select[Any], **given: object) -> Sequence[Any]:
         """All rows of a statement that stands in a module, as plain tuples: booleans are numbers on SQLite. Lists are given to `among`."""
-        values = {name: dumps(value) if isinstance(value, list) else value for name, value in given.items()}
+        values = {
+            name: dumps(value) if isinstance(value, list) else value
+            for name, value in given.items()
+        }
         if self.dialect.name == "postgresql":
             result = await self.connection.execute(statement, values)
             return list(result)
         sql, names, fixed = _compiled(statement, self.dialect)
         values = fixed | values
-        found: list[Any] = await (await self._sqlite()).execute_fetchall(sql, [values[name] for name in names])
+        found: list[Any] = await (await self._sqlite()).execute_fetchall(
+            sql, [values[name] for name in names]
+        )
         return found
 
     async def _each(self, statement: Executable, rows: Sequence[Row]) -> None:
@@ -82,12 +103,18 @@ class Verbs:
         if self.dialect.name == "postgresql":
             await self.connection.execute(statement, rows)
             return
-        sql, names, fixed = _compiled(statement, self.dialect, tuple(rows[0]) if isinstance(statement, Insert) else None)
+        sql, names, fixed = _compiled(
+            statement, self.dialect, tuple(rows[0]) if isinstance(statement, Insert) else None
+        )
         given = [{**fixed, **row} for row in rows] if fixed else rows
-        async with (await self._sqlite()).executemany(sql, [[row[name] for name in names] for row in given]):
+        async with (await self._sqlite()).executemany(
+            sql, [[row[name] for name in names] for row in given]
+        ):
             return
 
-    async def _add(self, table: Table, rows: Sequence[Row], otherwise: Callable[[Any], Row] | None = None) -> int:
+    async def _add(
+        self, table: Table, rows: Sequence[Row], otherwise: Callable[[Any], Row] | None = None
+    ) -> int:
         """Insert what is not there yet, and leave the rest or set `otherwise` on it; returns how many were inserted, where it is one."""
         if not rows:
             return 0
@@ -104,9 +131,13 @@ class Verbs:
         columns = tuple(table.columns.keys())
         statement = _insert(table, self.dialect.name, None, columns)
         if self.dialect.name == "postgresql":
-            await self.connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
+            await self.connection.execute(
+                statement, [dict(zip(columns, row, strict=True)) for row in rows]
+            )
             return
-        async with (await self._sqlite()).executemany(_compiled(statement, self.dialect, columns)[0], rows):
+        async with (await self._sqlite()).executemany(
+            _compiled(statement, self.dialect, columns)[0], rows
+        ):
             return
 
     async def _put(self, table: Table, rows: Sequence[Row]) -> None:
@@ -116,12 +147,18 @@ class Verbs:
 
 
 @cache
-def _insert(table: Table, dialect: str, otherwise: Callable[[Any], Row] | None, given: tuple[str, ...]) -> Any:
+def _insert(
+    table: Table, dialect: str, otherwise: Callable[[Any], Row] | None, given: tuple[str, ...]
+) -> Any:
     statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     keys = [column.name for column in table.primary_key]
     if otherwise is None:
         return statement.on_conflict_do_nothing()
-    changed = {name: value for name, value in otherwise(statement.excluded).items() if name in given and name not in keys}
+    changed = {
+        name: value
+        for name, value in otherwise(statement.excluded).items()
+        if name in given and name not in keys
+    }
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
@@ -130,10 +167,16 @@ def _overwritten(excluded: Any) -> Row:
 
 
 @cache
-def _compiled(statement: Executable, dialect: Any, columns: tuple[str, ...] | None = None) -> tuple[str, list[str], dict[str, object]]:
+def _compiled(
+    statement: Executable, dialect: Any, columns: tuple[str, ...] | None = None
+) -> tuple[str, list[str], dict[str, object]]:
     """The statement's SQL, the names of its parameters in order, and the values of those that stand in the statement itself."""
     compiled: Any = statement.compile(dialect=dialect, column_keys=columns)  # type: ignore[attr-defined]  # every statement compiles
-    return str(compiled), list(compiled.positiontup or []), {name: value for name, value in compiled.params.items() if value is not None}
+    return (
+        str(compiled),
+        list(compiled.positiontup or []),
+        {name: value for name, value in compiled.params.items() if value is not None},
+    )
 
 
 def micros(moment: datetime) -> int:

@@ -99,7 +99,13 @@ class Answers:
         models_dir: Path,
         vllm: Vllm | None,
     ) -> None:
-        self._folder, self._state, self._embedder, self._features, self._tokens = folder, state, embedder, features, tokens
+        self._folder, self._state, self._embedder, self._features, self._tokens = (
+            folder,
+            state,
+            embedder,
+            features,
+            tokens,
+        )
         self._clock, self._ids = clock, ids
         self._bases, self._models_dir, self._vllm = bases, models_dir, vllm
         self._responders: dict[str, responder.Responder] = {}
@@ -112,7 +118,11 @@ class Answers:
         if not all(isinstance(m.get("role"), str) for m in wanted.messages):
             msg = "every message has a role"
             raise InvalidInput(msg)
-        head = {"id": self._ids.new("chatcmpl").replace("_", "-", 1), "created": int(self._clock.now().timestamp()), "model": wanted.model}
+        head = {
+            "id": self._ids.new("chatcmpl").replace("_", "-", 1),
+            "created": int(self._clock.now().timestamp()),
+            "model": wanted.model,
+        }
         base = self._bases.get(wanted.model, wanted.model)
         manifest = None if base in self._bases.values() else self._manifest(wanted.model)
         if manifest is None and base == RESPONDER:
@@ -120,14 +130,24 @@ class Answers:
             raise InvalidInput(msg)
         generated = manifest is None or manifest["engine"] == "lora"
         if generated and self._vllm is not None:
-            return self._handed(self._vllm, json.loads(body), base if manifest is None else wanted.model, manifest)
+            return self._handed(
+                self._vllm, json.loads(body), base if manifest is None else wanted.model, manifest
+            )
         unserved = next((name for name in UNSERVED if getattr(wanted, name)), None)
         if unserved is not None:
             msg = f"{unserved} is not served by {wanted.model!r}"
             raise InvalidInput(msg)
         if generated:
-            return self._generated(wanted, head, base if manifest is None else manifest["base"], manifest)
-        refused = "response_format" if _schema(wanted) is not None else "tools" if _offer(wanted) is not None else None
+            return self._generated(
+                wanted, head, base if manifest is None else manifest["base"], manifest
+            )
+        refused = (
+            "response_format"
+            if _schema(wanted) is not None
+            else "tools"
+            if _offer(wanted) is not None
+            else None
+        )
         if refused is not None:
             msg = f"{refused} is not served by {wanted.model!r}: it chooses one of its answers"
             raise InvalidInput(msg)
@@ -136,7 +156,10 @@ class Answers:
     def embed(self, body: bytes) -> Json:
         """Embeddings by the one model that is here for it."""
         wanted = _Embeddings.model_validate_json(body)
-        if wanted.model != self._embedder.name or wanted.dimensions not in {None, self._embedder.dimensions}:
+        if wanted.model != self._embedder.name or wanted.dimensions not in {
+            None,
+            self._embedder.dimensions,
+        }:
             msg = f"model {wanted.model!r} with {wanted.dimensions} dimensions: {self._embedder.name!r} with {self._embedder.dimensions} is served"
             raise InvalidInput(msg)
         texts = [wanted.input] if isinstance(wanted.input, str) else wanted.input
@@ -147,7 +170,11 @@ class Answers:
             "object": "list",
             "model": wanted.model,
             "data": [
-                {"object": "embedding", "index": i, "embedding": base64.b64encode(v.tobytes()).decode() if as_text else v.tolist()}
+                {
+                    "object": "embedding",
+                    "index": i,
+                    "embedding": base64.b64encode(v.tobytes()).decode() if as_text else v.tolist(),
+                }
                 for i, v in enumerate(vectors)
             ],
             "usage": {"prompt_tokens": count, "total_tokens": count},
@@ -155,7 +182,10 @@ class Answers:
 
     def count(self, rows: Sequence[Json]) -> int:
         """Tokens of the rows' messages, as they would be counted at OpenAI."""
-        return self._tokens.count([text for row in rows for message in row["messages"] if (text := text_of(message))], COUNTED_AS)
+        return self._tokens.count(
+            [text for row in rows for message in row["messages"] if (text := text_of(message))],
+            COUNTED_AS,
+        )
 
     def drop(self, model: str) -> bool:
         """Delete a model, in memory and on disk."""
@@ -179,15 +209,26 @@ class Answers:
     def _picked(self, wanted: _Chat, head: Json) -> Json | bytes:
         with self._guard:
             if wanted.model not in self._responders:
-                self._responders[wanted.model] = responder.load(model_folder(self._folder, wanted.model), self._features.name)
+                self._responders[wanted.model] = responder.load(
+                    model_folder(self._folder, wanted.model), self._features.name
+                )
             model = self._responders[wanted.model]
         with self._thinking:  # one at a time uses all cores; several at once spin on each other's locks, and take five times as long
-            choice = model.choose(responder.featurize([responder.context(wanted.messages)], self._features))[0]
-        asked, said = self.count([{"messages": wanted.messages}]), self._tokens.count([choice.text], COUNTED_AS)
+            choice = model.choose(
+                responder.featurize([responder.context(wanted.messages)], self._features)
+            )[0]
+        asked, said = (
+            self.count([{"messages": wanted.messages}]),
+            self._tokens.count([choice.text], COUNTED_AS),
+        )
         count = wanted.n or 1
         usage = _usage(asked, said * count)
         if wanted.stream:
-            pieces = [_chunk(head, i, delta, over) for i in range(count) for delta, over in _deltas(choice.text)]
+            pieces = [
+                _chunk(head, i, delta, over)
+                for i in range(count)
+                for delta, over in _deltas(choice.text)
+            ]
             return b"".join(pieces) + _last(head, wanted, usage)
         return _completion(head, [(_message(choice.text), "stop")] * count, usage) | {
             "kaeshi": {"confidence": choice.confidence, "hand_over": choice.hand_over}
@@ -213,14 +254,28 @@ class Answers:
         prompt = engine.prompt(wanted.messages, offer)
         room = engine.longest - len(prompt)
         most = min(wanted.max_completion_tokens or wanted.max_tokens or room, room)
-        return Pending(wanted=wanted, head=head, engine=engine, prompt=prompt, adapter=adapter, most=most, grammar=grammar, reader=reader)
+        return Pending(
+            wanted=wanted,
+            head=head,
+            engine=engine,
+            prompt=prompt,
+            adapter=adapter,
+            most=most,
+            grammar=grammar,
+            reader=reader,
+        )
 
     def _handed(self, vllm: Vllm, body: Json, model: str, manifest: Json | None) -> Handed:
         folder = None if manifest is None else model_folder(self._folder, model)
         if folder is not None:
             manifests.checked(folder)
             vllm.tell(model, folder)
-        return Handed(vllm=vllm, body={**body, "model": model}, adapter=None if folder is None else model, folder=folder)
+        return Handed(
+            vllm=vllm,
+            body={**body, "model": model},
+            adapter=None if folder is None else model,
+            folder=folder,
+        )
 
     def _engine(self, base: str) -> "Engine":
         if base not in self._engines:
@@ -265,8 +320,13 @@ class Pending:
                 ends[number], count = over, count + tokens
         if "error" in ends:
             return 500, json.dumps(fault(said[ends.index("error")][-1], "server_error")).encode()
-        choices = [(_message("".join(parts), calls), end) for parts, calls, end in zip(said, called, ends, strict=True)]
-        return 200, json.dumps(_completion(self.head, choices, _usage(len(self.prompt), count))).encode()
+        choices = [
+            (_message("".join(parts), calls), end)
+            for parts, calls, end in zip(said, called, ends, strict=True)
+        ]
+        return 200, json.dumps(
+            _completion(self.head, choices, _usage(len(self.prompt), count))
+        ).encode()
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Server-sent events, each as soon as there is something to tell. A call comes whole: half of its arguments is of no use."""
@@ -305,7 +365,12 @@ class Pending:
                 for part in readers[number].take(piece, over=over is not None):
                     yield number, part, None, tokens
                 if over is not None:
-                    yield number, "", "tool_calls" if over == "stop" and readers[number].called else over, tokens
+                    yield (
+                        number,
+                        "",
+                        "tool_calls" if over == "stop" and readers[number].called else over,
+                        tokens,
+                    )
         finally:
             for each in asked:
                 each.cancelled = True
@@ -313,9 +378,18 @@ class Pending:
     def _shown(self, number: int, place: int, call: tools.Call) -> Json:
         """A call as OpenAI shows it; its id is the answer's own with its place."""
         name = f"call_{self.head['id'].partition('-')[2]}_{number}_{place}"
-        return {"id": name, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+        return {
+            "id": name,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
 
-    def _ask(self, number: int, here: asyncio.AbstractEventLoop, heard: "asyncio.Queue[tuple[int, str, str | None, int]]") -> "Wanted":
+    def _ask(
+        self,
+        number: int,
+        here: asyncio.AbstractEventLoop,
+        heard: "asyncio.Queue[tuple[int, str, str | None, int]]",
+    ) -> "Wanted":
         from kaeshi.trainer.engines.lora.serving import Wanted
 
         def told(piece: str, over: str | None) -> None:
@@ -366,7 +440,9 @@ def _schema(wanted: _Chat) -> Json | None:
 
 
 def _offer(wanted: _Chat) -> tools.Offer | None:
-    return tools.offered(wanted.tools, wanted.tool_choice, several=wanted.parallel_tool_calls is not False)
+    return tools.offered(
+        wanted.tools, wanted.tool_choice, several=wanted.parallel_tool_calls is not False
+    )
 
 
 def _usage(asked: int, said: int) -> Json:
@@ -374,7 +450,11 @@ def _usage(asked: int, said: int) -> Json:
 
 
 def _message(text: str, calls: Sequence[Json] = ()) -> Json:
-    told: Json = {"role": "assistant", "content": None if calls and not text else text, "refusal": None}
+    told: Json = {
+        "role": "assistant",
+        "content": None if calls and not text else text,
+        "refusal": None,
+    }
     return told | ({"tool_calls": list(calls)} if calls else {})
 
 
@@ -382,7 +462,10 @@ def _completion(head: Json, said: Sequence[tuple[Json, str]], usage: Json) -> Js
     return {
         **head,
         "object": "chat.completion",
-        "choices": [{"index": i, "finish_reason": over, "logprobs": None, "message": message} for i, (message, over) in enumerate(said)],
+        "choices": [
+            {"index": i, "finish_reason": over, "logprobs": None, "message": message}
+            for i, (message, over) in enumerate(said)
+        ],
         "usage": usage,
     }
 
@@ -394,10 +477,21 @@ def _deltas(text: str) -> tuple[tuple[Json, str | None], ...]:
 
 def _chunk(head: Json, number: int, delta: Json, over: str | None) -> bytes:
     choice = {"index": number, "delta": delta, "logprobs": None, "finish_reason": over}
-    return b"data: " + json.dumps({**head, "object": "chat.completion.chunk", "choices": [choice]}).encode() + b"\n\n"
+    return (
+        b"data: "
+        + json.dumps({**head, "object": "chat.completion.chunk", "choices": [choice]}).encode()
+        + b"\n\n"
+    )
 
 
 def _last(head: Json, wanted: _Chat, usage: Json) -> bytes:
     if not (wanted.stream_options or {}).get("include_usage"):
         return DONE
-    return b"data: " + json.dumps({**head, "object": "chat.completion.chunk", "choices": [], "usage": usage}).encode() + b"\n\n" + DONE
+    return (
+        b"data: "
+        + json.dumps(
+            {**head, "object": "chat.completion.chunk", "choices": [], "usage": usage}
+        ).encode()
+        + b"\n\n"
+        + DONE
+    )

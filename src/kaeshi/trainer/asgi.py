@@ -15,7 +15,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class StreamAnswerer(Protocol):
     """Answers whole, or piece by piece where the client asked for that."""
 
-    async def stream(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes | AsyncIterator[bytes]]: ...
+    async def stream(
+        self, method: str, path: str, body: bytes, content_type: str
+    ) -> tuple[int, bytes | AsyncIterator[bytes]]: ...
 
 
 class TrainerApp:
@@ -31,7 +33,13 @@ class TrainerApp:
         if not isinstance(body, bytes):
             await _told(status, body, receive, send)
             return
-        kind = b"application/json" if body[:1] in b"{[" else b"text/event-stream" if body[:6] == b"data: " else b"application/octet-stream"
+        kind = (
+            b"application/json"
+            if body[:1] in b"{["
+            else b"text/event-stream"
+            if body[:6] == b"data: "
+            else b"application/octet-stream"
+        )
         await send(
             {
                 "type": "http.response.start",
@@ -41,7 +49,9 @@ class TrainerApp:
         )
         await send({"type": "http.response.body", "body": body})
 
-    async def _respond(self, scope: Scope, receive: Receive) -> tuple[int, bytes | AsyncIterator[bytes]]:
+    async def _respond(
+        self, scope: Scope, receive: Receive
+    ) -> tuple[int, bytes | AsyncIterator[bytes]]:
         headers = dict(scope["headers"])
         if not self._allowed(scope, headers):
             return 401, _fault("send the key as Authorization: Bearer KEY")
@@ -66,12 +76,20 @@ class TrainerApp:
     def _allowed(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         if self._key is None:
             return (scope.get("client") or ("",))[0] in {"127.0.0.1", "::1"}
-        return hmac.compare_digest(headers.get(b"authorization", b""), f"Bearer {self._key}".encode())
+        return hmac.compare_digest(
+            headers.get(b"authorization", b""), f"Bearer {self._key}".encode()
+        )
 
 
 async def _told(status: int, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
     """Send pieces as they come; when the client leaves, whoever makes them is told by the end of the iteration."""
-    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/event-stream")]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(b"content-type", b"text/event-stream")],
+        }
+    )
     gone = asyncio.ensure_future(receive())
     try:
         async for piece in pieces:
@@ -85,4 +103,13 @@ async def _told(status: int, pieces: AsyncIterator[bytes], receive: Receive, sen
 
 
 def _fault(message: str) -> bytes:
-    return json.dumps({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None}}).encode()
+    return json.dumps(
+        {
+            "error": {
+                "message": message,
+                "type": "invalid_request_error",
+                "param": None,
+                "code": None,
+            }
+        }
+    ).encode()

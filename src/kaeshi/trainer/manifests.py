@@ -19,6 +19,8 @@ def checked(folder: Path) -> Json:
     manifest: Json = json.loads((folder / "manifest.json").read_bytes())
     for name, expected in manifest["files"].items():
         if sha256_of(folder / name) != expected:
-            msg = f"model file {str(folder / name)!r} is not the one its manifest names; train again"
+            msg = (
+                f"model file {str(folder / name)!r} is not the one its manifest names; train again"
+            )
             raise InvalidInput(msg)
     return manifest

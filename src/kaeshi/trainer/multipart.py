@@ -5,7 +5,9 @@ import io
 from kaeshi.errors import InvalidInput
 
 
-def parse_form(body: bytes, content_type: str) -> tuple[dict[str, str], dict[str, tuple[str, bytes]]]:
+def parse_form(
+    body: bytes, content_type: str
+) -> tuple[dict[str, str], dict[str, tuple[str, bytes]]]:
     """Plain fields, and files as (name, content). Raises InvalidInput."""
     from python_multipart import parse_form as parse
     from python_multipart.exceptions import FormParserError

@@ -71,9 +71,13 @@ class _CreateJob(BaseModel):
     hyperparameters: _Hyperparameters = _Hyperparameters()
     method: _Method = _Method()
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None  # OpenAI's limits
-    metadata: Annotated[dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)] | None = (
-        None
-    )
+    metadata: (
+        Annotated[
+            dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+            Field(max_length=16),
+        ]
+        | None
+    ) = None
     integrations: list[Any] | None = None
 
 
@@ -102,20 +106,41 @@ class TrainerServer:
         disk: int | None = None,
     ) -> None:
         self._folder, self._embedder, self._clock, self._ids = folder, embedder, clock, ids
-        self._bases, self._models_dir, self._webhooks, self._cluster, self._disk = bases, models_dir, webhooks, cluster, disk
+        self._bases, self._models_dir, self._webhooks, self._cluster, self._disk = (
+            bases,
+            models_dir,
+            webhooks,
+            cluster,
+            disk,
+        )
         self._state = TrainerState(folder)
         self._features = features or embedder
-        self._answers = Answers(folder, self._state, embedder, self._features, tokens, clock, ids, bases, models_dir, vllm)
+        self._answers = Answers(
+            folder,
+            self._state,
+            embedder,
+            self._features,
+            tokens,
+            clock,
+            ids,
+            bases,
+            models_dir,
+            vllm,
+        )
         self._workers: dict[str, threading.Thread] = {}
         self._processes: dict[str, lora.Stoppable] = {}
         self._guard, self._device = threading.Lock(), threading.Lock()
 
-    async def call(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes]:
+    async def call(
+        self, method: str, path: str, body: bytes, content_type: str
+    ) -> tuple[int, bytes]:
         """Answer one request; `path` starts behind /v1 and may carry a query."""
         status, content = await asyncio.to_thread(self._answer, method, path, body, content_type)
         return await _whole(content) if isinstance(content, Pending | Handed) else (status, content)
 
-    async def stream(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes | AsyncIterator[bytes]]:
+    async def stream(
+        self, method: str, path: str, body: bytes, content_type: str
+    ) -> tuple[int, bytes | AsyncIterator[bytes]]:
         """The same, with an answer that is asked for as a stream told as it comes."""
         status, content = await asyncio.to_thread(self._answer, method, path, body, content_type)
         if isinstance(content, Pending | Handed):
@@ -127,16 +152,32 @@ class TrainerServer:
         for worker in list(self._workers.values()):
             worker.join()
 
-    def _answer(self, method: str, path: str, body: bytes, content_type: str) -> tuple[int, bytes | Pending | Handed]:
+    def _answer(
+        self, method: str, path: str, body: bytes, content_type: str
+    ) -> tuple[int, bytes | Pending | Handed]:
         try:
             status, content = self._route(method, path, body, content_type)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            status, content = 400, fault(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
+            status, content = (
+                400,
+                fault(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}"),
+            )
         except KaeshiError as error:
-            status = 404 if isinstance(error, NotFound) else error.status if isinstance(error, ProviderError) else 400
-            content = fault(str(error), "server_error" if isinstance(error, ProviderError) else "invalid_request_error")
-        return status, content if isinstance(content, bytes | Pending | Handed) else json.dumps(content).encode()
+            status = (
+                404
+                if isinstance(error, NotFound)
+                else error.status
+                if isinstance(error, ProviderError)
+                else 400
+            )
+            content = fault(
+                str(error),
+                "server_error" if isinstance(error, ProviderError) else "invalid_request_error",
+            )
+        return status, content if isinstance(content, bytes | Pending | Handed) else json.dumps(
+            content
+        ).encode()
 
     def _route(self, method: str, path: str, body: bytes, content_type: str) -> Reply:
         plain, _, query = path.partition("?")
@@ -154,16 +195,23 @@ class TrainerServer:
                 return 200, self._file_path(self._find("file", name)["id"]).read_bytes()
             case "DELETE", ["files", name]:
                 self._file_path(self._find("file", name)["id"]).unlink(missing_ok=True)
-                return 200, {"id": name, "object": "file", "deleted": self._state.drop("file", name)}
+                return 200, {
+                    "id": name,
+                    "object": "file",
+                    "deleted": self._state.drop("file", name),
+                }
             case _, ["fine_tuning", "jobs", *rest]:
                 return self._route_job(method, rest, wanted, body)
             case "GET", ["models"]:
                 tuned = self._state.every("model", limit=10_000)
-                return 200, {"object": "list", "data": [_shown(model) for model in (*tuned, *self._given())]}
+                return 200, {
+                    "object": "list",
+                    "data": [_shown(model) for model in (*tuned, *self._given())],
+                }
             case "GET", ["models", *name]:  # hub names hold a slash
-                return 200, next((m for m in self._given() if m["id"] == "/".join(name)), None) or _shown(
-                    self._find("model", "/".join(name))
-                )
+                return 200, next(
+                    (m for m in self._given() if m["id"] == "/".join(name)), None
+                ) or _shown(self._find("model", "/".join(name)))
             case "DELETE", ["models", name]:
                 self._find("model", name)
                 return 200, {"id": name, "object": "model", "deleted": self._answers.drop(name)}
@@ -174,7 +222,9 @@ class TrainerServer:
             case _:
                 return _unserved(method, plain)
 
-    def _route_job(self, method: str, rest: list[str], wanted: dict[str, str], body: bytes) -> Reply:
+    def _route_job(
+        self, method: str, rest: list[str], wanted: dict[str, str], body: bytes
+    ) -> Reply:
         match method, rest:
             case "POST", []:
                 return 200, self._create(_CreateJob.model_validate_json(body))
@@ -212,7 +262,9 @@ class TrainerServer:
             msg = f"file of {len(content)} bytes; 1 to {MAX_FILE} are taken"
             raise InvalidInput(msg)
         life = fields.get("expires_after[seconds]")
-        if life is not None and (not life.isdigit() or len(life) > 8 or not 3600 <= int(life) <= 30 * 24 * 3600):  # OpenAI's limits
+        if life is not None and (
+            not life.isdigit() or len(life) > 8 or not 3600 <= int(life) <= 30 * 24 * 3600
+        ):  # OpenAI's limits
             msg = f"expires_after[seconds] {life!r} is not a whole number from 3600 to 2592000"
             raise InvalidInput(msg)
         self._check_room(len(content))
@@ -230,7 +282,9 @@ class TrainerServer:
             "purpose": purpose,
             "status": "processed",
         }
-        return self._state.put("file", made if life is None else made | {"expires_at": made["created_at"] + life})
+        return self._state.put(
+            "file", made if life is None else made | {"expires_at": made["created_at"] + life}
+        )
 
     def _check_room(self, more: int) -> None:
         """Raise InvalidInput where so many bytes more would not fit into the budget."""
@@ -295,7 +349,11 @@ class TrainerServer:
             "base": base,
         }
         key = (wanted.metadata or {}).get(KEY)
-        job = self._state.put("job", job) if key is None else self._state.put_once("job", job, KEY, key)
+        job = (
+            self._state.put("job", job)
+            if key is None
+            else self._state.put_once("job", job, KEY, key)
+        )
         self._work_on(job["id"])
         return _shown(job)
 
@@ -321,14 +379,20 @@ class TrainerServer:
             elif status == "cancelled":
                 shutil.rmtree(self._job_folder(name), ignore_errors=True)
             self._tell(status, name)
-            return _shown(self._state.put("job", job | {"status": status, "finished_at": finished, "events": events}))
+            return _shown(
+                self._state.put(
+                    "job", job | {"status": status, "finished_at": finished, "events": events}
+                )
+            )
 
     def _work_on(self, name: str) -> None:
         """Have a thread at the job, unless some process has one."""
         with self._guard:
             worker = self._workers.get(name)
             if worker is None or not worker.is_alive():
-                self._workers[name] = worker = threading.Thread(target=self._locked, args=(name,), name=f"train {name}", daemon=True)
+                self._workers[name] = worker = threading.Thread(
+                    target=self._locked, args=(name,), name=f"train {name}", daemon=True
+                )
                 worker.start()
 
     def _locked(self, name: str) -> None:
@@ -338,7 +402,9 @@ class TrainerServer:
             if _taken(handle):
                 return
             elsewhere = self._cluster is not None and self._find("job", name)["base"] != RESPONDER
-            with nullcontext() if elsewhere else self._device:  # one job at a time here; the others are queued
+            with (
+                nullcontext() if elsewhere else self._device
+            ):  # one job at a time here; the others are queued
                 job = self._begun(name)
                 if job is not None:
                     self._train(job)
@@ -347,20 +413,42 @@ class TrainerServer:
         """The job, now running; None if it was cancelled or paused before its turn."""
         with self._guard:
             job = self._find("job", name)
-            return self._state.put("job", job | {"status": "running"}) if job["status"] in {"queued", "running"} else None
+            return (
+                self._state.put("job", job | {"status": "running"})
+                if job["status"] in {"queued", "running"}
+                else None
+            )
 
     def _train(self, job: Json) -> None:
         """Run a job to its end. A worker thread is a door: nothing above it could answer a failure, so it catches broadly and writes it down."""
         name = job["id"]
         try:
-            result = self._trained_responder(job) if job["base"] == RESPONDER else self._trained_lora(job)
+            result = (
+                self._trained_responder(job)
+                if job["base"] == RESPONDER
+                else self._trained_lora(job)
+            )
             if result is not None:
                 self._finish(name, {"status": "succeeded", **result})
         except ProviderError as error:  # the training process broke; its rows may be as good as any
-            self._finish(name, {"status": "failed", "error": {"code": "server_error", "message": str(error), "param": None}})
+            self._finish(
+                name,
+                {
+                    "status": "failed",
+                    "error": {"code": "server_error", "message": str(error), "param": None},
+                },
+            )
         except KaeshiError as error:
             self._finish(
-                name, {"status": "failed", "error": {"code": "invalid_training_file", "message": str(error), "param": "training_file"}}
+                name,
+                {
+                    "status": "failed",
+                    "error": {
+                        "code": "invalid_training_file",
+                        "message": str(error),
+                        "param": "training_file",
+                    },
+                },
             )
         except Exception as error:  # a door: see above
             where = traceback.extract_tb(error.__traceback__)[-1]
@@ -379,9 +467,16 @@ class TrainerServer:
     def _trained_responder(self, job: Json) -> Json:
         rows = self._rows(job["training_file"])
         validation = self._rows(job["validation_file"], least=0) if job["validation_file"] else []
-        trained = responder.train(rows, validation, self._features, lambda text: self._event(job["id"], text))
+        trained = responder.train(
+            rows, validation, self._features, lambda text: self._event(job["id"], text)
+        )
         model = _named(job)
-        details = {"id": model, "job": job["id"], "embedder": self._features.name, "answers": len(trained.answers)}
+        details = {
+            "id": model,
+            "job": job["id"],
+            "embedder": self._features.name,
+            "answers": len(trained.answers),
+        }
         self._put_model(model, responder.save(trained, model_folder(self._folder, model), details))
         chosen = job["hyperparameters"]["n_epochs"]
         epochs = DEFAULT_EPOCHS if chosen == "auto" else chosen
@@ -402,9 +497,15 @@ class TrainerServer:
             self._rows(job["validation_file"], least=1, kind=kind)
         chosen = job["method"][kind]["hyperparameters"]
         told = {
-            "n_epochs": lora.auto_epochs(len(rows)) if chosen["n_epochs"] == "auto" else chosen["n_epochs"],
-            "batch_size": lora.auto_batch(len(rows)) if chosen["batch_size"] == "auto" else chosen["batch_size"],
-            "learning_rate_multiplier": 1.0 if chosen["learning_rate_multiplier"] == "auto" else chosen["learning_rate_multiplier"],
+            "n_epochs": lora.auto_epochs(len(rows))
+            if chosen["n_epochs"] == "auto"
+            else chosen["n_epochs"],
+            "batch_size": lora.auto_batch(len(rows))
+            if chosen["batch_size"] == "auto"
+            else chosen["batch_size"],
+            "learning_rate_multiplier": 1.0
+            if chosen["learning_rate_multiplier"] == "auto"
+            else chosen["learning_rate_multiplier"],
         }
         beta = chosen.get("beta", "auto")
         spec = {
@@ -412,7 +513,9 @@ class TrainerServer:
             "asked_as": job["model"],
             "models_dir": str(self._models_dir),
             "training_file": str(self._file_path(job["training_file"])),
-            "validation_file": str(self._file_path(job["validation_file"])) if job["validation_file"] else None,
+            "validation_file": str(self._file_path(job["validation_file"]))
+            if job["validation_file"]
+            else None,
             "folder": str(folder),
             "method": kind,
             "epochs": told["n_epochs"],
@@ -423,7 +526,12 @@ class TrainerServer:
         }
         try:
             run = lora.run if self._cluster is None else self._cluster.run
-            done = run(spec, folder, lambda process: self._started(name, process), lambda message: self._heard(name, message))
+            done = run(
+                spec,
+                folder,
+                lambda process: self._started(name, process),
+                lambda message: self._heard(name, message),
+            )
         finally:
             self._processes.pop(name, None)
         if done is None:
@@ -431,16 +539,25 @@ class TrainerServer:
                 shutil.rmtree(folder, ignore_errors=True)
             return None
         model = _named(job)
-        kept = [epoch for epoch in done["epochs"] if epoch["epoch"] == done["best"] or epoch in done["epochs"][-MODELS:]]
+        kept = [
+            epoch
+            for epoch in done["epochs"]
+            if epoch["epoch"] == done["best"] or epoch in done["epochs"][-MODELS:]
+        ]
         checkpoints = []
         for epoch in kept:
             step = epoch["metrics"]["step"]
-            names = [f"{model}:ckpt-step-{step}", *([model] if epoch["epoch"] == done["best"] else [])]
+            names = [
+                f"{model}:ckpt-step-{step}",
+                *([model] if epoch["epoch"] == done["best"] else []),
+            ]
             for each in names:
                 self._put_model(
                     each,
                     lora.publish(
-                        folder / f"epoch-{epoch['epoch']}", model_folder(self._folder, each), {"id": each, "job": name, "base": job["base"]}
+                        folder / f"epoch-{epoch['epoch']}",
+                        model_folder(self._folder, each),
+                        {"id": each, "job": name, "base": job["base"]},
                     ),
                 )
             checkpoints.append(
@@ -450,11 +567,16 @@ class TrainerServer:
                     "created_at": self._seconds(),
                     "fine_tuned_model_checkpoint": names[0],
                     "step_number": step,
-                    "metrics": {"step": step, **{n: v for n, v in epoch["metrics"].items() if n != "step"}},
+                    "metrics": {
+                        "step": step,
+                        **{n: v for n, v in epoch["metrics"].items() if n != "step"},
+                    },
                     "fine_tuning_job_id": name,
                 }
             )
-        results = self._put_file((folder / "results.csv").read_bytes(), "step_metrics.csv", "fine-tune-results")
+        results = self._put_file(
+            (folder / "results.csv").read_bytes(), "step_metrics.csv", "fine-tune-results"
+        )
         shutil.rmtree(folder)
         shown = told | ({"beta": spec["beta"]} if kind == "dpo" else {})
         return {
@@ -480,16 +602,34 @@ class TrainerServer:
     def _heard(self, name: str, message: Json) -> None:
         """What the process says goes among the job's events, losses with their numbers."""
         if "step" in message:
-            self._event(name, f"Step {message['step']}/{message['total_steps']}: training loss={message['train_loss']:.2f}", message)
+            self._event(
+                name,
+                f"Step {message['step']}/{message['total_steps']}: training loss={message['train_loss']:.2f}",
+                message,
+            )
         elif "checkpoint" in message:
             metrics = message["checkpoint"]["metrics"]
-            loss = f", validation loss={metrics['valid_loss']:.2f}" if "valid_loss" in metrics else ""
-            self._event(name, f"Checkpoint after epoch {message['checkpoint']['epoch']}, step {metrics['step']}{loss}")
+            loss = (
+                f", validation loss={metrics['valid_loss']:.2f}" if "valid_loss" in metrics else ""
+            )
+            self._event(
+                name,
+                f"Checkpoint after epoch {message['checkpoint']['epoch']}, step {metrics['step']}{loss}",
+            )
         else:
             self._event(name, message["event"])
 
     def _put_model(self, name: str, manifest: Json) -> None:
-        self._state.put("model", {"id": name, "object": "model", "created": self._seconds(), "owned_by": "kaeshi", "manifest": manifest})
+        self._state.put(
+            "model",
+            {
+                "id": name,
+                "object": "model",
+                "created": self._seconds(),
+                "owned_by": "kaeshi",
+                "manifest": manifest,
+            },
+        )
 
     def _finish(self, name: str, result: Json) -> None:
         with self._guard:
@@ -523,7 +663,9 @@ class TrainerServer:
 
     def _rows(self, file: str, least: int = MIN_ROWS, kind: str = "supervised") -> list[Json]:
         rows = []
-        for number, line in enumerate(self._file_path(self._find("file", file)["id"]).read_bytes().splitlines(), 1):
+        for number, line in enumerate(
+            self._file_path(self._find("file", file)["id"]).read_bytes().splitlines(), 1
+        ):
             if not line.strip():
                 continue
             try:
@@ -531,7 +673,11 @@ class TrainerServer:
                 said = (
                     row["messages"]
                     if kind == "supervised"
-                    else [*row["input"]["messages"], *row["preferred_output"], *row["non_preferred_output"]]
+                    else [
+                        *row["input"]["messages"],
+                        *row["preferred_output"],
+                        *row["non_preferred_output"],
+                    ]
                 )
                 good = all(isinstance(m["role"], str) for m in said)
             except (ValueError, TypeError, KeyError):
@@ -550,7 +696,9 @@ class TrainerServer:
     def _given(self) -> list[Json]:
         """What is here without training: the bases, the names that stand for them, and the embedder."""
         names = dict.fromkeys((*self._bases.values(), *sorted(self._bases), self._embedder.name))
-        return [{"id": name, "object": "model", "created": 0, "owned_by": "kaeshi"} for name in names]
+        return [
+            {"id": name, "object": "model", "created": 0, "owned_by": "kaeshi"} for name in names
+        ]
 
     def _find(self, kind: str, name: str) -> Json:
         found = self._state.get(kind, name)
@@ -564,8 +712,16 @@ class TrainerServer:
         if not limit.isdigit() or len(limit) > 5 or not 1 <= int(limit) <= 10_000:  # OpenAI's limit
             msg = f"limit {limit!r} is not a whole number from 1 to 10000"
             raise InvalidInput(msg)
-        metadata = {match[1]: value for name, value in wanted.items() if (match := _METADATA.match(name))}
-        found = self._state.every(kind, wanted.get("after"), int(limit) + 1, metadata=metadata, oldest_first=wanted.get("order") == "asc")
+        metadata = {
+            match[1]: value for name, value in wanted.items() if (match := _METADATA.match(name))
+        }
+        found = self._state.every(
+            kind,
+            wanted.get("after"),
+            int(limit) + 1,
+            metadata=metadata,
+            oldest_first=wanted.get("order") == "asc",
+        )
         data = [_shown(item) for item in found[: int(limit)]]
         return {
             "object": "list",
@@ -611,7 +767,11 @@ def _unserved(method: str, path: str) -> Reply:
 
 def _shown(item: Json) -> Json:
     """An object without what is ours alone. OpenAI's document knows no word for a paused job: it is queued, and its events say more."""
-    shown = {name: value for name, value in item.items() if name not in {"events", "checkpoints", "manifest", "base"}}
+    shown = {
+        name: value
+        for name, value in item.items()
+        if name not in {"events", "checkpoints", "manifest", "base"}
+    }
     return shown | {"status": "queued"} if shown.get("status") == "paused" else shown
 
 
@@ -625,7 +785,12 @@ def _chosen(wanted: _CreateJob) -> Json:
     """The method's hyperparameters, and where it says nothing the deprecated ones beside it."""
     own = getattr(wanted.method, wanted.method.type).hyperparameters
     given = own if own.model_fields_set else wanted.hyperparameters
-    names = ("n_epochs", "batch_size", "learning_rate_multiplier", *(("beta",) if wanted.method.type == "dpo" else ()))
+    names = (
+        "n_epochs",
+        "batch_size",
+        "learning_rate_multiplier",
+        *(("beta",) if wanted.method.type == "dpo" else ()),
+    )
     return {name: getattr(given, name) for name in names}
 
 
@@ -637,5 +802,8 @@ def _page(items: Sequence[Json], wanted: Mapping[str, str], usual: int) -> Json:
         raise InvalidInput(msg)
     first = next((i + 1 for i, item in enumerate(items) if item["id"] == wanted.get("after")), 0)
     data = list(items[first : first + int(limit)])
-    ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
+    ends = {
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+    }
     return {"object": "list", "data": data, "has_more": len(items) > first + int(limit), **ends}

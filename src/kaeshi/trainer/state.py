@@ -27,7 +27,9 @@ class TrainerState:
         """Add or replace; on disk when it returns."""
         with self._open() as database:
             database.execute("begin immediate")
-            number = database.execute("select coalesce(max(number), 0) + 1 from objects").fetchone()[0]
+            number = database.execute(
+                "select coalesce(max(number), 0) + 1 from objects"
+            ).fetchone()[0]
             database.execute(
                 "insert into objects values (?, ?, ?, ?) on conflict (kind, id) do update set body = excluded.body",
                 (kind, content["id"], number, json.dumps(content)),
@@ -44,15 +46,22 @@ class TrainerState:
                 (kind, json.dumps(known_by), key),
             ).fetchone()
             if found is None:
-                number = database.execute("select coalesce(max(number), 0) + 1 from objects").fetchone()[0]
-                database.execute("insert into objects values (?, ?, ?, ?)", (kind, content["id"], number, json.dumps(content)))
+                number = database.execute(
+                    "select coalesce(max(number), 0) + 1 from objects"
+                ).fetchone()[0]
+                database.execute(
+                    "insert into objects values (?, ?, ?, ?)",
+                    (kind, content["id"], number, json.dumps(content)),
+                )
             database.execute("commit")
         return content if found is None else dict(json.loads(found[0]))
 
     def get(self, kind: str, identifier: str) -> Json | None:
         """One object."""
         with self._open() as database:
-            row = database.execute("select body from objects where kind = ? and id = ?", (kind, identifier)).fetchone()
+            row = database.execute(
+                "select body from objects where kind = ? and id = ?", (kind, identifier)
+            ).fetchone()
         return None if row is None else dict(json.loads(row[0]))
 
     def every(
@@ -80,7 +89,12 @@ class TrainerState:
     def drop(self, kind: str, identifier: str) -> bool:
         """Forget; was it there?"""
         with self._open() as database:
-            return database.execute("delete from objects where kind = ? and id = ?", (kind, identifier)).rowcount == 1
+            return (
+                database.execute(
+                    "delete from objects where kind = ? and id = ?", (kind, identifier)
+                ).rowcount
+                == 1
+            )
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

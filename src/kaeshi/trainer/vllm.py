@@ -36,8 +36,12 @@ class Vllm:
         with self._guard:
             if adapter in self._told and not again:
                 return
-            status, said = self._post("load_lora_adapter", {"lora_name": adapter, "lora_path": str(folder.resolve())})
-            if status != 200 and "already" not in said:  # by us before a restart of ours, or by a process beside us
+            status, said = self._post(
+                "load_lora_adapter", {"lora_name": adapter, "lora_path": str(folder.resolve())}
+            )
+            if (
+                status != 200 and "already" not in said
+            ):  # by us before a restart of ours, or by a process beside us
                 msg = f"vLLM at {self.url} does not load {adapter!r} from {str(folder)!r}: {status}: {said[:200]}"
                 raise ProviderError(msg)
             self._told.add(adapter)
@@ -51,7 +55,9 @@ class Vllm:
 
     def _post(self, path: str, body: Json) -> tuple[int, str]:
         request = urllib.request.Request(  # noqa: S310  # the operator's own address
-            f"{self.url}/v1/{path}", data=json.dumps(body).encode(), headers={"content-type": "application/json"}
+            f"{self.url}/v1/{path}",
+            data=json.dumps(body).encode(),
+            headers={"content-type": "application/json"},
         )
         try:
             with urllib.request.urlopen(request, timeout=LOADING_S) as answer:  # noqa: S310  # as above
@@ -65,7 +71,9 @@ class Vllm:
         return f"no answer from vLLM at {self.url}: {type(error).__name__}; check TRAINER_SERVE_WITH, and that it runs"
 
     @asynccontextmanager
-    async def asked(self, body: Json, adapter: str | None, folder: Path | None) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def asked(
+        self, body: Json, adapter: str | None, folder: Path | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Its answer to a chat completion. Raises ProviderError if there is none."""
         timeout = aiohttp.ClientTimeout(total=ANSWERING_S, sock_connect=10)
         try:

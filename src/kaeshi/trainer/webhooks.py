@@ -33,7 +33,11 @@ def signed(key: bytes, name: str, seconds: int, body: bytes) -> dict[str, str]:
     """The headers that prove who sent the body, and when."""
     content = b".".join((name.encode(), str(seconds).encode(), body))
     signature = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
-    return {"webhook-id": name, "webhook-timestamp": str(seconds), "webhook-signature": f"v1,{signature}"}
+    return {
+        "webhook-id": name,
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": f"v1,{signature}",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

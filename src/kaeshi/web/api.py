@@ -26,11 +26,22 @@ from kaeshi.web.auth import require_admin
 router = APIRouter()
 admin = [Depends(require_admin)]
 MAX_RECORDS = 5_000
-ObjectBody = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
+ObjectBody = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
 AnyBody = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}}},
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]
+                }
+            }
+        },
     }
 }
 ErrorBody: dict[int | str, dict[str, Any]] = {
@@ -128,12 +139,19 @@ async def log_conversations(request: Request, loop: LoopDep) -> Logged:
     return Logged(new=done.new, grown=done.grown, unchanged=done.unchanged, refused=done.refused)
 
 
-@router.post("/v1/conversations/{conversation_id:path}/outcome", dependencies=admin, responses=ErrorBody, openapi_extra=ObjectBody)
+@router.post(
+    "/v1/conversations/{conversation_id:path}/outcome",
+    dependencies=admin,
+    responses=ErrorBody,
+    openapi_extra=ObjectBody,
+)
 async def report_outcome(conversation_id: Identifier, request: Request, loop: LoopDep) -> Reported:
     """Report what came of a conversation; late and repeated reports are welcome. `at` (ISO 8601) says when, default now."""
     body = dict(await object_of(request))
     at = body.pop("at", None)
-    return Reported(new=await conversation.report_outcome(loop, conversation_id, body, at=_moment(at)))
+    return Reported(
+        new=await conversation.report_outcome(loop, conversation_id, body, at=_moment(at))
+    )
 
 
 @router.get("/v1/conversations/{conversation_id:path}", dependencies=admin, responses=ErrorBody)
@@ -142,9 +160,14 @@ async def show_conversation(conversation_id: Identifier, loop: LoopDep) -> dict[
     return await conversation.show(loop, conversation_id)
 
 
-@router.post("/v1/messages/{message_id:path}/feedback", responses=ErrorBody, openapi_extra=ObjectBody)
+@router.post(
+    "/v1/messages/{message_id:path}/feedback", responses=ErrorBody, openapi_extra=ObjectBody
+)
 async def record_feedback(
-    message_id: Identifier, request: Request, loop: LoopDep, x_kaeshi_feedback_token: Annotated[str | None, Header()] = None
+    message_id: Identifier,
+    request: Request,
+    loop: LoopDep,
+    x_kaeshi_feedback_token: Annotated[str | None, Header()] = None,
 ) -> FeedbackRecorded:
     """The seed's flat body: vote, rating, helpful, accurate, comment, correction; `author` says who.
 
@@ -168,12 +191,17 @@ async def record_feedback(
             raise
         recorded = (await feedback.record(loop, [said]))[0]
     return FeedbackRecorded(
-        success=True, feedback_id=recorded.id, promoted_to_training=recorded.proposed, quality_score=recorded.quality.tenths / 10
+        success=True,
+        feedback_id=recorded.id,
+        promoted_to_training=recorded.proposed,
+        quality_score=recorded.quality.tenths / 10,
     )
 
 
 @router.get("/v1/feedback/stats", dependencies=admin, responses=ErrorBody)
-async def feedback_stats(loop: LoopDep, days: Annotated[int, Query(ge=1, le=100_000)] = 30) -> dict[str, Any]:
+async def feedback_stats(
+    loop: LoopDep, days: Annotated[int, Query(ge=1, le=100_000)] = 30
+) -> dict[str, Any]:
     """Votes, mean stars, and the share of answers that were rated."""
     return await feedback.analytics(loop, days)
 

@@ -39,7 +39,12 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
                     scheduler.stop()
                 await app.state.gateway.stop()
 
-    app = FastAPI(title="kaeshi", version="0.1.0", summary="The self-learning loop for LLM assistants.", lifespan=lifespan)
+    app = FastAPI(
+        title="kaeshi",
+        version="0.1.0",
+        summary="The self-learning loop for LLM assistants.",
+        lifespan=lifespan,
+    )
     app.state.settings = chosen
     app.add_middleware(BodyLimit)
     app.add_exception_handler(KaeshiError, _ours)
@@ -58,7 +63,9 @@ class GatewayFirst:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and Gateway.takes(scope["path"].removeprefix(scope.get("root_path", ""))):
+        if scope["type"] == "http" and Gateway.takes(
+            scope["path"].removeprefix(scope.get("root_path", ""))
+        ):
             await scope["app"].state.gateway(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -89,7 +96,9 @@ class BodyLimit:
                 raise _TooLarge
             return message
 
-        answer = JSONResponse({"error": f"more than {MAX_BODY} bytes; send fewer records at a time"}, status_code=413)
+        answer = JSONResponse(
+            {"error": f"more than {MAX_BODY} bytes; send fewer records at a time"}, status_code=413
+        )
         if declared.isdigit() and int(declared) > MAX_BODY:
             await answer(scope, receive, send)
             return
@@ -110,7 +119,9 @@ async def _ours(_request: Request, error: Exception) -> Response:
     return JSONResponse({"error": " ".join(str(error).split())}, status_code=status)
 
 
-async def _anything(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+async def _anything(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
     """The web's door: what nothing below could answer becomes a 500 without our inside, and a log line with it."""
     try:
         return await call_next(request)
@@ -120,4 +131,6 @@ async def _anything(request: Request, call_next: Callable[[Request], Awaitable[R
         return JSONResponse({"error": "the body broke off"}, status_code=400)
     except Exception:  # the door
         log.exception("request failed method=%s path=%s", request.method, request.url.path)
-        return JSONResponse({"error": "something went wrong here; the log has the details"}, status_code=500)
+        return JSONResponse(
+            {"error": "something went wrong here; the log has the details"}, status_code=500
+        )

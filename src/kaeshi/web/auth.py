@@ -11,7 +11,11 @@ def require_admin(request: Request) -> None:
     """Raise Refused for anybody without the admin key, or from another machine where none is configured."""
     settings: Settings = request.app.state.settings
     key = settings.kaeshi_admin_key
-    if may_call(request.scope, dict(request.scope["headers"]), None if key is None else key.get_secret_value().encode()):
+    if may_call(
+        request.scope,
+        dict(request.scope["headers"]),
+        None if key is None else key.get_secret_value().encode(),
+    ):
         return
     if key is not None:
         msg = "send the admin key as Authorization: Bearer KEY"

@@ -15,7 +15,11 @@ from kaeshi.steps.report_mail import html
 from kaeshi.web.api import LoopDep
 from kaeshi.web.auth import require_admin
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(require_admin)], default_response_class=HTMLResponse)
+router = APIRouter(
+    include_in_schema=False,
+    dependencies=[Depends(require_admin)],
+    default_response_class=HTMLResponse,
+)
 
 
 @router.get("/")
@@ -27,7 +31,9 @@ async def home() -> str:
 @router.get("/scheduler")
 async def scheduler(loop: LoopDep) -> str:
     """Jobs, next and last runs, durations, errors, and a button that runs one now."""
-    return _page("scheduler.html", jobs=await overview(loop), running=is_running(), assistant=loop.assistant)
+    return _page(
+        "scheduler.html", jobs=await overview(loop), running=is_running(), assistant=loop.assistant
+    )
 
 
 @router.get("/report")

@@ -8,7 +8,15 @@ from collections.abc import Set as AbstractSet
 from itertools import accumulate
 
 from kaeshi.rules.pii.normal import normal
-from kaeshi.rules.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREETS, WORDS, Recogniser
+from kaeshi.rules.pii.patterns import (
+    AFTER,
+    GLUED,
+    NUMBERS,
+    STREET_WORDS,
+    STREETS,
+    WORDS,
+    Recogniser,
+)
 from kaeshi.rules.pii.policy import DEFAULT, Hit, Policy
 from kaeshi.rules.pii.spans import Taken, digit_runs
 from kaeshi.rules.pii.split import split_values
@@ -17,7 +25,9 @@ from kaeshi.types import PLACEHOLDER, Finding, Watch, unwatched
 VERSION = "5"
 _NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
 BETWEEN_DIGITS, LEAST_DIGITS, MOST_BETWEEN = " .()/_-", 4, 3
-_HOUSE = re.compile(r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? [A-Za-z0-9]")
+_HOUSE = re.compile(
+    r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? [A-Za-z0-9]"
+)
 # what is counted, not where somebody lives
 _COUNTED = frozenset(
     b"people person persons adults adult guests guest kids kid am pm of for in on at and or is to the hours hour minutes minute days day stars star tickets ticket percent degrees rooms "
@@ -29,11 +39,18 @@ _STREET_WITHIN = 62  # characters from a house number to the end of its street
 _NO_HOUSE_AFTER, _NO_HOUSE_BEFORE = frozenset(".:$%/?!)\0\n"), frozenset("$#.,/:-_")
 _GLUED_BEFORE = frozenset(string.ascii_letters + "_:-")
 _GLUED_AFTER = re.compile(r"[\w:.-]{3}")
-_WORDS_ONLY = bytes(code if 97 <= code <= 122 or code == 35 else code + 32 if 65 <= code <= 90 else 32 for code in range(256))
+_WORDS_ONLY = bytes(
+    code if 97 <= code <= 122 or code == 35 else code + 32 if 65 <= code <= 90 else 32
+    for code in range(256)
+)
 _DIGIT = re.compile(r"[0-9]")
 RARE = "@[]()/:-xzqj"  # in chat
 # words by what they are without spaces, which is looked for once: " pet" and "pet "
-_ANNOUNCING = {word.strip(): tuple({w for r in WORDS for w in r.words if w.strip() == word.strip()}) for r in WORDS for word in r.words}
+_ANNOUNCING = {
+    word.strip(): tuple({w for r in WORDS for w in r.words if w.strip() == word.strip()})
+    for r in WORDS
+    for word in r.words
+}
 _TOKEN_LEAST, LONGEST_TOKEN = 7, 8_000
 _TOKEN_ENDS = re.compile(r"[ \0\n]")
 _SPOKEN, _QUOTES = re.compile(r"[^\s\0]+"), ".,;:!?\"'()“”‘’"
@@ -49,11 +66,17 @@ def detect(text: str, names: Sequence[Finding] = (), policy: Policy = DEFAULT) -
     [('PHONE', 5, 13), ('EMAIL', 22, 37)]
     """
     people = [(f.start, f.end, f.type, f.score, f.recogniser) for f in names]
-    return [Finding(start=a, end=b, type=kind, score=score, recogniser=by) for a, b, kind, score, by in detect_joined(text, people, policy)]
+    return [
+        Finding(start=a, end=b, type=kind, score=score, recogniser=by)
+        for a, b, kind, score, by in detect_joined(text, people, policy)
+    ]
 
 
 def detect_each(
-    texts: Sequence[str], people: Sequence[Iterable[Hit]] = (), policy: Policy = DEFAULT, watch: Watch = unwatched
+    texts: Sequence[str],
+    people: Sequence[Iterable[Hit]] = (),
+    policy: Policy = DEFAULT,
+    watch: Watch = unwatched,
 ) -> list[Sequence[Hit]]:
     """Personal data in texts that have nothing to do with each other, in one pass over all of them: the fast path.
 
@@ -61,21 +84,31 @@ def detect_each(
     """
     found: list[Sequence[Hit]] = [()] * len(texts)
     # what is not may need its disguises taken off
-    plain: Sequence[int] = range(len(texts)) if "".join(texts).isascii() else [i for i, text in enumerate(texts) if text.isascii()]
+    plain: Sequence[int] = (
+        range(len(texts))
+        if "".join(texts).isascii()
+        else [i for i, text in enumerate(texts) if text.isascii()]
+    )
     starts = list(accumulate((len(texts[i]) + 2 for i in plain), initial=0))
     moved = [
         (a + start, b + start, kind, score, by)
         for i, start in zip(plain, starts, strict=False)
         for a, b, kind, score, by in (people[i] if people else ())
     ]
-    for i, hits in zip(plain, parted(starts, detect_joined("\0\0".join(texts[i] for i in plain), moved, policy, watch)), strict=True):
+    for i, hits in zip(
+        plain,
+        parted(starts, detect_joined("\0\0".join(texts[i] for i in plain), moved, policy, watch)),
+        strict=True,
+    ):
         found[i] = hits
     for i in {*range(len(texts))} - {*plain} if len(plain) < len(texts) else ():
         found[i] = detect_joined(texts[i], people[i] if people else (), policy, watch)
     return found
 
 
-def detect_texts(texts: Sequence[str], names: Sequence[Sequence[Finding]] = (), policy: Policy = DEFAULT) -> list[Sequence[Hit]]:
+def detect_texts(
+    texts: Sequence[str], names: Sequence[Sequence[Finding]] = (), policy: Policy = DEFAULT
+) -> list[Sequence[Hit]]:
     """Personal data in the texts of one conversation, text by text."""
     starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
     return parted(starts, detect_joined("\0".join(texts), shifted(texts, names), policy))
@@ -102,10 +135,16 @@ def parted(starts: Sequence[int], hits: Iterable[Hit]) -> list[Sequence[Hit]]:
     ]  # most texts hold nothing, and so many empty lists would cost more than the search
 
 
-def detect_joined(text: str, people: Iterable[Hit] = (), policy: Policy = DEFAULT, watch: Watch = unwatched) -> list[Hit]:
+def detect_joined(
+    text: str, people: Iterable[Hit] = (), policy: Policy = DEFAULT, watch: Watch = unwatched
+) -> list[Hit]:
     """The same for a conversation whose turns are joined by NUL, as plain tuples in reading order."""
     view = normal(text)
-    hits = [hit for hit in _structured(view.text, policy.unwanted, watch) if hit[3] >= policy.threshold(hit[2])]
+    hits = [
+        hit
+        for hit in _structured(view.text, policy.unwanted, watch)
+        if hit[3] >= policy.threshold(hit[2])
+    ]
     if view.places is not None:
         hits = [(*view.back(a, b), kind, score, by) for a, b, kind, score, by in hits]
     hits += [hit for hit in people if hit[3] >= policy.threshold(hit[2])]
@@ -152,7 +191,9 @@ def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
         if end > last:  # in the next conversation
             first, last = text.rfind("\0\0", 0, start) + 1, text.find("\0\0", end)
             last = last if last >= 0 else len(text)
-        told.setdefault((first, last), {}).setdefault(text[start:end].strip(_QUOTES).lower(), (kind, score))
+        told.setdefault((first, last), {}).setdefault(
+            text[start:end].strip(_QUOTES).lower(), (kind, score)
+        )
     for (first, last), values in told.items():
         for word in _SPOKEN.finditer(text, first, last):
             bare = word[0].strip(_QUOTES)
@@ -176,7 +217,9 @@ def _islands(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, 
         yield first, last
 
 
-def _number(text: str, lowered: str, start: int, end: int, unwanted: AbstractSet[str], hits: list[Hit]) -> None:
+def _number(
+    text: str, lowered: str, start: int, end: int, unwanted: AbstractSet[str], hits: list[Hit]
+) -> None:
     number = text[start:end]
     bare = number.isdigit()
     count = len(number) if bare else len(_DIGIT.findall(number))
@@ -184,8 +227,19 @@ def _number(text: str, lowered: str, start: int, end: int, unwanted: AbstractSet
     before = len(hits)
     for recogniser in free:
         if recogniser.needs in number:
-            _matches(recogniser, text, max(0, start - recogniser.reach[0]), end + recogniser.reach[1], hits)
-            if len(hits) > before and hits[-1][0] <= start and hits[-1][1] >= end and recogniser.score >= SURE:
+            _matches(
+                recogniser,
+                text,
+                max(0, start - recogniser.reach[0]),
+                end + recogniser.reach[1],
+                hits,
+            )
+            if (
+                len(hits) > before
+                and hits[-1][0] <= start
+                and hits[-1][1] >= end
+                and recogniser.score >= SURE
+            ):
                 return
     windows: dict[int, str] = {}
     for recogniser in announced:
@@ -196,7 +250,13 @@ def _number(text: str, lowered: str, start: int, end: int, unwanted: AbstractSet
             windows[within] = lowered[max(0, start - within) : end + AFTER]
         window = windows[within]
         if any(word in window for word in recogniser.said):
-            _matches(recogniser, text, max(0, start - recogniser.reach[0]), end + recogniser.reach[1], hits)
+            _matches(
+                recogniser,
+                text,
+                max(0, start - recogniser.reach[0]),
+                end + recogniser.reach[1],
+                hits,
+            )
 
 
 def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]:
@@ -206,7 +266,9 @@ def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[R
         fitting = [
             r
             for r in NUMBERS
-            if r.at_least <= count and (count <= r.at_most or not bare) and (r.bare is None or r.bare == bare or not bare)
+            if r.at_least <= count
+            and (count <= r.at_most or not bare)
+            and (r.bare is None or r.bare == bare or not bare)
         ]
         _ISLANDS[key] = tuple(r for r in fitting if not r.said), tuple(r for r in fitting if r.said)
     return _ISLANDS[key]
@@ -215,11 +277,18 @@ def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[R
 def _glued(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: Watch) -> None:
     last = 0
     for at, _ in runs:
-        if text[at - 1] not in _GLUED_BEFORE or at < last or not at or _GLUED_AFTER.match(text, at + 1) is None:
+        if (
+            text[at - 1] not in _GLUED_BEFORE
+            or at < last
+            or not at
+            or _GLUED_AFTER.match(text, at + 1) is None
+        ):
             continue
         watch()
         before = text[max(last, at - LONGEST_TOKEN) : at]
-        first = at - len(before) + max(before.rfind(" "), before.rfind("\0"), before.rfind("\n")) + 1
+        first = (
+            at - len(before) + max(before.rfind(" "), before.rfind("\0"), before.rfind("\n")) + 1
+        )
         stop = _TOKEN_ENDS.search(text, at)
         last = stop.start() if stop else len(text)
         if last - first >= _TOKEN_LEAST:
@@ -231,22 +300,36 @@ def _streets(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch:
     last = -1
     words_only = text.encode("latin-1", "replace").translate(_WORDS_ONLY)
     for start, end in runs:
-        if start < last or text[end : end + 1] in _NO_HOUSE_AFTER or text[start - 1 : start] in _NO_HOUSE_BEFORE:
+        if (
+            start < last
+            or text[end : end + 1] in _NO_HOUSE_AFTER
+            or text[start - 1 : start] in _NO_HOUSE_BEFORE
+        ):
             continue
-        if words_only[end + 1 : words_only.find(b" ", end + 1)] in _COUNTED and not text[end + 1].isupper():
+        if (
+            words_only[end + 1 : words_only.find(b" ", end + 1)] in _COUNTED
+            and not text[end + 1].isupper()
+        ):
             continue
-        if _STREETS.isdisjoint(words_only[end : end + _STREET_WITHIN].split()) or _HOUSE.match(text, start) is None:
+        if (
+            _STREETS.isdisjoint(words_only[end : end + _STREET_WITHIN].split())
+            or _HOUSE.match(text, start) is None
+        ):
             continue
         watch()
         for recogniser in STREETS:
             match = recogniser.pattern.compiled.match(text, start)
             if match and (recogniser.check is None or recogniser.check(text, *match.span())):
                 last = len(match[0].rstrip(" .,")) + match.start()
-                hits.append((match.start(), last, recogniser.type, recogniser.score, recogniser.name))
+                hits.append(
+                    (match.start(), last, recogniser.type, recogniser.score, recogniser.name)
+                )
                 break
 
 
-def _windows(places: Mapping[str, Sequence[int]], lowered: str, recogniser: Recogniser) -> Iterator[tuple[int, int]]:
+def _windows(
+    places: Mapping[str, Sequence[int]], lowered: str, recogniser: Recogniser
+) -> Iterator[tuple[int, int]]:
     """Where its words stand, with its reach around them; windows that touch are one. `places`: where each word stands."""
     before, after = recogniser.reach
     found = sorted(
@@ -274,7 +357,11 @@ def _places(lowered: str) -> dict[str, list[int]]:
         found = _finds(lowered, core)
         for word in words:
             before = word.index(core)
-            places[word] = [at - before for at in found if lowered.startswith(word, at - before)] if word != core else found
+            places[word] = (
+                [at - before for at in found if lowered.startswith(word, at - before)]
+                if word != core
+                else found
+            )
     return places
 
 
@@ -315,7 +402,9 @@ def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
             chosen.append((start, end, kind, score, by))
         elif kind in {"PERSON", "ADDRESS"}:
             # a name that runs into an address keeps the part that is its own, else the next scrub would find it
-            own = [(a, b) for a, b in taken.rest(start, end) if b - a > 2 and taken.take(a, b)]  # initials are nobody
+            own = [
+                (a, b) for a, b in taken.rest(start, end) if b - a > 2 and taken.take(a, b)
+            ]  # initials are nobody
             chosen += [(a, b, kind, score, by) for a, b in own]
     return sorted(chosen)
 

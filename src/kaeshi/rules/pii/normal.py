@@ -10,11 +10,18 @@ import unicodedata
 from dataclasses import dataclass
 
 _DASHES = dict.fromkeys("‐‑‒–—―−﹘﹣－", "-")  # they are what this is about
-_SPACES = dict.fromkeys("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " ")
+_SPACES = dict.fromkeys(
+    "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000",
+    " ",
+)
 _INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
 _HIDDEN = re.compile(f"[{_INVISIBLE}]|&(?:#\\d{{1,7}}|#[xX][0-9a-fA-F]{{1,6}}|[a-zA-Z]{{2,8}});")
 _LOOKALIKES = dict(
-    zip("асеорхуіјѕһԁԛԝАВСЕНІЈКМОРЅТХУαορνικτΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aceopxyijshdqwABCEHIJKMOPSTXYaopviktABEZHIKMNOPTYX", strict=False)
+    zip(
+        "асеорхуіјѕһԁԛԝАВСЕНІЈКМОРЅТХУαορνικτΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
+        "aceopxyijshdqwABCEHIJKMOPSTXYaopviktABEZHIKMNOPTYX",
+        strict=False,
+    )
 )
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u052f]")
 _WORD = re.compile(r"[^\s\0]{1,200}")
@@ -42,7 +49,11 @@ class _Plain(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        plain = _DASHES.get(character) or _SPACES.get(character) or unicodedata.normalize("NFKC", character)
+        plain = (
+            _DASHES.get(character)
+            or _SPACES.get(character)
+            or unicodedata.normalize("NFKC", character)
+        )
         digit = unicodedata.digit(character, None)
         if digit is not None and character.isdecimal():
             plain = str(digit)

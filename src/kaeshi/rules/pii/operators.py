@@ -17,7 +17,12 @@ HER = ["Alice", "Anna", "Beth", "Carla", "Clara", "Diane", "Elena", "Ella", "Emm
 HIS = ["Adam", "Alan", "Andrew", "Ben", "Brian", "Carl", "Daniel", "David", "Dennis", "Eric", "Felix", "Frank", "George", "Henry", "Hugo", "Ian", "Ivan", "Jack", "James", "John", "Kevin", "Leo", "Lewis", "Luke", "Marco", "Martin", "Max", "Nathan", "Oscar", "Owen", "Paul", "Peter", "Ralph", "Simon", "Tom", "Victor"]  # fmt: skip
 FAMILY = ["Adler", "Barnes", "Becker", "Bishop", "Carter", "Castro", "Collins", "Cooper", "Dalton", "Dawson", "Doyle", "Ellis", "Fisher", "Fleming", "Foster", "Garner", "Graham", "Harper", "Hayes", "Holt", "Hudson", "Jensen", "Keller", "Lambert", "Larsen", "Mason", "Mercer", "Morgan", "Norris", "Palmer", "Porter", "Quinn", "Ramsey", "Reeves", "Sawyer", "Sutton", "Tanner", "Vaughn", "Walsh", "Weber"]  # fmt: skip
 ROADS = ["Example Street", "Sample Avenue", "Specimen Road", "Placeholder Lane", "Anywhere Drive"]
-CARDS = {16: "4242424242424242", 15: "378282246310005", 14: "30569309025904", 19: "6205500000000000004"}
+CARDS = {
+    16: "4242424242424242",
+    15: "378282246310005",
+    14: "30569309025904",
+    19: "6205500000000000004",
+}
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "dr", "prof", "sir", "madam"})
 _LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -28,7 +33,9 @@ class Draw:
     """Numbers that follow from a value and nothing else: the same value in the same conversation has the same surrogate."""
 
     def __init__(self, key: bytes, kind: str, value: str) -> None:
-        self._stream = hashlib.shake_256(b"\0".join((key, kind.encode(), value.encode("utf-8", "surrogatepass")))).digest(64)
+        self._stream = hashlib.shake_256(
+            b"\0".join((key, kind.encode(), value.encode("utf-8", "surrogatepass")))
+        ).digest(64)
         self._at = 0
 
     def below(self, limit: int) -> int:
@@ -52,11 +59,15 @@ def mask(value: str) -> str:
 
 def pseudonym(kind: str, canonical: str, key: bytes) -> str:
     """A name that stays the same over conversations for whoever has the key, and tells nothing to anybody else."""
-    digest = hmac.new(key, f"{kind}\0{canonical}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    digest = hmac.new(
+        key, f"{kind}\0{canonical}".encode("utf-8", "surrogatepass"), hashlib.sha256
+    ).hexdigest()
     return f"[{kind}_x{digest[:12]}]"
 
 
-def surrogate(kind: str, value: str, canonical: str, key: bytes, women: frozenset[str] = frozenset()) -> str:
+def surrogate(
+    kind: str, value: str, canonical: str, key: bytes, women: frozenset[str] = frozenset()
+) -> str:
     """Something of the same kind and format that belongs to nobody. `canonical`: by what the value is told from others."""
     if PLACEHOLDER.fullmatch(value):
         return value
@@ -73,12 +84,20 @@ def _person(value: str, draw: Draw, women: frozenset[str]) -> str:
     given = draw.of(HER if real and real[0].lower() in women else HIS)
     family = draw.of(FAMILY)
     names = iter([given, *[family] * max(len(real) - 1, 0)])
-    made = _LETTERS.sub(lambda m: m[0] if m[0].lower() in TITLES else _cased(m[0], next(names, family)), value)
+    made = _LETTERS.sub(
+        lambda m: m[0] if m[0].lower() in TITLES else _cased(m[0], next(names, family)), value
+    )
     return f"{made} {family}" if made == value else made
 
 
 def _cased(like: str, word: str) -> str:
-    return word.upper() if like.isupper() and len(like) > 1 else word.lower() if like.islower() else word
+    return (
+        word.upper()
+        if like.isupper() and len(like) > 1
+        else word.lower()
+        if like.islower()
+        else word
+    )
 
 
 def _phone(value: str, draw: Draw) -> str:
@@ -118,7 +137,11 @@ def _ip(value: str, draw: Draw) -> str:
 
 
 def _address(value: str, draw: Draw) -> str:
-    return f"P.O. Box {100 + draw.below(900)}" if "box" in value.lower() else f"{100 + draw.below(900)} {draw.of(ROADS)}"
+    return (
+        f"P.O. Box {100 + draw.below(900)}"
+        if "box" in value.lower()
+        else f"{100 + draw.below(900)} {draw.of(ROADS)}"
+    )
 
 
 def _iban(value: str, _draw: Draw) -> str:
@@ -128,7 +151,11 @@ def _iban(value: str, _draw: Draw) -> str:
 def _shuffled(value: str, draw: Draw) -> str:
     """Other letters and digits in the same places."""
     made = "".join(
-        str(draw.below(10)) if c.isdigit() else (chr((65 if c.isupper() else 97) + draw.below(26)) if c.isascii() and c.isalpha() else c)
+        str(draw.below(10))
+        if c.isdigit()
+        else (
+            chr((65 if c.isupper() else 97) + draw.below(26)) if c.isascii() and c.isalpha() else c
+        )
         for c in value
     )
     return made if made != value else mask(value)

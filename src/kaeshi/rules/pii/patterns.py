@@ -69,7 +69,10 @@ def near(words: str, before: int, *, turns: int = 1, after: int = 0) -> Check:
             window = "\0".join(window.rpartition("\0\0")[2].split("\0")[-1 - turns :])
         if said.compiled.search(window) is not None:
             return True
-        return after > 0 and said.compiled.search(text[end : end + after].partition("\0")[0]) is not None
+        return (
+            after > 0
+            and said.compiled.search(text[end : end + after].partition("\0")[0]) is not None
+        )
 
     return check
 
@@ -119,7 +122,8 @@ _PART = r"(?:\d{4,6}(?:-\d{4})?|(?!(?:I|It|The|And|But|Thanks?|Please|We|You|Can
 _PLACE = rf"(?:,?\s{_CITY},?\s{_STATE}\b(?:,?\s\d{{5}}(?:-\d{{4}})?)?)?(?:,\s{_PART}(?:\s(?:of\s)?{_PART}){{0,3}}){{0,4}}"
 _DIGIT_WORD = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|\d)"
 _SECRET = near(
-    r"\b(?:api[ _-]?key|access[ _-]?key|secret|token|bearer|authorization|credential|client[ _-]?secret|private key|license key)", 40
+    r"\b(?:api[ _-]?key|access[ _-]?key|secret|token|bearer|authorization|credential|client[ _-]?secret|private key|license key)",
+    40,
 )
 
 _DATE_ALONE = re.compile(

@@ -36,7 +36,9 @@ def scrub(
     "I'm at [PHONE_1]"
     """
     joined = _joined(texts)
-    hits = _settled(joined, detect_joined(joined, shifted(texts, names), policy, watch), policy, watch)
+    hits = _settled(
+        joined, detect_joined(joined, shifted(texts, names), policy, watch), policy, watch
+    )
     return _replaced(texts, joined, hits, policy, key, women, numbers)
 
 
@@ -51,10 +53,16 @@ def scrub_each(
 ) -> list[Scrubbed]:
     """The same for conversations that have nothing to do with each other, looked at in one pass: the fast path."""
     joined = [_joined(texts) for texts in conversations]
-    people = [shifted(texts, found) for texts, found in zip(conversations, names, strict=True)] if names else ()
+    people = (
+        [shifted(texts, found) for texts, found in zip(conversations, names, strict=True)]
+        if names
+        else ()
+    )
     return [
         _replaced(texts, text, _settled(text, hits, policy, watch), policy, key, women, None)
-        for texts, text, hits in zip(conversations, joined, detect_each(joined, people, policy, watch), strict=True)
+        for texts, text, hits in zip(
+            conversations, joined, detect_each(joined, people, policy, watch), strict=True
+        )
     ]
 
 
@@ -67,7 +75,13 @@ def _joined(texts: Sequence[str]) -> str:
 
 
 def _replaced(
-    texts: Sequence[str], joined: str, hits: Sequence[Hit], policy: Policy, key: bytes, women: frozenset[str], numbers: "Numbers | None"
+    texts: Sequence[str],
+    joined: str,
+    hits: Sequence[Hit],
+    policy: Policy,
+    key: bytes,
+    women: frozenset[str],
+    numbers: "Numbers | None",
 ) -> Scrubbed:
     if not key and "pseudonym" in {policy.operator, *policy.operators.values()}:
         msg = "pseudonyms are made with a key; give one"
@@ -101,7 +115,9 @@ def _replaced(
             originals += [[] for _ in range(between.count("\0"))]
             start_of_text = length + seam + 1
         length += len(between)
-        originals[-1].append((length - start_of_text, length - start_of_text + len(made), kind, value))
+        originals[-1].append(
+            (length - start_of_text, length - start_of_text + len(made), kind, value)
+        )
         length += len(made)
         last = end
     originals += [[] for _ in range(joined.count("\0", last))]
@@ -200,12 +216,16 @@ class Numbers:
             if not match[2].isdigit():
                 continue
             values = self.values.setdefault(match[1], [])
-            values.extend([f"[{match[1]}_{n}]" for n in range(len(values) + 1, min(int(match[2]), 1000) + 1)])
+            values.extend(
+                [f"[{match[1]}_{n}]" for n in range(len(values) + 1, min(int(match[2]), 1000) + 1)]
+            )
 
     def number(self, kind: str, value: str) -> tuple[int, str]:
         """Its number, and the spelling it is known by."""
         keys = _keys(kind, value)
-        number = next((self._numbers[kind, key] for key in keys if (kind, key) in self._numbers), None)
+        number = next(
+            (self._numbers[kind, key] for key in keys if (kind, key) in self._numbers), None
+        )
         if number is None:
             values = self.values.setdefault(kind, [])
             values.append(value)
@@ -218,7 +238,9 @@ class Numbers:
 def _keys(kind: str, value: str) -> list[str]:
     """The spellings under which a value is the same value, the most telling first."""
     if kind == "PERSON":
-        parts = [word for word in _WORD.findall(value.lower()) if word not in TITLES and word != "s"]
+        parts = [
+            word for word in _WORD.findall(value.lower()) if word not in TITLES and word != "s"
+        ]
         return [" ".join(parts), *parts] if len(parts) > 1 else parts or [value.lower()]
     if kind in _NUMERIC:
         number = digits(value)

@@ -7,7 +7,10 @@ from typing import Literal
 
 from kaeshi.types import Value
 
-OFF = ("ACCOUNT", "BOOKING")  # references that a conversation is about; a deployment may want them gone
+OFF = (
+    "ACCOUNT",
+    "BOOKING",
+)  # references that a conversation is about; a deployment may want them gone
 Operator = Literal["placeholder", "surrogate", "mask", "pseudonym"]
 Hit = tuple[int, int, str, float, str]
 _SPACE = re.compile(r"[\W_]+")
@@ -49,7 +52,10 @@ class Policy(Value):
         if self._denied is None:
             return []
         kinds = {word.lower(): kind for word, kind in self.deny.items()}
-        return [(*match.span(), kinds[match[0].lower()], 1.0, "deny list") for match in self._denied.finditer(text)]
+        return [
+            (*match.span(), kinds[match[0].lower()], 1.0, "deny list")
+            for match in self._denied.finditer(text)
+        ]
 
     def allowed(self, text: str, hits: Sequence[Hit]) -> list[Hit]:
         """The hits but for those whose value is on the allow list, however it is spaced."""
@@ -64,7 +70,11 @@ class Policy(Value):
     @cached_property
     def _denied(self) -> re.Pattern[str] | None:
         words = sorted(self.deny, key=len, reverse=True)
-        return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)", re.IGNORECASE) if words else None
+        return (
+            re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)", re.IGNORECASE)
+            if words
+            else None
+        )
 
 
 def _plain(value: str) -> str:

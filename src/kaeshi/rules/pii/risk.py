@@ -30,7 +30,19 @@ SEED_KEYS = {
     "SECURITY_ANSWER": "security_answers",
 }
 HIGH = frozenset(
-    {"SSN", "CREDIT_CARD", "IBAN", "BANK_ACCOUNT", "ROUTING", "PASSPORT", "DRIVER_LICENSE", "API_KEY", "PIN", "PASSWORD", "SECURITY_ANSWER"}
+    {
+        "SSN",
+        "CREDIT_CARD",
+        "IBAN",
+        "BANK_ACCOUNT",
+        "ROUTING",
+        "PASSPORT",
+        "DRIVER_LICENSE",
+        "API_KEY",
+        "PIN",
+        "PASSWORD",
+        "SECURITY_ANSWER",
+    }
 )
 
 
@@ -41,7 +53,8 @@ def residual(counts: Mapping[str, int], recalls: Mapping[str, float]) -> Json:
     measured on labelled text (docs/pii.md); a type nobody measured is told as unknown, never as none.
     """
     left: dict[str, float | None] = {
-        kind: round(count * (1 - recalls[kind]) / recalls[kind], 1) if recalls.get(kind) else None for kind, count in sorted(counts.items())
+        kind: round(count * (1 - recalls[kind]) / recalls[kind], 1) if recalls.get(kind) else None
+        for kind, count in sorted(counts.items())
     }
     known = [value for value in left.values() if value is not None]
     return {
@@ -59,4 +72,7 @@ def found_as_seed(found: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 def analyze(counts: Mapping[str, int]) -> Json:
     """Counts per type and a level: high with anything that opens an account or an identity, medium with any other finding, else low."""
     level = "high" if HIGH & counts.keys() else "medium" if counts else "low"
-    return {**{f"{name}_found": counts.get(kind, 0) for kind, name in SEED_KEYS.items()}, "risk_level": level}
+    return {
+        **{f"{name}_found": counts.get(kind, 0) for kind, name in SEED_KEYS.items()},
+        "risk_level": level,
+    }

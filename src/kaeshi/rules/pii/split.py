@@ -45,7 +45,11 @@ def _emails(text: str) -> Iterator[Hit]:
     """Around each @ with a seam in reach: nothing else can be one, and most text holds none."""
     last, at = 0, text.find("@")
     while at >= 0:
-        match = _EMAIL.search(text, max(last, at - LOCAL), at + DOMAIN) if "\0" in text[max(0, at - 2) : at + LOCAL] else None
+        match = (
+            _EMAIL.search(text, max(last, at - LOCAL), at + DOMAIN)
+            if "\0" in text[max(0, at - 2) : at + LOCAL]
+            else None
+        )
         if match and ("@" in match[1]) != ("@" in match[2]):
             yield from ((*match.span(group), "EMAIL", SCORE, "in pieces") for group in (1, 2))
             last = match.end()
@@ -63,7 +67,9 @@ def _numbers(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[Hit]:
         if match is None:
             continue
         done = match.end()
-        pieces = [(m.start() + match.start(), m.end() + match.start()) for m in _ONE.finditer(match[0])]
+        pieces = [
+            (m.start() + match.start(), m.end() + match.start()) for m in _ONE.finditer(match[0])
+        ]
         for first in range(len(pieces) - 1):
             for last in range(len(pieces), first + 1, -1):
                 number = "".join(digits(text[a:b]) for a, b in pieces[first:last])

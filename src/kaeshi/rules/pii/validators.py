@@ -19,7 +19,11 @@ def is_card(text: str) -> bool:
     (True, False)
     """
     number = digits(text)
-    if not 12 <= len(number) <= 19 or number[0] == "0" or (len(number) == 12 and number[0] not in "56"):
+    if (
+        not 12 <= len(number) <= 19
+        or number[0] == "0"
+        or (len(number) == 12 and number[0] not in "56")
+    ):
         return False
     doubled = (int(d) * 2 if i % 2 else int(d) for i, d in enumerate(reversed(number)))
     return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0  # the formula's constants
@@ -34,7 +38,11 @@ def card_end(text: str, start: int, end: int) -> int | None:
     if text[start] == "0" or len(set(digits(text[start:end]))) < 2:
         return None
     for stop in range(end, start + 11, -1):
-        if text[stop - 1].isdigit() and not text[stop : stop + 1].isdigit() and is_card(text[start:stop]):
+        if (
+            text[stop - 1].isdigit()
+            and not text[stop : stop + 1].isdigit()
+            and is_card(text[start:stop])
+        ):
             return stop
     return None
 
@@ -46,7 +54,9 @@ def is_iban(text: str) -> bool:
     True
     """
     compact = text.replace(" ", "").replace("-", "").upper()
-    if not 15 <= len(compact) <= 34 or not (compact.isascii() and compact.isalnum()):  # lengths of ISO 13616
+    if not 15 <= len(compact) <= 34 or not (
+        compact.isascii() and compact.isalnum()
+    ):  # lengths of ISO 13616
         return False
     return int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
 

@@ -27,7 +27,14 @@ from kaeshi.types import HAND_OVER, PLACEHOLDER, Json, text_of
 HAND_OVER_BELOW = 0.5
 MAX_ANSWERS = 1_000
 EARLIER = 12  # messages of each side that are looked back at
-WEIGHTS = (1.0, 1.0, 0.5, 0.5, 1.0, 1.0)  # of the customer's last message, ours, the pair before those, the mean of all of theirs, of ours
+WEIGHTS = (
+    1.0,
+    1.0,
+    0.5,
+    0.5,
+    1.0,
+    1.0,
+)  # of the customer's last message, ours, the pair before those, the mean of all of theirs, of ours
 PENALTY, STEPS = 0.1, 10  # of the head's fit; few steps are a penalty too
 # confidence = sigmoid(weights . (similarity, log(1 + margin), 1)): where it stands before any held-out row has been seen
 CALIBRATION = np.array([5.0, 3.5, -3.5])
@@ -91,11 +98,21 @@ class Responder:
         best = scores.argmax(axis=1)
         top = scores[np.arange(len(best)), best].copy()
         scores[np.arange(len(best)), best] = -np.inf
-        margin = top - scores.max(axis=1) if scores.shape[1] > 1 else np.zeros(len(best), np.float32)
+        margin = (
+            top - scores.max(axis=1) if scores.shape[1] > 1 else np.zeros(len(best), np.float32)
+        )
         unit = _unit(features)
-        first, last = np.searchsorted(self.owners, best, "left"), np.searchsorted(self.owners, best, "right")
-        similarity = [float((self.contexts[a:b] @ unit[i]).max()) for i, (a, b) in enumerate(zip(first, last, strict=True))]
-        return best, np.stack([np.array(similarity), np.log1p(margin.astype(np.float64)), np.ones(len(best))], axis=1)
+        first, last = (
+            np.searchsorted(self.owners, best, "left"),
+            np.searchsorted(self.owners, best, "right"),
+        )
+        similarity = [
+            float((self.contexts[a:b] @ unit[i]).max())
+            for i, (a, b) in enumerate(zip(first, last, strict=True))
+        ]
+        return best, np.stack(
+            [np.array(similarity), np.log1p(margin.astype(np.float64)), np.ones(len(best))], axis=1
+        )
 
 
 def samples(rows: Sequence[Json]) -> list[Sample]:
@@ -120,7 +137,11 @@ def samples(rows: Sequence[Json]) -> list[Sample]:
 def context(messages: Sequence[Json]) -> Context:
     """What was said before an answer."""
     spoken = {
-        role: [text for m in messages if m["role"] == role and (text := text_of(m).strip()) not in {"", HAND_OVER}][: -EARLIER - 1 : -1]
+        role: [
+            text
+            for m in messages
+            if m["role"] == role and (text := text_of(m).strip()) not in {"", HAND_OVER}
+        ][: -EARLIER - 1 : -1]
         for role in ("user", "assistant")
     }
     return Context(tuple(map(_to_the_point, spoken["user"])), tuple(spoken["assistant"]))
@@ -134,7 +155,9 @@ def _to_the_point(text: str) -> str:
 
 def featurize(contexts: Sequence[Context], embedder: Embedder) -> Floats:
     """Contexts as rows of len(WEIGHTS) x dimensions; equal texts are embedded once, absent ones are zero."""
-    texts = list(dict.fromkeys(text for found in contexts for side in found for text in side if text))
+    texts = list(
+        dict.fromkeys(text for found in contexts for side in found for text in side if text)
+    )
     places = {text: i for i, text in enumerate(texts)}
     vectors: Vectors = embedder.embed(texts)
     features = np.zeros((len(contexts), len(WEIGHTS), embedder.dimensions), np.float32)
@@ -149,7 +172,10 @@ def featurize(contexts: Sequence[Context], embedder: Embedder) -> Floats:
 
 
 def train(
-    rows: Sequence[Json], validation: Sequence[Json], embedder: Embedder, progress: Callable[[str], None] = lambda _: None
+    rows: Sequence[Json],
+    validation: Sequence[Json],
+    embedder: Embedder,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Responder:
     """Fit the head, then calibrate its confidence on the validation rows, or on a tenth of the contexts if there are none.
 
@@ -171,10 +197,17 @@ def train(
         calibration, head = CALIBRATION, fit(drawn, features)
         if 0 < side.sum() < len(drawn):
             part = fit([s for s, out in zip(drawn, side, strict=True) if not out], features[~side])
-            calibration = _calibrate(part, [s for s, out in zip(drawn, side, strict=True) if out], features[side])
+            calibration = _calibrate(
+                part, [s for s, out in zip(drawn, side, strict=True) if out], features[side]
+            )
     progress("calibrated")
     return Responder(
-        answers=head.answers, weights=head.weights, bias=head.bias, contexts=head.contexts, owners=head.owners, calibration=calibration
+        answers=head.answers,
+        weights=head.weights,
+        bias=head.bias,
+        contexts=head.contexts,
+        owners=head.owners,
+        calibration=calibration,
     )
 
 
@@ -192,7 +225,9 @@ def save(model: Responder, folder: Path, details: Json) -> Json:
     )
     files = {
         "head.npz": write_whole(folder / "head.npz", buffer.getvalue()),
-        "answers.json": write_whole(folder / "answers.json", json.dumps(model.answers, ensure_ascii=False).encode()),
+        "answers.json": write_whole(
+            folder / "answers.json", json.dumps(model.answers, ensure_ascii=False).encode()
+        ),
     }
     return manifests.write(folder, {"engine": "responder", **details, "files": files})
 
@@ -232,7 +267,10 @@ def fit(drawn: Sequence[Sample], features: Floats) -> Responder:
     kept = sorted(counts, key=lambda answer: (-counts[answer], answer))[:MAX_ANSWERS]
     number = {answer: i for i, answer in enumerate(kept)}
     inside = np.array([s.answer in number for s in drawn])
-    x, y = features[inside], np.array([number[s.answer] for s in drawn if s.answer in number], np.int32)
+    x, y = (
+        features[inside],
+        np.array([number[s.answer] for s in drawn if s.answer in number], np.int32),
+    )
     by_owner = np.argsort(y, kind="stable")
     weights = _softmax(np.hstack([x, np.ones((len(x), 1), np.float32)]), y, len(kept))
     return Responder(
@@ -258,7 +296,12 @@ def _softmax(x: Floats, y: NDArray[np.int32], answers: int) -> Floats:
         np.exp(wrong, out=wrong)
         wrong /= wrong.sum(axis=1, keepdims=True)
         wrong[rows, y] -= 1
-        before, weights = weights, np.asarray(ahead - solve(np.asarray(x.T @ wrong + PENALTY * ahead, np.float32)), np.float32)
+        before, weights = (
+            weights,
+            np.asarray(
+                ahead - solve(np.asarray(x.T @ wrong + PENALTY * ahead, np.float32)), np.float32
+            ),
+        )
     return weights
 
 
@@ -266,9 +309,13 @@ def _inverse(x: Floats) -> Callable[[Floats], Floats]:
     """What divides by x'x / 2 + PENALTY; of few rows by way of xx', which is smaller (Woodbury)."""
     rows, features = x.shape
     if features <= rows:
-        whole = np.linalg.inv((x.T @ x / 2).astype(np.float64) + PENALTY * np.eye(features)).astype(np.float32)
+        whole = np.linalg.inv((x.T @ x / 2).astype(np.float64) + PENALTY * np.eye(features)).astype(
+            np.float32
+        )
         return lambda g: np.asarray(whole @ g, np.float32)
-    small = np.linalg.inv((x @ x.T).astype(np.float64) + 2 * PENALTY * np.eye(rows)).astype(np.float32)
+    small = np.linalg.inv((x @ x.T).astype(np.float64) + 2 * PENALTY * np.eye(rows)).astype(
+        np.float32
+    )
     return lambda g: np.asarray((g - x.T @ (small @ (x @ g))) / PENALTY, np.float32)
 
 
@@ -277,11 +324,16 @@ def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDA
     if not held:
         return CALIBRATION
     best, signs = head.best(features)
-    right = np.array([head.answers[b] == s.answer for b, s in zip(best.tolist(), held, strict=True)], np.float64)
+    right = np.array(
+        [head.answers[b] == s.answer for b, s in zip(best.tolist(), held, strict=True)], np.float64
+    )
 
     def loss(w: NDArray[np.float64]) -> float:
         z = signs @ w
-        return float((np.logaddexp(0, z) - right * z).sum() + CALIBRATION_STRENGTH / 2 * np.square(w - CALIBRATION).sum())
+        return float(
+            (np.logaddexp(0, z) - right * z).sum()
+            + CALIBRATION_STRENGTH / 2 * np.square(w - CALIBRATION).sum()
+        )
 
     w = CALIBRATION.copy()
     for _ in range(100):
@@ -289,7 +341,9 @@ def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDA
         gradient = signs.T @ (p - right) + CALIBRATION_STRENGTH * (w - CALIBRATION)
         hessian = (signs * (p * (1 - p))[:, None]).T @ signs + CALIBRATION_STRENGTH * np.eye(3)
         change = np.linalg.solve(hessian, gradient)
-        while loss(w - change) > loss(w) and float(np.abs(change).max()) > 1e-6:  # a full step from far away overshoots
+        while (
+            loss(w - change) > loss(w) and float(np.abs(change).max()) > 1e-6
+        ):  # a full step from far away overshoots
             change = change / 2
         w = w - change
         if float(np.abs(change).max()) < 1e-6:  # converged
@@ -298,7 +352,11 @@ def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDA
 
 
 def _hash(found: Context) -> int:
-    return int.from_bytes(hashlib.sha256("\0".join([*found.customer[:2], *found.assistant[:2]]).encode("utf-8", "replace")).digest()[:4])
+    return int.from_bytes(
+        hashlib.sha256(
+            "\0".join([*found.customer[:2], *found.assistant[:2]]).encode("utf-8", "replace")
+        ).digest()[:4]
+    )
 
 
 def _unit(x: Floats) -> Floats:

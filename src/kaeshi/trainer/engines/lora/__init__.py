@@ -40,7 +40,9 @@ def auto_batch(rows: int) -> int:
     return 8 if rows >= 80 else 4
 
 
-def run(spec: Json, folder: Path, started: Callable[[Stoppable], None], heard: Callable[[Json], None]) -> Json | None:
+def run(
+    spec: Json, folder: Path, started: Callable[[Stoppable], None], heard: Callable[[Json], None]
+) -> Json | None:
     """Run a job in a process of its own, which continues where one before it was killed. Returns its last word, None if it was stopped.
 
     Raises InvalidInput for rows it refuses, and ProviderError when it broke or died; what it printed is in folder/log.txt.
@@ -60,8 +62,15 @@ def told(spec: Json, folder: Path, started: Callable[[Stoppable], None]) -> Iter
     write_whole(folder / "spec.json", json.dumps(spec).encode())
     done = False
     with (folder / "log.txt").open("ab") as log:
-        command = [sys.executable, "-m", "kaeshi.trainer.engines.lora.child", str(folder / "spec.json")]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log) as process:  # noqa: S603  # ourselves
+        command = [
+            sys.executable,
+            "-m",
+            "kaeshi.trainer.engines.lora.child",
+            str(folder / "spec.json"),
+        ]
+        with subprocess.Popen(  # noqa: S603  # our own command
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        ) as process:
             started(process)
             assert process.stdout is not None  # asked for above
             for line in process.stdout:

@@ -37,7 +37,9 @@ def _convert(source: Path, ready: Path) -> None:
 
     fresh = ready.with_name(f"{ready.name}.unfinished")
     shutil.rmtree(fresh, ignore_errors=True)
-    model = AutoModelForCausalLM.from_pretrained(str(source.parent), gguf_file=source.name, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(
+        str(source.parent), gguf_file=source.name, dtype=torch.float32
+    )
     del model.config.quantization_config  # its weights are plain ones now
     model.is_quantized, model.hf_quantizer = False, None
     model.to(torch.bfloat16).save_pretrained(fresh)
@@ -54,12 +56,23 @@ def facts(base: str, config: Any, parameters: int, room: int, *, checkpointed: b
     """
     layers = 34 + 2 * config.num_hidden_layers if checkpointed else 34 * config.num_hidden_layers
     held = parameters * 2 + room * (layers * config.hidden_size + 10 * config.vocab_size)
-    return {"licence": _licence(base), "millions": round(parameters / 1e6), "gigabytes": round(held / 1e9, 1)}
+    return {
+        "licence": _licence(base),
+        "millions": round(parameters / 1e6),
+        "gigabytes": round(held / 1e9, 1),
+    }
 
 
 def _licence(base: str) -> str:
     from transformers.utils import cached_file
 
-    path = cached_file(base, "README.md", _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False)
-    found = _LICENCE.search(Path(path).read_text(encoding="utf-8", errors="replace")) if path else None
+    path = cached_file(
+        base,
+        "README.md",
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    found = (
+        _LICENCE.search(Path(path).read_text(encoding="utf-8", errors="replace")) if path else None
+    )
     return found[1] if found else "a licence its card does not tell"

@@ -32,7 +32,13 @@ class Cluster:
     def __init__(self, address: str) -> None:
         self._address, self._guard = address, threading.Lock()
 
-    def run(self, spec: Json, folder: Path, started: Callable[[lora.Stoppable], None], heard: Callable[[Json], None]) -> Json | None:
+    def run(
+        self,
+        spec: Json,
+        folder: Path,
+        started: Callable[[lora.Stoppable], None],
+        heard: Callable[[Json], None],
+    ) -> Json | None:
         """As `lora.run`, elsewhere. A GPU for each job where there are any, otherwise a machine's processors.
 
         Raises ProviderError also when the cluster cannot be reached, or lost MACHINES of its machines under this job.
@@ -50,7 +56,9 @@ class Cluster:
                     msg = f"the Ray cluster at {self._address!r} lost {MACHINES} machines under the job, at last so: {error}"
                     raise ProviderError(msg) from error
                 heard({"event": "a machine was lost; going on from the last checkpoint"})
-                if job.stopped.wait(PATIENCE):  # a cluster takes a while to see that a machine is gone, and would put the job there again
+                if job.stopped.wait(
+                    PATIENCE
+                ):  # a cluster takes a while to see that a machine is gone, and would put the job there again
                     return None
             finally:
                 job.end()
@@ -66,7 +74,12 @@ class Cluster:
             if not ray.is_initialized():
                 try:
                     _knock(self._address)
-                    ray.init(address=self._address, namespace="kaeshi", log_to_driver=False, logging_level="ERROR")
+                    ray.init(
+                        address=self._address,
+                        namespace="kaeshi",
+                        log_to_driver=False,
+                        logging_level="ERROR",
+                    )
                 except (OSError, RuntimeError, ValueError) as error:
                     msg = f"the Ray cluster at {self._address!r} cannot be joined: {str(error).splitlines()[0]}"
                     raise ProviderError(msg) from error
@@ -79,12 +92,22 @@ class _Job:
     def __init__(self, ray: Any, spec: Json, folder: Path) -> None:
         self._ray, self._folder, self._begun, self.stopped = ray, folder, False, threading.Event()
         here = {"training_file": "train.jsonl", "validation_file": "held.jsonl"}
-        rows = {name: Path(spec[kind]).read_bytes() for kind, name in here.items() if spec[kind] is not None}
+        rows = {
+            name: Path(spec[kind]).read_bytes()
+            for kind, name in here.items()
+            if spec[kind] is not None
+        }
         kept = {name: (folder / name).read_bytes() for name in written(folder)}
         needs = _needs(ray)
         threads = 0 if "num_gpus" in needs else int(needs["num_cpus"])
-        told = {**spec, **{kind: name for kind, name in here.items() if spec[kind] is not None}, "threads": threads}
-        self._actor = ray.remote(Machine).options(max_concurrency=2, **needs).remote(told, rows | kept)
+        told = {
+            **spec,
+            **{kind: name for kind, name in here.items() if spec[kind] is not None},
+            "threads": threads,
+        }
+        self._actor = (
+            ray.remote(Machine).options(max_concurrency=2, **needs).remote(told, rows | kept)
+        )
 
     def terminate(self) -> None:
         """End its process, and where it has none yet wait for none."""
@@ -97,7 +120,9 @@ class _Job:
     def end(self) -> None:
         """Give the machine back, without the rows that it was lent."""
         if self._begun:
-            with suppress(self._ray.exceptions.RayError):  # lost, or too slow: the next job there clears away what it left
+            with suppress(
+                self._ray.exceptions.RayError
+            ):  # lost, or too slow: the next job there clears away what it left
                 self._ray.get(self._actor.clear.remote(), timeout=PATIENCE)
         self._ray.kill(self._actor)
 
@@ -129,7 +154,11 @@ class Machine:
         _sweep()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         _take(self._folder, files, ())
-        rows = {kind: str(self._folder / spec[kind]) for kind in ("training_file", "validation_file") if spec[kind] is not None}
+        rows = {
+            kind: str(self._folder / spec[kind])
+            for kind in ("training_file", "validation_file")
+            if spec[kind] is not None
+        }
         self._spec = {**spec, **rows, "folder": str(self._folder)}
         self._known = _seen(self._folder)
         self._said: queue.Queue[Json] = queue.Queue()
@@ -162,7 +191,11 @@ class Machine:
             pass
         # a checkpoint is listed only once it is whole, and so is everything it counts on; therefore list first and read then
         seen = _seen(self._folder)
-        fresh = {name: self._folder / name for name, stamp in seen.items() if self._known.get(name) != stamp}
+        fresh = {
+            name: self._folder / name
+            for name, stamp in seen.items()
+            if self._known.get(name) != stamp
+        }
         files = {}
         for name, path in fresh.items():
             with suppress(FileNotFoundError):  # an older checkpoint that was just removed
@@ -171,7 +204,12 @@ class Machine:
         over = any("over" in message for message in messages)
         if over:
             shutil.rmtree(self._folder, ignore_errors=True)
-        return {"messages": [m for m in messages if "over" not in m], "files": files, "gone": gone, "over": over}
+        return {
+            "messages": [m for m in messages if "over" not in m],
+            "files": files,
+            "gone": gone,
+            "over": over,
+        }
 
     def _work(self) -> None:
         try:
@@ -179,8 +217,16 @@ class Machine:
                 self._said.put(message)
         except InvalidInput as error:
             self._said.put({"refused": str(error)})
-        except Exception as error:  # a door: a thread that ends without a word would be waited for without end
-            self._said.put({"broken": str(error) if isinstance(error, KaeshiError) else f"{type(error).__name__}: {error}"})
+        except (
+            Exception
+        ) as error:  # a door: a thread that ends without a word would be waited for without end
+            self._said.put(
+                {
+                    "broken": str(error)
+                    if isinstance(error, KaeshiError)
+                    else f"{type(error).__name__}: {error}"
+                }
+            )
         finally:
             self._said.put({"over": True})
 
@@ -201,7 +247,9 @@ def written(folder: Path) -> list[str]:
     """Names of a job's files that are whole, checkpoints with their state last: it is what makes them count."""
     found = (
         (Path(place) / name).relative_to(folder)
-        for place, _, names in os.walk(folder)  # which takes no notice of a checkpoint that is removed meanwhile
+        for place, _, names in os.walk(
+            folder
+        )  # which takes no notice of a checkpoint that is removed meanwhile
         for name in names
     )
     whole = (path for path in found if path.suffix != ".part" and "unfinished" not in path.parts)
@@ -257,4 +305,6 @@ def _needs(ray: Any) -> dict[str, float]:
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if any(machine.get("GPU") for machine in machines):
         return {"num_gpus": 1}
-    return {"num_cpus": min((machine["CPU"] for machine in machines if machine.get("CPU")), default=1)}
+    return {
+        "num_cpus": min((machine["CPU"] for machine in machines if machine.get("CPU")), default=1)
+    }

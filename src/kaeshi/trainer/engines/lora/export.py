@@ -48,15 +48,23 @@ _CUTS = {_WORDS + r"\p{N}" + _REST: "qwen2", _WORDS + r"\p{N}{1,3}" + _REST: "ll
 def merged(base: str, models_dir: Path, adapter: Path, out: Path) -> Json:
     """Write the base with the adapter merged in as safetensors, with its tokenizer, and a manifest, which is returned."""
     place = bases.prepare(base, models_dir)
-    plain = AutoModelForCausalLM.from_pretrained(place, dtype=torch.float32, use_safetensors=True, trust_remote_code=False)
-    kind = json.loads(Path(place, "config.json").read_bytes()).get("dtype", "bfloat16") if Path(place).is_dir() else "bfloat16"
+    plain = AutoModelForCausalLM.from_pretrained(
+        place, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+    )
+    kind = (
+        json.loads(Path(place, "config.json").read_bytes()).get("dtype", "bfloat16")
+        if Path(place).is_dir()
+        else "bfloat16"
+    )
     model = PeftModel.from_pretrained(plain, str(adapter)).merge_and_unload()
     fresh = out.with_name(f"{out.name}.unfinished")
     shutil.rmtree(fresh, ignore_errors=True)
     model.to(getattr(torch, kind)).save_pretrained(fresh)
     load_tokenizer(place).save_pretrained(fresh)
     files = {path.name: sha256_of(path) for path in sorted(fresh.iterdir())}
-    manifest = manifests.write(fresh, {"engine": "lora", "base": base, "form": "merged", "files": files})
+    manifest = manifests.write(
+        fresh, {"engine": "lora", "base": base, "form": "merged", "files": files}
+    )
     fresh.rename(out)
     return manifest
 
@@ -124,7 +132,11 @@ def _write(folder: Path, path: Path, *, name: str) -> None:
 
 def _turned(values: Any, heads: int) -> Any:
     """Rows of each head from halves to pairs, as llama.cpp turns them."""
-    return values.reshape(heads, 2, values.shape[0] // heads // 2, *values.shape[1:]).swapaxes(1, 2).reshape(values.shape)
+    return (
+        values.reshape(heads, 2, values.shape[0] // heads // 2, *values.shape[1:])
+        .swapaxes(1, 2)
+        .reshape(values.shape)
+    )
 
 
 def _add_tokenizer(writer: gguf.GGUFWriter, folder: Path, size: int, name: str) -> None:

@@ -34,7 +34,9 @@ class Pair:
     rejected: Encoded
 
 
-def read(path: Path, method: str, tokenizer: "PreTrainedTokenizerBase", longest: int) -> list[Encoded | Pair]:
+def read(
+    path: Path, method: str, tokenizer: "PreTrainedTokenizerBase", longest: int
+) -> list[Encoded | Pair]:
     """The file's rows. Raises InvalidInput with line and fault."""
     found: list[Encoded | Pair] = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
@@ -43,7 +45,9 @@ def read(path: Path, method: str, tokenizer: "PreTrainedTokenizerBase", longest:
         try:
             row = json.loads(line)
             found.append(
-                _pair(row, tokenizer, longest) if method == "dpo" else encode(row["messages"], tokenizer, longest, row.get("tools"))
+                _pair(row, tokenizer, longest)
+                if method == "dpo"
+                else encode(row["messages"], tokenizer, longest, row.get("tools"))
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             msg = f"line {number} is not a {method} row: {type(error).__name__} {error}"
@@ -54,12 +58,16 @@ def read(path: Path, method: str, tokenizer: "PreTrainedTokenizerBase", longest:
     return found
 
 
-def encode(messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", longest: int, tools: Any = None) -> Encoded:
+def encode(
+    messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", longest: int, tools: Any = None
+) -> Encoded:
     """A conversation in the base's own chat template. A longer one loses its end.
 
     Raises InvalidInput when nothing is left to learn, and for functions that the template does not know how to write.
     """
-    if (tools or any(message.get("tool_calls") for message in messages)) and "tools" not in tokenizer.chat_template:
+    if (
+        tools or any(message.get("tool_calls") for message in messages)
+    ) and "tools" not in tokenizer.chat_template:
         msg = "it has tools, and the base's chat template has none; take a base that calls functions, or rows without"
         raise InvalidInput(msg)
     whole = calls.written(tokenizer, messages, tools)
@@ -74,7 +82,11 @@ def encode(messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", longe
             spans.append((len(before), len(upto)))
     encoded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
     ids, offsets = encoded["input_ids"][:longest], encoded["offset_mapping"][:longest]
-    learned = tuple(i for i, (a, b) in enumerate(offsets) if i and any(start <= a and b <= end for start, end in spans))
+    learned = tuple(
+        i
+        for i, (a, b) in enumerate(offsets)
+        if i and any(start <= a and b <= end for start, end in spans)
+    )
     if not learned:
         msg = f"no answer to learn in {len(messages)} messages: no assistant message has weight 1 within the first {longest} tokens"
         raise InvalidInput(msg)
@@ -83,9 +95,14 @@ def encode(messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", longe
 
 def _pair(row: Json, tokenizer: "PreTrainedTokenizerBase", longest: int) -> Pair:
     """OpenAI's preference row: input.messages, preferred_output, non_preferred_output."""
-    before = [{**m, "weight": 0} if m["role"] == "assistant" else m for m in row["input"]["messages"]]
+    before = [
+        {**m, "weight": 0} if m["role"] == "assistant" else m for m in row["input"]["messages"]
+    ]
     tools = row["input"].get("tools")
-    chosen, rejected = (encode([*before, *row[name]], tokenizer, longest, tools) for name in ("preferred_output", "non_preferred_output"))
+    chosen, rejected = (
+        encode([*before, *row[name]], tokenizer, longest, tools)
+        for name in ("preferred_output", "non_preferred_output")
+    )
     if chosen.ids == rejected.ids:
         msg = "the preferred answer is the one that is not preferred"
         raise InvalidInput(msg)

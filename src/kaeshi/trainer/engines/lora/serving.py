@@ -23,11 +23,19 @@ from transformers import AttentionInterface
 
 from kaeshi.errors import InvalidInput
 from kaeshi.trainer.engines.lora import bases, tools
-from kaeshi.trainer.engines.lora.training import DEVICE, dtype_of, load_base, load_tokenizer, packed_attention
+from kaeshi.trainer.engines.lora.training import (
+    DEVICE,
+    dtype_of,
+    load_base,
+    load_tokenizer,
+    packed_attention,
+)
 from kaeshi.types import Json
 
 SLOTS = 32
-READ_AT_ONCE = 2048  # tokens of new conversations between two steps, so that running ones do not wait long
+READ_AT_ONCE = (
+    2048  # tokens of new conversations between two steps, so that running ones do not wait long
+)
 LEAST_COLUMNS = 256
 Told = Callable[[str, str | None], None]
 
@@ -70,7 +78,9 @@ class Engine:
         self.name, self.tokenizer = base, load_tokenizer(place)
         self._model = load_base(place, DEVICE, "kaeshi_slots").eval()
         config = self._model.generation_config
-        ends = config.eos_token_id if config.eos_token_id is not None else self.tokenizer.eos_token_id
+        ends = (
+            config.eos_token_id if config.eos_token_id is not None else self.tokenizer.eos_token_id
+        )
         self._ends = frozenset(ends if isinstance(ends, list) else [ends])
         self.longest = int(self._model.config.max_position_embeddings)
         self._layers: dict[str, _Adapted] = {}
@@ -86,7 +96,9 @@ class Engine:
 
     def prompt(self, messages: Sequence[Json], offer: tools.Offer | None = None) -> list[int]:
         """The conversation so far in the base's template, up to where the assistant speaks. Raises InvalidInput when it is too long."""
-        text = tools.written(self.tokenizer, messages, None if offer is None else offer.shown, ask=True)
+        text = tools.written(
+            self.tokenizer, messages, None if offer is None else offer.shown, ask=True
+        )
         ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         if len(ids) >= self.longest:
             msg = f"messages have {len(ids)} tokens; {self.name!r} reads {self.longest}, its answer included"
@@ -111,7 +123,11 @@ class Engine:
     def calling(self, form: tools.Form, offer: tools.Offer) -> str | None:
         """What holds an answer to the functions offered. Raises InvalidInput for parameters that cannot be held to."""
         grammar = tools.grammar(form, offer)
-        return None if grammar is None else self._checked("tools", LLMatcher.grammar_from_lark(grammar))
+        return (
+            None
+            if grammar is None
+            else self._checked("tools", LLMatcher.grammar_from_lark(grammar))
+        )
 
     def _checked(self, what: str, grammar: str) -> str:
         fault = LLMatcher.validate_grammar(grammar, self._vocabulary)
@@ -139,7 +155,10 @@ class Engine:
             raise InvalidInput(msg)
         kind = dtype_of(DEVICE)
         for path, (down, up) in pairs.items():
-            self._layers[path].adapters[adapter] = (down.to(DEVICE, kind).t().contiguous(), up.to(DEVICE, kind).t().contiguous())
+            self._layers[path].adapters[adapter] = (
+                down.to(DEVICE, kind).t().contiguous(),
+                up.to(DEVICE, kind).t().contiguous(),
+            )
         self._groups.known.add(adapter)
 
     def drop(self, adapter: str) -> None:
@@ -153,7 +172,9 @@ class Engine:
         with self._change:
             self._waiting.append(wanted)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._answer, name=f"answers of {self.name}", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._answer, name=f"answers of {self.name}", daemon=True
+                )
                 self._thread.start()
             self._change.notify()
 
@@ -171,8 +192,13 @@ class Engine:
                         self._read([wanted for wanted in fresh if wanted.adapter == adapter])
                     if self._running:
                         self._step()
-            except Exception as error:  # a door: who waits must hear of it, and the next ones must be served
-                broken, self._running = [*fresh, *(r.wanted for r in self._running if r.wanted not in fresh)], []
+            except (
+                Exception
+            ) as error:  # a door: who waits must hear of it, and the next ones must be served
+                broken, self._running = (
+                    [*fresh, *(r.wanted for r in self._running if r.wanted not in fresh)],
+                    [],
+                )
                 for wanted in broken:
                     wanted.told(f"{type(error).__name__}: {error}", "error")
 
@@ -211,8 +237,14 @@ class Engine:
             if wanted.temperature > 0:
                 chance = torch.Generator(DEVICE)
                 chance.manual_seed(wanted.seed) if wanted.seed is not None else chance.seed()
-            matcher = LLMatcher(self._vocabulary, wanted.grammar) if wanted.grammar is not None else None
-            self._running.append(_Running(wanted=wanted, length=len(wanted.ids), last=0, chance=chance, matcher=matcher))
+            matcher = (
+                LLMatcher(self._vocabulary, wanted.grammar) if wanted.grammar is not None else None
+            )
+            self._running.append(
+                _Running(
+                    wanted=wanted, length=len(wanted.ids), last=0, chance=chance, matcher=matcher
+                )
+            )
         self._say(logits, self._running[first:], first)
 
     def _step(self) -> None:
@@ -265,9 +297,13 @@ class Engine:
         if over is None:
             wanted.count += 1
             r.held += r.decode.step(self.tokenizer.backend_tokenizer, r.last) or ""
-            if r.matcher is not None and (not r.matcher.consume_token(r.last) or r.matcher.is_stopped()):
+            if r.matcher is not None and (
+                not r.matcher.consume_token(r.last) or r.matcher.is_stopped()
+            ):
                 over = "stop"
-            over = over or ("length" if wanted.count >= wanted.most or r.length + 1 >= self.longest else None)
+            over = over or (
+                "length" if wanted.count >= wanted.most or r.length + 1 >= self.longest else None
+            )
         cut = min((at for s in wanted.stop if (at := r.held.find(s)) >= 0), default=-1)
         if cut >= 0:
             r.held, over = r.held[:cut], "stop"
@@ -321,9 +357,13 @@ class _Slots:
 
     def __init__(self, config: Any) -> None:
         heads = config.num_key_value_heads
-        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        width = (
+            getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        )
         self._shape = (SLOTS, heads, 0, width)
-        self._kept: list[tuple[torch.Tensor, torch.Tensor]] = [self._empty(0) for _ in range(config.num_hidden_layers)]
+        self._kept: list[tuple[torch.Tensor, torch.Tensor]] = [
+            self._empty(0) for _ in range(config.num_hidden_layers)
+        ]
         self._columns = 0
         self._borders: Sequence[int] = ()
         self._first, self._lengths, self._rows, self._most = 0, torch.empty(0), torch.empty(0), 0
@@ -336,7 +376,10 @@ class _Slots:
     def write(self, lengths: torch.Tensor) -> None:
         """The next pass adds a token to the first slots, behind what each holds."""
         self._borders, self._lengths = (), lengths
-        self._rows, self._most = torch.arange(len(lengths), device=lengths.device), int(lengths.max()) + 1
+        self._rows, self._most = (
+            torch.arange(len(lengths), device=lengths.device),
+            int(lengths.max()) + 1,
+        )
         self._reserve(self._most)
 
     def move(self, source: int, target: int, length: int) -> None:
@@ -345,14 +388,22 @@ class _Slots:
             for kept in pair:
                 kept[target, :, :length] = kept[source, :, :length]
 
-    def update(self, key: torch.Tensor, value: torch.Tensor, layer: int, *_: Any, **__: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    def update(
+        self, key: torch.Tensor, value: torch.Tensor, layer: int, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """What a layer asks of a cache: keep these, give back what attention shall see."""
         keys, values = self._kept[layer]
         if self._borders:
             for i, (a, b) in enumerate(pairwise(self._borders)):
-                keys[self._first + i, :, : b - a], values[self._first + i, :, : b - a] = key[0, :, a:b], value[0, :, a:b]
+                keys[self._first + i, :, : b - a], values[self._first + i, :, : b - a] = (
+                    key[0, :, a:b],
+                    value[0, :, a:b],
+                )
             return key, value
-        keys[self._rows, :, self._lengths], values[self._rows, :, self._lengths] = key[:, :, 0], value[:, :, 0]
+        keys[self._rows, :, self._lengths], values[self._rows, :, self._lengths] = (
+            key[:, :, 0],
+            value[:, :, 0],
+        )
         count = len(self._rows)
         return keys[:count, :, : self._most], values[:count, :, : self._most]
 
@@ -362,7 +413,9 @@ class _Slots:
 
     def _empty(self, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
         shape = (*self._shape[:2], columns, self._shape[3])
-        return torch.zeros(shape, dtype=dtype_of(DEVICE), device=DEVICE), torch.zeros(shape, dtype=dtype_of(DEVICE), device=DEVICE)
+        return torch.zeros(shape, dtype=dtype_of(DEVICE), device=DEVICE), torch.zeros(
+            shape, dtype=dtype_of(DEVICE), device=DEVICE
+        )
 
     def _reserve(self, columns: int) -> None:
         if columns <= self._columns:
@@ -395,7 +448,9 @@ def slot_attention(
     asked = query.view(rows, key.shape[1], groups, width) * (scaling or width**-0.5)
     scores = torch.matmul(asked, key.transpose(-1, -2))
     beyond = torch.arange(key.shape[2], device=key.device) >= kaeshi_lengths[:, None]
-    shares = functional.softmax(scores.masked_fill_(beyond[:, None, None], float("-inf")), dim=-1, dtype=value.dtype)
+    shares = functional.softmax(
+        scores.masked_fill_(beyond[:, None, None], float("-inf")), dim=-1, dtype=value.dtype
+    )
     return torch.matmul(shares, value).view(rows, 1, heads, width), None
 
 
@@ -406,7 +461,12 @@ def _groups(adapters: Sequence[str | None]) -> list[tuple[str | None, torch.Tens
     if len(set(adapters)) == 1:
         return [(adapters[0], None)]
     return [
-        (adapter, torch.tensor([i for i, other in enumerate(adapters) if other == adapter], device=DEVICE))
+        (
+            adapter,
+            torch.tensor(
+                [i for i, other in enumerate(adapters) if other == adapter], device=DEVICE
+            ),
+        )
         for adapter in dict.fromkeys(adapters)
     ]
 
@@ -422,4 +482,6 @@ def _drawn(logits: torch.Tensor, wanted: Wanted, chance: torch.Generator) -> int
 
 def _overlap(text: str, stop: str) -> int:
     """How many of the text's last characters could begin `stop`."""
-    return next((n for n in range(min(len(stop) - 1, len(text)), 0, -1) if stop.startswith(text[-n:])), 0)
+    return next(
+        (n for n in range(min(len(stop) - 1, len(text)), 0, -1) if stop.startswith(text[-n:])), 0
+    )

@@ -20,7 +20,11 @@ Form = Literal["tagged", "whole"]
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
 END = "}\n" + CLOSE
 ARGUMENTS: dict[Form, str] = {"tagged": "arguments", "whole": "parameters"}
-_SPACING = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}  # as templates write JSON
+_SPACING = {
+    "whitespace_flexible": False,
+    "key_separator": ": ",
+    "item_separator": ", ",
+}  # as templates write JSON
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,9 @@ def offered(tools: Sequence[Any] | None, choice: Any, *, several: bool) -> Offer
         return None
     for i, tool in enumerate(tools):
         match tool:
-            case {"type": "function", "function": {"name": str(name)}} if isinstance(tool["function"].get("parameters", {}), dict) and name:
+            case {"type": "function", "function": {"name": str(name)}} if (
+                isinstance(tool["function"].get("parameters", {}), dict) and name
+            ):
                 continue
         msg = f"tools[{i}]: a function with a name, and a JSON schema as its parameters, is served"
         raise InvalidInput(msg)
@@ -66,7 +72,12 @@ def offered(tools: Sequence[Any] | None, choice: Any, *, several: bool) -> Offer
             msg = f"tool_choice {choice!r}: none, auto, required and one of the functions {', '.join(names)} are served"
             raise InvalidInput(msg)
     named = isinstance(choice, dict)
-    return Offer(shown=tuple(tools), allowed=allowed, must=named or choice == "required", several=several and not named)
+    return Offer(
+        shown=tuple(tools),
+        allowed=allowed,
+        must=named or choice == "required",
+        several=several and not named,
+    )
 
 
 def form_of(tokenizer: "PreTrainedTokenizerBase") -> Form | None:
@@ -82,17 +93,35 @@ def form_of(tokenizer: "PreTrainedTokenizerBase") -> Form | None:
     for token in tokenizer.added_tokens_decoder.values():  # what is special is not told
         if token.special:
             said = said.replace(token.content, "")
-    return next((form for form in ARGUMENTS if _PROBE_CALL in Reader(form, _PROBE_OFFER).take(said, over=True)), None)
+    return next(
+        (
+            form
+            for form in ARGUMENTS
+            if _PROBE_CALL in Reader(form, _PROBE_OFFER).take(said, over=True)
+        ),
+        None,
+    )
 
 
-def written(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Json], tools: Sequence[Json] | None, *, ask: bool = False) -> str:
+def written(
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Sequence[Json],
+    tools: Sequence[Json] | None,
+    *,
+    ask: bool = False,
+) -> str:
     """The conversation in the tokenizer's chat template, up to where the assistant speaks if it is to `ask`. Raises InvalidInput where the template refuses it."""
     from jinja2 import TemplateError
 
     plain_ones = [plain(message) for message in messages]
     try:
         return str(
-            tokenizer.apply_chat_template(plain_ones, tools=list(tools) if tools else None, tokenize=False, add_generation_prompt=ask)
+            tokenizer.apply_chat_template(
+                plain_ones,
+                tools=list(tools) if tools else None,
+                tokenize=False,
+                add_generation_prompt=ask,
+            )
         )
     except (TemplateError, TypeError, ValueError) as error:
         msg = f"the base's chat template cannot write these messages: {error}"
@@ -103,15 +132,26 @@ def grammar(form: Form, offer: Offer) -> str | None:
     """What holds an answer to the offer, in llguidance's language; None where nothing needs to be held."""
     from llguidance import StructTag
 
-    starts = [(f'{{"name": {json.dumps(f["name"])}, "{ARGUMENTS[form]}": ', _schema(f)) for f in _functions(offer)]
+    starts = [
+        (f'{{"name": {json.dumps(f["name"])}, "{ARGUMENTS[form]}": ', _schema(f))
+        for f in _functions(offer)
+    ]
     if form == "whole":
         if not offer.must:
             return None
-        return "start: " + " | ".join(f"{json.dumps(start)} %json {schema} {json.dumps('}')}" for start, schema in starts)
+        return "start: " + " | ".join(
+            f"{json.dumps(start)} %json {schema} {json.dumps('}')}" for start, schema in starts
+        )
     if not offer.must and offer.several:
-        tags = [StructTag(trigger=OPEN, begin=f"{OPEN}\n{start}", grammar=schema, end=END) for start, schema in starts]
+        tags = [
+            StructTag(trigger=OPEN, begin=f"{OPEN}\n{start}", grammar=schema, end=END)
+            for start, schema in starts
+        ]
         return str(StructTag.to_grammar(tags, assume_special=False))
-    insides = " | ".join(f"{json.dumps(chr(10) + start)} %json {schema} {json.dumps(END)}" for start, schema in starts)
+    insides = " | ".join(
+        f"{json.dumps(chr(10) + start)} %json {schema} {json.dumps(END)}"
+        for start, schema in starts
+    )
     if not offer.must:
         return f"start: TEXT | head inside\nhead[lazy]: TEXT {json.dumps(OPEN)}\nTEXT: /(.|\\n)*/\ninside: {insides}"
     more = ' ("\\n" call)*' if offer.several else ""
@@ -148,12 +188,16 @@ class Reader:
             call, after = self._first_call(rest, over=over)
             if not opened or (call is None and not over):
                 break
-            yield from self._said(before.rstrip() if call is not None else self._held.removesuffix(after))
+            yield from self._said(
+                before.rstrip() if call is not None else self._held.removesuffix(after)
+            )
             if call is not None:
                 self.called = self._beside = True
                 yield call
             self._held = after
-        certain = len(self._held) if over else len(before.rstrip()) if opened else _certain(self._held)
+        certain = (
+            len(self._held) if over else len(before.rstrip()) if opened else _certain(self._held)
+        )
         yield from self._said(self._held[:certain])
         self._held = self._held[certain:]
 
@@ -161,7 +205,10 @@ class Reader:
         """What was opened, and what comes behind it: its arguments may hold the closing mark too. Unclosed or no call at all, up to the first mark."""
         ends = [match.start() for match in re.finditer(CLOSE, rest)]
         tried = ends or ([len(rest)] if over else [])
-        call, end = next(((call, end) for end in tried if (call := self._call(rest[:end])) is not None), (None, min(tried, default=0)))
+        call, end = next(
+            ((call, end) for end in tried if (call := self._call(rest[:end])) is not None),
+            (None, min(tried, default=0)),
+        )
         return call, rest[end + len(CLOSE) :]
 
     def _said(self, text: str) -> Iterator[str]:
@@ -176,7 +223,9 @@ class Reader:
         except (ValueError, RecursionError):
             return None
         match said:
-            case {"name": str(name)} if name in self._names and isinstance(arguments := said.get(ARGUMENTS[self._form], {}), dict):
+            case {"name": str(name)} if name in self._names and isinstance(
+                arguments := said.get(ARGUMENTS[self._form], {}), dict
+            ):
                 return Call(name=name, arguments=json.dumps(arguments, ensure_ascii=False))
         return None
 
@@ -196,12 +245,20 @@ def plain(message: Json) -> Json:
 
     Raises InvalidInput for calls that are not as at OpenAI, their arguments a JSON object.
     """
-    kept = {name: value for name, value in message.items() if name not in {"weight", "name", "tool_calls"}}
+    kept = {
+        name: value
+        for name, value in message.items()
+        if name not in {"weight", "name", "tool_calls"}
+    }
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list):
         msg = f"tool_calls {calls!r} is no list"
         raise InvalidInput(msg)
-    return {**kept, "content": text_of(message), **({"tool_calls": [_opened(call) for call in calls]} if calls else {})}
+    return {
+        **kept,
+        "content": text_of(message),
+        **({"tool_calls": [_opened(call) for call in calls]} if calls else {}),
+    }
 
 
 def _opened(call: Any) -> Json:
@@ -227,7 +284,9 @@ def _schema(function: Json) -> str:
 
 def _certain(text: str) -> int:
     """How much of a text cannot be the beginning of a call, or white space before one."""
-    held = next((n for n in range(min(len(OPEN) - 1, len(text)), 0, -1) if OPEN.startswith(text[-n:])), 0)
+    held = next(
+        (n for n in range(min(len(OPEN) - 1, len(text)), 0, -1) if OPEN.startswith(text[-n:])), 0
+    )
     return len(text[: len(text) - held].rstrip())
 
 
@@ -252,6 +311,12 @@ _PROBE: tuple[Json, ...] = (
     {
         "role": "assistant",
         "content": None,
-        "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": _PROBE_CALL.name, "arguments": _PROBE_CALL.arguments}}],
+        "tool_calls": [
+            {
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": _PROBE_CALL.name, "arguments": _PROBE_CALL.arguments},
+            }
+        ],
     },
 )

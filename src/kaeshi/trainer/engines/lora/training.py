@@ -77,19 +77,29 @@ def packed_attention(
     if groups > 1:
         key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
     attend = _attend if query.device.type == "cpu" else _attend_fused
-    parts = [attend(query[:, :, a:b], key[:, :, a:b], value[:, :, a:b], scaling) for a, b in pairwise(borders)]
+    parts = [
+        attend(query[:, :, a:b], key[:, :, a:b], value[:, :, a:b], scaling)
+        for a, b in pairwise(borders)
+    ]
     return torch.cat(parts, dim=2).transpose(1, 2), None
 
 
-def _attend_fused(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None) -> torch.Tensor:
+def _attend_fused(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None
+) -> torch.Tensor:
     return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
 
 
-def _attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None) -> torch.Tensor:
+def _attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None
+) -> torch.Tensor:
     """Written out: on a processor the fused one's way back takes as long as all matrices of a layer together."""
     scores = torch.matmul(query * (scaling or query.shape[-1] ** -0.5), key.transpose(-1, -2))
     later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
-    return torch.matmul(functional.softmax(scores.masked_fill_(later, float("-inf")), dim=-1, dtype=value.dtype), value)
+    return torch.matmul(
+        functional.softmax(scores.masked_fill_(later, float("-inf")), dim=-1, dtype=value.dtype),
+        value,
+    )
 
 
 AttentionInterface.register("kaeshi_packed", packed_attention)
@@ -110,12 +120,19 @@ def load_base(base: str, device: str, attention: str) -> Any:
 
         more = {
             "quantization_config": BitsAndBytesConfig(
-                load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype_of(device)
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_compute_dtype=dtype_of(device),
             ),
             "device_map": device,
         }
     model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=dtype_of(device), attn_implementation=attention, use_safetensors=True, trust_remote_code=False, **more
+        base,
+        dtype=dtype_of(device),
+        attn_implementation=attention,
+        use_safetensors=True,
+        trust_remote_code=False,
+        **more,
     )
     return model if more else model.to(device)
 
@@ -137,7 +154,13 @@ def train(spec: Spec, say: Say) -> None:
     folder = Path(spec.folder)
     place = bases.prepare(spec.base, Path(spec.models_dir))
     tokenizer, base = load_tokenizer(place), load_base(place, DEVICE, "kaeshi_packed")
-    known = bases.facts(place, base.config, sum(weight.numel() for weight in base.parameters()), ROOM, checkpointed=DEVICE == "cuda")
+    known = bases.facts(
+        place,
+        base.config,
+        sum(weight.numel() for weight in base.parameters()),
+        ROOM,
+        checkpointed=DEVICE == "cuda",
+    )
     say(
         {
             "event": "{asked} is {name} here: {millions} million weights, {licence}, about {gigabytes} GB of memory to train".format(
@@ -146,7 +169,11 @@ def train(spec: Spec, say: Say) -> None:
         }
     )
     taught = _read(Path(spec.training_file), spec, tokenizer, "training_file")
-    held = _read(Path(spec.validation_file), spec, tokenizer, "validation_file") if spec.validation_file else []
+    held = (
+        _read(Path(spec.validation_file), spec, tokenizer, "validation_file")
+        if spec.validation_file
+        else []
+    )
     run = _Run(spec, base, say)
     order = rows.order(len(taught), spec.batch, spec.epochs, spec.seed)
     first = run.resume()
@@ -171,7 +198,16 @@ def train(spec: Spec, say: Say) -> None:
     shutil.rmtree(folder / "adapter", ignore_errors=True)
     shutil.copytree(folder / f"epoch-{best['epoch']}", folder / "adapter")
     write_whole(folder / "results.csv", run.results())
-    say({"done": {"steps": len(order), "trained_tokens": tokens * spec.epochs, "epochs": run.epochs, "best": best["epoch"]}})
+    say(
+        {
+            "done": {
+                "steps": len(order),
+                "trained_tokens": tokens * spec.epochs,
+                "epochs": run.epochs,
+                "best": best["epoch"],
+            }
+        }
+    )
 
 
 class _Run:
@@ -182,11 +218,18 @@ class _Run:
         if self._device == "cuda":
             base.gradient_checkpointing_enable({"use_reentrant": False})
             base.enable_input_require_grads()
-        self._model = get_peft_model(base, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"))
+        self._model = get_peft_model(
+            base,
+            LoraConfig(
+                r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"
+            ),
+        )
         for module in self._model.modules():
             if isinstance(module, BaseTunerLayer):
                 module.cast_input_dtype_enabled = False  # autocast turns the adapter to the base's precision, not the other way round
-        self._weights = {name: weight for name, weight in self._model.named_parameters() if weight.requires_grad}
+        self._weights = {
+            name: weight for name, weight in self._model.named_parameters() if weight.requires_grad
+        }
         self._optimiser = torch.optim.AdamW(self._weights.values(), lr=0.0, weight_decay=0.0)
         self._full = (RATE if spec.method == "supervised" else DPO_RATE) * spec.multiplier
         self.epochs: list[Json] = []
@@ -211,7 +254,10 @@ class _Run:
         if not math.isfinite(loss) or not bool(torch.isfinite(norm)):
             msg = f"step {number + 1}: the loss is {loss}; a smaller learning_rate_multiplier than {self._spec.multiplier} may help"
             raise InvalidInput(msg)
-        return {"train_loss": round(loss, 5), "train_mean_token_accuracy": round(right / max(of_tokens, 1), 5)}
+        return {
+            "train_loss": round(loss, 5),
+            "train_mean_token_accuracy": round(right / max(of_tokens, 1), 5),
+        }
 
     def validate(self, held: Sequence[Encoded | Pair]) -> Json:
         """Loss and accuracy on rows that are not trained on."""
@@ -220,10 +266,14 @@ class _Run:
             passes = [(whole, hits, count) for _, whole, hits, count in self._passes(held)]
         return {
             "valid_loss": round(sum(p[0] for p in passes), 5),
-            "valid_mean_token_accuracy": round(sum(p[1] for p in passes) / max(sum(p[2] for p in passes), 1), 5),
+            "valid_mean_token_accuracy": round(
+                sum(p[1] for p in passes) / max(sum(p[2] for p in passes), 1), 5
+            ),
         }
 
-    def _passes(self, batch: Sequence[Encoded | Pair]) -> Iterator[tuple[torch.Tensor, float, float, int]]:
+    def _passes(
+        self, batch: Sequence[Encoded | Pair]
+    ) -> Iterator[tuple[torch.Tensor, float, float, int]]:
         """(share of the batch's loss to go back, the same as a number, hits, tokens judged) of each pass."""
         if self._spec.method == "dpo":
             yield from self._preferences([row for row in batch if isinstance(row, Pair)])
@@ -233,9 +283,16 @@ class _Run:
         for pack in rows.packs([len(row.ids) for row in said], ROOM):
             logits, wanted, _ = self._ask([said[i] for i in pack])
             loss = functional.cross_entropy(logits.float(), wanted, reduction="sum") / total
-            yield loss, float(loss.detach()), float((logits.argmax(dim=-1) == wanted).sum()), len(wanted)
+            yield (
+                loss,
+                float(loss.detach()),
+                float((logits.argmax(dim=-1) == wanted).sum()),
+                len(wanted),
+            )
 
-    def _preferences(self, pairs: Sequence[Pair]) -> Iterator[tuple[torch.Tensor, float, float, int]]:
+    def _preferences(
+        self, pairs: Sequence[Pair]
+    ) -> Iterator[tuple[torch.Tensor, float, float, int]]:
         """Direct preference optimisation (Rafailov et al. 2023): -log sigmoid(beta x (how much more than the base the model prefers the chosen))."""
         for pack in rows.packs([_size(pair) for pair in pairs], ROOM):
             both = [side for i in pack for side in (pairs[i].chosen, pairs[i].rejected)]
@@ -267,7 +324,11 @@ class _Run:
             borders.append(len(ids))
         tokens = torch.tensor([ids], device=self._device)
         where = torch.tensor(asked, device=self._device)
-        with torch.autocast(self._device, dtype=dtype_of(self._device), enabled=dtype_of(self._device) != torch.float32):
+        with torch.autocast(
+            self._device,
+            dtype=dtype_of(self._device),
+            enabled=dtype_of(self._device) != torch.float32,
+        ):
             logits = self._model(
                 input_ids=tokens,
                 position_ids=torch.tensor([places], device=self._device),
@@ -279,17 +340,26 @@ class _Run:
 
     # what outlives a kill
 
-    def end_epoch(self, epoch: int, step: int, figures: Json, held: Sequence[Encoded | Pair]) -> None:
+    def end_epoch(
+        self, epoch: int, step: int, figures: Json, held: Sequence[Encoded | Pair]
+    ) -> None:
         """Judge the epoch and keep its adapter."""
         metrics = {"step": step, **figures, **(self.validate(held) if held else {})}
         self._model.save_pretrained(str(self._folder / f"epoch-{epoch}"))
-        self.epochs = [*(e for e in self.epochs if e["epoch"] != epoch), {"epoch": epoch, "metrics": metrics}]
+        self.epochs = [
+            *(e for e in self.epochs if e["epoch"] != epoch),
+            {"epoch": epoch, "metrics": metrics},
+        ]
         self._say({"checkpoint": {"epoch": epoch, "step_number": step, "metrics": metrics}})
 
     def best(self) -> Json:
         """The epoch with the least validation loss; without validation the last."""
         judged = [e for e in self.epochs if "valid_loss" in e["metrics"]]
-        return min(judged, key=lambda e: (e["metrics"]["valid_loss"], e["epoch"])) if judged else self.epochs[-1]
+        return (
+            min(judged, key=lambda e: (e["metrics"]["valid_loss"], e["epoch"]))
+            if judged
+            else self.epochs[-1]
+        )
 
     def results(self) -> bytes:
         """OpenAI's table of a job: losses and accuracies by step."""
@@ -321,9 +391,15 @@ class _Run:
             for part, value in state.items()
         }
         save_file(moments, fresh / "optimiser.safetensors")
-        sums = {name: sha256_of(fresh / name) for name in ("adapter.safetensors", "optimiser.safetensors")}
+        sums = {
+            name: sha256_of(fresh / name)
+            for name in ("adapter.safetensors", "optimiser.safetensors")
+        }
         write_whole(
-            fresh / "state.json", json.dumps({"step": step, "epochs": self.epochs, "history": self.history, "files": sums}).encode()
+            fresh / "state.json",
+            json.dumps(
+                {"step": step, "epochs": self.epochs, "history": self.history, "files": sums}
+            ).encode(),
         )
         fresh.rename(place / f"step-{step:08d}")
         for old in sorted(place.glob("step-*"))[:-KEPT]:
@@ -333,7 +409,10 @@ class _Run:
         """Take up the last whole checkpoint; returns its step, 0 if there is none."""
         for told in sorted((self._folder / "checkpoints").glob("step-*/state.json"), reverse=True):
             place, state = told.parent, json.loads(told.read_bytes())
-            if any(not (place / name).exists() or sha256_of(place / name) != expected for name, expected in state["files"].items()):
+            if any(
+                not (place / name).exists() or sha256_of(place / name) != expected
+                for name, expected in state["files"].items()
+            ):
                 continue
             set_peft_model_state_dict(self._model, load_file(place / "adapter.safetensors"))
             moments = load_file(place / "optimiser.safetensors")
