@@ -116,7 +116,12 @@ async def open_loop(
                 api_version=chosen.openai_api_version,
                 answerer=server,
             ),
-            chat=WireChat(answerer=server, base_url=chosen.openai_base_url, api_key=key),
+            chat=WireChat(
+                answerer=server,
+                base_url=chosen.openai_base_url,
+                api_key=key,
+                keys=chosen.provider_keys,
+            ),
             answerer=server,
             mailer=_mailer(chosen),
             notifier=WebhookNotifier(chosen.kaeshi_webhook_url.get_secret_value())

@@ -8,7 +8,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kaeshi.types import Answer, Finding, JobRequest, Json, Mail, TrainingEvent, Watch, unwatched
+from kaeshi.types import (
+    Answer,
+    Candidate,
+    Finding,
+    JobRequest,
+    Json,
+    Mail,
+    TrainingEvent,
+    Watch,
+    unwatched,
+)
 
 Vectors = NDArray[np.float32]
 
@@ -47,9 +57,9 @@ class Trainer(Protocol):
 
 
 class ChatModel(Protocol):
-    """Answers a conversation so far."""
+    """Answers a chat completion request that steps/asking.py prepared for this candidate."""
 
-    async def answer(self, messages: Sequence[Json], model: str) -> Answer: ...
+    async def answer(self, candidate: Candidate, body: bytes) -> Answer: ...
 
 
 class Embedder(Protocol):

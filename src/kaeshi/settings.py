@@ -371,6 +371,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'kaeshi.db'}"
 
     @property
+    def provider_keys(self) -> dict[str, str]:
+        """Keys of providers that candidates name, by base URL."""
+        return {url: key.get_secret_value() for url, key in self.gateway_provider_keys.items()}
+
+    @property
     def models_dir(self) -> Path:
         """Where `kaeshi models fetch` puts model files."""
         return self.kaeshi_models_dir or Path.home() / ".cache" / "kaeshi" / "models"

@@ -27,6 +27,8 @@ from kaeshi.steps import knowledge, rollout
 from kaeshi.steps.conversation import show
 from kaeshi.store.tables import requests as table
 from kaeshi.types import HAND_OVER, Entry, Rollout, Serving
+from rollouts import seen
+from samples import log
 
 Ask = Callable[..., Awaitable[httpx.Response]]
 NOON = datetime(2025, 11, 3, 12, tzinfo=UTC)
@@ -208,6 +210,25 @@ async def test_customers_keep_their_arm_and_every_request_says_which(
     assert [(r.arm, r.share, r.epoch) for r in rows] == [("candidate", 0.5, live.version)] * 2 + [
         ("production", 0.5, live.version)
     ] * 2 + [(None, None, live.version)]
+
+
+async def test_a_candidate_that_keeps_failing_is_rolled_back_by_what_was_logged(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    before = loop.clock.now() - timedelta(days=3)
+    await log(loop, *(seen(f"past-{i}", before, contained=i % 10 < 7) for i in range(60)))
+    live = await half(loop)
+    provider.trouble = {"new": 500}
+    names = [f"guest {i}" for i in range(100)]
+    theirs = [name for name in names if arm_of(live.id, name, 0.5) == "candidate"]
+    async with opened() as client:
+        for name in theirs[:6]:
+            headers = {"x-kaeshi-customer": name}
+            reply = await client.post("/chat/completions", json=asking(), headers=headers)
+            assert reply.status_code == 200
+    await take(loop)
+    ((_, why),) = await rollout.step_all(loop)
+    assert "fails while production answers: 6 of its 6 requests" in why
 
 
 @pytest.mark.parametrize("kind", ["base_model", "fine_tune"])

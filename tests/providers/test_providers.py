@@ -26,6 +26,7 @@ from kaeshi.providers.outbox import OutboxMailer
 from kaeshi.providers.smtp import SmtpMailer
 from kaeshi.providers.token_ranks import TiktokenCounter
 from kaeshi.settings import Settings, load
+from kaeshi.steps.asking import unregistered
 from kaeshi.types import JobRequest, Mail
 
 MAIL = Mail(
@@ -282,7 +283,7 @@ async def test_the_outbox_knows_what_it_holds(tmp_path: Path) -> None:
 async def test_a_model_server_that_is_not_there_is_named() -> None:
     with pytest.raises(ProviderError, match="OPENAI_BASE_URL"):
         await WireChat(answerer=None, base_url="http://127.0.0.1:1/v1", api_key=None).answer(
-            [{"role": "user", "content": "x"}], "m"
+            unregistered("main", "m"), b"{}"
         )
 
 

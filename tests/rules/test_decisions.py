@@ -132,12 +132,9 @@ def verdict(
     *,
     after_hours: float = 0,
     mirror_hours: float = 24,
-    gate_passed: bool | None = None,
 ) -> str:
     later = NOW + timedelta(hours=after_hours)
-    return rollout.decide(
-        on_its_way(state, mirror_hours), seen, later, gate_passed=gate_passed, canary_hours=72
-    ).verdict
+    return rollout.decide(on_its_way(state, mirror_hours), seen, later, canary_hours=72).verdict
 
 
 def test_decisions_follow_the_stage_and_the_evidence() -> None:
@@ -169,13 +166,9 @@ def test_decisions_follow_the_stage_and_the_evidence() -> None:
         "roll_back",
         "hold",
     ]
-    assert [verdict("gate", None, gate_passed=passed) for passed in (None, True, False)] == [
-        "hold",
-        "advance",
-        "roll_back",
-    ]
+    assert verdict("gate", None) == "hold"
     assert [verdict("mirror", None, mirror_hours=hours) for hours in (24, 0)] == ["hold", "advance"]
-    assert verdict("rolled_back", better, gate_passed=True) == "hold"
+    assert verdict("rolled_back", better) == "hold"
 
 
 def test_what_has_shown_nothing_by_its_horizon_ends_and_production_stays() -> None:
@@ -186,7 +179,7 @@ def test_what_has_shown_nothing_by_its_horizon_ends_and_production_stays() -> No
         "roll_back",
     ]
     found = rollout.decide(
-        on_its_way("half", 24), same, NOW + timedelta(hours=504), gate_passed=None, canary_hours=72
+        on_its_way("half", 24), same, NOW + timedelta(hours=504), canary_hours=72
     )
     assert found.why.startswith(
         "no evidence by the horizon of 21 days: inconclusive, production stays: composite "

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from kaeshi.errors import InvalidInput, MissingModel, NotFound, ProviderUnknown, TooFew
-from kaeshi.gateway.answer import answer
 from kaeshi.loop import Loop
-from kaeshi.providers.fake import FakeChat, FakeClock, FakeMailer, FakeNames, FakeTrainer
+from kaeshi.providers.fake import FakeClock, FakeMailer, FakeNames, FakeTrainer
 from kaeshi.providers.name_model import NameModel
 from kaeshi.steps import (
     collection,
@@ -23,7 +22,6 @@ from kaeshi.steps import (
     knowledge,
     report,
     review,
-    rollout,
     training,
 )
 from kaeshi.steps.report_mail import render
@@ -264,40 +262,6 @@ async def test_the_poller_resumes_a_run_whose_start_was_lost(loop: Loop, tmp_pat
         await training.start(unlucky, await training.upload(unlucky, path), "gpt-4o-mini", "x", 3)
     assert [r.state for r in await training.resume(unlucky)] == ["created"]
     assert [r.state for r in await training.resume(unlucky)] == ["succeeded"]
-
-
-async def test_the_model_sees_placeholders_and_the_customer_does_not(loop: Loop) -> None:
-    await rollout.set_production(loop, "old")
-    speaking = replace(
-        loop,
-        chat=FakeChat(
-            answers={"I am [PERSON_1]": "Welcome, [PERSON_1]!", "who?": "Ask [PERSON_7]."}
-        ),
-    )
-    said, _ = await answer(
-        speaking, [{"role": "user", "content": "I am Anna Bennett"}], conversation="a", customer="x"
-    )
-    assert said.text == "Welcome, Anna Bennett!"
-    said, _ = await answer(
-        speaking, [{"role": "user", "content": "who?"}], conversation="b", customer="x"
-    )
-    assert said.hand_over
-    assert "[PERSON" not in said.text
-
-
-async def test_a_mirrored_candidate_is_asked_and_never_heard(loop: Loop) -> None:
-    await rollout.set_production(loop, "old")
-    await rollout.register(loop, "new")
-    await rollout.begin(loop, "new", percent=10, hours=24)
-    await answer(
-        replace(loop, chat=FakeChat(answers={"q": "a"})),
-        [{"role": "user", "content": "q"}],
-        conversation="m",
-        customer="x",
-    )
-    shown = await conversation.show(loop, "m")
-    assert shown["arm"] == "production"
-    assert shown["outcome"] == {"mirror_failed": False, "mirror_same": True}
 
 
 async def approved(loop: Loop, count: int) -> list[str]:

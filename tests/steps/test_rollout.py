@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kaeshi.errors import Conflict, InvalidInput, MissingModel, NotFound, ProviderError, Refused
-from kaeshi.gateway.answer import answer
+from kaeshi.errors import Conflict, InvalidInput, MissingModel, NotFound, Refused
 from kaeshi.gateway.record import Record, pack
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.worker import take
@@ -21,7 +20,7 @@ from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.rollout import covariates
 from kaeshi.rules.trial import Trial
 from kaeshi.steps import conversation, evaluation, rollout
-from kaeshi.types import Assignment, Exchange, Rollout
+from kaeshi.types import Assignment, Candidate, Exchange, Rollout
 from rollouts import arms, in_canary, in_half, seen
 from samples import log
 
@@ -346,62 +345,15 @@ async def test_an_unregistered_model_is_not_rolled_out(loop: Loop) -> None:
 
 async def test_the_gate_stops_what_breaks_a_promise_that_production_keeps(loop: Loop) -> None:
     class Forgetful(FakeChat):
-        async def answer(self, messages: Any, model: str) -> Any:
-            return await FakeChat(answers={} if model == "new" else self.answers).answer(
-                messages, model
-            )
+        async def answer(self, candidate: Candidate, body: bytes) -> Any:
+            answers = {} if candidate.model == "new" else self.answers
+            return await FakeChat(answers=answers).answer(candidate, body)
 
     guarded = replace(loop, chat=Forgetful(answers={"q?": "a"}))
     await evaluation.add(guarded, [("f", {"question": "q?", "expected": "a"})])
     await rollout.set_production(guarded, "old")
     await rollout.register(guarded, "new")
     assert (await rollout.begin(guarded, "new", percent=10, hours=1)).state == "rolled_back"
-
-
-async def test_a_customer_stays_in_one_arm_and_the_answer_is_logged_with_it(loop: Loop) -> None:
-    name = (await in_canary(loop)).id
-    speaking = replace(loop, chat=FakeChat(answers={"hello?": "hi"}))
-    said, message = await answer(
-        speaking,
-        [{"role": "user", "content": "hello?"}],
-        conversation="live",
-        customer="ann",
-        consent="granted",
-    )
-    shown = await conversation.show(loop, "live")
-    assert (said.text, message, shown["experiment"], shown["arm"]) == (
-        "hi",
-        "live#1",
-        name,
-        arm_of(name, "ann", 0.1),
-    )
-
-
-async def test_where_the_candidate_fails_production_answers_and_a_candidate_that_keeps_failing_is_rolled_back(
-    loop: Loop,
-) -> None:
-    class Broken(FakeChat):
-        async def answer(self, messages: Any, model: str) -> Any:
-            if model == "new":
-                msg = "the candidate's server is down"
-                raise ProviderError(msg)
-            return await FakeChat(answers=self.answers).answer(messages, model)
-
-    speaking = replace(loop, chat=Broken(answers={"hello?": "hi"}))
-    live = await in_canary(speaking)
-    theirs = [name for i in range(100) if arm_of(live.id, name := f"guest {i}", 0.1) == "candidate"]
-    for name in theirs[:6]:
-        said, _ = await answer(
-            speaking,
-            [{"role": "user", "content": "hello?"}],
-            conversation=f"of {name}",
-            customer=name,
-            consent="granted",
-        )
-        assert (said.text, said.model) == ("hi", "old")
-    ((_, why),) = await rollout.step_all(speaking)
-    assert "fails while production answers: 6 of its 6 requests" in why
-    assert (await rollout.status(speaking))["rollouts"][0]["state"] == "rolled_back"
 
 
 def about(told: dict[str, Any], question: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from kaeshi.errors import InvalidInput, NotFound, ProviderError, Refused
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.fake import FakeClock, FakeEmbedder, FakeIds, FakeTokens
 from kaeshi.providers.openai import OpenAITrainer, notified
+from kaeshi.steps import asking
 from kaeshi.trainer import webhooks
 from kaeshi.trainer.engines import responder
 from kaeshi.trainer.server import TrainerServer
@@ -77,9 +78,10 @@ async def test_openais_own_client_trains_and_asks(
     assert job["status"] == "succeeded"
     assert job["fine_tuned_model"].startswith("ft:kaeshi-responder:mhc:")
     question, expected = different(7)
-    said = await WireChat(answerer=server, base_url=None, api_key=None).answer(
-        [{"role": "user", "content": question}], job["fine_tuned_model"]
-    )
+    candidate = asking.unregistered("main", job["fine_tuned_model"])
+    asked = asking.question([{"role": "user", "content": question}], candidate.model)
+    chat = WireChat(answerer=server, base_url=None, api_key=None)
+    said = await chat.answer(candidate, asked.raw)
     assert (said.text, said.hand_over) == (expected, False)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +11,9 @@ from typing import Any, Literal, get_args
 
 from kaeshi.app import open_loop
 from kaeshi.demo.customers import Asked, Crowd
+from kaeshi.demo.reception import Reception, Response
 from kaeshi.errors import InvalidInput, KaeshiError, Refused
 from kaeshi.files import write_whole
-from kaeshi.gateway.answer import as_record, respond
 from kaeshi.jobs.runner import run_now
 from kaeshi.jobs.schedule import jobs
 from kaeshi.loop import Loop
@@ -21,6 +21,7 @@ from kaeshi.providers.fake import FakeClock, FakeIds, FakeNames
 from kaeshi.rules.dataset import line
 from kaeshi.settings import Settings, load
 from kaeshi.steps import (
+    asking,
     conversation,
     dataset,
     evaluation,
@@ -32,7 +33,8 @@ from kaeshi.steps import (
     training,
 )
 from kaeshi.steps.report_mail import render
-from kaeshi.types import Conversation, Dataset, Feedback, Outcome, Rollout, Turn
+from kaeshi.steps.shelf import Shelf
+from kaeshi.types import Answer, Conversation, Dataset, Feedback, Outcome, Rollout, Serving, Turn
 
 Sabotage = Literal["model", "feedback", "pii", "same"]
 Progress = Callable[[str, float], None]
@@ -40,6 +42,7 @@ MONDAY = datetime(2025, 9, 1, 9, tzinfo=UTC)
 LOG_DAYS, A_DAY, ROLLOUT_DAYS, ROLLOUT_A_DAY = 14, 120, 21, 110
 REVIEWER = "Mia (simulated reviewer)"
 TROLLS = 5
+TOGETHER = 10  # customers who ask at the same time
 MARK = ".kaeshi-demo"
 OWNER = "demo"
 
@@ -146,7 +149,7 @@ async def _first_production(stage: Stage) -> str:
         for i in known
     ]
     model = await _train(stage, "faq.jsonl", rows, "faq")
-    await rollout.set_production(loop, model)
+    await rollout.set_production(loop, model, Serving(placeholders=True))
     cases: list[dict[str, Any]] = [
         {"id": f"knows_{i.name}", "question": stage.crowd.fill(i.held[0]), "expected": i.answer}
         for i in known
@@ -315,105 +318,89 @@ async def _report(stage: Stage) -> dict[str, Any]:
 
 
 async def _day(stage: Stage, count: int, tally: Tally) -> None:
-    """A day's customers: asked, answered, helped by a colleague where the model handed over, rated, closed."""
-    loop, crowd = stage.loop, stage.crowd
-    routing = await conversation.routing(loop)
-    asked = [crowd.ask() for _ in range(count)]
-    answered = await asyncio.gather(
-        *(respond(loop, routing, [{"role": "user", "content": a.text}], a.customer) for a in asked)
-    )
+    """A day's customers, a group at a time: asked, answered, rated, closed overnight."""
+    began = stage.clock.now()
+    async with Reception(stage.loop) as reception:
+        for start in range(0, count, TOGETHER):
+            group = [stage.crowd.ask() for _ in range(min(TOGETHER, count - start))]
+            await _group(stage, reception, group, tally)
+            stage.clock.advance(minutes=2 * len(group))
+    stage.clock.advance(days=1, minutes=(began - stage.clock.now()).total_seconds() / 60)
+    await conversation.close_idle(stage.loop)
+
+
+async def _group(stage: Stage, reception: Reception, group: Sequence[Asked], tally: Tally) -> None:
+    """Customers who ask at the same time, what came of it, and what they think of it."""
+    answered = await asyncio.gather(*(reception.ask(a.customer, a.text) for a in group))
+    await reception.settle()
     records: list[Conversation] = []
     opinions: list[Feedback] = []
-    for question, (said, assignment, outcomes) in zip(asked, answered, strict=True):
-        stage.clock.advance(minutes=2)
-        name = f"demo-{stage.clock.now():%m%d-%H%M%S}"
-        timed = said.model_copy(
-            update={"latency_ms": 300 + 400 * crowd.random.random()}
-        )  # real times would differ from run to run
-        record = as_record(
-            loop,
-            [{"role": "user", "content": question.text}],
-            timed,
-            assignment,
-            outcomes,
-            conversation=name,
-            customer=question.customer,
-            consent="granted",
-        )
-        right = (
-            not said.hand_over
-            and question.intent is not None
-            and said.text == question.intent.answer
-        )
-        tally.asked, tally.right, tally.handed_over = (
-            tally.asked + 1,
-            tally.right + right,
-            tally.handed_over + said.hand_over,
-        )
-        record = _finish(stage, question, record, handed_over=said.hand_over, right=right)
+    for question, said in zip(group, answered, strict=True):
+        right = _is_right(question, said)
+        tally.asked += 1
+        tally.right += right
+        tally.handed_over += said.hand_over
+        record = _aftermath(stage, question, said, right=right)
+        helped = right or (said.hand_over and question.intent is not None)
         records.append(record)
-        opinions += _opinions(
-            stage, question, record, right=right or (said.hand_over and question.intent is not None)
-        )
-    await conversation.log(loop, records)
-    for start in range(0, len(opinions), 100):
-        await feedback.record(loop, opinions[start : start + 100])
-    stage.clock.advance(days=1, minutes=-2 * count)
-    await conversation.close_idle(loop)
+        opinions += _opinions(stage, question, _rated(said, record), right=helped)
+    await conversation.log(stage.loop, records)
+    if opinions:
+        await feedback.record(stage.loop, opinions)
 
 
-def _finish(
-    stage: Stage, question: Asked, record: Conversation, *, handed_over: bool, right: bool
-) -> Conversation:
-    """A colleague answers where the model handed over; and what came of it."""
-    now, turns = stage.clock.now(), record.turns
-    if handed_over and question.intent is not None:
-        turns = (
-            *turns,
-            Turn(
-                id=f"{record.id}#{len(turns)}",
-                message={
-                    "role": "assistant",
-                    "content": question.intent.answer,
-                    "name": "colleague",
-                },
-                at=now,
-            ),
-        )
-    facts: dict[str, bool] = {"escalated": handed_over}
+def _is_right(question: Asked, said: Response) -> bool:
+    known = question.intent
+    return not said.hand_over and known is not None and said.text == known.answer
+
+
+def _aftermath(stage: Stage, question: Asked, said: Response, *, right: bool) -> Conversation:
+    """What is logged after the answer: a colleague's reply to a hand-over, and the outcomes."""
+    now = stage.clock.now()
+    first = Turn(
+        id=f"{said.conversation}#0", message={"role": "user", "content": question.text}, at=now
+    )
+    turns = [first]
+    if said.hand_over and question.intent is not None:
+        reply = {"role": "assistant", "content": question.intent.answer, "name": "colleague"}
+        turns.append(Turn(id=f"{said.conversation}#colleague", message=reply, at=now))
+    facts: dict[str, bool] = {"escalated": said.hand_over}
     if question.intent is not None and question.intent.topic == "booking":
-        facts |= {
-            "booking_attempted": True,
-            "booked": stage.crowd.books(right=right or handed_over),
-        }
-    outcomes = tuple(Outcome(name=k, value=v, at=now, source="demo") for k, v in facts.items())
-    intents = (question.intent.topic,) if question.intent else ()
-    return record.model_copy(
-        update={"turns": turns, "outcomes": (*record.outcomes, *outcomes), "intents": intents}
+        booked = stage.crowd.books(right=right or said.hand_over)
+        facts |= {"booking_attempted": True, "booked": booked}
+    outcomes = [Outcome(name=k, value=v, at=now, source="demo") for k, v in facts.items()]
+    return Conversation(
+        id=said.conversation,
+        assistant=stage.loop.assistant,
+        customer=question.customer,
+        started_at=now,
+        turns=tuple(turns),
+        outcomes=tuple(outcomes),
     )
 
 
-def _opinions(
-    stage: Stage, question: Asked, record: Conversation, *, right: bool
-) -> list[Feedback]:
-    target = record.turns[-1].id
+def _rated(said: Response, record: Conversation) -> str:
+    """The message that the customer rates: the last answer of the conversation."""
+    return said.message if len(record.turns) == 1 else record.turns[-1].id
+
+
+def _opinions(stage: Stage, question: Asked, target: str, *, right: bool) -> list[Feedback]:
+    now = stage.clock.now()
     rating = stage.crowd.rate(question, right=right)
-    said = (
-        [Feedback(message_id=target, author=rating.author, at=stage.clock.now(), **rating.said)]
-        if rating
-        else []
-    )
     if stage.sabotage == "feedback":
-        lie: dict[str, Any] = (
-            {"vote": "down", "rating": 1}
-            if right
-            else {"vote": "up", "rating": 5, "helpful": True, "accurate": True}
-        )
-        said = [
-            Feedback(message_id=target, author=f"troll_{n}", at=stage.clock.now(), **lie)
+        return [
+            Feedback(message_id=target, author=f"troll_{n}", at=now, **_lie(right=right))
             for n in range(TROLLS)
         ]
-    return said
+    if rating is None:
+        return []
+    return [Feedback(message_id=target, author=rating.author, at=now, **rating.said)]
+
+
+def _lie(*, right: bool) -> dict[str, Any]:
+    if right:
+        return {"vote": "down", "rating": 1}
+    return {"vote": "up", "rating": 5, "helpful": True, "accurate": True}
 
 
 async def _train(stage: Stage, name: str, rows: list[Any], suffix: str) -> str:
@@ -433,25 +420,32 @@ async def _train(stage: Stage, name: str, rows: list[Any], suffix: str) -> str:
     return run.model
 
 
-async def _score(loop: Loop, model: str, questions: list[Asked]) -> dict[str, Any]:
-    """Held-out questions: answered right, handed over, answered wrong. Beyond what it knows, handing over is right."""
-    right = handed = 0
+async def _score(loop: Loop, model: str, questions: Sequence[Asked]) -> dict[str, Any]:
+    """Held-out questions: answered right, handed over, answered wrong.
+
+    Beyond what the concierge knows, handing over is right.
+    """
+    candidate = await asking.candidate_named(loop, model)
+    shelf = Shelf()
+    right = 0
+    handed_over = 0
     for start in range(0, len(questions), 50):
         part = questions[start : start + 50]
-        for q, said in zip(
-            part,
-            await asyncio.gather(
-                *(loop.chat.answer([{"role": "user", "content": q.text}], model) for q in part)
-            ),
-            strict=True,
-        ):
-            right += (
-                said.hand_over
-                if q.intent is None
-                else (not said.hand_over and said.text == q.intent.answer)
-            )
-            handed += said.hand_over
-    return {"right": right, "handed_over": handed, "share": round(right / len(questions), 4)}
+        messages = [[{"role": "user", "content": question.text}] for question in part]
+        answers = await asyncio.gather(
+            *(asking.answer(loop, shelf, candidate, each) for each in messages)
+        )
+        for question, said in zip(part, answers, strict=True):
+            right += _scores(question, said)
+            handed_over += said.hand_over
+    share = round(right / len(questions), 4)
+    return {"right": right, "handed_over": handed_over, "share": share}
+
+
+def _scores(question: Asked, said: Answer) -> bool:
+    if question.intent is None:
+        return said.hand_over
+    return not said.hand_over and said.text == question.intent.answer
 
 
 async def _state(loop: Loop, name: str) -> Rollout:
@@ -468,6 +462,8 @@ def _settings(folder: Path) -> Settings:
         openai_base_url=None,
         smtp_host=None,
         kaeshi_master_key=None,
+        gateway_mirror_per_second=10_000,
+        gateway_mirror_percent=100,
         retraining_threshold=250,
         min_examples=200,
         rollout_margins={

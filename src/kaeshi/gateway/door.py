@@ -10,25 +10,24 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, get_args
 from urllib.parse import quote
 
 from pydantic_core import from_json
 
-from kaeshi.errors import InvalidInput, KaeshiError, NotFound, ProviderError
+from kaeshi.errors import InvalidInput, KaeshiError, ProviderError
 from kaeshi.gateway import tokens
 from kaeshi.gateway.auth import may_call
 from kaeshi.gateway.live import Live, Threads
 from kaeshi.gateway.record import Record, pack
 from kaeshi.gateway.restoring import completion, restored, restored_pieces
-from kaeshi.gateway.shelf import Shelf
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.telemetry import Metrics
 from kaeshi.gateway.upstream import OK, Reply, Upstream, upstream_of
 from kaeshi.loop import Loop
 from kaeshi.rules import wire
-from kaeshi.steps.collection import scrub_messages
+from kaeshi.steps import asking
+from kaeshi.steps.shelf import Shelf
 from kaeshi.types import HAND_OVER, Candidate, Consent, Json
 
 Scope = MutableMapping[str, Any]
@@ -45,7 +44,6 @@ JSON_KIND, EVENTS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
 )
 PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 log = logging.getLogger("kaeshi.gateway")
 
 
@@ -254,7 +252,7 @@ class Gateway:
         assignment, candidate = (
             routing.assign(customer)
             if model in self._aliases
-            else (None, await self._named(assistant, model))
+            else (None, await asking.candidate_named(self._live.loop(assistant), model))
         )
         if candidate is None:
             raise _Fault(
@@ -288,21 +286,6 @@ class Gateway:
             began=began,
             record=record,
         )
-
-    async def _named(self, assistant: str, model: str) -> Candidate:
-        """A model that the client asks for by its own name: no experiment, but asked as it is registered, if it is."""
-        try:
-            async with self._loop.store.read() as tx:
-                return await tx.candidate(assistant, model)
-        except NotFound:
-            return Candidate(
-                id="",
-                assistant=assistant,
-                kind="base_model",
-                model=model,
-                evidence={},
-                created_at=EPOCH,
-            )
 
     async def _continued(
         self, assistant: str, customer: str | None, messages: Sequence[Json]
@@ -348,60 +331,25 @@ class Gateway:
 
     async def _ask(self, turn: _Turn, candidate: Candidate, path: str) -> Reply:
         assert self._upstream is not None  # started
-        serving = candidate.serving
-        model = serving.model or candidate.model
-        if serving.entries and "messages" not in turn.body:
-            raise InvalidInput(
-                f"{candidate.model} reads the knowledge base first; ask it at /v1/chat/completions"
-            )
-        if not candidate.speaks_placeholders:
-            if serving.entries:
-                messages = await self._shelf.informed(
-                    self._live.loop(turn.assistant), candidate, turn.body["messages"]
-                )
-                raw = json.dumps(
-                    {**turn.body, "model": model, "messages": [*serving.opening, *messages]},
-                    ensure_ascii=False,
-                ).encode()
-            elif serving.opening:
-                raw = json.dumps(
-                    {**turn.body, "model": model, **wire.opened(turn.body, serving.opening)},
-                    ensure_ascii=False,
-                ).encode()
-            else:
-                raw = wire.with_model(turn.record.request, turn.body, model)
-            return await self._upstream.ask(
-                "POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url
-            )
-        if "messages" not in turn.body:
-            raise InvalidInput(
-                f"{candidate.model} is trained on scrubbed chats; ask it at /v1/chat/completions"
-            )
-        loop = self._live.loop(turn.assistant)
-        streamed = turn.record.streamed
-        try:
-            scrubbed, found = await asyncio.to_thread(
-                scrub_messages, loop, turn.messages, loop.policy.for_serving()
-            )
-        except Exception:
-            log.exception("the scrubber failed")
-            # fail closed: an unscrubbed text goes to nobody who was trained on scrubbed ones
-            return completion(
-                HAND_OVER, candidate.model, turn.record.id, int(turn.record.at), streamed=streamed
-            )
-        messages = await self._shelf.informed(loop, candidate, scrubbed)
-        raw = json.dumps(
-            {**turn.body, "model": model, "messages": [*serving.opening, *messages]},
-            ensure_ascii=False,
-        ).encode()
-        reply = await self._upstream.ask(
-            "POST", path.removeprefix("/v1"), raw, turn.authorization, serving.base_url
+        asked = asking.Question(
+            path=path.removeprefix("/v1"),
+            raw=turn.record.request,
+            body=turn.body,
+            messages=turn.messages,
         )
-        if reply.status != OK:
+        loop = self._live.loop(turn.assistant)
+        prepared = await asking.prepare(loop, self._shelf, candidate, asked)
+        if isinstance(prepared, asking.HandOver):
+            return _handed_over(turn, candidate)
+        reply = await self._upstream.ask(
+            "POST", asked.path, prepared.body, turn.authorization, candidate.serving.base_url
+        )
+        if prepared.values is None or reply.status != OK:
             return reply
         if reply.pieces is not None:
-            return Reply(OK, reply.headers, pieces=restored_pieces(reply.pieces, found.found))
-        return Reply(OK, reply.headers, restored(reply.body, found.found))
+            pieces = restored_pieces(reply.pieces, prepared.values)
+            return Reply(OK, reply.headers, pieces=pieces)
+        return Reply(OK, reply.headers, restored(reply.body, prepared.values))
 
     async def _begun(self, reply: Reply) -> Reply:
         """A stream counts as an answer once its first piece is there, anything else once it is read."""
@@ -525,6 +473,13 @@ class Gateway:
     def _passed_on(self, headers: Mapping[bytes, bytes]) -> bytes | None:
         """The client's own key for the provider, where the gateway asks for none of its own."""
         return headers.get(b"authorization") if self._key is None else None
+
+
+def _handed_over(turn: _Turn, candidate: Candidate) -> Reply:
+    record = turn.record
+    return completion(
+        HAND_OVER, candidate.model, record.id, int(record.at), streamed=record.streamed
+    )
 
 
 def _check_passed(method: str, path: str) -> None:

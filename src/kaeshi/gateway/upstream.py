@@ -130,5 +130,9 @@ def judge_of(loop: Loop) -> Upstream | None:
 def _remote(loop: Loop) -> Remote:
     settings = loop.settings
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
-    keys = {where: own.get_secret_value() for where, own in settings.gateway_provider_keys.items()}
-    return Remote(settings.openai_base_url or OPENAI, key, settings.gateway_timeout_seconds, keys)
+    return Remote(
+        settings.openai_base_url or OPENAI,
+        key,
+        settings.gateway_timeout_seconds,
+        settings.provider_keys,
+    )

@@ -8,31 +8,33 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from pydantic_core import from_json
 
-from kaeshi.errors import KaeshiError, Misconfigured
+from kaeshi.errors import InvalidInput, KaeshiError, Misconfigured, NotFound
 from kaeshi.gateway import spool
 from kaeshi.gateway.record import Record, exchange, unpack
 from kaeshi.gateway.restoring import restored
-from kaeshi.gateway.shelf import Shelf
 from kaeshi.gateway.telemetry import trace
 from kaeshi.gateway.upstream import OK, Reply, Upstream
 from kaeshi.loop import Loop
 from kaeshi.rules import judging, wire
 from kaeshi.rules.checks import broken
 from kaeshi.rules.training import price_of_answer
+from kaeshi.steps import asking
 from kaeshi.steps import exchange as steps
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.steps.conversation import routing
 from kaeshi.steps.rollout import notify
+from kaeshi.steps.shelf import Shelf
 from kaeshi.store.exchanges import Recorded
 from kaeshi.types import Candidate, Exchange, Json, Mirrored, Preferred, text_of
 
@@ -205,9 +207,13 @@ class Worker:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(loop.settings.gateway_deadline_seconds):
-                said = (await self._ask(loop, candidate, record, e)).said()
+                reply = await self._ask(loop, candidate, record, e)
         except (KaeshiError, TimeoutError):
             said = None
+        else:
+            if reply is None:
+                return mirrored
+            said = reply.said()
         update: Json = {"latency_ms": (time.perf_counter() - began) * 1000}
         if said is None or e.reply is None:
             return mirrored.model_copy(update=update | {"state": "failed"})
@@ -273,28 +279,34 @@ class Worker:
             )
         return judging.preferred(orders[0], orders[-1]), fee or None
 
-    async def _ask(self, loop: Loop, candidate: Candidate, record: Record, e: Exchange) -> Reply:
-        body: Mapping[str, object] = from_json(record.request)
-        asked = {
-            name: value for name, value in body.items() if name not in {"stream", "stream_options"}
-        }
-        asked["model"] = candidate.serving.model or candidate.model
-        path, found = record.path.removeprefix("/v1"), None
-        if "messages" in body:
-            messages: Sequence[Json] = e.messages
-            if candidate.speaks_placeholders:
-                messages, found = await asyncio.to_thread(
-                    scrub_messages, loop, messages, loop.policy.for_serving()
-                )
-            asked["messages"] = [
-                *candidate.serving.opening,
-                *(await self._shelf.informed(loop, candidate, messages)),
-            ]
-        raw = json.dumps(asked, ensure_ascii=False).encode()
-        reply = await self._upstream.ask("POST", path, raw, None, candidate.serving.base_url)
-        if found is not None and reply.status == OK:
-            reply.body = restored(reply.body, found.found)
+    async def _ask(
+        self, loop: Loop, candidate: Candidate, record: Record, e: Exchange
+    ) -> Reply | None:
+        """The candidate's reply to what production was asked; None if it cannot be asked that."""
+        asked = _unstreamed(record, e.messages)
+        try:
+            prepared = await asking.prepare(loop, self._shelf, candidate, asked)
+        except (InvalidInput, NotFound):
+            return None
+        if isinstance(prepared, asking.HandOver):
+            return None
+        reply = await self._upstream.ask(
+            "POST", asked.path, prepared.body, None, candidate.serving.base_url
+        )
+        if prepared.values is not None and reply.status == OK:
+            reply.body = restored(reply.body, prepared.values)
         return reply
+
+
+def _unstreamed(record: Record, messages: Sequence[Json]) -> asking.Question:
+    """What the client asked, for a whole answer."""
+    body: dict[str, Any] = from_json(record.request)
+    raw = record.request
+    if "stream" in body or "stream_options" in body:
+        body = {k: v for k, v in body.items() if k not in {"stream", "stream_options"}}
+        raw = json.dumps(body, ensure_ascii=False).encode()
+    path = record.path.removeprefix("/v1")
+    return asking.Question(path=path, raw=raw, body=body, messages=messages)
 
 
 class _Rate:

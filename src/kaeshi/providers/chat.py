@@ -2,13 +2,13 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import aiohttp
 
 from kaeshi.errors import ProviderError, ProviderUnknown
 from kaeshi.ports import Answerer
-from kaeshi.types import Answer, Json
+from kaeshi.types import Answer, Candidate
 
 TIMEOUT_S = 60
 
@@ -17,42 +17,50 @@ class WireChat:
     """A ChatModel. Models of the embedded trainer are answered in-process, every other over HTTP."""
 
     def __init__(
-        self, *, answerer: Answerer | None, base_url: str | None, api_key: str | None
+        self,
+        *,
+        answerer: Answerer | None,
+        base_url: str | None,
+        api_key: str | None,
+        keys: Mapping[str, str] | None = None,
     ) -> None:
-        self._answerer, self._base_url, self._api_key = (
-            answerer,
-            base_url or "https://api.openai.com/v1",
-            api_key,
-        )
+        """`keys`: of other providers, by base URL; each key goes to its own provider only."""
+        self._answerer = answerer
+        self._base_url = (base_url or "https://api.openai.com/v1").rstrip("/")
+        self._keys = {where.rstrip("/"): key for where, key in (keys or {}).items()}
+        if api_key is not None:
+            self._keys[self._base_url] = api_key
 
-    async def answer(self, messages: Sequence[Json], model: str) -> Answer:
-        """The model's answer with its latency. Raises ProviderError."""
-        body = json.dumps({"model": model, "messages": list(messages)}).encode()
+    async def answer(self, candidate: Candidate, body: bytes) -> Answer:
+        """The candidate's answer to a chat completion request. Raises ProviderError."""
         began = time.perf_counter()
-        status, raw = await (
-            self._local(body) if self._answerer is not None else self._remote(body)
-        )
+        if self._answerer is not None:
+            status, raw = await self._local(body)
+        else:
+            status, raw = await self._remote(candidate.serving.base_url, body)
         waited = (time.perf_counter() - began) * 1000
-        return _answer(status, raw, model, waited)
+        return _answer(status, raw, candidate.model, waited)
 
     async def _local(self, body: bytes) -> tuple[int, bytes]:
         assert self._answerer is not None  # the caller looked
         return await self._answerer.call("POST", "/chat/completions", body, "application/json")
 
-    async def _remote(self, body: bytes) -> tuple[int, bytes]:
-        headers = {"content-type": "application/json"} | (
-            {"authorization": f"Bearer {self._api_key}"} if self._api_key else {}
-        )
+    async def _remote(self, base_url: str | None, body: bytes) -> tuple[int, bytes]:
+        where = base_url.rstrip("/") if base_url else self._base_url
+        headers = {"content-type": "application/json"}
+        if where in self._keys:
+            headers["authorization"] = f"Bearer {self._keys[where]}"
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session,
-                session.post(
-                    f"{self._base_url.rstrip('/')}/chat/completions", data=body, headers=headers
-                ) as response,
+                session.post(f"{where}/chat/completions", data=body, headers=headers) as response,
             ):
                 return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            msg = f"no answer from {self._base_url}: {type(error).__name__}; check OPENAI_BASE_URL and the network"
+            msg = (
+                f"no answer from {where}: {type(error).__name__}; "
+                "check OPENAI_BASE_URL, --base-url and the network"
+            )
             raise ProviderUnknown(msg) from error
 
 

@@ -1,6 +1,7 @@
 """Shipped fakes of every port, with switches for failures: for your tests and ours, and for the demo's sabotage."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,7 +12,17 @@ import numpy as np
 from kaeshi.errors import InvalidInput, NotFound, ProviderError, ProviderUnknown
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.ports import Vectors
-from kaeshi.types import Answer, Finding, JobRequest, Json, Mail, TrainingEvent, Watch, unwatched
+from kaeshi.types import (
+    Answer,
+    Candidate,
+    Finding,
+    JobRequest,
+    Json,
+    Mail,
+    TrainingEvent,
+    Watch,
+    unwatched,
+)
 
 
 @dataclass
@@ -136,16 +147,28 @@ class FakeTrainer:
 
 @dataclass
 class FakeChat:
-    """Answers from a table by the customer's last words; hands over what is not in it. `down`: fail instead."""
+    """Answers from a table by the customer's last words; hands over what is not in it.
+
+    `down`: every model fails. `missing`: models that the provider does not have. `asked`: the
+    bodies of all requests, in order.
+    """
 
     answers: dict[str, str] = field(default_factory=dict)
     down: bool = False
+    missing: frozenset[str] = frozenset()
+    asked: list[bytes] = field(default_factory=list)
 
-    async def answer(self, messages: Sequence[Json], model: str) -> Answer:
+    async def answer(self, candidate: Candidate, body: bytes) -> Answer:
+        self.asked.append(body)
+        asked = json.loads(body)
+        model = candidate.model
         if self.down:
             msg = f"fake model {model!r} is down"
             raise ProviderError(msg)
-        last = str(messages[-1].get("content"))
+        if asked["model"] in self.missing:
+            msg = f"model {asked['model']!r}: 404: no such model"
+            raise ProviderError(msg)
+        last = str(asked["messages"][-1].get("content"))
         known = self.answers.get(last)
         return Answer(
             text=known or "Let me ask a colleague.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from kaeshi.errors import InvalidInput
-from kaeshi.types import Answer, CaseResult, Role, TestCase
+from kaeshi.types import Answer, CaseResult, Evaluation, Role, TestCase
 
 _SPACES = re.compile(r"\s+")
 
@@ -86,6 +86,22 @@ def parse(raw: Mapping[str, Any]) -> TestCase:
         msg = "id is a text of at most 200 printable characters"
         raise InvalidInput(msg)
     return TestCase(id=identifier, messages=tuple(messages), **promises)
+
+
+def lost_promises(candidate: Evaluation, production: Evaluation | None) -> list[str]:
+    """The cases for which a candidate fails the gate; none when it passes.
+
+    It passes when it keeps every promise that production keeps, or keeps more promises in all.
+    Without a production it must keep every one.
+    """
+    if production is None:
+        return [result.case for result in candidate.results if not result.passed]
+    if candidate.passed > production.passed:
+        return []
+    kept = {result.case for result in candidate.results if result.passed}
+    return [
+        result.case for result in production.results if result.passed and result.case not in kept
+    ]
 
 
 def same_answer(said: str, expected: str) -> bool:

@@ -206,7 +206,6 @@ def decide(
     seen: Trial | None,
     now: datetime,
     *,
-    gate_passed: bool | None,
     canary_hours: float,
     dropped: int = 0,
 ) -> Decision:
@@ -228,7 +227,7 @@ def decide(
     if rollout.state not in LIVE:
         return Decision(verdict="hold", why=f"the rollout is over ({rollout.state})")
     if rollout.state == "gate":
-        return _gate(gate_passed)
+        return Decision(verdict="hold", why="the offline evaluation is not done")
     if rollout.state == "mirror":
         over = now >= rollout.mirror_until
         return Decision(
@@ -271,13 +270,3 @@ def _by_evidence(rollout: Rollout, seen: Trial, now: datetime, canary_hours: flo
 
 def _arms(arms: Iterable[Arm]) -> Floats:
     return np.array([float(arm == "candidate") for arm in arms])
-
-
-def _gate(passed: bool | None) -> Decision:
-    if passed is None:
-        return Decision(verdict="hold", why="the offline evaluation has not been run")
-    return (
-        Decision(verdict="advance", why="the offline evaluation passed")
-        if passed
-        else Decision(verdict="roll_back", why="the offline evaluation failed")
-    )

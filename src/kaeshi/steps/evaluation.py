@@ -1,11 +1,14 @@
 """Holding a model to its promises: test cases that no model was ever trained on."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from kaeshi.errors import InvalidInput, TooFew
+from kaeshi.errors import InvalidInput, KaeshiError, TooFew
 from kaeshi.loop import Loop
 from kaeshi.rules import evaluation as rules
+from kaeshi.steps import asking
+from kaeshi.steps.shelf import Shelf
 from kaeshi.types import Evaluation, Json, TestCase
 
 
@@ -34,9 +37,12 @@ async def run(loop: Loop, model: str) -> Evaluation:
     if not cases:
         msg = f"assistant {loop.assistant!r} has no test cases; add some with `kaeshi evaluation add FILE` (teams start with fifty)"
         raise TooFew(msg)
-    results = tuple(
-        [rules.judge(case, await loop.chat.answer(case.messages, model)) for case in cases]
-    )
+    candidate = await asking.candidate_named(loop, model)
+    shelf = Shelf()
+    results = [
+        rules.judge(case, await asking.answer(loop, shelf, candidate, case.messages))
+        for case in cases
+    ]
     passed = sum(r.passed for r in results)
     evaluation = Evaluation(
         id=loop.ids.new("eval"),
@@ -45,7 +51,7 @@ async def run(loop: Loop, model: str) -> Evaluation:
         cases_sha256=rules.cases_digest(cases),
         passed=passed,
         failed=len(results) - passed,
-        results=results,
+        results=tuple(results),
         at=loop.clock.now(),
     )
     async with loop.store.write() as tx:
@@ -80,15 +86,30 @@ async def compare(loop: Loop, model: str, other: str) -> Json:
     }
 
 
-async def passes_gate(loop: Loop, candidate: str, production: str | None) -> bool | None:
-    """Does the candidate keep every promise that production keeps? None: there are no test cases to tell by."""
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """What the offline gate says of a candidate. `passed` is None when there are no test cases."""
+
+    passed: bool | None
+    why: str
+
+
+async def gate(loop: Loop, candidate: str, production: str | None) -> Gate:
+    """Whether the candidate keeps every promise that production keeps, each asked as it is served.
+
+    A candidate or a production that cannot be asked fails the gate, with the reason.
+    """
     async with loop.store.read() as tx:
         cases = await tx.cases(loop.assistant)
     if not cases:
-        return None
-    mine = await run(loop, candidate)
-    if production is None:
-        return mine.failed == 0
-    theirs = await run(loop, production)
-    kept = {r.case for r in theirs.results if r.passed}
-    return kept <= {r.case for r in mine.results if r.passed} or mine.passed > theirs.passed
+        return Gate(passed=None, why="no test cases are stored, so the gate asked nothing")
+    try:
+        mine = await run(loop, candidate)
+        theirs = None if production is None else await run(loop, production)
+    except KaeshiError as error:
+        return Gate(passed=False, why=f"the gate could not ask: {error}")
+    lost = rules.lost_promises(mine, theirs)
+    if lost:
+        why = f"the offline evaluation failed: {len(lost)} of {len(cases)} test cases, {lost[0]!r} first"
+        return Gate(passed=False, why=why)
+    return Gate(passed=True, why="the offline evaluation passed")

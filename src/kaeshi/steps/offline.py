@@ -2,18 +2,19 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kaeshi.errors import ProviderError, TooFew
 from kaeshi.loop import Loop
 from kaeshi.rules.report import wilson
-from kaeshi.steps import collection, dataset, knowledge, rollout, training
+from kaeshi.steps import asking, collection, dataset, knowledge, rollout, training
 from kaeshi.steps import conversation as logging
 from kaeshi.steps import feedback as opinions
+from kaeshi.steps.shelf import Shelf
 from kaeshi.store.conversations import Stored
-from kaeshi.types import Candidate, Consent, Filters, Json, TrainingRun, text_of
+from kaeshi.types import Answer, Candidate, Consent, Filters, Json, TrainingRun, text_of
 
 FIRST_PART = 0.8
 AT_ONCE = 200
@@ -151,70 +152,98 @@ async def _judge(
     rows: Sequence[Json],
     progress: Progress,
 ) -> Json:
-    """Next action and exact reply on conversations that no dataset has seen, with replies seen and unseen in training apart."""
-    seen = {text_of(m).strip() for row in rows for m in row["messages"] if m["role"] == "assistant"}
-    acts = await _acts_of_replies(loop, earlier)
-    tally = Counter[str]()
+    """Next action and exact reply on conversations that no dataset has seen.
+
+    Replies that occur in the training rows are counted apart from those that do not.
+    """
+    judge = _Judge(
+        loop=loop,
+        candidate=asking.unregistered(loop.assistant, run.model or "", placeholders=True),
+        acts=await _acts_of_replies(loop, earlier),
+        seen=_replies(rows),
+    )
     for start in range(0, len(later), AT_ONCE // 4):
         part = later[start : start + AT_ONCE // 4]
-        async with loop.store.read() as tx:
-            stored, labelled = (
-                await tx.read_conversations(loop.assistant, part),
-                await tx.acts(loop.assistant, part),
-            )
-        for conversation, messages in zip(stored, _scrubbed(loop, stored), strict=True):
-            await _judge_one(
-                loop,
-                run.model or "",
-                messages,
-                labelled.get(conversation.id, {}),
-                acts,
-                seen,
-                tally,
-            )
+        await judge.take(part)
         progress("judging on the last part", min(1.0, (start + len(part)) / max(len(later), 1)))
-    return {
-        "conversations": len(later),
-        "turns": tally["turns"],
-        "answered": _share(tally["answered"], tally["turns"]),
-        "act_when_answered": _share(tally["act_right"], tally["act_answered"]),
-        "act_of_all": _share(tally["act_right"], tally["act_turns"]),
-        "exact_when_answered": _share(tally["exact"], tally["answered"]),
-        "exact_seen": _share(tally["exact"], tally["seen"]),
-        "exact_unseen": _share(0, tally["unseen"]),
-        "always_most_common_act": _share(
-            max((v for k, v in tally.items() if k.startswith("gold:")), default=0),
-            tally["act_turns"],
-        ),
-    }
+    return {"conversations": len(later), **judge.shares()}
 
 
-async def _judge_one(
-    loop: Loop,
-    model: str,
-    messages: Sequence[Json],
-    labelled: dict[int, str],
-    acts: dict[str, str],
-    seen: set[str],
-    tally: Counter[str],
-) -> None:
-    asked = [
-        i
-        for i, m in enumerate(messages)
-        if m["role"] == "assistant" and any(b["role"] == "user" for b in messages[:i])
-    ]
-    answers = await asyncio.gather(*(loop.chat.answer(messages[:i], model) for i in asked))
-    for i, said in zip(asked, answers, strict=True):
-        gold = text_of(messages[i]).strip()
-        tally["turns"] += 1
-        tally["answered"] += not said.hand_over
-        tally["seen" if gold in seen else "unseen"] += 1
-        tally["exact"] += not said.hand_over and said.text == gold
-        if i in labelled:
-            tally["act_turns"] += 1
-            tally[f"gold:{labelled[i]}"] += 1
-            tally["act_answered"] += not said.hand_over
-            tally["act_right"] += not said.hand_over and acts.get(said.text) == labelled[i]
+@dataclass(frozen=True, kw_only=True)
+class _Judge:
+    """Counts how a candidate's answers compare with what people replied.
+
+    `acts`: the action that each reply stands for. `seen`: replies that occur in training.
+    """
+
+    loop: Loop
+    candidate: Candidate
+    acts: Mapping[str, str]
+    seen: frozenset[str]
+    shelf: Shelf = field(default_factory=Shelf)
+    tally: Counter[str] = field(default_factory=Counter)
+
+    async def take(self, conversations: Sequence[str]) -> None:
+        """Count these conversations."""
+        assistant = self.loop.assistant
+        async with self.loop.store.read() as tx:
+            stored = await tx.read_conversations(assistant, conversations)
+            labelled = await tx.acts(assistant, conversations)
+        for each, messages in zip(stored, _scrubbed(self.loop, stored), strict=True):
+            await self._take_one(messages, labelled.get(each.id, {}))
+
+    async def _take_one(self, messages: Sequence[Json], labelled: Mapping[int, str]) -> None:
+        places = _answered_places(messages)
+        answers = await asyncio.gather(*(self._ask(messages[:place]) for place in places))
+        for place, said in zip(places, answers, strict=True):
+            self._count_reply(said, text_of(messages[place]).strip())
+            if place in labelled:
+                self._count_act(said, labelled[place])
+
+    async def _ask(self, messages: Sequence[Json]) -> Answer:
+        return await asking.answer_scrubbed(self.loop, self.shelf, self.candidate, messages)
+
+    def _count_reply(self, said: Answer, gold: str) -> None:
+        self.tally["turns"] += 1
+        self.tally["seen" if gold in self.seen else "unseen"] += 1
+        if not said.hand_over:
+            self.tally["answered"] += 1
+            self.tally["exact"] += said.text == gold
+
+    def _count_act(self, said: Answer, gold: str) -> None:
+        self.tally["act_turns"] += 1
+        self.tally[f"gold:{gold}"] += 1
+        if not said.hand_over:
+            self.tally["act_answered"] += 1
+            self.tally["act_right"] += self.acts.get(said.text) == gold
+
+    def shares(self) -> Json:
+        """What was counted, as shares with their limits."""
+        tally = self.tally
+        most_common = max((n for k, n in tally.items() if k.startswith("gold:")), default=0)
+        return {
+            "turns": tally["turns"],
+            "answered": _share(tally["answered"], tally["turns"]),
+            "act_when_answered": _share(tally["act_right"], tally["act_answered"]),
+            "act_of_all": _share(tally["act_right"], tally["act_turns"]),
+            "exact_when_answered": _share(tally["exact"], tally["answered"]),
+            "exact_seen": _share(tally["exact"], tally["seen"]),
+            "exact_unseen": _share(0, tally["unseen"]),
+            "always_most_common_act": _share(most_common, tally["act_turns"]),
+        }
+
+
+def _replies(rows: Sequence[Json]) -> frozenset[str]:
+    """What assistants say in training rows."""
+    messages = [message for row in rows for message in row["messages"]]
+    return frozenset(text_of(m).strip() for m in messages if m["role"] == "assistant")
+
+
+def _answered_places(messages: Sequence[Json]) -> list[int]:
+    """Where the assistant replies after a customer spoke."""
+    roles = [message["role"] for message in messages]
+    first = roles.index("user") if "user" in roles else len(roles)
+    return [place for place in range(first, len(roles)) if roles[place] == "assistant"]
 
 
 async def _acts_of_replies(loop: Loop, earlier: Sequence[str]) -> dict[str, str]:

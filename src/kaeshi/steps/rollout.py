@@ -36,6 +36,7 @@ from kaeshi.types import (
     Sample,
     Serving,
     TrialRow,
+    Verdict,
     text_of,
 )
 
@@ -47,6 +48,7 @@ WATCHED = frozenset(
     {"canary", "half", "full"}
 )  # stages in which customers of both arms are compared
 FORESEEN_FROM = 2000  # of production's latest conversations
+GATE_PATIENCE = timedelta(hours=1)  # after which a gate that nothing closed is judged again
 UNLOGGED = timedelta(days=1)  # how long requests that could not be logged hold a promotion
 
 
@@ -109,25 +111,30 @@ async def begin(
             msg = f"{model!r} is in production already"
             raise Conflict(msg)
         rollout = Rollout(
-            id=loop.ids.new("ro"), assistant=loop.assistant, candidate=candidate.id, state="gate", percent=0, target_percent=percent, mirror_until=now + timedelta(hours=hours), version=1, began_at=now, changed_at=now, goal=goal
-        )  # fmt: skip
-        await tx.begin_rollout(rollout, by, f"rollout of {candidate.model} to {percent:g} %")
-    passed = await evaluation.passes_gate(
-        loop, candidate.model, production.model if production else None
-    )
-    if passed is None:
-        return await _move(
-            loop, rollout, "mirror", by, "no test cases are stored, so the gate asked nothing", {}
+            id=loop.ids.new("ro"),
+            assistant=loop.assistant,
+            candidate=candidate.id,
+            state="gate",
+            percent=0,
+            target_percent=percent,
+            mirror_until=now + timedelta(hours=hours),
+            version=1,
+            began_at=now,
+            changed_at=now,
+            goal=goal,
         )
-    return await _apply(
-        loop,
-        rollout,
-        rules.decide(
-            rollout, None, now, gate_passed=passed, canary_hours=loop.settings.rollout_canary_hours
-        ),
-        by,
-        {"gate": {"passed": passed}},
-    )
+        await tx.begin_rollout(rollout, by, f"rollout of {candidate.model} to {percent:g} %")
+    return await _through_gate(loop, rollout, candidate, production, by)
+
+
+async def _through_gate(
+    loop: Loop, rollout: Rollout, candidate: Candidate, production: Candidate | None, by: str
+) -> Rollout:
+    """Mirror the candidate if it passes the gate; end the rollout, with the reason, if it fails."""
+    found = await evaluation.gate(loop, candidate.model, production.model if production else None)
+    after: RolloutState = "rolled_back" if found.passed is False else "mirror"
+    evidence = {} if found.passed is None else {"gate": {"passed": found.passed}}
+    return await _move(loop, rollout, after, by, found.why, evidence)
 
 
 async def _check_customers(loop: Loop, now: datetime) -> None:
@@ -201,8 +208,13 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) ->
 
 
 async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[Rollout, Decision]:
-    """Count the customers whose windows have closed, let the rule decide once, and do it."""
+    """Count the customers whose windows have closed, let the rule decide once, and do it.
+
+    A rollout that its process left in the gate is judged there again after GATE_PATIENCE.
+    """
     now = loop.clock.now()
+    if rollout.state == "gate" and now - rollout.began_at >= GATE_PATIENCE:
+        return await _judge_again(loop, rollout, by)
     seen = await _observe(loop, rollout, now) if rollout.state in WATCHED else None
     if rollout.state == "mirror":
         async with loop.store.read() as tx:
@@ -216,7 +228,6 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
         rollout,
         seen,
         now,
-        gate_passed=None,
         canary_hours=loop.settings.rollout_canary_hours,
         dropped=dropped,
     )
@@ -233,6 +244,17 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
             update={"verdict": "hold", "why": f"paused by {rollout.paused}"}
         )
     return await _apply(loop, rollout, decision, by, decision.evidence), decision
+
+
+async def _judge_again(loop: Loop, rollout: Rollout, by: str) -> tuple[Rollout, Decision]:
+    async with loop.store.read() as tx:
+        candidate = await tx.candidate(loop.assistant, rollout.candidate)
+        production = await tx.production(loop.assistant)
+    moved = await _through_gate(loop, rollout, candidate, production, by)
+    verdict: Verdict = "roll_back" if moved.state == "rolled_back" else "advance"
+    return moved, Decision(
+        verdict=verdict, why=f"the gate was left open; judged again: {moved.state}"
+    )
 
 
 async def pause(loop: Loop, rollout: str, *, reason: str, by: str) -> Rollout:
@@ -581,9 +603,7 @@ def _by_hand(
         return Decision(
             verdict="hold", why=f"it is in its {rollout.state} stage and has no evidence yet"
         )
-    return rules.decide(
-        rollout, seen, now, gate_passed=None, canary_hours=canary_hours, dropped=dropped
-    )
+    return rules.decide(rollout, seen, now, canary_hours=canary_hours, dropped=dropped)
 
 
 def _samples(values: Sequence[Mapping[str, float]]) -> dict[str, Sample]:

@@ -1,0 +1,176 @@
+"""The one way to ask a candidate: its request as it is served, and the answer read back.
+
+The offline gate, the mirror, the evaluation on logs and the gateway all prepare their requests
+here, so that what is judged is what customers get.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.loop import Loop
+from kaeshi.rules import pii, wire
+from kaeshi.steps.collection import scrub_messages
+from kaeshi.steps.shelf import Shelf
+from kaeshi.types import HAND_OVER, Answer, Candidate, Json
+
+CHAT = "/chat/completions"
+UNREGISTERED_AT = datetime(1970, 1, 1, tzinfo=UTC)
+Values = Mapping[str, Sequence[str]]
+log = logging.getLogger("kaeshi.asking")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What a client asks: the path below the base URL, the body's bytes, and both decoded."""
+
+    path: str
+    raw: bytes
+    body: Mapping[str, Any]
+    messages: Sequence[Json]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """A request as it goes to the candidate's provider.
+
+    `values`: what placeholders in the answer stand for, by type; None when the candidate reads
+    and writes plain text.
+    """
+
+    body: bytes
+    values: Values | None = None
+
+
+class HandOver:
+    """The conversation could not be scrubbed, so a candidate that needs it scrubbed is not asked."""
+
+
+def question(messages: Sequence[Json], model: str) -> Question:
+    """A chat completion over these messages, as a client would ask for it."""
+    body = {"model": model, "messages": list(messages)}
+    raw = json.dumps(body, ensure_ascii=False).encode()
+    return Question(path=CHAT, raw=raw, body=body, messages=messages)
+
+
+def served_name(candidate: Candidate) -> str:
+    """The model's name at its provider."""
+    return candidate.serving.model or candidate.model
+
+
+async def prepare(
+    loop: Loop, shelf: Shelf, candidate: Candidate, asked: Question
+) -> Prepared | HandOver:
+    """The request as this candidate is served.
+
+    The body keeps every byte that serving does not change. Raises InvalidInput when the candidate
+    reads entries or placeholders and the request is not a chat completion, NotFound when it reads
+    entries and there is no index.
+    """
+    _check_dialect(candidate, asked)
+    if candidate.speaks_placeholders:
+        return await _prepare_scrubbed(loop, shelf, candidate, asked)
+    serving = candidate.serving
+    if serving.entries:
+        messages = await shelf.informed(loop, candidate, asked.body["messages"])
+        return Prepared(body=_body(candidate, asked, messages))
+    if serving.opening:
+        changed = {**asked.body, "model": served_name(candidate)}
+        changed |= wire.opened(asked.body, serving.opening)
+        return Prepared(body=json.dumps(changed, ensure_ascii=False).encode())
+    return Prepared(body=wire.with_model(asked.raw, asked.body, served_name(candidate)))
+
+
+async def answer(
+    loop: Loop, shelf: Shelf, candidate: Candidate, messages: Sequence[Json]
+) -> Answer:
+    """What the candidate answers a customer. Raises ProviderError.
+
+    A conversation that cannot be scrubbed, and an answer that still holds a placeholder, are
+    handed over, as they would be in the gateway.
+    """
+    asked = await prepare(loop, shelf, candidate, question(messages, candidate.model))
+    if isinstance(asked, HandOver):
+        return Answer(text=HAND_OVER, model=candidate.model, hand_over=True)
+    said = await loop.chat.answer(candidate, asked.body)
+    return said if asked.values is None else _restored(said, asked.values)
+
+
+async def answer_scrubbed(
+    loop: Loop, shelf: Shelf, candidate: Candidate, messages: Sequence[Json]
+) -> Answer:
+    """What the candidate answers to messages that are scrubbed already; placeholders stay.
+
+    The request has the same bytes as `answer` sends for the messages before scrubbing.
+    """
+    asked = question(messages, candidate.model)
+    _check_dialect(candidate, asked)
+    informed = await shelf.informed(loop, candidate, messages)
+    return await loop.chat.answer(candidate, _body(candidate, asked, informed))
+
+
+async def candidate_named(loop: Loop, model: str) -> Candidate:
+    """The registered candidate of that name; a plain model of that name if there is none."""
+    try:
+        async with loop.store.read() as tx:
+            return await tx.candidate(loop.assistant, model)
+    except NotFound:
+        return unregistered(loop.assistant, model)
+
+
+def unregistered(assistant: str, model: str, *, placeholders: bool = False) -> Candidate:
+    """A candidate for a model that is asked without being registered."""
+    return Candidate(
+        id="",
+        assistant=assistant,
+        kind="fine_tune" if placeholders else "base_model",
+        model=model,
+        evidence={},
+        created_at=UNREGISTERED_AT,
+    )
+
+
+def _check_dialect(candidate: Candidate, asked: Question) -> None:
+    if "messages" in asked.body:
+        return
+    if candidate.serving.entries:
+        msg = f"{candidate.model} reads the knowledge base first; ask it at /v1/chat/completions"
+        raise InvalidInput(msg)
+    if candidate.speaks_placeholders:
+        msg = f"{candidate.model} is trained on scrubbed chats; ask it at /v1/chat/completions"
+        raise InvalidInput(msg)
+
+
+async def _prepare_scrubbed(
+    loop: Loop, shelf: Shelf, candidate: Candidate, asked: Question
+) -> Prepared | HandOver:
+    policy = loop.policy.for_serving()
+    try:
+        clean, found = await asyncio.to_thread(scrub_messages, loop, asked.messages, policy)
+    except Exception:
+        # fail closed: models trained on scrubbed text only receive scrubbed text
+        log.exception("the scrubber failed")
+        return HandOver()
+    messages = await shelf.informed(loop, candidate, clean)
+    return Prepared(body=_body(candidate, asked, messages), values=found.found)
+
+
+def _body(candidate: Candidate, asked: Question, messages: Sequence[Json]) -> bytes:
+    changed = {
+        **asked.body,
+        "model": served_name(candidate),
+        "messages": [*candidate.serving.opening, *messages],
+    }
+    return json.dumps(changed, ensure_ascii=False).encode()
+
+
+def _restored(said: Answer, values: Values) -> Answer:
+    text = pii.restore(said.text, values)
+    if pii.holds_placeholder(text):
+        return said.model_copy(update={"text": HAND_OVER, "hand_over": True})
+    return said.model_copy(update={"text": text})
