@@ -66,7 +66,7 @@ $(VENV)/.wire: Makefile | $(VENV)/.dev
 	@npm install --silent --no-audit --no-fund --no-save --prefix $(VENV)/wire $(PRISM) $(AIMOCK) $(OPENAI_JS)
 	@touch $@
 
-$(VENV)/train/.ready: requirements/dev.txt requirements/train.txt pyproject.toml src/kaeshi/models.py
+$(VENV)/train/.ready: requirements/dev.txt requirements/train.txt pyproject.toml src/kaeshi/models/fetch.py
 	@test -x $(VENV)/train/bin/python || $(PYTHON) -m venv $(VENV)/train
 	@echo "setting up the lora engine in $(VENV)/train (once)"
 	@$(VENV)/train/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/dev.txt
@@ -75,6 +75,6 @@ $(VENV)/train/.ready: requirements/dev.txt requirements/train.txt pyproject.toml
 	@$(VENV)/train/bin/kaeshi models fetch smollm2
 	@touch $@
 
-$(VENV)/.models: src/kaeshi/models.py | $(VENV)/.run
+$(VENV)/.models: src/kaeshi/models/fetch.py | $(VENV)/.run
 	@$(BIN)/kaeshi models fetch
 	@touch $@

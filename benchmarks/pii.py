@@ -239,7 +239,7 @@ def ours(
     documents: Sequence[Document], finder: Any, at_once: int = 200
 ) -> tuple[list[list[list[Span]]], float]:
     """What we find, and the CPU seconds it took. `finder` finds names and addresses; None: structured types only."""
-    from kaeshi.rules.pii import detect_each, detect_texts
+    from kaeshi.pii import detect_each, detect_texts
 
     began = time.process_time()
     found: list[list[list[Span]]] = []
@@ -271,7 +271,7 @@ def ours(
 
 def one_number(documents: Sequence[Document], finder: Any, at_once: int = 200) -> tuple[int, int]:
     """Labelled people who are named in several turns: how many have one number in all of them, and how many there are."""
-    from kaeshi.rules.pii import scrub_each
+    from kaeshi.pii import scrub_each
 
     kept = people = 0
     for i in range(0, len(documents), at_once):
@@ -309,11 +309,7 @@ def _placed(
 
 def started(name: str) -> dict[str, float]:
     """CPU seconds and memory of a process of ours that has answered one tiny text."""
-    call = (
-        "from kaeshi.rules.pii import detect"
-        if name == "structured"
-        else "from kaeshi import detect"
-    )
+    call = "from kaeshi.pii import detect" if name == "structured" else "from kaeshi import detect"
     code = f"{call}; detect('Mail Kagiso at 415-555-0132'); import time; print(time.process_time(), open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
     environment = os.environ | {"KAESHI_NAMES": "lists" if name == "lists" else "model"}
     cpu, kb = subprocess.run(
@@ -431,8 +427,8 @@ def recalls(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def finders() -> dict[str, Callable[[], Any]]:
     """Our own variants by name."""
-    from kaeshi.providers.name_lists import ListedNames
-    from kaeshi.providers.name_model import NameModel
+    from kaeshi.pii.finders.name_model import NameModel
+    from kaeshi.pii.finders.word_lists import ListedNames
     from kaeshi.settings import load
 
     return {

@@ -7,8 +7,8 @@ import argparse
 import random
 import time
 
-from kaeshi.providers.name_lists import ListedNames
-from kaeshi.rules.pii import detect_each, restored, scrub
+from kaeshi.pii import detect_each, restored, scrub
+from kaeshi.pii.finders.word_lists import ListedNames
 
 AT_ONCE, TOGETHER = 200, 20
 PIECES = (

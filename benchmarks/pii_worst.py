@@ -7,8 +7,8 @@ import argparse
 import json
 import time
 
-from kaeshi.providers.name_lists import ListedNames
-from kaeshi.rules.pii import scrub
+from kaeshi.pii import scrub
+from kaeshi.pii.finders.word_lists import ListedNames
 
 SIZE = 100_000
 PUMPS = (

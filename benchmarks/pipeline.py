@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from kaeshi.app import open_loop
+from kaeshi.nouns import Filters
 from kaeshi.settings import Settings
 from kaeshi.steps import collection, conversation, dataset, feedback
-from kaeshi.types import Filters
 
 
 def lines(path: Path, copies: int) -> Iterator[bytes]:

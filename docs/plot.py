@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kaeshi.nouns import RolloutPlan
 from kaeshi.rules.trial import Trial
-from kaeshi.types import RolloutPlan
 
 CUSTOMERS, A_DAY, LOOK = 5000, 400, 50
 PLAN = RolloutPlan(

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kaeshi.loop import Loop
+from kaeshi.nouns import Goal, Rollout
 from kaeshi.providers.fake import FakeClock
 from kaeshi.steps import rollout
-from kaeshi.types import Goal, Rollout
 from samples import log, record
 
 

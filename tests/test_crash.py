@@ -19,8 +19,8 @@ import pytest
 from kaeshi.app import open_loop
 from kaeshi.files import sha256_of
 from kaeshi.loop import Loop
+from kaeshi.pii.finders.word_lists import ListedNames
 from kaeshi.providers.fake import FakeChat, FakeClock, FakeEmbedder, FakeIndex, FakeTokens
-from kaeshi.providers.name_lists import ListedNames
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.rules.feedback import parse
 from kaeshi.settings import Settings

@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from conftest import DATA
 from kaeshi.app import open_loop
+from kaeshi.nouns import Filters
 from kaeshi.settings import Settings
 from kaeshi.steps import collection, conversation, dataset, feedback, knowledge, report
 from kaeshi.store.tables import metadata
-from kaeshi.types import Filters
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 STAR = DATA / "conversations_star.jsonl.gz"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kaeshi.nouns import Decision, RolloutPlan
 from kaeshi.rules.trial import Trial
-from kaeshi.types import Decision, RolloutPlan
 
 PLAN = RolloutPlan(
     weights={"containment": 0.5, "conversion": 0.3, "csat": 0.2},

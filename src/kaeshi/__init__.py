@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kaeshi.app import open_loop, using
-    from kaeshi.door import log_conversations
-    from kaeshi.rules.pii import Policy, restored
-    from kaeshi.scrubbing import (
+    from kaeshi.library import log_conversations
+    from kaeshi.pii import Policy, restored
+    from kaeshi.pii.api import (
         ScrubStream,
         detect,
         restorer,
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 _HOMES = {
-    "Policy": "kaeshi.rules.pii",
-    "ScrubStream": "kaeshi.scrubbing",
-    "detect": "kaeshi.scrubbing",
-    "log_conversations": "kaeshi.door",
+    "Policy": "kaeshi.pii",
+    "ScrubStream": "kaeshi.pii.api",
+    "detect": "kaeshi.pii.api",
+    "log_conversations": "kaeshi.library",
     "open_loop": "kaeshi.app",
-    "restored": "kaeshi.rules.pii",
-    "restorer": "kaeshi.scrubbing",
-    "scrub": "kaeshi.scrubbing",
-    "scrub_batch": "kaeshi.scrubbing",
-    "scrub_stream": "kaeshi.scrubbing",
-    "serve_scrubbed": "kaeshi.scrubbing",
+    "restored": "kaeshi.pii",
+    "restorer": "kaeshi.pii.api",
+    "scrub": "kaeshi.pii.api",
+    "scrub_batch": "kaeshi.pii.api",
+    "scrub_stream": "kaeshi.pii.api",
+    "serve_scrubbed": "kaeshi.pii.api",
     "using": "kaeshi.app",
 }
 __all__ = [

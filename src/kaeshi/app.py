@@ -22,10 +22,11 @@ from kaeshi.errors import InvalidInput, Misconfigured, MissingExtra, NotFound
 from kaeshi.gateway.upstream import judge_of, upstream_of
 from kaeshi.gateway.worker import Worker
 from kaeshi.loop import Loop
+from kaeshi.nouns import Json
+from kaeshi.pii.finders.choose import names_of, policy_of
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.faiss_index import FaissIndex
 from kaeshi.providers.minilm import MiniLMEmbedder, MiniLMFeatures
-from kaeshi.providers.names import names_of, policy_of
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.providers.outbox import OutboxMailer
 from kaeshi.providers.token_ranks import TiktokenCounter
@@ -41,7 +42,6 @@ from kaeshi.trainer.engines.lora.cluster import Cluster
 from kaeshi.trainer.server import TrainerServer
 from kaeshi.trainer.vllm import Vllm
 from kaeshi.trainer.webhooks import Webhooks, key_of
-from kaeshi.types import Json
 
 if TYPE_CHECKING:
     from kaeshi.ports import Clock, Ids, Mailer

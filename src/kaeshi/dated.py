@@ -9,7 +9,7 @@ from typing import Any
 
 from kaeshi.errors import InvalidInput
 from kaeshi.files import write_whole
-from kaeshi.types import Json
+from kaeshi.nouns import Json
 
 TABLES = ("prices", "retirements")
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kaeshi.nouns import NameFinder
+from kaeshi.pii import Policy
 from kaeshi.ports import (
     Answerer,
     ChatModel,
@@ -12,13 +14,11 @@ from kaeshi.ports import (
     Ids,
     Index,
     Mailer,
-    NameFinder,
     Notifier,
     TokenCounter,
     Trainer,
 )
 from kaeshi.rules.checks import Checks
-from kaeshi.rules.pii import Policy
 from kaeshi.settings import Settings
 from kaeshi.store import Store
 

@@ -8,16 +8,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kaeshi.types import (
+from kaeshi.nouns import (
     Answer,
     Candidate,
-    Finding,
     JobRequest,
     Json,
     Mail,
     TrainingEvent,
-    Watch,
-    unwatched,
 )
 
 Vectors = NDArray[np.float32]
@@ -76,20 +73,6 @@ class Index(Protocol):
 
     def build(self, path: Path, vectors: Vectors) -> str: ...
     def search(self, path: Path, vectors: Vectors, count: int) -> list[list[tuple[int, float]]]: ...
-
-
-class NameFinder(Protocol):
-    """Finds people in a conversation: one list of findings per text. It may look at all texts to decide about one; `watch` may end it."""
-
-    version: str
-
-    def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]: ...
-    def find_each(
-        self,
-        conversations: Sequence[Sequence[str]],
-        known: Sequence[str] = (),
-        watch: Watch = unwatched,
-    ) -> list[list[list[Finding]]]: ...
 
 
 class TokenCounter(Protocol):

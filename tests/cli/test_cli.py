@@ -42,11 +42,11 @@ def test_every_promised_command_is_there_and_takes_json() -> None:
     found: dict[str, Any] = {}
 
     def walk(command: Any, path: str) -> None:
-        children = getattr(command, "commands", None)
-        if children is None:
+        if not hasattr(command, "list_commands"):
             found[path] = command
-        for name, child in (children or {}).items():
-            walk(child, f"{path} {name}".strip())
+            return
+        for name in command.list_commands(None):
+            walk(command.get_command(None, name), f"{path} {name}".strip())
 
     walk(typer.main.get_command(app), "")
     assert set(found) == COMMANDS

@@ -14,11 +14,11 @@ from kaeshi.gateway.door import Gateway
 from kaeshi.gateway.upstream import upstream_of
 from kaeshi.gateway.worker import Worker
 from kaeshi.loop import Loop
+from kaeshi.nouns import HAND_OVER, Candidate, Entry, Json, Serving
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.fake import FakeChat, FakeClock, FakeNames
 from kaeshi.steps import asking, collection, evaluation, knowledge, rollout
 from kaeshi.steps.shelf import Shelf
-from kaeshi.types import HAND_OVER, Candidate, Entry, Json, Serving
 
 OPENING = ({"role": "system", "content": "Answer warmly."}, {"role": "user", "content": "hi"})
 ASKED: list[Json] = [

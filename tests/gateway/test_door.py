@@ -19,14 +19,14 @@ from kaeshi.gateway.restoring import restored_pieces
 from kaeshi.gateway.upstream import Local
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
+from kaeshi.nouns import HAND_OVER, Entry, Rollout, Serving
+from kaeshi.pii import holds_placeholder, restore
 from kaeshi.rules.assignment import arm_of
-from kaeshi.rules.pii import holds_placeholder, restore
 from kaeshi.rules.wire import StreamEnd, said_in_stream, with_model
 from kaeshi.rules.wire import said as said_whole
 from kaeshi.steps import knowledge, rollout
 from kaeshi.steps.conversation import show
 from kaeshi.store.tables import requests as table
-from kaeshi.types import HAND_OVER, Entry, Rollout, Serving
 from rollouts import seen
 from samples import log
 

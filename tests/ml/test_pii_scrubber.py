@@ -1,5 +1,5 @@
 from kaeshi.ml import get_pii_scrubber
-from kaeshi.rules.pii import SEED_KEYS
+from kaeshi.pii import SEED_KEYS
 
 
 def test_the_found_dictionary_has_a_key_per_type() -> None:

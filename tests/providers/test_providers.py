@@ -14,20 +14,20 @@ from aiosmtpd.controller import Controller
 from openai import AsyncOpenAI, InternalServerError
 
 from kaeshi.errors import MissingModel, ProviderError, ProviderUnknown
-from kaeshi.models import FILES, fetch, need
+from kaeshi.models.fetch import FILES, fetch, need
+from kaeshi.nouns import JobRequest, Mail
+from kaeshi.pii.finders.name_model import NameModel
+from kaeshi.pii.finders.word_lists import ListedNames
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.faiss_index import FaissIndex
 from kaeshi.providers.fake import FakeEmbedder, FakeIndex
 from kaeshi.providers.minilm import MiniLMEmbedder
-from kaeshi.providers.name_lists import ListedNames
-from kaeshi.providers.name_model import NameModel
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.providers.outbox import OutboxMailer
 from kaeshi.providers.smtp import SmtpMailer
 from kaeshi.providers.token_ranks import TiktokenCounter
 from kaeshi.settings import Settings, load
 from kaeshi.steps.asking import unregistered
-from kaeshi.types import JobRequest, Mail
 
 MAIL = Mail(
     key="report-1",

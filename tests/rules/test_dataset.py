@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaeshi.nouns import Example, Signals
 from kaeshi.rules.dataset import check, distinct, line, row, said, split
 from kaeshi.rules.duplicates import THRESHOLD, originals, resembles, shingles, similarity
-from kaeshi.types import Example, Signals
 
 sentences = st.lists(
     st.sampled_from(

@@ -10,11 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaeshi.errors import InvalidInput, NotFound
-from kaeshi.rules import collection, evaluation, knowledge, rollout, training
-from kaeshi.rules.assignment import arm_of
-from kaeshi.rules.review import rank
-from kaeshi.rules.trial import Trial
-from kaeshi.types import (
+from kaeshi.nouns import (
     Answer,
     Drop,
     Example,
@@ -25,6 +21,10 @@ from kaeshi.types import (
     Signals,
     TestCase,
 )
+from kaeshi.rules import collection, evaluation, knowledge, rollout, training
+from kaeshi.rules.assignment import arm_of
+from kaeshi.rules.review import rank
+from kaeshi.rules.trial import Trial
 from trials import BETTER, PLAN, World
 
 NOW = datetime(2025, 11, 3, tzinfo=UTC)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaeshi.errors import InvalidInput
+from kaeshi.nouns import Feedback, Quality
 from kaeshi.rules.feedback import fold, parse, proposes, score
-from kaeshi.types import Feedback, Quality
 
 feedbacks = st.builds(
     Feedback,

@@ -4,15 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaeshi import Policy, detect, restored, scrub, scrub_batch, scrub_stream, serve_scrubbed
+from kaeshi import Policy, detect, pii, restored, scrub, scrub_batch, scrub_stream, serve_scrubbed
 from kaeshi.errors import InvalidInput
-from kaeshi.providers.name_lists import ListedNames
-from kaeshi.rules import pii
-from kaeshi.rules.pii import Restorer, analyze, detect_each, restore
-from kaeshi.rules.pii.risk import residual
-from kaeshi.rules.pii.validators import is_card
-from kaeshi.scrubbing import ScrubStream
-from kaeshi.types import Finding
+from kaeshi.nouns import Finding
+from kaeshi.pii import Restorer, analyze, detect_each, restore
+from kaeshi.pii.api import ScrubStream
+from kaeshi.pii.finders.word_lists import ListedNames
+from kaeshi.pii.risk import residual
+from kaeshi.pii.validators import is_card
 
 SEED = "Hi, I'm John Doe. Email me at john@email.com or call 555-1234"
 pieces = st.sampled_from(

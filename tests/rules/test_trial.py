@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaeshi.nouns import RolloutPlan
 from kaeshi.rules.rollout import budgeted
 from kaeshi.rules.rollout import plan as planned
 from kaeshi.rules.trial import Trial, narrowed
 from kaeshi.settings import Settings
-from kaeshi.types import RolloutPlan
 from trials import BETTER, PLAN, World
 
 

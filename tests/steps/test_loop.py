@@ -11,8 +11,9 @@ import pytest
 
 from kaeshi.errors import InvalidInput, MissingModel, NotFound, ProviderUnknown, TooFew
 from kaeshi.loop import Loop
+from kaeshi.nouns import Filters, Finding, Watch, unwatched
+from kaeshi.pii.finders.name_model import NameModel
 from kaeshi.providers.fake import FakeClock, FakeMailer, FakeNames, FakeTrainer
-from kaeshi.providers.name_model import NameModel
 from kaeshi.steps import (
     collection,
     conversation,
@@ -25,7 +26,6 @@ from kaeshi.steps import (
     training,
 )
 from kaeshi.steps.report_mail import render
-from kaeshi.types import Filters, Finding, Watch, unwatched
 from samples import GOOD, different, learnable, log, rate, record
 
 

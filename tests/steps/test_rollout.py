@@ -15,12 +15,12 @@ from kaeshi.gateway.record import Record, pack
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
+from kaeshi.nouns import Assignment, Candidate, Exchange, Rollout
 from kaeshi.providers.fake import FakeChat, FakeClock, FakeEmbedder, FakeNotifier
 from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.rollout import covariates
 from kaeshi.rules.trial import Trial
 from kaeshi.steps import conversation, evaluation, rollout
-from kaeshi.types import Assignment, Candidate, Exchange, Rollout
 from rollouts import arms, in_canary, in_half, seen
 from samples import log
 

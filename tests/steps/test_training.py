@@ -12,10 +12,10 @@ import pytest
 from kaeshi import dated
 from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, ProviderUnknown, Refused
 from kaeshi.loop import Loop
+from kaeshi.nouns import TrainingEvent, TrainingRun
 from kaeshi.providers.fake import FakeClock, FakeTrainer
 from kaeshi.rules import training as rules
 from kaeshi.steps import training
-from kaeshi.types import TrainingEvent, TrainingRun
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from kaeshi.errors import Misconfigured, MissingModel
-from kaeshi.providers.names import names_of
-from kaeshi.rules.pii import scrub
+from kaeshi.pii import scrub
+from kaeshi.pii.finders.choose import names_of
 from kaeshi.settings import Settings
 
 TURNS = ["please ask Khadija about it", "the party is at 7 oak street, says Khadija", "sounds good"]

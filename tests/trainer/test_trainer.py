@@ -9,6 +9,7 @@ import pytest
 
 from kaeshi.app import SystemClock
 from kaeshi.errors import InvalidInput, NotFound, ProviderError, Refused
+from kaeshi.nouns import HAND_OVER, JobRequest
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.fake import FakeClock, FakeEmbedder, FakeIds, FakeTokens
 from kaeshi.providers.openai import OpenAITrainer, notified
@@ -16,7 +17,6 @@ from kaeshi.steps import asking
 from kaeshi.trainer import webhooks
 from kaeshi.trainer.engines import responder
 from kaeshi.trainer.server import TrainerServer
-from kaeshi.types import HAND_OVER, JobRequest
 from samples import different
 
 

@@ -1,48 +1,119 @@
-"""Where commands hang, and where errors become one line and an exit code."""
+"""The command `kaeshi`: its groups, loaded when they are used, and one line for an error."""
 
+import importlib
 import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from kaeshi.cli import decide, gather, learn, pii, whole
 from kaeshi.errors import KaeshiError
+
+UNEXPECTED = 70
+# what `kaeshi --help` says of each word; the module of that name is imported when it is called
+COMMANDS = {
+    "demo": "Run the whole loop on a simulated hibachi concierge.",
+    "run": "Run the loop over recorded logs.",
+    "serve": "Serve the gateway, the HTTP API, the pages and the scheduler.",
+    "shim": "Write the seed's address, api/ai/ml, into your own tree.",
+}
+GROUPS = {
+    "gateway": "The gateway's worker.",
+    "data": "Dated tables: prices and retirements.",
+    "trainer": "Our own fine-tuning server.",
+    "models": "Model files.",
+    "conversation": "Log conversations and what came of them.",
+    "feedback": "Record what people thought.",
+    "review": "Decide what feedback only suggests.",
+    "collection": "Judge and scrub what may be learned.",
+    "pii": "Find and replace personal data.",
+    "dataset": "Build and check training data.",
+    "training": "Fine-tune through any provider of OpenAI's wire.",
+    "evaluation": "Hold models to their promises.",
+    "rollout": "Take a model into production by evidence, or back out.",
+    "knowledge": "Approved questions and answers.",
+    "report": "The weekly report.",
+    "jobs": "What runs by itself.",
+}
+
+
+class Words(TyperGroup):
+    """One module a word, imported when it is used: `kaeshi --help` imports none of them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # typer's signature
+        return [*COMMANDS, *GROUPS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # typer's signature
+        if cmd_name not in self.commands and cmd_name in COMMANDS | GROUPS:
+            self.commands[cmd_name] = _loaded(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  # typer's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list((COMMANDS | GROUPS).items()))
+
+
+def _loaded(word: str) -> TyperCommand | TyperGroup:
+    module = importlib.import_module(f"kaeshi.cli.{word}")
+    made: TyperCommand | TyperGroup
+    if word in GROUPS:
+        made = typer.main.get_group(module.app)
+        made.help = GROUPS[word]
+    else:
+        made = typer.main.get_command(module.app)  # type: ignore[assignment]  # one command: no group
+    made.name = word
+    return made
+
 
 app = typer.Typer(
     name="kaeshi",
+    cls=Words,
     help="The self-learning loop for LLM assistants.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (whole.commands, gather.commands, pii.commands, learn.commands, decide.commands):
-    commands(app)
 
-UNEXPECTED = 70
+
+@app.callback()
+def _kaeshi() -> None:
+    """The self-learning loop for LLM assistants."""
 
 
 def main() -> None:
-    """Run a command. An error of ours is one line on stderr and exit code 1; an unexpected one says how to see more."""
+    """Run a command.
+
+    An error of ours is one line on stderr and exit code 1; an unexpected one says how to see more.
+    """
     try:
         app()
     except KaeshiError as error:
-        sys.stderr.write(f"kaeshi: {' '.join(str(error).split())}\n")
-        sys.exit(1)
+        sys.exit(_refused(str(error)))
     except UnicodeEncodeError as error:
-        sys.stderr.write(
-            f"kaeshi: an argument holds a character that is not Unicode text (at {error.start}); correct it\n"
+        place = error.start
+        sys.exit(
+            _refused(
+                f"an argument holds a character that is not Unicode text (at {place}); correct it"
+            )
         )
-        sys.exit(1)
-    except BrokenPipeError:  # whoever read our output has read enough
+    except BrokenPipeError:  # the reader of our output closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:  # the command line's door: a stranger sees one line, not our stack
+    except Exception as error:  # the command line's door: a user sees one line, not our stack
         if sys.flags.dev_mode:
             raise
-        sys.stderr.write(
-            f"kaeshi: unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]}; run with `python -X dev -m kaeshi` to see where\n"
+        why = " ".join(str(error).split())[:300]
+        _refused(
+            f"unexpected {type(error).__name__}: {why}; "
+            "run with `python -X dev -m kaeshi` to see where"
         )
         sys.exit(UNEXPECTED)
+
+
+def _refused(why: str) -> int:
+    sys.stderr.write(f"kaeshi: {' '.join(why.split())}\n")
+    return 1

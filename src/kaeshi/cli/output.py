@@ -1,11 +1,10 @@
 """How commands speak: JSON or plain tables on stdout, progress on a terminal's stderr, one line for an error."""
 
-import asyncio
 import gzip
 import json
 import sys
 import zlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -26,19 +25,16 @@ Who = Annotated[
     str | None,
     typer.Option("--assistant", help="Assistant meant. Default: KAESHI_ASSISTANT, else main."),
 ]
+Files = Annotated[list[Path], typer.Argument(help="JSONL or JSONL.gz files.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=1, max=65535)]
 By = Annotated[str, typer.Option("--by", help="Name of the person who decides.")]
 MAX_LINE = 32 * 1024 * 1024
 
 
-def with_loop(db: str | None, assistant: str | None, step: Callable[[Any], Awaitable[T]]) -> T:
-    """Open a Loop, run one step on it, close it."""
-    from kaeshi.app import open_loop
-
-    async def go() -> T:
-        async with open_loop(db, assistant=assistant) as loop:
-            return await step(loop)
-
-    return asyncio.run(go())
+def group() -> typer.Typer:
+    """An app for the commands of one word."""
+    return typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
 def show(value: object, *, as_json: bool, text: str | Callable[[], str] = "") -> None:

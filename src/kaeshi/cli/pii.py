@@ -1,4 +1,4 @@
-"""Commands over personal data: detect, scrub, report. They start without the rest of the system."""
+"""`kaeshi pii`: find and replace personal data in files."""
 
 import csv
 import io
@@ -9,42 +9,44 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, tee
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from kaeshi.cli.output import AsJson, Database, Who, counts, lines_of, show, table, with_loop
+from kaeshi.cli.output import AsJson, Database, Who, counts, group, lines_of, show, table
 from kaeshi.errors import InvalidInput
+from kaeshi.pii import detect_texts
+from kaeshi.pii.api import ScrubStream, finder, policy, scrub_conversations
+from kaeshi.pii.vault import Kept, Vault, put_back, sha256_of
 
-if TYPE_CHECKING:
-    from kaeshi.vault import Kept, Vault
+app = group()
+
 
 Source = Annotated[
     str, typer.Argument(help="A file of text, .jsonl or .csv (also .gz), or - for standard input.")
 ]
+
+
 Shape = Annotated[
     str | None,
     typer.Option("--format", help="text, jsonl or csv. Default: by the file's name, else text."),
 ]
+
+
 Fields = Annotated[
     list[str] | None,
     typer.Option(
         "--field", help="Column or JSON field to look at, again for more. Default: all texts."
     ),
 ]
+
+
 VaultKey = Annotated[
     str, typer.Option(envvar="KAESHI_VAULT_KEY", help="32 bytes in base64 that seal the vault.")
 ]
 
-pii = typer.Typer(no_args_is_help=True)
 
-
-def commands(app: typer.Typer) -> None:
-    """Hang the group on the app."""
-    app.add_typer(pii, name="pii", help="Find and replace personal data.")
-
-
-@pii.command()
+@app.command()
 def scrub(
     source: Source = "-",
     shape: Shape = None,
@@ -66,8 +68,6 @@ def scrub(
     as_json: AsJson = False,
 ) -> None:
     """Print a text with personal data replaced; counts by type go to stderr. A row of JSONL or CSV is one conversation."""
-    from kaeshi.scrubbing import policy
-
     wanted = policy(operator)
     kept = _vault(vault, vault_key) if vault else None
     found: Counter[str] = Counter()
@@ -94,7 +94,7 @@ def scrub(
         sys.stderr.write(f"replaced: {counts(dict(found))}\n")
 
 
-@pii.command()
+@app.command()
 def restore(
     source: Source,
     vault: Annotated[Path, typer.Option(help="The file that `kaeshi pii scrub --vault` wrote.")],
@@ -104,8 +104,6 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Print a scrubbed text with its personal data back in it, for whoever holds the vault and its key."""
-    from kaeshi.vault import put_back
-
     kept = list(_vault(vault, vault_key).read())
     rows = list(_rewritten(source, _shape(source, shape), field or []))
     if len(rows) != len(kept):
@@ -120,14 +118,11 @@ def restore(
         sys.stdout.write("".join(pieces))
 
 
-@pii.command()
+@app.command()
 def detect(
     source: Source = "-", shape: Shape = None, field: Fields = None, as_json: AsJson = False
 ) -> None:
     """List what personal data a text holds and where, without showing it."""
-    from kaeshi.rules.pii import detect_texts
-    from kaeshi.scrubbing import finder, policy
-
     names, wanted, rows = finder(), policy(None), []
     for line, texts in _conversations(source, _shape(source, shape), field or []):
         for place, hits in zip(
@@ -155,7 +150,7 @@ def detect(
     sys.stderr.write(f"found: {counts(dict(Counter(str(row['type']) for row in rows)))}\n")
 
 
-@pii.command()
+@app.command()
 def report(
     sample: Annotated[
         int, typer.Option(min=0, help="So many scrubbed conversations for a person to read.")
@@ -165,12 +160,11 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """What was replaced in everything that may be learned, by type and recogniser, and how much may be left."""
+    # the one command of this group that opens a database; the others start without one
+    from kaeshi.cli.opening import with_loop
     from kaeshi.steps import privacy
 
-    async def go(loop: Any) -> Any:
-        return await privacy.report(loop, sample=sample)
-
-    found = with_loop(db, assistant, go)
+    found = with_loop(db, assistant, lambda loop: privacy.report(loop, sample=sample))
     left = found["residual"]["at_most_by_type"]
     lines = [
         f"{found['examples']} examples, scrubber {', '.join(found['scrubber']) or 'none'}, settings {found['settings_sha256'][:12]}",
@@ -301,9 +295,6 @@ def _scrubbed(
     replaced: "list[Kept] | None",
 ) -> Iterator[str]:
     """Every row with its texts replaced; `replaced` gets what stood there."""
-    from kaeshi.scrubbing import ScrubStream, scrub_conversations
-    from kaeshi.vault import Kept, sha256_of
-
     if shape == "text":
         stream, written = ScrubStream(policy, key=key, keep=replaced is not None), list[str]()
         for line in chain(_lines(source), [None]):
@@ -359,7 +350,6 @@ def _csv_line(row: Sequence[str], columns: Sequence[int], texts: Sequence[str]) 
 
 
 def _vault(path: Path, key: str) -> "Vault":
-    from kaeshi.vault import Vault
 
     return Vault(path, key)
 

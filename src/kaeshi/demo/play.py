@@ -17,6 +17,7 @@ from kaeshi.files import write_whole
 from kaeshi.jobs.runner import run_now
 from kaeshi.jobs.schedule import jobs
 from kaeshi.loop import Loop
+from kaeshi.nouns import Answer, Conversation, Dataset, Feedback, Outcome, Rollout, Serving, Turn
 from kaeshi.providers.fake import FakeClock, FakeIds, FakeNames
 from kaeshi.rules.dataset import line
 from kaeshi.settings import Settings, load
@@ -34,7 +35,6 @@ from kaeshi.steps import (
 )
 from kaeshi.steps.report_mail import render
 from kaeshi.steps.shelf import Shelf
-from kaeshi.types import Answer, Conversation, Dataset, Feedback, Outcome, Rollout, Serving, Turn
 
 Sabotage = Literal["model", "feedback", "pii", "same"]
 Progress = Callable[[str, float], None]
@@ -309,11 +309,13 @@ async def _report(stage: Stage) -> dict[str, Any]:
         stage.clock.advance(days=1)
     composed = await report.compose(loop)
     sent = await report.send(loop, composed, render)
-    write_whole(loop.settings.data_dir / "report.html", render(composed)[2].encode())
+    page = loop.settings.data_dir / "report.html"
+    write_whole(page, render(composed)[2].encode())
     return {
         "week": f"{composed.since:%Y-%m-%d}",
         "conversations": composed.conversations,
         "sent_to": sent["to"],
+        "page": str(page),
     }
 
 

@@ -12,7 +12,7 @@ from kaeshi.gateway.door import Gateway
 from kaeshi.gateway.upstream import OK, upstream_of
 from kaeshi.gateway.worker import Worker
 from kaeshi.loop import Loop
-from kaeshi.types import HAND_OVER, Json
+from kaeshi.nouns import HAND_OVER, Json
 
 CHAT = "/v1/chat/completions"
 

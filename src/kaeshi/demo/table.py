@@ -61,7 +61,7 @@ def as_text(result: dict[str, Any]) -> str:
         ),
         (
             "report",
-            f"week of {result['report']['week']}, {result['report']['conversations']} conversations, in {result['report']['sent_to']}",
+            f"week of {result['report']['week']}, {result['report']['conversations']} conversations, in {result['report']['page']}",
         ),
         ("files", result["folder"]),
     ]

@@ -25,10 +25,10 @@ from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.telemetry import Metrics
 from kaeshi.gateway.upstream import OK, Reply, Upstream, upstream_of
 from kaeshi.loop import Loop
+from kaeshi.nouns import HAND_OVER, Candidate, Consent, Json
 from kaeshi.rules import wire
 from kaeshi.steps import asking
 from kaeshi.steps.shelf import Shelf
-from kaeshi.types import HAND_OVER, Candidate, Consent, Json
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

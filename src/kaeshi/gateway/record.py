@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pydantic_core import from_json, to_json
 
 from kaeshi.errors import InvalidInput
+from kaeshi.nouns import Arm, Assignment, Consent, Exchange
 from kaeshi.rules import wire
-from kaeshi.types import Arm, Assignment, Consent, Exchange
 
 _LENGTHS = struct.Struct("<II")
 

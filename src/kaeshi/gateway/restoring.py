@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from kaeshi import pii
 from kaeshi.errors import ProviderError
 from kaeshi.gateway.upstream import Reply
-from kaeshi.rules import pii
-from kaeshi.types import HAND_OVER, Json
+from kaeshi.nouns import HAND_OVER, Json
 
 Found = Mapping[str, Sequence[str]]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kaeshi.errors import InvalidInput, Misconfigured
-from kaeshi.gateway.http import Client
+from kaeshi.gateway.client import Client
 from kaeshi.loop import Loop
 from kaeshi.ports import Answerer
 from kaeshi.rules import wire

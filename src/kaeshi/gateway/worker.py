@@ -26,6 +26,7 @@ from kaeshi.gateway.restoring import restored
 from kaeshi.gateway.telemetry import trace
 from kaeshi.gateway.upstream import OK, Reply, Upstream
 from kaeshi.loop import Loop
+from kaeshi.nouns import Candidate, Exchange, Json, Mirrored, Preferred, text_of
 from kaeshi.rules import judging, wire
 from kaeshi.rules.checks import broken
 from kaeshi.rules.training import price_of_answer
@@ -36,7 +37,6 @@ from kaeshi.steps.conversation import routing
 from kaeshi.steps.rollout import notify
 from kaeshi.steps.shelf import Shelf
 from kaeshi.store.exchanges import Recorded
-from kaeshi.types import Candidate, Exchange, Json, Mirrored, Preferred, text_of
 
 log = logging.getLogger("kaeshi.gateway")
 AT_ONCE = 100

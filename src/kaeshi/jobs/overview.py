@@ -2,7 +2,7 @@
 
 from kaeshi.jobs.schedule import jobs
 from kaeshi.loop import Loop
-from kaeshi.types import Json, Slot
+from kaeshi.nouns import Json, Slot
 
 
 async def overview(loop: Loop) -> list[Json]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kaeshi.app import Target
-    from kaeshi.types import Dataset
+    from kaeshi.nouns import Dataset
 
 
 class DatasetBuilder:

@@ -8,15 +8,15 @@ class PIIScrubber:
 
     def scrub_text(self, text: str) -> tuple[str, dict[str, list[str]]]:
         """The text with placeholders, and what was found by type in the seed's words. Raises InvalidInput."""
-        from kaeshi.rules import pii
-        from kaeshi.scrubbing import scrub
+        from kaeshi import pii
+        from kaeshi.pii.api import scrub
 
         scrubbed = scrub(text)
         return scrubbed.texts[0], pii.found_as_seed(scrubbed.found)
 
     def analyze_pii(self, text: str) -> dict[str, Any]:
         """Counts by type and a risk level: high, medium or low."""
-        from kaeshi.rules import pii
-        from kaeshi.scrubbing import scrub
+        from kaeshi import pii
+        from kaeshi.pii.api import scrub
 
         return pii.analyze(scrub(text).counts)

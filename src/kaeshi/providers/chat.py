@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import aiohttp
 
 from kaeshi.errors import ProviderError, ProviderUnknown
+from kaeshi.nouns import Answer, Candidate
 from kaeshi.ports import Answerer
-from kaeshi.types import Answer, Candidate
 
 TIMEOUT_S = 60
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from kaeshi.errors import InvalidInput, NotFound, ProviderError, ProviderUnknown
 from kaeshi.files import sha256_of, write_whole
-from kaeshi.ports import Vectors
-from kaeshi.types import (
+from kaeshi.nouns import (
     Answer,
     Candidate,
     Finding,
@@ -23,6 +22,7 @@ from kaeshi.types import (
     Watch,
     unwatched,
 )
+from kaeshi.ports import Vectors
 
 
 @dataclass

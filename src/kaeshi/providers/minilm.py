@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kaeshi.models.onnx import session, spread
 from kaeshi.ports import Vectors
-from kaeshi.providers.onnx import session, spread
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel
 
 from kaeshi.errors import NotFound, ProviderError, ProviderUnknown, Refused
+from kaeshi.nouns import JobRequest, Json, TrainingEvent
 from kaeshi.ports import Answerer
-from kaeshi.types import JobRequest, Json, TrainingEvent
 
 if TYPE_CHECKING:
     import httpx2

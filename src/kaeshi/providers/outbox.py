@@ -4,7 +4,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from kaeshi.files import write_whole
-from kaeshi.types import Mail
+from kaeshi.nouns import Mail
 
 
 class OutboxMailer:

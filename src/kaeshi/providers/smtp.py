@@ -3,9 +3,9 @@
 import aiosmtplib
 
 from kaeshi.errors import ProviderError, ProviderUnknown
+from kaeshi.nouns import Mail
 from kaeshi.providers.outbox import as_message
 from kaeshi.settings import Settings
-from kaeshi.types import Mail
 
 TIMEOUT_S = 30.0
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from kaeshi.models import FILES, need
+from kaeshi.models.fetch import FILES, need
 from kaeshi.settings import set_rank_folder
 
 DEFAULT = "o200k_base"

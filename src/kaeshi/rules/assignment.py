@@ -2,7 +2,7 @@
 
 import hashlib
 
-from kaeshi.types import Arm
+from kaeshi.nouns import Arm
 
 
 def arm_of(experiment: str, customer: str, share: float) -> Arm:

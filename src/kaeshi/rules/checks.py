@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import Field
 from pydantic_core import from_json
 
-from kaeshi.types import Value
+from kaeshi.nouns import Value
 
 _PRICE = re.compile(
     r"\$ ?(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?)|\b(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?) ?(?:dollars|USD)\b",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from kaeshi.types import Consent, Drop, Filters, Keep, Signals
+from kaeshi.nouns import Consent, Drop, Filters, Keep, Signals
 
 REASONS = {
     "no_consent": "the customer has not agreed that this conversation is learned from",

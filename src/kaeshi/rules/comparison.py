@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from kaeshi.types import Sample
+from kaeshi.nouns import Sample
 
 WEIGHTS = {"containment": 0.5, "conversion": 0.3, "csat": 0.2}
 ALIASES = {"satisfaction": "csat"}

@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from kaeshi.errors import InvalidInput
-from kaeshi.types import Arm, Consent, Conversation, Json, Outcome, Role, Turn, text_of
+from kaeshi.nouns import Arm, Consent, Conversation, Json, Outcome, Role, Turn, text_of
 
 MAX_MESSAGES = 2_000
 MAX_TEXT = 1_000_000

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from kaeshi.errors import InvalidInput, TooFew
+from kaeshi.nouns import Example, Json, text_of
 from kaeshi.rules.duplicates import originals
-from kaeshi.types import Example, Json, text_of
 
 Split = Literal["train", "validation"]
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")

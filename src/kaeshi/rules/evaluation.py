@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from kaeshi.errors import InvalidInput
-from kaeshi.types import Answer, CaseResult, Evaluation, Role, TestCase
+from kaeshi.nouns import Answer, CaseResult, Evaluation, Role, TestCase
 
 _SPACES = re.compile(r"\s+")
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from kaeshi.errors import InvalidInput
-from kaeshi.types import Feedback, Quality, Signals
+from kaeshi.nouns import Feedback, Quality, Signals
 
 THUMBS_UP, FIVE_STARS, HELPFUL, ACCURATE, COMMENTED = 3, 4, 2, 3, 1
 FULL, CAP = 10, 4

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from kaeshi.nouns import Foresight
 from kaeshi.rules.evidence import Floats
-from kaeshi.types import Foresight
 
 LEAST_PAST = 100  # conversations that know a metric
 LEAST_SHARE = 0.01  # of the variance, explained in conversations left out

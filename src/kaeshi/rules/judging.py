@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-from kaeshi.types import Json, Preferred, text_of
+from kaeshi.nouns import Json, Preferred, text_of
 
 Order = Literal["first", "second", "tie"]
 INSTRUCTIONS = (

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
+from kaeshi.nouns import Drop, Example, Json, Keep, text_of
+from kaeshi.pii import holds_placeholder
 from kaeshi.rules.conversation import is_small_talk
-from kaeshi.rules.pii import holds_placeholder
-from kaeshi.types import Drop, Example, Json, Keep, text_of
 
 MIN_WORDS = 3
 _WORD = re.compile(r"\w+")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kaeshi.errors import InvalidInput
-from kaeshi.types import Feedback, Json, text_of
+from kaeshi.nouns import Feedback, Json, text_of
 
 Kind = Literal["sft", "dpo", "kto"]
 Format = Literal["openai", "trl"]

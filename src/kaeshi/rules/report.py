@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from statistics import NormalDist
 from typing import Literal
 
+from kaeshi.nouns import Cell, Line, Report, Sample, Value
 from kaeshi.rules.comparison import sample
-from kaeshi.types import Cell, Line, Report, Sample, Value
 
 Unit = Literal["share", "stars", "seconds", "usd"]
 UNITS: dict[str, Unit] = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from kaeshi.errors import Refused
-from kaeshi.types import Json
+from kaeshi.nouns import Json
 
 WARN_DAYS = (7, 30, 90)
 

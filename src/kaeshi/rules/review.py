@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kaeshi.types import ReviewItem
+from kaeshi.nouns import ReviewItem
 
 
 def rank(items: Iterable[ReviewItem]) -> list[ReviewItem]:

@@ -7,13 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kaeshi.rules.comparison import SPANS, WEIGHTS
-from kaeshi.rules.evidence import Floats
-from kaeshi.rules.judging import LEAST_EVIDENCE, log_evidence_worse
-from kaeshi.rules.report import wilson
-from kaeshi.rules.trial import Trial, narrowed, tolerable
-from kaeshi.settings import Settings
-from kaeshi.types import (
+from kaeshi.nouns import (
     Arm,
     Decision,
     Forecast,
@@ -24,6 +18,12 @@ from kaeshi.types import (
     RolloutState,
     TrialRow,
 )
+from kaeshi.rules.comparison import SPANS, WEIGHTS
+from kaeshi.rules.evidence import Floats
+from kaeshi.rules.judging import LEAST_EVIDENCE, log_evidence_worse
+from kaeshi.rules.report import wilson
+from kaeshi.rules.trial import Trial, narrowed, tolerable
+from kaeshi.settings import Settings
 
 ORDER: tuple[RolloutState, ...] = ("gate", "mirror", "canary", "half", "full")
 YEAR = timedelta(days=365)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from kaeshi.errors import NotFound, Refused
-from kaeshi.types import Estimate, Json, RunState, TrainingMethod, TrainingRun
+from kaeshi.nouns import Estimate, Json, RunState, TrainingMethod, TrainingRun
 
 # OpenAI's cookbook on counting chat tokens: each message costs 3 tokens beside its words, each row 3 more
 PER_MESSAGE, PER_ROW = 3, 3

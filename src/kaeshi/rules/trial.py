@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from kaeshi.nouns import Comparison, Decision, Interval, Json, MetricComparison, RolloutPlan, Sample
 from kaeshi.rules.comparison import SPANS
 from kaeshi.rules.evidence import (
     Bet,
@@ -24,7 +25,6 @@ from kaeshi.rules.evidence import (
     daily_threshold,
     fixed_horizon_boundary,
 )
-from kaeshi.types import Comparison, Decision, Interval, Json, MetricComparison, RolloutPlan, Sample
 
 COMPOSITE, GOAL = "composite", "goal"
 STAR_SPREAD = 1.0  # variance of stars among those who rate, until it is seen

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from kaeshi.errors import InvalidInput
-from kaeshi.types import Json, text_of
+from kaeshi.nouns import Json, text_of
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 LONGEST = 200  # characters of a model's name that are kept

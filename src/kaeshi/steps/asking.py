@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from kaeshi import pii
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.loop import Loop
-from kaeshi.rules import pii, wire
+from kaeshi.nouns import HAND_OVER, Answer, Candidate, Json
+from kaeshi.rules import wire
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.steps.shelf import Shelf
-from kaeshi.types import HAND_OVER, Answer, Candidate, Json
 
 CHAT = "/chat/completions"
 UNREGISTERED_AT = datetime(1970, 1, 1, tzinfo=UTC)

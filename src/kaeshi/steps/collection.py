@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
+from kaeshi import pii
 from kaeshi.errors import KaeshiError, MissingModel, TimedOut
 from kaeshi.loop import Loop
+from kaeshi.nouns import Drop, Feedback, Filters, Json, Keep, ReviewState, Scrubbed, Watch, text_of
 from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
-from kaeshi.rules import pii
 from kaeshi.rules.conversation import rated_turn
 from kaeshi.store.conversations import Stored
 from kaeshi.store.examples import Judged, by_type
 from kaeshi.store.verbs import dumps
-from kaeshi.types import Drop, Feedback, Filters, Json, Keep, ReviewState, Scrubbed, Watch, text_of
 
 AT_ONCE = 100
 log = logging.getLogger("kaeshi")

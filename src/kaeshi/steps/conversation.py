@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
+from kaeshi.nouns import Assignment, Candidate, Consent, Conversation, Json
 from kaeshi.rules import conversation as rules
 from kaeshi.rules.assignment import arm_of
-from kaeshi.types import Assignment, Candidate, Consent, Conversation, Json
 
 MAX_ROWS = 400
 CLOSE_AT_ONCE = 200

@@ -10,13 +10,13 @@ from pathlib import Path
 from kaeshi.errors import InvalidInput
 from kaeshi.files import write_whole
 from kaeshi.loop import Loop
+from kaeshi.nouns import Dataset, Drop, Example, Filters, Json
 from kaeshi.rules import collection as judging
 from kaeshi.rules import dataset as rules
 from kaeshi.rules.duplicates import resembles
 from kaeshi.steps import collection
 from kaeshi.steps.privacy import proof
 from kaeshi.store.examples import Judged
-from kaeshi.types import Dataset, Drop, Example, Filters, Json
 
 AT_ONCE = 400
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from kaeshi.errors import InvalidInput, KaeshiError, TooFew
 from kaeshi.loop import Loop
+from kaeshi.nouns import Evaluation, Json, TestCase
 from kaeshi.rules import evaluation as rules
 from kaeshi.steps import asking
 from kaeshi.steps.shelf import Shelf
-from kaeshi.types import Evaluation, Json, TestCase
 
 
 async def add(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kaeshi.loop import Loop
+from kaeshi.nouns import Exchange
 from kaeshi.rules.training import price_of_answer
 from kaeshi.store.exchanges import Recorded
-from kaeshi.types import Exchange
 
 
 async def take(

@@ -7,9 +7,9 @@ from typing import Any
 
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.loop import Loop
+from kaeshi.nouns import Feedback, Json, Quality
 from kaeshi.rules import feedback as rules
 from kaeshi.rules.conversation import decode, message_id, rated_turn
-from kaeshi.types import Feedback, Json, Quality
 
 AT_ONCE = 200
 

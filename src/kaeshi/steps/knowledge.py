@@ -11,8 +11,8 @@ import numpy as np
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.loop import Loop
+from kaeshi.nouns import Drop, Entry, Hit, Json
 from kaeshi.rules import knowledge as rules
-from kaeshi.types import Drop, Entry, Hit, Json
 
 AT_ONCE = 200
 POLICY = "policy:auto"

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from kaeshi.errors import ProviderError, TooFew
 from kaeshi.loop import Loop
+from kaeshi.nouns import Answer, Candidate, Consent, Filters, Json, TrainingRun, text_of
 from kaeshi.rules.report import wilson
 from kaeshi.steps import asking, collection, dataset, knowledge, rollout, training
 from kaeshi.steps import conversation as logging
 from kaeshi.steps import feedback as opinions
 from kaeshi.steps.shelf import Shelf
 from kaeshi.store.conversations import Stored
-from kaeshi.types import Answer, Candidate, Consent, Filters, Json, TrainingRun, text_of
 
 FIRST_PART = 0.8
 AT_ONCE = 200

@@ -6,11 +6,11 @@ from pathlib import Path
 from kaeshi.errors import KaeshiError, TooFew
 from kaeshi.files import write_whole
 from kaeshi.loop import Loop
+from kaeshi.nouns import Feedback, Json, text_of
 from kaeshi.rules import preferences as rules
 from kaeshi.rules.dataset import line
 from kaeshi.steps import collection
 from kaeshi.store.conversations import Stored
-from kaeshi.types import Feedback, Json, text_of
 
 AT_ONCE = 200
 

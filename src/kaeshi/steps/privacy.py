@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterable
 
 from kaeshi.loop import Loop
-from kaeshi.rules.pii.risk import residual
+from kaeshi.nouns import Json, text_of
+from kaeshi.pii.risk import residual
 from kaeshi.store.examples import by_type
-from kaeshi.types import Json, text_of
 
 PAGE = 400
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from kaeshi.errors import TooFew
 from kaeshi.loop import Loop
+from kaeshi.nouns import Json, Mail, Report
 from kaeshi.rules import report as rules
-from kaeshi.types import Json, Mail, Report
 
 DAYS = 14
 

@@ -6,8 +6,8 @@ from importlib import resources
 import css_inline
 from jinja2 import Environment, StrictUndefined, Template
 
+from kaeshi.nouns import Cell, Line, Report
 from kaeshi.rules.report import MEANING, MIN_CUSTOMERS
-from kaeshi.types import Cell, Line, Report
 
 BAR_PIXELS = 60
 

@@ -1,10 +1,10 @@
 """The queue of what waits for a person, and what they decide. Every decision carries a name."""
 
+from kaeshi import pii
 from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
-from kaeshi.rules import pii
+from kaeshi.nouns import Json, ReviewItem, ReviewState
 from kaeshi.rules import review as rules
-from kaeshi.types import Json, ReviewItem, ReviewState
 
 LIMIT = 500
 

@@ -10,18 +10,7 @@ import numpy as np
 
 from kaeshi.errors import Conflict, InvalidInput, MissingModel, NotFound, ProviderError, Refused
 from kaeshi.loop import Loop
-from kaeshi.ports import Vectors
-from kaeshi.rules import rollout as rules
-from kaeshi.rules.assignment import arm_of
-from kaeshi.rules.comparison import SPANS, WEIGHTS, named, sample
-from kaeshi.rules.foresight import foreseen, learned
-from kaeshi.rules.trial import Trial
-from kaeshi.steps import evaluation
-from kaeshi.steps.conversation import holdout_since
-from kaeshi.store import Tx
-from kaeshi.store.reports import Observed
-from kaeshi.store.verbs import chunks
-from kaeshi.types import (
+from kaeshi.nouns import (
     Candidate,
     Comparison,
     Decision,
@@ -39,6 +28,17 @@ from kaeshi.types import (
     Verdict,
     text_of,
 )
+from kaeshi.ports import Vectors
+from kaeshi.rules import rollout as rules
+from kaeshi.rules.assignment import arm_of
+from kaeshi.rules.comparison import SPANS, WEIGHTS, named, sample
+from kaeshi.rules.foresight import foreseen, learned
+from kaeshi.rules.trial import Trial
+from kaeshi.steps import evaluation
+from kaeshi.steps.conversation import holdout_since
+from kaeshi.store import Tx
+from kaeshi.store.reports import Observed
+from kaeshi.store.verbs import chunks
 
 log = logging.getLogger("kaeshi.rollout")
 METRICS = ("containment", "conversion", "csat")

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from kaeshi.loop import Loop
+from kaeshi.nouns import Candidate, Entry, Json, text_of
 from kaeshi.rules import wire
 from kaeshi.steps import knowledge
-from kaeshi.types import Candidate, Entry, Json, text_of
 
 
 class Shelf:

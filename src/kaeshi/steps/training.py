@@ -9,11 +9,7 @@ from pathlib import Path
 from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, ProviderUnknown
 from kaeshi.files import sha256_of
 from kaeshi.loop import Loop
-from kaeshi.rules import dataset as rows
-from kaeshi.rules import retirement
-from kaeshi.rules import training as rules
-from kaeshi.store.training import TrainingVerbs
-from kaeshi.types import (
+from kaeshi.nouns import (
     Candidate,
     Estimate,
     JobRequest,
@@ -24,6 +20,10 @@ from kaeshi.types import (
     TrainingRun,
     text_of,
 )
+from kaeshi.rules import dataset as rows
+from kaeshi.rules import retirement
+from kaeshi.rules import training as rules
+from kaeshi.store.training import TrainingVerbs
 
 POLL_SECONDS = 60.0
 EMBEDDED_POLL_SECONDS = 0.05

@@ -12,10 +12,10 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import Column, Select, Table, bindparam, case, func, select, update
 
 from kaeshi.errors import NotFound
+from kaeshi.nouns import Consent, Conversation, Json, Outcome, Turn
 from kaeshi.rules import conversation as rules
 from kaeshi.store.tables import changes, conversations, customers, messages, outcomes, texts
 from kaeshi.store.verbs import Verbs, among, dumps, micros, moment, nanos
-from kaeshi.types import Consent, Conversation, Json, Outcome, Turn
 
 
 @dataclass

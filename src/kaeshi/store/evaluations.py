@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from kaeshi.nouns import CaseResult, Evaluation, TestCase
 from kaeshi.store.tables import evaluations, test_cases
 from kaeshi.store.verbs import Verbs, micros, moment
-from kaeshi.types import CaseResult, Evaluation, TestCase
 
 
 class EvaluationVerbs(Verbs):

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from sqlalchemy import bindparam, delete, func, select, update
 
 from kaeshi.errors import NotFound
+from kaeshi.nouns import Consent, Drop, Example, Json, Keep, ReviewItem, ReviewState, Signals
 from kaeshi.store.tables import collection_runs, dataset_examples, datasets, examples
 from kaeshi.store.verbs import Verbs, among, chunks, dumps, micros, moment
-from kaeshi.types import Consent, Drop, Example, Json, Keep, ReviewItem, ReviewState, Signals
 
 
 @dataclass(frozen=True, kw_only=True)

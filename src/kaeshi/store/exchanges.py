@@ -7,11 +7,11 @@ from typing import Any, get_args
 
 from sqlalchemy import bindparam, func, select, update
 
+from kaeshi.nouns import Conversation, Exchange, Json, Mirrored, Role, Turn
 from kaeshi.rules.wire import replied, thread
 from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.tables import mirrors, prefixes, requests, spools
 from kaeshi.store.verbs import among, dumps, micros, nanos
-from kaeshi.types import Conversation, Exchange, Json, Mirrored, Role, Turn
 
 _ROLES = frozenset(get_args(Role))
 _KNOWN = select(requests.c.id).where(

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 
 from kaeshi.errors import NotFound
+from kaeshi.nouns import Feedback, Json
 from kaeshi.store.conversations import ConversationVerbs, place
 from kaeshi.store.tables import (
     conversations,
@@ -18,7 +19,6 @@ from kaeshi.store.tables import (
     texts,
 )
 from kaeshi.store.verbs import among, micros
-from kaeshi.types import Feedback, Json
 
 METRICS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
 WORDS = frozenset({"comment", "correction"})

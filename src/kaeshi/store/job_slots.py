@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 
+from kaeshi.nouns import Slot
 from kaeshi.store.tables import job_slots
 from kaeshi.store.verbs import Verbs, maybe_moment, micros, moment
-from kaeshi.types import Slot
 
 
 class JobVerbs(Verbs):

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 
 from kaeshi.errors import NotFound
+from kaeshi.nouns import Entry, Json, ReviewState
 from kaeshi.store.tables import entries, index_builds, index_entries, vectors
 from kaeshi.store.verbs import Verbs, chunks, dumps, micros, moment
-from kaeshi.types import Entry, Json, ReviewState
 
 
 class KnowledgeVerbs(Verbs):

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Table, func, not_, select, update
 
+from kaeshi.nouns import Report
 from kaeshi.rules.report import metrics
 from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.tables import conversations, feedback_current, mails, messages, reports, rollouts
 from kaeshi.store.verbs import chunks, micros, moment
-from kaeshi.types import Report
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,16 @@ from sqlalchemy import func, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from kaeshi.errors import Conflict, NotFound
+from kaeshi.nouns import (
+    CANDIDATE_FAILED,
+    Arm,
+    Candidate,
+    Json,
+    Rollout,
+    RolloutPlan,
+    RolloutState,
+    TrialRow,
+)
 from kaeshi.rules.rollout import LIVE
 from kaeshi.store.reports import answered_by_production
 from kaeshi.store.tables import (
@@ -22,16 +32,6 @@ from kaeshi.store.tables import (
 )
 from kaeshi.store.training import as_candidate
 from kaeshi.store.verbs import Verbs, dumps, micros, moment
-from kaeshi.types import (
-    CANDIDATE_FAILED,
-    Arm,
-    Candidate,
-    Json,
-    Rollout,
-    RolloutPlan,
-    RolloutState,
-    TrialRow,
-)
 
 
 class RolloutVerbs(Verbs):

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from kaeshi.errors import NotFound
+from kaeshi.nouns import Candidate, RunState, Serving, TrainingEvent, TrainingRun
 from kaeshi.store.tables import candidates, training_events, training_files, training_runs
 from kaeshi.store.verbs import Verbs, dumps, maybe_moment, micros, moment, nanos, usd
-from kaeshi.types import Candidate, RunState, Serving, TrainingEvent, TrainingRun
 
 
 class TrainingVerbs(Verbs):

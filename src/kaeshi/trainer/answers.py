@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.nouns import Json, text_of
 from kaeshi.ports import Clock, Embedder, Ids, TokenCounter
 from kaeshi.trainer import manifests
 from kaeshi.trainer.engines import responder
 from kaeshi.trainer.engines.lora import tools
 from kaeshi.trainer.state import TrainerState
 from kaeshi.trainer.vllm import Handed, Vllm
-from kaeshi.types import Json, text_of
 
 if TYPE_CHECKING:
     from kaeshi.trainer.engines.lora.serving import Engine, Wanted

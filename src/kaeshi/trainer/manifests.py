@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kaeshi.errors import InvalidInput
 from kaeshi.files import sha256_of, write_whole
-from kaeshi.types import Json
+from kaeshi.nouns import Json
 
 
 def write(folder: Path, manifest: Json) -> Json:

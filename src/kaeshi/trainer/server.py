@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kaeshi.errors import InvalidInput, KaeshiError, NotFound, ProviderError
 from kaeshi.files import write_whole
+from kaeshi.nouns import Json
 from kaeshi.ports import Clock, Embedder, Ids, TokenCounter
 from kaeshi.trainer.answers import RESPONDER, Answers, Pending, Reply, fault, model_folder
 from kaeshi.trainer.engines import lora, responder
@@ -30,7 +31,6 @@ from kaeshi.trainer.multipart import parse_form
 from kaeshi.trainer.state import TrainerState
 from kaeshi.trainer.vllm import Handed, Vllm
 from kaeshi.trainer.webhooks import Webhooks
-from kaeshi.types import Json
 
 BASES: Mapping[str, str] = {"gpt-4o-mini": RESPONDER}
 MAX_FILE = 512 * 1024 * 1024

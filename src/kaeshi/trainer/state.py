@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from kaeshi.types import Json
+from kaeshi.nouns import Json
 
 _SCHEMA = """
 create table if not exists objects (

@@ -17,7 +17,7 @@ from pathlib import Path
 import aiohttp
 
 from kaeshi.errors import ProviderError
-from kaeshi.types import Json
+from kaeshi.nouns import Json
 
 LOADING_S, ANSWERING_S = 120, 600
 NOT_FOUND = 404

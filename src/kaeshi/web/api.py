@@ -16,11 +16,11 @@ from kaeshi.jobs.overview import overview
 from kaeshi.jobs.runner import run_now
 from kaeshi.jobs.schedule import jobs
 from kaeshi.loop import Loop
+from kaeshi.nouns import Report
 from kaeshi.providers.openai import notified
 from kaeshi.rules import conversation as conversation_rules
 from kaeshi.rules import feedback as feedback_rules
 from kaeshi.steps import conversation, feedback, report, training
-from kaeshi.types import Report
 from kaeshi.web.auth import require_admin
 
 router = APIRouter()

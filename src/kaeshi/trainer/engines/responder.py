@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from kaeshi.errors import InvalidInput
 from kaeshi.files import write_whole
+from kaeshi.nouns import HAND_OVER, PLACEHOLDER, Json, text_of
 from kaeshi.ports import Embedder, Vectors
 from kaeshi.trainer import manifests
-from kaeshi.types import HAND_OVER, PLACEHOLDER, Json, text_of
 
 HAND_OVER_BELOW = 0.5
 MAX_ANSWERS = 1_000

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from kaeshi.errors import InvalidInput, ProviderError
 from kaeshi.files import sha256_of, write_whole
+from kaeshi.nouns import Json
 from kaeshi.trainer import manifests
-from kaeshi.types import Json
 
 PACKAGES = ("torch", "transformers", "peft", "safetensors", "llguidance", "gguf")
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")

@@ -10,8 +10,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from kaeshi.models import SMOLLM2, need
-from kaeshi.types import Json
+from kaeshi.models.fetch import SMOLLM2, need
+from kaeshi.nouns import Json
 
 _LICENCE = re.compile(r"^license:\s*(\S+)", re.MULTILINE)
 README = "---\nlicense: apache-2.0\n---\nSmolLM2-135M-Instruct by Hugging Face, its 4-bit weights written as bfloat16.\n"

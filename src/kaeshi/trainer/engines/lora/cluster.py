@@ -17,8 +17,8 @@ from typing import Any
 
 from kaeshi.errors import InvalidInput, KaeshiError, MissingExtra, ProviderError
 from kaeshi.files import write_whole
+from kaeshi.nouns import Json
 from kaeshi.trainer.engines import lora
-from kaeshi.types import Json
 
 MACHINES = 6  # that may be lost under a job
 PATIENCE = 5.0  # seconds, for whatever has to answer soon

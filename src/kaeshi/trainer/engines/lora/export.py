@@ -19,10 +19,10 @@ from transformers import AutoModelForCausalLM
 
 from kaeshi.errors import InvalidInput
 from kaeshi.files import sha256_of
+from kaeshi.nouns import Json
 from kaeshi.trainer import manifests
 from kaeshi.trainer.engines.lora import bases
 from kaeshi.trainer.engines.lora.training import load_tokenizer
-from kaeshi.types import Json
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from random import Random  # noqa: TID251  # seeded by the job: the order of row
 from typing import TYPE_CHECKING, Any
 
 from kaeshi.errors import InvalidInput
+from kaeshi.nouns import Json
 from kaeshi.trainer.engines.lora import tools as calls
-from kaeshi.types import Json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

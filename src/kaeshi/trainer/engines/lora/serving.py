@@ -22,6 +22,7 @@ from torch.nn import functional
 from transformers import AttentionInterface
 
 from kaeshi.errors import InvalidInput
+from kaeshi.nouns import Json
 from kaeshi.trainer.engines.lora import bases, tools
 from kaeshi.trainer.engines.lora.training import (
     DEVICE,
@@ -30,7 +31,6 @@ from kaeshi.trainer.engines.lora.training import (
     load_tokenizer,
     packed_attention,
 )
-from kaeshi.types import Json
 
 SLOTS = 32
 READ_AT_ONCE = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from kaeshi.errors import InvalidInput
-from kaeshi.types import Json, text_of
+from kaeshi.nouns import Json, text_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -23,9 +23,9 @@ from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer
 
 from kaeshi.errors import InvalidInput
 from kaeshi.files import sha256_of, write_whole
+from kaeshi.nouns import Json
 from kaeshi.trainer.engines.lora import bases, rows
 from kaeshi.trainer.engines.lora.rows import Encoded, Pair
-from kaeshi.types import Json
 
 RANK, ALPHA = 16, 32
 RATE = 2e-4  # times learning_rate_multiplier

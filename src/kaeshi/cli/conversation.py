@@ -1,0 +1,136 @@
+"""`kaeshi conversation`: import conversation logs, report outcomes, show one."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from kaeshi.cli.opening import with_loop
+from kaeshi.cli.output import (
+    AsJson,
+    Database,
+    Files,
+    Who,
+    group,
+    lines_of,
+    progress,
+    show,
+)
+from kaeshi.errors import InvalidInput
+from kaeshi.loop import Loop
+from kaeshi.rules.conversation import decode
+from kaeshi.steps import conversation as steps
+
+app = group()
+
+
+ConsentOption = Annotated[
+    str | None,
+    typer.Option(
+        "--consent", help="Consent for the whole import: granted, legitimate_interest or none."
+    ),
+]
+
+
+def consent_of(text: str | None) -> Any:
+    """A consent, or InvalidInput."""
+    if text not in {None, "granted", "legitimate_interest", "none"}:
+        msg = f"consent {text!r} is none of granted, legitimate_interest, none"
+        raise InvalidInput(msg)
+    return text
+
+
+@app.command("import")
+def import_(
+    files: Files,
+    consent: ConsentOption = None,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import conversation logs; importing twice changes nothing, and a bad record is refused and counted."""
+    agreed = consent_of(consent)
+
+    async def go(loop: Loop) -> dict[str, Any]:
+        total: dict[str, Any] = {"new": 0, "grown": 0, "unchanged": 0, "messages": 0, "refused": []}
+        with progress() as shown:
+            for path in files:
+                async for piece in steps.log_lines(loop, lines_of(path), str(path), consent=agreed):
+                    for name in ("new", "grown", "unchanged", "messages", "refused"):
+                        total[name] += getattr(piece, name)
+                    shown(f"{path.name}: {total['new'] + total['unchanged']} conversations", 0)
+        return total
+
+    done = with_loop(db, assistant, go)
+    refused = done["refused"]
+    words = f"{done['new']} new conversations ({done['messages']} messages), {done['grown']} grown, {done['unchanged']} unchanged, {len(refused)} refused"
+    show(
+        done,
+        as_json=as_json,
+        text="\n".join(
+            [
+                words,
+                *refused[:20],
+                *([f"and {len(refused) - 20} more"] if len(refused) > 20 else []),
+            ]
+        ),
+    )
+    if refused and not (done["new"] or done["unchanged"] or done["grown"]):
+        raise typer.Exit(1)
+
+
+@app.command()
+def outcome(
+    conversation_id: str,
+    facts: Annotated[
+        list[str], typer.Argument(help="NAME=VALUE, such as escalated=true booked=false.")
+    ],
+    at: Annotated[
+        str | None, typer.Option(help="When it became known, ISO 8601. Default: now.")
+    ] = None,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Report what came of a conversation; late and repeated reports are welcome."""
+    reported: dict[str, object] = {}
+    for fact in facts:
+        name, given, value = fact.partition("=")
+        if not given:
+            msg = f"outcome {fact!r} is not NAME=VALUE"
+            raise InvalidInput(msg)
+        try:
+            reported[name] = decode(value)
+        except InvalidInput:
+            reported[name] = value
+    try:
+        moment = datetime.fromisoformat(at) if at else None
+    except ValueError as error:
+        msg = f"--at {at!r} is not an ISO 8601 time"
+        raise InvalidInput(msg) from error
+    if moment is not None and moment.tzinfo is None:
+        msg = f"--at {at!r} has no time zone; write 2025-10-31T12:00:00Z"
+        raise InvalidInput(msg)
+    new = with_loop(
+        db,
+        assistant,
+        lambda loop: steps.report_outcome(loop, conversation_id, reported, at=moment, source="cli"),
+    )
+    show({"new": new}, as_json=as_json, text=f"{new} new, {len(reported) - new} known already")
+
+
+@app.command("show")
+def show_(
+    conversation_id: str, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
+    """Show one conversation, texts opened."""
+    found = with_loop(db, assistant, lambda loop: steps.show(loop, conversation_id))
+    head = f"{found['conversation_id']}  customer {found['customer']}  consent {found['consent']}  contained {found['contained']}\noutcome: {found['outcome']}\n"
+    show(
+        found,
+        as_json=as_json,
+        text=head
+        + "\n".join(
+            f"{m['role']:>9}  {m.get('content') or m.get('tool_calls')}" for m in found["messages"]
+        ),
+    )

@@ -1,0 +1,114 @@
+"""`kaeshi feedback`: record feedback, import it, count it."""
+
+from typing import Annotated, Any
+
+import typer
+
+from kaeshi.cli.opening import with_loop
+from kaeshi.cli.output import (
+    AsJson,
+    Database,
+    Files,
+    Who,
+    group,
+    lines_of,
+    show,
+    table,
+)
+from kaeshi.loop import Loop
+from kaeshi.rules.feedback import parse
+from kaeshi.steps import feedback as steps
+
+app = group()
+
+
+@app.command("add")
+def add(
+    message_id: str,
+    vote: Annotated[str | None, typer.Option(help="up or down")] = None,
+    rating: Annotated[int | None, typer.Option(help="1 to 5 stars")] = None,
+    helpful: Annotated[bool | None, typer.Option(help="Was it helpful?")] = None,
+    accurate: Annotated[bool | None, typer.Option(help="Was it accurate?")] = None,
+    comment: Annotated[str | None, typer.Option(help="In words.")] = None,
+    correction: Annotated[str | None, typer.Option(help="What should have been said.")] = None,
+    author: Annotated[str, typer.Option(help="Who says so.")] = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record feedback on a message."""
+    said = parse(
+        message_id,
+        {
+            "vote": vote,
+            "rating": rating,
+            "helpful": helpful,
+            "accurate": accurate,
+            "comment": comment,
+            "correction": correction,
+        },
+        author=author,
+    )
+    recorded = with_loop(db, assistant, lambda loop: steps.record(loop, [said]))[0]
+    result = {
+        "feedback_id": recorded.id,
+        "quality_score": recorded.quality.tenths / 10,
+        "proposed": recorded.proposed,
+    }
+    show(
+        result,
+        as_json=as_json,
+        text=f"{recorded.id}  quality {recorded.quality.tenths / 10}{'  proposed for training' if recorded.proposed else ''}",
+    )
+
+
+@app.command("import")
+def import_feedback(
+    files: Files,
+    author: Annotated[
+        str, typer.Option(help="Who says so, where a record does not name anybody.")
+    ] = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import feedback: {message_id, vote, rating, ...} per line, or conversation records with a feedback part."""
+
+    async def go(loop: Loop) -> list[Any]:
+        return [
+            await steps.import_records(
+                loop, steps.parsed_lines(lines_of(path), str(path)), author=author
+            )
+            for path in files
+        ]
+
+    done = with_loop(db, assistant, go)
+    refused = [why for piece in done for why in piece.refused]
+    result = {
+        "recorded": sum(p.recorded for p in done),
+        "without_feedback": sum(p.without for p in done),
+        "refused": refused,
+    }
+    words = f"{result['recorded']} recorded, {result['without_feedback']} records without feedback, {len(refused)} refused"
+    show(result, as_json=as_json, text="\n".join([words, *refused[:20]]))
+    if refused and not result["recorded"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def stats(
+    days: Annotated[int, typer.Option(help="How far back.")] = 30,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Votes, mean stars and the share of answers that were rated."""
+    found = with_loop(db, assistant, lambda loop: steps.analytics(loop, days))
+    show(
+        found,
+        as_json=as_json,
+        text=table(
+            ("figure", f"last {days} days"),
+            [(name, "unknown" if value is None else value) for name, value in found.items()],
+        ),
+    )

@@ -1,0 +1,54 @@
+"""`kaeshi gateway`: store and mirror what gateways logged."""
+
+import asyncio
+import os
+import signal
+from typing import Annotated
+
+import typer
+
+from kaeshi.app import gateway_worker
+from kaeshi.cli.opening import with_loop
+from kaeshi.cli.output import AsJson, counts, group, show
+from kaeshi.gateway.worker import take
+
+app = group()
+
+
+@app.command()
+def work(
+    once: Annotated[bool, typer.Option("--once", help="Store what is there, and end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Store what gateways on this machine have logged, and mirror to candidates. `kaeshi serve` runs it beside itself."""
+    if not once:
+        _work()
+        return
+    taken = with_loop(None, None, take)
+    found = {
+        "requests": taken.requests,
+        "edited": taken.edited,
+        "refused": taken.refused,
+        "dropped": taken.dropped,
+    }
+    show(found, as_json=as_json, text=counts(found))
+
+
+def _work() -> None:
+    """Until a signal, or until whoever started it is gone. What customers wait for comes first: this process takes what they leave."""
+
+    async def go() -> None:
+        over, parent = asyncio.Event(), os.getppid()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, over.set)
+        working = asyncio.create_task(gateway_worker(over))
+        while not working.done():
+            await asyncio.wait({working}, timeout=1)
+            if os.getppid() != parent:
+                over.set()
+        await working
+
+    os.nice(19)
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    asyncio.run(go())

@@ -1,0 +1,56 @@
+"""`kaeshi knowledge`: refresh, search and approve entries."""
+
+from typing import Annotated
+
+import typer
+
+from kaeshi.cli.opening import with_loop
+from kaeshi.cli.output import AsJson, By, Database, Who, group, show, table
+from kaeshi.steps import knowledge as steps
+
+app = group()
+
+
+@app.command()
+def refresh(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Propose entries from new examples, and swap in an index of everything approved."""
+    done = with_loop(db, assistant, steps.refresh)
+    show(
+        done,
+        as_json=as_json,
+        text=f"{done['proposed']} proposed, {done['approved_by_policy']} approved by policy, {done['entries']} entries, {done['embedded']} embedded, index {done['index'] or 'not built: nothing is approved'}",
+    )
+
+
+@app.command()
+def search(
+    query: str,
+    count: Annotated[int, typer.Option(min=1, max=100)] = 5,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """The approved entries nearest to a question."""
+    hits = with_loop(db, assistant, lambda loop: steps.search(loop, query, count))
+    show(
+        hits,
+        as_json=as_json,
+        text=lambda: table(
+            ("score", "question", "answer"),
+            [(h.score, h.entry.question[:60], h.entry.answer[:90]) for h in hits],
+        ),
+    )
+
+
+@app.command()
+def approve(
+    refs: list[str],
+    by: By,
+    note: Annotated[str, typer.Option(help="Why.")] = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve proposed entries in your name."""
+    done = with_loop(db, assistant, lambda loop: steps.approve(loop, refs, by=by, note=note))
+    show({"approved": done}, as_json=as_json, text=f"{done} approved by {by}")

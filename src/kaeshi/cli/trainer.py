@@ -1,0 +1,76 @@
+"""`kaeshi trainer`: serve the embedded trainer, export its models."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kaeshi.app import exported, serving
+from kaeshi.cli.output import (
+    AsJson,
+    Host,
+    Port,
+    group,
+    show,
+)
+from kaeshi.settings import set_trainer
+
+app = group()
+
+
+@app.command("serve")
+def trainer_serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8100,
+    serve_with: Annotated[
+        str | None,
+        typer.Option(
+            "--serve-with",
+            help="vllm=URL: have that vLLM server answer for fine-tuned language models.",
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train language models on the machines of that Ray cluster: auto, HOST:PORT or ray://HOST:PORT.",
+        ),
+    ] = None,
+) -> None:
+    """Serve the embedded trainer over HTTP, for others to fine-tune on."""
+    set_trainer(serve_with=serve_with, ray=ray)
+    serving(host, port, "kaeshi.app:trainer_app", None)
+
+
+class Form(StrEnum):
+    """What an export is written as."""
+
+    merged = "merged"
+    gguf = "gguf"
+    adapter = "adapter"
+
+
+@app.command("export")
+def trainer_export(
+    model: Annotated[str, typer.Argument(help="The fine-tune's name, as its job tells it.")],
+    out: Annotated[Path, typer.Argument(help="A folder that is made; with --as gguf a file.")],
+    form: Annotated[
+        Form,
+        typer.Option(
+            "--as",
+            help="merged: a folder for transformers, vLLM and Ollama; gguf: a file for llama.cpp.",
+        ),
+    ] = Form.merged,
+    as_json: AsJson = False,
+) -> None:
+    """Write a fine-tuned language model for other programs to serve."""
+    made = exported(model, out, form.value)
+    show(
+        made,
+        as_json=as_json,
+        text="\n".join(
+            f"{digest}  {out if form is Form.gguf else out / name}"
+            for name, digest in made["files"].items()
+        ),
+    )

@@ -1,0 +1,189 @@
+"""`kaeshi training`: estimate, start and follow fine-tuning jobs."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from kaeshi.cli.opening import with_loop
+from kaeshi.cli.output import (
+    AsJson,
+    Database,
+    Who,
+    group,
+    progress,
+    show,
+    table,
+)
+from kaeshi.loop import Loop
+from kaeshi.steps import training as steps
+
+app = group()
+
+
+Base = Annotated[
+    str | None, typer.Option("--model", help="Base model. Default: FINE_TUNE_BASE_MODEL.")
+]
+
+
+Epochs = Annotated[int | None, typer.Option(min=1, max=50, help="Default: FINE_TUNE_EPOCHS.")]
+
+
+@app.command()
+def estimate(
+    path: Path, model: Base = None, epochs: Epochs = None, as_json: AsJson = False
+) -> None:
+    """What training on a file would cost."""
+    found = with_loop(
+        None,
+        None,
+        lambda loop: steps.estimate(
+            loop,
+            path,
+            model or loop.settings.fine_tune_base_model,
+            epochs or loop.settings.fine_tune_epochs,
+        ),
+    )
+    show(
+        found,
+        as_json=as_json,
+        text=f"{found.tokens} tokens x {found.epochs} epochs at ${found.price_per_million_usd} per million: ${found.estimated_cost_usd}\nprice: {found.source}",
+    )
+
+
+@app.command()
+def start(
+    path: Path,
+    model: Base = None,
+    suffix: Annotated[str | None, typer.Option(help="Default: FINE_TUNE_SUFFIX.")] = None,
+    epochs: Epochs = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(help="Rows held out; the checkpoint that does best on them is taken."),
+    ] = None,
+    method: Annotated[
+        Literal["supervised", "dpo"],
+        typer.Option(help="supervised, or dpo for rows of preferences."),
+    ] = "supervised",
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload a file and start a job; asking again for the same work finds the first one. The embedded trainer is waited for."""
+
+    async def go(loop: Loop) -> Any:
+        s = loop.settings
+        with progress() as shown:
+            shown("uploading", 0)
+            run = await steps.start(
+                loop,
+                await steps.upload(loop, path, method),
+                model or s.fine_tune_base_model,
+                suffix or s.fine_tune_suffix,
+                epochs or s.fine_tune_epochs,
+                validation_file_id=await steps.upload(loop, validation, method)
+                if validation is not None
+                else None,
+                method=method,
+            )
+            return (
+                await steps.wait(loop, run, lambda r: shown(f"training: {r.state}", 0))
+                if loop.trainer.embedded
+                else run
+            )
+
+    run = with_loop(db, assistant, go)
+    show(
+        run,
+        as_json=as_json,
+        text=f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}",
+    )
+    if run.state == "failed":
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    run_id: str, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
+    """Look at a run at its provider, and at what was said of it on the way."""
+
+    async def go(loop: Loop) -> Any:
+        run = await steps.look(loop, await steps.find(loop, run_id))
+        return run, await steps.events(loop, run)
+
+    run, events = with_loop(db, assistant, go)
+    words = [
+        f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}"
+    ]
+    words += [f"  {event.at:%Y-%m-%d %H:%M:%S}  {event.message}" for event in events]
+    told = run.model_dump(mode="json") | {
+        "events": [event.model_dump(mode="json") for event in events]
+    }
+    show(told, as_json=as_json, text="\n".join(words))
+
+
+@app.command()
+def decide(
+    run_id: str,
+    job: Annotated[str | None, typer.Option(help="The provider's job that is this run's.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="There is none: ask for it again.")
+    ] = False,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what became of a run that is 'unknown': a job, none (--again), or give it up."""
+
+    async def go(loop: Loop) -> Any:
+        return await steps.decide(loop, await steps.find(loop, run_id), job=job, again=again)
+
+    run = with_loop(db, assistant, go)
+    show(run, as_json=as_json, text=f"{run.id}  {run.state}  {run.job_id or ''}")
+
+
+@app.command()
+def retiring(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Models in use that will stop answering within 90 days."""
+    found = with_loop(db, assistant, steps.retiring)
+    show(
+        [vars(s) for s in found],
+        as_json=as_json,
+        text="\n".join(map(str, found)) or "no model in use retires soon",
+    )
+
+
+@app.command()
+def money(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """What this month's training did cost, what is reserved, and the caps."""
+    found = with_loop(db, assistant, steps.money)
+    text = f"this month: ${found['committed_usd']} of ${found['cap_month_usd']} spent or reserved; one run at most ${found['cap_run_usd']}"
+    show(found, as_json=as_json, text=text)
+
+
+@app.command("list")
+def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Every run, the latest first."""
+    runs = with_loop(db, assistant, steps.history)
+    show(
+        runs,
+        as_json=as_json,
+        text=lambda: table(
+            ("run", "state", "base", "epochs", "model", "cost", "started"),
+            [
+                (
+                    r.id,
+                    r.state,
+                    r.base_model,
+                    r.epochs,
+                    r.model or r.error or "-",
+                    f"${r.booked_usd:.2f}"
+                    if r.booked_usd is not None
+                    else f"up to ${r.reserved_usd:.2f}",
+                    f"{r.created_at:%Y-%m-%d %H:%M}",
+                )
+                for r in runs
+            ],
+        ),
+    )

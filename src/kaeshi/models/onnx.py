@@ -1,0 +1,66 @@
+"""Opens a fetched ONNX model on the processor, and spreads its batches over the cores."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from kaeshi.models.fetch import need
+from kaeshi.nouns import Watch, unwatched
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def session(models_dir: Path, name: str, *also: str) -> "InferenceSession":
+    """A session on the model file of that name. It computes on the thread that calls it: see `spread`. Raises MissingModel.
+
+    `also` names values within the model that it shall tell besides its outputs.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    path = need(models_dir, name)
+    model = path.read_bytes() + b"".join(map(_output, also)) if also else str(path)
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _output(value: str) -> bytes:
+    """One more output for a model, to be written behind it: protobuf joins messages of which a file holds several parts.
+
+    ModelProto.graph is field 7, GraphProto.output field 12, ValueInfoProto.name field 1 (onnx.proto).
+    """
+    name = value.encode()
+    told = b"\x0a" + bytes([len(name)]) + name
+    output = b"\x62" + bytes([len(told)]) + told
+    return b"\x3a" + bytes([len(output)]) + output
+
+
+def spread(
+    work: Callable[[T], R], parts: Sequence[T], threads: int, watch: Watch = unwatched
+) -> list[R]:
+    """`work` done on each part, on so many threads (0: one for each core), in the order of `parts`. `watch` is asked before each.
+
+    Batches are small, so that cores which share one wait for each other longer than they compute; a batch for each core has nothing to wait for.
+    """
+
+    def watched(part: T) -> R:
+        watch()
+        return work(part)
+
+    wanted = min(threads or _cores(), len(parts))
+    if wanted < 2:
+        return [watched(part) for part in parts]
+    with ThreadPoolExecutor(wanted, thread_name_prefix="kaeshi-onnx") as pool:
+        return list(pool.map(watched, parts))
+
+
+def _cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

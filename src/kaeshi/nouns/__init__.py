@@ -1,0 +1,126 @@
+"""The nouns: frozen values that go from store to rule to step to JSON unchanged, one file a word.
+
+They check nothing about the world: bytes are parsed where they enter.
+"""
+
+from kaeshi.nouns.assignment import Arm, Assignment
+from kaeshi.nouns.candidate import MOST_ENTRIES, Candidate, Serving
+from kaeshi.nouns.collection import Drop, Filters, Keep
+from kaeshi.nouns.comparison import Comparison, Interval, MetricComparison, Sample
+from kaeshi.nouns.conversation import (
+    CANDIDATE_FAILED,
+    HAND_OVER,
+    Consent,
+    Conversation,
+    Outcome,
+    Role,
+    Turn,
+    text_of,
+)
+from kaeshi.nouns.dataset import Dataset
+from kaeshi.nouns.evaluation import Answer, CaseResult, Evaluation, TestCase
+from kaeshi.nouns.example import Example
+from kaeshi.nouns.exchange import Exchange, Mirrored, Preferred
+from kaeshi.nouns.feedback import Feedback, Quality, Signals
+from kaeshi.nouns.finding import (
+    PLACEHOLDER,
+    Finding,
+    NameFinder,
+    Original,
+    Scrubbed,
+    Watch,
+    unwatched,
+)
+from kaeshi.nouns.job import Slot
+from kaeshi.nouns.knowledge import Entry, Hit
+from kaeshi.nouns.mail import Mail
+from kaeshi.nouns.report import Cell, Line, Report
+from kaeshi.nouns.review import ReviewItem, ReviewState
+from kaeshi.nouns.rollout import (
+    Decision,
+    Forecast,
+    Foresight,
+    Goal,
+    Rollout,
+    RolloutPlan,
+    RolloutState,
+    TrialRow,
+    Verdict,
+)
+from kaeshi.nouns.training import (
+    Estimate,
+    JobRequest,
+    RunState,
+    TrainingEvent,
+    TrainingMethod,
+    TrainingRun,
+)
+from kaeshi.nouns.value import Json, Value
+
+__all__ = [
+    "CANDIDATE_FAILED",
+    "HAND_OVER",
+    "MOST_ENTRIES",
+    "PLACEHOLDER",
+    "Answer",
+    "Arm",
+    "Assignment",
+    "Candidate",
+    "CaseResult",
+    "Cell",
+    "Comparison",
+    "Consent",
+    "Conversation",
+    "Dataset",
+    "Decision",
+    "Drop",
+    "Entry",
+    "Estimate",
+    "Evaluation",
+    "Example",
+    "Exchange",
+    "Feedback",
+    "Filters",
+    "Finding",
+    "Forecast",
+    "Foresight",
+    "Goal",
+    "Hit",
+    "Interval",
+    "JobRequest",
+    "Json",
+    "Keep",
+    "Line",
+    "Mail",
+    "MetricComparison",
+    "Mirrored",
+    "NameFinder",
+    "Original",
+    "Outcome",
+    "Preferred",
+    "Quality",
+    "Report",
+    "ReviewItem",
+    "ReviewState",
+    "Role",
+    "Rollout",
+    "RolloutPlan",
+    "RolloutState",
+    "RunState",
+    "Sample",
+    "Scrubbed",
+    "Serving",
+    "Signals",
+    "Slot",
+    "TestCase",
+    "TrainingEvent",
+    "TrainingMethod",
+    "TrainingRun",
+    "TrialRow",
+    "Turn",
+    "Value",
+    "Verdict",
+    "Watch",
+    "text_of",
+    "unwatched",
+]

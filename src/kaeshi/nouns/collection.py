@@ -1,0 +1,30 @@
+"""What a conversation must be to become an example, and the verdict."""
+
+from typing import Literal
+
+from kaeshi.nouns.value import Value
+
+
+class Filters(Value):
+    """What a conversation must be to become an Example. A filter applies where its value exists."""
+
+    min_quality_tenths: int | None = 8
+    min_confidence: float | None = 0.8
+    min_rating: float | None = 4
+    require_positive_feedback: bool = False
+    drop_failed: bool = True
+    missing_quality: Literal["keep", "drop"] = "drop"
+    missing_rating: Literal["keep", "drop"] = "keep"
+    missing_confidence: Literal["keep", "drop"] = "keep"
+
+
+class Keep(Value):
+    """This conversation may be learned from, up to and including the turn at `upto`."""
+
+    upto: int
+
+
+class Drop(Value):
+    """This one may not, and why, in one word that is counted."""
+
+    reason: str

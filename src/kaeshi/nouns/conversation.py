@@ -1,0 +1,90 @@
+"""A conversation, its turns, and what came of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from kaeshi.nouns.assignment import Arm
+from kaeshi.nouns.value import Json, Value
+
+Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+Consent = Literal["granted", "legitimate_interest", "none"]
+# what the responder says instead of a doubtful answer, and the gateway instead of one that must not be served; nothing to learn from
+HAND_OVER = "Let me bring in a colleague who can help you with that."
+# outcome of a conversation in which the candidate failed and production answered instead
+CANDIDATE_FAILED = "candidate_failed"
+
+
+@dataclass(
+    frozen=True, kw_only=True, slots=True
+)  # logs have very many, and a model costs ten times as much to make
+class Turn:
+    """One message: OpenAI's message JSON verbatim in `message`, our own fields beside it."""
+
+    id: str
+    message: Json
+    at: datetime
+    confidence: float | None = None
+    model: str | None = None
+    latency_ms: float | None = None
+    cost_usd: Decimal | None = None
+    act: str | None = None
+
+    @property
+    def role(self) -> str:
+        """Who speaks, in OpenAI's words."""
+        return str(self.message["role"])
+
+    @property
+    def text(self) -> str:
+        """The words a person would read: the string content, or the text parts joined by newlines."""
+        return text_of(self.message)
+
+
+class Outcome(Value):
+    """One reported fact about a conversation. The log only grows; the latest `at` counts."""
+
+    name: str
+    value: bool | int | float | str
+    at: datetime
+    source: str = "log"
+
+
+class Conversation(Value):
+    """A whole dialogue with one customer. `customer` is the caller's own id, stored only as a keyed hash."""
+
+    id: str
+    assistant: str
+    customer: str
+    started_at: datetime
+    turns: tuple[Turn, ...]
+    consent: Consent = "none"
+    source: str = ""
+    domains: tuple[str, ...] = ()
+    intents: tuple[str, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    experiment: str | None = None
+    arm: Arm | None = None
+    share: float | None = None  # of the candidate, when the arm was chosen
+    closed: bool = False
+    clocked: bool = True  # the times are real, so that response times mean something
+
+    @property
+    def last_at(self) -> datetime:
+        """When its latest message was written."""
+        return max(turn.at for turn in self.turns)
+
+
+def text_of(message: Json) -> str:
+    """The readable words of an OpenAI message."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n".join(
+            part["text"]
+            for part in content
+            if isinstance(part, dict) and isinstance(part.get("text"), str)
+        )
+    return ""

@@ -1,0 +1,30 @@
+"""A scrubbed conversation that may be trained on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kaeshi.nouns.conversation import Consent
+from kaeshi.nouns.feedback import Signals
+from kaeshi.nouns.value import Json
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)  # a dataset holds very many
+class Example:
+    """A scrubbed conversation that may be trained on. Its messages are kept as JSON text."""
+
+    id: str
+    conversation: str
+    body: str
+    intent: str
+    started_at: datetime
+    signals: Signals
+    consent: Consent
+    scrubber: str
+    pii: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def messages(self) -> list[Json]:
+        """OpenAI's messages, scrubbed."""
+        return list(json.loads(self.body))

@@ -1,0 +1,64 @@
+"""One request through the gateway, and a mirrored answer to it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from kaeshi.nouns.assignment import Assignment
+from kaeshi.nouns.conversation import Consent
+from kaeshi.nouns.value import Json, Value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)  # the gateway makes one per request
+class Exchange:
+    """One request through the gateway and what came of it. `id` is that of the reply's message; `reply` is None where nobody answered.
+
+    `messages`: the conversation as the client sent it. `scope`: whose words they are told apart by: the conversation's where the caller named
+    it, else the customer's, else nobody's. `failed`: the arm that was assigned did not answer. `status`: HTTP's, as the client saw it.
+    What was not told is None.
+    """
+
+    id: str
+    assistant: str
+    conversation: str
+    customer: str
+    at: datetime
+    messages: tuple[Json, ...]
+    reply: Json | None
+    status: int
+    scope: str
+    consent: Consent = "none"
+    assignment: Assignment | None = None
+    epoch: int = 0  # of the routing: the version of the rollout that it came from
+    failed: bool = False
+    model: str | None = None  # that really answered
+    confidence: float | None = None
+    finish_reason: str | None = None
+    streamed: bool = False
+    latency_ms: float | None = None
+    first_token_ms: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_usd: Decimal | None = None
+
+
+Preferred = Literal["candidate", "production", "tie"]
+
+
+class Mirrored(Value):
+    """A candidate's answer to a turn that production answered; nobody saw it. `broken`: policy checks that it breaks and production's does not.
+
+    `same`: it said the same. `preferred`: whose answer a judge found better; None where none was asked. `dropped` was never asked: the mirror was behind, or had spent its budget.
+    """
+
+    request: str
+    experiment: str
+    state: Literal["answered", "failed", "dropped"]
+    at: datetime
+    same: bool | None = None
+    broken: tuple[str, ...] = ()
+    preferred: Preferred | None = None
+    latency_ms: float | None = None
+    production_ms: float | None = None
+    cost_usd: Decimal | None = None

@@ -1,0 +1,58 @@
+"""Personal data in a text: where it is, what it is, and the text without it."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from kaeshi.nouns.value import Value
+
+# what stands for personal data: a numbered placeholder [PERSON_1], or a keyed pseudonym [PERSON_x0123456789ab]
+PLACEHOLDER = re.compile(r"\[([A-Z]{2,15}(?:_[A-Z]{2,15}){0,2})_([1-9]\d{0,5}|x[0-9a-f]{12})\]")
+
+
+class Finding(Value):
+    """A piece of personal data: where (characters, end exclusive), what, how sure, found by which recogniser."""
+
+    start: int
+    end: int
+    type: str
+    score: float
+    recogniser: str
+
+
+Original = tuple[int, int, str, str]  # (start, end, type, what stood there), in the scrubbed text
+
+
+class Scrubbed(Value):
+    """Texts with personal data replaced. `found` is type -> values in order of first sight; `counts` type -> spans.
+
+    `recognised` counts by "TYPE recogniser". `originals`: for each text (start, end, type, what stood there) in the scrubbed text; with it
+    the texts can be had back exactly, so it is kept as secret as they were.
+    """
+
+    texts: tuple[str, ...]
+    found: Mapping[str, tuple[str, ...]]
+    counts: Mapping[str, int]
+    recognised: Mapping[str, int] = {}
+    originals: tuple[tuple[Original, ...], ...] = ()
+
+
+Watch = Callable[[], object]  # called between the pieces of long work; it raises to end it
+
+
+def unwatched() -> None:
+    """The watch over work that may take as long as it takes."""
+
+
+class NameFinder(Protocol):
+    """Finds people in a conversation: one list of findings per text. It may look at all texts to decide about one; `watch` may end it."""
+
+    version: str
+
+    def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]: ...
+    def find_each(
+        self,
+        conversations: Sequence[Sequence[str]],
+        known: Sequence[str] = (),
+        watch: Watch = unwatched,
+    ) -> list[list[list[Finding]]]: ...

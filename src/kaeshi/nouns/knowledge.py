@@ -1,0 +1,26 @@
+"""Entries of the knowledge base, and what a search finds."""
+
+from datetime import datetime
+
+from kaeshi.nouns.review import ReviewState
+from kaeshi.nouns.value import Value
+
+
+class Entry(Value):
+    """A question and the answer the assistant may give to it."""
+
+    id: str
+    assistant: str
+    question: str
+    answer: str
+    state: ReviewState
+    conversation: str | None = None
+    by: str | None = None
+    at: datetime
+
+
+class Hit(Value):
+    """An entry found for a query. `score` is cosine similarity, -1 to 1."""
+
+    entry: Entry
+    score: float

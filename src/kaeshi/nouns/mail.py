@@ -1,0 +1,14 @@
+"""A message to stakeholders."""
+
+from kaeshi.nouns.value import Value
+
+
+class Mail(Value):
+    """A message to stakeholders. `key` is derived from what it reports, so the same mail is never sent twice."""
+
+    key: str
+    sender: str
+    recipients: tuple[str, ...]
+    subject: str
+    text: str
+    html: str

@@ -1,0 +1,39 @@
+"""The weekly report and its figures."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from kaeshi.nouns.value import Value
+
+
+class Cell(Value):
+    """One figure of a report. None: unknown or suppressed, never zero. `denominator` counts non-null conversations."""
+
+    value: float | None
+    denominator: int
+    suppressed: bool = False
+
+
+class Line(Value):
+    """One metric over two weeks. `noise` is True when the change is within what chance would do."""
+
+    metric: str
+    unit: Literal["share", "stars", "seconds", "usd", "count"]
+    now: Cell
+    before: Cell
+    change: float | None
+    noise: bool | None
+    why: str
+
+
+class Report(Value):
+    """The last complete week against the one before. Times are UTC, `until` exclusive."""
+
+    assistant: str
+    since: datetime
+    until: datetime
+    conversations: int
+    customers: int
+    lines: tuple[Line, ...]
+    daily: Mapping[str, tuple[float | None, ...]]

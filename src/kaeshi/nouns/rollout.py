@@ -1,0 +1,96 @@
+"""A candidate on its way into production: plan, stage, evidence, decision."""
+
+from datetime import datetime
+from typing import Literal
+
+from kaeshi.nouns.assignment import Arm
+from kaeshi.nouns.value import Json, Value
+
+Goal = Literal["superior", "non_inferior"]
+RolloutState = Literal["gate", "mirror", "canary", "half", "full", "rolled_back"]
+Verdict = Literal["hold", "advance", "roll_back"]
+
+
+class Foresight(Value):
+    """How first messages foretell metrics: by metric a constant and a weight for each dimension of their embedding."""
+
+    weights: dict[str, tuple[float, ...]] = {}
+
+
+class RolloutPlan(Value):
+    """What a rollout has to show, fixed before its first customer. Margins and effects are differences, candidate minus production."""
+
+    goal: Goal = "superior"
+    alpha: float = 0.05
+    promote_alpha: float | None = None  # this try's part, where the tries of a year share a budget
+    smallest_effect: float = 0.033  # on the composite: the uplift worth finding, or the loss that a non-inferior candidate may have
+    weights: dict[str, float]  # of the metrics in the composite
+    margins: dict[str, float]  # largest loss that is tolerated, by guardrail
+    means: dict[str, float]  # of production, by metric
+    rated: dict[
+        str, float
+    ] = {}  # share of customers in production who give stars, by metric of stars
+    window_hours: float  # after which a conversation's outcomes are final
+    least_hours: float  # no promotion before
+    failing: float = 0.05  # share of failing requests that is tolerable
+    covariates: int = 0
+    foresight: Foresight = Foresight()
+    horizon_hours: float | None = None  # at half and half, after which it ends without evidence
+    information: dict[
+        str, float
+    ] = {}  # variance that the sum of U is expected to have by the horizon, by metric
+
+    @property
+    def alpha_to_promote(self) -> float:
+        """Chance at most of promoting what is not better; harm is always looked for with `alpha`."""
+        return self.alpha if self.promote_alpha is None else self.promote_alpha
+
+
+class Rollout(Value):
+    """A candidate on its way into production. `version` rises with every transition (compare-and-set)."""
+
+    id: str
+    assistant: str
+    candidate: str
+    state: RolloutState
+    percent: float
+    target_percent: float
+    mirror_until: datetime
+    version: int
+    began_at: datetime
+    changed_at: datetime
+    goal: Goal = "superior"
+    plan: RolloutPlan | None = None  # until the canary begins
+    former: str | None = None  # candidate that it replaced in production
+    paused: str | None = None  # by whom and why it goes no further; it is still rolled back
+
+
+class TrialRow(Value):
+    """A customer of a rollout: the first conversation while both arms could have been theirs, as it stood when its window had closed."""
+
+    customer: str
+    conversation: str
+    arm: Arm
+    share: float
+    started_at: datetime
+    is_returning: bool
+    foreseen: tuple[
+        float, ...
+    ] = ()  # by the plan's foresight, from the first message; empty where there is none to read any more
+    values: dict[str, float]
+
+
+class Forecast(Value):
+    """How long a rollout is likely to take at production's traffic: in every second one, each thing is shown by then."""
+
+    customers_per_day: float
+    customers_needed: dict[str, int]
+    days: dict[str, float]
+
+
+class Decision(Value):
+    """What to do with a rollout now, and why."""
+
+    verdict: Verdict
+    why: str
+    evidence: Json = {}

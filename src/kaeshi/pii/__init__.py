@@ -1,0 +1,42 @@
+"""Personal data in chat text: found, named, numbered and replaced.
+
+Pure: what a NameFinder found comes in as an argument. It refuses to guess about text it cannot take whole.
+"""
+
+from kaeshi.nouns import PLACEHOLDER
+from kaeshi.pii.detection import VERSION, detect, detect_each, detect_texts
+from kaeshi.pii.patterns import TYPES
+from kaeshi.pii.placeholders import (
+    Numbers,
+    Restorer,
+    holds_placeholder,
+    restore,
+    restored,
+    scrub,
+    scrub_each,
+)
+from kaeshi.pii.policy import DEFAULT, Operator, Policy
+from kaeshi.pii.risk import HIGH, SEED_KEYS, analyze, found_as_seed
+
+__all__ = [
+    "DEFAULT",
+    "HIGH",
+    "PLACEHOLDER",
+    "SEED_KEYS",
+    "TYPES",
+    "VERSION",
+    "Numbers",
+    "Operator",
+    "Policy",
+    "Restorer",
+    "analyze",
+    "detect",
+    "detect_each",
+    "detect_texts",
+    "found_as_seed",
+    "holds_placeholder",
+    "restore",
+    "restored",
+    "scrub",
+    "scrub_each",
+]

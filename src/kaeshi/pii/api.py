@@ -1,0 +1,187 @@
+"""The scrubber on its own: what a library user calls without a database. `kaeshi.detect`, `kaeshi.scrub` and their kin.
+
+Names and addresses come from the model that `kaeshi models fetch` brings, or from word lists alone (KAESHI_NAMES=lists). Where the model
+is missing every call raises MissingModel: a text is never passed as clean because nobody looked.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from itertools import islice
+from typing import get_args
+
+from kaeshi import pii
+from kaeshi.errors import InvalidInput
+from kaeshi.nouns import Finding, NameFinder, Original, Scrubbed
+from kaeshi.pii import DEFAULT, Operator, Policy, Restorer
+from kaeshi.pii.finders.choose import names_of, policy_of
+from kaeshi.settings import load
+
+AT_ONCE = 200
+MEMORY = 4  # earlier lines that may announce what a line holds
+LINE = 4_000  # characters that a stream holds back at most while no line ends
+
+
+def finder() -> NameFinder:
+    """What the settings say finds people."""
+    return names_of(load())
+
+
+def policy(operator: str | None = None) -> Policy:
+    """The deployment's policy (KAESHI_PII_POLICY), with another operator if one is given. Raises Misconfigured and InvalidInput."""
+    own = policy_of(load())
+    if operator is None:
+        return own
+    if operator not in get_args(Operator):
+        msg = f"operator {operator!r} is none of {', '.join(get_args(Operator))}"
+        raise InvalidInput(msg)
+    return own.model_copy(update={"operator": operator})
+
+
+def detect(text: str, policy: Policy = DEFAULT) -> list[Finding]:
+    """Personal data in one text, in reading order: where, what, how sure, and which recogniser. The text itself is nowhere in it."""
+    return pii.detect(text, finder().find([_checked(text)])[0], policy)
+
+
+def scrub(
+    texts: str | Sequence[str],
+    policy: Policy = DEFAULT,
+    *,
+    key: bytes = b"",
+    known: Sequence[str] = (),
+) -> Scrubbed:
+    """One text, or all texts of one conversation, with personal data replaced; the same person has the same number throughout.
+
+    `known`: names you are sure of, such as the customer's own.
+    """
+    several = [texts] if isinstance(texts, str) else list(texts)
+    return pii.scrub(
+        several,
+        finder().find([_checked(text) for text in several], known),
+        policy,
+        key=key,
+        women=women(),
+    )
+
+
+def scrub_batch(texts: Sequence[str], policy: Policy = DEFAULT, *, key: bytes = b"") -> list[str]:
+    """Texts that have nothing to do with each other, each scrubbed by itself: the fast path."""
+    return [
+        found.texts[0] for found in scrub_conversations(([text] for text in texts), policy, key=key)
+    ]
+
+
+def scrub_conversations(
+    conversations: Iterable[Sequence[str]], policy: Policy = DEFAULT, *, key: bytes = b""
+) -> Iterator[Scrubbed]:
+    """Many conversations, each scrubbed by itself, two hundred at a time."""
+    names, waiting = finder(), iter(conversations)
+    while part := [[_checked(text) for text in texts] for texts in islice(waiting, AT_ONCE)]:
+        yield from pii.scrub_each(part, names.find_each(part), policy, key=key, women=women())
+
+
+def scrub_stream(
+    pieces: Iterable[str], policy: Policy = DEFAULT, *, key: bytes = b""
+) -> Iterator[str]:
+    """A text that comes in pieces, scrubbed line by line with what was said before in mind. However it is cut, the same comes out."""
+    stream = ScrubStream(policy, key=key)
+    for piece in pieces:
+        ready = stream.feed(piece)
+        if ready:
+            yield ready
+    ready = stream.close()
+    if ready:
+        yield ready
+
+
+class ScrubStream:
+    """The stream by hand. It holds back the line that is not finished, or LINE characters where no line ends.
+
+    `keep`: remember in `originals` what stood where, as Scrubbed does.
+    """
+
+    def __init__(
+        self,
+        policy: Policy = DEFAULT,
+        *,
+        key: bytes = b"",
+        names: NameFinder | None = None,
+        keep: bool = False,
+    ) -> None:
+        self._policy, self._key, self._keep = policy, key, keep
+        self._given = 0
+        self.originals: list[Original] = []
+        self._names = names or finder()
+        self._held = ""
+        self._said: list[str] = []
+        self._numbers = pii.Numbers()
+        self.counts: dict[str, int] = {}
+
+    def feed(self, piece: str) -> str:
+        """What is ready by now."""
+        self._held += _checked(piece)
+        ready = []
+        while (cut := self._cut()) is not None:
+            line, self._held = self._held[:cut], self._held[cut:]
+            ready.append(self._scrubbed(line))
+        return "".join(ready)
+
+    def close(self) -> str:
+        """What was held back."""
+        line, self._held = self._held, ""
+        return self._scrubbed(line) if line else ""
+
+    def _cut(self) -> int | None:
+        end = self._held.find("\n", 0, LINE)
+        if end >= 0:
+            return end + 1
+        if len(self._held) < LINE:
+            return None
+        space = self._held.rfind(" ", LINE // 2, LINE)
+        return space + 1 if space >= 0 else LINE
+
+    def _scrubbed(self, line: str) -> str:
+        # as the next turn of a conversation: the lines before announce what this one holds, and keep their numbers
+        self._said = [*self._said[-MEMORY:], line]
+        people = self._names.find(self._said, self._numbers.values.get("PERSON", ()))
+        found = pii.scrub(
+            self._said, people, self._policy, key=self._key, women=women(), numbers=self._numbers
+        )
+        self._count(found)
+        if self._keep:
+            self.originals += [
+                (start + self._given, end + self._given, kind, value)
+                for start, end, kind, value in found.originals[-1]
+            ]
+        self._given += len(found.texts[-1])
+        return found.texts[-1]
+
+    def _count(self, found: Scrubbed) -> None:
+        """By type, what of it stands in the last line."""
+        for _, _, kind, _ in found.originals[-1]:
+            self.counts[kind] = self.counts.get(kind, 0) + 1
+
+
+def serve_scrubbed(text: str) -> tuple[str, Mapping[str, Sequence[str]]]:
+    """The text a model may see, and the map that puts the values back into its answer; the map is never stored."""
+    found = scrub(text)
+    return found.texts[0], found.found
+
+
+def restorer(found: Mapping[str, Sequence[str]]) -> Restorer:
+    """Puts values back into an answer that comes in pieces."""
+    return Restorer(found)
+
+
+@cache
+def women() -> frozenset[str]:
+    """Given names that are women's, so that their surrogates are too."""
+    text = resources.files("kaeshi.pii").joinpath("data", "women.txt").read_text(encoding="utf-8")
+    return frozenset(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def _checked(text: object) -> str:
+    if not isinstance(text, str):
+        msg = f"text is {type(text).__name__}, it must be a str"
+        raise InvalidInput(msg)
+    return text

@@ -1,0 +1,424 @@
+"""From text to findings: recognisers where something sets them off, then one winner where findings overlap."""
+
+import re
+import string
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import accumulate
+
+from kaeshi.nouns import PLACEHOLDER, Finding, Watch, unwatched
+from kaeshi.pii.normal import normal
+from kaeshi.pii.patterns import (
+    AFTER,
+    GLUED,
+    NUMBERS,
+    STREET_WORDS,
+    STREETS,
+    WORDS,
+    Recogniser,
+)
+from kaeshi.pii.policy import DEFAULT, Hit, Policy
+from kaeshi.pii.spans import Taken, digit_runs
+from kaeshi.pii.split import split_values
+
+VERSION = "5"
+_NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
+BETWEEN_DIGITS, LEAST_DIGITS, MOST_BETWEEN = " .()/_-", 4, 3
+_HOUSE = re.compile(
+    r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? [A-Za-z0-9]"
+)
+# what is counted, not where somebody lives
+_COUNTED = frozenset(
+    b"people person persons adults adult guests guest kids kid am pm of for in on at and or is to the hours hour minutes minute days day stars star tickets ticket percent degrees rooms "
+    b"bed beds bath baths bathroom bathrooms bedroom bedrooms hotels cars restaurants transfers dollars bucks events options results movies flights stops apartments houses attractions seats "
+    b"seat salons layovers layover buses dentists places miles".split()
+)
+_STREETS = frozenset(word.encode() for word in STREET_WORDS)
+_STREET_WITHIN = 62  # characters from a house number to the end of its street
+_NO_HOUSE_AFTER, _NO_HOUSE_BEFORE = frozenset(".:$%/?!)\0\n"), frozenset("$#.,/:-_")
+_GLUED_BEFORE = frozenset(string.ascii_letters + "_:-")
+_GLUED_AFTER = re.compile(r"[\w:.-]{3}")
+_WORDS_ONLY = bytes(
+    code if 97 <= code <= 122 or code == 35 else code + 32 if 65 <= code <= 90 else 32
+    for code in range(256)
+)
+_DIGIT = re.compile(r"[0-9]")
+RARE = "@[]()/:-xzqj"  # in chat
+# words by what they are without spaces, which is looked for once: " pet" and "pet "
+_ANNOUNCING = {
+    word.strip(): tuple({w for r in WORDS for w in r.words if w.strip() == word.strip()})
+    for r in WORDS
+    for word in r.words
+}
+_TOKEN_LEAST, LONGEST_TOKEN = 7, 8_000
+_TOKEN_ENDS = re.compile(r"[ \0\n]")
+_SPOKEN, _QUOTES = re.compile(r"[^\s\0]+"), ".,;:!?\"'()“”‘’"
+SECRETS, LEAST_SECRET = frozenset({"SECURITY_ANSWER", "PASSWORD"}), 4
+SURE = 0.95  # as sure as that, and the whole number: nobody else need look at it
+_ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]] = {}
+
+
+def detect(text: str, names: Sequence[Finding] = (), policy: Policy = DEFAULT) -> list[Finding]:
+    """Personal data in one text, in reading order and without overlaps. `names` is what a NameFinder found in it.
+
+    >>> [(f.type, f.start, f.end) for f in detect("Call 555-1234 or mail ann@example.com")]
+    [('PHONE', 5, 13), ('EMAIL', 22, 37)]
+    """
+    people = [(f.start, f.end, f.type, f.score, f.recogniser) for f in names]
+    return [
+        Finding(start=a, end=b, type=kind, score=score, recogniser=by)
+        for a, b, kind, score, by in detect_joined(text, people, policy)
+    ]
+
+
+def detect_each(
+    texts: Sequence[str],
+    people: Sequence[Iterable[Hit]] = (),
+    policy: Policy = DEFAULT,
+    watch: Watch = unwatched,
+) -> list[Sequence[Hit]]:
+    """Personal data in texts that have nothing to do with each other, in one pass over all of them: the fast path.
+
+    A text may be a conversation, its turns joined by NUL. `people`: what a NameFinder found in each.
+    """
+    found: list[Sequence[Hit]] = [()] * len(texts)
+    # what is not may need its disguises taken off
+    plain: Sequence[int] = (
+        range(len(texts))
+        if "".join(texts).isascii()
+        else [i for i, text in enumerate(texts) if text.isascii()]
+    )
+    starts = list(accumulate((len(texts[i]) + 2 for i in plain), initial=0))
+    moved = [
+        (a + start, b + start, kind, score, by)
+        for i, start in zip(plain, starts, strict=False)
+        for a, b, kind, score, by in (people[i] if people else ())
+    ]
+    for i, hits in zip(
+        plain,
+        parted(starts, detect_joined("\0\0".join(texts[i] for i in plain), moved, policy, watch)),
+        strict=True,
+    ):
+        found[i] = hits
+    for i in {*range(len(texts))} - {*plain} if len(plain) < len(texts) else ():
+        found[i] = detect_joined(texts[i], people[i] if people else (), policy, watch)
+    return found
+
+
+def detect_texts(
+    texts: Sequence[str], names: Sequence[Sequence[Finding]] = (), policy: Policy = DEFAULT
+) -> list[Sequence[Hit]]:
+    """Personal data in the texts of one conversation, text by text."""
+    starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+    return parted(starts, detect_joined("\0".join(texts), shifted(texts, names), policy))
+
+
+def shifted(texts: Sequence[str], names: Sequence[Sequence[Finding]]) -> list[Hit]:
+    """Findings of each text as places in the joined one."""
+    moved: list[Hit] = []
+    offset = 0
+    for text, found in zip(texts, names, strict=False):
+        moved += [(f.start + offset, f.end + offset, f.type, f.score, f.recogniser) for f in found]
+        offset += len(text) + 1
+    return moved
+
+
+def parted(starts: Sequence[int], hits: Iterable[Hit]) -> list[Sequence[Hit]]:
+    """Places in the joined text as findings of each text. `starts` has where each begins, and the end."""
+    found: dict[int, list[Hit]] = {}
+    for a, b, kind, score, by in hits:
+        i = bisect_right(starts, a) - 1
+        found.setdefault(i, []).append((a - starts[i], b - starts[i], kind, score, by))
+    return [
+        found.get(i, ()) for i in range(len(starts) - 1)
+    ]  # most texts hold nothing, and so many empty lists would cost more than the search
+
+
+def detect_joined(
+    text: str, people: Iterable[Hit] = (), policy: Policy = DEFAULT, watch: Watch = unwatched
+) -> list[Hit]:
+    """The same for a conversation whose turns are joined by NUL, as plain tuples in reading order."""
+    view = normal(text)
+    hits = [
+        hit
+        for hit in _structured(view.text, policy.unwanted, watch)
+        if hit[3] >= policy.threshold(hit[2])
+    ]
+    if view.places is not None:
+        hits = [(*view.back(a, b), kind, score, by) for a, b, kind, score, by in hits]
+    hits += [hit for hit in people if hit[3] >= policy.threshold(hit[2])]
+    hits += policy.denied(text)
+    if not hits:
+        return []
+    taken = Taken(match.span() for match in PLACEHOLDER.finditer(text)) if "[" in text else Taken()
+    return policy.allowed(text, _without_overlaps(hits, taken))
+
+
+def holds_number(text: str) -> bool:
+    """Is there a number of four digits or more in it?"""
+    return _NUMBER.search(text) is not None
+
+
+def _structured(text: str, unwanted: AbstractSet[str], watch: Watch) -> list[Hit]:
+    hits: list[Hit] = []
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few capital letters are longer when small
+        lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+    runs = digit_runs(text)
+    for start, end in _islands(text, runs):
+        watch()
+        _number(text, lowered, start, end, unwanted, hits)
+    _glued(text, runs, hits, watch)
+    _streets(text, runs, hits, watch)
+    places = _places(lowered)
+    for recogniser in WORDS:
+        for start, end in _windows(places, lowered, recogniser):
+            watch()
+            _matches(recogniser, text, start, end, hits)
+    hits += split_values(text, runs)
+    hits += _said_again(text, [hit for hit in hits if hit[2] in SECRETS])
+    return hits
+
+
+def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
+    """Where the answer to a security question, or a password, stands a second time in its conversation: word by word, however many there are."""
+    told: dict[tuple[int, int], dict[str, tuple[str, float]]] = {}
+    first, last = 0, -1
+    for start, end, kind, score, _ in sorted(secrets):
+        if end - start < LEAST_SECRET:
+            continue
+        if end > last:  # in the next conversation
+            first, last = text.rfind("\0\0", 0, start) + 1, text.find("\0\0", end)
+            last = last if last >= 0 else len(text)
+        told.setdefault((first, last), {}).setdefault(
+            text[start:end].strip(_QUOTES).lower(), (kind, score)
+        )
+    for (first, last), values in told.items():
+        for word in _SPOKEN.finditer(text, first, last):
+            bare = word[0].strip(_QUOTES)
+            if bare.lower() in values:
+                start = word.start() + word[0].index(bare)
+                yield start, start + len(bare), *values[bare.lower()], "said again"
+
+
+def _islands(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Numbers of four digits and more, with at most three signs between any two."""
+    first = last = -MOST_BETWEEN - 1
+    count = 0
+    for start, end in runs:
+        if start - last > MOST_BETWEEN or text[last:start].strip(BETWEEN_DIGITS):
+            if count >= LEAST_DIGITS:
+                yield first, last
+            first, count = start, 0
+        last = end
+        count += end - start
+    if count >= LEAST_DIGITS:
+        yield first, last
+
+
+def _number(
+    text: str, lowered: str, start: int, end: int, unwanted: AbstractSet[str], hits: list[Hit]
+) -> None:
+    number = text[start:end]
+    bare = number.isdigit()
+    count = len(number) if bare else len(_DIGIT.findall(number))
+    free, announced = _candidates(count, bare)
+    before = len(hits)
+    for recogniser in free:
+        if recogniser.needs in number:
+            _matches(
+                recogniser,
+                text,
+                max(0, start - recogniser.reach[0]),
+                end + recogniser.reach[1],
+                hits,
+            )
+            if (
+                len(hits) > before
+                and hits[-1][0] <= start
+                and hits[-1][1] >= end
+                and recogniser.score >= SURE
+            ):
+                return
+    windows: dict[int, str] = {}
+    for recogniser in announced:
+        if recogniser.type in unwanted:
+            continue
+        within = recogniser.said_within
+        if within not in windows:
+            windows[within] = lowered[max(0, start - within) : end + AFTER]
+        window = windows[within]
+        if any(word in window for word in recogniser.said):
+            _matches(
+                recogniser,
+                text,
+                max(0, start - recogniser.reach[0]),
+                end + recogniser.reach[1],
+                hits,
+            )
+
+
+def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]:
+    """Who may know a number of so many digits: those who need no word for it, and those who do. Several numbers may stand close together."""
+    key = (min(count, 40), bare)
+    if key not in _ISLANDS:
+        fitting = [
+            r
+            for r in NUMBERS
+            if r.at_least <= count
+            and (count <= r.at_most or not bare)
+            and (r.bare is None or r.bare == bare or not bare)
+        ]
+        _ISLANDS[key] = tuple(r for r in fitting if not r.said), tuple(r for r in fitting if r.said)
+    return _ISLANDS[key]
+
+
+def _glued(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: Watch) -> None:
+    last = 0
+    for at, _ in runs:
+        if (
+            text[at - 1] not in _GLUED_BEFORE
+            or at < last
+            or not at
+            or _GLUED_AFTER.match(text, at + 1) is None
+        ):
+            continue
+        watch()
+        before = text[max(last, at - LONGEST_TOKEN) : at]
+        first = (
+            at - len(before) + max(before.rfind(" "), before.rfind("\0"), before.rfind("\n")) + 1
+        )
+        stop = _TOKEN_ENDS.search(text, at)
+        last = stop.start() if stop else len(text)
+        if last - first >= _TOKEN_LEAST:
+            for recogniser in GLUED:
+                _matches(recogniser, text, first, last + 1, hits)
+
+
+def _streets(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: Watch) -> None:
+    last = -1
+    words_only = text.encode("latin-1", "replace").translate(_WORDS_ONLY)
+    for start, end in runs:
+        if (
+            start < last
+            or text[end : end + 1] in _NO_HOUSE_AFTER
+            or text[start - 1 : start] in _NO_HOUSE_BEFORE
+        ):
+            continue
+        if (
+            words_only[end + 1 : words_only.find(b" ", end + 1)] in _COUNTED
+            and not text[end + 1].isupper()
+        ):
+            continue
+        if (
+            _STREETS.isdisjoint(words_only[end : end + _STREET_WITHIN].split())
+            or _HOUSE.match(text, start) is None
+        ):
+            continue
+        watch()
+        for recogniser in STREETS:
+            match = recogniser.pattern.compiled.match(text, start)
+            if match and (recogniser.check is None or recogniser.check(text, *match.span())):
+                last = len(match[0].rstrip(" .,")) + match.start()
+                hits.append(
+                    (match.start(), last, recogniser.type, recogniser.score, recogniser.name)
+                )
+                break
+
+
+def _windows(
+    places: Mapping[str, Sequence[int]], lowered: str, recogniser: Recogniser
+) -> Iterator[tuple[int, int]]:
+    """Where its words stand, with its reach around them; windows that touch are one. `places`: where each word stands."""
+    before, after = recogniser.reach
+    found = sorted(
+        place
+        for word in recogniser.words
+        for place in places[word]
+        if recogniser.before is None or recogniser.before.search(lowered, max(0, place - 8), place)
+    )
+    start = end = -1
+    for place in found:
+        if start >= 0 and place - before <= end:
+            end = place + after
+            continue
+        if start >= 0:
+            yield start, end
+        start, end = max(0, place - before), place + after
+    if start >= 0:
+        yield start, end
+
+
+def _places(lowered: str) -> dict[str, list[int]]:
+    """Where each announcing word stands."""
+    places: dict[str, list[int]] = {}
+    for core, words in _ANNOUNCING.items():
+        found = _finds(lowered, core)
+        for word in words:
+            before = word.index(core)
+            places[word] = (
+                [at - before for at in found if lowered.startswith(word, at - before)]
+                if word != core
+                else found
+            )
+    return places
+
+
+def _finds(lowered: str, word: str) -> list[int]:
+    """Where a word stands. By its rarest character where it has a rare one: a single character is found many times faster than a word."""
+    rare = next((i for i, character in enumerate(word) if character in RARE), None)
+    sought, before = (word, 0) if rare is None else (word[rare], rare)
+    found, at = [], lowered.find(sought)
+    while at >= 0:
+        if rare is None or lowered.startswith(word, at - before):
+            found.append(at - before)
+        at = lowered.find(sought, at + 1)
+    return found
+
+
+def _matches(recogniser: Recogniser, text: str, start: int, end: int, hits: list[Hit]) -> None:
+    """Every place that passes the check. What fails is tried again one character on: a real number may stand behind a false start."""
+    search, at = recogniser.pattern.compiled.search, start
+    while match := search(text, at, end):
+        first, stop = match.span(recogniser.group)
+        cut: int | None = stop
+        if recogniser.shorten is not None:
+            cut = recogniser.shorten(text, first, stop)
+        if cut is not None and (recogniser.check is None or recogniser.check(text, first, cut)):
+            hits.append((first, cut, recogniser.type, recogniser.score, recogniser.name))
+            at = max(cut, match.start() + 1)
+        else:
+            at = match.start() + 1
+
+
+def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
+    """The surest wins, then the longest; what is already a placeholder stays. Two views of one address are one address."""
+    hits = _whole_addresses(hits)
+    hits.sort(key=lambda hit: (-hit[3], hit[0] - hit[1], hit[0], hit[2]))
+    chosen: list[Hit] = []
+    for start, end, kind, score, by in hits:
+        if taken.take(start, end):
+            chosen.append((start, end, kind, score, by))
+        elif kind in {"PERSON", "ADDRESS"}:
+            # a name that runs into an address keeps the part that is its own, else the next scrub would find it
+            own = [
+                (a, b) for a, b in taken.rest(start, end) if b - a > 2 and taken.take(a, b)
+            ]  # initials are nobody
+            chosen += [(a, b, kind, score, by) for a, b in own]
+    return sorted(chosen)
+
+
+def _whole_addresses(hits: list[Hit]) -> list[Hit]:
+    """Addresses that overlap as one, under the name and the score of the surest."""
+    addresses = sorted(hit for hit in hits if hit[2] == "ADDRESS")
+    if len(addresses) < 2:
+        return hits
+    whole: list[Hit] = []
+    for hit in addresses:
+        if whole and hit[0] < whole[-1][1]:
+            _, _, kind, score, by = max(whole[-1], hit, key=lambda h: h[3])
+            whole[-1] = (whole[-1][0], max(whole[-1][1], hit[1]), kind, score, by)
+        else:
+            whole.append(hit)
+    return [*(hit for hit in hits if hit[2] != "ADDRESS"), *whole]

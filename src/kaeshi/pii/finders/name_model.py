@@ -1,0 +1,225 @@
+"""Finds people and postal addresses with a model: Rampart (National Design Studio, CC BY 4.0), made for chat, int8 on onnxruntime.
+
+What the model proposes is joined with what the word lists and introductions know (name_lists.py): each misses what the other finds.
+Texts in which nothing could be a name or an address are not shown to the model.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kaeshi.models.fetch import need
+from kaeshi.models.onnx import session, spread
+from kaeshi.nouns import Watch, unwatched
+from kaeshi.pii.finders.proposals import Proposal, ProposingFinder
+from kaeshi.pii.finders.word_lists import ListedNames, could_name, is_common_name, names_a_place
+from kaeshi.pii.patterns import STREET_WORDS
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Encoding, Tokenizer
+
+BATCH = 8
+WINDOW, OVERLAP = 94, 24  # tokens; it was trained on turns of up to 96
+REMEMBERED = 50_000
+NAME, STREET, PLACE = (
+    slice(1, 5),
+    (*range(23, 29),),
+    (*range(29, 35),),
+)  # the model's labels, B- and I- of each
+LEAST_NAME, LEAST_ADDRESS = 0.5, 0.4
+LEAST_LISTED = (
+    0.02  # a word that is mostly a name needs little more than that nothing speaks against it
+)
+SCORE_ADDRESS = 0.75  # patterns that know a number for what it is go first
+# a full stop only after an initial or a title
+_BETWEEN_NAMES = re.compile(
+    r"[ \t]{1,2}|[-'’]|(?:(?<=\b\w)|(?<=\b(?:dr|mr|ms|st))|(?<=\bmrs))\.[ ]?|", re.IGNORECASE
+)
+_TITLE = re.compile(r"(?:dr|mr|mrs|ms|miss|prof)\b\.?[ ]{1,2}(?=\w)", re.IGNORECASE)
+_BETWEEN_PARTS = re.compile(r"[ \t\n,.#/-]{0,3}")
+_DIGIT = re.compile(r"\d")
+_ORDINAL, _NUMBERS = re.compile(r"\d{1,3}(?:st|nd|rd|th)\b", re.IGNORECASE), re.compile(r"\d+")
+_LETTERS, _NEXT_WORD = re.compile(r"[^\W\d_]+"), re.compile(r" ([^\W\d_]+)")
+_BUSINESSES = frozenset(["apartment", "apartments", "bakery", "bar", "barber", "bistro", "cafe", "condos", "diner", "grill", "hostel", "hotel", "inn", "kitchen", "lodge", "lofts", "lounge", "motel", "pizzeria", "residences", "resort", "restaurant", "ristorante", "salon", "shop", "spa", "studio", "suites", "sushi", "tavern", "trattoria"])  # fmt: skip
+Scores = NDArray[np.float32]
+
+
+class NameModel(ProposingFinder):
+    """A NameFinder. The model loads at the first text; `threads` bounds the cores it uses (0: all)."""
+
+    version = "rampart-tuned-2+" + ListedNames.version
+
+    def __init__(self, models_dir: Path, threads: int = 0) -> None:
+        super().__init__()
+        self._models_dir, self._threads = models_dir, threads
+        self._session: InferenceSession | None = None
+        self._tokenizer: Tokenizer | None = None
+        self._remembered: dict[
+            str, tuple[Proposal, ...]
+        ] = {}  # the same greetings and answers come again and again
+
+    def _proposals(self, texts: Iterable[str], watch: Watch) -> dict[str, tuple[Proposal, ...]]:
+        seen: dict[str, tuple[Proposal, ...]] = {}
+        unknown = []
+        for text in texts:
+            if text in self._remembered:
+                seen[text] = self._remembered[text]
+            elif could_name(text):
+                unknown.append(text)
+            else:
+                seen[text] = ()
+        made = self._compute(sorted(unknown), watch)
+        if len(self._remembered) + len(made) > REMEMBERED:
+            self._remembered = {}
+        self._remembered.update(made)
+        return seen | made
+
+    def _compute(
+        self, texts: list[str], watch: Watch = unwatched
+    ) -> dict[str, tuple[Proposal, ...]]:
+        if not texts:
+            return {}
+        session, tokenizer = self._load()
+        encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
+        pieces = [
+            (i, start)
+            for i, e in enumerate(encoded)
+            for start in range(0, max(len(e.ids) - OVERLAP, 1), WINDOW - OVERLAP)
+        ]
+        pieces.sort(key=lambda piece: min(len(encoded[piece[0]].ids) - piece[1], WINDOW))
+        batches = [pieces[first : first + BATCH] for first in range(0, len(pieces), BATCH)]
+        windows = [
+            [encoded[i].ids[start : start + WINDOW] for i, start in batch] for batch in batches
+        ]
+        scores = [np.zeros((len(e.ids), 35), np.float32) for e in encoded]
+        runs: list[list[Scores]] = spread(
+            lambda parts: _run(session, parts), windows, self._threads, watch
+        )
+        for batch, found in zip(batches, runs, strict=True):
+            for (i, start), shares in zip(batch, found, strict=True):
+                there = scores[i][start : start + WINDOW]
+                np.maximum(there, shares, out=there)  # the higher where windows overlap
+        return {
+            text: tuple(_read(text, encoding, score))
+            for text, encoding, score in zip(texts, encoded, scores, strict=True)
+        }
+
+    def _load(self) -> "tuple[InferenceSession, Tokenizer]":
+        if self._session is None or self._tokenizer is None:
+            from tokenizers import Tokenizer
+
+            self._session = session(self._models_dir, "rampart-int8.onnx")
+            self._tokenizer = Tokenizer.from_file(
+                str(need(self._models_dir, "rampart-tokenizer.json"))
+            )
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+        return self._session, self._tokenizer
+
+
+CLS, SEP = 2, 3
+
+
+def _run(session: Any, parts: Sequence[Sequence[int]]) -> list[Scores]:
+    """One batch of token windows: the labels' probabilities, shape (tokens, labels), of each."""
+    width = max(map(len, parts)) + 2
+    ids, mask = np.zeros((len(parts), width), np.int64), np.zeros((len(parts), width), np.int64)
+    for row, part in enumerate(parts):
+        ids[row, : len(part) + 2] = [CLS, *part, SEP]
+        mask[row, : len(part) + 2] = 1
+    logits = session.run(
+        None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    )[0]
+    powers = np.exp(logits - logits.max(axis=2, keepdims=True))
+    shares = powers / powers.sum(axis=2, keepdims=True)
+    return [shares[row, 1 : len(part) + 1] for row, part in enumerate(parts)]
+
+
+def _read(text: str, encoding: "Encoding", scores: Scores) -> list[Proposal]:
+    """From tokens to words to spans: neighbours of one kind are one person or one address."""
+    if not len(scores):
+        return []
+    words = _words(encoding)
+    names = scores[:, NAME].sum(axis=1)
+    streets, places = scores[:, STREET].sum(axis=1), scores[:, PLACE].sum(axis=1)
+    people = [
+        (a, b, float(names[i:j].max()))
+        for a, b, i, j in words
+        if names[i:j].max() >= (LEAST_LISTED if is_common_name(text[a:b]) else LEAST_NAME)
+    ]
+    parts = [
+        (a, b, float((streets + places)[i:j].max()), float(streets[i:j].max()))
+        for a, b, i, j in words
+        if (streets + places)[i:j].max() >= LEAST_ADDRESS
+    ]
+    found = [Proposal(a, b, "PERSON", score) for a, b, score in _joined(text, people)]
+    return found + _addresses(text, parts)
+
+
+def _words(encoding: "Encoding") -> list[tuple[int, int, int, int]]:
+    """(start, end, first token, last token + 1) of each word."""
+    words: list[tuple[int, int, int, int]] = []
+    last = None
+    for i, (word, (start, end)) in enumerate(zip(encoding.word_ids, encoding.offsets, strict=True)):
+        if word == last and words:
+            words[-1] = (words[-1][0], end, words[-1][2], i + 1)
+        else:
+            words.append((start, end, i, i + 1))
+        last = word
+    return words
+
+
+def _joined(text: str, people: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
+    spans: list[tuple[int, int, float]] = []
+    for start, end, score in people:
+        if spans and _BETWEEN_NAMES.fullmatch(text, spans[-1][1], start):
+            spans[-1] = (spans[-1][0], end, max(score, spans[-1][2]))
+        elif any(c.isalpha() for c in text[start:end]):
+            spans.append((start, end, score))
+    named = []
+    for start, end, score in spans:
+        title = _TITLE.match(text, start, end)
+        named.append((title.end() if title else start, len(text[:end].rstrip(" -'’.")), score))
+    return [span for span in named if span[1] - span[0] > 1]
+
+
+def _addresses(text: str, parts: Sequence[tuple[int, int, float, float]]) -> list[Proposal]:
+    """Runs of address words with a street among them; a city or a ZIP code alone is no address."""
+    runs: list[list[tuple[int, int, float, float]]] = []
+    for part in parts:
+        if runs and _BETWEEN_PARTS.fullmatch(text, runs[-1][-1][1], part[0]):
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    spans = [
+        (run[0][0], len(text[: run[-1][1]].rstrip(" .,#/-\n")))
+        for run in runs
+        if max(part[3] for part in run) >= 0.5
+        and _DIGIT.search(text, run[0][0], run[-1][1])
+        and run[-1][1] - run[0][0] > 4
+    ]
+    return [
+        Proposal(start, end, "ADDRESS", SCORE_ADDRESS)
+        for start, end in spans
+        if _is_address(text, start, end)
+    ]
+
+
+def _is_address(text: str, start: int, end: int) -> bool:
+    """Without a word for a street or a city it is none if it names a business, or holds everyday words only, which a number may follow."""
+    written = [word.lower() for word in _LETTERS.findall(text[start:end])]
+    words = {*written}
+    if (
+        _ORDINAL.match(text, start, end) and len(_NUMBERS.findall(text, start, end)) == 1
+    ):  # 92nd Street is where thousands live
+        return False
+    if not words.isdisjoint(STREET_WORDS) or names_a_place(written):
+        return True
+    behind = _NEXT_WORD.match(text, end)
+    named = words | ({behind[1].lower()} if behind else set())
+    return named.isdisjoint(_BUSINESSES) and could_name(text[start:end])

@@ -1,0 +1,271 @@
+"""A conversation with personal data replaced: [PERSON_1] is the same person throughout, however they are written."""
+
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+
+from kaeshi.errors import InvalidInput
+from kaeshi.nouns import PLACEHOLDER, Finding, Scrubbed, Watch, unwatched
+from kaeshi.pii.detection import detect_each, detect_joined, holds_number, shifted
+from kaeshi.pii.operators import TITLES, mask, pseudonym, surrogate
+from kaeshi.pii.policy import DEFAULT, Hit, Policy
+from kaeshi.pii.validators import digits
+
+_WORD = re.compile(r"[^\W\d_]+")
+_NUMERIC = frozenset({"PHONE", "SSN", "CREDIT_CARD", "BANK_ACCOUNT", "ROUTING", "ACCOUNT", "PIN"})
+_PHONE_TAIL = 7
+
+
+def scrub(
+    texts: Sequence[str],
+    names: Sequence[Sequence[Finding]] = (),
+    policy: Policy = DEFAULT,
+    *,
+    key: bytes = b"",
+    women: frozenset[str] = frozenset(),
+    numbers: "Numbers | None" = None,
+    watch: Watch = unwatched,
+) -> Scrubbed:
+    """All texts of one conversation with personal data replaced. `names` has one list of findings per text, or is empty.
+
+    Scrubbing what is scrubbed changes nothing. `key` makes pseudonyms and chooses surrogates; `women` are given names whose surrogates
+    are women's; `numbers` goes on where an earlier call left off, and `watch` may end it. Raises InvalidInput for a text with NUL in it, and for pseudonyms without a key.
+
+    >>> scrub(["I'm at 555-1234", "I call 5551234 or 555-1234?"]).texts[0]
+    "I'm at [PHONE_1]"
+    """
+    joined = _joined(texts)
+    hits = _settled(
+        joined, detect_joined(joined, shifted(texts, names), policy, watch), policy, watch
+    )
+    return _replaced(texts, joined, hits, policy, key, women, numbers)
+
+
+def scrub_each(
+    conversations: Sequence[Sequence[str]],
+    names: Sequence[Sequence[Sequence[Finding]]] = (),
+    policy: Policy = DEFAULT,
+    *,
+    key: bytes = b"",
+    women: frozenset[str] = frozenset(),
+    watch: Watch = unwatched,
+) -> list[Scrubbed]:
+    """The same for conversations that have nothing to do with each other, looked at in one pass: the fast path."""
+    joined = [_joined(texts) for texts in conversations]
+    people = (
+        [shifted(texts, found) for texts, found in zip(conversations, names, strict=True)]
+        if names
+        else ()
+    )
+    return [
+        _replaced(texts, text, _settled(text, hits, policy, watch), policy, key, women, None)
+        for texts, text, hits in zip(
+            conversations, joined, detect_each(joined, people, policy, watch), strict=True
+        )
+    ]
+
+
+def _joined(texts: Sequence[str]) -> str:
+    joined = "\0".join(texts)
+    if joined.count("\0") != max(len(texts) - 1, 0):
+        msg = "a text holds a NUL character; remove it before scrubbing"
+        raise InvalidInput(msg)
+    return joined
+
+
+def _replaced(
+    texts: Sequence[str],
+    joined: str,
+    hits: Sequence[Hit],
+    policy: Policy,
+    key: bytes,
+    women: frozenset[str],
+    numbers: "Numbers | None",
+) -> Scrubbed:
+    if not key and "pseudonym" in {policy.operator, *policy.operators.values()}:
+        msg = "pseudonyms are made with a key; give one"
+        raise InvalidInput(msg)
+    if not hits:
+        return Scrubbed(texts=tuple(texts), found={}, counts={}, originals=tuple(() for _ in texts))
+    numbers = numbers or Numbers()
+    numbers.leave(joined)
+    counts: dict[str, int] = {}
+    recognised: dict[str, int] = {}
+    pieces, originals, last, length, start_of_text = [], [[]], 0, 0, 0  # type: ignore[var-annotated]  # lists of what follows
+    for start, end, kind, _, by in hits:
+        value = joined[start:end]
+        number, canonical = numbers.number(kind, value)
+        operator = policy.operators.get(kind, policy.operator)
+        made = (
+            f"[{kind}_{number}]"
+            if operator == "placeholder"
+            else surrogate(kind, value, canonical, key, women)
+            if operator == "surrogate"
+            else mask(value)
+            if operator == "mask"
+            else pseudonym(kind, canonical, key)
+        )
+        counts[kind] = counts.get(kind, 0) + 1
+        recognised[f"{kind} {by}"] = recognised.get(f"{kind} {by}", 0) + 1
+        between = joined[last:start]
+        pieces += [between, made]
+        seam = between.rfind("\0")
+        if seam >= 0:
+            originals += [[] for _ in range(between.count("\0"))]
+            start_of_text = length + seam + 1
+        length += len(between)
+        originals[-1].append(
+            (length - start_of_text, length - start_of_text + len(made), kind, value)
+        )
+        length += len(made)
+        last = end
+    originals += [[] for _ in range(joined.count("\0", last))]
+    return Scrubbed(
+        texts=tuple("".join([*pieces, joined[last:]]).split("\0")),
+        found={kind: tuple(values) for kind, values in numbers.values.items()},
+        counts=counts,
+        recognised=recognised,
+        originals=tuple(tuple(there) for there in originals),
+    )
+
+
+def _settled(text: str, hits: Sequence[Hit], policy: Policy, watch: Watch) -> Sequence[Hit]:
+    """The hits, and those that show once these are gone: what stood too close to something else, or too far from what announces it."""
+    fresh = hits
+    while fresh:
+        crowded = _crowded(text, hits)
+        view, places = _without(text, hits)
+        if not crowded and not holds_number(view):
+            break
+        fresh = [
+            (back, back + end - start, kind, score, by)
+            for start, end, kind, score, by in detect_joined(view, (), policy, watch)
+            if (back := _back(places, start)) is not None
+        ]
+        hits = sorted([*hits, *fresh])
+    return hits
+
+
+def _without(text: str, hits: Sequence[Hit]) -> tuple[str, list[tuple[int, int, int]]]:
+    """The text with placeholders for the hits, and where its stretches came from: (start there, end there, start here)."""
+    pieces, places, last, length = [], [], 0, 0
+    for start, end, kind, *_ in hits:
+        places.append((length, length + start - last, last))
+        made = f"[{kind}_1]"
+        pieces += [text[last:start], made]
+        length += start - last + len(made)
+        last = end
+    places.append((length, length + len(text) - last, last))
+    return "".join([*pieces, text[last:]]), places
+
+
+def _back(places: Sequence[tuple[int, int, int]], start: int) -> int | None:
+    i = bisect_right(places, (start, math.inf, 0)) - 1
+    first, stop, came_from = places[i]
+    return came_from + start - first if start < stop else None
+
+
+def _crowded(text: str, hits: Sequence[Hit]) -> bool:
+    """Does something touch a letter or digit, or another finding?"""
+    last = -2
+    for start, end, *_ in hits:
+        if start - last < 3 or text[start - 1 : start].isalnum() or text[end : end + 1].isalnum():
+            return True
+        last = end
+    return False
+
+
+def restored(scrubbed: Scrubbed) -> tuple[str, ...]:
+    """The texts exactly as they were, whatever stands in their place."""
+    texts = []
+    for text, there in zip(scrubbed.texts, scrubbed.originals, strict=True):
+        pieces, last = [], 0
+        for start, end, _, value in there:
+            pieces += [text[last:start], value]
+            last = end
+        texts.append("".join([*pieces, text[last:]]))
+    return tuple(texts)
+
+
+def restore(text: str, found: Mapping[str, Sequence[str]]) -> str:
+    """Put the values back, for whoever holds the map. An unknown placeholder stays."""
+
+    def value(match: re.Match[str]) -> str:
+        values, number = found.get(match[1], ()), int(match[2]) if match[2].isdigit() else 0
+        return values[number - 1] if 0 < number <= len(values) else match[0]
+
+    return PLACEHOLDER.sub(value, text)
+
+
+def holds_placeholder(text: str) -> bool:
+    """Such an answer is never served and never becomes an Entry."""
+    return "[" in text and PLACEHOLDER.search(text) is not None
+
+
+class Numbers:
+    """Who has which number. A person is known by any part of their name, a phone by its last seven digits."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[str]] = {}
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def leave(self, text: str) -> None:
+        """Placeholders that are in the text already keep their numbers to themselves."""
+        for match in PLACEHOLDER.finditer(text) if "[" in text else ():
+            if not match[2].isdigit():
+                continue
+            values = self.values.setdefault(match[1], [])
+            values.extend(
+                [f"[{match[1]}_{n}]" for n in range(len(values) + 1, min(int(match[2]), 1000) + 1)]
+            )
+
+    def number(self, kind: str, value: str) -> tuple[int, str]:
+        """Its number, and the spelling it is known by."""
+        keys = _keys(kind, value)
+        number = next(
+            (self._numbers[kind, key] for key in keys if (kind, key) in self._numbers), None
+        )
+        if number is None:
+            values = self.values.setdefault(kind, [])
+            values.append(value)
+            number = len(values)
+        for key in keys:
+            self._numbers.setdefault((kind, key), number)
+        return number, _keys(kind, self.values[kind][number - 1])[0]
+
+
+def _keys(kind: str, value: str) -> list[str]:
+    """The spellings under which a value is the same value, the most telling first."""
+    if kind == "PERSON":
+        parts = [
+            word for word in _WORD.findall(value.lower()) if word not in TITLES and word != "s"
+        ]
+        return [" ".join(parts), *parts] if len(parts) > 1 else parts or [value.lower()]
+    if kind in _NUMERIC:
+        number = digits(value)
+        return [number[-_PHONE_TAIL:] if kind == "PHONE" else number]
+    return [value.lower()]
+
+
+class Restorer:
+    """Puts values back into a text that comes in pieces, for whoever holds the map. It holds back no more than a placeholder's beginning."""
+
+    def __init__(self, found: Mapping[str, Sequence[str]]) -> None:
+        self._found, self._held = found, ""
+
+    def feed(self, piece: str) -> str:
+        """What can be shown by now."""
+        text = self._held + piece
+        opened = text.rfind("[")
+        cut = opened if opened >= 0 and _BEGUN.fullmatch(text, opened) else len(text)
+        self._held = text[cut:]
+        return restore(text[:cut], self._found)
+
+    def close(self) -> str:
+        """What was held back."""
+        text, self._held = self._held, ""
+        return restore(text, self._found)
+
+
+_BEGUN = re.compile(r"\[[A-Z_]{0,47}\d{0,6}")

@@ -1,0 +1,84 @@
+"""What a deployment wants found: which types, how sure, and which values are its own and stay."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Literal
+
+from kaeshi.nouns import Value
+
+OFF = (
+    "ACCOUNT",
+    "BOOKING",
+)  # references that a conversation is about; a deployment may want them gone
+Operator = Literal["placeholder", "surrogate", "mask", "pseudonym"]
+Hit = tuple[int, int, str, float, str]
+_SPACE = re.compile(r"[\W_]+")
+
+
+class Policy(Value):
+    """What is found, and what stands in its place.
+
+    `types`: the only ones to find (all but references if empty). `thresholds`: how sure a type must be, 0 to 1. `allow`: values that
+    stay, such as a concierge's own address and phone. `deny`: words that go wherever they stand, with their type. `operator`: what stands
+    in their place, by type in `operators`.
+    """
+
+    types: tuple[str, ...] = ()
+    off: tuple[str, ...] = OFF
+    thresholds: Mapping[str, float] = {}
+    allow: tuple[str, ...] = ()
+    deny: Mapping[str, str] = {}
+    operator: Operator = "placeholder"
+    operators: Mapping[str, Operator] = {}
+
+    def for_serving(self) -> "Policy":
+        """The same with placeholders for everything: nothing else can be put back into an answer."""
+        return self.model_copy(update={"operator": "placeholder", "operators": {}})
+
+    def threshold(self, kind: str) -> float:
+        """How sure a finding of this type must be; more than anything can be if it is switched off."""
+        if (self.types and kind not in self.types) or (not self.types and kind in self.off):
+            return 2.0
+        return self.thresholds.get(kind, 0.0)
+
+    @cached_property
+    def unwanted(self) -> frozenset[str]:
+        """Types that nobody need look for, because they are off."""
+        return frozenset(self.off) if not self.types else frozenset()
+
+    def denied(self, text: str) -> list[Hit]:
+        """Where the words of the deny list stand, whatever they look like."""
+        if self._denied is None:
+            return []
+        kinds = {word.lower(): kind for word, kind in self.deny.items()}
+        return [
+            (*match.span(), kinds[match[0].lower()], 1.0, "deny list")
+            for match in self._denied.finditer(text)
+        ]
+
+    def allowed(self, text: str, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits but for those whose value is on the allow list, however it is spaced."""
+        if not self.allow:
+            return list(hits)
+        return [hit for hit in hits if _plain(text[hit[0] : hit[1]]) not in self._allowed]
+
+    @cached_property
+    def _allowed(self) -> frozenset[str]:
+        return frozenset(map(_plain, self.allow))
+
+    @cached_property
+    def _denied(self) -> re.Pattern[str] | None:
+        words = sorted(self.deny, key=len, reverse=True)
+        return (
+            re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)", re.IGNORECASE)
+            if words
+            else None
+        )
+
+
+def _plain(value: str) -> str:
+    return _SPACE.sub("", value).lower()
+
+
+DEFAULT = Policy()
