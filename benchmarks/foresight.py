@@ -34,7 +34,8 @@ def run(data: Path, past: int) -> Iterator[dict[str, Any]]:
                 (v, float(r["outcome"][outcome] is True))
                 for v, r in zip(vectors, records, strict=False)
             ]
-            x, y = np.stack([v for v, _ in known]), np.array([value for _, value in known])
+            x = np.stack([v for v, _ in known])
+            y = np.array([value for _, value in known])
             found = learned(x[:past], {outcome: y[:past]})
             share = 0.0
             if found.weights:

@@ -29,7 +29,9 @@ from typing import Any
 import aiohttp
 
 TEXT = "We have a table for ten at seven, on the terrace if it stays dry. " * 4
-STREAM_PIECES, STREAM_PAUSE, STREAMS = 20, 0.05, 200
+STREAM_PIECES = 20
+STREAM_PAUSE = 0.05
+STREAMS = 200
 SLOW_MS = 20
 WATCHED_S = 2
 WRK = """
@@ -125,7 +127,10 @@ class Served:
     def __init__(
         self, url: str, process: subprocess.Popen[bytes], headers: dict[str, str], model: str
     ) -> None:
-        self.url, self.process, self.headers, self.model = url, process, headers, model
+        self.url = url
+        self.process = process
+        self.headers = headers
+        self.model = model
 
     def cpu_ms(self, *, without: str = "\0", only: str = "") -> float:
         """Of all its processes, less those whose command line holds `without`."""
@@ -245,7 +250,9 @@ async def streams(to: Served) -> dict[str, float]:
     body = {"model": to.model, "messages": [{"role": "user", "content": "hello"}], "stream": True}
 
     async def one(session: aiohttp.ClientSession, number: int) -> tuple[float, float, bool]:
-        began, first, text = time.perf_counter(), 0.0, b""
+        began = time.perf_counter()
+        first = 0.0
+        text = b""
         async with session.post(
             f"{to.url}/chat/completions", json={**body, "user": f"s{number}"}, headers=to.headers
         ) as response:
@@ -421,7 +428,8 @@ def peers(
 
 def mirrored(folder: Path, up: str, seconds: float, rounds: int) -> dict[str, Any]:
     """Waiting times without and with a mirror of every turn, in turns."""
-    plain, busy = [], []
+    plain = []
+    busy = []
     for number in range(rounds):
         for name, hours, runs in (("plain", 0.0, plain), ("mirror", 24.0, busy)):
             place = folder / f"{name}{number}"
@@ -571,7 +579,9 @@ def _print(found: dict[str, Any]) -> None:
                 f"{name:10}{row['requests_per_s']:12,.0f}{row['cpu_ms_per_request']:13.3f}{row['added_p50_ms']:14.2f}"
                 f"{row['p99_ms_at_slow_upstream']:9.1f}{row['streams']['whole']:9.0f}{row['streams']['first_piece_s']:20.2f}"
             )
-    ours, mirror, dead = found["kaeshi"], found["mirror"], found["killed"]
+    ours = found["kaeshi"]
+    mirror = found["mirror"]
+    dead = found["killed"]
     print(
         f"(the row `direct` is the upstream itself; latencies at an upstream of {SLOW_MS} ms, {STREAMS} streams at once)"
     )

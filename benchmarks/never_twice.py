@@ -119,7 +119,8 @@ class Provider:
         )
 
     async def create(self, request: web.Request) -> web.StreamResponse:
-        case, wanted = self.case(request), await request.json()
+        case = self.case(request)
+        wanted = await request.json()
         answer = case["answer"]
         job = {
             "id": f"ftjob-{len(case['jobs']) + 1}",
@@ -173,7 +174,8 @@ def serve(write: int) -> None:
     """Run the provider; its port goes to `write`."""
 
     async def go() -> None:
-        provider, app = Provider(), web.Application()
+        provider = Provider()
+        app = web.Application()
         app.add_routes(
             [
                 web.post("/tell", provider.tell),
@@ -305,8 +307,13 @@ def run(count: int, seed: int, show: bool = False) -> dict[str, Any]:
     provider = os.fork()
     if not provider:
         serve(write)
-    port, chance = int(os.read(read, 20)), random.Random(seed)
-    ends, worst, over, killed, began = Counter[str](), 0, 0, 0, time.monotonic()
+    port = int(os.read(read, 20))
+    chance = random.Random(seed)
+    ends = Counter[str]()
+    worst = 0
+    over = 0
+    killed = 0
+    began = time.monotonic()
     bad: list[str] = []
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -329,11 +336,9 @@ def run(count: int, seed: int, show: bool = False) -> dict[str, Any]:
             total["poll"] = forked(whole, port, replace(never, dies_in="poll"), "poll")[0]
             for number in range(count):
                 answer = ANSWERS[number % len(ANSWERS)]
-                late, drops, stage = (
-                    chance.random() < 0.5,
-                    chance.random() < 0.5,
-                    STAGES[number % 2],
-                )
+                late = chance.random() < 0.5
+                drops = chance.random() < 0.5
+                stage = STAGES[number % 2]
                 case = Case(answer, late, drops, stage, 1 + chance.randrange(total[stage]))
                 folder = Path(shutil.copytree(template, Path(scratch) / f"case-{seed}-{number}"))
                 for each in STAGES[: STAGES.index(stage) + 1]:

@@ -250,7 +250,8 @@ def ours(
             for i in range(0, len(flat), at_once)
             for hits in detect_each(flat[i : i + at_once])
         ]
-        cpu, rest = time.process_time() - began, iter(lists)
+        cpu = time.process_time() - began
+        rest = iter(lists)
         found = [
             [[(a, b, kind) for a, b, kind, _, _ in next(rest)] for _ in document.texts]
             for document in documents
@@ -299,7 +300,8 @@ def _placed(
     made: str, originals: Iterable[tuple[int, int, str, str]]
 ) -> list[tuple[int, int, str]]:
     """What stands for each value, and where the value stood."""
-    places, moved = [], 0
+    places = []
+    moved = 0
     for start, end, _, value in originals:
         first = start - moved
         places.append((first, first + len(value), made[start:end]))
@@ -370,8 +372,10 @@ def row(
             "false": done.wrong[kind],
         }
     pooled = {kind for kind in POOLED if kind in done.gold}
-    gold, hits = sum(done.gold[k] for k in pooled), sum(done.found[k] for k in pooled)
-    right, wrong = sum(done.right[k] for k in POOLED), sum(done.wrong[k] for k in POOLED)
+    gold = sum(done.gold[k] for k in pooled)
+    hits = sum(done.found[k] for k in pooled)
+    right = sum(done.right[k] for k in POOLED)
+    wrong = sum(done.wrong[k] for k in POOLED)
     return {
         "who": name,
         "set": key,
@@ -413,7 +417,8 @@ def recalls(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         "PUBLIC_FIGURE": "",
         "ZIP": "",
     }
-    hits, gold = Counter[str](), Counter[str]()
+    hits = Counter[str]()
+    gold = Counter[str]()
     for found in rows:
         if found["who"] != "kaeshi model" or "lower" in found["set"] or "wnut" in found["set"]:
             continue

@@ -49,7 +49,8 @@ def _v6(rng: random.Random) -> str:
 def _base58(rng: random.Random) -> str:
     raw = b"\0" + rng.randbytes(20)
     raw += hashlib.sha256(hashlib.sha256(raw).digest()).digest()[:4]
-    number, text = int.from_bytes(raw, "big"), ""
+    number = int.from_bytes(raw, "big")
+    text = ""
     alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
     while number:
         number, rest = divmod(number, 58)

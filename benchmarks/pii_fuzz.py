@@ -10,7 +10,8 @@ import time
 from kaeshi.pii import detect_each, restored, scrub
 from kaeshi.pii.finders.word_lists import ListedNames
 
-AT_ONCE, TOGETHER = 200, 20
+AT_ONCE = 200
+TOGETHER = 20
 PIECES = (
     *"0123456789 -.:/@()+#,'\"[]_&;\n\t$%=?!", "a", "Z", "é", "😀", "ß", "İ", "ſ", "K", "²", "٣", "４", "е", "\u200b", "\u00ad", "&#49;", "&amp;", "My name is ", "I'm ", "Anna ", "Bennett", "name? ",
     "password ", "password is ", "pin ", "ssn ", "account ", "born ", "passport ", "license plate ", "call ", "555-", "0132", "4111 ", "1111 ", "536-22-8145", "@x.com", "ann@", "http://", "www.", ".com/", "12 Oak Street",
@@ -24,7 +25,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args()
-    rng, finder, began = random.Random(wanted.seed), ListedNames(), time.process_time()
+    rng = random.Random(wanted.seed)
+    finder = ListedNames()
+    began = time.process_time()
     for _ in range(0, wanted.count, AT_ONCE):
         texts = ["".join(rng.choices(PIECES, k=rng.randrange(1, 25))) for _ in range(AT_ONCE)]
         for text, hits in zip(texts, detect_each(texts), strict=True):

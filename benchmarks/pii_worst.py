@@ -25,7 +25,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=SIZE)
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
-    finder, found = ListedNames(), {}
+    finder = ListedNames()
+    found = {}
     for pump in PUMPS:
         text = (pump * (wanted.size // len(pump) + 1))[: wanted.size]
         began = time.process_time()

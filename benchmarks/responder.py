@@ -77,9 +77,11 @@ def run(data: Path, peer: Path | None) -> Iterator[dict[str, Any]]:
     """A row of figures for each size, as soon as it is there."""
     conversations = read(data / "conversations_star.jsonl.gz")
     cut = len(conversations) * 4 // 5
-    earlier, later = conversations[:cut], conversations[cut:]
+    earlier = conversations[:cut]
+    later = conversations[cut:]
     embedder = _Once(conversations)
-    test, asked = acts(later), responder.samples(replies(later))
+    test = acts(later)
+    asked = responder.samples(replies(later))
     test_features = responder.featurize([s.context for s in test], embedder)
     asked_features = responder.featurize([s.context for s in asked], embedder)
     for count in COUNTS:
@@ -120,7 +122,8 @@ def run(data: Path, peer: Path | None) -> Iterator[dict[str, Any]]:
 class _Once:
     """MiniLM, every text of the log embedded once and before: what is measured is what comes after."""
 
-    name, dimensions = MiniLMFeatures.name, MiniLMFeatures.dimensions
+    name = MiniLMFeatures.name
+    dimensions = MiniLMFeatures.dimensions
 
     def __init__(self, conversations: Sequence[list[dict[str, Any]]]) -> None:
         contexts = (

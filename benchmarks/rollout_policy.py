@@ -13,15 +13,18 @@ class make:  # noqa: N801 - the trial asks for a factory by this name
 
     def __init__(self, c: dict[str, Any]) -> None:
         self.plan = RolloutPlan(alpha=c["alpha"], smallest_effect=c["mde"], weights=c["weights"], margins=c["guardrails"], means={m: c["history"][m] for m in c["weights"]}, rated={"csat": c["history"]["rated"]}, window_hours=c["maturity_h"], least_hours=c["min_hours"], failing=tolerable(c["history"]["error"]), covariates=4)  # fmt: skip
-        self.trial, self.window, self.seen = Trial.of(self.plan), self.plan.window_hours, 0
-        self.first, self.delays = (
-            dict[int, int](),
-            dict[int, float](),
-        )  # by customer the first conversation, by conversation the hours
+        self.trial = Trial.of(self.plan)
+        self.window = self.plan.window_hours
+        self.seen = 0
+        # by customer the first conversation, by conversation the hours
+        self.first = dict[int, int]()
+        self.delays = dict[int, float]()
         self.open = self.running = self.unconverted = np.zeros(0, int)
 
     def decide(self, s: dict[str, Any]) -> str:
-        new, now, arm = np.arange(self.seen, len(s["t"])), s["now"], s["arm"].astype(float)
+        new = np.arange(self.seen, len(s["t"]))
+        now = s["now"]
+        arm = s["arm"].astype(float)
         live = new[(s["p"][new] > 0) & (s["p"][new] < 1)]
         first = live[
             np.array(
@@ -32,14 +35,13 @@ class make:  # noqa: N801 - the trial asks for a factory by this name
                 bool,
             )
         ]
-        self.seen, self.open, self.running = (
-            len(s["t"]),
-            np.append(self.open, first),
-            np.append(self.running, new),
-        )
+        self.seen = len(s["t"])
+        self.open = np.append(self.open, first)
+        self.running = np.append(self.running, new)
         self.trial.assign(arm[first], s["p"][first])
         ended = ~np.isnan(s["error"][self.running])
-        done, self.running = self.running[ended], self.running[~ended]
+        done = self.running[ended]
+        self.running = self.running[~ended]
         self.trial.finish(
             arm[done],
             s["p"][done],
@@ -61,7 +63,8 @@ class make:  # noqa: N801 - the trial asks for a factory by this name
                 ],
             )
         due = int((s["t"][self.open] <= now - self.window).sum())
-        done, self.open = self.open[:due], self.open[due:]
+        done = self.open[:due]
+        self.open = self.open[due:]
         self.trial.close(
             (s["t"][done] // 24).astype(int),
             arm[done],

@@ -28,7 +28,8 @@ class with_horizon(make):  # noqa: N801 - a factory, as the trial asks for one
 
     def __init__(self, c: dict[str, Any]) -> None:
         super().__init__(c)
-        self.hours, self.per_user = c["horizon_h"], c["per_user"]
+        self.hours = c["horizon_h"]
+        self.per_user = c["per_user"]
 
     def decide(self, s: dict[str, Any]) -> str:
         if s["now"] >= LOCKED_AFTER and not self.trial.plan.information:
@@ -111,8 +112,10 @@ def seconds_for_ten_thousand(scenario: Any) -> float:
     """CPU seconds to enter 10,000 outcomes and decide."""
     import acceptance
 
-    rng, n = np.random.default_rng(0), 10_000
-    arm, x = rng.integers(0, 2, n) * 1.0, rng.normal(size=(n, 4))
+    rng = np.random.default_rng(0)
+    n = 10_000
+    arm = rng.integers(0, 2, n) * 1.0
+    x = rng.normal(size=(n, 4))
     values = {
         "containment": rng.integers(0, 2, n) * 1.0,
         "conversion": rng.integers(0, 2, n) * 1.0,

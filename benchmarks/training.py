@@ -52,12 +52,10 @@ def chats(data: Path | None, count: int, seed: int) -> list[dict[str, Any]]:
     rng = random.Random(seed)
     rows = []
     for _ in range(count):
-        name, dish, city, guests = (
-            rng.choice(NAMES),
-            rng.choice(DISHES),
-            rng.choice(CITIES),
-            rng.randint(4, 40),
-        )
+        name = rng.choice(NAMES)
+        dish = rng.choice(DISHES)
+        city = rng.choice(CITIES)
+        guests = rng.randint(4, 40)
         asked = rng.choice(
             (
                 "Can you come to {city} for {guests}?",
@@ -193,7 +191,8 @@ async def load_on(url: str, model: str, clients: int, requests: int) -> dict[str
                 "model": model, "messages": [{"role": "system", "content": "You take hibachi bookings."}, {"role": "user", "content": asked}],
                 "temperature": 0, "max_tokens": ANSWER, "stream": True,
             }  # fmt: skip
-            began, first = time.perf_counter(), None
+            began = time.perf_counter()
+            first = None
             async with session.post(f"{url}/chat/completions", json=body) as answer:
                 assert answer.status == 200, await answer.text()
                 async for line in answer.content:

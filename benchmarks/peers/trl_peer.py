@@ -67,10 +67,13 @@ def main() -> None:
             task_type="CAUSAL_LM",
         ),
     )
-    began, wall = time.process_time(), time.perf_counter()
+    began = time.process_time()
+    wall = time.perf_counter()
     trainer.train()
-    trained, took = time.process_time() - began, time.perf_counter() - wall
-    loss, count = 0.0, 0
+    trained = time.process_time() - began
+    took = time.perf_counter() - wall
+    loss = 0.0
+    count = 0
     trainer.model.eval()
     for row in spec["held"]:  # one by one, so that both sides weigh every learned token alike
         ids = torch.tensor([row["ids"]])

@@ -92,7 +92,8 @@ async def open_loop(
     server: TrainerServer | None = None
     loop: Loop | None = None
     try:
-        time, names = clock or SystemClock(), ids or RandomIds()
+        time = clock or SystemClock()
+        names = ids or RandomIds()
         embedder = MiniLMEmbedder(chosen.models_dir)
         if chosen.openai_api_key is None and chosen.openai_base_url is None:
             server = _trainer(chosen, embedder, time, names)
@@ -189,7 +190,8 @@ def serving(
 
 @contextmanager
 def _running(command: Sequence[str]) -> Iterator[None]:
-    over, processes = threading.Event(), list[subprocess.Popen[bytes]]()
+    over = threading.Event()
+    processes = list[subprocess.Popen[bytes]]()
 
     def keep() -> None:
         while not over.is_set():
@@ -213,7 +215,8 @@ def _running(command: Sequence[str]) -> Iterator[None]:
 async def gateway_worker(over: asyncio.Event) -> None:
     """Store what gateways on this machine log, and mirror, until `over` is set."""
     async with open_loop() as loop:
-        upstream, judge = upstream_of(loop), judge_of(loop)
+        upstream = upstream_of(loop)
+        judge = judge_of(loop)
         try:
             await Worker(loop, sorted(loop.served), upstream, judge).run(over)
         finally:

@@ -24,7 +24,8 @@ async def log_conversations(
 
     Logging twice changes nothing. Raises InvalidInput naming the refused records, after the good ones were stored.
     """
-    plain, unfit = [], []
+    plain = []
+    unfit = []
     for number, record in enumerate(records, 1):
         try:
             plain.append(_plain(record))

@@ -10,8 +10,8 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kaeshi.gateway.client
 from kaeshi.errors import Misconfigured, ProviderUnknown
-from kaeshi.gateway import client
 from kaeshi.gateway.client import Client
 
 RUNS: list[Callable[[Coroutine[Any, Any, Any]], Any]] = [asyncio.run, uvloop.run]
@@ -148,7 +148,7 @@ def chunk(data: bytes) -> bytes:
 def test_a_stream_is_handed_on_as_it_comes_and_its_reader_sets_the_pace(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "PAUSE_AT", 1000)
+    monkeypatch.setattr(kaeshi.gateway.client, "PAUSE_AT", 1000)
     sent = [b"data: %d %s\n\n" % (i, b"x" * 500) for i in range(200)]
 
     async def scene() -> None:

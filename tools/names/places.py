@@ -12,7 +12,9 @@ from pathlib import Path
 
 from sentences import FAMILIES, FOREIGN
 
-ABROAD, AT_HOME = 100_000, 15_000  # people
+# people
+ABROAD = 100_000
+AT_HOME = 15_000
 PLAIN = re.compile(r"[a-zà-ÿ' .-]{3,}")
 HEADER = "# Cities, states and countries that are seldom anybody's name: some of our own, and cities of GeoNames (CC BY 4.0)."
 

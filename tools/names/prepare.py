@@ -16,8 +16,12 @@ from onnx import numpy_helper
 from sentences import sentences
 from tokenizers import Tokenizer
 
-SEED, COUNT, MOST = 11, 60_000, 96
-REST, NAME, ADDRESS = 0, 1, 2
+SEED = 11
+COUNT = 60_000
+MOST = 96
+REST = 0
+NAME = 1
+ADDRESS = 2
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -109,7 +113,8 @@ def main(model: str, tokens: str, given: str, families: str, wnut: str, kb: str,
         if w.isalpha() and w.isascii() and w.islower() and len(w) > 2 and w not in known
     )
     made = list(sentences(SEED, COUNT, first, last[:20000], words))
-    noisy, plain = tweets(wnut), queries(kb)
+    noisy = tweets(wnut)
+    plain = queries(kb)
     lowered = [(text.lower(), spans) for text, spans in noisy if len(text.lower()) == len(text)]
     cut = len(noisy) * 4 // 5
     data: dict[str, Any] = {

@@ -15,7 +15,9 @@ from onnx import TensorProto, helper
 from sentences import sentences
 from tokenizers import Tokenizer
 
-SEED, COUNT, MOST = 5, 3_000, 94
+SEED = 5
+COUNT = 3_000
+MOST = 94
 
 
 def main(model: str, tokens: str, given: str, families: str, out: str) -> None:

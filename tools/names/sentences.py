@@ -720,8 +720,11 @@ class Names:
         words: Sequence[str],
     ) -> None:
         self.words = words
-        self._rng, self._given, self._families = rng, given, families
-        self._foreign, self._other = FOREIGN.split(), FAMILIES.split()
+        self._rng = rng
+        self._given = given
+        self._families = families
+        self._foreign = FOREIGN.split()
+        self._other = FAMILIES.split()
 
     def given(self) -> str:
         """A given name."""
@@ -794,7 +797,9 @@ def address(rng: random.Random, names: Names) -> str:
 
 def _fill(template: str, rng: random.Random, names: Names, *, inside: bool = False) -> Sentence:
     """The template with its slots filled; only top-level names and addresses are spans."""
-    text, spans, last = "", [], 0
+    text = ""
+    spans = []
+    last = 0
     for slot in re.finditer(r"\{(\w)\}", template):
         text += template[last : slot.start()]
         last = slot.end()
@@ -852,7 +857,8 @@ def sentences(
                 text += gap + more
             else:
                 at = len(more) + len(gap)
-                text, spans = more + gap + text, [(a + at, b + at, kind) for a, b, kind in spans]
+                text = more + gap + text
+                spans = [(a + at, b + at, kind) for a, b, kind in spans]
         roll = rng.random()
         lowered = text.lower()
         if roll < 0.33 and len(lowered) == len(text):

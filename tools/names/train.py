@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-HEADS, LAYERS, SIZE = 12, 6, 384
+HEADS = 12
+LAYERS = 6
+SIZE = 384
 RATE = 2e-4
 GROUPS = ((0, *range(5, 23)), (1, 2, 3, 4), tuple(range(23, 35)))
 
@@ -88,10 +90,8 @@ class Model(nn.Module):
 def batch(rows: list[Any], device: str) -> tuple[Tensor, Tensor, Tensor]:
     """Ids, mask and groups; -1 where there is nothing."""
     width = max(len(ids) for ids, _ in rows)
-    ids, groups = (
-        torch.zeros((len(rows), width), dtype=torch.long),
-        torch.full((len(rows), width), -1),
-    )
+    ids = torch.zeros((len(rows), width), dtype=torch.long)
+    groups = torch.full((len(rows), width), -1)
     for i, (row, said) in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)
         groups[i, : len(said)] = torch.tensor(said)
@@ -137,7 +137,8 @@ def main(
     rng = random.Random(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     held = torch.load(prepared, weights_only=True)
-    model, data = Model(held["weights"]).to(device), held["data"]
+    model = Model(held["weights"]).to(device)
+    data = held["data"]
     prefixes = tuple(f"bert|encoder|layer|{i}|" for i in range(LAYERS - int(layers), LAYERS)) + (
         "classifier|",
     )

@@ -38,7 +38,8 @@ def _work() -> None:
     """Until a signal, or until whoever started it is gone. What customers wait for comes first: this process takes what they leave."""
 
     async def go() -> None:
-        over, parent = asyncio.Event(), os.getppid()
+        over = asyncio.Event()
+        parent = os.getppid()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, over.set)
         working = asyncio.create_task(gateway_worker(over))

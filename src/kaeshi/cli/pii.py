@@ -123,7 +123,9 @@ def detect(
     source: Source = "-", shape: Shape = None, field: Fields = None, as_json: AsJson = False
 ) -> None:
     """List what personal data a text holds and where, without showing it."""
-    names, wanted, rows = finder(), policy(None), []
+    names = finder()
+    wanted = policy(None)
+    rows = []
     for line, texts in _conversations(source, _shape(source, shape), field or []):
         for place, hits in zip(
             texts,
@@ -296,7 +298,8 @@ def _scrubbed(
 ) -> Iterator[str]:
     """Every row with its texts replaced; `replaced` gets what stood there."""
     if shape == "text":
-        stream, written = ScrubStream(policy, key=key, keep=replaced is not None), list[str]()
+        stream = ScrubStream(policy, key=key, keep=replaced is not None)
+        written = list[str]()
         for line in chain(_lines(source), [None]):
             ready = stream.close() if line is None else stream.feed(line)
             written += [ready] if replaced is not None else []

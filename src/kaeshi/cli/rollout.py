@@ -328,10 +328,8 @@ def replay(
 
 
 def _show_splits(found: list[Any], *, as_json: bool) -> None:
-    better, worse = (
-        sum(one.candidate_better for one in found),
-        sum(one.candidate_worse for one in found),
-    )
+    better = sum(one.candidate_better for one in found)
+    worse = sum(one.candidate_worse for one in found)
     counts = {
         "splits": len(found),
         "better": better,
@@ -346,11 +344,9 @@ def _rating(record: Any, metric: str) -> tuple[str, str, float] | None:
     """(item, system, rating) of a record; None where one is missing or no figure that can be averaged."""
     if isinstance(record, InvalidInput) or not isinstance(record.get("feedback"), dict):
         return None
-    item, system, value = (
-        record.get("item_id"),
-        record.get("system_id"),
-        record["feedback"].get(metric),
-    )
+    item = record.get("item_id")
+    system = record.get("system_id")
+    value = record["feedback"].get(metric)
     usable = isinstance(value, int | float) and not isinstance(value, bool) and -1e9 < value < 1e9
     return (
         (item, system, float(value))

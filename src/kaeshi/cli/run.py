@@ -61,7 +61,10 @@ def run(
 
 
 def _run_text(done: dict[str, Any]) -> str:
-    taken, data, judged, kb = done["import"], done["dataset"], done["judged"], done["knowledge"]
+    taken = done["import"]
+    data = done["dataset"]
+    judged = done["judged"]
+    kb = done["knowledge"]
 
     def share(found: dict[str, Any] | None) -> str:
         return (

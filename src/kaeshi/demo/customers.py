@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-STARS_WHEN_RIGHT, STARS_WHEN_WRONG = 0.87, 0.57
+STARS_WHEN_RIGHT = 0.87
+STARS_WHEN_WRONG = 0.57
 RATES = 0.7
 TOWNS = (
     "Sacramento",
@@ -138,7 +139,8 @@ class Crowd:
     def ask(self) -> Asked:
         """A customer with a question, phrased as customers of the log do."""
         r = self.random
-        who, name = r.choice(self._people), f"{r.choice(FIRST)} {r.choice(LAST)}"
+        who = r.choice(self._people)
+        name = f"{r.choice(FIRST)} {r.choice(LAST)}"
         if r.random() < 0.03:
             return Asked(customer=who, text=self.fill(r.choice(self.beyond)), intent=None, names=())
         intent = r.choices(self.known, self._weights)[0]

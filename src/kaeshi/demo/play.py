@@ -39,7 +39,10 @@ from kaeshi.steps.shelf import Shelf
 Sabotage = Literal["model", "feedback", "pii", "same"]
 Progress = Callable[[str, float], None]
 MONDAY = datetime(2025, 9, 1, 9, tzinfo=UTC)
-LOG_DAYS, A_DAY, ROLLOUT_DAYS, ROLLOUT_A_DAY = 14, 120, 21, 110
+LOG_DAYS = 14
+A_DAY = 120
+ROLLOUT_DAYS = 21
+ROLLOUT_A_DAY = 110
 REVIEWER = "Mia (simulated reviewer)"
 TROLLS = 5
 TOGETHER = 10  # customers who ask at the same time
@@ -136,7 +139,8 @@ async def play(
 
 async def _first_production(stage: Stage) -> str:
     """A production trained on the hand-written FAQ alone, and the test cases that every candidate must face."""
-    loop, known = stage.loop, stage.crowd.known
+    loop = stage.loop
+    known = stage.crowd.known
     stage.progress("training the first production on the FAQ", 0)
     rows = [
         {
@@ -178,11 +182,9 @@ async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
     stage.progress("collecting and scrubbing", 0)
     collected = await run_now(loop, jobs(loop.settings), "training_collector", OWNER)
     async with loop.store.read() as tx:
-        kept, reasons, pii = (
-            await tx.count_kept(loop.assistant),
-            await tx.reasons(loop.assistant),
-            await tx.pii_counts(loop.assistant),
-        )
+        kept = await tx.count_kept(loop.assistant)
+        reasons = await tx.reasons(loop.assistant)
+        pii = await tx.pii_counts(loop.assistant)
     found: dict[str, Any] = {
         "collection": {"kept": kept, "dropped": reasons, "pii_replaced": pii, "job": collected},
         "model": None,
@@ -234,7 +236,8 @@ async def _roll_out(stage: Stage, model: str) -> dict[str, Any]:
         stage.progress(f"rollout in its {live.state} stage, day {day + 1}", day / ROLLOUT_DAYS)
         await _day(stage, ROLLOUT_A_DAY, Tally())
         await run_now(loop, jobs(loop.settings), "rollout_stepper", OWNER)
-    ended, comparison = await _state(loop, began.id), await rollout.compare(loop, began.id)
+    ended = await _state(loop, began.id)
+    comparison = await rollout.compare(loop, began.id)
     if ended.state not in {"full", "rolled_back"}:
         ended = await rollout.roll_back(
             loop, began.id, reason=f"no decision in {ROLLOUT_DAYS} days; {comparison.why}", by=OWNER

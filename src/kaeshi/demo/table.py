@@ -5,12 +5,10 @@ from typing import Any
 
 def as_text(result: dict[str, Any]) -> str:
     """The result as a stranger can read it."""
-    held, collection, decision, kb = (
-        result["held_out"],
-        result["collection"],
-        result["decision"],
-        result["knowledge"],
-    )
+    held = result["held_out"]
+    collection = result["collection"]
+    decision = result["decision"]
+    kb = result["knowledge"]
     n = held["questions"]
     example = ", such as {!r}: {}".format(*kb["example"]) if kb["example"] else ""
     rows: list[tuple[str, str]] = [

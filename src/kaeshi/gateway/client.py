@@ -16,7 +16,8 @@ import httptools
 
 from kaeshi.errors import Misconfigured, ProviderUnknown
 
-CONNECT_S, KEEP_S = 10, 15
+CONNECT_S = 10
+KEEP_S = 15
 MAX_ANSWER = 64 * 1024 * 1024
 PAUSE_AT = (
     256 * 1024
@@ -30,15 +31,18 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self.free_since, self._is_asked = 0.0, False
+        self.free_since = 0.0
+        self._is_asked = False
         self._clear()
 
     def _clear(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self.status, self.headers = 0, dict[bytes, bytes]()
+        self.status = 0
+        self.headers = dict[bytes, bytes]()
         self.is_stream = self.is_done = self._is_framed = False
         self.keeps = False
-        self.parts, self._size = deque[bytes](), 0
+        self.parts = deque[bytes]()
+        self._size = 0
         self.error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -105,7 +109,8 @@ class Connection(asyncio.Protocol):
             self._fail(error)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._transport, self.keeps = None, False
+        self._transport = None
+        self.keeps = False
         if not self.is_done and self.status and not self._is_framed and error is None:
             self.on_message_complete()  # an answer without a length ends with its connection
         self._fail(error or ConnectionResetError())
@@ -143,10 +148,8 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self.is_done or 0 < self.status < INTERIM:
             return
-        self.is_done, self.keeps = (
-            True,
-            self._transport is not None and self._parser.should_keep_alive(),
-        )
+        self.is_done = True
+        self.keeps = self._transport is not None and self._parser.should_keep_alive()
         self._wake()
 
     def _wake(self) -> None:
@@ -245,7 +248,8 @@ class Client:
         return self._places[base_url]
 
     async def _connection(self, place: tuple[str, str, int]) -> Connection:
-        free, now = self._free[place], time.monotonic()
+        free = self._free[place]
+        now = time.monotonic()
         while free:
             connection = free.pop()
             if connection.is_usable(now):

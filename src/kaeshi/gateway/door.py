@@ -35,14 +35,13 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 MAX_BODY = 16 * 1024 * 1024
 LONGEST_ID = 190
-TOO_MANY, SERVER_ERROR = 429, 500
+TOO_MANY = 429
+SERVER_ERROR = 500
 CONSENTS: dict[str, Consent] = {consent: consent for consent in get_args(Consent)}
 PASSED = frozenset({("GET", "/v1/models"), ("POST", "/v1/embeddings")})
 CHATS = frozenset({"/v1/chat/completions", "/v1/responses"})
-JSON_KIND, EVENTS = (
-    (b"content-type", b"application/json"),
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-)
+JSON_KIND = (b"content-type", b"application/json")
+EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 log = logging.getLogger("kaeshi.gateway")
 
@@ -75,13 +74,17 @@ class Gateway:
 
     def __init__(self, loop: Loop, upstream: Upstream | None = None) -> None:
         settings = loop.settings
-        self._loop, self._settings = loop, settings
+        self._loop = loop
+        self._settings = settings
         self._aliases = loop.aliases
-        self._live, self._threads, self._shelf = Live(loop, loop.served), Threads(), Shelf()
+        self._live = Live(loop, loop.served)
+        self._threads = Threads()
+        self._shelf = Shelf()
         self._spools: dict[str, Spool] = {}
         self._name = loop.ids.new("spool")
         self._metrics = Metrics(self._name)
-        self._own_upstream, self._upstream = upstream, upstream
+        self._own_upstream = upstream
+        self._upstream = upstream
         key = settings.gateway_key or settings.kaeshi_admin_key
         self._key = None if key is None else key.get_secret_value().encode()
 
@@ -90,10 +93,8 @@ class Gateway:
         await self._live.start()
         self._upstream = self._upstream or upstream_of(self._loop)
         for assistant in self._loop.served:
-            folder, limit = (
-                self._live.loop(assistant).folder("gateway"),
-                self._settings.gateway_spool_mb * 1024 * 1024,
-            )
+            folder = self._live.loop(assistant).folder("gateway")
+            limit = self._settings.gateway_spool_mb * 1024 * 1024
             self._spools[assistant] = Spool(folder, self._name, self._loop.store.keyring, limit)
 
     async def stop(self) -> None:
@@ -201,10 +202,8 @@ class Gateway:
             raise
         finally:
             if not turn.logged:  # whatever became of it, it took place
-                turn.record.failed, turn.record.status = (
-                    turn.record.failed or not turn.record.status,
-                    turn.record.status or SERVER_ERROR,
-                )
+                turn.record.failed = turn.record.failed or not turn.record.status
+                turn.record.status = turn.record.status or SERVER_ERROR
                 self._log(turn)
 
     async def _turn(
@@ -322,7 +321,9 @@ class Gateway:
             )
         if first is not None and first.status == OK:
             return first
-        theirs, turn.fallback, turn.record.failed = turn.fallback, None, True
+        theirs = turn.fallback
+        turn.fallback = None
+        turn.record.failed = True
         second = await self._ask(turn, theirs, path)
         # what neither can answer is the client's mistake, not the candidate's
         turn.record.failed = first is None or _is_failure(first) or second.status == OK
@@ -367,11 +368,9 @@ class Gateway:
 
     async def _answer_whole(self, turn: _Turn, reply: Reply, send: Send) -> None:
         record = turn.record
-        record.status, record.answer, record.streamed = (
-            reply.status,
-            reply.body,
-            reply.body.startswith(b"data:"),
-        )
+        record.status = reply.status
+        record.answer = reply.body
+        record.streamed = reply.body.startswith(b"data:")
         record.latency_ms = (time.perf_counter() - turn.began) * 1000
         if reply.status == OK:
             said = reply.said()
@@ -394,7 +393,8 @@ class Gateway:
         ]
         gone = asyncio.ensure_future(receive())
         seen: list[bytes] = []
-        end, logged = wire.StreamEnd(), False
+        end = wire.StreamEnd()
+        logged = False
         try:
             await send({"type": "http.response.start", "status": reply.status, "headers": headers})
             async for piece in pieces:
@@ -426,7 +426,8 @@ class Gateway:
 
     def _log_stream(self, turn: _Turn, seen: Sequence[bytes]) -> None:
         record = turn.record
-        record.answer, record.streamed = b"".join(seen), True
+        record.answer = b"".join(seen)
+        record.streamed = True
         record.latency_ms = (time.perf_counter() - turn.began) * 1000
         if record.status == OK and not record.cut_off:
             try:

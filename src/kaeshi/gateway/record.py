@@ -66,7 +66,8 @@ def exchange(record: Record, assistant: str) -> Exchange:
             else None
         )
     except (InvalidInput, ValueError):
-        messages, said = (), None
+        messages = ()
+        said = None
     assignment = None
     if record.experiment is not None and record.arm is not None and record.share is not None:
         assignment = Assignment(experiment=record.experiment, arm=record.arm, share=record.share)

@@ -53,7 +53,8 @@ def restored(raw: bytes, found: Found) -> bytes:
     except (ValueError, KeyError, TypeError) as error:
         raise ProviderError("the answer is not OpenAI's chat format") from error
     for choice, message in choices:
-        choice["message"], choice["logprobs"] = _restored(message, found), None
+        choice["message"] = _restored(message, found)
+        choice["logprobs"] = None
         if pii.holds_placeholder(json.dumps(choice["message"], ensure_ascii=False)):
             choice["message"] = {"role": "assistant", "content": HAND_OVER, "refusal": None}
             choice["finish_reason"] = "stop"
@@ -91,11 +92,9 @@ class _Choice:
     """One choice of a stream: its text, and the arguments of each of its calls, are restored each for itself."""
 
     def __init__(self, found: Found) -> None:
-        self._found, self._texts, self._calls = (
-            found,
-            dict[str, pii.Restorer](),
-            dict[int, pii.Restorer](),
-        )
+        self._found = found
+        self._texts = dict[str, pii.Restorer]()
+        self._calls = dict[int, pii.Restorer]()
         self._quoted = _quoted(found)
         self._over = False
 
@@ -103,7 +102,8 @@ class _Choice:
         """Its next part; nothing once it is over."""
         if self._over:
             return
-        delta, ends = dict(choice.get("delta") or {}), choice.get("finish_reason") is not None
+        delta = dict(choice.get("delta") or {})
+        ends = choice.get("finish_reason") is not None
         for name, text in list(delta.items()):
             if isinstance(text, str) and name != "role":
                 delta[name] = self._texts.setdefault(name, pii.Restorer(self._found)).feed(text)

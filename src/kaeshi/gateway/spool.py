@@ -20,10 +20,12 @@ from kaeshi.files import sync_folder
 from kaeshi.store.keys import Keyring
 
 MAGIC = b"KSPOOL1\n"
-_COUNT, _LENGTH = struct.Struct("<Q"), struct.Struct("<I")
+_COUNT = struct.Struct("<Q")
+_LENGTH = struct.Struct("<I")
 START = len(MAGIC) + _COUNT.size
 ROTATE = 64 * 1024 * 1024
-GROUP_S, LOOK_S = 0.02, 1.0
+GROUP_S = 0.02
+LOOK_S = 1.0
 LEAST = 28  # bytes of a sealed record that holds nothing
 
 
@@ -31,15 +33,20 @@ class Spool:
     """One process's end of it, for one assistant. The file is locked as long as its owner lives, so that a worker can tell."""
 
     def __init__(self, folder: Path, name: str, keyring: Keyring, limit_bytes: int) -> None:
-        self._folder, self._name, self._keyring, self._limit = folder, name, keyring, limit_bytes
-        self._part, self._waiting = 0, 0
+        self._folder = folder
+        self._name = name
+        self._keyring = keyring
+        self._limit = limit_bytes
+        self._part = 0
+        self._waiting = 0
         self.dropped = 0
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = (
             threading.Lock()
         )  # the file is not changed for the next one while it is being synced
         self._open()
-        self._pending, self._over = threading.Event(), False
+        self._pending = threading.Event()
+        self._over = False
         self._syncer = threading.Thread(target=self._sync, name="kaeshi-spool", daemon=True)
         self._syncer.start()
 
@@ -86,13 +93,17 @@ class Spool:
             raise
         draft.rename(path)
         sync_folder(self._folder)
-        self.path, self._file, self._counter = path, file, counter
-        self._size, self._dropped_here = START, 0
+        self.path = path
+        self._file = file
+        self._counter = counter
+        self._size = START
+        self._dropped_here = 0
         self._part += 1
 
     def _rotate(self) -> None:
         with self._lock:
-            file, counter = self._file, self._counter
+            file = self._file
+            counter = self._counter
             with suppress(OSError):  # no room or no handles: the file at hand goes on growing
                 self._open()
                 os.fsync(file)

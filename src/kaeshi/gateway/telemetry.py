@@ -20,7 +20,8 @@ class Metrics:
     """One process's counters. `process` tells them from another's behind the same port."""
 
     def __init__(self, process: str) -> None:
-        self._registry, self._process = CollectorRegistry(), process
+        self._registry = CollectorRegistry()
+        self._process = process
         about: dict[str, Any] = {
             "registry": self._registry,
             "labelnames": ("process", "assistant", "arm"),

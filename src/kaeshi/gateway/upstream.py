@@ -54,7 +54,8 @@ class Remote:
         timeout_s: float,
         keys: Mapping[str, str] | None = None,
     ) -> None:
-        self._base_url, self._client = base_url.rstrip("/"), Client(timeout_s)
+        self._base_url = base_url.rstrip("/")
+        self._client = Client(timeout_s)
         known = {where.rstrip("/"): own for where, own in (keys or {}).items()} | (
             {self._base_url: key} if key is not None else {}
         )

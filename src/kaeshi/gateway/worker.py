@@ -119,7 +119,9 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
                 loop,
                 f"{dropped - counted} requests of {loop.assistant} could not be logged: a spool or a disk is full",
             )
-        place, counted, most_here = end, dropped, AT_ONCE
+        place = end
+        counted = dropped
+        most_here = AT_ONCE
     else:
         return
     if abandoned:
@@ -136,12 +138,11 @@ class Worker:
         upstream: Upstream,
         judge: Upstream | None = None,
     ) -> None:
-        self._loops, self._upstream, self._judge = (
-            [replace(loop, assistant=name) for name in assistants],
-            upstream,
-            judge,
-        )
-        self._rate, self._shelf = _Rate(loop.settings.gateway_mirror_per_second), Shelf()
+        self._loops = [replace(loop, assistant=name) for name in assistants]
+        self._upstream = upstream
+        self._judge = judge
+        self._rate = _Rate(loop.settings.gateway_mirror_per_second)
+        self._shelf = Shelf()
 
     async def run(self, over: asyncio.Event) -> None:
         """Go on until told otherwise."""
@@ -251,7 +252,8 @@ class Worker:
             scrub_messages, loop, [*messages, ours, theirs], loop.policy.for_serving()
         )
         *heard, ours, theirs = clean
-        orders, fee = list[judging.Order | None](), Decimal(0)
+        orders = list[judging.Order | None]()
+        fee = Decimal(0)
         for first, second in ((ours, theirs), (theirs, ours)):
             body = json.dumps(
                 judging.question(model, heard, first, second), ensure_ascii=False
@@ -313,7 +315,9 @@ class _Rate:
     """At most so many a second, with a second's worth in hand."""
 
     def __init__(self, per_second: float) -> None:
-        self._per_second, self._left, self._at = per_second, per_second, time.monotonic()
+        self._per_second = per_second
+        self._left = per_second
+        self._at = time.monotonic()
 
     def allows(self) -> bool:
         now = time.monotonic()
@@ -327,7 +331,8 @@ class _Rate:
 
 def _broken(loop: Loop, messages: Sequence[Json], reply: Json) -> tuple[str, ...]:
     """The policy checks that an answer breaks; personal data in it is its own as far as the conversation does not hold it."""
-    said, foreign = text_of(reply), list[str]()
+    said = text_of(reply)
+    foreign = list[str]()
     if loop.checks.foreign_data:
         heard = "\n".join(text_of(m) for m in messages).casefold()
         _, found = scrub_messages(loop, [{"role": "assistant", "content": said}])

@@ -38,11 +38,13 @@ async def run_slot(loop: Loop, job: Job, slot: datetime, owner: str) -> bool:
             return False
     keeper = asyncio.create_task(_keep(loop, job, slot, owner, lease))
     try:
-        detail, state = await job.run(loop), "finished"
+        detail = await job.run(loop)
+        state = "finished"
     except (
         Exception
     ) as error:  # the jobs' door: whatever happens, the slot has an end and the scheduler goes on
-        detail, state = f"{type(error).__name__}: {error}", "failed"
+        detail = f"{type(error).__name__}: {error}"
+        state = "failed"
         log.exception("job failed job=%s slot=%s", job.name, slot.isoformat())
     finally:
         keeper.cancel()

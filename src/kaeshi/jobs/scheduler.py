@@ -38,9 +38,10 @@ def start(open_loop: Open) -> None:
 
 def stop() -> None:
     """Stop ticking, and wait for a tick under way. Stopping a stopped one changes nothing."""
-    global _running  # see start
+    global _running  # noqa: PLW0603  # see start
     with _guard:
-        scheduler, _running = _running, None
+        scheduler = _running
+        _running = None
     if scheduler is not None:
         scheduler.stop()
 

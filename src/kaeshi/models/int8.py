@@ -18,7 +18,9 @@ def floats(model: Any) -> Any:
     held = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in [n for n in model.graph.node if n.op_type == "MatMulNBits"]:
         said = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        rows, columns, block = said["N"], said["K"], said["block_size"]
+        rows = said["N"]
+        columns = said["K"]
+        block = said["block_size"]
         codes = _nibbles(numpy_helper.to_array(held[node.input[1]]).reshape(rows, -1)).reshape(
             rows, -1, block
         )

@@ -75,7 +75,8 @@ def scrub_conversations(
     conversations: Iterable[Sequence[str]], policy: Policy = DEFAULT, *, key: bytes = b""
 ) -> Iterator[Scrubbed]:
     """Many conversations, each scrubbed by itself, two hundred at a time."""
-    names, waiting = finder(), iter(conversations)
+    names = finder()
+    waiting = iter(conversations)
     while part := [[_checked(text) for text in texts] for texts in islice(waiting, AT_ONCE)]:
         yield from pii.scrub_each(part, names.find_each(part), policy, key=key, women=women())
 
@@ -108,7 +109,9 @@ class ScrubStream:
         names: NameFinder | None = None,
         keep: bool = False,
     ) -> None:
-        self._policy, self._key, self._keep = policy, key, keep
+        self._policy = policy
+        self._key = key
+        self._keep = keep
         self._given = 0
         self.originals: list[Original] = []
         self._names = names or finder()
@@ -122,13 +125,15 @@ class ScrubStream:
         self._held += _checked(piece)
         ready = []
         while (cut := self._cut()) is not None:
-            line, self._held = self._held[:cut], self._held[cut:]
+            line = self._held[:cut]
+            self._held = self._held[cut:]
             ready.append(self._scrubbed(line))
         return "".join(ready)
 
     def close(self) -> str:
         """What was held back."""
-        line, self._held = self._held, ""
+        line = self._held
+        self._held = ""
         return self._scrubbed(line) if line else ""
 
     def _cut(self) -> int | None:

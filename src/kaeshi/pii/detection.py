@@ -24,7 +24,9 @@ from kaeshi.pii.split import split_values
 
 VERSION = "5"
 _NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
-BETWEEN_DIGITS, LEAST_DIGITS, MOST_BETWEEN = " .()/_-", 4, 3
+BETWEEN_DIGITS = " .()/_-"
+LEAST_DIGITS = 4
+MOST_BETWEEN = 3
 _HOUSE = re.compile(
     r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? [A-Za-z0-9]"
 )
@@ -36,7 +38,8 @@ _COUNTED = frozenset(
 )
 _STREETS = frozenset(word.encode() for word in STREET_WORDS)
 _STREET_WITHIN = 62  # characters from a house number to the end of its street
-_NO_HOUSE_AFTER, _NO_HOUSE_BEFORE = frozenset(".:$%/?!)\0\n"), frozenset("$#.,/:-_")
+_NO_HOUSE_AFTER = frozenset(".:$%/?!)\0\n")
+_NO_HOUSE_BEFORE = frozenset("$#.,/:-_")
 _GLUED_BEFORE = frozenset(string.ascii_letters + "_:-")
 _GLUED_AFTER = re.compile(r"[\w:.-]{3}")
 _WORDS_ONLY = bytes(
@@ -51,10 +54,13 @@ _ANNOUNCING = {
     for r in WORDS
     for word in r.words
 }
-_TOKEN_LEAST, LONGEST_TOKEN = 7, 8_000
+_TOKEN_LEAST = 7
+LONGEST_TOKEN = 8_000
 _TOKEN_ENDS = re.compile(r"[ \0\n]")
-_SPOKEN, _QUOTES = re.compile(r"[^\s\0]+"), ".,;:!?\"'()“”‘’"
-SECRETS, LEAST_SECRET = frozenset({"SECURITY_ANSWER", "PASSWORD"}), 4
+_SPOKEN = re.compile(r"[^\s\0]+")
+_QUOTES = ".,;:!?\"'()“”‘’"
+SECRETS = frozenset({"SECURITY_ANSWER", "PASSWORD"})
+LEAST_SECRET = 4
 SURE = 0.95  # as sure as that, and the whole number: nobody else need look at it
 _ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]] = {}
 
@@ -184,12 +190,14 @@ def _structured(text: str, unwanted: AbstractSet[str], watch: Watch) -> list[Hit
 def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
     """Where the answer to a security question, or a password, stands a second time in its conversation: word by word, however many there are."""
     told: dict[tuple[int, int], dict[str, tuple[str, float]]] = {}
-    first, last = 0, -1
+    first = 0
+    last = -1
     for start, end, kind, score, _ in sorted(secrets):
         if end - start < LEAST_SECRET:
             continue
         if end > last:  # in the next conversation
-            first, last = text.rfind("\0\0", 0, start) + 1, text.find("\0\0", end)
+            first = text.rfind("\0\0", 0, start) + 1
+            last = text.find("\0\0", end)
             last = last if last >= 0 else len(text)
         told.setdefault((first, last), {}).setdefault(
             text[start:end].strip(_QUOTES).lower(), (kind, score)
@@ -210,7 +218,8 @@ def _islands(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, 
         if start - last > MOST_BETWEEN or text[last:start].strip(BETWEEN_DIGITS):
             if count >= LEAST_DIGITS:
                 yield first, last
-            first, count = start, 0
+            first = start
+            count = 0
         last = end
         count += end - start
     if count >= LEAST_DIGITS:
@@ -345,7 +354,8 @@ def _windows(
             continue
         if start >= 0:
             yield start, end
-        start, end = max(0, place - before), place + after
+        start = max(0, place - before)
+        end = place + after
     if start >= 0:
         yield start, end
 
@@ -369,7 +379,8 @@ def _finds(lowered: str, word: str) -> list[int]:
     """Where a word stands. By its rarest character where it has a rare one: a single character is found many times faster than a word."""
     rare = next((i for i, character in enumerate(word) if character in RARE), None)
     sought, before = (word, 0) if rare is None else (word[rare], rare)
-    found, at = [], lowered.find(sought)
+    found = []
+    at = lowered.find(sought)
     while at >= 0:
         if rare is None or lowered.startswith(word, at - before):
             found.append(at - before)
@@ -379,7 +390,8 @@ def _finds(lowered: str, word: str) -> list[int]:
 
 def _matches(recogniser: Recogniser, text: str, start: int, end: int, hits: list[Hit]) -> None:
     """Every place that passes the check. What fails is tried again one character on: a real number may stand behind a false start."""
-    search, at = recogniser.pattern.compiled.search, start
+    search = recogniser.pattern.compiled.search
+    at = start
     while match := search(text, at, end):
         first, stop = match.span(recogniser.group)
         cut: int | None = stop

@@ -22,7 +22,8 @@ class Lazy:
     """An expression that is compiled when it is first tried: most are not tried on one text, and together they cost what a model's start costs."""
 
     def __init__(self, expression: str, flags: int = 0) -> None:
-        self._expression, self._flags = expression, flags
+        self._expression = expression
+        self._flags = flags
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 from kaeshi.errors import InvalidInput
-from kaeshi.nouns import PLACEHOLDER, Finding, Scrubbed, Watch, unwatched
+from kaeshi.nouns import PLACEHOLDER, Finding, Original, Scrubbed, Watch, unwatched
 from kaeshi.pii.detection import detect_each, detect_joined, holds_number, shifted
 from kaeshi.pii.operators import TITLES, mask, pseudonym, surrogate
 from kaeshi.pii.policy import DEFAULT, Hit, Policy
@@ -92,7 +92,11 @@ def _replaced(
     numbers.leave(joined)
     counts: dict[str, int] = {}
     recognised: dict[str, int] = {}
-    pieces, originals, last, length, start_of_text = [], [[]], 0, 0, 0  # type: ignore[var-annotated]  # lists of what follows
+    pieces: list[str] = []
+    originals: list[list[Original]] = [[]]
+    last = 0
+    length = 0
+    start_of_text = 0
     for start, end, kind, _, by in hits:
         value = joined[start:end]
         number, canonical = numbers.number(kind, value)
@@ -149,7 +153,10 @@ def _settled(text: str, hits: Sequence[Hit], policy: Policy, watch: Watch) -> Se
 
 def _without(text: str, hits: Sequence[Hit]) -> tuple[str, list[tuple[int, int, int]]]:
     """The text with placeholders for the hits, and where its stretches came from: (start there, end there, start here)."""
-    pieces, places, last, length = [], [], 0, 0
+    pieces = []
+    places = []
+    last = 0
+    length = 0
     for start, end, kind, *_ in hits:
         places.append((length, length + start - last, last))
         made = f"[{kind}_1]"
@@ -180,7 +187,8 @@ def restored(scrubbed: Scrubbed) -> tuple[str, ...]:
     """The texts exactly as they were, whatever stands in their place."""
     texts = []
     for text, there in zip(scrubbed.texts, scrubbed.originals, strict=True):
-        pieces, last = [], 0
+        pieces = []
+        last = 0
         for start, end, _, value in there:
             pieces += [text[last:start], value]
             last = end
@@ -192,7 +200,8 @@ def restore(text: str, found: Mapping[str, Sequence[str]]) -> str:
     """Put the values back, for whoever holds the map. An unknown placeholder stays."""
 
     def value(match: re.Match[str]) -> str:
-        values, number = found.get(match[1], ()), int(match[2]) if match[2].isdigit() else 0
+        values = found.get(match[1], ())
+        number = int(match[2]) if match[2].isdigit() else 0
         return values[number - 1] if 0 < number <= len(values) else match[0]
 
     return PLACEHOLDER.sub(value, text)
@@ -252,7 +261,8 @@ class Restorer:
     """Puts values back into a text that comes in pieces, for whoever holds the map. It holds back no more than a placeholder's beginning."""
 
     def __init__(self, found: Mapping[str, Sequence[str]]) -> None:
-        self._found, self._held = found, ""
+        self._found = found
+        self._held = ""
 
     def feed(self, piece: str) -> str:
         """What can be shown by now."""
@@ -264,7 +274,8 @@ class Restorer:
 
     def close(self) -> str:
         """What was held back."""
-        text, self._held = self._held, ""
+        text = self._held
+        self._held = ""
         return restore(text, self._found)
 
 

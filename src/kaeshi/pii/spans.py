@@ -12,7 +12,8 @@ _ONES = bytes(49 if 48 <= code <= 57 else 48 for code in range(256))  # digits a
 def digit_runs(text: str) -> list[tuple[int, int]]:
     """Where digits stand, run by run. Finding one byte value is many times faster than any expression."""
     ones = text.encode("latin-1", "replace").translate(_ONES)
-    runs, at = [], ones.find(b"1")
+    runs = []
+    at = ones.find(b"1")
     while at >= 0:
         end = ones.find(b"0", at)
         if end < 0:
@@ -42,7 +43,8 @@ class Taken:
 
     def rest(self, start: int, end: int) -> list[tuple[int, int]]:
         """What of a span nothing overlaps, without the character at the seam."""
-        found, at = [], start
+        found = []
+        at = start
         for a, b in self.spans[max(bisect_right(self.spans, (start, start)) - 1, 0) :]:
             if a >= end:
                 break

@@ -20,8 +20,12 @@ _EMAIL = re.compile(
     r"([A-Za-z0-9][\w.%+-]{0,63}(?:@[A-Za-z0-9.-]{0,60})?)\s?\0\s?(@?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24})(?![\w@])"
 )
 _SEAM = re.compile(r"[ .,-]{0,3}\0(?:[^\0\d?]{1,20}\0)?[^\w\0$]{0,3}[0-9]")
-LONGEST, MOST = 42, 400  # characters of a piece with the signs behind it, and of all further ones
-LOCAL, DOMAIN = 66, 420  # characters that may stand before and after the @
+# characters of a piece with the signs behind it, and of all further ones
+LONGEST = 42
+MOST = 400
+# characters that may stand before and after the @
+LOCAL = 66
+DOMAIN = 420
 BEFORE = 120
 SCORE = 0.9
 
@@ -43,7 +47,8 @@ def split_values(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[Hit]:
 
 def _emails(text: str) -> Iterator[Hit]:
     """Around each @ with a seam in reach: nothing else can be one, and most text holds none."""
-    last, at = 0, text.find("@")
+    last = 0
+    at = text.find("@")
     while at >= 0:
         match = (
             _EMAIL.search(text, max(last, at - LOCAL), at + DOMAIN)

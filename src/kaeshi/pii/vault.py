@@ -21,7 +21,8 @@ from kaeshi.files import write_whole
 from kaeshi.nouns import Original, Scrubbed
 from kaeshi.pii import restored
 
-NONCE, KEY = 12, 32
+NONCE = 12
+KEY = 32
 Originals = Sequence[Sequence[Original]]  # of each text of a conversation
 
 
@@ -44,7 +45,8 @@ class Vault:
     """A sealed file of what was replaced. Raises Misconfigured for a key of the wrong shape."""
 
     def __init__(self, path: Path, key: str) -> None:
-        self._path, self._sealing = path, AESGCM(_decoded(key))
+        self._path = path
+        self._sealing = AESGCM(_decoded(key))
 
     def write(self, conversations: Sequence[Kept]) -> None:
         """Seal what was replaced in every conversation; the file is whole or absent, and only its owner may read it."""

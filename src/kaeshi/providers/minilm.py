@@ -48,7 +48,8 @@ class MiniLMEmbedder:
     dimensions = WIDTH
 
     def __init__(self, models_dir: Path, threads: int = 0) -> None:
-        self._models_dir, self._threads = models_dir, threads
+        self._models_dir = models_dir
+        self._threads = threads
         self._session: InferenceSession | None = None
         self._tokenizer: Tokenizer | None = None
         self._remembered: dict[
@@ -85,10 +86,8 @@ class MiniLMEmbedder:
 
         def compute(rows: list[int]) -> None:
             width = len(encoded[rows[-1]].ids)
-            ids, mask = (
-                np.zeros((len(rows), width), np.int64),
-                np.zeros((len(rows), width), np.int64),
-            )
+            ids = np.zeros((len(rows), width), np.int64)
+            mask = np.zeros((len(rows), width), np.int64)
             for r, i in enumerate(rows):
                 ids[r, : len(encoded[i].ids)] = encoded[i].ids
                 mask[r, : len(encoded[i].ids)] = 1
@@ -119,7 +118,8 @@ class MiniLMEmbedder:
 class MiniLMFeatures:
     """What a head is trained on: the sentence's meaning by the last block, and its words, which the last block has half forgotten, by the second."""
 
-    name, dimensions = f"{MiniLMEmbedder.name}, blocks 6 and 2", 2 * WIDTH
+    name = f"{MiniLMEmbedder.name}, blocks 6 and 2"
+    dimensions = 2 * WIDTH
 
     def __init__(self, embedder: MiniLMEmbedder) -> None:
         self._embedder = embedder

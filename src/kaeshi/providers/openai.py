@@ -44,8 +44,11 @@ class OpenAITrainer:
         api_version: str | None = None,
         answerer: Answerer | None = None,
     ) -> None:
-        self._api_key, self._base_url, self._organisation = api_key, base_url, organisation
-        self._api_version, self._answerer = api_version, answerer
+        self._api_key = api_key
+        self._base_url = base_url
+        self._organisation = organisation
+        self._api_version = api_version
+        self._answerer = answerer
         self._made: AsyncOpenAI | None = None
         self.embedded = answerer is not None
         self.name = "embedded" if answerer is not None else base_url or "https://api.openai.com/v1"

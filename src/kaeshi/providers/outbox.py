@@ -29,11 +29,9 @@ class OutboxMailer:
 def as_message(mail: Mail) -> EmailMessage:
     """The mail with a text part and an HTML part. Header values cannot hold line breaks: EmailMessage refuses them."""
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = (
-        mail.sender,
-        ", ".join(mail.recipients),
-        mail.subject,
-    )
+    message["From"] = mail.sender
+    message["To"] = ", ".join(mail.recipients)
+    message["Subject"] = mail.subject
     message["Message-ID"] = f"<{mail.key}@kaeshi>"
     message.set_content(mail.text)
     message.add_alternative(mail.html, subtype="html")

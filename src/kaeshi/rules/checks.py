@@ -31,7 +31,8 @@ def broken(text: str, checks: Checks, foreign: Sequence[str] = ()) -> tuple[str,
     >>> broken("It is $9,000, guaranteed.", Checks(forbidden=("guaranteed",), price_range=(20, 5000)))
     ('forbidden', 'price_range')
     """
-    lowered, found = text.casefold(), list[str]()
+    lowered = text.casefold()
+    found = list[str]()
     if any(
         re.search(rf"(?<!\w){re.escape(words.casefold())}(?!\w)", lowered)
         for words in checks.forbidden

@@ -22,7 +22,8 @@ from kaeshi.nouns import Arm, Consent, Conversation, Json, Outcome, Role, Turn, 
 MAX_MESSAGES = 2_000
 MAX_TEXT = 1_000_000
 MAX_OUTCOMES = 100
-EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 OPENAI_FIELDS = (
     "role",
     "content",
@@ -39,10 +40,9 @@ CUSTOMER_FIELDS = ("customer_id", "user_id", "user", "user_worker")
 _OUTCOME_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _EXPONENT = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
-_LONG, _STEP = (
-    re.compile(rb"[0-9]{5}"),
-    50,
-)  # of a number of 300 digits, every fiftieth byte shows five at least
+# of a number of 300 digits, every fiftieth byte shows five at least
+_LONG = re.compile(rb"[0-9]{5}")
+_STEP = 50
 _ROLES = frozenset(get_args(Role))
 
 Id = Annotated[str, Field(min_length=1, max_length=200)]
@@ -133,7 +133,8 @@ def parse(
     identifier = conversation_id(record)
     times = [_utc(message.get("at")) for message in messages]
     started = _utc(parsed.get("started_at")) or next((at for at in times if at), None) or now
-    turns, last = [], started
+    turns = []
+    last = started
     for number, (message, at) in enumerate(zip(messages, times, strict=True)):
         last = at or last
         turns.append(_turn(message, f"{identifier}#{number}", last))
@@ -252,7 +253,8 @@ def rated_turn(messages: Sequence[Json]) -> int | None:
 
 def _turn(message: _Message, fallback_id: str, at: datetime) -> Turn:
     given: Mapping[str, Any] = message
-    role, identifier = given["role"], given.get("message_id") or fallback_id
+    role = given["role"]
+    identifier = given.get("message_id") or fallback_id
     if role not in _ROLES:
         msg = f"message role {role!r} is none of {', '.join(sorted(_ROLES))}"
         raise InvalidInput(msg)

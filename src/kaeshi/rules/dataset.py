@@ -76,7 +76,8 @@ class _Said(Sequence[str]):
 def distinct(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int]]:
     """The examples without exact and near repeats, first come first kept, and how many of each went."""
     texts = _Said(examples)
-    kept, dropped = [], Counter[str]()
+    kept = []
+    dropped = Counter[str]()
     for i, original in enumerate(originals(texts)):
         if original == i:
             kept.append(examples[i])
@@ -103,7 +104,8 @@ def enough(count: int, least: int, what: str) -> None:
 
 def check(lines: Iterable[bytes], *, least: int = MIN_EXAMPLES) -> list[str]:
     """What is wrong with a training file, each fault with its line; empty when nothing is."""
-    faults, count = [], 0
+    faults = []
+    count = 0
     for number, raw in enumerate(lines, 1):
         if not raw.strip():
             continue

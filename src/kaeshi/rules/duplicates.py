@@ -13,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 THRESHOLD = 0.85
-REMEMBERED, REMEMBERED_WORDS = 200, 200_000
-BANDS, ROWS, SHINGLE = 24, 5, 3
+REMEMBERED = 200
+REMEMBERED_WORDS = 200_000
+BANDS = 24
+ROWS = 5
+SHINGLE = 3
 _WORDS = re.compile(r"\w+")
 _SEED = 0x9E3779B97F4A7C15
-_MIDDLE, _LAST = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
+_MIDDLE = np.uint64(0xC2B2AE3D27D4EB4F)
+_LAST = np.uint64(0x165667B19E3779F9)
 Signatures = NDArray[np.uint64]
 
 
@@ -135,7 +139,8 @@ def _bands(texts: Sequence[str]) -> tuple[NDArray[np.uint64], list[bytes]]:
     weights = np.array([pow(31, r, 2**64) for r in range(ROWS)], np.uint64) * np.uint64(
         0xC2B2AE3D27D4EB4F
     )
-    keys, plains = np.empty((len(texts), BANDS), np.uint64), []
+    keys = np.empty((len(texts), BANDS), np.uint64)
+    plains = []
     hashes = _Hashes()
     for i, text in enumerate(texts):
         words = _words(text)
@@ -166,7 +171,8 @@ class _Hashes(dict[str, int]):
 
 def _permutations() -> tuple[Signatures, Signatures]:
     """Multiply-shift hashing (Dietzfelbinger et al. 1997) with fixed odd multipliers, so that every run agrees."""
-    state, drawn = _SEED, []
+    state = _SEED
+    drawn = []
     for _ in range(2 * BANDS * ROWS):
         state = (state + _SEED) % 2**64  # splitmix64
         z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) % 2**64

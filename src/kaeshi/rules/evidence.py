@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 LARGEST_LOSS = 0.98  # of the stake, in one row: a bet that can lose all of it ends at log 0
-REFRESH_ROWS, REFRESH_GROWTH = (
-    25,
-    1.05,
-)  # predictions and stakes change after so many rows, later after so much growth
-PRIOR_ROWS, PRIOR_SLOPE = (
-    30.0,
-    10.0,
-)  # what is believed before the first row weighs as much as this many rows
+# predictions and stakes change after so many rows, later after so much growth
+REFRESH_ROWS = 25
+REFRESH_GROWTH = 1.05
+# what is believed before the first row weighs as much as this many rows
+PRIOR_ROWS = 30.0
+PRIOR_SLOPE = 10.0
 # (multiple of the stake that is best for the expected effect, share of the money on it); a loss that is not there at all is as far
 # from its margin as the margin is wide, a candidate that also gains is twice as far
 STAKES = {"gain": ((0.5, 0.5), (1.0, 0.5)), "loss": ((1.0, 0.25), (2.0, 0.75))}
@@ -38,10 +36,9 @@ ODDS = (
     1 / 0.4,
 )  # by which a broken assignment may favour the candidate
 ARM_ODDS = (4.0, 20.0, 100.0)  # by which errors may favour the candidate
-OUTAGE, FORGET = (
-    math.log(100),
-    -1000.0,
-)  # evidence that production fails too; a loss that restarts any bet
+# evidence that production fails too; a loss that restarts any bet
+OUTAGE = math.log(100)
+FORGET = -1000.0
 ERROR_FAULTS = (0.5, 0.95)  # shares of failing requests that are looked for
 
 
@@ -192,11 +189,14 @@ class Week:
     def add(self, day: NDArray[np.int64], scores: Floats, weights: Floats) -> None:
         """Rows about in the order of their days; one that comes when its day is long past is left out."""
         for today in np.unique(day):
-            slot, of_today = int(today) % len(self.days), day == today
+            slot = int(today) % len(self.days)
+            of_today = day == today
             if today < self.days[slot]:
                 continue
             if self.days[slot] != today:
-                self.days[slot], self.effect[slot], self.weight[slot] = today, 0.0, 0.0
+                self.days[slot] = today
+                self.effect[slot] = 0.0
+                self.weight[slot] = 0.0
             self.effect[slot] += scores[of_today].sum(0)
             self.weight[slot] += weights[of_today].sum()
 
@@ -264,7 +264,8 @@ class Effects:
         expected = self.expectation.predict(rows.covariates)
         outcomes = np.hstack([rows.outcomes, rows.outcomes @ self.mix])
         predicted = np.clip(np.hstack([expected, expected @ self.mix]), low, high)
-        share, weight = rows.share[:, None], (rows.share * (1 - rows.share))[:, None]
+        share = rows.share[:, None]
+        weight = (rows.share * (1 - rows.share))[:, None]
         scores = (rows.arm[:, None] - share) * (outcomes - predicted)
         self._bet(scores, weight, np.maximum((1 - share) * (predicted - low), share * (high - predicted)),
                   np.maximum((1 - share) * (high - predicted), share * (predicted - low)))  # fmt: skip
@@ -427,10 +428,8 @@ class Errors:
             failed[:, None] > 0, np.log(rates / fine), np.log((1 - rates) / (1 - fine))
         )
         theirs = ratio * (arm == 1)[:, None]
-        production, candidate = (
-            _restarted(self.faults[0], ratio * (arm == 0)[:, None]),
-            _restarted(self.faults[1], theirs),
-        )
+        production = _restarted(self.faults[0], ratio * (arm == 0)[:, None])
+        candidate = _restarted(self.faults[1], theirs)
         # what fails while production clearly does is no evidence against the candidate, then or later
         alone = _restarted(
             self.faults[2],
@@ -441,17 +440,13 @@ class Errors:
             self.blame,
             failed[:, None] * (arm[:, None] * np.log(odds) - np.log1p(share[:, None] * (odds - 1))),
         )
-        faulty, is_its_own = (
-            _rows_log_mean_exp(alone) >= threshold,
-            _rows_log_mean_exp(whose) >= blame,
-        )
+        faulty = _rows_log_mean_exp(alone) >= threshold
+        is_its_own = _rows_log_mean_exp(whose) >= blame
         self.is_blamed = self.is_blamed or bool(
             (faulty & is_its_own & (_rows_log_mean_exp(production) < blame)).any()
         )
-        self.faults, self.blame = (
-            np.stack([production[-1], candidate[-1], alone[-1]]),
-            whose[-1].copy(),
-        )
+        self.faults = np.stack([production[-1], candidate[-1], alone[-1]])
+        self.blame = whose[-1].copy()
         for which in (0, 1):
             mine = arm == which
             self.requests[which] += int(mine.sum())

@@ -9,9 +9,17 @@ from typing import Any
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Feedback, Quality, Signals
 
-THUMBS_UP, FIVE_STARS, HELPFUL, ACCURATE, COMMENTED = 3, 4, 2, 3, 1
-FULL, CAP = 10, 4
-BEST_RATING, LOW_RATING, LONG_COMMENT, MAX_COMMENT = 5, 2, 20, 10_000
+THUMBS_UP = 3
+FIVE_STARS = 4
+HELPFUL = 2
+ACCURATE = 3
+COMMENTED = 1
+FULL = 10
+CAP = 4
+BEST_RATING = 5
+LOW_RATING = 2
+LONG_COMMENT = 20
+MAX_COMMENT = 10_000
 FIELDS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
 
 

@@ -43,7 +43,8 @@ def _ridge(x: Floats, y: Floats) -> tuple[float, ...] | None:
     n = len(y)
     if n < LEAST_PAST or not y.std():
         return None
-    middle, mean = x.mean(0), y.mean()
+    middle = x.mean(0)
+    mean = y.mean()
     left, singular, right = np.linalg.svd(x - middle, full_matrices=False)
     seen = left.T @ (y - mean)
     baseline = float(((y - mean) * n / (n - 1)) @ ((y - mean) * n / (n - 1)))

@@ -13,7 +13,9 @@ from kaeshi.nouns import Feedback, Json, text_of
 
 Kind = Literal["sft", "dpo", "kto"]
 Format = Literal["openai", "trl"]
-UNHAPPY, HAPPY = 2, 4  # stars
+# stars
+UNHAPPY = 2
+HAPPY = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +94,8 @@ def _weighted(rated: Rated, form: Format, system: Json) -> list[Json]:
 
 def _pair(rated: Rated, form: Format, system: Json, position: int, better: str) -> Json:
     before = [system, *rated.messages[:position]]
-    original, right = _answer(rated.messages[position]), {"role": "assistant", "content": better}
+    original = _answer(rated.messages[position])
+    right = {"role": "assistant", "content": better}
     if form == "trl":
         return {"prompt": before, "chosen": [right], "rejected": [original]}
     return {

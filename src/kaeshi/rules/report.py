@@ -140,14 +140,17 @@ def wilson(successes: float, count: int, confidence: float = CONFIDENCE) -> tupl
     ((0.49, 0.943), 0.0, 1.0)
     """
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share, square = successes / count, z * z / count
+    share = successes / count
+    square = z * z / count
     middle = (share + square / 2) / (1 + square)
     reach = z / (1 + square) * math.sqrt(share * (1 - share) / count + square / (4 * count))
     return max(middle - reach, 0.0), min(middle + reach, 1.0)  # which rounding may miss by a hair
 
 
 def _line(metric: str, now: Tally, before: Tally) -> Line:
-    unit, current, previous = UNITS[metric], cell(now), cell(before)
+    unit = UNITS[metric]
+    current = cell(now)
+    previous = cell(before)
     if current.value is None or previous.value is None:
         why = (
             "suppressed: fewer than 5 customers"
@@ -175,12 +178,11 @@ def _line(metric: str, now: Tally, before: Tally) -> Line:
 
 def _limits(unit: Unit, now: Sample, before: Sample) -> tuple[float, float]:
     """Limits of the change: Newcombe's (1998, method 10) for shares, Welch's with the normal quantile for means."""
-    a, b = now.total / now.count, before.total / before.count
+    a = now.total / now.count
+    b = before.total / before.count
     if unit == "share":
-        (a_low, a_high), (b_low, b_high) = (
-            wilson(now.total, now.count),
-            wilson(before.total, before.count),
-        )
+        (a_low, a_high) = wilson(now.total, now.count)
+        (b_low, b_high) = wilson(before.total, before.count)
         return a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
     error = math.sqrt(
         sum(

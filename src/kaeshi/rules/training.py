@@ -12,7 +12,8 @@ from kaeshi.errors import NotFound, Refused
 from kaeshi.nouns import Estimate, Json, RunState, TrainingMethod, TrainingRun
 
 # OpenAI's cookbook on counting chat tokens: each message costs 3 tokens beside its words, each row 3 more
-PER_MESSAGE, PER_ROW = 3, 3
+PER_MESSAGE = 3
+PER_ROW = 3
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 MAX_ASKS = 2  # after that nobody asks again but a person
 _STATES: dict[str, RunState] = {

@@ -26,29 +26,30 @@ from kaeshi.rules.evidence import (
     fixed_horizon_boundary,
 )
 
-COMPOSITE, GOAL = "composite", "goal"
+COMPOSITE = "composite"
+GOAL = "goal"
 STAR_SPREAD = 1.0  # variance of stars among those who rate, until it is seen
 SILENT_STARS = 1.0  # a missing rater is taken to be this much below production's mean
-SILENT_MARGIN, SILENT_SIGMAS = 0.45, 2.33  # of a guardrail's margin; one-sided 99 %
+# of a guardrail's margin; one-sided 99 %
+SILENT_MARGIN = 0.45
+SILENT_SIGMAS = 2.33
 RATES_DIFFER = math.log(20)
-RATIO_HOLDS, RATIO_ENDS = math.log(20), math.log(1000)
+RATIO_HOLDS = math.log(20)
+RATIO_ENDS = math.log(1000)
 BLAME = math.log(20)
-FADING_AFTER, FADING_DAYS = (
-    6,
-    3,
-)  # once there are six whole days, the last three must show their share of the whole gain,
-FADING_SHARE, FADING_PER_DAY = (
-    1.6,
-    1 / 14,
-)  # which is 1.1 of it after a week and .6 after two: what lasts is no novelty
+# once there are six whole days, the last three must show their share of the whole gain,
+FADING_AFTER = 6
+FADING_DAYS = 3
+# which is 1.1 of it after a week and .6 after two: what lasts is no novelty
+FADING_SHARE = 1.6
+FADING_PER_DAY = 1 / 14
 FAILING = (0.02, 0.05)
 # by which the arms may differ: a quarter of the customers times the variance of what is yes or no, or of those who rate
 LEAST_EVENTS = 10.0
 BY_BETS = 0.4  # of alpha, where a horizon is fixed; the rest is for its boundary
-DELAYS_NEEDED, DELAY_ROOM = (
-    30,
-    2.0,
-)  # twice the longest of n exponential delays is exceeded by one in n squared
+# twice the longest of n exponential delays is exceeded by one in n squared
+DELAYS_NEEDED = 30
+DELAY_ROOM = 2.0
 
 
 @dataclass(slots=True)
@@ -108,7 +109,8 @@ class Trial:
         """
         information = {}
         for metric in self.effects.metrics:
-            spread, events = metric.variance, customers / 4 * self.plan.rated.get(metric.name, 1.0)
+            spread = metric.variance
+            events = customers / 4 * self.plan.rated.get(metric.name, 1.0)
             if (metric.low, metric.high) == (0, 1):
                 # a candidate that just loses too much may vary more than a production that hardly fails
                 worst = min(max(metric.mean - self.plan.margins.get(metric.name, 0.0), 0.0), 1.0)
@@ -245,7 +247,8 @@ class Trial:
 
     def _broken(self) -> str | None:
         if self.errors.is_blamed:
-            failures, requests = self.errors.failures[1], self.errors.requests[1]
+            failures = self.errors.failures[1]
+            requests = self.errors.requests[1]
             return f"the candidate fails while production answers: {failures} of its {requests} requests failed"
         if self.ratio.highest >= RATIO_ENDS:
             return f"the arms do not get the customers they were assigned ({self.effects.count[1]} of {sum(self.effects.count)} are the candidate's): something is lost on the way, and no figure can be trusted"
@@ -289,7 +292,8 @@ class Trial:
 
     def _is_shown(self, bet: str) -> bool:
         """By bets, of the goal on the running average as well; or by the boundary of a horizon that was fixed before the first customer."""
-        effects, need = self.effects, self._need()
+        effects = self.effects
+        need = self._need()
         if effects.log_e(bet) >= need and (bet != GOAL or effects.average_log_e(bet) >= need):
             return True
         found = self._at_horizon(bet)
@@ -364,7 +368,8 @@ def _base(plan: RolloutPlan) -> list[Metric]:
     """The metrics that are measured, and for stars that few give, whether they were given."""
     found: list[Metric] = []
     for name in dict.fromkeys([*plan.weights, *plan.margins]):
-        mean, rated = plan.means[name], plan.rated.get(name, 1.0)
+        mean = plan.means[name]
+        rated = plan.rated.get(name, 1.0)
         if name not in SPANS:
             found.append(Metric(name, 0.0, 1.0, mean, max(mean * (1 - mean), 0.01)))
             continue
@@ -383,7 +388,8 @@ def _base(plan: RolloutPlan) -> list[Metric]:
 
 
 def _bets(plan: RolloutPlan, names: Sequence[str]) -> list[Bet]:
-    size, at = plan.smallest_effect, names.index
+    size = plan.smallest_effect
+    at = names.index
     bets = [
         Bet(GOAL, at(COMPOSITE), 1, 0.0 if plan.goal == "superior" else size, size),
         Bet(_harm(COMPOSITE), at(COMPOSITE), -1, 0.0 if plan.goal == "superior" else -size, size),

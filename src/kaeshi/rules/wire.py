@@ -88,7 +88,8 @@ def said(raw: bytes) -> Said:
         return _said_response(body)
     try:
         choice = body["choices"][0]
-        message, ours = choice["message"], body.get("kaeshi") or {}
+        message = choice["message"]
+        ours = body.get("kaeshi") or {}
         told = _told(
             body.get("model"),
             choice.get("finish_reason"),
@@ -184,16 +185,19 @@ def said_in_stream(raw: bytes) -> Said:
                 "response.failed",
             }:
                 return _said_response(event["response"])
-            model, usage = event.get("model") or model, event.get("usage") or usage
+            model = event.get("model") or model
+            usage = event.get("usage") or usage
             for choice in event.get("choices") or ():
                 if choice.get("index", 0) != 0:
                     continue
-                finish, delta = choice.get("finish_reason") or finish, choice.get("delta") or {}
+                finish = choice.get("finish_reason") or finish
+                delta = choice.get("delta") or {}
                 content.append(delta.get("content") or "")
                 refusal.append(delta.get("refusal") or "")
                 for part in delta.get("tool_calls") or ():
                     _add_call(calls, part)
-        text, refused = "".join(content), "".join(refusal)
+        text = "".join(content)
+        refused = "".join(refusal)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput("the stream is not OpenAI's chat format") from error
     message: Json = {"role": "assistant", "content": text or None}

@@ -54,7 +54,10 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
 
     Goes by cursor in short transactions: a crash repeats at most one piece, and repeating changes nothing.
     """
-    using, done, started, after = wanted or filters(loop), Collected(), loop.clock.now(), ""
+    using = wanted or filters(loop)
+    done = Collected()
+    started = loop.clock.now()
+    after = ""
     while True:
         idle_before = loop.clock.now() - timedelta(minutes=loop.settings.idle_minutes)
         async with loop.store.read() as tx:
@@ -94,17 +97,16 @@ def judge(
     reviews: Mapping[str, tuple[ReviewState, list[Json] | None]],
 ) -> list[Judged]:
     """Each conversation's verdict, with its scrubbed text where it is kept. One whose scrubber fails is dropped."""
-    signals, verdicts = [], []
+    signals = []
+    verdicts = []
     for s in stored:
         upto = _upto(s, said.get(s.id, []))
         known = scoring.fold(
             [f for _, f in said.get(s.id, [])],
             s.said[upto].confidence if upto is not None else None,
         )
-        roles, words = (
-            [t.message["role"] for t in s.said],
-            [bool(text_of(t.message).strip()) for t in s.said],
-        )
+        roles = [t.message["role"] for t in s.said]
+        words = [bool(text_of(t.message).strip()) for t in s.said]
         verdict: Keep | Drop = rules.judge(
             roles, words, upto, consent=s.consent, facts=s.facts, signals=known, filters=using
         )
@@ -114,7 +116,8 @@ def judge(
         )
     kept = [(s, v.upto) for s, v in zip(stored, verdicts, strict=True) if isinstance(v, Keep)]
     scrubbed = iter(scrub_each(loop, [[t.message for t in s.said[: upto + 1]] for s, upto in kept]))
-    version, judged = scrubber_version(loop), []
+    version = scrubber_version(loop)
+    judged = []
     for s, known, verdict in zip(stored, signals, verdicts, strict=True):
         clean = next(scrubbed) if isinstance(verdict, Keep) else verdict.reason
         review, corrected = reviews.get(s.id, _UNSEEN)
@@ -148,7 +151,8 @@ def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | No
 
     `policy`: the deployment's unless another is given. Raises what the scrubber raises: a text is never passed as clean because it failed.
     """
-    texts, watch = _texts(messages), _watch(loop)
+    texts = _texts(messages)
+    watch = _watch(loop)
     return _replaced_all(
         messages,
         pii.scrub(
@@ -159,7 +163,8 @@ def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | No
 
 def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clean | Failed]:
     """The same for many conversations at once: the fast path. For one on which the scrubber fails, how it did."""
-    texts, watch = [_texts(messages) for messages in conversations], _watch(loop)
+    texts = [_texts(messages) for messages in conversations]
+    watch = _watch(loop)
     try:
         found = pii.scrub_each(
             texts, loop.names.find_each(texts, watch=watch), loop.policy, watch=watch
@@ -184,7 +189,8 @@ def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clea
 
 def _watch(loop: Loop) -> Watch:
     """Ends what takes longer than the scrubber may."""
-    clock, most = loop.clock, loop.settings.scrub_seconds
+    clock = loop.clock
+    most = loop.settings.scrub_seconds
     ends = clock.now() + timedelta(seconds=most)
 
     def watch() -> None:

@@ -37,7 +37,8 @@ async def log(
 
     Conversations whose last message is longer ago than the idle time are closed on arrival.
     """
-    done, now = Logged(), loop.clock.now()
+    done = Logged()
+    now = loop.clock.now()
     batch: list[tuple[int, Conversation]] = []
     rows = 0
     for index, record in enumerate(records):
@@ -61,7 +62,8 @@ async def log(
             or rows + len(conversation.turns) > MAX_ROWS
         ):
             await _store(loop, batch, now, done, name)
-            batch, rows = [], 0
+            batch = []
+            rows = 0
         batch.append((index, conversation))
         rows += len(conversation.turns)
     await _store(loop, batch, now, done, name)
@@ -89,7 +91,8 @@ def pieces(lines: Iterable[bytes], where: str) -> Iterator[Piece]:
             bad.append(f"{where}, line {number}: {error}")
         if len(records) >= CLOSE_AT_ONCE or len(bad) >= CLOSE_AT_ONCE:
             yield Piece(records, bad)
-            records, bad = [], []
+            records = []
+            bad = []
     yield Piece(records, bad)
 
 
@@ -136,7 +139,8 @@ async def report_outcome(
 
 async def close_idle(loop: Loop) -> int:
     """End conversations that nobody has written in for the idle time; returns how many."""
-    now, total = loop.clock.now(), 0
+    now = loop.clock.now()
+    total = 0
     before = now - timedelta(minutes=loop.settings.idle_minutes)
     while True:
         async with loop.store.write() as tx:

@@ -225,10 +225,8 @@ async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Exa
     if ids:
         async with loop.store.read() as tx:
             stored = await tx.read_conversations(loop.assistant, ids)
-            said, reviews = (
-                await tx.feedback_on(loop.assistant, ids),
-                await tx.reviews(loop.assistant, ids),
-            )
+            said = await tx.feedback_on(loop.assistant, ids)
+            reviews = await tx.reviews(loop.assistant, ids)
         for again in collection.judge(loop, stored, said, wanted, reviews):
             verdicts[again.conversation] = (
                 again.verdict if isinstance(again.verdict, Drop) else again.example
@@ -256,7 +254,8 @@ async def _decontaminated(loop: Loop, examples: list[Example]) -> tuple[list[Exa
 
 
 def _facts(lines: Iterable[bytes]) -> Json:
-    digest, count = hashlib.sha256(), 0
+    digest = hashlib.sha256()
+    count = 0
     for line in lines:
         digest.update(line)
         count += 1

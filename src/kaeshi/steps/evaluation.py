@@ -16,7 +16,8 @@ async def add(
     loop: Loop, raw: Iterable[tuple[str, Mapping[str, Any] | InvalidInput]]
 ) -> tuple[list[TestCase], list[str]]:
     """Store test cases; each record comes with its place, and a bad one is refused with it."""
-    stored, refused = [], []
+    stored = []
+    refused = []
     for where, record in raw:
         try:
             if isinstance(record, InvalidInput):
@@ -66,7 +67,8 @@ async def compare(loop: Loop, model: str, other: str) -> Json:
             name: next(iter(await tx.evaluations_of(loop.assistant, [name])), None)
             for name in (model, other)
         }
-    a, b = found[model], found[other]
+    a = found[model]
+    b = found[other]
     if a is None or b is None:
         msg = f"model {(other if a is not None else model)!r} has not been evaluated; type: kaeshi evaluation run {other if a is not None else model}"
         raise InvalidInput(msg)

@@ -21,7 +21,9 @@ EMBED_AT_ONCE = 256
 
 async def propose(loop: Loop) -> tuple[int, Counter[str]]:
     """Propose an entry for every kept example whose last question and answer stand on their own; returns how many were new, and refusals."""
-    proposed, dropped, after = 0, Counter[str](), ""
+    proposed = 0
+    dropped = Counter[str]()
+    after = ""
     while True:
         async with loop.store.read() as tx:
             judged = await tx.judged(loop.assistant, after, AT_ONCE)
@@ -179,7 +181,8 @@ async def _swap_in(
     content = hashlib.sha256(
         "\n".join(f"{e.id} {e.answer}" for e in approved).encode()
     ).hexdigest()[:16]
-    build, folder = f"kb_{content}", loop.folder("knowledge")
+    build = f"kb_{content}"
+    folder = loop.folder("knowledge")
     file = f"{build}.faiss"
     digest = loop.index.build(folder / file, vectors)
     manifest = {

@@ -252,10 +252,8 @@ async def _acts_of_replies(loop: Loop, earlier: Sequence[str]) -> dict[str, str]
     for start in range(0, len(earlier), AT_ONCE):
         part = earlier[start : start + AT_ONCE]
         async with loop.store.read() as tx:
-            stored, labelled = (
-                await tx.read_conversations(loop.assistant, part),
-                await tx.acts(loop.assistant, part),
-            )
+            stored = await tx.read_conversations(loop.assistant, part)
+            labelled = await tx.acts(loop.assistant, part)
         told = [conversation for conversation in stored if conversation.id in labelled]
         for conversation, messages in zip(told, _scrubbed(loop, told), strict=True):
             for place, act in labelled[conversation.id].items():

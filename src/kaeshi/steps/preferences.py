@@ -39,10 +39,8 @@ async def _rated(loop: Loop) -> AsyncIterator[tuple[rules.Rated, str]]:
             judged = await tx.judged(loop.assistant, after, AT_ONCE)
             ids = [j.conversation for j in judged if j.consent != "none" and j.review != "rejected"]
             stored = await tx.read_conversations(loop.assistant, ids)
-            said, reviews = (
-                await tx.feedback_on(loop.assistant, ids),
-                await tx.reviews(loop.assistant, ids),
-            )
+            said = await tx.feedback_on(loop.assistant, ids)
+            reviews = await tx.reviews(loop.assistant, ids)
             corrections = await tx.corrections(loop.assistant, ids)
         if not judged:
             return

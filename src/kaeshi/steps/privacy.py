@@ -25,10 +25,8 @@ def proof(loop: Loop, recognised: dict[str, int]) -> Json:
 async def report(loop: Loop, *, sample: int = 5) -> Json:
     """The same over all kept examples, with some to read. The same examples are shown every time: those whose ids hash lowest."""
     async with loop.store.read() as tx:
-        recognised, count = (
-            await tx.pii_recognised(loop.assistant),
-            await tx.count_kept(loop.assistant),
-        )
+        recognised = await tx.pii_recognised(loop.assistant)
+        count = await tx.count_kept(loop.assistant)
     lowest: list[tuple[str, Json]] = []
     scrubbers: set[str] = set()
     after = ""

@@ -359,7 +359,8 @@ async def roll_back(loop: Loop, rollout: str, *, reason: str, by: str = "") -> R
 async def status(loop: Loop) -> Json:
     """Production, the live rollout, and every rollout's audit."""
     async with loop.store.read() as tx:
-        production, every = await tx.production(loop.assistant), await tx.rollouts(loop.assistant)
+        production = await tx.production(loop.assistant)
+        every = await tx.rollouts(loop.assistant)
         return {
             "production": production.model if production else None,
             "rollouts": [
@@ -411,7 +412,8 @@ def replay(
         window_hours=0,
         least_hours=0,
     )
-    arm, share = np.array([float(which == "candidate") for which in on]), np.full(len(on), 0.5)
+    arm = np.array([float(which == "candidate") for which in on])
+    share = np.full(len(on), 0.5)
     seen = Trial.of(plan)
     seen.assign(arm, share)
     seen.close(
@@ -457,7 +459,8 @@ async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
         MissingModel
     ) as error:  # harm must be seen all the same, in what is counted and in failing requests
         log.warning("%s; until then no more customers of rollout %s are counted", error, rollout.id)
-        due, said = [], {}
+        due = []
+        said = {}
     rows = [
         row.model_copy(
             update={

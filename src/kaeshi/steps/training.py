@@ -42,7 +42,9 @@ async def upload(loop: Loop, path: Path, method: TrainingMethod = "supervised") 
     if not path.is_file():
         msg = f"training file {str(path)!r} does not exist"
         raise InvalidInput(msg)
-    sha256, provider, now = sha256_of(path), loop.trainer.name, loop.clock.now()
+    sha256 = sha256_of(path)
+    provider = loop.trainer.name
+    now = loop.clock.now()
     # the embedded trainer costs nothing, and checks the rows itself
     tokens = (
         0
@@ -81,7 +83,8 @@ async def start(
     What it may cost is reserved in the same transaction as the intent. Raises Refused beyond a cap, and ProviderUnknown where the answer
     was lost: then the poller finds out, and nothing is paid twice.
     """
-    provider, now = loop.trainer.name, loop.clock.now()
+    provider = loop.trainer.name
+    now = loop.clock.now()
     async with loop.store.write() as tx:
         sha256, tokens = await _uploaded(loop, tx, file_id)
         held = (
@@ -89,7 +92,8 @@ async def start(
             if validation_file_id is not None
             else None
         )
-        attempt, run = 1, None
+        attempt = 1
+        run = None
         while True:
             key = rules.run_key(
                 loop.assistant,
@@ -144,7 +148,8 @@ async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
     if run.job_id is None:
         return await _begin(loop, run)
     job = await loop.trainer.look(run.job_id)
-    state, now = rules.next_state(job), loop.clock.now()
+    state = rules.next_state(job)
+    now = loop.clock.now()
     changed: dict[str, object] = {"state": state, "error": (job.get("error") or {}).get("message")}
     if state in rules.FINAL:
         tokens = job.get("trained_tokens")
@@ -252,7 +257,8 @@ async def retiring(loop: Loop) -> list[retirement.Standing]:
             loop.settings.fine_tune_base_model,
             *(run.model for run in await tx.runs(loop.assistant, ("succeeded",)) if run.model),
         }
-    today, table = loop.clock.now().date(), dict(loop.retirements)
+    today = loop.clock.now().date()
+    table = dict(loop.retirements)
     found = [
         s
         for model in sorted(used)
@@ -412,7 +418,8 @@ async def _uploaded(loop: Loop, tx: TrainingVerbs, file_id: str) -> tuple[str, i
 
 def _tokens(loop: Loop, path: Path, model: str, method: TrainingMethod) -> int:
     """Tokens of one epoch. Raises InvalidInput for a file that is not training data."""
-    texts, extra = [], 0
+    texts = []
+    extra = 0
     for number, raw in enumerate(_lines(path), 1):
         if not raw.strip():
             continue

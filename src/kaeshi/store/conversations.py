@@ -68,7 +68,11 @@ def _of(table: Table, key: Column[str], *columns: Column[Any]) -> Select[Any]:
     return select(*columns).where(table.c.assistant == bindparam("assistant"), among(key, "ids"))
 
 
-_c, _m, _k, _o, _t = conversations.c, messages.c, customers.c, outcomes.c, texts.c
+_c = conversations.c
+_m = messages.c
+_k = customers.c
+_o = outcomes.c
+_t = texts.c
 _WRAPPED_KEYS = _of(customers, _k.id, _k.id, _k.wrapped_key)
 _KNOWN_CONVERSATIONS = _of(conversations, _c.id, _c.id, _c.customer, _c.message_count)
 _KNOWN_MESSAGES = _of(messages, _m.id, _m.id, _m.conversation, _m.mac)
@@ -248,7 +252,8 @@ class ConversationVerbs(Verbs):
         self, assistant: str, ids: Sequence[str], versions: Mapping[str, int] | None = None
     ) -> list[Stored]:
         """Conversations with their texts, in the order of `ids`; one whose customer was erased is left out."""
-        said, facts = await self._texts(assistant, ids), await self.facts(assistant, ids)
+        said = await self._texts(assistant, ids)
+        facts = await self.facts(assistant, ids)
         found = {
             identifier: Stored(
                 id=identifier,
@@ -367,7 +372,9 @@ class ConversationVerbs(Verbs):
         before, count = known.get(conversation.id, (customer, 0))
         if before != customer:
             return f"conversation {conversation.id!r} belongs to another customer already"
-        turns, macs, seen = [], [], {}
+        turns = []
+        macs = []
+        seen = {}
         for turn in conversation.turns:
             mac = self.keyring.mac(to_json(turn.message, inf_nan_mode="constants"))
             stored = places.get(turn.id)
@@ -393,10 +400,14 @@ class ConversationVerbs(Verbs):
 
     async def _write_plans(self, assistant: str, plans: Sequence[_Plan], now: datetime) -> None:
         keys = await self.data_keys(assistant, [plan.customer for plan in plans], now)
-        heads, sealed, reports, grown = [], [], [], []
+        heads = []
+        sealed = []
+        reports = []
+        grown = []
         turns: list[tuple[object, ...]] = []
         for plan in plans:
-            c, key = plan.conversation, keys[plan.customer]
+            c = plan.conversation
+            key = keys[plan.customer]
             if plan.is_new:
                 heads.append(_head(plan, now))
             elif plan.turns:
@@ -504,9 +515,11 @@ def _head(plan: _Plan, now: datetime) -> dict[str, Any]:
 
 def _turn_rows(plan: _Plan) -> Iterator[tuple[object, ...]]:
     """A row for each turn, in the order of the table's columns."""
-    c, asked = plan.conversation, None
+    c = plan.conversation
+    asked = None
     for position, (turn, mac) in enumerate(zip(plan.turns, plan.macs, strict=True), plan.position):
-        role, waited = turn.role, turn.latency_ms
+        role = turn.role
+        waited = turn.latency_ms
         if waited is None and role == "assistant" and asked is not None and c.clocked:
             waited = (turn.at - asked).total_seconds() * 1000
         asked = turn.at if role == "user" else None

@@ -89,7 +89,8 @@ class ExchangeVerbs(ConversationVerbs):
                 )
                 is_fork = count > 0 and not goes_on
                 if is_fork:
-                    name, count = f"{name[:120]}~{e.id}", 0
+                    name = f"{name[:120]}~{e.id}"
+                    count = 0
                     done.edited += 1
                 conversation = _conversation(
                     e, name, e.messages[replied(e.messages) if goes_on else 0 :], count

@@ -24,7 +24,8 @@ METRICS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
 WORDS = frozenset({"comment", "correction"})
 
 
-_m, _f = messages.c, feedback_current.c
+_m = messages.c
+_f = feedback_current.c
 _SAID = (
     select(_m.conversation, _m.position, _f.message, _f.author, _f.metric, _f.value, _f.submission)
     .join_from(messages, feedback_current, (_f.assistant == _m.assistant) & (_f.message == _m.id))
@@ -89,7 +90,9 @@ class FeedbackVerbs(ConversationVerbs):
             self.keyring.pseudonym(assistant, f.author, "a") if f.author else "" for f in said
         ]
         current = await self._current(assistant, [f.message_id for f in said])
-        history, results, touched = [], [], []
+        history = []
+        results = []
+        touched = []
         latest: dict[tuple[str, str, str], dict[str, Any]] = {}
         for feedback, author, submission in zip(said, authors, ids, strict=True):
             before = current.setdefault((feedback.message_id, author), {})

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from kaeshi.errors import Misconfigured
 from kaeshi.files import sync_folder
 
-NONCE, KEY = 12, 32
+NONCE = 12
+KEY = 32
 
 
 def load_master_key(configured: str | None, folder: Path) -> bytes:

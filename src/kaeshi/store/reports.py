@@ -31,10 +31,8 @@ def answered_by_production(table: Table) -> ColumnElement[bool]:
         .where(rollouts.c.assistant == table.c.assistant, rollouts.c.state == "full")
         .correlate(table)
     )
-    was_promoted, by_candidate = (
-        func.coalesce(table.c.experiment, "").in_(promoted),
-        table.c.arm == "candidate",
-    )
+    was_promoted = func.coalesce(table.c.experiment, "").in_(promoted)
+    by_candidate = table.c.arm == "candidate"
     return (
         table.c.arm.is_(None)
         | (was_promoted & by_candidate)
@@ -88,7 +86,8 @@ class ReportVerbs(ConversationVerbs):
 
     async def acts(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[int, str]]:
         """By conversation the labelled actions of its messages, by position."""
-        m, found = messages.c, dict[str, dict[int, str]]()
+        m = messages.c
+        found = dict[str, dict[int, str]]()
         for part in chunks(ids):
             for row in await self.connection.execute(
                 select(m.conversation, m.position, m.act).where(
@@ -169,11 +168,9 @@ class ReportVerbs(ConversationVerbs):
         found: list[Observed] = []
         for part in chunks(rows):
             ids = [row.id for row in part]
-            facts, speed, opinions = (
-                await self.facts(assistant, ids),
-                await self._speed(assistant, ids),
-                await self._opinions(assistant, ids),
-            )
+            facts = await self.facts(assistant, ids)
+            speed = await self._speed(assistant, ids)
+            opinions = await self._opinions(assistant, ids)
             for row in part:
                 response, cost = speed.get(row.id, (None, None))
                 ratings, votes = opinions.get(row.id, ([], []))
@@ -217,7 +214,8 @@ class ReportVerbs(ConversationVerbs):
     async def _opinions(
         self, assistant: str, ids: Sequence[str]
     ) -> dict[str, tuple[list[int], list[str]]]:
-        f, m = feedback_current.c, messages.c
+        f = feedback_current.c
+        m = messages.c
         statement = (
             select(m.conversation, f.metric, f.value)
             .join(feedback_current, (f.assistant == m.assistant) & (f.message == m.id))

@@ -296,7 +296,9 @@ class RolloutVerbs(Verbs):
 
         Of a conversation that did not come through the gateway: whether the candidate failed in it, when it was last written in.
         """
-        c, o, r = conversations.c, outcomes.c, requests.c
+        c = conversations.c
+        o = outcomes.c
+        r = requests.c
         served = (
             select(r.conversation)
             .where(r.assistant == assistant, r.experiment == rollout)
@@ -379,7 +381,8 @@ class RolloutVerbs(Verbs):
         self, assistant: str, since: datetime, until: datetime
     ) -> list[float]:
         """Hours from the start of production's conversations in [since, until) to their first conversion."""
-        c, o = conversations.c, outcomes.c
+        c = conversations.c
+        o = outcomes.c
         statement = (
             select(c.started_at, func.min(o.at))
             .join(

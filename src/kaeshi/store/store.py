@@ -37,7 +37,9 @@ class Store:
     def __init__(
         self, bind: AsyncEngine | AsyncConnection, keyring: Keyring, *, owned: bool
     ) -> None:
-        self._bind, self.keyring, self._owned = bind, keyring, owned
+        self._bind = bind
+        self.keyring = keyring
+        self._owned = owned
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:

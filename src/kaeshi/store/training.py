@@ -286,7 +286,8 @@ def _run_row(run: TrainingRun) -> dict[str, object]:
 
 def _run(row: object) -> TrainingRun:
     values = dict(row._mapping)  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
-    reserved, booked = values.pop("reserved_nano_usd"), values.pop("booked_nano_usd")
+    reserved = values.pop("reserved_nano_usd")
+    booked = values.pop("booked_nano_usd")
     times = {name: maybe_moment(values[name]) for name in ("created_at", "updated_at", "asked_at")}
     return TrainingRun(
         **values

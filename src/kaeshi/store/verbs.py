@@ -63,7 +63,8 @@ class Verbs:
     """Bound to one transaction."""
 
     def __init__(self, connection: AsyncConnection, keyring: Keyring) -> None:
-        self.connection, self.keyring = connection, keyring
+        self.connection = connection
+        self.keyring = keyring
         self.dialect = connection.dialect
         self._driver: Any = None
 

@@ -99,18 +99,20 @@ class Answers:
         models_dir: Path,
         vllm: Vllm | None,
     ) -> None:
-        self._folder, self._state, self._embedder, self._features, self._tokens = (
-            folder,
-            state,
-            embedder,
-            features,
-            tokens,
-        )
-        self._clock, self._ids = clock, ids
-        self._bases, self._models_dir, self._vllm = bases, models_dir, vllm
+        self._folder = folder
+        self._state = state
+        self._embedder = embedder
+        self._features = features
+        self._tokens = tokens
+        self._clock = clock
+        self._ids = ids
+        self._bases = bases
+        self._models_dir = models_dir
+        self._vllm = vllm
         self._responders: dict[str, responder.Responder] = {}
         self._engines: dict[str, Engine] = {}
-        self._guard, self._thinking = threading.Lock(), threading.Lock()
+        self._guard = threading.Lock()
+        self._thinking = threading.Lock()
 
     def chat(self, body: bytes) -> "Json | bytes | Pending | Handed":
         """Answer a chat completion. Raises NotFound for an unknown model, InvalidInput for what is not served."""
@@ -217,10 +219,8 @@ class Answers:
             choice = model.choose(
                 responder.featurize([responder.context(wanted.messages)], self._features)
             )[0]
-        asked, said = (
-            self.count([{"messages": wanted.messages}]),
-            self._tokens.count([choice.text], COUNTED_AS),
-        )
+        asked = self.count([{"messages": wanted.messages}])
+        said = self._tokens.count([choice.text], COUNTED_AS)
         count = wanted.n or 1
         usage = _usage(asked, said * count)
         if wanted.stream:
@@ -242,7 +242,8 @@ class Answers:
                 folder = model_folder(self._folder, adapter)
                 manifests.checked(folder)
                 engine.add(adapter, folder)
-        schema, offer = _schema(wanted), _offer(wanted)
+        schema = _schema(wanted)
+        offer = _offer(wanted)
         if schema is not None and offer is not None:
             msg = "response_format and tools are not served together; send one of them, or tool_choice 'none'"
             raise InvalidInput(msg)
@@ -250,7 +251,8 @@ class Answers:
         reader: Callable[[], tools.Reader | tools.Plain] = tools.Plain
         if offer is not None:
             form = engine.form()
-            grammar, reader = engine.calling(form, offer), partial(tools.Reader, form, offer)
+            grammar = engine.calling(form, offer)
+            reader = partial(tools.Reader, form, offer)
         prompt = engine.prompt(wanted.messages, offer)
         room = engine.longest - len(prompt)
         most = min(wanted.max_completion_tokens or wanted.max_tokens or room, room)
@@ -317,7 +319,8 @@ class Pending:
             else:
                 said[number].append(part)
             if over is not None:
-                ends[number], count = over, count + tokens
+                ends[number] = over
+                count = count + tokens
         if "error" in ends:
             return 500, json.dumps(fault(said[ends.index("error")][-1], "server_error")).encode()
         choices = [
@@ -330,7 +333,8 @@ class Pending:
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Server-sent events, each as soon as there is something to tell. A call comes whole: half of its arguments is of no use."""
-        count, calls = 0, [0] * (self.wanted.n or 1)
+        count = 0
+        calls = [0] * (self.wanted.n or 1)
         for number in range(len(calls)):
             yield _chunk(self.head, number, {"role": "assistant", "content": ""}, None)
         async for number, part, over, tokens in self._told():
@@ -395,7 +399,8 @@ class Pending:
         def told(piece: str, over: str | None) -> None:
             here.call_soon_threadsafe(heard.put_nowait, (number, piece, over, one.count))
 
-        stop, seed = self.wanted.stop, self.wanted.seed
+        stop = self.wanted.stop
+        seed = self.wanted.seed
         one = Wanted(
             ids=self.prompt,
             adapter=self.adapter,

@@ -24,7 +24,8 @@ class TrainerApp:
     """An ASGI application around a server. Without a key, only loopback is served."""
 
     def __init__(self, server: StreamAnswerer, key: str | None) -> None:
-        self._server, self._key = server, key
+        self._server = server
+        self._key = key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -105,14 +105,15 @@ class TrainerServer:
         cluster: Cluster | None = None,
         disk: int | None = None,
     ) -> None:
-        self._folder, self._embedder, self._clock, self._ids = folder, embedder, clock, ids
-        self._bases, self._models_dir, self._webhooks, self._cluster, self._disk = (
-            bases,
-            models_dir,
-            webhooks,
-            cluster,
-            disk,
-        )
+        self._folder = folder
+        self._embedder = embedder
+        self._clock = clock
+        self._ids = ids
+        self._bases = bases
+        self._models_dir = models_dir
+        self._webhooks = webhooks
+        self._cluster = cluster
+        self._disk = disk
         self._state = TrainerState(folder)
         self._features = features or embedder
         self._answers = Answers(
@@ -129,7 +130,8 @@ class TrainerServer:
         )
         self._workers: dict[str, threading.Thread] = {}
         self._processes: dict[str, lora.Stoppable] = {}
-        self._guard, self._device = threading.Lock(), threading.Lock()
+        self._guard = threading.Lock()
+        self._device = threading.Lock()
 
     async def call(
         self, method: str, path: str, body: bytes, content_type: str
@@ -159,10 +161,8 @@ class TrainerServer:
             status, content = self._route(method, path, body, content_type)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            status, content = (
-                400,
-                fault(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}"),
-            )
+            status = 400
+            content = fault(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
         except KaeshiError as error:
             status = (
                 404
@@ -490,7 +490,8 @@ class TrainerServer:
 
     def _trained_lora(self, job: Json) -> Json | None:
         """Train in a process below, from its last checkpoint; None if the job was set aside meanwhile."""
-        name, kind = job["id"], job["method"]["type"]
+        name = job["id"]
+        kind = job["method"]["type"]
         folder = self._job_folder(name)
         rows = self._rows(job["training_file"], kind=kind)
         if job["validation_file"]:

@@ -74,7 +74,8 @@ class TrainerState:
         oldest_first: bool = False,
     ) -> list[Json]:
         """The latest first (or the oldest), beyond `after`, with that metadata."""
-        where, values = "kind = ?", [kind]
+        where = "kind = ?"
+        values = [kind]
         for name, value in (metadata or {}).items():
             where += " and json_extract(body, '$.metadata.' || ?) = ?"
             values += [json.dumps(name), value]

@@ -19,7 +19,8 @@ import aiohttp
 from kaeshi.errors import ProviderError
 from kaeshi.nouns import Json
 
-LOADING_S, ANSWERING_S = 120, 600
+LOADING_S = 120
+ANSWERING_S = 600
 NOT_FOUND = 404
 
 

@@ -51,7 +51,8 @@ class Webhooks:
 
     def tell(self, kind: str, job: str) -> threading.Thread:
         """Post `fine_tuning.job.{kind}`; the thread that does is returned."""
-        seconds, name = int(self.clock.now().timestamp()), self.ids.new("evt")
+        seconds = int(self.clock.now().timestamp())
+        name = self.ids.new("evt")
         event = {
             "id": name,
             "object": "event",

@@ -28,7 +28,8 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_loop(settings=chosen) as loop:
-            app.state.loop, app.state.gateway = loop, Gateway(loop)
+            app.state.loop = loop
+            app.state.gateway = Gateway(loop)
             await app.state.gateway.start()
             if with_scheduler:
                 scheduler.start(lambda: open_loop(settings=chosen))

@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 BATCH = 8
-WINDOW, OVERLAP = 94, 24  # tokens; it was trained on turns of up to 96
+# tokens; it was trained on turns of up to 96
+WINDOW = 94
+OVERLAP = 24
 REMEMBERED = 50_000
-NAME, STREET, PLACE = (
-    slice(1, 5),
-    (*range(23, 29),),
-    (*range(29, 35),),
-)  # the model's labels, B- and I- of each
-LEAST_NAME, LEAST_ADDRESS = 0.5, 0.4
+# the model's labels, B- and I- of each
+NAME = slice(1, 5)
+STREET = (*range(23, 29),)
+PLACE = (*range(29, 35),)
+LEAST_NAME = 0.5
+LEAST_ADDRESS = 0.4
 LEAST_LISTED = (
     0.02  # a word that is mostly a name needs little more than that nothing speaks against it
 )
@@ -43,8 +45,10 @@ _BETWEEN_NAMES = re.compile(
 _TITLE = re.compile(r"(?:dr|mr|mrs|ms|miss|prof)\b\.?[ ]{1,2}(?=\w)", re.IGNORECASE)
 _BETWEEN_PARTS = re.compile(r"[ \t\n,.#/-]{0,3}")
 _DIGIT = re.compile(r"\d")
-_ORDINAL, _NUMBERS = re.compile(r"\d{1,3}(?:st|nd|rd|th)\b", re.IGNORECASE), re.compile(r"\d+")
-_LETTERS, _NEXT_WORD = re.compile(r"[^\W\d_]+"), re.compile(r" ([^\W\d_]+)")
+_ORDINAL = re.compile(r"\d{1,3}(?:st|nd|rd|th)\b", re.IGNORECASE)
+_NUMBERS = re.compile(r"\d+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_NEXT_WORD = re.compile(r" ([^\W\d_]+)")
 _BUSINESSES = frozenset(["apartment", "apartments", "bakery", "bar", "barber", "bistro", "cafe", "condos", "diner", "grill", "hostel", "hotel", "inn", "kitchen", "lodge", "lofts", "lounge", "motel", "pizzeria", "residences", "resort", "restaurant", "ristorante", "salon", "shop", "spa", "studio", "suites", "sushi", "tavern", "trattoria"])  # fmt: skip
 Scores = NDArray[np.float32]
 
@@ -56,7 +60,8 @@ class NameModel(ProposingFinder):
 
     def __init__(self, models_dir: Path, threads: int = 0) -> None:
         super().__init__()
-        self._models_dir, self._threads = models_dir, threads
+        self._models_dir = models_dir
+        self._threads = threads
         self._session: InferenceSession | None = None
         self._tokenizer: Tokenizer | None = None
         self._remembered: dict[
@@ -122,13 +127,15 @@ class NameModel(ProposingFinder):
         return self._session, self._tokenizer
 
 
-CLS, SEP = 2, 3
+CLS = 2
+SEP = 3
 
 
 def _run(session: Any, parts: Sequence[Sequence[int]]) -> list[Scores]:
     """One batch of token windows: the labels' probabilities, shape (tokens, labels), of each."""
     width = max(map(len, parts)) + 2
-    ids, mask = np.zeros((len(parts), width), np.int64), np.zeros((len(parts), width), np.int64)
+    ids = np.zeros((len(parts), width), np.int64)
+    mask = np.zeros((len(parts), width), np.int64)
     for row, part in enumerate(parts):
         ids[row, : len(part) + 2] = [CLS, *part, SEP]
         mask[row, : len(part) + 2] = 1
@@ -146,7 +153,8 @@ def _read(text: str, encoding: "Encoding", scores: Scores) -> list[Proposal]:
         return []
     words = _words(encoding)
     names = scores[:, NAME].sum(axis=1)
-    streets, places = scores[:, STREET].sum(axis=1), scores[:, PLACE].sum(axis=1)
+    streets = scores[:, STREET].sum(axis=1)
+    places = scores[:, PLACE].sum(axis=1)
     people = [
         (a, b, float(names[i:j].max()))
         for a, b, i, j in words

@@ -40,10 +40,8 @@ _WATCHED_AFTER = re.compile(
     r"(?:['’]s)?[!?]*(?:,? or [\w. ]{2,40}[?.!]|, [\w. ]{2,40},? or |,? (?:with(?:out)? (?:the |any )?subtitles|on now|is what)\b)",
     re.IGNORECASE,
 )
-_AGAINST, _AGAINST_BEFORE = (
-    re.compile(r" vs\.? ", re.IGNORECASE),
-    re.compile(r" vs\.? \Z", re.IGNORECASE),
-)
+_AGAINST = re.compile(r" vs\.? ", re.IGNORECASE)
+_AGAINST_BEFORE = re.compile(r" vs\.? \Z", re.IGNORECASE)
 _CAPITAL = re.compile(r"\b[A-Z][\w'’.-]* \Z")
 _NUMBERED = re.compile(r"\b\d{1,4} \Z")
 _FILM = re.compile(r"\b(?:movies?|films?|watch(?:ing)?|subtitles?|cinemas?)\b", re.IGNORECASE)
@@ -228,7 +226,8 @@ def public(
     topics = [
         (_TOPIC.search(text) is not None, _PRIVATE.search(text) is not None) for text in texts
     ]
-    way, films = any(map(_WAY.search, texts)), any(map(_FILM.search, texts))
+    way = any(map(_WAY.search, texts))
+    films = any(map(_FILM.search, texts))
     for i, text in enumerate(texts):
         # the nearest turn that tells decides
         offers = next(
@@ -322,9 +321,7 @@ def _is_offered(text: str, start: int, end: int) -> bool:
 
 
 def _is_part_of_a_place(text: str, start: int, end: int) -> bool:
-    before, after = (
-        _NAMED_BEFORE.search(text, max(0, start - REACH), start),
-        _NAMED_AFTER.match(text, end),
-    )
+    before = _NAMED_BEFORE.search(text, max(0, start - REACH), start)
+    after = _NAMED_AFTER.match(text, end)
     around = (before[0] if before else "") + " " + (after[0] if after else "")
     return not _PLACES_PERHAPS.isdisjoint(_WORD.findall(around.lower()))

@@ -16,7 +16,8 @@ _PERSON = re.compile(
 )
 _ADDRESS = re.compile(r"address|street", re.IGNORECASE)
 _BETWEEN = re.compile(r"[ \t,.#'’/-]{0,3}")
-BATCH, UNBOUNDED = 16, 1_000_000
+BATCH = 16
+UNBOUNDED = 1_000_000
 
 
 class TokenNames(ProposingFinder):
@@ -60,12 +61,10 @@ def _joined(text: str, found: Sequence[Mapping[str, Any]]) -> list[Proposal]:
     """People and addresses; neighbours of one kind are one: given and family name, number and street."""
     seen: list[Proposal] = []
     for span in found:
-        group, start, end, score = (
-            span["entity_group"],
-            int(span["start"]),
-            int(span["end"]),
-            float(span["score"]),
-        )
+        group = span["entity_group"]
+        start = int(span["start"])
+        end = int(span["end"])
+        score = float(span["score"])
         kind = "PERSON" if _PERSON.search(group) else "ADDRESS" if _ADDRESS.search(group) else ""
         if (
             kind

@@ -98,7 +98,8 @@ _ASKS_NAME = re.compile(
 )
 _PLACE_BEFORE = re.compile(r"\b(?:San|Santa|St\.?|Saint|Fort|Port|Mount|Mt\.?|Lake|New|Los|Las) $")
 _SAINT_BEFORE = re.compile(r"\b(?:san|santa|los|las|são|saint) \Z", re.IGNORECASE)
-_LAST_WORD, _NEXT_WORD = re.compile(r"([^\W\d_]+) \Z"), re.compile(r" ([^\W\d_]+)")
+_LAST_WORD = re.compile(r"([^\W\d_]+) \Z")
+_NEXT_WORD = re.compile(r" ([^\W\d_]+)")
 _PLACE_AFTER = re.compile(
     r" (?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Court|Place|Way|Park|Inn|Hotel|Hall|Center|Centre|House|Hospital|Airport|University|Hill|Island|Beach|Bridge|County|City)\b"
 )
@@ -236,10 +237,15 @@ _NO_NAME = re.compile(
 )
 LEAST_MISSPELT = 5  # letters: every short name is a letter away from some word
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_GLUE, _GLUE_AFTER = frozenset("0123456789_@.-"), frozenset("0123456789_@-")
+_GLUE = frozenset("0123456789_@.-")
+_GLUE_AFTER = frozenset("0123456789_@-")
 _DOTTED = re.compile(r"\.\w")
-UNLISTED, UNLISTED_SMALL = 0.8, 0.97  # how sure a model must be of a word that no list knows
-SURE_LISTED, SURE_UNLISTED = 0.8, 0.98  # and to look for it in other turns
+# how sure a model must be of a word that no list knows
+UNLISTED = 0.8
+UNLISTED_SMALL = 0.97
+# and to look for it in other turns
+SURE_LISTED = 0.8
+SURE_UNLISTED = 0.98
 _NOBODY = frozenset(["alexa"])  # but where somebody says that it is their name
 
 
@@ -322,7 +328,8 @@ def could_name(text: str) -> bool:
     >>> could_name("Sounds good, see you then!"), could_name("Transfer it to Kagiso")
     (False, True)
     """
-    everyday, small = _words("everyday.txt"), _words("small_letters.txt")
+    everyday = _words("everyday.txt")
+    small = _words("small_letters.txt")
     has_digit = _DIGIT.search(text) is not None
     for match in _PARTS.finditer(text):
         word = match[0]
@@ -422,7 +429,8 @@ def _is_place(text: str, start: int, end: int) -> bool:
     named = " ".join(words)
     if named in _places() or (len(words[-1]) == 2 and named[:-3] in _places()):
         return True
-    before, after = _LAST_WORD.search(text, max(0, start - 20), start), _NEXT_WORD.match(text, end)
+    before = _LAST_WORD.search(text, max(0, start - 20), start)
+    after = _NEXT_WORD.match(text, end)
     around = [f"{before[1]} {named}"] if before else []
     around += [f"{named} {after[1]}"] if after else []
     around += [f"{before[1]} {named} {after[1]}"] if before and after else []
@@ -509,7 +517,8 @@ def _name_run(text: str, start: int, end: int, *, own: bool) -> Iterator[tuple[i
         word = written.lower()  # which may be longer
         if word in _STOP_AFTER or (word in _FILLER and first is None):
             break
-        large, listed = match[0][0].isupper(), word in given or word in surnames
+        large = match[0][0].isupper()
+        listed = word in given or word in surnames
         if first is None and not large and not could_name(word):
             break
         if word in other and not (large and (listed or (own and first is None))):
@@ -558,7 +567,8 @@ def _listed(text: str) -> Iterator[tuple[int, int]]:
             word not in given or start < end or len(word) < 3
         ):  # "Al" and "Ed" are mostly something else
             continue
-        large, common = written[0].isupper(), word in other
+        large = written[0].isupper()
+        common = word in other
         cued = (
             i > 0 and words[i - 1][3] in _CUES and start - words[i - 1][1] <= 2
         )  # a comma and a space
@@ -672,7 +682,8 @@ def _again(text: str, words: AbstractSet[str]) -> Iterator[tuple[int, int]]:
             continue
         if start >= 0:
             yield start, end
-        start, end = match.start(), stop
+        start = match.start()
+        end = stop
     if start >= 0:
         yield start, end
 

@@ -35,7 +35,9 @@ WEIGHTS = (
     1.0,
     1.0,
 )  # of the customer's last message, ours, the pair before those, the mean of all of theirs, of ours
-PENALTY, STEPS = 0.1, 10  # of the head's fit; few steps are a penalty too
+# of the head's fit; few steps are a penalty too
+PENALTY = 0.1
+STEPS = 10
 # confidence = sigmoid(weights . (similarity, log(1 + margin), 1)): where it stands before any held-out row has been seen
 CALIBRATION = np.array([5.0, 3.5, -3.5])
 CALIBRATION_STRENGTH = 1.0
@@ -102,10 +104,8 @@ class Responder:
             top - scores.max(axis=1) if scores.shape[1] > 1 else np.zeros(len(best), np.float32)
         )
         unit = _unit(features)
-        first, last = (
-            np.searchsorted(self.owners, best, "left"),
-            np.searchsorted(self.owners, best, "right"),
-        )
+        first = np.searchsorted(self.owners, best, "left")
+        last = np.searchsorted(self.owners, best, "right")
         similarity = [
             float((self.contexts[a:b] @ unit[i]).max())
             for i, (a, b) in enumerate(zip(first, last, strict=True))
@@ -194,7 +194,8 @@ def train(
         calibration = _calibrate(head, held, featurize([s.context for s in held], embedder))
     else:
         side = _held_out(drawn)
-        calibration, head = CALIBRATION, fit(drawn, features)
+        calibration = CALIBRATION
+        head = fit(drawn, features)
         if 0 < side.sum() < len(drawn):
             part = fit([s for s, out in zip(drawn, side, strict=True) if not out], features[~side])
             calibration = _calibrate(
@@ -267,10 +268,8 @@ def fit(drawn: Sequence[Sample], features: Floats) -> Responder:
     kept = sorted(counts, key=lambda answer: (-counts[answer], answer))[:MAX_ANSWERS]
     number = {answer: i for i, answer in enumerate(kept)}
     inside = np.array([s.answer in number for s in drawn])
-    x, y = (
-        features[inside],
-        np.array([number[s.answer] for s in drawn if s.answer in number], np.int32),
-    )
+    x = features[inside]
+    y = np.array([number[s.answer] for s in drawn if s.answer in number], np.int32)
     by_owner = np.argsort(y, kind="stable")
     weights = _softmax(np.hstack([x, np.ones((len(x), 1), np.float32)]), y, len(kept))
     return Responder(
@@ -287,20 +286,20 @@ def _softmax(x: Floats, y: NDArray[np.int32], answers: int) -> Floats:
     """Weights, shape (features, answers), for rows `x` whose answers are `y`."""
     solve = _inverse(x)
     weights = before = np.zeros((x.shape[1], answers), np.float32)
-    pace, rows = 1.0, np.arange(len(y))
+    pace = 1.0
+    rows = np.arange(len(y))
     for _ in range(STEPS):
-        last, pace = pace, (1 + math.sqrt(1 + 4 * pace * pace)) / 2
+        last = pace
+        pace = (1 + math.sqrt(1 + 4 * pace * pace)) / 2
         ahead = weights + (last - 1) / pace * (weights - before)
         wrong = x @ ahead
         wrong -= wrong.max(axis=1, keepdims=True)
         np.exp(wrong, out=wrong)
         wrong /= wrong.sum(axis=1, keepdims=True)
         wrong[rows, y] -= 1
-        before, weights = (
-            weights,
-            np.asarray(
-                ahead - solve(np.asarray(x.T @ wrong + PENALTY * ahead, np.float32)), np.float32
-            ),
+        before = weights
+        weights = np.asarray(
+            ahead - solve(np.asarray(x.T @ wrong + PENALTY * ahead, np.float32)), np.float32
         )
     return weights
 

@@ -21,7 +21,8 @@ def prepare(name: str, models_dir: Path) -> str:
     """Where the base of that name lies: a folder or a hub name, which is returned as it is. Raises MissingModel for SmolLM2 unfetched."""
     if name != SMOLLM2:
         return name
-    source, ready = need(models_dir, f"{SMOLLM2}.gguf"), models_dir / SMOLLM2
+    source = need(models_dir, f"{SMOLLM2}.gguf")
+    ready = models_dir / SMOLLM2
     if ready.exists():
         return str(ready)
     with (models_dir / f"{SMOLLM2}.lock").open("ab") as lock:
@@ -41,7 +42,8 @@ def _convert(source: Path, ready: Path) -> None:
         str(source.parent), gguf_file=source.name, dtype=torch.float32
     )
     del model.config.quantization_config  # its weights are plain ones now
-    model.is_quantized, model.hf_quantizer = False, None
+    model.is_quantized = False
+    model.hf_quantizer = None
     model.to(torch.bfloat16).save_pretrained(fresh)
     AutoTokenizer.from_pretrained(str(source.parent), gguf_file=source.name).save_pretrained(fresh)
     (fresh / "README.md").write_text(README, encoding="utf-8")

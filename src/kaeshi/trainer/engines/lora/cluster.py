@@ -30,7 +30,8 @@ class Cluster:
     """A cluster at an address, as `ray.init` takes it; joined when the first job comes."""
 
     def __init__(self, address: str) -> None:
-        self._address, self._guard = address, threading.Lock()
+        self._address = address
+        self._guard = threading.Lock()
 
     def run(
         self,
@@ -90,7 +91,10 @@ class _Job:
     """A job on one machine."""
 
     def __init__(self, ray: Any, spec: Json, folder: Path) -> None:
-        self._ray, self._folder, self._begun, self.stopped = ray, folder, False, threading.Event()
+        self._ray = ray
+        self._folder = folder
+        self._begun = False
+        self.stopped = threading.Event()
         here = {"training_file": "train.jsonl", "validation_file": "held.jsonl"}
         rows = {
             name: Path(spec[kind]).read_bytes()
@@ -200,7 +204,8 @@ class Machine:
         for name, path in fresh.items():
             with suppress(FileNotFoundError):  # an older checkpoint that was just removed
                 files[name] = path.read_bytes()
-        gone, self._known = sorted(self._known.keys() - seen.keys(), key=_order, reverse=True), seen
+        gone = sorted(self._known.keys() - seen.keys(), key=_order, reverse=True)
+        self._known = seen
         over = any("over" in message for message in messages)
         if over:
             shutil.rmtree(self._folder, ignore_errors=True)

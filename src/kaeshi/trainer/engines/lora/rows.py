@@ -81,7 +81,8 @@ def encode(
                 raise InvalidInput(msg)
             spans.append((len(before), len(upto)))
     encoded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
-    ids, offsets = encoded["input_ids"][:longest], encoded["offset_mapping"][:longest]
+    ids = encoded["input_ids"][:longest]
+    offsets = encoded["offset_mapping"][:longest]
     learned = tuple(
         i
         for i, (a, b) in enumerate(offsets)

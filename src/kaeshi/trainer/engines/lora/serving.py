@@ -75,7 +75,8 @@ class Engine:
         if threads:
             torch.set_num_threads(threads)
         place = bases.prepare(base, models_dir)
-        self.name, self.tokenizer = base, load_tokenizer(place)
+        self.name = base
+        self.tokenizer = load_tokenizer(place)
         self._model = load_base(place, DEVICE, "kaeshi_slots").eval()
         config = self._model.generation_config
         ends = (
@@ -195,10 +196,8 @@ class Engine:
             except (
                 Exception
             ) as error:  # a door: who waits must hear of it, and the next ones must be served
-                broken, self._running = (
-                    [*fresh, *(r.wanted for r in self._running if r.wanted not in fresh)],
-                    [],
-                )
+                broken = [*fresh, *(r.wanted for r in self._running if r.wanted not in fresh)]
+                self._running = []
                 for wanted in broken:
                     wanted.told(f"{type(error).__name__}: {error}", "error")
 
@@ -306,7 +305,8 @@ class Engine:
             )
         cut = min((at for s in wanted.stop if (at := r.held.find(s)) >= 0), default=-1)
         if cut >= 0:
-            r.held, over = r.held[:cut], "stop"
+            r.held = r.held[:cut]
+            over = "stop"
         keep = 0 if over else max((_overlap(r.held, s) for s in wanted.stop), default=0)
         ready, r.held = (r.held[:-keep], r.held[-keep:]) if keep else (r.held, "")
         if ready or over:
@@ -336,7 +336,8 @@ class _Adapted(torch.nn.Module):
 
     def __init__(self, linear: torch.nn.Module, groups: _Groups) -> None:
         super().__init__()
-        self.linear, self._groups = linear, groups
+        self.linear = linear
+        self._groups = groups
         self.adapters: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -366,20 +367,23 @@ class _Slots:
         ]
         self._columns = 0
         self._borders: Sequence[int] = ()
-        self._first, self._lengths, self._rows, self._most = 0, torch.empty(0), torch.empty(0), 0
+        self._first = 0
+        self._lengths = torch.empty(0)
+        self._rows = torch.empty(0)
+        self._most = 0
 
     def read(self, first: int, borders: Sequence[int]) -> None:
         """The next pass reads prompts between these borders into slots from `first` on."""
-        self._first, self._borders = first, borders
+        self._first = first
+        self._borders = borders
         self._reserve(max(b - a for a, b in pairwise(borders)) + 1)
 
     def write(self, lengths: torch.Tensor) -> None:
         """The next pass adds a token to the first slots, behind what each holds."""
-        self._borders, self._lengths = (), lengths
-        self._rows, self._most = (
-            torch.arange(len(lengths), device=lengths.device),
-            int(lengths.max()) + 1,
-        )
+        self._borders = ()
+        self._lengths = lengths
+        self._rows = torch.arange(len(lengths), device=lengths.device)
+        self._most = int(lengths.max()) + 1
         self._reserve(self._most)
 
     def move(self, source: int, target: int, length: int) -> None:
@@ -395,15 +399,11 @@ class _Slots:
         keys, values = self._kept[layer]
         if self._borders:
             for i, (a, b) in enumerate(pairwise(self._borders)):
-                keys[self._first + i, :, : b - a], values[self._first + i, :, : b - a] = (
-                    key[0, :, a:b],
-                    value[0, :, a:b],
-                )
+                keys[self._first + i, :, : b - a] = key[0, :, a:b]
+                values[self._first + i, :, : b - a] = value[0, :, a:b]
             return key, value
-        keys[self._rows, :, self._lengths], values[self._rows, :, self._lengths] = (
-            key[:, :, 0],
-            value[:, :, 0],
-        )
+        keys[self._rows, :, self._lengths] = key[:, :, 0]
+        values[self._rows, :, self._lengths] = value[:, :, 0]
         count = len(self._rows)
         return keys[:count, :, : self._most], values[:count, :, : self._most]
 

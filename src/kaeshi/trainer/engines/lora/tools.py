@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Form = Literal["tagged", "whole"]
-OPEN, CLOSE = "<tool_call>", "</tool_call>"
+OPEN = "<tool_call>"
+CLOSE = "</tool_call>"
 END = "}\n" + CLOSE
 ARGUMENTS: dict[Form, str] = {"tagged": "arguments", "whole": "parameters"}
 _SPACING = {
@@ -162,7 +163,8 @@ class Reader:
     """An answer as it comes, told apart into what is said and what is to be called."""
 
     def __init__(self, form: Form, offer: Offer) -> None:
-        self._form, self._names = form, {f["name"] for f in _functions(offer)}
+        self._form = form
+        self._names = {f["name"] for f in _functions(offer)}
         self._held = ""
         self.called = self._beside = False
 
@@ -174,7 +176,8 @@ class Reader:
     def _whole(self, *, over: bool) -> Iterator[str | Call]:
         if not over and self._held.lstrip()[:1] in {"", "{"}:
             return
-        said, self._held = self._held, ""
+        said = self._held
+        self._held = ""
         call = self._call(said) if over else None
         if call is not None:
             self.called = True

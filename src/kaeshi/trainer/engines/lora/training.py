@@ -27,7 +27,8 @@ from kaeshi.nouns import Json
 from kaeshi.trainer.engines.lora import bases, rows
 from kaeshi.trainer.engines.lora.rows import Encoded, Pair
 
-RANK, ALPHA = 16, 32
+RANK = 16
+ALPHA = 32
 RATE = 2e-4  # times learning_rate_multiplier
 DPO_RATE = 2e-5
 WARM_UP = 0.05  # of all steps
@@ -75,7 +76,8 @@ def packed_attention(
     borders = cu_seq_lens_q if cu_seq_lens_q is not None else (0, query.shape[2])
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
-        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+        key = key.repeat_interleave(groups, dim=1)
+        value = value.repeat_interleave(groups, dim=1)
     attend = _attend if query.device.type == "cpu" else _attend_fused
     parts = [
         attend(query[:, :, a:b], key[:, :, a:b], value[:, :, a:b], scaling)
@@ -153,7 +155,8 @@ def train(spec: Spec, say: Say) -> None:
     torch.manual_seed(spec.seed)
     folder = Path(spec.folder)
     place = bases.prepare(spec.base, Path(spec.models_dir))
-    tokenizer, base = load_tokenizer(place), load_base(place, DEVICE, "kaeshi_packed")
+    tokenizer = load_tokenizer(place)
+    base = load_base(place, DEVICE, "kaeshi_packed")
     known = bases.facts(
         place,
         base.config,
@@ -214,7 +217,10 @@ class _Run:
     """The model in training and where it stands."""
 
     def __init__(self, spec: Spec, base: Any, say: Say) -> None:
-        self._spec, self._say, self._folder, self._device = spec, say, Path(spec.folder), DEVICE
+        self._spec = spec
+        self._say = say
+        self._folder = Path(spec.folder)
+        self._device = DEVICE
         if self._device == "cuda":
             base.gradient_checkpointing_enable({"use_reentrant": False})
             base.enable_input_require_grads()
@@ -244,10 +250,14 @@ class _Run:
         for group in self._optimiser.param_groups:
             group["lr"] = self._full * rate(number, of)
         self._model.train()
-        loss, right, of_tokens = 0.0, 0.0, 0
+        loss = 0.0
+        right = 0.0
+        of_tokens = 0
         for part, whole, hits, count in self._passes(batch):
             part.backward()
-            loss, right, of_tokens = loss + whole, right + hits, of_tokens + count
+            loss = loss + whole
+            right = right + hits
+            of_tokens = of_tokens + count
         norm = torch.nn.utils.clip_grad_norm_(self._weights.values(), GRADIENT_NORM)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
@@ -408,7 +418,8 @@ class _Run:
     def resume(self) -> int:
         """Take up the last whole checkpoint; returns its step, 0 if there is none."""
         for told in sorted((self._folder / "checkpoints").glob("step-*/state.json"), reverse=True):
-            place, state = told.parent, json.loads(told.read_bytes())
+            place = told.parent
+            state = json.loads(told.read_bytes())
             if any(
                 not (place / name).exists() or sha256_of(place / name) != expected
                 for name, expected in state["files"].items()
@@ -425,7 +436,8 @@ class _Run:
                 for i, (name, weight) in enumerate(zip(names, self._weights.values(), strict=True))
             }
             self._optimiser.load_state_dict(self._optimiser.state_dict() | {"state": kept})
-            self.epochs, self.history = state["epochs"], state["history"]
+            self.epochs = state["epochs"]
+            self.history = state["history"]
             return int(state["step"])
         return 0
 
