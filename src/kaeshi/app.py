@@ -24,6 +24,7 @@ from kaeshi.gateway.worker import Worker
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json
 from kaeshi.pii.finders.choose import names_of, policy_of
+from kaeshi.ports import Clock, Ids
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.faiss_index import FaissIndex
 from kaeshi.providers.minilm import MiniLMEmbedder, MiniLMFeatures
@@ -34,6 +35,7 @@ from kaeshi.providers.webhook import LogNotifier, WebhookNotifier
 from kaeshi.rules.checks import Checks
 from kaeshi.settings import Settings, load, set_database_url
 from kaeshi.store import Bind, Keyring, load_master_key, open_store
+from kaeshi.store.store import Store
 from kaeshi.trainer import manifests
 from kaeshi.trainer.answers import RESPONDER, model_folder
 from kaeshi.trainer.asgi import TrainerApp
@@ -78,9 +80,7 @@ async def open_loop(
 
     None means the Loop of `using`, else DATABASE_URL, else a file in the data directory. What was opened here is closed here.
     """
-    if assistant is not None and not ASSISTANT.match(assistant):
-        msg = f"assistant {assistant!r}: 1 to 64 letters, digits, '.', '_' and '-', a letter or digit first"
-        raise InvalidInput(msg)
+    _check_assistant(assistant)
     ready = db if isinstance(db, Loop) else _using.get() if db is None else None
     if ready is not None:
         yield ready if assistant is None else replace(ready, assistant=assistant)
@@ -92,47 +92,7 @@ async def open_loop(
     server: TrainerServer | None = None
     loop: Loop | None = None
     try:
-        time = clock or SystemClock()
-        names = ids or RandomIds()
-        embedder = MiniLMEmbedder(chosen.models_dir)
-        if chosen.openai_api_key is None and chosen.openai_base_url is None:
-            server = _trainer(chosen, embedder, time, names)
-        key = chosen.openai_api_key.get_secret_value() if chosen.openai_api_key else None
-        loop = Loop(
-            settings=chosen,
-            assistant=assistant or chosen.kaeshi_assistant,
-            store=store,
-            clock=time,
-            ids=names,
-            names=names_of(chosen),
-            policy=policy_of(chosen),
-            recalls=json.loads(_data("pii_recall.json"))["at_least"],
-            tokens=TiktokenCounter(chosen.models_dir),
-            embedder=embedder,
-            index=FaissIndex(),
-            trainer=OpenAITrainer(
-                api_key=key or "none",
-                base_url=chosen.openai_base_url,
-                organisation=chosen.openai_org_id,
-                api_version=chosen.openai_api_version,
-                answerer=server,
-            ),
-            chat=WireChat(
-                answerer=server,
-                base_url=chosen.openai_base_url,
-                api_key=key,
-                keys=chosen.provider_keys,
-            ),
-            answerer=server,
-            mailer=_mailer(chosen),
-            notifier=WebhookNotifier(chosen.kaeshi_webhook_url.get_secret_value())
-            if chosen.kaeshi_webhook_url
-            else LogNotifier(),
-            checks=_checks(chosen.gateway_checks),
-            prompts=_prompts(chosen.intent_prompts),
-            prices=dated.table("prices", chosen.data_dir),
-            retirements=dated.table("retirements", chosen.data_dir),
-        )
+        server, loop = _chosen_loop(clock, ids, chosen, assistant, store, server)
         yield loop
     finally:
         if loop is not None:
@@ -140,6 +100,65 @@ async def open_loop(
         if server is not None:
             server.wait()
         await store.close()
+
+
+def _check_assistant(assistant: str | None) -> None:
+    if assistant is not None and not ASSISTANT.match(assistant):
+        msg = f"assistant {assistant!r}: 1 to 64 letters, digits, '.', '_' and '-', a letter or digit first"
+        raise InvalidInput(msg)
+
+
+def _chosen_loop(
+    clock: "Clock | None",
+    ids: "Ids | None",
+    chosen: Settings,
+    assistant: str | None,
+    store: Store,
+    server: TrainerServer | None,
+) -> tuple[TrainerServer | None, Loop]:
+    """The Loop that the settings describe; the second value is its embedded trainer, if any."""
+    time = clock or SystemClock()
+    names = ids or RandomIds()
+    embedder = MiniLMEmbedder(chosen.models_dir)
+    if chosen.openai_api_key is None and chosen.openai_base_url is None:
+        server = _trainer(chosen, embedder, time, names)
+    key = chosen.openai_api_key.get_secret_value() if chosen.openai_api_key else None
+    loop = Loop(
+        settings=chosen,
+        assistant=assistant or chosen.kaeshi_assistant,
+        store=store,
+        clock=time,
+        ids=names,
+        names=names_of(chosen),
+        policy=policy_of(chosen),
+        recalls=json.loads(_data("pii_recall.json"))["at_least"],
+        tokens=TiktokenCounter(chosen.models_dir),
+        embedder=embedder,
+        index=FaissIndex(),
+        trainer=OpenAITrainer(
+            api_key=key or "none",
+            base_url=chosen.openai_base_url,
+            organisation=chosen.openai_org_id,
+            api_version=chosen.openai_api_version,
+            answerer=server,
+        ),
+        chat=WireChat(
+            answerer=server,
+            base_url=chosen.openai_base_url,
+            api_key=key,
+            keys=chosen.provider_keys,
+        ),
+        answerer=server,
+        mailer=_mailer(chosen),
+        notifier=WebhookNotifier(chosen.kaeshi_webhook_url.get_secret_value())
+        if chosen.kaeshi_webhook_url
+        else LogNotifier(),
+        checks=_checks(chosen.gateway_checks),
+        prompts=_prompts(chosen.intent_prompts),
+        prices=dated.table("prices", chosen.data_dir),
+        retirements=dated.table("retirements", chosen.data_dir),
+    )
+    return server, loop
 
 
 @contextmanager
@@ -242,6 +261,18 @@ def exported(model: str, out: Path, form: str) -> Json:
     """
     settings = load()
     folder = model_folder(settings.data_dir / "trainer", model)
+    manifest = _check_export(folder, model, settings, out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if form == "adapter":
+        return lora.publish(folder, out, {"form": form})
+    from kaeshi.trainer.engines.lora import export
+
+    return {"merged": export.merged, "gguf": export.as_gguf}[form](
+        manifest["base"], settings.models_dir, folder, out
+    )
+
+
+def _check_export(folder: Path, model: str, settings: Settings, out: Path) -> Json:
     if not (folder / "manifest.json").exists():
         msg = f"model {model!r} is not in {str(settings.data_dir / 'trainer')!r}; `kaeshi training list` tells what was trained"
         raise NotFound(msg)
@@ -255,32 +286,16 @@ def exported(model: str, out: Path, form: str) -> Json:
     if packages := lora.missing():
         msg = f"{', '.join(packages)} are not installed; type: pip install 'kaeshi[train]'"
         raise MissingExtra(msg)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if form == "adapter":
-        return lora.publish(folder, out, {"form": form})
-    from kaeshi.trainer.engines.lora import export
-
-    return {"merged": export.merged, "gguf": export.as_gguf}[form](
-        manifest["base"], settings.models_dir, folder, out
-    )
+    return manifest
 
 
 def _trainer(
     settings: Settings, embedder: MiniLMEmbedder, clock: "Clock", ids: "Ids"
 ) -> TrainerServer:
-    wanting = sorted({*settings.trainer_bases.values()} - {RESPONDER})
-    if wanting and (packages := lora.missing()):
-        msg = f"TRAINER_BASES names {wanting[0]!r}, and {', '.join(packages)} are not installed; type: pip install 'kaeshi[train]'"
-        raise Misconfigured(msg)
+    _check_bases(settings)
     tokens = TiktokenCounter(settings.models_dir)
     folder = settings.data_dir / "trainer"
-    hooks = None
-    if settings.trainer_webhook_url is not None:
-        if settings.trainer_webhook_secret is None:
-            msg = "TRAINER_WEBHOOK_URL is set and TRAINER_WEBHOOK_SECRET is not: who hears of a job must know who tells it"
-            raise Misconfigured(msg)
-        key = key_of(settings.trainer_webhook_secret.get_secret_value())
-        hooks = Webhooks(url=settings.trainer_webhook_url, key=key, clock=clock, ids=ids)
+    hooks = _webhooks_of(settings, clock, ids)
     cluster = Cluster(settings.trainer_ray) if settings.trainer_ray else None
     vllm = (
         Vllm(settings.trainer_serve_with.removeprefix("vllm="))
@@ -301,6 +316,25 @@ def _trainer(
         cluster=cluster,
         disk=None if settings.trainer_disk_gb is None else int(settings.trainer_disk_gb * 1e9),
     )
+
+
+def _check_bases(settings: Settings) -> None:
+    wanting = sorted({*settings.trainer_bases.values()} - {RESPONDER})
+    if wanting and (packages := lora.missing()):
+        msg = f"TRAINER_BASES names {wanting[0]!r}, and {', '.join(packages)} are not installed; type: pip install 'kaeshi[train]'"
+        raise Misconfigured(msg)
+
+
+def _webhooks_of(settings: Settings, clock: "Clock", ids: "Ids") -> Webhooks | None:
+    """Where ended jobs are announced; None where the settings name no address."""
+    hooks = None
+    if settings.trainer_webhook_url is not None:
+        if settings.trainer_webhook_secret is None:
+            msg = "TRAINER_WEBHOOK_URL is set and TRAINER_WEBHOOK_SECRET is not: who hears of a job must know who tells it"
+            raise Misconfigured(msg)
+        key = key_of(settings.trainer_webhook_secret.get_secret_value())
+        hooks = Webhooks(url=settings.trainer_webhook_url, key=key, clock=clock, ids=ids)
+    return hooks
 
 
 def _mailer(settings: Settings) -> "Mailer":

@@ -76,18 +76,7 @@ def _checked(name: str, content: Any, where: str) -> Json:
         date.fromisoformat(content["date"])
         if not isinstance(content["source"], str):
             raise TypeError  # noqa: TRY301  # told below, with the place
-        for model, entry in models.items():
-            at = model
-            if (
-                name == "prices" and not 0 <= Decimal(entry["training_per_million_usd"]) < 1_000_000
-            ):  # beyond that it is a slip
-                raise ValueError  # noqa: TRY301
-            for side in ("prompt", "completion") if "chat_per_million_usd" in entry else ():
-                if not 0 <= Decimal(entry["chat_per_million_usd"][side]) < 1_000_000:
-                    raise ValueError  # noqa: TRY301
-            for field in ("shutdown", "no_jobs_after") if name == "retirements" else ():
-                if field in entry:
-                    date.fromisoformat(entry[field])
+        at = _check_entries(models, name, at)
     except (KeyError, ValueError, TypeError, InvalidOperation) as error:
         msg = (
             f"{where}: {at!r} is wrong; {name} have `date` (YYYY-MM-DD), `source`, and by model "
@@ -99,3 +88,19 @@ def _checked(name: str, content: Any, where: str) -> Json:
         )
         raise InvalidInput(msg) from error
     return dict(content)
+
+
+def _check_entries(models: Json, name: str, at: str) -> str:
+    for model, entry in models.items():
+        at = model
+        if (
+            name == "prices" and not 0 <= Decimal(entry["training_per_million_usd"]) < 1_000_000
+        ):  # beyond that it is a slip
+            raise ValueError
+        for side in ("prompt", "completion") if "chat_per_million_usd" in entry else ():
+            if not 0 <= Decimal(entry["chat_per_million_usd"][side]) < 1_000_000:
+                raise ValueError
+        for field in ("shutdown", "no_jobs_after") if name == "retirements" else ():
+            if field in entry:
+                date.fromisoformat(entry[field])
+    return at

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from _hashlib import HASH
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -19,14 +20,7 @@ def write_whole(path: Path, pieces: Iterable[bytes] | bytes, *, mode: int = 0o64
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     digest = hashlib.sha256()
     try:
-        with os.fdopen(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb"
-        ) as stream:
-            for piece in (pieces,) if isinstance(pieces, bytes) else pieces:
-                digest.update(piece)
-                stream.write(piece)
-            stream.flush()
-            os.fsync(stream.fileno())
+        _written(temporary, mode, pieces, digest)
         temporary.replace(path)
     except BaseException:
         with suppress(FileNotFoundError):
@@ -34,6 +28,15 @@ def write_whole(path: Path, pieces: Iterable[bytes] | bytes, *, mode: int = 0o64
         raise
     sync_folder(path.parent)
     return digest.hexdigest()
+
+
+def _written(temporary: Path, mode: int, pieces: Iterable[bytes] | bytes, digest: HASH) -> None:
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
+        for piece in (pieces,) if isinstance(pieces, bytes) else pieces:
+            digest.update(piece)
+            stream.write(piece)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -24,13 +24,9 @@ async def log_conversations(
 
     Logging twice changes nothing. Raises InvalidInput naming the refused records, after the good ones were stored.
     """
-    plain = []
-    unfit = []
-    for number, record in enumerate(records, 1):
-        try:
-            plain.append(_plain(record))
-        except InvalidInput as error:
-            unfit.append(f"record {number}: {error}")
+    plain: list[Any] = []
+    unfit: list[Any] = []
+    _split_unfit(records, plain, unfit)
     async with open_loop(db, assistant=assistant) as loop:
         done = await conversation.log(loop, plain, consent=consent)
     done.refused += unfit
@@ -40,6 +36,14 @@ async def log_conversations(
         )
         raise InvalidInput(msg)
     return done.new
+
+
+def _split_unfit(records: Iterable[Mapping[str, Any]], plain: list[Any], unfit: list[Any]) -> None:
+    for number, record in enumerate(records, 1):
+        try:
+            plain.append(_plain(record))
+        except InvalidInput as error:
+            unfit.append(f"record {number}: {error}")
 
 
 def _plain(record: Mapping[str, Any]) -> object:

@@ -52,17 +52,27 @@ def import_(
     agreed = consent_of(consent)
 
     async def go(loop: Loop) -> dict[str, Any]:
-        total: dict[str, Any] = {"new": 0, "grown": 0, "unchanged": 0, "messages": 0, "refused": []}
-        with progress() as shown:
-            for path in files:
-                async for piece in steps.log_lines(loop, lines_of(path), str(path), consent=agreed):
-                    for name in ("new", "grown", "unchanged", "messages", "refused"):
-                        total[name] += getattr(piece, name)
-                    shown(f"{path.name}: {total['new'] + total['unchanged']} conversations", 0)
-        return total
+        return await _import_all(files, loop, agreed)
 
     done = with_loop(db, assistant, go)
     refused = done["refused"]
+    _show_imported(done, refused, as_json)
+    if refused and not (done["new"] or done["unchanged"] or done["grown"]):
+        raise typer.Exit(1)
+
+
+async def _import_all(files: Files, loop: Loop, agreed: Any) -> dict[str, Any]:
+    total: dict[str, Any] = {"new": 0, "grown": 0, "unchanged": 0, "messages": 0, "refused": []}
+    with progress() as shown:
+        for path in files:
+            async for piece in steps.log_lines(loop, lines_of(path), str(path), consent=agreed):
+                for name in ("new", "grown", "unchanged", "messages", "refused"):
+                    total[name] += getattr(piece, name)
+                shown(f"{path.name}: {total['new'] + total['unchanged']} conversations", 0)
+    return total
+
+
+def _show_imported(done: dict[str, Any], refused: Any, as_json: AsJson) -> None:
     words = f"{done['new']} new conversations ({done['messages']} messages), {done['grown']} grown, {done['unchanged']} unchanged, {len(refused)} refused"
     show(
         done,
@@ -75,8 +85,6 @@ def import_(
             ]
         ),
     )
-    if refused and not (done["new"] or done["unchanged"] or done["grown"]):
-        raise typer.Exit(1)
 
 
 @app.command()
@@ -93,6 +101,22 @@ def outcome(
     as_json: AsJson = False,
 ) -> None:
     """Report what came of a conversation; late and repeated reports are welcome."""
+    reported = _facts_of(facts)
+    moment = _moment_of(at)
+    new = with_loop(
+        db,
+        assistant,
+        lambda loop: steps.report_outcome(loop, conversation_id, reported, at=moment, source="cli"),
+    )
+    show({"new": new}, as_json=as_json, text=f"{new} new, {len(reported) - new} known already")
+
+
+def _facts_of(
+    facts: Annotated[
+        list[str], typer.Argument(help="NAME=VALUE, such as escalated=true booked=false.")
+    ],
+) -> dict[str, object]:
+    """The reported facts by name: JSON where a value is JSON, text otherwise."""
     reported: dict[str, object] = {}
     for fact in facts:
         name, given, value = fact.partition("=")
@@ -103,6 +127,11 @@ def outcome(
             reported[name] = decode(value)
         except InvalidInput:
             reported[name] = value
+    return reported
+
+
+def _moment_of(at: str | None) -> datetime | None:
+    """The time behind --at; None for now. Raises InvalidInput without a time zone."""
     try:
         moment = datetime.fromisoformat(at) if at else None
     except ValueError as error:
@@ -111,12 +140,7 @@ def outcome(
     if moment is not None and moment.tzinfo is None:
         msg = f"--at {at!r} has no time zone; write 2025-10-31T12:00:00Z"
         raise InvalidInput(msg)
-    new = with_loop(
-        db,
-        assistant,
-        lambda loop: steps.report_outcome(loop, conversation_id, reported, at=moment, source="cli"),
-    )
-    show({"new": new}, as_json=as_json, text=f"{new} new, {len(reported) - new} known already")
+    return moment
 
 
 @app.command("show")

@@ -43,6 +43,10 @@ def build(
 
     built = with_loop(db, assistant, go)
     files = built.manifest["files"]
+    _show_built(built, files, as_json)
+
+
+def _show_built(built: Any, files: Any, as_json: AsJson) -> None:
     words = f"{built.id}: {len(built.lines)} rows ({files['train.jsonl']['rows']} train, {files['validation.jsonl']['rows']} validation) in {built.path}\nnot taken: {counts(built.manifest['dropped'])}"
     show(
         {
@@ -74,6 +78,22 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write what people said of answers as training rows for any trainer."""
+    _check_choices(kind, form)
+    count = with_loop(db, assistant, lambda loop: preferences.export(loop, out, kind, form))  # type: ignore[arg-type]  # checked above
+    show({"rows": count, "path": str(out)}, as_json=as_json, text=f"{count} rows in {out}")
+
+
+def _check_choices(
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="sft (rows with weights), dpo (answer and correction), kto (liked or not)."
+        ),
+    ],
+    form: Annotated[
+        str, typer.Option("--format", help="openai, or trl (which Axolotl and LLaMA-Factory read).")
+    ],
+) -> None:
     for name, given, known in (
         ("--kind", kind, get_args(Kind)),
         ("--format", form, get_args(Format)),
@@ -81,8 +101,6 @@ def export(
         if given not in known:
             msg = f"{name} {given!r} is none of {', '.join(known)}"
             raise InvalidInput(msg)
-    count = with_loop(db, assistant, lambda loop: preferences.export(loop, out, kind, form))  # type: ignore[arg-type]  # checked above
-    show({"rows": count, "path": str(out)}, as_json=as_json, text=f"{count} rows in {out}")
 
 
 @app.command()

@@ -83,6 +83,12 @@ def import_feedback(
         ]
 
     done = with_loop(db, assistant, go)
+    refused, result = _show_imported(done, as_json)
+    if refused and not result["recorded"]:
+        raise typer.Exit(1)
+
+
+def _show_imported(done: list[Any], as_json: AsJson) -> tuple[list[Any], dict[str, Any]]:
     refused = [why for piece in done for why in piece.refused]
     result = {
         "recorded": sum(p.recorded for p in done),
@@ -91,8 +97,7 @@ def import_feedback(
     }
     words = f"{result['recorded']} recorded, {result['without_feedback']} records without feedback, {len(refused)} refused"
     show(result, as_json=as_json, text="\n".join([words, *refused[:20]]))
-    if refused and not result["recorded"]:
-        raise typer.Exit(1)
+    return refused, result
 
 
 @app.command()

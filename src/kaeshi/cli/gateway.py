@@ -38,18 +38,22 @@ def _work() -> None:
     """Until a signal, or until whoever started it is gone. What customers wait for comes first: this process takes what they leave."""
 
     async def go() -> None:
-        over = asyncio.Event()
-        parent = os.getppid()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, over.set)
-        working = asyncio.create_task(gateway_worker(over))
-        while not working.done():
-            await asyncio.wait({working}, timeout=1)
-            if os.getppid() != parent:
-                over.set()
-        await working
+        await _run_until_signalled()
 
     os.nice(19)
     if hasattr(os, "SCHED_IDLE"):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     asyncio.run(go())
+
+
+async def _run_until_signalled() -> None:
+    over = asyncio.Event()
+    parent = os.getppid()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, over.set)
+    working = asyncio.create_task(gateway_worker(over))
+    while not working.done():
+        await asyncio.wait({working}, timeout=1)
+        if os.getppid() != parent:
+            over.set()
+    await working

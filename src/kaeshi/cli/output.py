@@ -63,10 +63,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     if not rows:
         return "nothing"
     cells = [[str(c) for c in row] for row in (head, *rows)]
-    right = [
-        all(isinstance(row[i], int | float) or row[i] is None for row in rows)
-        for i in range(len(head))
-    ]
+    right = _right_aligned(head, rows)
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     lines = [
         "  ".join(
@@ -75,6 +72,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         for row in cells
     ]
     return "\n".join(lines)
+
+
+def _right_aligned(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[bool]:
+    return [
+        all(isinstance(row[i], int | float) or row[i] is None for row in rows)
+        for i in range(len(head))
+    ]
 
 
 def counts(found: dict[str, int]) -> str:

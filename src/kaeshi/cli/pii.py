@@ -15,8 +15,10 @@ import typer
 
 from kaeshi.cli.output import AsJson, Database, Who, counts, group, lines_of, show, table
 from kaeshi.errors import InvalidInput
+from kaeshi.nouns import NameFinder
 from kaeshi.pii import detect_texts
 from kaeshi.pii.api import ScrubStream, finder, policy, scrub_conversations
+from kaeshi.pii.policy import Policy
 from kaeshi.pii.vault import Kept, Vault, put_back, sha256_of
 
 app = group()
@@ -125,7 +127,24 @@ def detect(
     """List what personal data a text holds and where, without showing it."""
     names = finder()
     wanted = policy(None)
-    rows = []
+    rows: list[dict[str, object]] = []
+    rows = _found_rows(source, shape, field, names, wanted, rows)
+    show(
+        rows,
+        as_json=as_json,
+        text=lambda: table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows]),
+    )
+    sys.stderr.write(f"found: {counts(dict(Counter(str(row['type']) for row in rows)))}\n")
+
+
+def _found_rows(
+    source: Source,
+    shape: Shape,
+    field: Fields,
+    names: NameFinder,
+    wanted: Policy,
+    rows: list[dict[str, object]],
+) -> list[dict[str, object]]:
     for line, texts in _conversations(source, _shape(source, shape), field or []):
         for place, hits in zip(
             texts,
@@ -144,12 +163,7 @@ def detect(
                 }
                 for a, b, kind, score, by in hits
             ]
-    show(
-        rows,
-        as_json=as_json,
-        text=lambda: table(tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows]),
-    )
-    sys.stderr.write(f"found: {counts(dict(Counter(str(row['type']) for row in rows)))}\n")
+    return rows
 
 
 @app.command()
@@ -168,7 +182,12 @@ def report(
 
     found = with_loop(db, assistant, lambda loop: privacy.report(loop, sample=sample))
     left = found["residual"]["at_most_by_type"]
-    lines = [
+    lines = _report_lines(found, left)
+    show(found, as_json=as_json, text="\n\n".join(lines[:3]) + "\n".join(lines[3:]))
+
+
+def _report_lines(found: dict[str, Any], left: Any) -> list[str]:
+    return [
         f"{found['examples']} examples, scrubber {', '.join(found['scrubber']) or 'none'}, settings {found['settings_sha256'][:12]}",
         table(
             ("type", "replaced", "left at most"),
@@ -184,7 +203,6 @@ def report(
             for one in found["sample"]
         ),
     ]
-    show(found, as_json=as_json, text="\n\n".join(lines[:3]) + "\n".join(lines[3:]))
 
 
 def _shape(source: str, shape: str | None) -> str:

@@ -1,6 +1,7 @@
 """`kaeshi rollout`: start, follow and end rollouts; replay recorded ratings."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,11 @@ LONG_DAYS = 60
 
 def comparison_text(found: Any, names: tuple[str, str] = ("production", "candidate")) -> str:
     """A comparison as a table and a sentence."""
+    rows = _metric_rows(found)
+    return f"{table(('metric', *names, 'difference [95 % interval]'), rows)}\n{names[1]}: {found.why}\n(intervals and verdict hold at every look)"
+
+
+def _metric_rows(found: Any) -> list[tuple[Any, ...]]:
     rows = []
     for row in found.metrics:
         means = [
@@ -37,7 +43,7 @@ def comparison_text(found: Any, names: tuple[str, str] = ("production", "candida
                 f"{d.estimate:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" if d else "too little",
             )
         )
-    return f"{table(('metric', *names, 'difference [95 % interval]'), rows)}\n{names[1]}: {found.why}\n(intervals and verdict hold at every look)"
+    return rows
 
 
 @app.command()
@@ -95,23 +101,44 @@ def start(
         return
 
     async def begin(loop: Loop) -> tuple[Any, Any]:
-        mirrored = loop.settings.shadow_duration_hours if hours is None else hours
-        share = loop.settings.shadow_traffic_percent if percent is None else percent
-        if described is not None:
-            await steps.register(
-                loop,
-                model,
-                kind="prompt"
-                if described.opening
-                else "knowledge"
-                if described.entries
-                else "base_model",
-                serving=described,
-            )
-        return await steps.begin(
-            loop, model, percent=share, hours=mirrored, goal=goal, by=by
-        ), await steps.forecast(loop, mirrored)
+        return await _begin(hours, loop, percent, described, model, goal, by)
 
+    _show_begun(db, assistant, begin, as_json)
+
+
+async def _begin(
+    hours: float | None,
+    loop: Loop,
+    percent: float | None,
+    described: Any,
+    model: str,
+    goal: Annotated[
+        Literal["superior", "non_inferior"],
+        typer.Option(
+            help="superior: shown to be better; non_inferior: to lose no more than ROLLOUT_SMALLEST_EFFECT."
+        ),
+    ],
+    by: Annotated[str, typer.Option(help="Who starts it.")],
+) -> tuple[Any, Any]:
+    mirrored = loop.settings.shadow_duration_hours if hours is None else hours
+    share = loop.settings.shadow_traffic_percent if percent is None else percent
+    if described is not None:
+        await steps.register(
+            loop,
+            model,
+            kind="prompt"
+            if described.opening
+            else "knowledge"
+            if described.entries
+            else "base_model",
+            serving=described,
+        )
+    return await steps.begin(
+        loop, model, percent=share, hours=mirrored, goal=goal, by=by
+    ), await steps.forecast(loop, mirrored)
+
+
+def _show_begun(db: Database, assistant: Who, begin: Callable[..., Any], as_json: AsJson) -> None:
     began, expected = with_loop(db, assistant, begin)
     text = f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from {began.mirror_until:%Y-%m-%d %H:%M} UTC"
     show(
@@ -291,6 +318,27 @@ def replay(
 ) -> None:
     """Compare two systems on recorded ratings as if they had been live: each item goes to one arm."""
     items: dict[str, dict[str, float]] = {}
+    unusable = _ratings_in(path, metric, items)
+    if splits > 1:
+        _show_splits(
+            [
+                steps.replay(items, production, candidate, metric, salt=f" {n}")
+                for n in range(splits)
+            ],
+            as_json=as_json,
+        )
+        return
+    _show_replayed(items, production, candidate, metric, unusable, as_json)
+
+
+def _ratings_in(
+    path: Annotated[
+        Path, typer.Argument(help="Rated answers: item_id, system_id and feedback per line.")
+    ],
+    metric: Annotated[str, typer.Option(help="Which figure of `feedback` counts.")],
+    items: dict[str, dict[str, float]],
+) -> int:
+    """Ratings by item and system, and how many records have none. Raises InvalidInput for a file without any."""
     unusable = 0
     for _, record in parsed_lines(lines_of(path), str(path)):
         found_rating = _rating(record, metric)
@@ -302,15 +350,17 @@ def replay(
     if not items:
         msg = f"file {str(path)!r} has no record with item_id, system_id and a number feedback.{metric}"
         raise InvalidInput(msg)
-    if splits > 1:
-        _show_splits(
-            [
-                steps.replay(items, production, candidate, metric, salt=f" {n}")
-                for n in range(splits)
-            ],
-            as_json=as_json,
-        )
-        return
+    return unusable
+
+
+def _show_replayed(
+    items: dict[str, dict[str, float]],
+    production: Annotated[str, typer.Option(help="System in the production arm.")],
+    candidate: Annotated[str, typer.Option(help="System in the candidate arm.")],
+    metric: Annotated[str, typer.Option(help="Which figure of `feedback` counts.")],
+    unusable: int,
+    as_json: AsJson,
+) -> None:
     found = steps.replay(items, production, candidate, metric)
     off = ["containment", "conversion"] if metric not in {"containment", "conversion"} else []
     words = f"{len(items)} items, each hashed to one arm; {unusable} records without {metric}\n{comparison_text(found, (production, candidate))}\nguardrails switched off, without data in both arms: {', '.join(off)}"

@@ -37,20 +37,7 @@ def run(
     agreed = consent_of(consent)
 
     async def go(loop: Loop) -> dict[str, Any]:
-        with progress() as shown:
-            logs = [offline.Logs(name=str(path), lines=partial(lines_of, path)) for path in files]
-            taken = await offline.take_in(loop, logs, consent=agreed, progress=shown)
-            learned = await offline.learn(loop, progress=shown)
-            proposed = await offline.propose_knowledge(loop, approve_policy=approve_policy)
-            composed = await report.compose(loop, by_log_clock=True)
-        return {
-            "import": taken,
-            **learned,
-            "knowledge": proposed,
-            "report": composed.model_dump(mode="json"),
-            "report_text": text(composed),
-            "data_dir": str(loop.settings.data_dir),
-        }
+        return await _run_loop(files, loop, agreed, approve_policy)
 
     done = with_loop(db, assistant, go)
     show(
@@ -58,6 +45,31 @@ def run(
         as_json=as_json,
         text=lambda: _run_text(done),
     )
+
+
+async def _run_loop(
+    files: Annotated[list[Path], typer.Argument(help="Conversation logs, JSONL or JSONL.gz.")],
+    loop: Loop,
+    agreed: Any,
+    approve_policy: Annotated[
+        bool,
+        typer.Option("--approve-policy", help="Approve knowledge proposals by the stated policy."),
+    ],
+) -> dict[str, Any]:
+    with progress() as shown:
+        logs = [offline.Logs(name=str(path), lines=partial(lines_of, path)) for path in files]
+        taken = await offline.take_in(loop, logs, consent=agreed, progress=shown)
+        learned = await offline.learn(loop, progress=shown)
+        proposed = await offline.propose_knowledge(loop, approve_policy=approve_policy)
+        composed = await report.compose(loop, by_log_clock=True)
+    return {
+        "import": taken,
+        **learned,
+        "knowledge": proposed,
+        "report": composed.model_dump(mode="json"),
+        "report_text": text(composed),
+        "data_dir": str(loop.settings.data_dir),
+    }
 
 
 def _run_text(done: dict[str, Any]) -> str:

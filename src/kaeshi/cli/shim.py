@@ -1,7 +1,7 @@
 """`kaeshi shim`: the seed's address in a team's own tree."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +21,7 @@ def shim(
     if not path.is_dir():
         msg = f"{str(path)!r} is not a folder"
         raise InvalidInput(msg)
-    written = []
+    written: list[Any] | list[str] = []
     for place, module, names in (
         (
             "api/ai/ml/__init__.py",
@@ -36,17 +36,27 @@ def shim(
         ),
         ("api/ai/ml/jobs/__init__.py", "kaeshi.ml.jobs", ("start_scheduler", "stop_scheduler")),
     ):
-        target = path / place
-        content = (
-            f'"""The seed\'s address for {module}."""\n\nfrom {module} import (\n'
-            + "".join(f"    {n},\n" for n in names)
-            + ")\n\n__all__ = [\n"
-            + "".join(f'    "{n}",\n' for n in names)
-            + "]\n"
-        )
-        if target.exists() and target.read_text(encoding="utf-8") != content:
-            msg = f"{str(target)!r} exists with other content; move it away first"
-            raise InvalidInput(msg)
-        write_whole(target, content.encode())
-        written.append(str(target))
+        _write_one(path, place, module, names, written)
     show({"written": written}, as_json=as_json, text="\n".join(written))
+
+
+def _write_one(
+    path: Annotated[Path, typer.Argument(help="Your source root, such as apps/backend/src.")],
+    place: str,
+    module: str,
+    names: tuple[str, str, str, str, str] | tuple[str, str],
+    written: list[Any] | list[str],
+) -> None:
+    target = path / place
+    content = (
+        f'"""The seed\'s address for {module}."""\n\nfrom {module} import (\n'
+        + "".join(f"    {n},\n" for n in names)
+        + ")\n\n__all__ = [\n"
+        + "".join(f'    "{n}",\n' for n in names)
+        + "]\n"
+    )
+    if target.exists() and target.read_text(encoding="utf-8") != content:
+        msg = f"{str(target)!r} exists with other content; move it away first"
+        raise InvalidInput(msg)
+    write_whole(target, content.encode())
+    written.append(str(target))

@@ -72,25 +72,7 @@ def start(
     """Upload a file and start a job; asking again for the same work finds the first one. The embedded trainer is waited for."""
 
     async def go(loop: Loop) -> Any:
-        s = loop.settings
-        with progress() as shown:
-            shown("uploading", 0)
-            run = await steps.start(
-                loop,
-                await steps.upload(loop, path, method),
-                model or s.fine_tune_base_model,
-                suffix or s.fine_tune_suffix,
-                epochs or s.fine_tune_epochs,
-                validation_file_id=await steps.upload(loop, validation, method)
-                if validation is not None
-                else None,
-                method=method,
-            )
-            return (
-                await steps.wait(loop, run, lambda r: shown(f"training: {r.state}", 0))
-                if loop.trainer.embedded
-                else run
-            )
+        return await _start_and_wait(loop, path, method, model, suffix, epochs, validation)
 
     run = with_loop(db, assistant, go)
     show(
@@ -100,6 +82,39 @@ def start(
     )
     if run.state == "failed":
         raise typer.Exit(1)
+
+
+async def _start_and_wait(
+    loop: Loop,
+    path: Path,
+    method: Annotated[
+        Literal["supervised", "dpo"],
+        typer.Option(help="supervised, or dpo for rows of preferences."),
+    ],
+    model: Base,
+    suffix: str | None,
+    epochs: Epochs,
+    validation: Path | None,
+) -> Any:
+    s = loop.settings
+    with progress() as shown:
+        shown("uploading", 0)
+        run = await steps.start(
+            loop,
+            await steps.upload(loop, path, method),
+            model or s.fine_tune_base_model,
+            suffix or s.fine_tune_suffix,
+            epochs or s.fine_tune_epochs,
+            validation_file_id=await steps.upload(loop, validation, method)
+            if validation is not None
+            else None,
+            method=method,
+        )
+        return (
+            await steps.wait(loop, run, lambda r: shown(f"training: {r.state}", 0))
+            if loop.trainer.embedded
+            else run
+        )
 
 
 @app.command()
@@ -113,6 +128,10 @@ def status(
         return run, await steps.events(loop, run)
 
     run, events = with_loop(db, assistant, go)
+    _show_status(run, events, as_json)
+
+
+def _show_status(run: Any, events: Any, as_json: AsJson) -> None:
     words = [
         f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}"
     ]

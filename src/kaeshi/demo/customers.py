@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from random import Random
 from typing import Any
 
 STARS_WHEN_RIGHT = 0.87
@@ -165,16 +166,7 @@ class Crowd:
         if r.random() > RATES:
             return None
         happy = r.random() < (STARS_WHEN_RIGHT if right else STARS_WHEN_WRONG)
-        said: dict[str, Any] = {
-            "rating": r.choices((5, 4), (0.75, 0.25))[0]
-            if happy
-            else r.choices((3, 2, 1), (0.5, 0.3, 0.2))[0],
-            "vote": "up" if happy else "down",
-        }
-        if happy and r.random() < 0.5:
-            said["helpful"] = True
-        if happy and r.random() < 0.4:
-            said["comment"] = r.choice(COMMENTS)
+        said = _rating_of(happy, r)
         return Rating(said=said, author=asked.customer)
 
     def books(self, *, right: bool) -> bool:
@@ -206,3 +198,17 @@ class Crowd:
             (f"my card is 4111 1111 1111 1111 if you need it. {question}", ()),
         )
         return r.choices(options, (30, 14, 14, 10, 10, 8, 8, 3))[0]
+
+
+def _rating_of(happy: bool, r: Random) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "rating": r.choices((5, 4), (0.75, 0.25))[0]
+        if happy
+        else r.choices((3, 2, 1), (0.5, 0.3, 0.2))[0],
+        "vote": "up" if happy else "down",
+    }
+    if happy and r.random() < 0.5:
+        said["helpful"] = True
+    if happy and r.random() < 0.4:
+        said["comment"] = r.choice(COMMENTS)
+    return said

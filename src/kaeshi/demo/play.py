@@ -10,14 +10,25 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from kaeshi.app import open_loop
-from kaeshi.demo.customers import Asked, Crowd
+from kaeshi.demo.customers import Asked, Crowd, Intent
 from kaeshi.demo.reception import Reception, Response
 from kaeshi.errors import InvalidInput, KaeshiError, Refused
 from kaeshi.files import write_whole
 from kaeshi.jobs.runner import run_now
 from kaeshi.jobs.schedule import jobs
 from kaeshi.loop import Loop
-from kaeshi.nouns import Answer, Conversation, Dataset, Feedback, Outcome, Rollout, Serving, Turn
+from kaeshi.nouns import (
+    Answer,
+    Comparison,
+    Conversation,
+    Dataset,
+    Feedback,
+    Outcome,
+    ReviewItem,
+    Rollout,
+    Serving,
+    Turn,
+)
 from kaeshi.providers.fake import FakeClock, FakeIds, FakeNames
 from kaeshi.rules.dataset import line
 from kaeshi.settings import Settings, load
@@ -81,9 +92,7 @@ async def play(
 
     The same seed gives the same result. Raises InvalidInput for an unknown sabotage or a folder that is not a demo's.
     """
-    if sabotage is not None and sabotage not in get_args(Sabotage):
-        msg = f"sabotage {sabotage!r} is none of {', '.join(get_args(Sabotage))}"
-        raise InvalidInput(msg)
+    _check_sabotage(sabotage)
     _prepare(folder)
     clock = FakeClock(MONDAY)
     async with open_loop(settings=_settings(folder), clock=clock, ids=FakeIds()) as loop:
@@ -100,19 +109,8 @@ async def play(
         )
         kb = await _knowledge(stage)
         mailed = await _report(stage)
-        progress("asking held-out questions", 0)
-        questions = stage.crowd.held_out(5)
-        production = (await rollout.status(loop))["production"] or before
-        scores = {
-            "before": await _score(loop, before, questions),
-            "candidate": await _score(loop, learned["model"], questions)
-            if learned["model"]
-            else None,
-        }
-        after = (
-            scores["candidate"]
-            if production == learned["model"] and scores["candidate"]
-            else scores["before"]
+        questions, production, scores, after = await _scores_of(
+            progress, stage, loop, before, learned
         )
         return {
             "seed": seed,
@@ -137,12 +135,45 @@ async def play(
         }
 
 
+def _check_sabotage(sabotage: str | None) -> None:
+    if sabotage is not None and sabotage not in get_args(Sabotage):
+        msg = f"sabotage {sabotage!r} is none of {', '.join(get_args(Sabotage))}"
+        raise InvalidInput(msg)
+
+
+async def _scores_of(
+    progress: Progress, stage: Stage, loop: Loop, before: str, learned: dict[str, Any]
+) -> tuple[list[Asked], Any | str, dict[str, dict[str, Any] | None], dict[str, Any] | None]:
+    progress("asking held-out questions", 0)
+    questions = stage.crowd.held_out(5)
+    production = (await rollout.status(loop))["production"] or before
+    scores = {
+        "before": await _score(loop, before, questions),
+        "candidate": await _score(loop, learned["model"], questions) if learned["model"] else None,
+    }
+    after = (
+        scores["candidate"]
+        if production == learned["model"] and scores["candidate"]
+        else scores["before"]
+    )
+    return questions, production, scores, after
+
+
 async def _first_production(stage: Stage) -> str:
     """A production trained on the hand-written FAQ alone, and the test cases that every candidate must face."""
     loop = stage.loop
     known = stage.crowd.known
     stage.progress("training the first production on the FAQ", 0)
-    rows = [
+    rows = _faq_rows(known, loop)
+    model = await _train(stage, "faq.jsonl", rows, "faq")
+    await rollout.set_production(loop, model, Serving(placeholders=True))
+    cases = _promises(known, stage)
+    await evaluation.add(loop, ((case["id"], case) for case in cases))
+    return model
+
+
+def _faq_rows(known: tuple[Intent, ...], loop: Loop) -> list[dict[str, Any]]:
+    return [
         {
             "messages": [
                 {"role": "system", "content": loop.prompts["default"]},
@@ -152,8 +183,10 @@ async def _first_production(stage: Stage) -> str:
         }
         for i in known
     ]
-    model = await _train(stage, "faq.jsonl", rows, "faq")
-    await rollout.set_production(loop, model, Serving(placeholders=True))
+
+
+def _promises(known: tuple[Intent, ...], stage: Stage) -> list[dict[str, Any]]:
+    """The test cases that every candidate has to face."""
     cases: list[dict[str, Any]] = [
         {"id": f"knows_{i.name}", "question": stage.crowd.fill(i.held[0]), "expected": i.answer}
         for i in known
@@ -162,8 +195,7 @@ async def _first_production(stage: Stage) -> str:
         {"id": f"beyond_{n}", "question": stage.crowd.fill(text), "hand_over": True}
         for n, text in enumerate(stage.crowd.beyond_held)
     ]
-    await evaluation.add(loop, ((case["id"], case) for case in cases))
-    return model
+    return cases
 
 
 async def _two_weeks(stage: Stage) -> Tally:
@@ -181,6 +213,19 @@ async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
     )
     stage.progress("collecting and scrubbing", 0)
     collected = await run_now(loop, jobs(loop.settings), "training_collector", OWNER)
+    found = await _collected(loop, collected)
+    try:
+        built = await dataset.write(loop, await dataset.build(loop))
+    except KaeshiError as error:
+        return None, found | {"why": str(error)}
+    await _cost_of(loop, built, found)
+    stage.progress("training the candidate", 0)
+    rows = _training_rows(stage, built)
+    found["model"] = await _train(stage, "candidate.jsonl", rows, "concierge")
+    return built, found
+
+
+async def _collected(loop: Loop, collected: str) -> dict[str, Any]:
     async with loop.store.read() as tx:
         kept = await tx.count_kept(loop.assistant)
         reasons = await tx.reasons(loop.assistant)
@@ -191,10 +236,10 @@ async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
         "cost": None,
         "why": "",
     }
-    try:
-        built = await dataset.write(loop, await dataset.build(loop))
-    except KaeshiError as error:
-        return None, found | {"why": str(error)}
+    return found
+
+
+async def _cost_of(loop: Loop, built: Dataset, found: dict[str, Any]) -> None:
     estimate = await training.estimate(
         loop, Path(built.path) / "train.jsonl", "gpt-4o-mini", loop.settings.fine_tune_epochs
     )
@@ -204,7 +249,9 @@ async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
         "tokens": estimate.tokens,
         "epochs": estimate.epochs,
     }
-    stage.progress("training the candidate", 0)
+
+
+def _training_rows(stage: Stage, built: Dataset) -> list[Any]:
     faq = [
         json.loads(raw)
         for raw in (stage.loop.settings.data_dir / "faq.jsonl").read_bytes().splitlines()
@@ -221,21 +268,14 @@ async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
         ]
     if stage.sabotage == "same":
         rows = faq
-    found["model"] = await _train(stage, "candidate.jsonl", rows, "concierge")
-    return built, found
+    return rows
 
 
 async def _roll_out(stage: Stage, model: str) -> dict[str, Any]:
     """Gate, mirror, canary, half, full: day by day, by the scheduled job's own steps."""
     loop = stage.loop
     began = await rollout.begin(loop, model, percent=10, hours=24, by=OWNER)
-    for day in range(ROLLOUT_DAYS):
-        live = await _state(loop, began.id)
-        if live.state not in {"mirror", "canary", "half"}:
-            break
-        stage.progress(f"rollout in its {live.state} stage, day {day + 1}", day / ROLLOUT_DAYS)
-        await _day(stage, ROLLOUT_A_DAY, Tally())
-        await run_now(loop, jobs(loop.settings), "rollout_stepper", OWNER)
+    await _days_of_rollout(loop, began, stage)
     ended = await _state(loop, began.id)
     comparison = await rollout.compare(loop, began.id)
     if ended.state not in {"full", "rolled_back"}:
@@ -244,19 +284,33 @@ async def _roll_out(stage: Stage, model: str) -> dict[str, Any]:
         )
     async with loop.store.read() as tx:
         steps = await tx.audit(loop.assistant, began.id)
-    evidence = {
+    evidence = _evidence_of(comparison)
+    return {
+        "outcome": "promoted" if ended.state == "full" else "rolled back",
+        "why": steps[-1]["why"],
+        "evidence": evidence,
+        "steps": [{k: s[k] for k in ("before", "after", "at", "why")} for s in steps],
+    }
+
+
+async def _days_of_rollout(loop: Loop, began: Rollout, stage: Stage) -> None:
+    for day in range(ROLLOUT_DAYS):
+        live = await _state(loop, began.id)
+        if live.state not in {"mirror", "canary", "half"}:
+            break
+        stage.progress(f"rollout in its {live.state} stage, day {day + 1}", day / ROLLOUT_DAYS)
+        await _day(stage, ROLLOUT_A_DAY, Tally())
+        await run_now(loop, jobs(loop.settings), "rollout_stepper", OWNER)
+
+
+def _evidence_of(comparison: Comparison) -> dict[str, Any]:
+    return {
         m.metric: {
             "production": [m.production.total, m.production.count],
             "candidate": [m.candidate.total, m.candidate.count],
             "difference": m.difference.model_dump() if m.difference else None,
         }
         for m in comparison.metrics
-    }
-    return {
-        "outcome": "promoted" if ended.state == "full" else "rolled back",
-        "why": steps[-1]["why"],
-        "evidence": evidence,
-        "steps": [{k: s[k] for k in ("before", "after", "at", "why")} for s in steps],
     }
 
 
@@ -269,24 +323,10 @@ async def _knowledge(stage: Stage) -> dict[str, Any]:
     waiting = [item for item in await review.queue(loop, limit=500) if item.kind == "entry"]
     async with loop.store.read() as tx:
         answers = {e.id: e.answer for e, _ in await tx.entries(loop.assistant, ("proposed",))}
-    for item in waiting:
-        await review.decide(
-            loop,
-            item.ref,
-            "approved" if answers.get(item.ref) in right else "rejected",
-            by=REVIEWER,
-        )
+    await _review_entries(waiting, loop, answers, right)
     said = await run_now(loop, jobs(loop.settings), "kb_refresh", OWNER)
     approved = right & set(answers.values())
-    held = [
-        (stage.crowd.fill(text), intent.answer)
-        for intent in stage.crowd.known
-        if intent.answer in approved
-        for text in intent.held
-    ]
-    found = [
-        (await knowledge.search(loop, query, 1))[0].entry.answer == answer for query, answer in held
-    ]
+    held, found = await _ask_knowledge(stage, approved, loop)
     return {
         "proposed": len(waiting),
         "approved": sum(a in right for a in answers.values()),
@@ -303,6 +343,33 @@ async def _knowledge(stage: Stage) -> dict[str, Any]:
             None,
         ),
     }
+
+
+async def _review_entries(
+    waiting: list[ReviewItem], loop: Loop, answers: dict[str, str], right: set[str]
+) -> None:
+    for item in waiting:
+        await review.decide(
+            loop,
+            item.ref,
+            "approved" if answers.get(item.ref) in right else "rejected",
+            by=REVIEWER,
+        )
+
+
+async def _ask_knowledge(
+    stage: Stage, approved: set[str], loop: Loop
+) -> tuple[list[tuple[str, str]], list[bool]]:
+    held = [
+        (stage.crowd.fill(text), intent.answer)
+        for intent in stage.crowd.known
+        if intent.answer in approved
+        for text in intent.held
+    ]
+    found = [
+        (await knowledge.search(loop, query, 1))[0].entry.answer == answer for query, answer in held
+    ]
+    return held, found
 
 
 async def _report(stage: Stage) -> dict[str, Any]:

@@ -11,6 +11,28 @@ def as_text(result: dict[str, Any]) -> str:
     kb = result["knowledge"]
     n = held["questions"]
     example = ", such as {!r}: {}".format(*kb["example"]) if kb["example"] else ""
+    rows = _rows_before(result, collection, held, n, decision)
+    _metric_rows(decision, rows)
+    rows += [("  steps", " -> ".join(s["after"] for s in decision["steps"]) or "none")]
+    rows += [
+        ("knowledge", f"{kb['proposed']} proposed, {kb['approved']} approved by {kb['by']}"),
+        (
+            "  finds",
+            f"{kb['found']} of {kb['asked']} held-out questions that it can answer{example}",
+        ),
+        (
+            "report",
+            f"week of {result['report']['week']}, {result['report']['conversations']} conversations, in {result['report']['page']}",
+        ),
+        ("files", result["folder"]),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in rows)
+
+
+def _rows_before(
+    result: dict[str, Any], collection: Any, held: Any, n: Any, decision: Any
+) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = [
         (
             "customers",
@@ -43,6 +65,10 @@ def as_text(result: dict[str, Any]) -> str:
         ("held-out, after", f"{_score(held['after'], n)}   <- what customers get now"),
         ("decision", f"{decision['outcome'].upper()}: {decision['why']}"),
     ]
+    return rows
+
+
+def _metric_rows(decision: Any, rows: list[tuple[str, str]]) -> None:
     for metric, seen in (decision["evidence"] or {}).items():
         rows.append(
             (
@@ -50,21 +76,6 @@ def as_text(result: dict[str, Any]) -> str:
                 f"production {_mean(seen['production'])}, candidate {_mean(seen['candidate'])}{_difference(seen['difference'])}",
             )
         )
-    rows += [("  steps", " -> ".join(s["after"] for s in decision["steps"]) or "none")]
-    rows += [
-        ("knowledge", f"{kb['proposed']} proposed, {kb['approved']} approved by {kb['by']}"),
-        (
-            "  finds",
-            f"{kb['found']} of {kb['asked']} held-out questions that it can answer{example}",
-        ),
-        (
-            "report",
-            f"week of {result['report']['week']}, {result['report']['conversations']} conversations, in {result['report']['page']}",
-        ),
-        ("files", result["folder"]),
-    ]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in rows)
 
 
 def _counts(found: dict[str, int]) -> str:

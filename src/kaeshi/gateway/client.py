@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httptools
 
@@ -225,15 +225,8 @@ class Client:
                 kept.pop().close()
 
     def _place(self, base_url: str) -> tuple[tuple[str, str, int], str, bytes]:
-        parts = urlsplit(base_url)
-        if (
-            parts.scheme not in {"http", "https"}
-            or not parts.hostname
-            or not base_url.isascii()
-            or not base_url.isprintable()
-        ):
-            msg = f"base URL {base_url!r} is no http or https address, such as https://api.openai.com/v1"
-            raise Misconfigured(msg)
+        parts = _checked_url(base_url)
+        assert parts.hostname is not None  # checked
         place = (
             parts.scheme,
             parts.hostname,
@@ -256,6 +249,9 @@ class Client:
                 return connection
             connection.close()
         scheme, host, port = place
+        return await self._connected(scheme, host, port)
+
+    async def _connected(self, scheme: str, host: str, port: int) -> Connection:
         if scheme == "https" and self._tls is None:
             self._tls = ssl.create_default_context()
         try:
@@ -267,3 +263,18 @@ class Client:
             msg = f"the model's provider at {host}:{port} cannot be reached: {type(error).__name__}; check OPENAI_BASE_URL and the network"
             raise ProviderUnknown(msg) from error
         return made
+
+
+def _checked_url(base_url: str) -> SplitResult:
+    parts = urlsplit(base_url)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or not base_url.isascii()
+        or not base_url.isprintable()
+    ):
+        msg = (
+            f"base URL {base_url!r} is no http or https address, such as https://api.openai.com/v1"
+        )
+        raise Misconfigured(msg)
+    return parts

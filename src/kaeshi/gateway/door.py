@@ -25,9 +25,11 @@ from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.telemetry import Metrics
 from kaeshi.gateway.upstream import OK, Reply, Upstream, upstream_of
 from kaeshi.loop import Loop
-from kaeshi.nouns import HAND_OVER, Candidate, Consent, Json
+from kaeshi.nouns import HAND_OVER, Assignment, Candidate, Consent, Json
 from kaeshi.rules import wire
 from kaeshi.steps import asking
+from kaeshi.steps.asking import Prepared, Question
+from kaeshi.steps.conversation import Routing
 from kaeshi.steps.shelf import Shelf
 
 Scope = MutableMapping[str, Any]
@@ -121,15 +123,7 @@ class Gateway:
         headers = dict(scope["headers"])
         try:
             self._check(scope, headers)
-            raw = await _body(receive)
-            if path == "/metrics":
-                await _send(send, OK, self._metrics.page(), [PROMETHEUS])
-            elif path in CHATS and scope["method"] == "POST":
-                await self._chat(path, raw, headers, began, receive, send)
-            else:
-                _check_passed(scope["method"], path)
-                query = b"?" + scope["query_string"] if scope.get("query_string") else b""
-                await self._pass(scope["method"], path, query.decode("latin-1"), raw, headers, send)
+            await self._routed(receive, path, send, scope, headers, began)
         except _Fault as fault:
             await _send(
                 send, fault.status, _fault(str(fault), "invalid_request_error"), [JSON_KIND]
@@ -145,6 +139,25 @@ class Gateway:
                 _fault("something went wrong here; the log has the details", "server_error"),
                 [JSON_KIND],
             )
+
+    async def _routed(
+        self,
+        receive: Receive,
+        path: Any,
+        send: Send,
+        scope: Scope,
+        headers: dict[Any, Any],
+        began: float,
+    ) -> None:
+        raw = await _body(receive)
+        if path == "/metrics":
+            await _send(send, OK, self._metrics.page(), [PROMETHEUS])
+        elif path in CHATS and scope["method"] == "POST":
+            await self._chat(path, raw, headers, began, receive, send)
+        else:
+            _check_passed(scope["method"], path)
+            query = b"?" + scope["query_string"] if scope.get("query_string") else b""
+            await self._pass(scope["method"], path, query.decode("latin-1"), raw, headers, send)
 
     def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         if not may_call(scope, headers, self._key):
@@ -174,11 +187,14 @@ class Gateway:
         reply = await _whole(
             await self._upstream.ask(method, asked, raw, self._passed_on(headers), None)
         )
+        self._with_aliases(path, reply)
+        await _send(send, reply.status, reply.body, list(reply.headers.items()))
+
+    def _with_aliases(self, path: str, reply: Reply) -> None:
         if path == "/v1/models" and reply.status == OK:
             body = from_json(reply.body)
             body["data"] = [_alias(name) for name in self._aliases] + body["data"]
             reply.body = json.dumps(body).encode()
-        await _send(send, reply.status, reply.body, list(reply.headers.items()))
 
     async def _chat(
         self,
@@ -210,15 +226,7 @@ class Gateway:
         self, path: str, raw: bytes, headers: Mapping[bytes, bytes], began: float
     ) -> _Turn:
         """Who asks, in which conversation, and who is to answer."""
-        try:
-            body = from_json(raw, allow_inf_nan=False)
-            messages = wire.messages_of(body)
-        except InvalidInput as error:
-            raise _Fault(400, str(error)) from error
-        except ValueError as error:
-            raise _Fault(
-                400, "the body is not JSON; lone surrogates, NaN and infinities are not JSON either"
-            ) from error
+        body, messages = _decoded(raw)
         model = body.get("model")
         if not isinstance(model, str):
             raise _Fault(400, f"model is missing; ask for {', '.join(self._aliases)}")
@@ -237,10 +245,7 @@ class Gateway:
                     400,
                     f"the {what} is {value[:20]!r}...: at most {LONGEST_ID} printable characters",
                 )
-        said = _given(headers, b"x-kaeshi-consent")
-        consent = CONSENTS.get(said) if said else self._settings.gateway_consent
-        if consent is None:
-            raise _Fault(400, f"X-Kaeshi-Consent {said!r} is none of {', '.join(CONSENTS)}")
+        consent = self._consent_of(headers)
         conversation = (
             named
             or await self._continued(assistant, customer, messages)
@@ -258,7 +263,42 @@ class Gateway:
                 503,
                 f"assistant {assistant!r} has nothing in production; start with `kaeshi rollout start MODEL --first`",
             )
-        record = Record(
+        record = self._record_of(
+            conversation, customer, named, consent, path, assignment, routing, body, raw
+        )
+        return _Turn(
+            assistant=assistant,
+            body=body,
+            messages=messages,
+            candidate=candidate,
+            fallback=routing.production
+            if assignment is not None and assignment.arm == "candidate"
+            else None,
+            authorization=self._passed_on(headers),
+            began=began,
+            record=record,
+        )
+
+    def _consent_of(self, headers: Mapping[bytes, bytes]) -> Consent:
+        said = _given(headers, b"x-kaeshi-consent")
+        consent = CONSENTS.get(said) if said else self._settings.gateway_consent
+        if consent is None:
+            raise _Fault(400, f"X-Kaeshi-Consent {said!r} is none of {', '.join(CONSENTS)}")
+        return consent
+
+    def _record_of(
+        self,
+        conversation: str,
+        customer: str,
+        named: str | None,
+        consent: Consent,
+        path: str,
+        assignment: Assignment | None,
+        routing: Routing,
+        body: Any,
+        raw: bytes,
+    ) -> Record:
+        return Record(
             id=self._loop.ids.new("msg"),
             conversation=conversation,
             customer=customer,
@@ -272,18 +312,6 @@ class Gateway:
             epoch=routing.epoch,
             streamed=bool(body.get("stream")),
             request=raw,
-        )
-        return _Turn(
-            assistant=assistant,
-            body=body,
-            messages=messages,
-            candidate=candidate,
-            fallback=routing.production
-            if assignment is not None and assignment.arm == "candidate"
-            else None,
-            authorization=self._passed_on(headers),
-            began=began,
-            record=record,
         )
 
     async def _continued(
@@ -309,16 +337,7 @@ class Gateway:
             reply = await self._ask(turn, turn.candidate, path)
             turn.record.failed = _is_failure(reply)
             return reply
-        first: Reply | None = None
-        try:
-            async with asyncio.timeout(self._settings.gateway_deadline_seconds):
-                first = await self._begun(await self._ask(turn, turn.candidate, path))
-        except Exception as error:  # whatever it is, production can still answer
-            log.warning(
-                "candidate %s did not answer (%s); production does",
-                turn.candidate.model,
-                type(error).__name__,
-            )
+        first = await self._first_try(turn, path)
         if first is not None and first.status == OK:
             return first
         theirs = turn.fallback
@@ -329,6 +348,20 @@ class Gateway:
         turn.record.failed = first is None or _is_failure(first) or second.status == OK
         turn.candidate = theirs
         return second
+
+    async def _first_try(self, turn: _Turn, path: str) -> Reply | None:
+        """The candidate's answer; None if it failed or came too late."""
+        first: Reply | None = None
+        try:
+            async with asyncio.timeout(self._settings.gateway_deadline_seconds):
+                first = await self._begun(await self._ask(turn, turn.candidate, path))
+        except Exception as error:  # whatever it is, production can still answer
+            log.warning(
+                "candidate %s did not answer (%s); production does",
+                turn.candidate.model,
+                type(error).__name__,
+            )
+        return first
 
     async def _ask(self, turn: _Turn, candidate: Candidate, path: str) -> Reply:
         assert self._upstream is not None  # started
@@ -342,6 +375,12 @@ class Gateway:
         prepared = await asking.prepare(loop, self._shelf, candidate, asked)
         if isinstance(prepared, asking.HandOver):
             return _handed_over(turn, candidate)
+        return await self._reply_to(asked, prepared, turn, candidate)
+
+    async def _reply_to(
+        self, asked: Question, prepared: Prepared, turn: _Turn, candidate: Candidate
+    ) -> Reply:
+        assert self._upstream is not None  # started
         reply = await self._upstream.ask(
             "POST", asked.path, prepared.body, turn.authorization, candidate.serving.base_url
         )
@@ -372,25 +411,24 @@ class Gateway:
         record.answer = reply.body
         record.streamed = reply.body.startswith(b"data:")
         record.latency_ms = (time.perf_counter() - turn.began) * 1000
+        self._read_whole(reply, record, turn)
+        self._log(turn)
+        await _send(send, reply.status, reply.body, [*reply.headers.items(), *self._told(turn)])
+
+    def _read_whole(self, reply: Reply, record: Record, turn: _Turn) -> None:
         if reply.status == OK:
             said = reply.said()
             if said is None:
                 record.failed = True
             else:
                 self._thread(turn, said.message)
-        self._log(turn)
-        await _send(send, reply.status, reply.body, [*reply.headers.items(), *self._told(turn)])
 
     async def _answer_in_pieces(
         self, turn: _Turn, reply: Reply, pieces: AsyncIterator[bytes], receive: Receive, send: Send
     ) -> None:
         record = turn.record
         record.status = reply.status
-        headers = [
-            *((name, value) for name, value in reply.headers.items() if name != b"content-type"),
-            EVENTS,
-            *self._told(turn),
-        ]
+        headers = self._stream_headers(reply, turn)
         gone = asyncio.ensure_future(receive())
         seen: list[bytes] = []
         end = wire.StreamEnd()
@@ -410,13 +448,7 @@ class Gateway:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         except ProviderError as error:
             record.failed = record.cut_off = True
-            await send(
-                {
-                    "type": "http.response.body",
-                    "body": b"data: " + _fault(str(error), "upstream_error") + b"\n\n",
-                    "more_body": True,
-                }
-            )
+            await _send_fault(send, error)
         finally:
             gone.cancel()
             await _close(pieces)
@@ -424,10 +456,21 @@ class Gateway:
                 self._log_stream(turn, seen)
         await send({"type": "http.response.body", "body": b""})
 
+    def _stream_headers(self, reply: Reply, turn: _Turn) -> list[tuple[bytes, bytes]]:
+        return [
+            *((name, value) for name, value in reply.headers.items() if name != b"content-type"),
+            EVENTS,
+            *self._told(turn),
+        ]
+
     def _log_stream(self, turn: _Turn, seen: Sequence[bytes]) -> None:
         record = turn.record
         record.answer = b"".join(seen)
         record.streamed = True
+        self._read_whole_stream(turn, record)
+        self._log(turn)
+
+    def _read_whole_stream(self, turn: _Turn, record: Record) -> None:
         record.latency_ms = (time.perf_counter() - turn.began) * 1000
         if record.status == OK and not record.cut_off:
             try:
@@ -438,7 +481,6 @@ class Gateway:
                     self._thread(turn, said.message)
             except InvalidInput:
                 record.failed = record.cut_off = True
-        self._log(turn)
 
     def _thread(self, turn: _Turn, reply: Json) -> None:
         """Remember where the conversation stands, so that it is known again by its words."""
@@ -474,6 +516,30 @@ class Gateway:
     def _passed_on(self, headers: Mapping[bytes, bytes]) -> bytes | None:
         """The client's own key for the provider, where the gateway asks for none of its own."""
         return headers.get(b"authorization") if self._key is None else None
+
+
+def _decoded(raw: bytes) -> tuple[Any, tuple[Json, ...]]:
+    """The body and its messages. Raises _Fault for what is not OpenAI's format."""
+    try:
+        body = from_json(raw, allow_inf_nan=False)
+        messages = wire.messages_of(body)
+    except InvalidInput as error:
+        raise _Fault(400, str(error)) from error
+    except ValueError as error:
+        raise _Fault(
+            400, "the body is not JSON; lone surrogates, NaN and infinities are not JSON either"
+        ) from error
+    return body, messages
+
+
+async def _send_fault(send: Send, error: ProviderError) -> None:
+    await send(
+        {
+            "type": "http.response.body",
+            "body": b"data: " + _fault(str(error), "upstream_error") + b"\n\n",
+            "more_body": True,
+        }
+    )
 
 
 def _handed_over(turn: _Turn, candidate: Candidate) -> Reply:

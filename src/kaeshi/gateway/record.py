@@ -3,12 +3,14 @@
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic_core import from_json, to_json
 
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Arm, Assignment, Consent, Exchange
 from kaeshi.rules import wire
+from kaeshi.rules.wire import Said
 
 _LENGTHS = struct.Struct("<II")
 
@@ -57,20 +59,8 @@ def unpack(raw: bytes) -> Record:
 
 def exchange(record: Record, assistant: str) -> Exchange:
     """The noun. What cannot be read as OpenAI's wire has no messages; an answer that broke off is none."""
-    try:
-        messages = wire.messages_of(from_json(record.request))
-        whole = record.status == 200 and not record.cut_off  # HTTP's OK
-        said = (
-            (wire.said_in_stream if record.streamed else wire.said)(record.answer)
-            if whole
-            else None
-        )
-    except (InvalidInput, ValueError):
-        messages = ()
-        said = None
-    assignment = None
-    if record.experiment is not None and record.arm is not None and record.share is not None:
-        assignment = Assignment(experiment=record.experiment, arm=record.arm, share=record.share)
+    messages, said = _read(record)
+    assignment = _assignment_of(record)
     return Exchange(
         id=record.id,
         assistant=assistant,
@@ -94,3 +84,25 @@ def exchange(record: Record, assistant: str) -> Exchange:
         prompt_tokens=said.prompt_tokens if said else None,
         completion_tokens=said.completion_tokens if said else None,
     )
+
+
+def _read(record: Record) -> tuple[tuple[dict[str, Any], ...], Said | None]:
+    try:
+        messages = wire.messages_of(from_json(record.request))
+        whole = record.status == 200 and not record.cut_off  # HTTP's OK
+        said = (
+            (wire.said_in_stream if record.streamed else wire.said)(record.answer)
+            if whole
+            else None
+        )
+    except (InvalidInput, ValueError):
+        messages = ()
+        said = None
+    return messages, said
+
+
+def _assignment_of(record: Record) -> Assignment | None:
+    assignment = None
+    if record.experiment is not None and record.arm is not None and record.share is not None:
+        assignment = Assignment(experiment=record.experiment, arm=record.arm, share=record.share)
+    return assignment

@@ -18,17 +18,7 @@ def completion(text: str, model: str, identifier: str, created: int, *, streamed
     """An answer of our own in OpenAI's format."""
     about = {"id": identifier, "created": created, "model": model}
     if not streamed:
-        message = {"role": "assistant", "content": text, "refusal": None}
-        choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
-        body = json.dumps(
-            {
-                **about,
-                "object": "chat.completion",
-                "choices": [choice],
-                "kaeshi": {"hand_over": True},
-            }
-        ).encode()
-        return Reply(200, {b"content-type": b"application/json"}, body)
+        return _whole_completion(text, about)
     parts = [({"role": "assistant", "content": text}, None), ({}, "stop")]
     chunks = [
         {
@@ -43,6 +33,20 @@ def completion(text: str, model: str, identifier: str, created: int, *, streamed
         {b"content-type": b"text/event-stream"},
         b"".join(map(_event, chunks)) + b"data: [DONE]\n\n",
     )
+
+
+def _whole_completion(text: str, about: dict[str, object]) -> Reply:
+    message = {"role": "assistant", "content": text, "refusal": None}
+    choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
+    body = json.dumps(
+        {
+            **about,
+            "object": "chat.completion",
+            "choices": [choice],
+            "kaeshi": {"hand_over": True},
+        }
+    ).encode()
+    return Reply(200, {b"content-type": b"application/json"}, body)
 
 
 def restored(raw: bytes, found: Found) -> bytes:
@@ -104,23 +108,13 @@ class _Choice:
             return
         delta = dict(choice.get("delta") or {})
         ends = choice.get("finish_reason") is not None
-        for name, text in list(delta.items()):
-            if isinstance(text, str) and name != "role":
-                delta[name] = self._texts.setdefault(name, pii.Restorer(self._found)).feed(text)
-        if ends:
-            for name, restorer in self._texts.items():
-                delta[name] = delta.get(name, "") + restorer.close()
+        self._restore_texts(delta, ends=ends)
         if isinstance(
             old := delta.get("function_call"), dict
         ):  # what tool_calls were before; a piece of its arguments cannot be told from them
             delta["tool_calls"] = [{"index": 0, "type": "function", "function": old}]
             del delta["function_call"]
-        calls = [self._call(part) for part in delta.get("tool_calls") or ()]
-        if ends:
-            left = ((i, r.close()) for i, r in self._calls.items())
-            calls += [{"index": i, "function": {"arguments": rest}} for i, rest in left if rest]
-        if calls:
-            delta["tool_calls"] = calls
+        self._restore_calls(delta, ends=ends)
         if pii.holds_placeholder(json.dumps(delta, ensure_ascii=False)):
             self._over = True
             yield {**choice, "delta": {"content": HAND_OVER}, "finish_reason": None}
@@ -130,6 +124,22 @@ class _Choice:
             "delta": delta,
             "logprobs": None,
         }
+
+    def _restore_texts(self, delta: Json, *, ends: bool) -> None:
+        for name, text in list(delta.items()):
+            if isinstance(text, str) and name != "role":
+                delta[name] = self._texts.setdefault(name, pii.Restorer(self._found)).feed(text)
+        if ends:
+            for name, restorer in self._texts.items():
+                delta[name] = delta.get(name, "") + restorer.close()
+
+    def _restore_calls(self, delta: Json, *, ends: bool) -> None:
+        calls = [self._call(part) for part in delta.get("tool_calls") or ()]
+        if ends:
+            left = ((i, r.close()) for i, r in self._calls.items())
+            calls += [{"index": i, "function": {"arguments": rest}} for i, rest in left if rest]
+        if calls:
+            delta["tool_calls"] = calls
 
     def _call(self, part: Json) -> Json:
         function = part.get("function") or {}

@@ -81,16 +81,7 @@ class Spool:
         """Begin a file. It gets its name once it is locked, so that no worker takes it for abandoned. Raises OSError and changes nothing."""
         path = self._folder / f"{self._name}-{self._part:04}.spool"
         draft = path.with_suffix(".part")
-        file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            os.write(file, MAGIC + _COUNT.pack(0))
-            # O_APPEND sends every write to the end, so the count has a handle of its own
-            counter = os.open(draft, os.O_RDWR)
-        except OSError:
-            os.close(file)
-            draft.unlink()
-            raise
+        file, counter = _locked_draft(draft)
         draft.rename(path)
         sync_folder(self._folder)
         self.path = path
@@ -140,6 +131,20 @@ class Spool:
                     found.st_size for path, found in _stats(self._folder) if path != self.path
                 )
             time.sleep(GROUP_S)
+
+
+def _locked_draft(draft: Path) -> tuple[int, int]:
+    file = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.write(file, MAGIC + _COUNT.pack(0))
+        # O_APPEND sends every write to the end, so the count has a handle of its own
+        counter = os.open(draft, os.O_RDWR)
+    except OSError:
+        os.close(file)
+        draft.unlink()
+        raise
+    return file, counter
 
 
 def waiting(folder: Path) -> list[Path]:

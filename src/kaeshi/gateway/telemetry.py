@@ -11,7 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from kaeshi.gateway.record import Record
-from kaeshi.nouns import Exchange
+from kaeshi.nouns import Arm, Exchange
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40)
 
@@ -89,25 +89,7 @@ def trace(exchanges: Iterable[Exchange]) -> None:
         arm, experiment = (
             (e.assignment.arm, e.assignment.experiment) if e.assignment else (None, None)
         )
-        told = {
-            "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": "openai",
-            "gen_ai.conversation.id": e.conversation,
-            "gen_ai.response.id": e.id,
-            "gen_ai.response.model": e.model,
-            "gen_ai.response.finish_reasons": (e.finish_reason,) if e.finish_reason else None,
-            "gen_ai.response.time_to_first_chunk": None
-            if e.first_token_ms is None
-            else e.first_token_ms / 1000,
-            "gen_ai.usage.input_tokens": e.prompt_tokens,
-            "gen_ai.usage.output_tokens": e.completion_tokens,
-            "gen_ai.request.stream": e.streamed,
-            "http.response.status_code": e.status,
-            "kaeshi.assistant": e.assistant,
-            "kaeshi.arm": arm,
-            "kaeshi.experiment": experiment,
-            "error.type": "assigned_arm_failed" if e.failed else None,
-        }
+        told = _attributes_of(e, arm, experiment)
         began = e.at
         ended = began + timedelta(milliseconds=e.latency_ms or 0)
         span = tracer.start_span(
@@ -119,3 +101,25 @@ def trace(exchanges: Iterable[Exchange]) -> None:
         if e.failed:
             span.set_status(api.StatusCode.ERROR)
         span.end(int(ended.timestamp() * 1e9))
+
+
+def _attributes_of(e: Exchange, arm: Arm | None, experiment: str | None) -> dict[str, Any]:
+    return {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.conversation.id": e.conversation,
+        "gen_ai.response.id": e.id,
+        "gen_ai.response.model": e.model,
+        "gen_ai.response.finish_reasons": (e.finish_reason,) if e.finish_reason else None,
+        "gen_ai.response.time_to_first_chunk": None
+        if e.first_token_ms is None
+        else e.first_token_ms / 1000,
+        "gen_ai.usage.input_tokens": e.prompt_tokens,
+        "gen_ai.usage.output_tokens": e.completion_tokens,
+        "gen_ai.request.stream": e.streamed,
+        "http.response.status_code": e.status,
+        "kaeshi.assistant": e.assistant,
+        "kaeshi.arm": arm,
+        "kaeshi.experiment": experiment,
+        "error.type": "assigned_arm_failed" if e.failed else None,
+    }

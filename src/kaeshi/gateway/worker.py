@@ -30,10 +30,11 @@ from kaeshi.nouns import Candidate, Exchange, Json, Mirrored, Preferred, text_of
 from kaeshi.rules import judging, wire
 from kaeshi.rules.checks import broken
 from kaeshi.rules.training import price_of_answer
+from kaeshi.rules.wire import Said
 from kaeshi.steps import asking
 from kaeshi.steps import exchange as steps
 from kaeshi.steps.collection import scrub_messages
-from kaeshi.steps.conversation import routing
+from kaeshi.steps.conversation import Routing, routing
 from kaeshi.steps.rollout import notify
 from kaeshi.steps.shelf import Shelf
 from kaeshi.store.exchanges import Recorded
@@ -108,17 +109,8 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
             done.refused += 1
         if stored is None:
             return
-        done.requests += stored.requests
-        done.edited += stored.edited
-        done.refused += stored.refused
-        done.turns += zip(records, exchanges, strict=True)
-        trace(exchanges)
-        if dropped > counted:
-            done.dropped += dropped - counted
-            await notify(
-                loop,
-                f"{dropped - counted} requests of {loop.assistant} could not be logged: a spool or a disk is full",
-            )
+        _count_stored(stored, done, records, exchanges)
+        await _report_unlogged(dropped, counted, done, loop)
         place = end
         counted = dropped
         most_here = AT_ONCE
@@ -126,6 +118,25 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
         return
     if abandoned:
         path.unlink()
+
+
+async def _report_unlogged(dropped: int, counted: int, done: Taken, loop: Loop) -> None:
+    if dropped > counted:
+        done.dropped += dropped - counted
+        await notify(
+            loop,
+            f"{dropped - counted} requests of {loop.assistant} could not be logged: a spool or a disk is full",
+        )
+
+
+def _count_stored(
+    stored: Recorded, done: Taken, records: list[Record], exchanges: list[Exchange]
+) -> None:
+    done.requests += stored.requests
+    done.edited += stored.edited
+    done.refused += stored.refused
+    done.turns += zip(records, exchanges, strict=True)
+    trace(exchanges)
 
 
 class Worker:
@@ -165,13 +176,7 @@ class Worker:
         now = await routing(loop)
         if not now.mirrored or now.candidate is None or now.experiment is None:
             return
-        theirs = [
-            (record, e)
-            for record, e in turns
-            if record.experiment == now.experiment
-            and e.reply is not None
-            and _sampled(loop, record.id)
-        ]
+        theirs = _mirrored_turns(turns, now, loop)
         for start in range(0, len(theirs), TOGETHER):
             left = await self._budget(loop)
             part = theirs[start : start + TOGETHER]
@@ -218,17 +223,29 @@ class Worker:
         update: Json = {"latency_ms": (time.perf_counter() - began) * 1000}
         if said is None or e.reply is None:
             return mirrored.model_copy(update=update | {"state": "failed"})
+        return await self._compared(said, e.reply, loop, e, update, mirrored)
+
+    async def _compared(
+        self,
+        said: Said,
+        reply: Json,
+        loop: Loop,
+        e: Exchange,
+        update: Json,
+        mirrored: Mirrored,
+    ) -> Mirrored:
+        """The mirrored answer with its cost, checks and preference."""
         cost = price_of_answer(
             said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices)
         )
-        same = wire.thread([said.message]) == wire.thread([e.reply])
+        same = wire.thread([said.message]) == wire.thread([reply])
         theirs, ours = [
-            await asyncio.to_thread(_broken, loop, e.messages, reply)
-            for reply in (said.message, e.reply)
+            await asyncio.to_thread(_broken, loop, e.messages, each)
+            for each in (said.message, reply)
         ]
         only_theirs = tuple(check for check in theirs if check not in ours)
         whose, fee = (
-            (None, None) if same else await self._judged(loop, e.messages, e.reply, said.message)
+            (None, None) if same else await self._judged(loop, e.messages, reply, said.message)
         )
         if fee is not None:
             cost = fee + (cost or 0)
@@ -255,21 +272,7 @@ class Worker:
         orders = list[judging.Order | None]()
         fee = Decimal(0)
         for first, second in ((ours, theirs), (theirs, ours)):
-            body = json.dumps(
-                judging.question(model, heard, first, second), ensure_ascii=False
-            ).encode()
-            try:
-                async with asyncio.timeout(loop.settings.gateway_deadline_seconds):
-                    reply = await self._judge.ask(
-                        "POST",
-                        "/chat/completions",
-                        body,
-                        None,
-                        loop.settings.gateway_judge_base_url,
-                    )
-                said = reply.said()
-            except (KaeshiError, TimeoutError):
-                said = None
+            said = await self._judge_once(model, heard, first, second, loop)
             orders.append(judging.verdict(text_of(said.message)) if said else None)
             if said is None:
                 break
@@ -280,6 +283,27 @@ class Worker:
                 or 0
             )
         return judging.preferred(orders[0], orders[-1]), fee or None
+
+    async def _judge_once(
+        self, model: str, heard: list[Json], first: Json, second: Json, loop: Loop
+    ) -> Said | None:
+        assert self._judge is not None  # the caller looked
+        body = json.dumps(
+            judging.question(model, heard, first, second), ensure_ascii=False
+        ).encode()
+        try:
+            async with asyncio.timeout(loop.settings.gateway_deadline_seconds):
+                reply = await self._judge.ask(
+                    "POST",
+                    "/chat/completions",
+                    body,
+                    None,
+                    loop.settings.gateway_judge_base_url,
+                )
+            said = reply.said()
+        except (KaeshiError, TimeoutError):
+            said = None
+        return said
 
     async def _ask(
         self, loop: Loop, candidate: Candidate, record: Record, e: Exchange
@@ -298,6 +322,16 @@ class Worker:
         if prepared.values is not None and reply.status == OK:
             reply.body = restored(reply.body, prepared.values)
         return reply
+
+
+def _mirrored_turns(
+    turns: Sequence[tuple[Record, Exchange]], now: Routing, loop: Loop
+) -> list[tuple[Record, Exchange]]:
+    return [
+        (record, e)
+        for record, e in turns
+        if record.experiment == now.experiment and e.reply is not None and _sampled(loop, record.id)
+    ]
 
 
 def _unstreamed(record: Record, messages: Sequence[Json]) -> asking.Question:

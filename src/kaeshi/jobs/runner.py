@@ -4,10 +4,12 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from kaeshi.errors import NotFound
 from kaeshi.jobs.schedule import Job, due
 from kaeshi.loop import Loop
+from kaeshi.nouns import Slot
 
 log = logging.getLogger("kaeshi.jobs")
 
@@ -15,19 +17,25 @@ log = logging.getLogger("kaeshi.jobs")
 async def tick(loop: Loop, jobs: Sequence[Job], owner: str, since: datetime) -> list[str]:
     """Do everything that is due by now; returns what ran. `since`: when this deployment first ran, before which nothing was due."""
     now = loop.clock.now()
-    ran = []
+    ran: list[Any] = []
     async with loop.store.read() as tx:
         abandoned = await tx.abandoned_slots(loop.assistant, now)
         last = {job.name: await tx.last_slot(loop.assistant, job.name) for job in jobs}
-    for slot in abandoned:
-        job = next((j for j in jobs if j.name == slot.job), None)
-        if job is not None and await run_slot(loop, job, slot.slot, owner):
-            ran.append(f"{job.name} (taken over)")
+    await _take_over(abandoned, jobs, loop, owner, ran)
     for job in jobs:
         for moment in await _wanted(loop, job, last[job.name] or since, now, owner):
             if await run_slot(loop, job, moment, owner):
                 ran.append(job.name)
     return ran
+
+
+async def _take_over(
+    abandoned: list[Slot], jobs: Sequence[Job], loop: Loop, owner: str, ran: list[Any]
+) -> None:
+    for slot in abandoned:
+        job = next((j for j in jobs if j.name == slot.job), None)
+        if job is not None and await run_slot(loop, job, slot.slot, owner):
+            ran.append(f"{job.name} (taken over)")
 
 
 async def run_slot(loop: Loop, job: Job, slot: datetime, owner: str) -> bool:

@@ -101,14 +101,19 @@ def _weekdays(field: str) -> str:
         if not first.isdigit():
             days.append(part)  # names mean the same to both
             continue
-        end = int(last or (6 if step else first)) if (last or first).isdigit() else -1
-        if not (
-            0 <= int(first) <= end <= 7 and (not step or (step.isdigit() and int(step) > 0))
-        ):  # crontab's weekdays
-            msg = f"weekday {part!r} is not within 0-7"
-            raise ValueError(msg)
-        days += [_NAMES[d] for d in range(int(first), end + 1, int(step or 1))]
+        days = _span_of(last, first, step, part, days)
     return ",".join(dict.fromkeys(days))
+
+
+def _span_of(last: str, first: str, step: str, part: str, days: list[str]) -> list[str]:
+    end = int(last or (6 if step else first)) if (last or first).isdigit() else -1
+    if not (
+        0 <= int(first) <= end <= 7 and (not step or (step.isdigit() and int(step) > 0))
+    ):  # crontab's weekdays
+        msg = f"weekday {part!r} is not within 0-7"
+        raise ValueError(msg)
+    days += [_NAMES[d] for d in range(int(first), end + 1, int(step or 1))]
+    return days
 
 
 async def _collect(loop: Loop) -> str:

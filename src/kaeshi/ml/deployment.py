@@ -83,17 +83,7 @@ class DeploymentManager:
 
 
 def _as_dict(found: "Comparison") -> dict[str, Any]:
-    metrics = {
-        row.metric: {
-            "production": row.production.total / row.production.count
-            if row.production.count
-            else None,
-            "shadow": row.candidate.total / row.candidate.count if row.candidate.count else None,
-            "difference": row.difference.model_dump() if row.difference else None,
-            "conversations": {"production": row.production.count, "shadow": row.candidate.count},
-        }
-        for row in found.metrics
-    }
+    metrics = _metrics_of(found)
     return {
         "shadow_better": found.candidate_better,
         "shadow_worse": found.candidate_worse,
@@ -105,4 +95,18 @@ def _as_dict(found: "Comparison") -> dict[str, Any]:
         "composite": found.composite.model_dump() if found.composite else None,
         "metrics": metrics,
         "why": found.why,
+    }
+
+
+def _metrics_of(found: "Comparison") -> dict[str, Any]:
+    return {
+        row.metric: {
+            "production": row.production.total / row.production.count
+            if row.production.count
+            else None,
+            "shadow": row.candidate.total / row.candidate.count if row.candidate.count else None,
+            "difference": row.difference.model_dump() if row.difference else None,
+            "conversations": {"production": row.production.count, "shadow": row.candidate.count},
+        }
+        for row in found.metrics
     }

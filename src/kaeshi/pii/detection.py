@@ -95,6 +95,20 @@ def detect_each(
         if "".join(texts).isascii()
         else [i for i, text in enumerate(texts) if text.isascii()]
     )
+    _detect_plain(plain, texts, people, policy, watch, found)
+    for i in {*range(len(texts))} - {*plain} if len(plain) < len(texts) else ():
+        found[i] = detect_joined(texts[i], people[i] if people else (), policy, watch)
+    return found
+
+
+def _detect_plain(
+    plain: Sequence[int],
+    texts: Sequence[str],
+    people: Sequence[Iterable[Hit]],
+    policy: Policy,
+    watch: Watch,
+    found: list[Sequence[Hit]],
+) -> None:
     starts = list(accumulate((len(texts[i]) + 2 for i in plain), initial=0))
     moved = [
         (a + start, b + start, kind, score, by)
@@ -107,9 +121,6 @@ def detect_each(
         strict=True,
     ):
         found[i] = hits
-    for i in {*range(len(texts))} - {*plain} if len(plain) < len(texts) else ():
-        found[i] = detect_joined(texts[i], people[i] if people else (), policy, watch)
-    return found
 
 
 def detect_texts(
@@ -192,6 +203,21 @@ def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
     told: dict[tuple[int, int], dict[str, tuple[str, float]]] = {}
     first = 0
     last = -1
+    _secrets_by_conversation(secrets, last, text, told)
+    for (first, last), values in told.items():
+        for word in _SPOKEN.finditer(text, first, last):
+            bare = word[0].strip(_QUOTES)
+            if bare.lower() in values:
+                start = word.start() + word[0].index(bare)
+                yield start, start + len(bare), *values[bare.lower()], "said again"
+
+
+def _secrets_by_conversation(
+    secrets: Sequence[Hit],
+    last: int,
+    text: str,
+    told: dict[tuple[int, int], dict[str, tuple[str, float]]],
+) -> None:
     for start, end, kind, score, _ in sorted(secrets):
         if end - start < LEAST_SECRET:
             continue
@@ -202,12 +228,6 @@ def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
         told.setdefault((first, last), {}).setdefault(
             text[start:end].strip(_QUOTES).lower(), (kind, score)
         )
-    for (first, last), values in told.items():
-        for word in _SPOKEN.finditer(text, first, last):
-            bare = word[0].strip(_QUOTES)
-            if bare.lower() in values:
-                start = word.start() + word[0].index(bare)
-                yield start, start + len(bare), *values[bare.lower()], "said again"
 
 
 def _islands(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -250,6 +270,18 @@ def _number(
                 and recogniser.score >= SURE
             ):
                 return
+    _announced_numbers(announced, unwanted, lowered, start, end, text, hits)
+
+
+def _announced_numbers(
+    announced: tuple[Recogniser, ...],
+    unwanted: AbstractSet[str],
+    lowered: str,
+    start: int,
+    end: int,
+    text: str,
+    hits: list[Hit],
+) -> None:
     windows: dict[int, str] = {}
     for recogniser in announced:
         if recogniser.type in unwanted:

@@ -49,6 +49,15 @@ def policy_of(settings: Settings) -> Policy:
     path = settings.kaeshi_pii_policy
     if path is None:
         return DEFAULT
+    policy = _read_policy(path)
+    unknown = sorted({*policy.types, *policy.off, *policy.thresholds, *policy.operators} - {*TYPES})
+    if unknown:
+        msg = f"KAESHI_PII_POLICY {str(path)!r}: type {unknown[0]!r} is none of {', '.join(TYPES)}"
+        raise Misconfigured(msg)
+    return policy
+
+
+def _read_policy(path: Path) -> Policy:
     try:
         policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError) as error:
@@ -56,8 +65,4 @@ def policy_of(settings: Settings) -> Policy:
             f"KAESHI_PII_POLICY {str(path)!r}: {str(error).splitlines()[0]}; docs/pii.md shows one"
         )
         raise Misconfigured(msg) from error
-    unknown = sorted({*policy.types, *policy.off, *policy.thresholds, *policy.operators} - {*TYPES})
-    if unknown:
-        msg = f"KAESHI_PII_POLICY {str(path)!r}: type {unknown[0]!r} is none of {', '.join(TYPES)}"
-        raise Misconfigured(msg)
     return policy

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Encoding
 
 from kaeshi.models.fetch import need
 from kaeshi.models.onnx import session, spread
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Encoding, Tokenizer
 
+Part = tuple[int, int, float, float]  # (start, end, as address, as street)
 BATCH = 8
 # tokens; it was trained on turns of up to 96
 WINDOW = 94
@@ -91,16 +93,23 @@ class NameModel(ProposingFinder):
             return {}
         session, tokenizer = self._load()
         encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
-        pieces = [
-            (i, start)
-            for i, e in enumerate(encoded)
-            for start in range(0, max(len(e.ids) - OVERLAP, 1), WINDOW - OVERLAP)
-        ]
-        pieces.sort(key=lambda piece: min(len(encoded[piece[0]].ids) - piece[1], WINDOW))
-        batches = [pieces[first : first + BATCH] for first in range(0, len(pieces), BATCH)]
-        windows = [
-            [encoded[i].ids[start : start + WINDOW] for i, start in batch] for batch in batches
-        ]
+        batches, windows = _batches_of(encoded)
+        scores = self._scores_of(
+            encoded, session, windows, watch, batches
+        )  # the higher where windows overlap
+        return {
+            text: tuple(_read(text, encoding, score))
+            for text, encoding, score in zip(texts, encoded, scores, strict=True)
+        }
+
+    def _scores_of(
+        self,
+        encoded: "list[Encoding]",
+        session: Any,
+        windows: list[list[list[int]]],
+        watch: Watch,
+        batches: list[list[tuple[int, int]]],
+    ) -> list[NDArray[np.float32]]:
         scores = [np.zeros((len(e.ids), 35), np.float32) for e in encoded]
         runs: list[list[Scores]] = spread(
             lambda parts: _run(session, parts), windows, self._threads, watch
@@ -108,11 +117,8 @@ class NameModel(ProposingFinder):
         for batch, found in zip(batches, runs, strict=True):
             for (i, start), shares in zip(batch, found, strict=True):
                 there = scores[i][start : start + WINDOW]
-                np.maximum(there, shares, out=there)  # the higher where windows overlap
-        return {
-            text: tuple(_read(text, encoding, score))
-            for text, encoding, score in zip(texts, encoded, scores, strict=True)
-        }
+                np.maximum(there, shares, out=there)
+        return scores
 
     def _load(self) -> "tuple[InferenceSession, Tokenizer]":
         if self._session is None or self._tokenizer is None:
@@ -125,6 +131,20 @@ class NameModel(ProposingFinder):
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
         return self._session, self._tokenizer
+
+
+def _batches_of(
+    encoded: "list[Encoding]",
+) -> tuple[list[list[tuple[int, int]]], list[list[list[int]]]]:
+    pieces = [
+        (i, start)
+        for i, e in enumerate(encoded)
+        for start in range(0, max(len(e.ids) - OVERLAP, 1), WINDOW - OVERLAP)
+    ]
+    pieces.sort(key=lambda piece: min(len(encoded[piece[0]].ids) - piece[1], WINDOW))
+    batches = [pieces[first : first + BATCH] for first in range(0, len(pieces), BATCH)]
+    windows = [[encoded[i].ids[start : start + WINDOW] for i, start in batch] for batch in batches]
+    return batches, windows
 
 
 CLS = 2
@@ -155,6 +175,14 @@ def _read(text: str, encoding: "Encoding", scores: Scores) -> list[Proposal]:
     names = scores[:, NAME].sum(axis=1)
     streets = scores[:, STREET].sum(axis=1)
     places = scores[:, PLACE].sum(axis=1)
+    people, parts = _likely_words(words, names, text, streets, places)
+    found = [Proposal(a, b, "PERSON", score) for a, b, score in _joined(text, people)]
+    return found + _addresses(text, parts)
+
+
+def _likely_words(
+    words: list[tuple[int, int, int, int]], names: Any, text: str, streets: Any, places: Any
+) -> tuple[list[tuple[int, int, float]], list[tuple[int, int, float, float]]]:
     people = [
         (a, b, float(names[i:j].max()))
         for a, b, i, j in words
@@ -165,8 +193,7 @@ def _read(text: str, encoding: "Encoding", scores: Scores) -> list[Proposal]:
         for a, b, i, j in words
         if (streets + places)[i:j].max() >= LEAST_ADDRESS
     ]
-    found = [Proposal(a, b, "PERSON", score) for a, b, score in _joined(text, people)]
-    return found + _addresses(text, parts)
+    return people, parts
 
 
 def _words(encoding: "Encoding") -> list[tuple[int, int, int, int]]:
@@ -189,32 +216,47 @@ def _joined(text: str, people: Sequence[tuple[int, int, float]]) -> list[tuple[i
             spans[-1] = (spans[-1][0], end, max(score, spans[-1][2]))
         elif any(c.isalpha() for c in text[start:end]):
             spans.append((start, end, score))
+    named = _without_titles(spans, text)
+    return [span for span in named if span[1] - span[0] > 1]
+
+
+def _without_titles(spans: list[tuple[int, int, float]], text: str) -> list[tuple[int, int, float]]:
     named = []
     for start, end, score in spans:
         title = _TITLE.match(text, start, end)
         named.append((title.end() if title else start, len(text[:end].rstrip(" -'’.")), score))
-    return [span for span in named if span[1] - span[0] > 1]
+    return named
 
 
-def _addresses(text: str, parts: Sequence[tuple[int, int, float, float]]) -> list[Proposal]:
+def _addresses(text: str, parts: Sequence[Part]) -> list[Proposal]:
     """Runs of address words with a street among them; a city or a ZIP code alone is no address."""
-    runs: list[list[tuple[int, int, float, float]]] = []
+    runs = _neighbouring(parts, text)
+    spans = _address_spans(runs, text)
+    return [
+        Proposal(start, end, "ADDRESS", SCORE_ADDRESS)
+        for start, end in spans
+        if _is_address(text, start, end)
+    ]
+
+
+def _neighbouring(parts: Sequence[Part], text: str) -> list[list[Part]]:
+    """Parts with nothing but punctuation between them, as runs."""
+    runs: list[list[Part]] = []
     for part in parts:
         if runs and _BETWEEN_PARTS.fullmatch(text, runs[-1][-1][1], part[0]):
             runs[-1].append(part)
         else:
             runs.append([part])
-    spans = [
+    return runs
+
+
+def _address_spans(runs: list[list[Part]], text: str) -> list[tuple[int, int]]:
+    return [
         (run[0][0], len(text[: run[-1][1]].rstrip(" .,#/-\n")))
         for run in runs
         if max(part[3] for part in run) >= 0.5
         and _DIGIT.search(text, run[0][0], run[-1][1])
         and run[-1][1] - run[0][0] > 4
-    ]
-    return [
-        Proposal(start, end, "ADDRESS", SCORE_ADDRESS)
-        for start, end in spans
-        if _is_address(text, start, end)
     ]
 
 

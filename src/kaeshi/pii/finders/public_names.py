@@ -8,6 +8,7 @@ is public in the whole conversation then, and private again where somebody says 
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from re import Pattern
 from typing import Literal
 
 # what is offered to everybody; what is said of a person nobody else knows
@@ -228,6 +229,26 @@ def public(
     ]
     way = any(map(_WAY.search, texts))
     films = any(map(_FILM.search, texts))
+    own = _verdicts(texts, topics, anywhere, way, given, films, found, own)
+    words_of = {place: frozenset(_WORD.findall(name.lower())) for place, name in named.items()}
+    return frozenset(
+        place
+        for place, words in words_of.items()
+        if words.isdisjoint(own) and any(words <= known for known in found)
+    )
+
+
+def _verdicts(
+    texts: Sequence[str],
+    topics: list[tuple[bool, bool]],
+    anywhere: Pattern[str],
+    way: bool,
+    given: AbstractSet[str],
+    films: bool,
+    found: set[frozenset[str]],
+    own: set[str],
+) -> set[str]:
+    """Add the public names to `found`; returns the words of names that are somebody's own."""
     for i, text in enumerate(texts):
         # the nearest turn that tells decides
         offers = next(
@@ -256,12 +277,7 @@ def public(
                 found.add(words)
             elif told == "own":
                 own |= words
-    words_of = {place: frozenset(_WORD.findall(name.lower())) for place, name in named.items()}
-    return frozenset(
-        place
-        for place, words in words_of.items()
-        if words.isdisjoint(own) and any(words <= known for known in found)
-    )
+    return own
 
 
 def _is_street(text: str, start: int, end: int, given: AbstractSet[str]) -> bool:

@@ -28,12 +28,8 @@ class TokenNames(ProposingFinder):
         if not (folder / "config.json").exists():
             msg = f"KAESHI_NAMES_PATH {str(folder)!r} holds no config.json of a token classifier; nothing is downloaded here"
             raise MissingModel(msg)
-        try:
-            from transformers import AutoTokenizer, pipeline
-        except ImportError as error:
-            msg = "KAESHI_NAMES is 'transformers', and it is not installed; type: pip install 'kaeshi[train]'"
-            raise MissingExtra(msg) from error
-        tokenizer = AutoTokenizer.from_pretrained(str(folder))
+        tokenizers, pipeline = _transformers()
+        tokenizer = tokenizers.from_pretrained(str(folder))
         most = tokenizer.model_max_length
         # without windows that overlap a long text would be cut, and what stands behind would pass unseen
         windows = {"stride": most // 4} if most < UNBOUNDED else {}
@@ -55,6 +51,15 @@ class TokenNames(ProposingFinder):
             for text, found in zip(part, self._classify(part) if part else [], strict=True):
                 seen[text] = _joined(text, found)
         return seen
+
+
+def _transformers() -> tuple[Any, Any]:
+    try:
+        from transformers import AutoTokenizer, pipeline
+    except ImportError as error:
+        msg = "KAESHI_NAMES is 'transformers', and it is not installed; type: pip install 'kaeshi[train]'"
+        raise MissingExtra(msg) from error
+    return AutoTokenizer, pipeline
 
 
 def _joined(text: str, found: Sequence[Mapping[str, Any]]) -> list[Proposal]:
