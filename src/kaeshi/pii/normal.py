@@ -73,12 +73,22 @@ def normal(text: str) -> Normal:
     odd = not text.isascii() and _ODD.search(text) is not None
     if not odd and "&" not in text:
         return Normal(text)
+    text = _plain_letters(odd, text)
+    if not (_holds_entity(text) if text.isascii() else _HIDDEN.search(text)):
+        return Normal(text)
+    return _unfolded(text)
+
+
+def _plain_letters(odd: bool, text: str) -> str:
     if odd:
         text = text.translate(_PLAIN)
         if _OTHER_SCRIPT.search(text):
             text = _WORD.sub(_unmasked, text)
-    if not (_holds_entity(text) if text.isascii() else _HIDDEN.search(text)):
-        return Normal(text)
+    return text
+
+
+def _unfolded(text: str) -> Normal:
+    """The text with hidden characters and entities resolved, and where each character came from."""
     pieces: list[str] = []
     places: list[int] = []
     ends: list[int] = []

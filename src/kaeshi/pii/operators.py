@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from kaeshi.nouns import PLACEHOLDER
 from kaeshi.pii.validators import digits
@@ -81,13 +82,20 @@ def surrogate(
 def _person(value: str, draw: Draw, women: frozenset[str]) -> str:
     words = _LETTERS.findall(value)
     real = [word for word in words if word.lower() not in TITLES]
+    family, made = _replaced_name(draw, real, women, value)
+    return f"{made} {family}" if made == value else made
+
+
+def _replaced_name(
+    draw: Draw, real: list[Any], women: frozenset[str], value: str
+) -> tuple[str, str]:
     given = draw.of(HER if real and real[0].lower() in women else HIS)
     family = draw.of(FAMILY)
     names = iter([given, *[family] * max(len(real) - 1, 0)])
     made = _LETTERS.sub(
         lambda m: m[0] if m[0].lower() in TITLES else _cased(m[0], next(names, family)), value
     )
-    return f"{made} {family}" if made == value else made
+    return family, made
 
 
 def _cased(like: str, word: str) -> str:

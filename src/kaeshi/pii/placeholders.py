@@ -83,9 +83,7 @@ def _replaced(
     women: frozenset[str],
     numbers: "Numbers | None",
 ) -> Scrubbed:
-    if not key and "pseudonym" in {policy.operator, *policy.operators.values()}:
-        msg = "pseudonyms are made with a key; give one"
-        raise InvalidInput(msg)
+    _check_key(key, policy)
     if not hits:
         return Scrubbed(texts=tuple(texts), found={}, counts={}, originals=tuple(() for _ in texts))
     numbers = numbers or Numbers()
@@ -100,16 +98,7 @@ def _replaced(
     for start, end, kind, _, by in hits:
         value = joined[start:end]
         number, canonical = numbers.number(kind, value)
-        operator = policy.operators.get(kind, policy.operator)
-        made = (
-            f"[{kind}_{number}]"
-            if operator == "placeholder"
-            else surrogate(kind, value, canonical, key, women)
-            if operator == "surrogate"
-            else mask(value)
-            if operator == "mask"
-            else pseudonym(kind, canonical, key)
-        )
+        made = _stand_in(policy, kind, number, value, canonical, key, women)
         counts[kind] = counts.get(kind, 0) + 1
         recognised[f"{kind} {by}"] = recognised.get(f"{kind} {by}", 0) + 1
         between = joined[last:start]
@@ -131,6 +120,33 @@ def _replaced(
         counts=counts,
         recognised=recognised,
         originals=tuple(tuple(there) for there in originals),
+    )
+
+
+def _check_key(key: bytes, policy: Policy) -> None:
+    if not key and "pseudonym" in {policy.operator, *policy.operators.values()}:
+        msg = "pseudonyms are made with a key; give one"
+        raise InvalidInput(msg)
+
+
+def _stand_in(
+    policy: Policy,
+    kind: str,
+    number: int,
+    value: str,
+    canonical: str,
+    key: bytes,
+    women: frozenset[str],
+) -> str:
+    operator = policy.operators.get(kind, policy.operator)
+    return (
+        f"[{kind}_{number}]"
+        if operator == "placeholder"
+        else surrogate(kind, value, canonical, key, women)
+        if operator == "surrogate"
+        else mask(value)
+        if operator == "mask"
+        else pseudonym(kind, canonical, key)
     )
 
 

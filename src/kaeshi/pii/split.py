@@ -77,10 +77,14 @@ def _numbers(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[Hit]:
         ]
         for first in range(len(pieces) - 1):
             for last in range(len(pieces), first + 1, -1):
-                number = "".join(digits(text[a:b]) for a, b in pieces[first:last])
-                kind = _kind(number, text[max(0, pieces[first][0] - BEFORE) : pieces[first][0]])
+                kind = _kind_of_pieces(pieces, first, last, text)
                 if kind is not None:
                     yield from ((a, b, kind, SCORE, "in pieces") for a, b in pieces[first:last])
+
+
+def _kind_of_pieces(pieces: list[tuple[int, int]], first: int, last: int, text: str) -> str | None:
+    number = "".join(digits(text[a:b]) for a, b in pieces[first:last])
+    return _kind(number, text[max(0, pieces[first][0] - BEFORE) : pieces[first][0]])
 
 
 def _kind(number: str, before: str) -> str | None:

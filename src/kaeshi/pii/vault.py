@@ -56,11 +56,7 @@ class Vault:
 
     def read(self) -> Iterator[Kept]:
         """What was replaced, conversation by conversation. Raises InvalidInput for what was changed, moved, or sealed under another key."""
-        try:
-            lines = self._path.read_bytes().splitlines()
-        except OSError as error:
-            msg = f"vault {str(self._path)!r} cannot be read: {error.strerror}"
-            raise InvalidInput(msg) from error
+        lines = self._lines()
         for i, line in enumerate(lines):
             try:
                 sealed = base64.b64decode(line, validate=True)
@@ -70,6 +66,14 @@ class Vault:
             except (InvalidTag, ValueError, binascii.Error) as error:
                 msg = f"vault {str(self._path)!r}, record {i + 1} does not open: it was changed or moved, or KAESHI_VAULT_KEY is another"
                 raise InvalidInput(msg) from error
+
+    def _lines(self) -> list[bytes]:
+        try:
+            lines = self._path.read_bytes().splitlines()
+        except OSError as error:
+            msg = f"vault {str(self._path)!r} cannot be read: {error.strerror}"
+            raise InvalidInput(msg) from error
+        return lines
 
     def _sealed(self, number: int, kept: Kept) -> bytes:
         nonce = os.urandom(NONCE)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import aiohttp
 
@@ -70,16 +71,20 @@ def _answer(status: int, raw: bytes, model: str, latency_ms: float) -> Answer:
         if status != 200:  # HTTP's OK
             msg = f"model {model!r}: {status}: {content['error']['message']}"
             raise ProviderError(msg)
-        text = content["choices"][0]["message"]["content"] or ""
-        ours = content.get("kaeshi") or {}
-        return Answer(
-            text=text,
-            model=model,
-            confidence=ours.get("confidence"),
-            hand_over=bool(ours.get("hand_over")),
-            latency_ms=latency_ms,
-            response=content,
-        )
+        return _read_answer(content, model, latency_ms)
     except (ValueError, KeyError, IndexError, TypeError) as error:
         msg = f"model {model!r}: an answer that is not OpenAI's chat format (status {status})"
         raise ProviderError(msg) from error
+
+
+def _read_answer(content: Any, model: str, latency_ms: float) -> Answer:
+    text = content["choices"][0]["message"]["content"] or ""
+    ours = content.get("kaeshi") or {}
+    return Answer(
+        text=text,
+        model=model,
+        confidence=ours.get("confidence"),
+        hand_over=bool(ours.get("hand_over")),
+        latency_ms=latency_ms,
+        response=content,
+    )

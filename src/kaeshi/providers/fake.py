@@ -88,7 +88,12 @@ class FakeTrainer:
             msg = "fake provider never heard of it"
             raise ProviderUnknown(msg)
         identifier = f"job-{len(self.jobs_made) + 1}"
-        self.jobs_made[identifier] = {
+        self.jobs_made[identifier] = self._job_made(identifier, wanted)
+        self._leave("create")
+        return self.jobs_made[identifier]
+
+    def _job_made(self, identifier: str, wanted: JobRequest) -> Json:
+        return {
             "id": identifier,
             "object": "fine_tuning.job",
             "status": "succeeded",
@@ -103,8 +108,6 @@ class FakeTrainer:
             "validation_file": wanted.validation_file,
             "trained_tokens": self.trained_tokens,
         }
-        self._leave("create")
-        return self.jobs_made[identifier]
 
     async def jobs(self) -> list[Json]:
         self._enter("jobs")

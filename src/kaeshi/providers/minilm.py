@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding
 
 from kaeshi.models.onnx import session, spread
 from kaeshi.ports import Vectors
@@ -85,12 +87,7 @@ class MiniLMEmbedder:
         order = sorted(range(len(texts)), key=lambda i: len(encoded[i].ids))
 
         def compute(rows: list[int]) -> None:
-            width = len(encoded[rows[-1]].ids)
-            ids = np.zeros((len(rows), width), np.int64)
-            mask = np.zeros((len(rows), width), np.int64)
-            for r, i in enumerate(rows):
-                ids[r, : len(encoded[i].ids)] = encoded[i].ids
-                mask[r, : len(encoded[i].ids)] = 1
+            ids, mask = _padded(encoded, rows)
             vectors[rows] = _pooled(session, ids, mask)
 
         spread(
@@ -113,6 +110,18 @@ class MiniLMEmbedder:
             self._tokenizer.enable_truncation(MAX_TOKENS)
             self._tokenizer.no_padding()
         return self._session, self._tokenizer
+
+
+def _padded(
+    encoded: list[Encoding], rows: list[int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    width = len(encoded[rows[-1]].ids)
+    ids = np.zeros((len(rows), width), np.int64)
+    mask = np.zeros((len(rows), width), np.int64)
+    for r, i in enumerate(rows):
+        ids[r, : len(encoded[i].ids)] = encoded[i].ids
+        mask[r, : len(encoded[i].ids)] = 1
+    return ids, mask
 
 
 class MiniLMFeatures:

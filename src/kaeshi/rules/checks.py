@@ -33,16 +33,13 @@ def broken(text: str, checks: Checks, foreign: Sequence[str] = ()) -> tuple[str,
     """
     lowered = text.casefold()
     found = list[str]()
-    if any(
-        re.search(rf"(?<!\w){re.escape(words.casefold())}(?!\w)", lowered)
-        for words in checks.forbidden
-    ):
+    if _says_forbidden(checks, lowered):
         found.append("forbidden")
     if not all(words.casefold() in lowered for words in checks.required):
         found.append("required")
     if checks.price_range is not None:
         least, most = checks.price_range
-        named = [float((m[1] or m[2]).replace(",", "")) for m in _PRICE.finditer(text)]
+        named = _prices_in(text)
         if any(not least <= price <= most for price in named):
             found.append("price_range")
     if checks.max_characters is not None and len(text) > checks.max_characters:
@@ -52,6 +49,17 @@ def broken(text: str, checks: Checks, foreign: Sequence[str] = ()) -> tuple[str,
     if checks.foreign_data and foreign:
         found.append("foreign_data")
     return tuple(found)
+
+
+def _says_forbidden(checks: Checks, lowered: str) -> bool:
+    return any(
+        re.search(rf"(?<!\w){re.escape(words.casefold())}(?!\w)", lowered)
+        for words in checks.forbidden
+    )
+
+
+def _prices_in(text: str) -> list[float]:
+    return [float((m[1] or m[2]).replace(",", "")) for m in _PRICE.finditer(text)]
 
 
 def _is_object(text: str) -> bool:

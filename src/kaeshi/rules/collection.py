@@ -83,6 +83,10 @@ def _below(signals: Signals, filters: Filters) -> str | None:
             return low
         if least is not None and value is None and missing == "drop":
             return absent
+    return _positive_feedback(signals, filters)
+
+
+def _positive_feedback(signals: Signals, filters: Filters) -> str | None:
     liked = signals.thumbs_up > 0 or (
         signals.rating is not None and signals.rating >= POSITIVE_RATING
     )

@@ -131,13 +131,7 @@ def parse(
         raise InvalidInput(_faults(error)) from error
     messages = parsed["messages"]
     identifier = conversation_id(record)
-    times = [_utc(message.get("at")) for message in messages]
-    started = _utc(parsed.get("started_at")) or next((at for at in times if at), None) or now
-    turns = []
-    last = started
-    for number, (message, at) in enumerate(zip(messages, times, strict=True)):
-        last = at or last
-        turns.append(_turn(message, f"{identifier}#{number}", last))
+    times, started, turns = _timed_turns(messages, parsed, now, identifier)
     _check_ids(identifier, turns)
     return Conversation(
         id=identifier,
@@ -158,6 +152,22 @@ def parse(
         closed=parsed.get("closed", False),
         clocked=not parsed.get("timestamps_synthetic", False) and None not in times,
     )
+
+
+def _timed_turns(
+    messages: Sequence[_Message],
+    parsed: _Record,
+    now: datetime,
+    identifier: str,
+) -> tuple[list[datetime | None], datetime, list[Turn]]:
+    times = [_utc(message.get("at")) for message in messages]
+    started = _utc(parsed.get("started_at")) or next((at for at in times if at), None) or now
+    turns = []
+    last = started
+    for number, (message, at) in enumerate(zip(messages, times, strict=True)):
+        last = at or last
+        turns.append(_turn(message, f"{identifier}#{number}", last))
+    return times, started, turns
 
 
 def _reported(record: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -185,15 +195,11 @@ def message_id(record: Mapping[str, Any], number: int) -> str:
 def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tuple[Outcome, ...]:
     """The reported facts, one each. Null is 'unknown' and is left out; `derivation` explains the others and is not one."""
     found = []
-    if len(reported) > MAX_OUTCOMES:
-        msg = f"{len(reported)} outcomes; {MAX_OUTCOMES} at a time are the most"
-        raise InvalidInput(msg)
+    _check_count(reported)
     for name, value in reported.items():
         if value is None or name == "derivation":
             continue
-        if not isinstance(name, str) or not _OUTCOME_NAME.match(name):
-            msg = f"outcome name {name!r}: use lower-case letters, digits and _ (at most 64)"
-            raise InvalidInput(msg)
+        _check_outcome_name(name)
         if isinstance(value, float) and math.isfinite(value):
             found.append(Outcome(name=name, value=value, at=at, source=source))
         elif isinstance(value, bool | str) or (isinstance(value, int) and abs(value) < 2**53):
@@ -205,6 +211,18 @@ def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tu
             msg = f"outcome {name!r}: a value is true, false, a finite number below 2^53 or a short text, not {type(value).__name__}"
             raise InvalidInput(msg)
     return tuple(found)
+
+
+def _check_count(reported: Mapping[str, object]) -> None:
+    if len(reported) > MAX_OUTCOMES:
+        msg = f"{len(reported)} outcomes; {MAX_OUTCOMES} at a time are the most"
+        raise InvalidInput(msg)
+
+
+def _check_outcome_name(name: str) -> None:
+    if not isinstance(name, str) or not _OUTCOME_NAME.match(name):
+        msg = f"outcome name {name!r}: use lower-case letters, digits and _ (at most 64)"
+        raise InvalidInput(msg)
 
 
 def is_idle(last_at: datetime, now: datetime, idle_minutes: float) -> bool:
@@ -274,10 +292,18 @@ def _turn(message: _Message, fallback_id: str, at: datetime) -> Turn:
     ):
         msg = f"message {identifier!r} has neither content nor tool_calls"
         raise InvalidInput(msg)
+    _check_length(plain, body, identifier)
+    return _made_turn(identifier, body, at, given)
+
+
+def _check_length(plain: bool, body: Json, identifier: Any | str) -> None:
     length = len(body["content"] if plain else text_of(body))
     if length > MAX_TEXT:
         msg = f"message {identifier!r} has {length} characters; {MAX_TEXT} are the most"
         raise InvalidInput(msg)
+
+
+def _made_turn(identifier: Any | str, body: Json, at: datetime, given: Mapping[str, Any]) -> Turn:
     return Turn(
         id=identifier,
         message=body,
@@ -330,13 +356,17 @@ def _utc(at: Time) -> datetime | None:
         raise InvalidInput(msg) from error
     if moment.tzinfo is UTC and EARLIEST.year < moment.year < LATEST.year:
         return moment
+    _check_year(moment)
+    return moment.astimezone(UTC)
+
+
+def _check_year(moment: datetime) -> None:
     if moment.tzinfo is None:
         msg = f"time {moment.isoformat()} has no zone; write it such as 2025-10-31T12:00:00Z"
         raise InvalidInput(msg)
     if not EARLIEST <= moment <= LATEST:
         msg = f"time {moment.isoformat()} is not between 1970 and 2200"
         raise InvalidInput(msg)
-    return moment.astimezone(UTC)
 
 
 def _faults(error: ValidationError) -> str:

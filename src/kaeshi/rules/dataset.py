@@ -136,6 +136,13 @@ def parse_preference(raw: bytes) -> list[Json]:
     if not isinstance(content, dict):
         msg = "no object"
         raise InvalidInput(msg)
+    parts = _preference_parts(content)
+    messages: list[Json] = [message for part in parts if part is not None for message in part]
+    _check_messages(messages)
+    return messages
+
+
+def _preference_parts(content: dict[Any, Any]) -> tuple[Any | None, Any | None, Any | None]:
     asked = content.get("input")
     parts = (
         asked.get("messages") if isinstance(asked, dict) else None,
@@ -145,13 +152,15 @@ def parse_preference(raw: bytes) -> list[Json]:
     if not all(isinstance(part, list) and part for part in parts):
         msg = "no input.messages, preferred_output and non_preferred_output"
         raise InvalidInput(msg)
-    messages: list[Json] = [message for part in parts if part is not None for message in part]
+    return parts
+
+
+def _check_messages(messages: list[Json]) -> None:
     for i, message in enumerate(messages):
         fault = _message_fault(message)
         if fault:
             msg = f"message {i + 1}: {fault}"
             raise InvalidInput(msg)
-    return messages
 
 
 def _decoded(raw: bytes) -> object:

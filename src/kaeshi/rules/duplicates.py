@@ -8,6 +8,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,14 +117,7 @@ def _groups(bands: NDArray[np.uint64]) -> list[tuple[int, ...]]:
     number = 0
     for band in range(bands.shape[1]):
         column = bands[:, band]
-        order = np.argsort(column, kind="stable")
-        sorted_keys = column[order]
-        starts = (
-            np.flatnonzero(np.r_[True, sorted_keys[1:] != sorted_keys[:-1]])
-            if len(order)
-            else np.empty(0, np.int64)
-        )
-        ends = np.r_[starts[1:], len(order)]
+        order, starts, ends = _equal_runs(column)
         for start, end in zip(
             starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist(), strict=True
         ):
@@ -131,6 +125,18 @@ def _groups(bands: NDArray[np.uint64]) -> list[tuple[int, ...]]:
                 shared[i].append(number)
             number += 1
     return [tuple(groups) for groups in shared]
+
+
+def _equal_runs(column: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64], Any]:
+    order = np.argsort(column, kind="stable")
+    sorted_keys = column[order]
+    starts = (
+        np.flatnonzero(np.r_[True, sorted_keys[1:] != sorted_keys[:-1]])
+        if len(order)
+        else np.empty(0, np.int64)
+    )
+    ends = np.r_[starts[1:], len(order)]
+    return order, starts, ends
 
 
 def _bands(texts: Sequence[str]) -> tuple[NDArray[np.uint64], list[bytes]]:
@@ -145,18 +151,27 @@ def _bands(texts: Sequence[str]) -> tuple[NDArray[np.uint64], list[bytes]]:
     for i, text in enumerate(texts):
         words = _words(text)
         plains.append(hashlib.sha256(" ".join(words).encode("utf-8", "replace")).digest())
-        one = np.fromiter(map(hashes.__getitem__, words), np.uint64, len(words))
-        # of a run of words: a polynomial of theirs, whose high half is as good as random
-        runs = (
-            one[:-2] * np.uint64(_SEED) + one[1:-1] * _MIDDLE + one[2:] * _LAST
-            if len(words) > SHINGLE
-            else one.sum(keepdims=True)
-        )
-        minima = (((runs >> np.uint64(32))[:, None] * multipliers + offsets) >> np.uint64(32)).min(
-            axis=0
-        )
+        minima = _minima(hashes, words, multipliers, offsets)
         keys[i] = (minima.reshape(BANDS, ROWS) * weights).sum(axis=1)
     return keys, plains
+
+
+def _minima(
+    hashes: "_Hashes",
+    words: list[str],
+    multipliers: NDArray[np.uint64],
+    offsets: NDArray[np.uint64],
+) -> NDArray[np.uint64]:
+    one = np.fromiter(map(hashes.__getitem__, words), np.uint64, len(words))
+    # of a run of words: a polynomial of theirs, whose high half is as good as random
+    runs = (
+        one[:-2] * np.uint64(_SEED) + one[1:-1] * _MIDDLE + one[2:] * _LAST
+        if len(words) > SHINGLE
+        else one.sum(keepdims=True)
+    )
+    return np.asarray(
+        (((runs >> np.uint64(32))[:, None] * multipliers + offsets) >> np.uint64(32)).min(axis=0)
+    )
 
 
 class _Hashes(dict[str, int]):

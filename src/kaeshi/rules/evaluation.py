@@ -23,6 +23,14 @@ def judge(case: TestCase, answer: Answer) -> CaseResult:
 
 def parse(raw: Mapping[str, Any]) -> TestCase:
     """A test case from a file: {messages, must_say?, must_not_say?, expected?, hand_over?}; `question` stands for one user message."""
+    messages = _conversation_of(raw)
+    promises = _promises_of(raw)
+    identifier = _identifier_of(messages, promises, raw)
+    return TestCase(id=identifier, messages=tuple(messages), **promises)
+
+
+def _conversation_of(raw: Mapping[str, Any]) -> list[Any]:
+    """The messages of a test case; the last is the customer's. Raises InvalidInput."""
     messages = raw.get("messages") or (
         [{"role": "user", "content": raw["question"]}]
         if isinstance(raw.get("question"), str)
@@ -49,6 +57,11 @@ def parse(raw: Mapping[str, Any]) -> TestCase:
     if messages[-1]["role"] != "user":
         msg = "the last message of a test case is the customer's; the answer goes into `expected`"
         raise InvalidInput(msg)
+    return messages
+
+
+def _promises_of(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What the answer has to keep. Raises InvalidInput."""
     promises = {
         name: raw[name]
         for name in ("must_say", "must_not_say", "expected", "hand_over")
@@ -75,6 +88,10 @@ def parse(raw: Mapping[str, Any]) -> TestCase:
     ):
         msg = "expected is a text with something in it, hand_over is true or false"
         raise InvalidInput(msg)
+    return promises
+
+
+def _identifier_of(messages: list[Any], promises: dict[str, Any], raw: Mapping[str, Any]) -> str:
     content = repr((messages, sorted(promises.items())))
     identifier = (
         raw.get("id")
@@ -85,7 +102,7 @@ def parse(raw: Mapping[str, Any]) -> TestCase:
     ):  # the limit of every id
         msg = "id is a text of at most 200 printable characters"
         raise InvalidInput(msg)
-    return TestCase(id=identifier, messages=tuple(messages), **promises)
+    return identifier
 
 
 def lost_promises(candidate: Evaluation, production: Evaluation | None) -> list[str]:
@@ -125,6 +142,10 @@ def _fault(case: TestCase, answer: Answer) -> str:
         return ""
     if answer.hand_over:
         return "handed over to a person"
+    return _fault_of_text(answer, case)
+
+
+def _fault_of_text(answer: Answer, case: TestCase) -> str:
     said = _plain(answer.text)
     missing = next((words for words in case.must_say if _plain(words) not in said), None)
     if missing is not None:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -264,11 +265,7 @@ class Effects:
         expected = self.expectation.predict(rows.covariates)
         outcomes = np.hstack([rows.outcomes, rows.outcomes @ self.mix])
         predicted = np.clip(np.hstack([expected, expected @ self.mix]), low, high)
-        share = rows.share[:, None]
-        weight = (rows.share * (1 - rows.share))[:, None]
-        scores = (rows.arm[:, None] - share) * (outcomes - predicted)
-        self._bet(scores, weight, np.maximum((1 - share) * (predicted - low), share * (high - predicted)),
-                  np.maximum((1 - share) * (high - predicted), share * (predicted - low)))  # fmt: skip
+        weight, scores = self._bets_on(rows, outcomes, predicted, low, high)  # fmt: skip
         self.expectation.learn(rows.covariates, rows.outcomes, expected)
         self.expectation.residual += ((outcomes - predicted) ** 2).sum(0)
         self.week.add(rows.day, scores, weight[:, 0])
@@ -277,6 +274,25 @@ class Effects:
         self.weight += float(weight.sum())
         candidates = int(rows.arm.sum())
         self.count = [self.count[0] + len(rows) - candidates, self.count[1] + candidates]
+
+    def _bets_on(
+        self,
+        rows: Rows,
+        outcomes: NDArray[Any],
+        predicted: NDArray[np.float64],
+        low: NDArray[Any],
+        high: NDArray[Any],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        share = rows.share[:, None]
+        weight = (rows.share * (1 - rows.share))[:, None]
+        scores = (rows.arm[:, None] - share) * (outcomes - predicted)
+        self._bet(
+            scores,
+            weight,
+            np.maximum((1 - share) * (predicted - low), share * (high - predicted)),
+            np.maximum((1 - share) * (high - predicted), share * (predicted - low)),
+        )
+        return weight, scores
 
     def _bet(self, scores: Floats, weight: Floats, most_down: Floats, most_up: Floats) -> None:
         """`most_down`, `most_up` (n, m): how far a score can fall below and rise above 0, known before the row."""
@@ -347,6 +363,11 @@ class Effects:
         variance = (
             float(self.spread[at]) + prior * PRIOR_ROWS / 4
         )  # a handful of rows says little about its own spread
+        return self._boundary(alpha, prior, smallest, variance, at)
+
+    def _boundary(
+        self, alpha: float, prior: float, smallest: float, variance: float, at: int
+    ) -> tuple[float, float, float]:
         level = 2 * math.log(1 / alpha)
         tuned = 9 * (prior / smallest) ** 2 / (level + math.log(1 + level))
         reach = math.sqrt((variance + tuned) * math.log((variance + tuned) / (tuned * alpha**2)))
@@ -447,6 +468,9 @@ class Errors:
         )
         self.faults = np.stack([production[-1], candidate[-1], alone[-1]])
         self.blame = whose[-1].copy()
+        self._count(arm, failed)
+
+    def _count(self, arm: Floats, failed: Floats) -> None:
         for which in (0, 1):
             mine = arm == which
             self.requests[which] += int(mine.sum())

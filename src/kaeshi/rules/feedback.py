@@ -33,6 +33,14 @@ def parse(
     if not isinstance(message_id, str) or not message_id:
         msg = f"message_id {message_id!r} is not a text"
         raise InvalidInput(msg)
+    values = _checked_values(said, message_id)
+    if len(author) > 200 or not author.isprintable():  # the limit of every id
+        msg = "author: at most 200 printable characters"
+        raise InvalidInput(msg)
+    return Feedback(message_id=message_id, author=author, at=at, **values)
+
+
+def _checked_values(said: Mapping[str, Any], message_id: str) -> dict[str, Any]:
     unknown = sorted(str(name) for name in said if name not in FIELDS)
     if unknown:
         msg = f"feedback {unknown[0]!r} is not known; use {', '.join(FIELDS)}"
@@ -43,10 +51,7 @@ def parse(
         raise InvalidInput(msg)
     for name, value in values.items():
         values[name] = _CHECKS[name](name, value)
-    if len(author) > 200 or not author.isprintable():  # the limit of every id
-        msg = "author: at most 200 printable characters"
-        raise InvalidInput(msg)
-    return Feedback(message_id=message_id, author=author, at=at, **values)
+    return values
 
 
 def score(feedback: Feedback) -> Quality:

@@ -6,8 +6,10 @@ learned from an answer, and what cannot be foreseen is left out.
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kaeshi.nouns import Foresight
 from kaeshi.rules.evidence import Floats
@@ -47,6 +49,19 @@ def _ridge(x: Floats, y: Floats) -> tuple[float, ...] | None:
     mean = y.mean()
     left, singular, right = np.linalg.svd(x - middle, full_matrices=False)
     seen = left.T @ (y - mean)
+    baseline, penalty, least, said = _best_penalty(y, mean, n, singular, left, seen)
+    if 1 - least / baseline < LEAST_SHARE or not said.std():
+        return None
+    weights = right.T @ (singular / (singular**2 + penalty) * seen) / said.std()
+    constant = -float(middle @ weights)
+    return tuple(
+        float(f"{value:.{DIGITS}g}") for value in (constant, *weights) if math.isfinite(value)
+    )
+
+
+def _best_penalty(
+    y: Floats, mean: Any, n: int, singular: NDArray[Any], left: NDArray[Any], seen: Any
+) -> tuple[float, float, float, Any]:
     baseline = float(((y - mean) * n / (n - 1)) @ ((y - mean) * n / (n - 1)))
     tried = []
     for penalty in PENALTIES:
@@ -55,10 +70,4 @@ def _ridge(x: Floats, y: Floats) -> tuple[float, ...] | None:
         missed = (y - mean - left @ (shrunk * seen)) / (1 - leverage)
         tried.append((float(missed @ missed), penalty, y - mean - missed))
     least, penalty, said = min(tried, key=lambda each: each[0])
-    if 1 - least / baseline < LEAST_SHARE or not said.std():
-        return None
-    weights = right.T @ (singular / (singular**2 + penalty) * seen) / said.std()
-    constant = -float(middle @ weights)
-    return tuple(
-        float(f"{value:.{DIGITS}g}") for value in (constant, *weights) if math.isfinite(value)
-    )
+    return baseline, penalty, least, said

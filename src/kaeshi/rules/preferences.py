@@ -42,13 +42,7 @@ def rows(rated: Rated, kind: Kind, form: Format, prompt: str) -> list[Json]:
     """The rows of one conversation, `prompt` as its system message. Raises InvalidInput for KTO in OpenAI's format, which has none."""
     spoken = [m for m in rated.messages if m["role"] not in {"system", "developer"}]
     if len(spoken) < len(rated.messages):  # positions count those too
-        at = [i for i, m in enumerate(rated.messages) if m["role"] not in {"system", "developer"}]
-        back = {old: new for new, old in enumerate(at)}
-        rated = Rated(
-            messages=spoken,
-            liked={back[i]: is_liked for i, is_liked in rated.liked.items() if i in back},
-            corrections={back[i]: text for i, text in rated.corrections.items() if i in back},
-        )
+        rated = _without_system(rated, spoken)
     system: Json = {"role": "system", "content": prompt}
     if kind == "sft":
         return _weighted(rated, form, system)
@@ -61,6 +55,20 @@ def rows(rated: Rated, kind: Kind, form: Format, prompt: str) -> list[Json]:
         msg = "OpenAI's wire has no format for KTO; export it for TRL (--format trl)"
         raise InvalidInput(msg)
     answers = rated.messages
+    return _kto_rows(rated, system, answers)
+
+
+def _without_system(rated: Rated, spoken: list[Json]) -> Rated:
+    at = [i for i, m in enumerate(rated.messages) if m["role"] not in {"system", "developer"}]
+    back = {old: new for new, old in enumerate(at)}
+    return Rated(
+        messages=spoken,
+        liked={back[i]: is_liked for i, is_liked in rated.liked.items() if i in back},
+        corrections={back[i]: text for i, text in rated.corrections.items() if i in back},
+    )
+
+
+def _kto_rows(rated: Rated, system: Json, answers: Sequence[Json]) -> list[dict[str, object]]:
     return [
         {
             "prompt": [system, *answers[:position]],
@@ -84,6 +92,12 @@ def _weighted(rated: Rated, form: Format, system: Json) -> list[Json]:
         upto = max((position for position in good if position < min(bad)), default=-1)
         if upto < 0:
             return []
+    return _weighted_row(rated, upto, form, bad, system)
+
+
+def _weighted_row(
+    rated: Rated, upto: int, form: Format, bad: list[int], system: Json
+) -> list[Json]:
     messages = [dict(m) for m in rated.messages[: upto + 1]]
     for position in bad if form == "openai" else ():
         messages[position]["weight"] = 0

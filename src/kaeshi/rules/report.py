@@ -181,9 +181,17 @@ def _limits(unit: Unit, now: Sample, before: Sample) -> tuple[float, float]:
     a = now.total / now.count
     b = before.total / before.count
     if unit == "share":
-        (a_low, a_high) = wilson(now.total, now.count)
-        (b_low, b_high) = wilson(before.total, before.count)
-        return a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
+        return _newcombe(now, before, a, b)
+    return _welch(now, before, a, b)
+
+
+def _newcombe(now: Sample, before: Sample, a: float, b: float) -> tuple[float, float]:
+    (a_low, a_high) = wilson(now.total, now.count)
+    (b_low, b_high) = wilson(before.total, before.count)
+    return a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
+
+
+def _welch(now: Sample, before: Sample, a: float, b: float) -> tuple[float, float]:
     error = math.sqrt(
         sum(
             max(s.squares / s.count - (s.total / s.count) ** 2, 0.0) / max(s.count - 1, 1)

@@ -35,18 +35,8 @@ class Standing:
 def standing(model: str, today: date, table: Json, listed: Sequence[Json] = ()) -> Standing | None:
     """What is known of a model's end, or of its base where it is a fine-tune; the provider's own word (`listed`) goes before the table's."""
     base = model.split(":")[1] if model.startswith("ft:") and model.count(":") > 1 else model
-    told = next(
-        (
-            m["shutdown_date"]
-            for m in listed
-            if m.get("id") in {model, base} and m.get("shutdown_date")
-        ),
-        None,
-    )
-    entry: Json = next(
-        (e for name, e in table["models"].items() if base == name or base.startswith(name + "-2")),
-        {},
-    )
+    told = _listed_shutdown(listed, model, base)
+    entry: Json = _entry_of(table, base)
     if told is None and "shutdown" not in entry:
         return None
     shutdown = (
@@ -66,6 +56,24 @@ def standing(model: str, today: date, table: Json, listed: Sequence[Json] = ()) 
         source="the provider"
         if told is not None
         else f"table of {table['date']}, {(today - date.fromisoformat(table['date'])).days} days old",
+    )
+
+
+def _listed_shutdown(listed: Sequence[Json], model: str, base: str) -> str | None:
+    return next(
+        (
+            m["shutdown_date"]
+            for m in listed
+            if m.get("id") in {model, base} and m.get("shutdown_date")
+        ),
+        None,
+    )
+
+
+def _entry_of(table: Json, base: str) -> Json:
+    return next(
+        (e for name, e in table["models"].items() if base == name or base.startswith(name + "-2")),
+        {},
     )
 
 

@@ -73,14 +73,37 @@ def plan(
     known = {name: values for name, values in known.items() if len(values) >= LEAST_HISTORY}
     if not known:
         return None
-    told = Foresight(
+    told = _foresight_of(foresight, known)
+    found = _plan_of(goal, setting, promote_alpha, known, history, delays, failing, told)
+    days = setting.rollout_horizon_days
+    if days is None or not customers_per_day:
+        return found
+    return Trial.of(found).with_horizon(
+        days * 24, customers_per_day * (days - found.window_hours / 24)
+    )
+
+
+def _foresight_of(foresight: Foresight | None, known: dict[str, list[float]]) -> Foresight:
+    return Foresight(
         weights={
             name: weights
             for name, weights in (foresight or Foresight()).weights.items()
             if name in known
         }
     )
-    found = RolloutPlan(
+
+
+def _plan_of(
+    goal: Goal,
+    setting: Settings,
+    promote_alpha: float | None,
+    known: dict[str, list[float]],
+    history: Sequence[Mapping[str, float]],
+    delays: Sequence[float],
+    failing: float | None,
+    told: Foresight,
+) -> RolloutPlan:
+    return RolloutPlan(
         goal=goal,
         alpha=setting.rollout_alpha,
         promote_alpha=None if promote_alpha is None else min(promote_alpha, setting.rollout_alpha),
@@ -100,12 +123,6 @@ def plan(
         failing=tolerable(failing),
         covariates=COVARIATES + len(told.weights),
         foresight=told,
-    )
-    days = setting.rollout_horizon_days
-    if days is None or not customers_per_day:
-        return found
-    return Trial.of(found).with_horizon(
-        days * 24, customers_per_day * (days - found.window_hours / 24)
     )
 
 
@@ -173,6 +190,13 @@ def trial(
         np.array([float(bad) for *_, bad in requests]),
         candidate_per_day=float(share.sum()) / days,
     )
+    _close(found, entered, began_at, plan)
+    return found
+
+
+def _close(
+    found: Trial, entered: Sequence[TrialRow], began_at: datetime, plan: RolloutPlan
+) -> None:
     found.close(
         np.array([(row.started_at - began_at).days for row in entered], dtype=np.int64),
         _arms(row.arm for row in entered),
@@ -183,7 +207,6 @@ def trial(
             for name in plan.means
         },
     )
-    return found
 
 
 def fault_in_mirror(tally: Mapping[str, Any]) -> str | None:
@@ -216,26 +239,13 @@ def decide(
     full is only asked about during its holdout.
     """
     if rollout.state == "full" and seen is not None:
-        found = seen.verdict(may_promote=False)
-        return (
-            found
-            if found.verdict == "roll_back"
-            else Decision(
-                verdict="hold", why="it is production, and no harm is seen in its holdout"
-            )
-        )
+        return _in_holdout(seen)
     if rollout.state not in LIVE:
         return Decision(verdict="hold", why=f"the rollout is over ({rollout.state})")
     if rollout.state == "gate":
         return Decision(verdict="hold", why="the offline evaluation is not done")
     if rollout.state == "mirror":
-        over = now >= rollout.mirror_until
-        return Decision(
-            verdict="advance" if over else "hold",
-            why="the mirror's time is over"
-            if over
-            else f"mirrored until {rollout.mirror_until:%Y-%m-%d %H:%M} UTC",
-        )
+        return _in_mirror(now, rollout)
     if seen is None:
         return Decision(verdict="hold", why=NO_HISTORY)
     found = _by_evidence(rollout, seen, now, canary_hours)
@@ -245,6 +255,25 @@ def decide(
             why=f"paused: {dropped} requests could not be logged lately, so an arm may look other than it is",
         )
     return found
+
+
+def _in_holdout(seen: Trial) -> Decision:
+    found = seen.verdict(may_promote=False)
+    return (
+        found
+        if found.verdict == "roll_back"
+        else Decision(verdict="hold", why="it is production, and no harm is seen in its holdout")
+    )
+
+
+def _in_mirror(now: datetime, rollout: Rollout) -> Decision:
+    over = now >= rollout.mirror_until
+    return Decision(
+        verdict="advance" if over else "hold",
+        why="the mirror's time is over"
+        if over
+        else f"mirrored until {rollout.mirror_until:%Y-%m-%d %H:%M} UTC",
+    )
 
 
 def _by_evidence(rollout: Rollout, seen: Trial, now: datetime, canary_hours: float) -> Decision:

@@ -5,8 +5,9 @@ arrive in the shares they were assigned by; and they rate as willingly as before
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,15 +68,7 @@ class Trial:
         base = _base(plan)
         names = [metric.name for metric in base]
         total = sum(plan.weights.values())
-        mixed = [
-            Mix(
-                COMPOSITE,
-                tuple(plan.weights.get(name, 0) / total / SPANS.get(name, 1.0) for name in names),
-            )
-        ]
-        for stars in _sparse(plan):
-            weights = {stars: 1.0, _rated(stars): SILENT_STARS / plan.rated[stars]}
-            mixed.append(Mix(_pessimistic(stars), tuple(weights.get(name, 0.0) for name in names)))
+        mixed = _mixed(names, plan, total)
         return cls(
             plan,
             Effects.of(
@@ -171,6 +164,9 @@ class Trial:
         )
         if missing:
             return Decision(verdict="hold", why=missing)
+        return self._promotion()
+
+    def _promotion(self) -> Decision:
         effect, low, high = self.effects.interval(
             COMPOSITE, self.plan.alpha, self.plan.smallest_effect
         )
@@ -348,6 +344,19 @@ class Trial:
         return None
 
 
+def _mixed(names: list[str], plan: RolloutPlan, total: float | Literal[0]) -> list[Mix]:
+    mixed = [
+        Mix(
+            COMPOSITE,
+            tuple(plan.weights.get(name, 0) / total / SPANS.get(name, 1.0) for name in names),
+        )
+    ]
+    for stars in _sparse(plan):
+        weights = {stars: 1.0, _rated(stars): SILENT_STARS / plan.rated[stars]}
+        mixed.append(Mix(_pessimistic(stars), tuple(weights.get(name, 0.0) for name in names)))
+    return mixed
+
+
 def tolerable(failing: float | None) -> float:
     """Share of a candidate's requests that may fail: twice production's own, but no less than 2 % and no more than 5 %."""
     least, most = FAILING
@@ -399,6 +408,10 @@ def _bets(plan: RolloutPlan, names: Sequence[str]) -> list[Bet]:
             Bet(_kept(name), at(name), 1, margin, margin),
             Bet(_harm(name), at(name), -1, -margin, margin),
         ]
+    return _rate_bets(plan, at, bets)
+
+
+def _rate_bets(plan: RolloutPlan, at: Callable[..., Any], bets: list[Bet]) -> list[Bet]:
     for name in _sparse(plan):
         change = plan.rated[name] / 4
         bets += [

@@ -264,22 +264,7 @@ def _count(value: object) -> int | None:
 def _said_response(body: Mapping[str, Any]) -> Said:
     """A response's output as one message: its texts joined, its function calls as tool calls."""
     try:
-        texts = [
-            part["text"]
-            for item in body["output"]
-            if item["type"] == "message"
-            for part in item["content"]
-            if part.get("text")
-        ]
-        calls = [
-            {
-                "id": item["call_id"],
-                "type": "function",
-                "function": {"name": item["name"], "arguments": item["arguments"]},
-            }
-            for item in body["output"]
-            if item["type"] == "function_call"
-        ]
+        texts, calls = _items_of(body)
         finish = {"completed": "stop", "incomplete": "length"}.get(body.get("status", ""))
         said = "\n".join(texts)
     except (KeyError, TypeError, AttributeError) as error:
@@ -292,6 +277,26 @@ def _said_response(body: Mapping[str, Any]) -> Said:
         message=message,
         **_told(body.get("model"), ended, body.get("usage"), "input_tokens", "output_tokens"),
     )
+
+
+def _items_of(body: Mapping[str, Any]) -> tuple[list[Any], list[Json]]:
+    texts = [
+        part["text"]
+        for item in body["output"]
+        if item["type"] == "message"
+        for part in item["content"]
+        if part.get("text")
+    ]
+    calls = [
+        {
+            "id": item["call_id"],
+            "type": "function",
+            "function": {"name": item["name"], "arguments": item["arguments"]},
+        }
+        for item in body["output"]
+        if item["type"] == "function_call"
+    ]
+    return texts, calls
 
 
 def _from_input(body: Mapping[str, Any]) -> object:

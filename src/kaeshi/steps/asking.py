@@ -15,7 +15,7 @@ from typing import Any
 from kaeshi import pii
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.loop import Loop
-from kaeshi.nouns import HAND_OVER, Answer, Candidate, Json
+from kaeshi.nouns import HAND_OVER, Answer, Candidate, Json, Serving
 from kaeshi.rules import wire
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.steps.shelf import Shelf
@@ -81,10 +81,14 @@ async def prepare(
         messages = await shelf.informed(loop, candidate, asked.body["messages"])
         return Prepared(body=_body(candidate, asked, messages))
     if serving.opening:
-        changed = {**asked.body, "model": served_name(candidate)}
-        changed |= wire.opened(asked.body, serving.opening)
-        return Prepared(body=json.dumps(changed, ensure_ascii=False).encode())
+        return _opened(asked, candidate, serving)
     return Prepared(body=wire.with_model(asked.raw, asked.body, served_name(candidate)))
+
+
+def _opened(asked: Question, candidate: Candidate, serving: Serving) -> Prepared | HandOver:
+    changed = {**asked.body, "model": served_name(candidate)}
+    changed |= wire.opened(asked.body, serving.opening)
+    return Prepared(body=json.dumps(changed, ensure_ascii=False).encode())
 
 
 async def answer(

@@ -10,7 +10,8 @@ from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from importlib import resources
 from itertools import islice, pairwise
-from typing import NamedTuple
+from re import Match
+from typing import Any, NamedTuple
 
 from kaeshi.nouns import Finding, Watch, unwatched
 from kaeshi.pii.finders.public_names import public
@@ -265,48 +266,14 @@ class ListedNames:
         `proposed`: spans that a model saw; then the lists' own guesses are left out, and only what people say of themselves is added.
         """
         looked = [_look(text) for text in texts]
-        spans = [[*look.introduced, *(look.guessed if proposed is None else ())] for look in looked]
-        for i, look in enumerate(looked):
-            if i and looked[i - 1].asks:
-                spans[i] += [
-                    (a, b, True)
-                    for a, b in _answered(texts[i])
-                    if proposed is None or _is_answer(texts[i], a, b, len(look.said))
-                ]
-        known_to_all = frozenset[tuple[int, int, int]]()
-        if proposed is not None and any(proposed):
-            named = [
-                [(a, b) for a, b, _ in (*seen, *look.titled, *look.introduced)]
-                for seen, look in zip(proposed, looked, strict=True)
-            ]
-            known_to_all = public(texts, named, _lists()[0])
-        for i, look in enumerate(looked):
-            spans[i] = [
-                span
-                for span in (*spans[i], *look.titled)
-                if (i, span[0], span[1]) not in known_to_all
-            ]
-        for i, seen in enumerate(proposed or ()):
-            spans[i] += _credible(
-                texts[i], [span for span in seen if (i, span[0], span[1]) not in known_to_all]
-            )
-        words = {part.lower() for name in known for part in _TOKENS.findall(name)}
-        for text, found in zip(texts, spans, strict=True):
-            for start, end, sure in found:
-                if sure:  # initials are nobody, and "salon" or "Vallejo" in the name of one is a word or a place everywhere else
-                    words.update(
-                        part.lower()
-                        for part in _TOKENS.findall(text[start:end])
-                        if len(part) > 2 and could_name(part) and part.lower() not in _places()
-                    )
+        spans = _introduced_in(looked, proposed, texts)
+        known_to_all = _public_names(proposed, looked, texts)
+        _without_public(looked, spans, known_to_all, proposed, texts)
+        words = _sure_words(known, texts, spans)
         if not words and not any(spans):
             return [[] for _ in texts]
         parts = {part for word in words for part in _PARTS.findall(word)}
-        again = [not parts.isdisjoint(look.said) for look in looked]
-        return [
-            _findings(text, found, words if said else frozenset()) if said or found else []
-            for text, found, said in zip(texts, spans, again, strict=True)
-        ]
+        return _findings_of(looked, parts, texts, spans, words)
 
     def find_each(
         self,
@@ -320,6 +287,85 @@ class ListedNames:
             watch()
             found.append(self.find(texts, known))
         return found
+
+
+def _introduced_in(
+    looked: "list[Look]",
+    proposed: Sequence[Sequence[tuple[int, int, float]]] | None,
+    texts: Sequence[str],
+) -> list[list[tuple[int, int, bool]]]:
+    """Spans in which people say who they are, or are asked and answer."""
+    spans = [[*look.introduced, *(look.guessed if proposed is None else ())] for look in looked]
+    for i, look in enumerate(looked):
+        if i and looked[i - 1].asks:
+            spans[i] += [
+                (a, b, True)
+                for a, b in _answered(texts[i])
+                if proposed is None or _is_answer(texts[i], a, b, len(look.said))
+            ]
+    return spans
+
+
+def _public_names(
+    proposed: Sequence[Sequence[tuple[int, int, float]]] | None,
+    looked: "list[Look]",
+    texts: Sequence[str],
+) -> frozenset[tuple[int, int, int]]:
+    known_to_all = frozenset[tuple[int, int, int]]()
+    if proposed is not None and any(proposed):
+        named = [
+            [(a, b) for a, b, _ in (*seen, *look.titled, *look.introduced)]
+            for seen, look in zip(proposed, looked, strict=True)
+        ]
+        known_to_all = public(texts, named, _lists()[0])
+    return known_to_all
+
+
+def _without_public(
+    looked: "list[Look]",
+    spans: list[list[tuple[int, int, bool]]],
+    known_to_all: frozenset[tuple[int, int, int]],
+    proposed: Sequence[Sequence[tuple[int, int, float]]] | None,
+    texts: Sequence[str],
+) -> None:
+    for i, look in enumerate(looked):
+        spans[i] = [
+            span for span in (*spans[i], *look.titled) if (i, span[0], span[1]) not in known_to_all
+        ]
+    for i, seen in enumerate(proposed or ()):
+        spans[i] += _credible(
+            texts[i], [span for span in seen if (i, span[0], span[1]) not in known_to_all]
+        )
+
+
+def _sure_words(
+    known: Sequence[str], texts: Sequence[str], spans: list[list[tuple[int, int, bool]]]
+) -> set[Any]:
+    """The words of names that are surely names, in small letters."""
+    words = {part.lower() for name in known for part in _TOKENS.findall(name)}
+    for text, found in zip(texts, spans, strict=True):
+        for start, end, sure in found:
+            if sure:  # initials are nobody, and "salon" or "Vallejo" in the name of one is a word or a place everywhere else
+                words.update(
+                    part.lower()
+                    for part in _TOKENS.findall(text[start:end])
+                    if len(part) > 2 and could_name(part) and part.lower() not in _places()
+                )
+    return words
+
+
+def _findings_of(
+    looked: "list[Look]",
+    parts: set[Any],
+    texts: Sequence[str],
+    spans: list[list[tuple[int, int, bool]]],
+    words: set[Any],
+) -> list[list[Finding]]:
+    again = [not parts.isdisjoint(look.said) for look in looked]
+    return [
+        _findings(text, found, words if said else frozenset()) if said or found else []
+        for text, found, said in zip(texts, spans, again, strict=True)
+    ]
 
 
 def could_name(text: str) -> bool:
@@ -429,6 +475,10 @@ def _is_place(text: str, start: int, end: int) -> bool:
     named = " ".join(words)
     if named in _places() or (len(words[-1]) == 2 and named[:-3] in _places()):
         return True
+    return _names_around(text, start, end, named)
+
+
+def _names_around(text: str, start: int, end: int, named: str) -> bool:
     before = _LAST_WORD.search(text, max(0, start - 20), start)
     after = _NEXT_WORD.match(text, end)
     around = [f"{before[1]} {named}"] if before else []
@@ -622,6 +672,16 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
         return
     if head[0].lower() in _STOP_AFTER:
         return
+    last = _last_of_name(head, run, other)
+    unlisted = head[0].lower() not in given and head[0].lower() not in surnames
+    if (
+        unlisted and (len(words) > 5 or not head[0][0].isupper()) and len(run) > 2
+    ):  # "party of four please" is no name
+        return
+    yield head.start(), last.end()
+
+
+def _last_of_name(head: Match[str], run: list[Match[str]], other: frozenset[str]) -> Match[str]:
     last = head
     for match in run[1:3]:
         if (
@@ -631,12 +691,7 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
         ):
             break
         last = match
-    unlisted = head[0].lower() not in given and head[0].lower() not in surnames
-    if (
-        unlisted and (len(words) > 5 or not head[0][0].isupper()) and len(run) > 2
-    ):  # "party of four please" is no name
-        return
-    yield head.start(), last.end()
+    return last
 
 
 def _findings(
@@ -646,12 +701,26 @@ def _findings(
     if not found and not words:
         return []
     other = _lists()[2]
+    spans = _weighed_spans(found, text, words, other)
+    return _longest(spans)
+
+
+def _weighed_spans(
+    found: Sequence[tuple[int, int, bool]],
+    text: str,
+    words: AbstractSet[str],
+    other: frozenset[str],
+) -> dict[tuple[int, int], float]:
     spans = {(start, end): 0.85 for start, end, _ in found}
     for start, end in _again(text, words):
         if (text[start].isupper() or text[start:end].lower() not in other) and not _is_place(
             text, start, end
         ):
             spans.setdefault((start, end), 0.6)
+    return spans
+
+
+def _longest(spans: dict[tuple[int, int], float]) -> list[Finding]:
     taken = Taken()
     for start, end in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
         taken.take(start, end)
