@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from _hashlib import HASH
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -15,28 +14,31 @@ def sha256_of(path: Path) -> str:
 
 
 def write_whole(path: Path, pieces: Iterable[bytes] | bytes, *, mode: int = 0o644) -> str:
-    """Put `pieces` under `path` so that a reader or a crash sees all of it or nothing; returns the sha256."""
+    """Write `path` so that a reader or a crash sees all of it or nothing; returns the sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    digest = hashlib.sha256()
     try:
-        _written(temporary, mode, pieces, digest)
+        sha256 = _write(temporary, pieces, mode)
         temporary.replace(path)
     except BaseException:
         with suppress(FileNotFoundError):
             temporary.unlink()
         raise
     sync_folder(path.parent)
-    return digest.hexdigest()
+    return sha256
 
 
-def _written(temporary: Path, mode: int, pieces: Iterable[bytes] | bytes, digest: HASH) -> None:
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
+def _write(path: Path, pieces: Iterable[bytes] | bytes, mode: int) -> str:
+    """Write and sync; returns the sha256."""
+    digest = hashlib.sha256()
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(file, "wb") as stream:
         for piece in (pieces,) if isinstance(pieces, bytes) else pieces:
             digest.update(piece)
             stream.write(piece)
         stream.flush()
         os.fsync(stream.fileno())
+    return digest.hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

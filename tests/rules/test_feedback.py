@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Feedback, Quality
-from kaeshi.rules.feedback import fold, parse, proposes, score
+from kaeshi.rules.feedback import fold, opinion_of, parse, proposes, score
 
 feedbacks = st.builds(
     Feedback,
@@ -46,14 +46,14 @@ feedbacks = st.builds(
     ],
 )
 def test_the_seeds_points_in_tenths(said: dict[str, Any], tenths: int) -> None:
-    assert score(parse("m", said)).tenths == tenths
+    assert score(opinion_of(parse("m", said))).tenths == tenths
 
 
 @given(feedbacks)
 def test_a_score_is_between_zero_and_ten_and_unhappy_customers_never_propose(
     feedback: Feedback,
 ) -> None:
-    quality = score(feedback)
+    quality = score(opinion_of(feedback))
     assert 0 <= quality.tenths <= 10
     if feedback.vote == "down" or (feedback.rating or 5) <= 2:
         assert quality.tenths <= 4
@@ -62,7 +62,7 @@ def test_a_score_is_between_zero_and_ten_and_unhappy_customers_never_propose(
 
 @given(st.lists(feedbacks, max_size=6))
 def test_folding_never_invents_an_opinion(said: list[Feedback]) -> None:
-    signals = fold(said)
+    signals = fold([opinion_of(each) for each in said])
     assert (signals.rating is None) == all(f.rating is None for f in said)
     assert (signals.quality_tenths is None) == (not said)
     assert signals.thumbs_up + signals.thumbs_down == sum(f.vote is not None for f in said)

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from kaeshi.app import Target
     from kaeshi.nouns import Comparison
 
-METRICS = ("containment", "conversion", "satisfaction")
+SEED_METRICS = ("containment", "conversion", "satisfaction")
 
 
 class DeploymentManager:
@@ -42,7 +42,7 @@ class DeploymentManager:
         self,
         shadow_id: str,
         production_id: str = "current_prod",
-        metrics: Sequence[str] = METRICS,
+        metrics: Sequence[str] = SEED_METRICS,
         db: "Target" = None,
     ) -> dict[str, Any]:
         """Both arms on these metrics. `shadow_better` only if the evidence says so; nothing seen is nothing better."""

@@ -21,7 +21,7 @@ from kaeshi.nouns.dataset import Dataset
 from kaeshi.nouns.evaluation import Answer, CaseResult, Evaluation, TestCase
 from kaeshi.nouns.example import Example
 from kaeshi.nouns.exchange import Exchange, Mirrored, Preferred
-from kaeshi.nouns.feedback import Feedback, Quality, Signals
+from kaeshi.nouns.feedback import Feedback, Opinion, Quality, Signals
 from kaeshi.nouns.finding import (
     PLACEHOLDER,
     Finding,
@@ -95,6 +95,7 @@ __all__ = [
     "MetricComparison",
     "Mirrored",
     "NameFinder",
+    "Opinion",
     "Original",
     "Outcome",
     "Preferred",

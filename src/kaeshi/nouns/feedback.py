@@ -20,6 +20,22 @@ class Feedback(Value):
     at: datetime | None = None
 
 
+class Opinion(Value):
+    """All that one author now says about one message. Words stay sealed: only their length is here.
+
+    `comment_characters`, `correction_characters`: without white space around them; 0 for none.
+    """
+
+    message_id: str
+    author: str = ""
+    vote: Literal["up", "down"] | None = None
+    rating: int | None = None
+    helpful: bool | None = None
+    accurate: bool | None = None
+    comment_characters: int = 0
+    correction_characters: int = 0
+
+
 class Quality(Value):
     """The seed's score, in integer tenths 0 to 10, and whether it was cut down by a thumbs-down or a low rating."""
 

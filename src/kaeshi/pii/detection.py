@@ -201,9 +201,7 @@ def _structured(text: str, unwanted: AbstractSet[str], watch: Watch) -> list[Hit
 def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
     """Where the answer to a security question, or a password, stands a second time in its conversation: word by word, however many there are."""
     told: dict[tuple[int, int], dict[str, tuple[str, float]]] = {}
-    first = 0
-    last = -1
-    _secrets_by_conversation(secrets, last, text, told)
+    _secrets_by_conversation(secrets, text, told)
     for (first, last), values in told.items():
         for word in _SPOKEN.finditer(text, first, last):
             bare = word[0].strip(_QUOTES)
@@ -214,10 +212,11 @@ def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
 
 def _secrets_by_conversation(
     secrets: Sequence[Hit],
-    last: int,
     text: str,
     told: dict[tuple[int, int], dict[str, tuple[str, float]]],
 ) -> None:
+    first = 0
+    last = -1
     for start, end, kind, score, _ in sorted(secrets):
         if end - start < LEAST_SECRET:
             continue

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding
 
 from kaeshi.models.onnx import session, spread
 from kaeshi.ports import Vectors
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 MAX_TOKENS = 64
 BATCH = 32
@@ -113,7 +112,7 @@ class MiniLMEmbedder:
 
 
 def _padded(
-    encoded: list[Encoding], rows: list[int]
+    encoded: "list[Encoding]", rows: list[int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     width = len(encoded[rows[-1]].ids)
     ids = np.zeros((len(rows), width), np.int64)

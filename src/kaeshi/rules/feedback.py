@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from kaeshi.errors import InvalidInput
-from kaeshi.nouns import Feedback, Quality, Signals
+from kaeshi.nouns import Feedback, Opinion, Quality, Signals
 
 THUMBS_UP = 3
 FIVE_STARS = 4
@@ -54,22 +54,30 @@ def _checked_values(said: Mapping[str, Any], message_id: str) -> dict[str, Any]:
     return values
 
 
-def score(feedback: Feedback) -> Quality:
-    """The seed's points for one person's feedback, capped at 1.0, and at 0.4 when they were unhappy.
+def opinion_of(feedback: Feedback) -> Opinion:
+    """A piece of feedback with lengths in the place of words."""
+    said = feedback.model_dump(exclude={"at", "comment", "correction"})
+    return Opinion(
+        comment_characters=len((feedback.comment or "").strip()),
+        correction_characters=len((feedback.correction or "").strip()),
+        **said,
+    )
 
-    >>> score(Feedback(message_id="m", vote="up", rating=5, comment="This answered everything I asked.")).tenths
+
+def score(said: Opinion) -> Quality:
+    """The seed's points for one person's opinion, at most 1.0, and at most 0.4 of an unhappy person.
+
+    >>> score(Opinion(message_id="m", vote="up", rating=5, comment_characters=33)).tenths
     8
     """
     points = (
-        THUMBS_UP * (feedback.vote == "up")
-        + FIVE_STARS * (feedback.rating == BEST_RATING)
-        + HELPFUL * (feedback.helpful is True)
-        + ACCURATE * (feedback.accurate is True)
-        + COMMENTED * (len((feedback.comment or "").strip()) > LONG_COMMENT)
+        THUMBS_UP * (said.vote == "up")
+        + FIVE_STARS * (said.rating == BEST_RATING)
+        + HELPFUL * (said.helpful is True)
+        + ACCURATE * (said.accurate is True)
+        + COMMENTED * (said.comment_characters > LONG_COMMENT)
     )
-    unhappy = feedback.vote == "down" or (
-        feedback.rating is not None and feedback.rating <= LOW_RATING
-    )
+    unhappy = said.vote == "down" or (said.rating is not None and said.rating <= LOW_RATING)
     return Quality(tenths=min(points, CAP if unhappy else FULL), capped=unhappy)
 
 
@@ -78,7 +86,7 @@ def proposes(quality: Quality, min_tenths: int) -> bool:
     return not quality.capped and quality.tenths >= min_tenths
 
 
-def fold(said: Sequence[Feedback], confidence: float | None = None) -> Signals:
+def fold(said: Sequence[Opinion], confidence: float | None = None) -> Signals:
     """Everybody's current feedback on one conversation as one set of signals.
 
     Quality is the best anybody gave, so that a second happy customer of few words takes nothing away; if anybody was unhappy, the worst.
@@ -92,7 +100,7 @@ def fold(said: Sequence[Feedback], confidence: float | None = None) -> Signals:
         thumbs_up=sum(f.vote == "up" for f in said),
         thumbs_down=sum(f.vote == "down" for f in said),
         confidence=confidence,
-        corrected=any(f.correction for f in said),
+        corrected=any(f.correction_characters for f in said),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kaeshi.errors import InvalidInput
-from kaeshi.nouns import Feedback, Json, text_of
+from kaeshi.nouns import Json, Opinion, text_of
 
 Kind = Literal["sft", "dpo", "kto"]
 Format = Literal["openai", "trl"]
@@ -27,7 +27,7 @@ class Rated:
     corrections: Mapping[int, str] = field(default_factory=dict)
 
 
-def liked(said: Iterable[tuple[int, Feedback]]) -> dict[int, bool]:
+def liked(said: Iterable[tuple[int, Opinion]]) -> dict[int, bool]:
     """Liked or not, by position: thumbs, else stars. Where people contradict each other nobody is believed."""
     found: dict[int, set[bool]] = {}
     for position, feedback in said:

@@ -6,13 +6,24 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from kaeshi import pii
 from kaeshi.errors import KaeshiError, MissingModel, TimedOut
 from kaeshi.loop import Loop
-from kaeshi.nouns import Drop, Feedback, Filters, Json, Keep, ReviewState, Scrubbed, Watch, text_of
+from kaeshi.nouns import (
+    Drop,
+    Filters,
+    Json,
+    Keep,
+    Opinion,
+    ReviewState,
+    Scrubbed,
+    Signals,
+    Watch,
+    text_of,
+)
 from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
 from kaeshi.rules.conversation import rated_turn
@@ -73,6 +84,12 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
             await tx.settle_changes(loop.assistant, stored)
         _count(done, judged)
         after = stored[-1].id
+    await _written_down(loop, done, started)
+    done.ready_to_retrain = done.total_kept >= loop.settings.retraining_threshold
+    return done
+
+
+async def _written_down(loop: Loop, done: Collected, started: datetime) -> None:
     finished = loop.clock.now()
     async with loop.store.write() as tx:
         done.total_kept = await tx.count_kept(loop.assistant)
@@ -85,26 +102,20 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
                 started,
                 finished,
             )
-    done.ready_to_retrain = done.total_kept >= loop.settings.retraining_threshold
-    return done
 
 
 def judge(
     loop: Loop,
     stored: Sequence[Stored],
-    said: Mapping[str, list[tuple[int, Feedback]]],
+    said: Mapping[str, list[tuple[int, Opinion]]],
     using: Filters,
     reviews: Mapping[str, tuple[ReviewState, list[Json] | None]],
 ) -> list[Judged]:
     """Each conversation's verdict, with its scrubbed text where it is kept. One whose scrubber fails is dropped."""
     signals = []
-    verdicts = []
+    verdicts: list[Drop | Keep] = []
     for s in stored:
-        upto = _upto(s, said.get(s.id, []))
-        known = scoring.fold(
-            [f for _, f in said.get(s.id, [])],
-            s.said[upto].confidence if upto is not None else None,
-        )
+        upto, known = _signals_of(s, said)
         roles = [t.message["role"] for t in s.said]
         words = [bool(text_of(t.message).strip()) for t in s.said]
         verdict: Keep | Drop = rules.judge(
@@ -114,32 +125,60 @@ def judge(
         verdicts.append(
             Drop(reason="rejected") if reviews.get(s.id, _UNSEEN)[0] == "rejected" else verdict
         )
-    kept = [(s, v.upto) for s, v in zip(stored, verdicts, strict=True) if isinstance(v, Keep)]
-    scrubbed = iter(scrub_each(loop, [[t.message for t in s.said[: upto + 1]] for s, upto in kept]))
+    scrubbed = _scrubbed_texts(stored, verdicts, loop)
     version = scrubber_version(loop)
     judged = []
     for s, known, verdict in zip(stored, signals, verdicts, strict=True):
         clean = next(scrubbed) if isinstance(verdict, Keep) else verdict.reason
         review, corrected = reviews.get(s.id, _UNSEEN)
-        judged.append(
-            Judged(
-                id=example_id(loop.assistant, s.id),
-                conversation=s.id,
-                verdict=Drop(reason=clean) if isinstance(clean, str) else verdict,
-                signals=known,
-                facts=s.facts,
-                consent=s.consent,
-                intent=s.intents[0] if s.intents else "",
-                body=None
-                if isinstance(clean, str)
-                else dumps(clean[0] if corrected is None else corrected),
-                pii={} if isinstance(clean, str) else clean[1].recognised,
-                scrubber=version,
-                started_at=s.started_at,
-                review=review,
-            )
-        )
+        judged.append(_judged_as(loop, s, clean, verdict, known, corrected, version, review))
     return judged
+
+
+def _signals_of(
+    s: Stored, said: Mapping[str, list[tuple[int, Opinion]]]
+) -> tuple[int | None, Signals]:
+    upto = _upto(s, said.get(s.id, []))
+    known = scoring.fold(
+        [f for _, f in said.get(s.id, [])],
+        s.said[upto].confidence if upto is not None else None,
+    )
+    return upto, known
+
+
+def _judged_as(
+    loop: Loop,
+    s: Stored,
+    clean: tuple[tuple[Json, ...], Scrubbed] | str,
+    verdict: Keep | Drop,
+    known: Signals,
+    corrected: list[Json] | None,
+    version: str,
+    review: Literal["proposed", "approved", "corrected", "rejected"],
+) -> Judged:
+    return Judged(
+        id=example_id(loop.assistant, s.id),
+        conversation=s.id,
+        verdict=Drop(reason=clean) if isinstance(clean, str) else verdict,
+        signals=known,
+        facts=s.facts,
+        consent=s.consent,
+        intent=s.intents[0] if s.intents else "",
+        body=None
+        if isinstance(clean, str)
+        else dumps(clean[0] if corrected is None else corrected),
+        pii={} if isinstance(clean, str) else clean[1].recognised,
+        scrubber=version,
+        started_at=s.started_at,
+        review=review,
+    )
+
+
+def _scrubbed_texts(
+    stored: Sequence[Stored], verdicts: list[Drop | Keep], loop: Loop
+) -> Iterator[Literal["unscrubbed", "timed_out"] | tuple[tuple[Json, ...], Scrubbed]]:
+    kept = [(s, v.upto) for s, v in zip(stored, verdicts, strict=True) if isinstance(v, Keep)]
+    return iter(scrub_each(loop, [[t.message for t in s.said[: upto + 1]] for s, upto in kept]))
 
 
 Clean = tuple[tuple[Json, ...], Scrubbed]
@@ -172,19 +211,25 @@ def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clea
     except MissingModel:  # that is no fault of theirs
         raise
     except Exception as error:  # whatever it is, nobody may learn from what it struck
-        if (
-            len(conversations) > 1
-        ):  # one alone may be the cause, and the others have nothing to do with it
-            return [clean for one in conversations for clean in scrub_each(loop, [one])]
-        log.warning(
-            "a conversation cannot be scrubbed: %s",
-            error if isinstance(error, KaeshiError) else type(error).__name__,
-        )
-        return ["timed_out" if isinstance(error, TimedOut) else "unscrubbed"]
+        return _again_one_by_one(conversations, loop, error)
     return [
         _replaced_all(messages, scrubbed)
         for messages, scrubbed in zip(conversations, found, strict=True)
     ]
+
+
+def _again_one_by_one(
+    conversations: Sequence[Sequence[Json]], loop: Loop, error: Exception
+) -> list[Clean | Failed]:
+    if (
+        len(conversations) > 1
+    ):  # one alone may be the cause, and the others have nothing to do with it
+        return [clean for one in conversations for clean in scrub_each(loop, [one])]
+    log.warning(
+        "a conversation cannot be scrubbed: %s",
+        error if isinstance(error, KaeshiError) else type(error).__name__,
+    )
+    return ["timed_out" if isinstance(error, TimedOut) else "unscrubbed"]
 
 
 def _watch(loop: Loop) -> Watch:
@@ -221,7 +266,7 @@ def example_id(assistant: str, conversation: str) -> str:
     )
 
 
-def _upto(stored: Stored, said: list[tuple[int, Feedback]]) -> int | None:
+def _upto(stored: Stored, said: list[tuple[int, Opinion]]) -> int | None:
     """The last rated assistant message; without feedback, the last one of substance."""
     rated = [
         p for p, _ in said if p < len(stored.said) and stored.said[p].message["role"] == "assistant"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
-from kaeshi.nouns import Assignment, Candidate, Consent, Conversation, Json
+from kaeshi.nouns import Assignment, Candidate, Consent, Conversation, Json, Rollout
 from kaeshi.rules import conversation as rules
 from kaeshi.rules.assignment import arm_of
 
@@ -51,12 +51,7 @@ async def log(
         except InvalidInput as error:
             done.refused.append(f"{name(index)}: {error}")
             continue
-        if (
-            closed_before
-            and not conversation.closed
-            and rules.is_idle(conversation.last_at, now, loop.settings.idle_minutes)
-        ):
-            conversation = conversation.model_copy(update={"closed": True})
+        conversation = _closed_if_idle(closed_before, conversation, now, loop)
         if batch and (
             batch[0][1].assistant != conversation.assistant
             or rows + len(conversation.turns) > MAX_ROWS
@@ -68,6 +63,18 @@ async def log(
         rows += len(conversation.turns)
     await _store(loop, batch, now, done, name)
     return done
+
+
+def _closed_if_idle(
+    closed_before: bool, conversation: Conversation, now: datetime, loop: Loop
+) -> Conversation:
+    if (
+        closed_before
+        and not conversation.closed
+        and rules.is_idle(conversation.last_at, now, loop.settings.idle_minutes)
+    ):
+        conversation = conversation.model_copy(update={"closed": True})
+    return conversation
 
 
 @dataclass(frozen=True)
@@ -199,6 +206,10 @@ async def routing(loop: Loop) -> Routing:
         candidate = await tx.candidate(loop.assistant, rollout.candidate)
         if rollout.state == "full" and rollout.former is not None:
             production = await tx.candidate(loop.assistant, rollout.former)
+    return _routing_of(rollout, production, candidate)
+
+
+def _routing_of(rollout: Rollout, production: Candidate | None, candidate: Candidate) -> Routing:
     part = rollout.percent / 100
     return Routing(
         production=production,

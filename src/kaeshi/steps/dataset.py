@@ -3,14 +3,15 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from kaeshi.errors import InvalidInput
 from kaeshi.files import write_whole
 from kaeshi.loop import Loop
-from kaeshi.nouns import Dataset, Drop, Example, Filters, Json
+from kaeshi.nouns import Dataset, Drop, Example, Filters, Json, TestCase
 from kaeshi.rules import collection as judging
 from kaeshi.rules import dataset as rules
 from kaeshi.rules.duplicates import resembles
@@ -43,14 +44,7 @@ async def gather(
         if not judged:
             break
         after = judged[-1].conversation
-        inside = [
-            j
-            for j in judged
-            if not (
-                (since and j.started_at.isoformat() < since)
-                or (until and j.started_at.isoformat() >= until)
-            )
-        ]
+        inside = _within(judged, since, until)
         for example in await _rejudged(loop, inside, wanted):
             if isinstance(example, Drop):
                 dropped[example.reason] += 1
@@ -59,6 +53,28 @@ async def gather(
     kept.sort(key=lambda e: (e.started_at, e.conversation))
     kept, leaked = await _decontaminated(loop, kept)
     kept, repeats = rules.distinct(kept)
+    kept = _at_most(dropped, leaked, repeats, max_samples, kept)
+    return kept, dropped
+
+
+def _within(judged: list[Judged], since: str | None, until: str | None) -> list[Judged]:
+    return [
+        j
+        for j in judged
+        if not (
+            (since and j.started_at.isoformat() < since)
+            or (until and j.started_at.isoformat() >= until)
+        )
+    ]
+
+
+def _at_most(
+    dropped: Counter[str],
+    leaked: int,
+    repeats: dict[str, int],
+    max_samples: int | None,
+    kept: list[Example],
+) -> list[Example]:
     dropped.update({k: v for k, v in {"test_case": leaked, **repeats}.items() if v})
     if max_samples is not None and len(kept) > max_samples:
         dropped["beyond_max_samples"] += len(kept) - max_samples
@@ -66,7 +82,7 @@ async def gather(
             kept, key=lambda e: (-(e.signals.quality_tenths or 0), e.started_at, e.conversation)
         )[:max_samples]
         kept.sort(key=lambda e: (e.started_at, e.conversation))
-    return kept, dropped
+    return kept
 
 
 async def build(
@@ -87,7 +103,13 @@ async def build(
         f"dataset for assistant {loop.assistant!r}",
     )
     lines = tuple(rules.row(example, loop.prompts) for example in examples)
-    sources = [
+    sources = _sources_of(examples)
+    del examples  # their texts are in the lines by now, and need not be held twice
+    return _assembled(loop, lines, sources, dropped, using)
+
+
+def _sources_of(examples: list[Example]) -> "list[_Source]":
+    return [
         _Source(
             example=e.id,
             conversation=e.conversation,
@@ -97,8 +119,6 @@ async def build(
         )
         for e in examples
     ]
-    del examples  # their texts are in the lines by now, and need not be held twice
-    return _assembled(loop, lines, sources, dropped, using)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +146,30 @@ def _assembled(
         f"{side}.jsonl": _facts(line for line, s in zip(lines, splits, strict=True) if s == side)
         for side in sides
     }
-    manifest: Json = {
+    manifest: Json = _manifest_of(loop, sources, using, files, lines, dropped, splits)
+    identifier = (
+        "ds_" + hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:20]
+    )
+    return Dataset(
+        id=identifier,
+        assistant=loop.assistant,
+        lines=lines,
+        splits=splits,
+        examples=tuple(source.example for source in sources),
+        manifest={"id": identifier, **manifest},
+    )
+
+
+def _manifest_of(
+    loop: Loop,
+    sources: Sequence[_Source],
+    using: Filters,
+    files: dict[str, Json],
+    lines: tuple[bytes, ...],
+    dropped: Counter[str],
+    splits: tuple[Literal["train", "validation"], ...],
+) -> dict[str, Collection[Collection[str]]]:
+    return {
         "assistant": loop.assistant,
         "operator": f"{loop.policy.operator}s",
         "scrubber": sorted({source.scrubber for source in sources}),
@@ -140,17 +183,6 @@ def _assembled(
             for i, (source, s) in enumerate(zip(sources, splits, strict=True))
         ],
     }
-    identifier = (
-        "ds_" + hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:20]
-    )
-    return Dataset(
-        id=identifier,
-        assistant=loop.assistant,
-        lines=lines,
-        splits=splits,
-        examples=tuple(source.example for source in sources),
-        manifest={"id": identifier, **manifest},
-    )
 
 
 async def write(loop: Loop, dataset: Dataset, folder: Path | None = None) -> Dataset:
@@ -200,6 +232,23 @@ def check(path: Path, *, least: int = rules.MIN_EXAMPLES) -> list[str]:
 async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Example | Drop]:
     """These filters' verdict on each; the scrubbed text is made anew where there is none or it is out of date."""
     verdicts: dict[str, Example | Drop] = {}
+    _known_verdicts(page, wanted, verdicts, loop)
+    ids = [j.conversation for j in page if j.conversation not in verdicts]
+    if ids:
+        async with loop.store.read() as tx:
+            stored = await tx.read_conversations(loop.assistant, ids)
+            said = await tx.feedback_on(loop.assistant, ids)
+            reviews = await tx.reviews(loop.assistant, ids)
+        for again in collection.judge(loop, stored, said, wanted, reviews):
+            verdicts[again.conversation] = (
+                again.verdict if isinstance(again.verdict, Drop) else again.example
+            )
+    return [verdicts.get(j.conversation, Drop(reason="erased")) for j in page]
+
+
+def _known_verdicts(
+    page: list[Judged], wanted: Filters, verdicts: dict[str, Example | Drop], loop: Loop
+) -> None:
     for j in page:
         # whatever the text is, these signals may drop it already
         verdict = judging.judge(
@@ -221,17 +270,6 @@ async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Exa
             verdicts[j.conversation] = j.verdict  # the same scrubber would take as long again
         elif j.body is not None and j.scrubber == collection.scrubber_version(loop):
             verdicts[j.conversation] = j.example
-    ids = [j.conversation for j in page if j.conversation not in verdicts]
-    if ids:
-        async with loop.store.read() as tx:
-            stored = await tx.read_conversations(loop.assistant, ids)
-            said = await tx.feedback_on(loop.assistant, ids)
-            reviews = await tx.reviews(loop.assistant, ids)
-        for again in collection.judge(loop, stored, said, wanted, reviews):
-            verdicts[again.conversation] = (
-                again.verdict if isinstance(again.verdict, Drop) else again.example
-            )
-    return [verdicts.get(j.conversation, Drop(reason="erased")) for j in page]
 
 
 async def _decontaminated(loop: Loop, examples: list[Example]) -> tuple[list[Example], int]:
@@ -240,17 +278,21 @@ async def _decontaminated(loop: Loop, examples: list[Example]) -> tuple[list[Exa
         cases = await tx.cases(loop.assistant)
     if not cases:
         return examples, 0
+    seen = _seen_by_cases(cases, examples)
+    return [e for e, leak in zip(examples, seen, strict=True) if not leak], sum(seen)
+
+
+def _seen_by_cases(cases: list[TestCase], examples: list[Example]) -> list[bool]:
     promised = [
         rules.said([*case.messages, {"role": "assistant", "content": case.expected or ""}])
         for case in cases
     ] + [rules.said(case.messages) for case in cases]
     texts = [rules.said(e.messages) for e in examples]
     questions = [rules.said(m for m in e.messages if m["role"] == "user") for e in examples]
-    seen = [
+    return [
         a or b
         for a, b in zip(resembles(texts, promised), resembles(questions, promised), strict=True)
     ]
-    return [e for e, leak in zip(examples, seen, strict=True) if not leak], sum(seen)
 
 
 def _facts(lines: Iterable[bytes]) -> Json:

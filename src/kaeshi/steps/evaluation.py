@@ -6,7 +6,7 @@ from typing import Any
 
 from kaeshi.errors import InvalidInput, KaeshiError, TooFew
 from kaeshi.loop import Loop
-from kaeshi.nouns import Evaluation, Json, TestCase
+from kaeshi.nouns import CaseResult, Evaluation, Json, TestCase
 from kaeshi.rules import evaluation as rules
 from kaeshi.steps import asking
 from kaeshi.steps.shelf import Shelf
@@ -44,8 +44,17 @@ async def run(loop: Loop, model: str) -> Evaluation:
         rules.judge(case, await asking.answer(loop, shelf, candidate, case.messages))
         for case in cases
     ]
+    evaluation = _evaluation_of(results, loop, model, cases)
+    async with loop.store.write() as tx:
+        await tx.add_evaluation(evaluation)
+    return evaluation
+
+
+def _evaluation_of(
+    results: list[CaseResult], loop: Loop, model: str, cases: list[TestCase]
+) -> Evaluation:
     passed = sum(r.passed for r in results)
-    evaluation = Evaluation(
+    return Evaluation(
         id=loop.ids.new("eval"),
         assistant=loop.assistant,
         model=model,
@@ -55,9 +64,6 @@ async def run(loop: Loop, model: str) -> Evaluation:
         results=tuple(results),
         at=loop.clock.now(),
     )
-    async with loop.store.write() as tx:
-        await tx.add_evaluation(evaluation)
-    return evaluation
 
 
 async def compare(loop: Loop, model: str, other: str) -> Json:
@@ -70,15 +76,20 @@ async def compare(loop: Loop, model: str, other: str) -> Json:
     a = found[model]
     b = found[other]
     if a is None or b is None:
-        msg = f"model {(other if a is not None else model)!r} has not been evaluated; type: kaeshi evaluation run {other if a is not None else model}"
+        unknown = model if a is None else other
+        msg = f"model {unknown!r} has not been evaluated; type: kaeshi evaluation run {unknown}"
         raise InvalidInput(msg)
     if a.cases_sha256 != b.cases_sha256:
         msg = f"{model!r} and {other!r} were judged by different test cases; run both again"
         raise InvalidInput(msg)
+    return _compared(a, b)
+
+
+def _compared(a: Evaluation, b: Evaluation) -> Json:
     theirs = {r.case: r for r in b.results}
     return {
-        model: {"passed": a.passed, "failed": a.failed},
-        other: {"passed": b.passed, "failed": b.failed},
+        a.model: {"passed": a.passed, "failed": a.failed},
+        b.model: {"passed": b.passed, "failed": b.failed},
         "won": [r.case for r in a.results if r.passed and not theirs[r.case].passed],
         "lost": [
             {"case": r.case, "why": r.why}

@@ -107,6 +107,10 @@ async def analytics(loop: Loop, days: int) -> Json:
     async with loop.store.read() as tx:
         t = await tx.feedback_tallies(loop.assistant, loop.clock.now() - timedelta(days=days))
     stars = sum(t["ratings"].values())
+    return _analytics_of(t, stars)
+
+
+def _analytics_of(t: Json, stars: int) -> Json:
     return {
         "total_feedback": t["pieces"],
         "positive_votes": t["up"],

@@ -13,6 +13,7 @@ from kaeshi.files import sha256_of, write_whole
 from kaeshi.loop import Loop
 from kaeshi.nouns import Drop, Entry, Hit, Json
 from kaeshi.rules import knowledge as rules
+from kaeshi.store.examples import Judged
 
 AT_ONCE = 200
 POLICY = "policy:auto"
@@ -31,26 +32,32 @@ async def propose(loop: Loop) -> tuple[int, Counter[str]]:
             return proposed, dropped
         after = judged[-1].conversation
         found: list[tuple[Entry, int]] = []
-        for j in judged:
-            if j.body is None:
-                continue
-            verdict = rules.choose(j.example)
-            pair = rules.question_and_answer(j.example.messages)
-            if isinstance(verdict, Drop) or pair is None:
-                dropped[verdict.reason if isinstance(verdict, Drop) else "no_pair"] += 1
-                continue
-            entry = Entry(
-                id=entry_id(loop.assistant, *pair),
-                assistant=loop.assistant,
-                question=pair[0],
-                answer=pair[1],
-                state="proposed",
-                conversation=j.conversation,
-                at=loop.clock.now(),
-            )
-            found.append((entry, j.signals.quality_tenths or 0))
+        _entries_in(judged, dropped, loop, found)
         async with loop.store.write() as tx:
             proposed += await tx.propose_entries(found)
+
+
+def _entries_in(
+    judged: list[Judged], dropped: Counter[str], loop: Loop, found: list[tuple[Entry, int]]
+) -> None:
+    for j in judged:
+        if j.body is None:
+            continue
+        verdict = rules.choose(j.example)
+        pair = rules.question_and_answer(j.example.messages)
+        if isinstance(verdict, Drop) or pair is None:
+            dropped[verdict.reason if isinstance(verdict, Drop) else "no_pair"] += 1
+            continue
+        entry = Entry(
+            id=entry_id(loop.assistant, *pair),
+            assistant=loop.assistant,
+            question=pair[0],
+            answer=pair[1],
+            state="proposed",
+            conversation=j.conversation,
+            at=loop.clock.now(),
+        )
+        found.append((entry, j.signals.quality_tenths or 0))
 
 
 async def approve(loop: Loop, ids: list[str], *, by: str, note: str = "") -> int:
@@ -163,6 +170,13 @@ async def _vectors(
             loop.assistant, loop.embedder.name, list(dict.fromkeys(digests))
         )
     missing = {d: t for d, t in zip(digests, texts, strict=True) if d not in known}
+    known = await _embed_missing(missing, loop, known)
+    return np.stack([np.frombuffer(known[d], np.float32) for d in digests]), len(missing)
+
+
+async def _embed_missing(
+    missing: dict[str, str], loop: Loop, known: dict[str, bytes]
+) -> dict[str, bytes]:
     items = list(missing.items())
     for start in range(0, len(items), EMBED_AT_ONCE):
         part = items[start : start + EMBED_AT_ONCE]
@@ -171,7 +185,7 @@ async def _vectors(
         async with loop.store.write() as tx:
             await tx.keep_vectors(loop.assistant, loop.embedder.name, fresh)
         known |= fresh
-    return np.stack([np.frombuffer(known[d], np.float32) for d in digests]), len(missing)
+    return known
 
 
 async def _swap_in(
@@ -185,13 +199,7 @@ async def _swap_in(
     folder = loop.folder("knowledge")
     file = f"{build}.faiss"
     digest = loop.index.build(folder / file, vectors)
-    manifest = {
-        "build": build,
-        "file": file,
-        "sha256": digest,
-        "entries": len(approved),
-        "embedder": loop.embedder.name,
-    }
+    manifest = _index_manifest(build, file, digest, approved, loop)
     async with loop.store.write() as tx:
         await tx.add_index_build(
             loop.assistant,
@@ -203,3 +211,15 @@ async def _swap_in(
         )
     write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
     return build
+
+
+def _index_manifest(
+    build: str, file: str, digest: str, approved: list[Entry], loop: Loop
+) -> dict[str, object]:
+    return {
+        "build": build,
+        "file": file,
+        "sha256": digest,
+        "entries": len(approved),
+        "embedder": loop.embedder.name,
+    }

@@ -4,15 +4,18 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from kaeshi.errors import ProviderError, TooFew
 from kaeshi.loop import Loop
-from kaeshi.nouns import Answer, Candidate, Consent, Filters, Json, TrainingRun, text_of
+from kaeshi.nouns import Answer, Candidate, Consent, Dataset, Filters, Json, TrainingRun, text_of
 from kaeshi.rules.report import wilson
 from kaeshi.steps import asking, collection, dataset, knowledge, rollout, training
 from kaeshi.steps import conversation as logging
 from kaeshi.steps import feedback as opinions
+from kaeshi.steps.collection import Collected
 from kaeshi.steps.shelf import Shelf
 from kaeshi.store.conversations import Stored
 
@@ -62,20 +65,9 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
 
     There is no quality minimum: recorded questionnaires often lack an answer, so that nobody could reach it. Raises TooFew.
     """
-    using = Filters(
-        min_quality_tenths=None,
-        missing_quality="keep",
-        min_confidence=loop.settings.min_confidence,
-        min_rating=loop.settings.min_rating,
-    )
+    using = _without_minimum(loop)
     collected = await collection.collect(loop, using)
-    async with loop.store.read() as tx:
-        starts = await tx.starts(loop.assistant)
-        reasons = await tx.reasons(loop.assistant)
-        pii = await tx.pii_counts(loop.assistant)
-    if not starts:
-        msg = f"assistant {loop.assistant!r} has no conversations; check the files' format"
-        raise TooFew(msg)
+    starts, reasons, pii = await _stored_so_far(loop)
     cut = starts[int(len(starts) * FIRST_PART)][0]
     progress("building the dataset", 0)
     built = await dataset.write(loop, await dataset.build(loop, using, until=cut.isoformat()))
@@ -90,6 +82,30 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
     )
     candidate = await _register(loop, run, judged)
     splits = Counter(built.splits)
+    return _learned(starts, collected, reasons, pii, built, splits, cut, run, judged, candidate)
+
+
+def _without_minimum(loop: Loop) -> Filters:
+    return Filters(
+        min_quality_tenths=None,
+        missing_quality="keep",
+        min_confidence=loop.settings.min_confidence,
+        min_rating=loop.settings.min_rating,
+    )
+
+
+def _learned(
+    starts: list[tuple[datetime, str]],
+    collected: Collected,
+    reasons: dict[str, int],
+    pii: dict[str, int],
+    built: Dataset,
+    splits: Counter[Literal["train", "validation"]],
+    cut: datetime,
+    run: TrainingRun,
+    judged: Json,
+    candidate: Candidate,
+) -> dict[str, object]:
     return {
         "conversations": len(starts),
         "kept": collected.total_kept,
@@ -109,6 +125,19 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
         "judged": judged,
         "candidate": candidate.id,
     }
+
+
+async def _stored_so_far(
+    loop: Loop,
+) -> tuple[list[tuple[datetime, str]], dict[str, int], dict[str, int]]:
+    async with loop.store.read() as tx:
+        starts = await tx.starts(loop.assistant)
+        reasons = await tx.reasons(loop.assistant)
+        pii = await tx.pii_counts(loop.assistant)
+    if not starts:
+        msg = f"assistant {loop.assistant!r} has no conversations; check the files' format"
+        raise TooFew(msg)
+    return starts, reasons, pii
 
 
 async def propose_knowledge(loop: Loop, *, approve_policy: bool) -> Json:
@@ -254,13 +283,22 @@ async def _acts_of_replies(loop: Loop, earlier: Sequence[str]) -> dict[str, str]
         async with loop.store.read() as tx:
             stored = await tx.read_conversations(loop.assistant, part)
             labelled = await tx.acts(loop.assistant, part)
-        told = [conversation for conversation in stored if conversation.id in labelled]
-        for conversation, messages in zip(told, _scrubbed(loop, told), strict=True):
-            for place, act in labelled[conversation.id].items():
-                votes.setdefault(text_of(messages[place]).strip(), Counter())[act] += 1
+        _count_votes(stored, labelled, loop, votes)
     return {
         reply: min(counts, key=lambda act: (-counts[act], act)) for reply, counts in votes.items()
     }
+
+
+def _count_votes(
+    stored: list[Stored],
+    labelled: dict[str, dict[int, str]],
+    loop: Loop,
+    votes: dict[str, Counter[str]],
+) -> None:
+    told = [conversation for conversation in stored if conversation.id in labelled]
+    for conversation, messages in zip(told, _scrubbed(loop, told), strict=True):
+        for place, act in labelled[conversation.id].items():
+            votes.setdefault(text_of(messages[place]).strip(), Counter())[act] += 1
 
 
 def _scrubbed(loop: Loop, stored: Sequence[Stored]) -> list[Sequence[Json]]:

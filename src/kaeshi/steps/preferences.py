@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 from kaeshi.errors import KaeshiError, TooFew
 from kaeshi.files import write_whole
 from kaeshi.loop import Loop
-from kaeshi.nouns import Feedback, Json, text_of
+from kaeshi.nouns import Json, Opinion, text_of
 from kaeshi.rules import preferences as rules
 from kaeshi.rules.dataset import line
+from kaeshi.rules.preferences import Rated
 from kaeshi.steps import collection
 from kaeshi.store.conversations import Stored
 
@@ -46,22 +48,34 @@ async def _rated(loop: Loop) -> AsyncIterator[tuple[rules.Rated, str]]:
             return
         after = judged[-1].conversation
         for conversation in stored:
-            _, corrected = reviews.get(conversation.id, ("proposed", None))
-            rated = _scrubbed(
-                loop,
-                conversation,
-                said.get(conversation.id, []),
-                corrections.get(conversation.id, {}),
-                corrected,
-            )
+            rated = _rated_of(reviews, conversation, loop, said, corrections)
             if rated is not None:
                 yield rated, conversation.intents[0] if conversation.intents else ""
+
+
+def _rated_of(
+    reviews: dict[
+        str, tuple[Literal["proposed", "approved", "corrected", "rejected"], list[Json] | None]
+    ],
+    conversation: Stored,
+    loop: Loop,
+    said: dict[str, list[tuple[int, Opinion]]],
+    corrections: dict[str, dict[int, str]],
+) -> Rated | None:
+    _, corrected = reviews.get(conversation.id, ("proposed", None))
+    return _scrubbed(
+        loop,
+        conversation,
+        said.get(conversation.id, []),
+        corrections.get(conversation.id, {}),
+        corrected,
+    )
 
 
 def _scrubbed(
     loop: Loop,
     stored: Stored,
-    said: list[tuple[int, Feedback]],
+    said: list[tuple[int, Opinion]],
     given: Mapping[int, str],
     corrected: list[Json] | None,
 ) -> rules.Rated | None:
@@ -69,11 +83,7 @@ def _scrubbed(
 
     None: nothing was said of it, or it cannot be scrubbed.
     """
-    answers = {
-        i
-        for i, s in enumerate(stored.said)
-        if s.message["role"] == "assistant" and text_of(s.message).strip()
-    }
+    answers = _answer_places(stored)
     corrections = {position: text for position, text in given.items() if position in answers}
     places = sorted(corrections)
     messages = [s.message for s in stored.said]
@@ -83,6 +93,30 @@ def _scrubbed(
         )
     except KaeshiError:
         return None
+    better, likes = _better_and_likes(places, clean, messages, corrected, answers, said)
+    return (
+        rules.Rated(messages=clean[: len(messages)], liked=likes, corrections=better)
+        if likes or better
+        else None
+    )
+
+
+def _answer_places(stored: Stored) -> set[int]:
+    return {
+        i
+        for i, s in enumerate(stored.said)
+        if s.message["role"] == "assistant" and text_of(s.message).strip()
+    }
+
+
+def _better_and_likes(
+    places: list[int],
+    clean: tuple[Json, ...],
+    messages: list[Json],
+    corrected: list[Json] | None,
+    answers: set[int],
+    said: list[tuple[int, Opinion]],
+) -> tuple[dict[int, str], dict[int, bool]]:
     better = {p: text_of(m) for p, m in zip(places, clean[len(messages) :], strict=True)}
     if (
         corrected is not None and len(corrected) - 1 in answers
@@ -93,8 +127,4 @@ def _scrubbed(
         for position, is_liked in rules.liked(said).items()
         if position in answers
     }
-    return (
-        rules.Rated(messages=clean[: len(messages)], liked=likes, corrections=better)
-        if likes or better
-        else None
-    )
+    return better, likes

@@ -1,12 +1,12 @@
 """Proof for auditors: what was replaced in everything that may be learned, and how much may be left."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json, text_of
 from kaeshi.pii.risk import residual
-from kaeshi.store.examples import by_type
+from kaeshi.store.examples import Judged, by_type
 
 PAGE = 400
 
@@ -36,16 +36,7 @@ async def report(loop: Loop, *, sample: int = 5) -> Json:
         if not page:
             break
         after = page[-1].conversation
-        kept = [j for j in page if j.body is not None]
-        scrubbers.update(j.scrubber for j in kept)
-        found = [
-            (
-                hashlib.sha256(j.id.encode()).hexdigest(),
-                {"example": j.id, "messages": list(_read(j.example.messages))},
-            )
-            for j in kept
-            if j.pii
-        ]
+        found = _sampled(page, scrubbers)
         lowest = sorted([*lowest, *found], key=lambda pair: pair[0])[:sample]
     return {
         "examples": count,
@@ -53,6 +44,21 @@ async def report(loop: Loop, *, sample: int = 5) -> Json:
         **proof(loop, recognised),
         "sample": [one for _, one in lowest],
     }
+
+
+def _sampled(
+    page: list[Judged], scrubbers: set[str]
+) -> list[tuple[str, dict[str, Sequence[Collection[str]]]]]:
+    kept = [j for j in page if j.body is not None]
+    scrubbers.update(j.scrubber for j in kept)
+    return [
+        (
+            hashlib.sha256(j.id.encode()).hexdigest(),
+            {"example": j.id, "messages": list(_read(j.example.messages))},
+        )
+        for j in kept
+        if j.pii
+    ]
 
 
 def _read(messages: Iterable[Json]) -> Iterable[Json]:

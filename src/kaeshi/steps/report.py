@@ -8,6 +8,7 @@ from kaeshi.errors import TooFew
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json, Mail, Report
 from kaeshi.rules import report as rules
+from kaeshi.settings import Settings
 
 DAYS = 14
 
@@ -57,9 +58,7 @@ async def send(
     A mail that went out stays out; one whose fate nobody knows is looked up where that can be done, and never repeated blindly.
     """
     subject, text, html = render(report)
-    settings = loop.settings
-    content = f"{report.model_dump_json()}\0{','.join(settings.report_recipients)}"
-    key = "report-" + hashlib.sha256(content.encode()).hexdigest()[:32]
+    settings, key = _key_of(loop, report)
     async with loop.store.write() as tx:
         state, place, first = await tx.intend_mail(
             loop.assistant, key, loop.mailer.name, loop.clock.now()
@@ -77,7 +76,14 @@ async def send(
         if out:
             await _settle(loop, key, "sent", loop.mailer.name)
             return {"sent": False, "why": "sent before", "to": loop.mailer.name}
-    mail = Mail(
+    mail = _mail_of(key, settings, subject, text, html)
+    where = await loop.mailer.send(mail)
+    await _settle(loop, key, "sent", where)
+    return {"sent": True, "to": where}
+
+
+def _mail_of(key: str, settings: Settings, subject: str, text: str, html: str) -> Mail:
+    return Mail(
         key=key,
         sender=settings.report_sender,
         recipients=settings.report_recipients,
@@ -85,9 +91,13 @@ async def send(
         text=text,
         html=html,
     )
-    where = await loop.mailer.send(mail)
-    await _settle(loop, key, "sent", where)
-    return {"sent": True, "to": where}
+
+
+def _key_of(loop: Loop, report: Report) -> tuple[Settings, str]:
+    settings = loop.settings
+    content = f"{report.model_dump_json()}\0{','.join(settings.report_recipients)}"
+    key = "report-" + hashlib.sha256(content.encode()).hexdigest()[:32]
+    return settings, key
 
 
 async def _settle(loop: Loop, key: str, state: str, place: str) -> None:

@@ -22,20 +22,9 @@ def render(report: Report) -> tuple[str, str, str]:
 
 def html(report: Report) -> str:
     """The report as a page of its own."""
-    known = [line for line in report.lines if line.now.denominator or line.before.denominator]
-    unknown = [
-        line for line in report.lines if not (line.now.denominator or line.before.denominator)
-    ]
-    charted = [
-        line
-        for line in known
-        if any(value is not None for value in report.daily.get(line.metric, ()))
-    ]
+    known, unknown, charted = _known_and_charted(report)
     charts = {line.metric: bars(report.daily[line.metric]) for line in charted}
-    peaks = {
-        line.metric: _in_unit(max(v for v in report.daily[line.metric] if v is not None), line.unit)
-        for line in charted
-    }
+    peaks = _peaks_of(charted, report)
     return _template().render(
         report=report,
         known=known,
@@ -51,9 +40,35 @@ def html(report: Report) -> str:
     )
 
 
+def _known_and_charted(report: Report) -> tuple[list[Line], list[Line], list[Line]]:
+    known = [line for line in report.lines if line.now.denominator or line.before.denominator]
+    unknown = [
+        line for line in report.lines if not (line.now.denominator or line.before.denominator)
+    ]
+    charted = [
+        line
+        for line in known
+        if any(value is not None for value in report.daily.get(line.metric, ()))
+    ]
+    return known, unknown, charted
+
+
+def _peaks_of(charted: list[Line], report: Report) -> dict[str, str]:
+    return {
+        line.metric: _in_unit(max(v for v in report.daily[line.metric] if v is not None), line.unit)
+        for line in charted
+    }
+
+
 def text(report: Report) -> str:
     """The report in plain words, one line per metric."""
     head = f"Report for {report.assistant}, {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d} (UTC)\n{report.conversations} conversations with {report.customers} customers\n"
+    rows = _table_rows(report)
+    body = _columns(rows)
+    return f"{head}\n{body}\n\n'of' is the number of conversations where the figure is known; fewer than {MIN_CUSTOMERS} customers are not shown.\n"
+
+
+def _table_rows(report: Report) -> list[tuple[str, str, str, str, str, str, str]]:
     rows = [("", "this week", "of", "week before", "of", "change", "")]
     rows += [
         (
@@ -67,14 +82,17 @@ def text(report: Report) -> str:
         )
         for line in report.lines
     ]
+    return rows
+
+
+def _columns(rows: list[tuple[str, str, str, str, str, str, str]]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(6)]
-    body = "\n".join(
+    return "\n".join(
         "  ".join(
             [row[0].ljust(widths[0]), *(row[i].rjust(widths[i]) for i in range(1, 6)), row[6]]
         ).rstrip()
         for row in rows
     )
-    return f"{head}\n{body}\n\n'of' is the number of conversations where the figure is known; fewer than {MIN_CUSTOMERS} customers are not shown.\n"
 
 
 def figure(cell: Cell, line: Line) -> str:

@@ -1,5 +1,7 @@
 """The queue of what waits for a person, and what they decide. Every decision carries a name."""
 
+from datetime import datetime
+
 from kaeshi import pii
 from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
@@ -38,28 +40,44 @@ async def decide(
     loop: Loop, ref: str, state: ReviewState, *, by: str, note: str = "", answer: str | None = None
 ) -> None:
     """Approve, correct or reject an example (ex_...) or an entry (kb_...). A correction needs the right answer, which is scrubbed first."""
+    _check_decision(by, state, answer, ref)
+    now = loop.clock.now()
+    if ref.startswith("kb_"):
+        await _decide_entry(answer, loop, ref, state, by, note, now)
+        return
+    await _decide_example(loop, ref, state, answer, by, note, now)
+
+
+def _check_decision(by: str, state: ReviewState, answer: str | None, ref: str) -> None:
     if not by.strip() or len(by) > 200:  # the column's width
         msg = "a decision needs the name of who takes it (--by NAME, at most 200 characters)"
         raise InvalidInput(msg)
     if state == "corrected" and not (answer or "").strip():
         msg = f"correcting {ref!r} needs the right answer (--answer TEXT)"
         raise InvalidInput(msg)
-    now = loop.clock.now()
-    if ref.startswith("kb_"):
-        if answer is not None and pii.holds_placeholder(_clean(loop, answer)):
-            msg = f"the answer for {ref!r} holds personal data; an entry is said to everybody"
-            raise InvalidInput(msg)
-        async with loop.store.write() as tx:
-            await tx.decide_entry(
-                loop.assistant,
-                ref,
-                state,
-                by,
-                note[:1000],
-                now,
-                answer if state == "corrected" else None,
-            )
-        return
+
+
+async def _decide_entry(
+    answer: str | None, loop: Loop, ref: str, state: ReviewState, by: str, note: str, now: datetime
+) -> None:
+    if answer is not None and pii.holds_placeholder(_clean(loop, answer)):
+        msg = f"the answer for {ref!r} holds personal data; an entry is said to everybody"
+        raise InvalidInput(msg)
+    async with loop.store.write() as tx:
+        await tx.decide_entry(
+            loop.assistant,
+            ref,
+            state,
+            by,
+            note[:1000],
+            now,
+            answer if state == "corrected" else None,
+        )
+
+
+async def _decide_example(
+    loop: Loop, ref: str, state: ReviewState, answer: str | None, by: str, note: str, now: datetime
+) -> None:
     async with loop.store.write() as tx:
         example = await tx.example(loop.assistant, ref)
         corrected = (

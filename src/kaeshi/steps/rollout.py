@@ -5,8 +5,10 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kaeshi.errors import Conflict, InvalidInput, MissingModel, NotFound, ProviderError, Refused
 from kaeshi.loop import Loop
@@ -37,11 +39,12 @@ from kaeshi.rules.trial import Trial
 from kaeshi.steps import evaluation
 from kaeshi.steps.conversation import holdout_since
 from kaeshi.store import Tx
+from kaeshi.store.conversations import Stored
 from kaeshi.store.reports import Observed
 from kaeshi.store.verbs import chunks
 
 log = logging.getLogger("kaeshi.rollout")
-METRICS = ("containment", "conversion", "csat")
+COMPARED = ("containment", "conversion", "csat")
 HISTORY = timedelta(days=28)
 ENOUGH = 200  # conversations before the largest customer's share means something
 WATCHED = frozenset(
@@ -96,12 +99,7 @@ async def begin(
 
     Raises NotFound for a model that was never registered, Conflict while another candidate is under way.
     """
-    if not 0 < percent <= rules.HALF_PERCENT:
-        msg = f"traffic_percent {percent!r} is not above 0 and at most {rules.HALF_PERCENT:g}"
-        raise InvalidInput(msg)
-    if not 0 <= hours <= 24 * 365:
-        msg = f"duration_hours {hours!r} is not between 0 and a year"
-        raise InvalidInput(msg)
+    _check_begin(percent, hours)
     now = loop.clock.now()
     await _check_customers(loop, now)
     async with loop.store.write() as tx:
@@ -110,21 +108,36 @@ async def begin(
         if production is not None and production.id == candidate.id:
             msg = f"{model!r} is in production already"
             raise Conflict(msg)
-        rollout = Rollout(
-            id=loop.ids.new("ro"),
-            assistant=loop.assistant,
-            candidate=candidate.id,
-            state="gate",
-            percent=0,
-            target_percent=percent,
-            mirror_until=now + timedelta(hours=hours),
-            version=1,
-            began_at=now,
-            changed_at=now,
-            goal=goal,
-        )
+        rollout = _rollout_of(loop, candidate, percent, now, hours, goal)
         await tx.begin_rollout(rollout, by, f"rollout of {candidate.model} to {percent:g} %")
     return await _through_gate(loop, rollout, candidate, production, by)
+
+
+def _check_begin(percent: float, hours: float) -> None:
+    if not 0 < percent <= rules.HALF_PERCENT:
+        msg = f"traffic_percent {percent!r} is not above 0 and at most {rules.HALF_PERCENT:g}"
+        raise InvalidInput(msg)
+    if not 0 <= hours <= 24 * 365:
+        msg = f"duration_hours {hours!r} is not between 0 and a year"
+        raise InvalidInput(msg)
+
+
+def _rollout_of(
+    loop: Loop, candidate: Candidate, percent: float, now: datetime, hours: float, goal: Goal
+) -> Rollout:
+    return Rollout(
+        id=loop.ids.new("ro"),
+        assistant=loop.assistant,
+        candidate=candidate.id,
+        state="gate",
+        percent=0,
+        target_percent=percent,
+        mirror_until=now + timedelta(hours=hours),
+        version=1,
+        began_at=now,
+        changed_at=now,
+        goal=goal,
+    )
 
 
 async def _through_gate(
@@ -167,7 +180,7 @@ async def forecast(loop: Loop, hours: float) -> Forecast | None:
     )
 
 
-async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) -> Comparison:
+async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = COMPARED) -> Comparison:
     """Both arms of a rollout on these metrics, as far as it has counted them. Nothing seen is nothing better."""
     async with loop.store.read() as tx:
         current = await tx.rollout(loop.assistant, rollout)
@@ -175,27 +188,9 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) ->
         seen, rows = await _trial(tx, current, assigned)
     waiting = len(assigned) - len(rows)
     asked = named(metrics)
-    failed = (
-        {name: 0.0 for name in current.plan.means if name not in SPANS} if current.plan else {}
-    )  # what nobody reported
-    arms = {
-        arm: _samples([failed | row.values for row in rows if row.arm == arm])
-        for arm in ("production", "candidate")
-    }
+    arms = _arms_of(current, rows)
     if seen is None:
-        return Comparison(
-            metrics=tuple(
-                MetricComparison(metric=m, production=Sample(), candidate=Sample(), difference=None)
-                for m in asked
-            ),
-            composite=None,
-            candidate_better=False,
-            candidate_worse=False,
-            switched_off=tuple(asked),
-            why=f"nothing has been observed: the rollout is in its {current.state} stage"
-            if current.state in {"gate", "mirror"}
-            else rules.NO_HISTORY,
-        )
+        return _nothing_seen(asked, current)
     found = seen.compared(asked, arms)
     hours = seen.plan.window_hours
     return (
@@ -204,6 +199,32 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = METRICS) ->
         )
         if waiting
         else found
+    )
+
+
+def _arms_of(current: Rollout, rows: list[TrialRow]) -> dict[str, dict[str, Sample]]:
+    failed = (
+        {name: 0.0 for name in current.plan.means if name not in SPANS} if current.plan else {}
+    )  # what nobody reported
+    return {
+        arm: _samples([failed | row.values for row in rows if row.arm == arm])
+        for arm in ("production", "candidate")
+    }
+
+
+def _nothing_seen(asked: list[str], current: Rollout) -> Comparison:
+    return Comparison(
+        metrics=tuple(
+            MetricComparison(metric=m, production=Sample(), candidate=Sample(), difference=None)
+            for m in asked
+        ),
+        composite=None,
+        candidate_better=False,
+        candidate_worse=False,
+        switched_off=tuple(asked),
+        why=f"nothing has been observed: the rollout is in its {current.state} stage"
+        if current.state in {"gate", "mirror"}
+        else rules.NO_HISTORY,
     )
 
 
@@ -222,15 +243,26 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
         if why := rules.fault_in_mirror(mirrored):
             decision = Decision(verdict="roll_back", why=why, evidence={"mirror": mirrored})
             return await _apply(loop, rollout, decision, by, decision.evidence), decision
+    decision = await _decision_of(loop, now, rollout, seen)
+    rollout, decision = await _with_approval(rollout, decision, loop, by)
+    return await _apply(loop, rollout, decision, by, decision.evidence), decision
+
+
+async def _decision_of(loop: Loop, now: datetime, rollout: Rollout, seen: Trial | None) -> Decision:
     async with loop.store.read() as tx:
         dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
-    decision = rules.decide(
+    return rules.decide(
         rollout,
         seen,
         now,
         canary_hours=loop.settings.rollout_canary_hours,
         dropped=dropped,
     )
+
+
+async def _with_approval(
+    rollout: Rollout, decision: Decision, loop: Loop, by: str
+) -> tuple[Rollout, Decision]:
     following = rules.following(rollout.state)
     if (
         decision.verdict == "advance"
@@ -243,7 +275,7 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
         decision = decision.model_copy(
             update={"verdict": "hold", "why": f"paused by {rollout.paused}"}
         )
-    return await _apply(loop, rollout, decision, by, decision.evidence), decision
+    return rollout, decision
 
 
 async def _judge_again(loop: Loop, rollout: Rollout, by: str) -> tuple[Rollout, Decision]:
@@ -310,12 +342,7 @@ async def promote(
 
     Raises Refused without evidence, Conflict for a rollout that is over.
     """
-    if strategy not in {"gradual", "immediate"}:
-        msg = f"rollout_strategy {strategy!r} is neither 'gradual' nor 'immediate'"
-        raise InvalidInput(msg)
-    if force and not by:
-        msg = "forcing a promotion needs the name of who does it"
-        raise InvalidInput(msg)
+    _check_promotion(strategy, force, by)
     async with loop.store.read() as tx:
         current = await tx.rollout(loop.assistant, rollout)
     following = rules.following(current.state)
@@ -339,6 +366,15 @@ async def promote(
         why,
         seen.evidence() if seen else {},
     )
+
+
+def _check_promotion(strategy: str, force: bool, by: str) -> None:
+    if strategy not in {"gradual", "immediate"}:
+        msg = f"rollout_strategy {strategy!r} is neither 'gradual' nor 'immediate'"
+        raise InvalidInput(msg)
+    if force and not by:
+        msg = "forcing a promotion needs the name of who does it"
+        raise InvalidInput(msg)
 
 
 async def roll_back(loop: Loop, rollout: str, *, reason: str, by: str = "") -> Rollout:
@@ -387,11 +423,7 @@ def replay(
 
     `items`: item -> system -> rating. Raises NotFound for a system that rated nothing.
     """
-    for system in (production, candidate):
-        if not any(system in ratings for ratings in items.values()):
-            known = sorted({name for ratings in items.values() for name in ratings})
-            msg = f"system {system!r} is not in the file; it has {', '.join(known[:20])}"
-            raise NotFound(msg)
+    _check_systems(production, candidate, items)
     rated = {
         item: ratings
         for item, ratings in items.items()
@@ -405,6 +437,22 @@ def replay(
         ]
     )
     _check_span(metric, values)
+    return _replayed(metric, values, on)
+
+
+def _check_systems(
+    production: str, candidate: str, items: Mapping[str, Mapping[str, float]]
+) -> None:
+    for system in (production, candidate):
+        if not any(system in ratings for ratings in items.values()):
+            known = sorted({name for ratings in items.values() for name in ratings})
+            msg = f"system {system!r} is not in the file; it has {', '.join(known[:20])}"
+            raise NotFound(msg)
+
+
+def _replayed(
+    metric: str, values: NDArray[Any], on: list[Literal["production", "candidate"]]
+) -> Comparison:
     plan = RolloutPlan(
         weights={metric: 1.0},
         margins={},
@@ -449,35 +497,40 @@ async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
         assigned = await tx.assigned(loop.assistant, rollout.id)
         due = [row for row in assigned if row.started_at <= before and row.customer not in counted]
         values = await tx.observed(loop.assistant, [row.conversation for row in due])
+    said: dict[str, Vectors] = {}
     try:
-        said = (
-            await _first_messages(loop, [row.conversation for row in due])
-            if planned.plan.foresight.weights
-            else {}
-        )
-    except (
-        MissingModel
-    ) as error:  # harm must be seen all the same, in what is counted and in failing requests
+        if planned.plan.foresight.weights:
+            said = await _first_messages(loop, [row.conversation for row in due])
+    except MissingModel as error:
+        # harm must be seen all the same, in what is counted and in failing requests
         log.warning("%s; until then no more customers of rollout %s are counted", error, rollout.id)
         due = []
-        said = {}
-    rows = [
-        row.model_copy(
-            update={
-                "values": values.get(row.conversation, {}),
-                "foreseen": foreseen(planned.plan.foresight, said[row.conversation].astype(float))
-                if row.conversation in said
-                else (),
-            }
-        )
-        for row in due
-    ]
+    rows = _rows_due(due, values, said, planned.plan.foresight)
     for part in chunks(rows):
         async with loop.store.write() as tx:
             await tx.enter(loop.assistant, rollout.id, part, now)
     async with loop.store.read() as tx:
         seen, _ = await _trial(tx, planned, assigned)
     return seen
+
+
+def _rows_due(
+    due: list[TrialRow],
+    values: dict[str, dict[str, float]],
+    said: dict[str, Vectors],
+    foresight: Foresight,
+) -> list[TrialRow]:
+    return [
+        row.model_copy(
+            update={
+                "values": values.get(row.conversation, {}),
+                "foreseen": foreseen(foresight, said[row.conversation].astype(float))
+                if row.conversation in said
+                else (),
+            }
+        )
+        for row in due
+    ]
 
 
 async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
@@ -516,13 +569,17 @@ async def _foresight(loop: Loop, past: Sequence[Observed]) -> Foresight:
     read = [seen for seen in latest if seen.conversation in said]
     if not read:
         return Foresight()
-    values = {
-        name: np.array([seen.values.get(name, math.nan if name in SPANS else 0.0) for seen in read])
-        for name in WEIGHTS
-    }
+    values = _values_of(read)
     return await asyncio.to_thread(
         learned, np.stack([said[seen.conversation] for seen in read]).astype(float), values
     )
+
+
+def _values_of(read: list[Observed]) -> dict[str, NDArray[Any]]:
+    return {
+        name: np.array([seen.values.get(name, math.nan if name in SPANS else 0.0) for seen in read])
+        for name in WEIGHTS
+    }
 
 
 async def _first_messages(loop: Loop, conversations: Sequence[str]) -> dict[str, Vectors]:
@@ -532,16 +589,18 @@ async def _first_messages(loop: Loop, conversations: Sequence[str]) -> dict[str,
         async with loop.store.read() as tx:
             stored = await tx.read_conversations(loop.assistant, part)
         # the very first, if it has words: what comes later may answer an arm
-        first = {
-            each.id: next(
-                (text_of(s.message) for s in each.said if s.message["role"] == "user"), ""
-            )
-            for each in stored
-        }
+        first = _first_words(stored)
         said |= {name: text for name, text in first.items() if text}
     return dict(
         zip(said, await asyncio.to_thread(loop.embedder.embed, list(said.values())), strict=True)
     )
+
+
+def _first_words(stored: list[Stored]) -> dict[str, str]:
+    return {
+        each.id: next((text_of(s.message) for s in each.said if s.message["role"] == "user"), "")
+        for each in stored
+    }
 
 
 def _customers_per_day(

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from kaeshi.nouns import (
 from kaeshi.rules import dataset as rows
 from kaeshi.rules import retirement
 from kaeshi.rules import training as rules
+from kaeshi.rules.retirement import Standing
+from kaeshi.store.store import Tx
 from kaeshi.store.training import TrainingVerbs
 
 POLL_SECONDS = 60.0
@@ -57,8 +61,14 @@ async def upload(loop: Loop, path: Path, method: TrainingMethod = "supervised") 
         )
     if file_id is not None:
         return file_id
+    return await _send_file(loop, path, sha256, first=first)
+
+
+async def _send_file(loop: Loop, path: Path, sha256: str, *, first: bool) -> str:
+    """Upload an intended file. After a crash it may be at the provider already: look first."""
+    provider = loop.trainer.name
+    file_id = None
     if not first:
-        # somebody meant to, and nobody knows how far they came: look before sending it again
         file_id = await loop.trainer.find_file(_key(loop, sha256))
     if file_id is None:
         file_id = await loop.trainer.upload(path, _key(loop, sha256))
@@ -83,62 +93,94 @@ async def start(
     What it may cost is reserved in the same transaction as the intent. Raises Refused beyond a cap, and ProviderUnknown where the answer
     was lost: then the poller finds out, and nothing is paid twice.
     """
-    provider = loop.trainer.name
-    now = loop.clock.now()
     async with loop.store.write() as tx:
         sha256, tokens = await _uploaded(loop, tx, file_id)
-        held = (
-            (await _uploaded(loop, tx, validation_file_id))[0]
-            if validation_file_id is not None
-            else None
+        held_sha256 = None
+        if validation_file_id is not None:
+            held_sha256, _ = await _uploaded(loop, tx, validation_file_id)
+        work = _Work(
+            file_id=file_id,
+            file_sha256=sha256,
+            model=model,
+            suffix=suffix,
+            epochs=epochs,
+            method=method,
+            validation_file_id=validation_file_id,
+            validation_sha256=held_sha256,
         )
-        attempt = 1
-        run = None
-        while True:
-            key = rules.run_key(
-                loop.assistant,
-                sha256,
-                model,
-                suffix,
-                epochs,
-                provider,
-                attempt,
-                method=method,
-                validation_sha256=held,
-            )
-            run = await tx.run_of(loop.assistant, key)
-            if run is None or run.state not in {"failed", "cancelled"}:
-                break
-            attempt += 1
+        attempt, run = await _latest_attempt(loop, tx, work)
         if run is None:
             _check_base(loop, model)
             reserved = await _reserved(loop, tx, model, tokens * epochs)
-            run, _ = await tx.intend_run(
-                TrainingRun(
-                    id=loop.ids.new("run"),
-                    assistant=loop.assistant,
-                    key=key,
-                    state="intent",
-                    base_model=model,
-                    suffix=suffix,
-                    epochs=epochs,
-                    provider=provider,
-                    file_sha256=sha256,
-                    dataset=await tx.dataset_of_file(loop.assistant, sha256),
-                    file_id=file_id,
-                    method=method,
-                    validation_file_id=validation_file_id,
-                    attempt=attempt,
-                    reserved_usd=reserved,
-                    created_at=now,
-                    updated_at=now,
-                )
-            )
+            run, _ = await tx.intend_run(await _intended(loop, tx, work, attempt, reserved))
     begun = run if run.job_id is not None else await _begin(loop, run)
     if begun.job_id is None:
-        msg = f"run {begun.id!r} was asked for and {provider} does not list it: {begun.error or 'the poller looks again'}"
+        msg = f"run {begun.id!r} was asked for and {loop.trainer.name} does not list it: {begun.error or 'the poller looks again'}"
         raise ProviderUnknown(msg)
     return begun
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What a job is asked to do."""
+
+    file_id: str
+    file_sha256: str
+    model: str
+    suffix: str
+    epochs: int
+    method: TrainingMethod
+    validation_file_id: str | None
+    validation_sha256: str | None
+
+
+def _run_key(loop: Loop, work: _Work, attempt: int) -> str:
+    return rules.run_key(
+        loop.assistant,
+        work.file_sha256,
+        work.model,
+        work.suffix,
+        work.epochs,
+        loop.trainer.name,
+        attempt,
+        method=work.method,
+        validation_sha256=work.validation_sha256,
+    )
+
+
+async def _latest_attempt(loop: Loop, tx: Tx, work: _Work) -> tuple[int, TrainingRun | None]:
+    """The attempt that stands, with its run; None for the run if this attempt is to begin."""
+    attempt = 1
+    while True:
+        run = await tx.run_of(loop.assistant, _run_key(loop, work, attempt))
+        if run is None or run.state not in {"failed", "cancelled"}:
+            return attempt, run
+        attempt += 1
+
+
+async def _intended(
+    loop: Loop, tx: Tx, work: _Work, attempt: int, reserved: Decimal
+) -> TrainingRun:
+    now = loop.clock.now()
+    return TrainingRun(
+        id=loop.ids.new("run"),
+        assistant=loop.assistant,
+        key=_run_key(loop, work, attempt),
+        state="intent",
+        base_model=work.model,
+        suffix=work.suffix,
+        epochs=work.epochs,
+        provider=loop.trainer.name,
+        file_sha256=work.file_sha256,
+        dataset=await tx.dataset_of_file(loop.assistant, work.file_sha256),
+        file_id=work.file_id,
+        method=work.method,
+        validation_file_id=work.validation_file_id,
+        attempt=attempt,
+        reserved_usd=reserved,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
@@ -150,15 +192,35 @@ async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
     job = await loop.trainer.look(run.job_id)
     state = rules.next_state(job)
     now = loop.clock.now()
+    changed = await _changes_of(state, job, loop, run)
+    told = await _told(loop, run.job_id) if state in rules.FINAL else []
+    return await _write_down(loop, run, now, changed, told)
+
+
+async def _changes_of(
+    state: RunState,
+    job: Json,
+    loop: Loop,
+    run: TrainingRun,
+) -> dict[str, object]:
     changed: dict[str, object] = {"state": state, "error": (job.get("error") or {}).get("message")}
     if state in rules.FINAL:
         tokens = job.get("trained_tokens")
         changed |= {"trained_tokens": tokens, "booked_usd": _booked(loop, run, state, tokens)}
     if state == "succeeded":
-        changed["model"] = rules.best_checkpoint(await _checkpoints(loop, run.job_id)) or job.get(
-            "fine_tuned_model"
-        )
-    told = await _told(loop, run.job_id) if state in rules.FINAL else []
+        changed["model"] = rules.best_checkpoint(
+            await _checkpoints(loop, str(run.job_id))
+        ) or job.get("fine_tuned_model")
+    return changed
+
+
+async def _write_down(
+    loop: Loop,
+    run: TrainingRun,
+    now: datetime,
+    changed: dict[str, object],
+    told: list[TrainingEvent],
+) -> TrainingRun:
     async with loop.store.write() as tx:
         settled = await tx.settle_run(run, now, **changed)
         await tx.add_events(run, told)
@@ -248,10 +310,9 @@ async def retiring(loop: Loop) -> list[retirement.Standing]:
     """Models in use here (the base, and every candidate) that are within the warning times of their end, the nearest first."""
     if loop.trainer.embedded:
         return []
-    try:
+    listed: list[Json] = []
+    with suppress(ProviderError, NotFound):  # the table still knows
         listed = await loop.trainer.models()
-    except (ProviderError, NotFound):  # the table still knows
-        listed = []
     async with loop.store.read() as tx:
         used = {
             loop.settings.fine_tune_base_model,
@@ -259,13 +320,19 @@ async def retiring(loop: Loop) -> list[retirement.Standing]:
         }
     today = loop.clock.now().date()
     table = dict(loop.retirements)
-    found = [
+    found = _ending_soon(used, today, table, listed)
+    return sorted(found, key=lambda s: s.days_left)
+
+
+def _ending_soon(
+    used: set[str], today: date, table: dict[str, object], listed: list[Json]
+) -> list[Standing]:
+    return [
         s
         for model in sorted(used)
         if (s := retirement.standing(model, today, table, listed)) is not None
         and s.level is not None
     ]
-    return sorted(found, key=lambda s: s.days_left)
 
 
 async def events(loop: Loop, run: TrainingRun) -> list[TrainingEvent]:
@@ -291,11 +358,7 @@ async def _begin(loop: Loop, run: TrainingRun) -> TrainingRun:
         job = await _own_job(loop, run)
         if job is not None:
             return await _adopt(loop, run, job)
-    lag = (
-        timedelta(0)
-        if loop.trainer.embedded
-        else timedelta(minutes=loop.settings.training_lag_minutes)
-    )
+    lag = _lag(loop)
     step = rules.next_ask(run, loop.clock.now(), lag)
     if run.state == "unknown" or step == "wait":
         return run
@@ -306,6 +369,14 @@ async def _begin(loop: Loop, run: TrainingRun) -> TrainingRun:
         mine = await tx.claim_ask(run, loop.clock.now())
         run = await tx.run(run.assistant, run.id)
     return await _ask(loop, run) if mine else run
+
+
+def _lag(loop: Loop) -> timedelta:
+    return (
+        timedelta(0)
+        if loop.trainer.embedded
+        else timedelta(minutes=loop.settings.training_lag_minutes)
+    )
 
 
 async def _ask(loop: Loop, run: TrainingRun) -> TrainingRun:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import Column, Select, Table, bindparam, case, func, select, update
+from sqlalchemy.engine.cursor import CursorResult
+from sqlalchemy.engine.row import Row
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Consent, Conversation, Json, Outcome, Turn
@@ -160,6 +162,17 @@ class ConversationVerbs(Verbs):
         self, assistant: str, reported: Mapping[str, Sequence[Outcome]], now: datetime
     ) -> int:
         """Append what is new, and have those conversations judged again; returns how many reports that was."""
+        fresh = await self._fresh_outcomes(reported, assistant, now)
+        await self._add(outcomes, list(fresh.values()))
+        touched = list(dict.fromkeys(row["conversation"] for row in fresh.values()))
+        if touched:
+            await self.mark_changed(assistant, touched)
+            await self._judge_containment(assistant, touched)
+        return len(fresh)
+
+    async def _fresh_outcomes(
+        self, reported: Mapping[str, Sequence[Outcome]], assistant: str, now: datetime
+    ) -> dict[tuple[Any, Any, Any], Json]:
         rows = [
             _outcome_row(assistant, conversation, outcome, now)
             for conversation, facts in reported.items()
@@ -169,17 +182,11 @@ class ConversationVerbs(Verbs):
             tuple(row)
             for row in await self._rows(_REPORTED, assistant=assistant, ids=list(reported))
         }
-        fresh = {
+        return {
             place: row
             for row in rows
             if (place := (row["conversation"], row["name"], row["key"])) not in known
         }
-        await self._add(outcomes, list(fresh.values()))
-        touched = list(dict.fromkeys(row["conversation"] for row in fresh.values()))
-        if touched:
-            await self.mark_changed(assistant, touched)
-            await self._judge_containment(assistant, touched)
-        return len(fresh)
 
     async def _still_open(self, assistant: str, ids: Sequence[str]) -> list[str]:
         return (
@@ -279,6 +286,13 @@ class ConversationVerbs(Verbs):
         if not stored:
             msg = f"conversation {conversation!r} of assistant {assistant!r} is not stored"
             raise NotFound(msg)
+        row, turns = await self._head_and_turns(assistant, conversation)
+        bodies = {said.id: said.message for said in stored[0].said}
+        return _conversation_shown(conversation, assistant, row, stored, turns, bodies)
+
+    async def _head_and_turns(
+        self, assistant: str, conversation: str
+    ) -> tuple[Row[*tuple[Any, ...]], CursorResult[*tuple[Any, ...]]]:
         row = (
             await self.connection.execute(
                 select(conversations).where(
@@ -291,29 +305,7 @@ class ConversationVerbs(Verbs):
             .where(messages.c.assistant == assistant, messages.c.conversation == conversation)
             .order_by(messages.c.position)
         )
-        bodies = {said.id: said.message for said in stored[0].said}
-        return {
-            "conversation_id": conversation,
-            "assistant": assistant,
-            "customer": row.customer,
-            "consent": row.consent,
-            "started_at": moment(row.started_at).isoformat(),
-            "closed_at": None if row.closed_at is None else moment(row.closed_at).isoformat(),
-            "contained": row.contained,
-            "experiment": row.experiment,
-            "arm": row.arm,
-            "outcome": dict(stored[0].facts),
-            "messages": [
-                {
-                    "message_id": t.id,
-                    "at": moment(t.at).isoformat(),
-                    "confidence": t.confidence,
-                    "model": t.model,
-                    **bodies.get(t.id, {}),
-                }
-                for t in turns
-            ],
-        }
+        return row, turns
 
     async def count_conversations(self, assistant: str) -> int:
         """How many are stored."""
@@ -436,6 +428,9 @@ class ConversationVerbs(Verbs):
         await self._add(outcomes, reports)
         for plan in grown:
             await self._grow(plan)
+        await self._settle_known(plans, assistant, now)
+
+    async def _settle_known(self, plans: Sequence[_Plan], assistant: str, now: datetime) -> None:
         touched = [plan.conversation.id for plan in plans if plan.turns]
         await self.mark_changed(assistant, touched)
         known = [plan.conversation for plan in plans if not plan.is_new]
@@ -479,6 +474,38 @@ class ConversationVerbs(Verbs):
             )
             found.setdefault(ref, []).extend([Said(*said) for said in body])
         return found
+
+
+def _conversation_shown(
+    conversation: str,
+    assistant: str,
+    row: Row[*tuple[Any, ...]],
+    stored: list[Stored],
+    turns: CursorResult[*tuple[Any, ...]],
+    bodies: dict[str, Json],
+) -> Json:
+    return {
+        "conversation_id": conversation,
+        "assistant": assistant,
+        "customer": row.customer,
+        "consent": row.consent,
+        "started_at": moment(row.started_at).isoformat(),
+        "closed_at": None if row.closed_at is None else moment(row.closed_at).isoformat(),
+        "contained": row.contained,
+        "experiment": row.experiment,
+        "arm": row.arm,
+        "outcome": dict(stored[0].facts),
+        "messages": [
+            {
+                "message_id": t.id,
+                "at": moment(t.at).isoformat(),
+                "confidence": t.confidence,
+                "model": t.model,
+                **bodies.get(t.id, {}),
+            }
+            for t in turns
+        ],
+    }
 
 
 def _raised(_excluded: object) -> dict[str, Any]:

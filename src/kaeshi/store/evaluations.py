@@ -3,8 +3,10 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.sql.selectable import Select
 
 from kaeshi.nouns import CaseResult, Evaluation, TestCase
 from kaeshi.store.tables import evaluations, test_cases
@@ -36,15 +38,7 @@ class EvaluationVerbs(Verbs):
 
     async def cases(self, assistant: str) -> list[TestCase]:
         """The latest version of every case."""
-        newest = (
-            select(test_cases.c.id, func.max(test_cases.c.version).label("version"))
-            .where(test_cases.c.assistant == assistant)
-            .group_by(test_cases.c.id)
-            .subquery()
-        )
-        statement = select(test_cases.c.body).join(
-            newest, (newest.c.id == test_cases.c.id) & (newest.c.version == test_cases.c.version)
-        )
+        statement = _latest_bodies(assistant)
         bodies = (
             await self.connection.execute(
                 statement.where(test_cases.c.assistant == assistant).order_by(test_cases.c.id)
@@ -81,3 +75,15 @@ class EvaluationVerbs(Verbs):
             )
             for row in await self.connection.execute(statement)
         ]
+
+
+def _latest_bodies(assistant: str) -> Select[*tuple[Any, ...]]:
+    newest = (
+        select(test_cases.c.id, func.max(test_cases.c.version).label("version"))
+        .where(test_cases.c.assistant == assistant)
+        .group_by(test_cases.c.id)
+        .subquery()
+    )
+    return select(test_cases.c.body).join(
+        newest, (newest.c.id == test_cases.c.id) & (newest.c.version == test_cases.c.version)
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select, update
 
@@ -69,27 +70,7 @@ class ExampleVerbs(Verbs):
 
     async def put_examples(self, assistant: str, judged: Sequence[Judged], now: datetime) -> None:
         """Write verdicts; an earlier verdict on the same conversation is replaced, a reviewer's word stays."""
-        rows = [
-            {
-                "assistant": assistant,
-                "id": j.id,
-                "conversation": j.conversation,
-                "kept": isinstance(j.verdict, Keep),
-                "reason": j.verdict.reason if isinstance(j.verdict, Drop) else "",
-                "upto": j.verdict.upto if isinstance(j.verdict, Keep) else None,
-                "signals": j.signals.model_dump_json(),
-                "facts": dumps(dict(j.facts)),
-                "consent": j.consent,
-                "intent": j.intent,
-                "messages": j.body,
-                "pii": dumps(dict(j.pii)),
-                "scrubber": j.scrubber,
-                "review": j.review,
-                "started_at": micros(j.started_at),
-                "judged_at": micros(now),
-            }
-            for j in judged
-        ]
+        rows = _example_rows(judged, assistant, now)
         await self._put(examples, rows)
 
     async def reviews(
@@ -174,14 +155,7 @@ class ExampleVerbs(Verbs):
         ):
             spoken = json.loads(row.messages)
             signals = Signals.model_validate_json(row.signals)
-            title = next(
-                (
-                    m["content"]
-                    for m in spoken
-                    if m["role"] == "user" and isinstance(m.get("content"), str)
-                ),
-                "",
-            )
+            title = _first_question(spoken)
             items.append(
                 ReviewItem(
                     kind="example",
@@ -292,6 +266,37 @@ class ExampleVerbs(Verbs):
             if sha256 in {f["sha256"] for f in json.loads(row.manifest).get("files", {}).values()}:
                 return str(row.id)
         return None
+
+
+def _example_rows(judged: Sequence[Judged], assistant: str, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "assistant": assistant,
+            "id": j.id,
+            "conversation": j.conversation,
+            "kept": isinstance(j.verdict, Keep),
+            "reason": j.verdict.reason if isinstance(j.verdict, Drop) else "",
+            "upto": j.verdict.upto if isinstance(j.verdict, Keep) else None,
+            "signals": j.signals.model_dump_json(),
+            "facts": dumps(dict(j.facts)),
+            "consent": j.consent,
+            "intent": j.intent,
+            "messages": j.body,
+            "pii": dumps(dict(j.pii)),
+            "scrubber": j.scrubber,
+            "review": j.review,
+            "started_at": micros(j.started_at),
+            "judged_at": micros(now),
+        }
+        for j in judged
+    ]
+
+
+def _first_question(spoken: list[Json]) -> str:
+    return next(
+        (m["content"] for m in spoken if m["role"] == "user" and isinstance(m.get("content"), str)),
+        "",
+    )
 
 
 def _judged(row: object) -> Judged:

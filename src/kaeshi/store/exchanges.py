@@ -1,17 +1,19 @@
 """What went through the gateway: requests, the conversations they belong to, how far spools were read, and what mirrors said."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.sql.elements import BooleanClauseList
 
 from kaeshi.nouns import Conversation, Exchange, Json, Mirrored, Role, Turn
+from kaeshi.rules.exchange import Head, Place, course, recognised
 from kaeshi.rules.wire import replied, thread
 from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.tables import mirrors, prefixes, requests, spools
-from kaeshi.store.verbs import among, dumps, micros, nanos
+from kaeshi.store.verbs import Columns, among, dumps, micros, nanos
 
 _ROLES = frozenset(get_args(Role))
 _KNOWN = select(requests.c.id).where(
@@ -31,6 +33,35 @@ class Recorded:
     refused: int = 0
 
 
+@dataclass
+class _Plan:
+    """What exchanges add: conversations, requests, and the places of digests that moved."""
+
+    assistant: str = ""
+    conversations: list[Conversation] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    moved: dict[str, Place] = field(default_factory=dict)
+    forks: int = 0
+    unreadable: int = 0
+
+    @property
+    def prefixes(self) -> list[dict[str, Any]]:
+        """The rows of the moved places."""
+        return [
+            {
+                "assistant": self.assistant,
+                "digest": digest,
+                "conversation": place.conversation,
+                "position": place.position,
+            }
+            for digest, place in self.moved.items()
+        ]
+
+
+def _is_readable(e: Exchange) -> bool:
+    return all(message.get("role") in _ROLES for message in e.messages)
+
+
 class ExchangeVerbs(ConversationVerbs):
     """Verbs over requests, spools and mirrors."""
 
@@ -44,85 +75,68 @@ class ExchangeVerbs(ConversationVerbs):
         return found[0][1] or None if found else None
 
     async def add_exchanges(self, batch: Sequence[Exchange], now: datetime) -> Recorded:
-        """Store requests of one assistant, and what they add to conversations. A repeat changes nothing.
+        """Store requests of one assistant, and what they add to conversations.
 
-        A request that does not go on from where its conversation stands (an earlier message was edited, an answer asked for again, another
-        customer) begins a conversation of its own, named after both.
+        A repeat changes nothing. rules/exchange.py decides which conversation a request belongs to.
         """
         done = Recorded()
         if not batch:
             return done
         assistant = batch[0].assistant
         await self._one_writer(assistant)
-        stored = {
-            name
-            for (name,) in await self._rows(_KNOWN, assistant=assistant, ids=[e.id for e in batch])
-        }
-        fresh = [e for e in batch if e.id not in stored]
+        fresh = await self._fresh(assistant, batch)
+        plan = await self._planned(assistant, fresh)
+        added = await self.add_conversations(plan.conversations, now)
+        await self._put(prefixes, plan.prefixes)
+        await self._add(requests, plan.requests)
+        done.requests = len(plan.requests)
+        done.edited = plan.forks
+        done.refused = plan.unreadable + len(added.refused)
+        return done
+
+    async def _fresh(self, assistant: str, batch: Sequence[Exchange]) -> list[Exchange]:
+        """Those that are not stored yet."""
+        ids = [e.id for e in batch]
+        stored = {name for (name,) in await self._rows(_KNOWN, assistant=assistant, ids=ids)}
+        return [e for e in batch if e.id not in stored]
+
+    async def _planned(self, assistant: str, fresh: Sequence[Exchange]) -> "_Plan":
+        """What storing these exchanges writes, in their order."""
         known = await self._known_conversations(assistant, [e.conversation for e in fresh])
-        prior = {
-            e.id: self.digest(e, e.messages[: replied(e.messages)])
-            for e in fresh
-            if e.reply is not None and replied(e.messages)
-        }
+        heads = {name: Head(*head) for name, head in known.items()}
+        prior = {e.id: self._prior(e) for e in fresh}
         after = {e.id: self.digest(e, (*e.messages, e.reply)) for e in fresh if e.reply is not None}
-        wanted = list({*prior.values(), *after.values()})
-        places = {
-            digest: (name, position)
-            for digest, name, position in await self._rows(
-                _PREFIXES, assistant=assistant, ids=wanted
-            )
-        }
-        conversations: list[Conversation] = []
-        rows: list[dict[str, Any]] = []
+        places = await self._places(assistant, {*prior.values(), *after.values()} - {""})
+        plan = _Plan()
         for e in fresh:
             name = e.conversation
-            if e.reply is not None and not all(m.get("role") in _ROLES for m in e.messages):
-                done.refused += 1
+            if e.reply is not None and not _is_readable(e):
+                plan.unreadable += 1
             elif e.reply is not None:
                 customer = self.keyring.pseudonym(assistant, e.customer, "c")
-                owner, count = known.get(name, (customer, 0))
-                goes_on = (
-                    count > 0
-                    and owner == customer
-                    and places.get(prior.get(e.id, "")) == (name, count)
-                )
-                is_fork = count > 0 and not goes_on
-                if is_fork:
-                    name = f"{name[:120]}~{e.id}"
-                    count = 0
-                    done.edited += 1
-                conversation = _conversation(
-                    e, name, e.messages[replied(e.messages) if goes_on else 0 :], count
-                )
-                conversations.append(conversation)
-                position = count + len(conversation.turns)
-                known[name] = (customer, position)
-                there = places.get(after[e.id])
-                if (
-                    there is None or not is_fork
-                ):  # a fork is never gone on with under the name it was given
-                    places[after[e.id]] = (
-                        name if there is None or there[0] == name else "",
-                        position,
-                    )
-            rows.append(_request_row(e, name))
-        done.refused += len((await self.add_conversations(conversations, now)).refused)
-        changed = [
-            {
-                "assistant": assistant,
-                "digest": digest,
-                "conversation": places[digest][0],
-                "position": places[digest][1],
-            }
-            for digest in dict.fromkeys(
-                after[e.id] for e in fresh if e.id in after and after[e.id] in places
-            )
-        ]
-        await self._put(prefixes, changed)
-        await self._add(requests, rows)
-        done.requests = len(rows)
-        return done
+                found = course(e, customer, heads.get(name), places.get(prior[e.id]))
+                name = found.conversation
+                added = _conversation(e, name, e.messages[found.new_from :], found.position)
+                position = found.position + len(added.turns)
+                heads[name] = Head(customer, position)
+                place = recognised(found, position, places.get(after[e.id]))
+                if place is not None:
+                    places[after[e.id]] = place
+                    plan.moved[after[e.id]] = place
+                plan.forks += found.is_fork
+                plan.conversations.append(added)
+            plan.requests.append(_request_row(e, name))
+        plan.assistant = assistant
+        return plan
+
+    def _prior(self, e: Exchange) -> str:
+        """The digest of the messages up to the last reply; empty without one."""
+        upto = replied(e.messages) if e.reply is not None else 0
+        return self.digest(e, e.messages[:upto]) if upto else ""
+
+    async def _places(self, assistant: str, digests: set[str]) -> dict[str, Place]:
+        rows = await self._rows(_PREFIXES, assistant=assistant, ids=list(digests))
+        return {digest: Place(name, position) for digest, name, position in rows}
 
     async def spool_taken(self, assistant: str, name: str) -> tuple[int, int]:
         """(bytes of a spool that are stored, requests that it says were not logged)."""
@@ -188,15 +202,7 @@ class ExchangeVerbs(ConversationVerbs):
         states = await self.connection.execute(
             select(m.state, func.count()).where(mine).group_by(m.state)
         )
-        both = select(
-            func.count().filter(m.same),
-            func.avg(m.latency_ms),
-            func.avg(m.production_ms),
-            func.count().filter(m.broken != "[]"),
-        )
-        same, waited, production, broken = (
-            await self.connection.execute(both.where(mine, m.state == "answered"))
-        ).one()
+        same, waited, production, broken = await self._answered_alike(m, mine)
         judged = (
             select(m.preferred, func.count())
             .where(mine, m.preferred.is_not(None))
@@ -214,6 +220,20 @@ class ExchangeVerbs(ConversationVerbs):
             "production_ms": production,
         }
 
+    async def _answered_alike(
+        self, m: Columns, mine: BooleanClauseList
+    ) -> tuple[Any, Any, Any, Any]:
+        both = select(
+            func.count().filter(m.same),
+            func.avg(m.latency_ms),
+            func.avg(m.production_ms),
+            func.count().filter(m.broken != "[]"),
+        )
+        same, waited, production, broken = (
+            await self.connection.execute(both.where(mine, m.state == "answered"))
+        ).one()
+        return same, waited, production, broken
+
     async def mirror_spent(self, assistant: str, since: datetime) -> int:
         """Billionths of a dollar that mirrors have cost since then."""
         statement = select(func.coalesce(func.sum(mirrors.c.cost_nano_usd), 0)).where(
@@ -229,9 +249,15 @@ def _conversation(e: Exchange, name: str, messages: Sequence[Json], position: in
     answered = e.at + timedelta(milliseconds=e.latency_ms or 0)
     turns.append(
         Turn(
-            id=e.id, message=e.reply, at=answered, confidence=e.confidence, model=e.model, latency_ms=e.latency_ms, cost_usd=e.cost_usd
+            id=e.id,
+            message=e.reply,
+            at=answered,
+            confidence=e.confidence,
+            model=e.model,
+            latency_ms=e.latency_ms,
+            cost_usd=e.cost_usd,
         )
-    )  # fmt: skip
+    )
     return Conversation(
         id=name,
         assistant=e.assistant,

@@ -1,14 +1,17 @@
 """Feedback: one current value per message, metric and author, and everything that was ever said."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
+from sqlalchemy.engine.row import Row
+from sqlalchemy.sql.elements import ColumnElement
 
 from kaeshi.errors import NotFound
-from kaeshi.nouns import Feedback, Json
+from kaeshi.nouns import Feedback, Json, Opinion
 from kaeshi.store.conversations import ConversationVerbs, place
 from kaeshi.store.tables import (
     conversations,
@@ -18,9 +21,9 @@ from kaeshi.store.tables import (
     messages,
     texts,
 )
-from kaeshi.store.verbs import among, micros
+from kaeshi.store.verbs import Columns, among, micros
 
-METRICS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
+SIGNALS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
 WORDS = frozenset({"comment", "correction"})
 
 
@@ -70,81 +73,104 @@ _CURRENT = select(_f.message, _f.author, _f.metric, _f.value, _f.submission).whe
 )
 
 
+@dataclass(kw_only=True)
+class _Batch:
+    """Rows that feedback adds: every change to the history, the latest to the current values."""
+
+    assistant: str
+    now: datetime
+    history: list[dict[str, Any]] = field(default_factory=list)
+    latest: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    touched: list[str] = field(default_factory=list)
+
+    def add(
+        self, feedback: Feedback, author: str, submission: str, fresh: Mapping[str, str]
+    ) -> None:
+        """One author's new values for one message."""
+        for metric, value in fresh.items():
+            row = {
+                "assistant": self.assistant,
+                "message": feedback.message_id,
+                "author": author,
+                "metric": metric,
+                "value": value,
+                "submission": submission,
+                "at": micros(feedback.at or self.now),
+            }
+            self.history.append(row)
+            self.latest[feedback.message_id, author, metric] = row
+        if fresh:
+            self.touched.append(feedback.message_id)
+
+
 class FeedbackVerbs(ConversationVerbs):
     """Verbs over what people thought."""
 
     async def add_feedback(
         self, assistant: str, said: Sequence[Feedback], ids: Sequence[str], now: datetime
-    ) -> list[tuple[str, Feedback]]:
-        """Record each piece; returns per piece its submission id and all that its author now says about the message.
+    ) -> list[tuple[str, Opinion]]:
+        """Record each piece; returns its submission id and all that its author now says.
 
-        Saying the same again returns the first submission. Raises NotFound, and stores nothing, if a message is unknown.
+        Saying the same again returns the first submission. Raises NotFound, and stores nothing,
+        if a message is unknown.
         """
         await self._one_writer(assistant)
-        where = await self._messages(assistant, [f.message_id for f in said])
-        missing = next((f.message_id for f in said if f.message_id not in where), None)
+        messages_said = [f.message_id for f in said]
+        where = await self._messages(assistant, messages_said)
+        missing = next((name for name in messages_said if name not in where), None)
         if missing is not None:
-            msg = f"message {missing!r} of assistant {assistant!r} is not stored; log its conversation first"
-            raise NotFound(msg)
-        authors = [
-            self.keyring.pseudonym(assistant, f.author, "a") if f.author else "" for f in said
-        ]
-        current = await self._current(assistant, [f.message_id for f in said])
-        history = []
-        results = []
-        touched = []
-        latest: dict[tuple[str, str, str], dict[str, Any]] = {}
-        for feedback, author, submission in zip(said, authors, ids, strict=True):
-            before = current.setdefault((feedback.message_id, author), {})
-            fresh = {
-                m: v
-                for m in METRICS
-                if (v := _stored(feedback, m, self.keyring.mac)) is not None
-                and before.get(m, ("", ""))[0] != v
-            }
-            for metric, value in fresh.items():
-                row = {
-                    "assistant": assistant,
-                    "message": feedback.message_id,
-                    "author": author,
-                    "metric": metric,
-                    "value": value,
-                    "submission": submission,
-                    "at": micros(feedback.at or now),
-                }
-                before[metric] = (value, submission)
-                history.append(row)
-                latest[feedback.message_id, author, metric] = row
-                if metric in WORDS:
-                    await self._keep_words(
-                        assistant,
-                        metric,
-                        submission,
-                        where[feedback.message_id][1],
-                        str(getattr(feedback, metric)),
-                        now,
-                    )
-            if fresh:
-                touched.append(where[feedback.message_id][0])
-            name = next(
-                iter(
-                    (fresh and [submission])
-                    or [
-                        s
-                        for m, (_, s) in before.items()
-                        if _stored(feedback, m, self.keyring.mac) is not None
-                    ]
-                )
+            msg = (
+                f"message {missing!r} of assistant {assistant!r} is not stored; "
+                "log its conversation first"
             )
-            results.append((name, _whole(feedback.message_id, author, before)))
-        await self._add(feedback_history, history)
-        await self._put(feedback_current, list(latest.values()))
+            raise NotFound(msg)
+        current = await self._current(assistant, messages_said)
+        batch = _Batch(assistant=assistant, now=now)
+        results = []
+        for feedback, submission in zip(said, ids, strict=True):
+            author = self._author(assistant, feedback)
+            before = current.setdefault((feedback.message_id, author), {})
+            given = self._given(feedback)
+            fresh = {m: v for m, v in given.items() if before.get(m, ("", ""))[0] != v}
+            first = next((s for m, (_, s) in before.items() if m in given), submission)
+            before |= {metric: (value, submission) for metric, value in fresh.items()}
+            batch.add(feedback, author, submission, fresh)
+            results.append(
+                (submission if fresh else first, _opinion(feedback.message_id, author, before))
+            )
+            await self._keep_all_words(
+                assistant, feedback, submission, fresh, where[feedback.message_id][1], now
+            )
+        await self._add(feedback_history, batch.history)
+        await self._put(feedback_current, list(batch.latest.values()))
+        touched = [where[name][0] for name in batch.touched]
         await self.mark_changed(assistant, touched)
         return results
 
+    def _author(self, assistant: str, feedback: Feedback) -> str:
+        return self.keyring.pseudonym(assistant, feedback.author, "a") if feedback.author else ""
+
+    def _given(self, feedback: Feedback) -> dict[str, str]:
+        """What it says, by metric, as it is stored."""
+        stored = {metric: _stored(feedback, metric, self.keyring.mac) for metric in SIGNALS}
+        return {metric: value for metric, value in stored.items() if value is not None}
+
+    async def _keep_all_words(
+        self,
+        assistant: str,
+        feedback: Feedback,
+        submission: str,
+        fresh: Mapping[str, str],
+        customer: str,
+        now: datetime,
+    ) -> None:
+        for metric in sorted(WORDS & fresh.keys()):
+            words = str(getattr(feedback, metric))
+            await self._keep_words(assistant, metric, submission, customer, words, now)
+
     async def feedback_on(
         self, assistant: str, ids: Sequence[str]
-    ) -> dict[str, list[tuple[int, Feedback]]]:
+    ) -> dict[str, list[tuple[int, Opinion]]]:
         """By conversation, what is currently said about its messages, each with the message's position."""
         found: dict[str, dict[tuple[str, str], dict[str, tuple[str, str]]]] = {}
         positions: dict[str, int] = {}
@@ -158,7 +184,7 @@ class FeedbackVerbs(ConversationVerbs):
             positions[message] = position
         return {
             c: [
-                (positions[message], _whole(message, author, values))
+                (positions[message], _opinion(message, author, values))
                 for (message, author), values in said.items()
             ]
             for c, said in found.items()
@@ -167,21 +193,49 @@ class FeedbackVerbs(ConversationVerbs):
     async def corrections(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[int, str]]:
         """By conversation, the right answers that people gave, by position of the message; the latest where several did. Not scrubbed."""
         rows = await self._rows(_CORRECTED, assistant=assistant, ids=list(ids))
-        refs = [_ref(submission) for _, _, submission in rows]
-        words = {
-            ref: self.keyring.open(key, sealed, place(assistant, "correction", ref, 0)).decode()
-            for ref, sealed, key in await self._rows(_WORDS, assistant=assistant, refs=refs)
-        }
+        refs, words = await self._opened_words(rows, assistant)
         found: dict[str, dict[int, str]] = {}
         for (conversation, position, _), ref in zip(rows, refs, strict=True):
             if ref in words:
                 found.setdefault(conversation, {})[position] = words[ref]
         return found
 
+    async def _opened_words(
+        self, rows: Sequence[Any], assistant: str
+    ) -> tuple[list[str], dict[Any, str]]:
+        refs = [_ref(submission) for _, _, submission in rows]
+        words = {
+            ref: self.keyring.open(key, sealed, place(assistant, "correction", ref, 0)).decode()
+            for ref, sealed, key in await self._rows(_WORDS, assistant=assistant, refs=refs)
+        }
+        return refs, words
+
     async def feedback_tallies(self, assistant: str, since: datetime) -> Json:
         """Counts since then: rated messages, votes, ratings, and assistant messages as the denominator of the rate."""
         fc = feedback_current.c
         recent = (fc.assistant == assistant, fc.at >= micros(since))
+        votes, stars = await self._votes_and_stars(fc, recent)
+        rated = await self._pieces(fc, recent)
+        fed = select(fc.message).where(*recent).distinct()
+        answered = select(func.count()).where(
+            messages.c.assistant == assistant,
+            messages.c.role == "assistant",
+            (messages.c.at >= micros(since)) | messages.c.id.in_(fed),
+        )
+        return {
+            "pieces": rated[0],
+            "messages": rated[1],
+            "up": votes.get("up", 0),
+            "down": votes.get("down", 0),
+            "ratings": {int(k): v for k, v in stars.items()},
+            "answers": int((await self.connection.execute(answered)).scalar_one()),
+        }
+
+    async def _votes_and_stars(
+        self,
+        fc: Columns,
+        recent: tuple[ColumnElement[bool], ColumnElement[bool]],
+    ) -> tuple[dict[str, int], dict[str, int]]:
         votes: dict[str, int] = dict(
             (
                 await self.connection.execute(
@@ -200,26 +254,19 @@ class FeedbackVerbs(ConversationVerbs):
                 )
             ).all()
         )
+        return votes, stars
+
+    async def _pieces(
+        self,
+        fc: Columns,
+        recent: tuple[ColumnElement[bool], ColumnElement[bool]],
+    ) -> Row[int, int]:
         pieces = select(fc.message, fc.author).where(*recent).distinct().subquery()
-        rated = (
+        return (
             await self.connection.execute(
                 select(func.count(), func.count(pieces.c.message.distinct())).select_from(pieces)
             )
         ).one()
-        fed = select(fc.message).where(*recent).distinct()
-        answered = select(func.count()).where(
-            messages.c.assistant == assistant,
-            messages.c.role == "assistant",
-            (messages.c.at >= micros(since)) | messages.c.id.in_(fed),
-        )
-        return {
-            "pieces": rated[0],
-            "messages": rated[1],
-            "up": votes.get("up", 0),
-            "down": votes.get("down", 0),
-            "ratings": {int(k): v for k, v in stars.items()},
-            "answers": int((await self.connection.execute(answered)).scalar_one()),
-        }
 
     async def _messages(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Message -> (conversation, customer)."""
@@ -273,14 +320,16 @@ def _stored(feedback: Feedback, metric: str, mac: Any) -> str | None:
     return str(value).lower()
 
 
-def _whole(message: str, author: str, values: dict[str, tuple[str, str]]) -> Feedback:
-    """All that one author says about one message. Words come back as that many dots: scoring asks for their length only."""
-    said: dict[str, Any] = {}
-    for metric, (value, _) in values.items():
-        if metric in WORDS:
-            said[metric] = "." * int(value.split(":")[0])
-        else:
-            said[metric] = {"true": True, "false": False}.get(
-                value, int(value) if metric == "rating" else value
-            )
-    return Feedback(message_id=message, author=author, **said)
+def _opinion(message: str, author: str, values: Mapping[str, tuple[str, str]]) -> Opinion:
+    """All that one author now says about one message. `values`: (stored value, submission)."""
+    said = dict(_decoded(metric, value) for metric, (value, _) in values.items())
+    return Opinion(message_id=message, author=author, **said)
+
+
+def _decoded(metric: str, value: str) -> tuple[str, Any]:
+    """The opinion's field and its value, from what `_stored` wrote."""
+    if metric in WORDS:
+        return f"{metric}_characters", int(value.split(":", maxsplit=1)[0])
+    if metric == "rating":
+        return metric, int(value)
+    return metric, {"true": True, "false": False}.get(value, value)

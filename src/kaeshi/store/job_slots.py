@@ -30,6 +30,11 @@ class JobVerbs(Verbs):
         }
         if await self._add(job_slots, [row]):
             return True
+        return await self._take_over(assistant, job, slot, now, owner, lease)
+
+    async def _take_over(
+        self, assistant: str, job: str, slot: datetime, now: datetime, owner: str, lease: timedelta
+    ) -> bool:
         s = job_slots.c
         expired = update(job_slots).where(
             s.assistant == assistant,

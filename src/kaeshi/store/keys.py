@@ -25,22 +25,24 @@ def load_master_key(configured: str | None, folder: Path) -> bytes:
         return _decoded(configured, "KAESHI_MASTER_KEY")
     path = folder / "master.key"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".master.key.{os.getpid()}.part"
-        with os.fdopen(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-        ) as stream:
-            stream.write(base64.b64encode(AESGCM.generate_key(bit_length=256)) + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            os.link(draft, path)  # fails where another process was first: then theirs is the key
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-        sync_folder(folder)
+        _make_key(folder, path)
     return _decoded(path.read_text(encoding="ascii").strip(), str(path))
+
+
+def _make_key(folder: Path, path: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".master.key.{os.getpid()}.part"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+        stream.write(base64.b64encode(AESGCM.generate_key(bit_length=256)) + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    try:
+        os.link(draft, path)  # fails where another process was first: then theirs is the key
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    sync_folder(folder)
 
 
 class Keyring:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table, func, not_, select, update
+from sqlalchemy.engine.row import Row
 
 from kaeshi.nouns import Report
 from kaeshi.rules.report import metrics
@@ -172,25 +174,7 @@ class ReportVerbs(ConversationVerbs):
             speed = await self._speed(assistant, ids)
             opinions = await self._opinions(assistant, ids)
             for row in part:
-                response, cost = speed.get(row.id, (None, None))
-                ratings, votes = opinions.get(row.id, ([], []))
-                values = metrics(
-                    facts.get(row.id, {}),
-                    contained=row.contained,
-                    ratings=ratings,
-                    votes=votes,
-                    response_ms=response,
-                    cost_nano_usd=cost,
-                )
-                found.append(
-                    Observed(
-                        conversation=row.id,
-                        customer=row.customer,
-                        arm=row.arm,
-                        started_at=moment(row.started_at),
-                        values=values,
-                    )
-                )
+                _observed_one(speed, row, opinions, facts, found)
         return found
 
     async def _speed(
@@ -231,3 +215,31 @@ class ReportVerbs(ConversationVerbs):
             else:
                 votes.append(value)
         return found
+
+
+def _observed_one(
+    speed: dict[str, tuple[float | None, int | None]],
+    row: Row[Any, Any, Any, Any, Any],
+    opinions: dict[str, tuple[list[int], list[str]]],
+    facts: dict[str, dict[str, object]],
+    found: list[Observed],
+) -> None:
+    response, cost = speed.get(row.id, (None, None))
+    ratings, votes = opinions.get(row.id, ([], []))
+    values = metrics(
+        facts.get(row.id, {}),
+        contained=row.contained,
+        ratings=ratings,
+        votes=votes,
+        response_ms=response,
+        cost_nano_usd=cost,
+    )
+    found.append(
+        Observed(
+            conversation=row.id,
+            customer=row.customer,
+            arm=row.arm,
+            started_at=moment(row.started_at),
+            values=values,
+        )
+    )

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, union_all, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.selectable import Select
 
 from kaeshi.errors import Conflict, NotFound
 from kaeshi.nouns import (
@@ -31,7 +33,7 @@ from kaeshi.store.tables import (
     rollouts,
 )
 from kaeshi.store.training import as_candidate
-from kaeshi.store.verbs import Verbs, dumps, micros, moment
+from kaeshi.store.verbs import Columns, Verbs, dumps, micros, moment
 
 
 class RolloutVerbs(Verbs):
@@ -93,16 +95,19 @@ class RolloutVerbs(Verbs):
         if after == "full":
             await self.set_production(before.assistant, before.candidate, now)
         elif before.state == "full":
-            if (
-                before.former is None
-                or current is None
-                or current.id != before.candidate
-                or await self.live_rollout(before.assistant)
-            ):
-                msg = f"rollout {before.id!r} is no longer what customers get, or has nothing to go back to; start a rollout of the former model"
-                raise Conflict(msg)
-            await self.set_production(before.assistant, before.former, now)
+            await self._bring_back(before, current, now)
         return moved
+
+    async def _bring_back(self, before: Rollout, current: Candidate | None, now: datetime) -> None:
+        if (
+            before.former is None
+            or current is None
+            or current.id != before.candidate
+            or await self.live_rollout(before.assistant)
+        ):
+            msg = f"rollout {before.id!r} is no longer what customers get, or has nothing to go back to; start a rollout of the former model"
+            raise Conflict(msg)
+        await self.set_production(before.assistant, before.former, now)
 
     async def pause_rollout(
         self, before: Rollout, paused: str | None, now: datetime, *, by: str, why: str
@@ -261,20 +266,7 @@ class RolloutVerbs(Verbs):
     async def assigned(self, assistant: str, rollout: str) -> list[TrialRow]:
         """Every customer's first conversation while both arms could have been theirs, in the order of their starts, without values."""
         c = conversations.c
-        mine = (
-            (c.assistant == assistant) & (c.experiment == rollout) & (c.share > 0) & (c.share < 1)
-        )
-        began = (
-            select(c.customer, func.min(c.started_at).label("at"))
-            .where(c.assistant == assistant)
-            .group_by(c.customer)
-            .subquery()
-        )
-        statement = (
-            select(c.customer, c.id, c.arm, c.share, c.started_at, began.c.at)
-            .join(began, began.c.customer == c.customer)
-            .where(mine)
-        )
+        statement = _first_conversations(c, assistant, rollout)
         found: dict[str, TrialRow] = {}
         for customer, name, arm, share, at, first_at in await self.connection.execute(
             statement.order_by(c.started_at, c.id)
@@ -296,44 +288,7 @@ class RolloutVerbs(Verbs):
 
         Of a conversation that did not come through the gateway: whether the candidate failed in it, when it was last written in.
         """
-        c = conversations.c
-        o = outcomes.c
-        r = requests.c
-        served = (
-            select(r.conversation)
-            .where(r.assistant == assistant, r.experiment == rollout)
-            .distinct()
-            .subquery()
-        )
-        failed = (
-            select(o.conversation)
-            .where(o.assistant == assistant, o.name == CANDIDATE_FAILED, o.value == "true")
-            .distinct()
-            .subquery()
-        )
-        logged = (
-            select(
-                c.last_at.label("at"),
-                c.id,
-                c.arm,
-                c.share,
-                failed.c.conversation.is_not(None).label("bad"),
-            )
-            .outerjoin(failed, failed.c.conversation == c.id)
-            .outerjoin(served, served.c.conversation == c.id)
-            .where(
-                c.assistant == assistant,
-                c.experiment == rollout,
-                c.share > 0,
-                c.share < 1,
-                served.c.conversation.is_(None),
-            )
-        )
-        asked = select(r.at, r.id, r.arm, r.share, r.failed).where(
-            r.assistant == assistant, r.experiment == rollout, r.share > 0, r.share < 1
-        )
-        both = union_all(logged, asked).subquery()
-        statement = select(both.c.arm, both.c.share, both.c.bad).order_by(both.c.at, both.c.id)
+        statement = _requests_statement(assistant, rollout)
         return [
             (arm, share, bool(bad)) for arm, share, bad in await self.connection.execute(statement)
         ]
@@ -368,13 +323,7 @@ class RolloutVerbs(Verbs):
             rollout_rows.c.assistant == assistant, rollout_rows.c.rollout == rollout
         )
         number = (await self.connection.execute(after)).scalar_one()
-        values = [
-            row.model_dump(exclude={"started_at", "values", "foreseen"})
-            | {"assistant": assistant, "rollout": rollout, "number": number + i}
-            | {"values": dumps(row.values), "foreseen": dumps(row.foreseen)}
-            | {"started_at": micros(row.started_at), "entered_at": micros(now)}
-            for i, row in enumerate(rows)
-        ]
+        values = _counted_rows(rows, assistant, rollout, number, now)
         await self._add(rollout_rows, values)
 
     async def conversion_delays(
@@ -383,23 +332,7 @@ class RolloutVerbs(Verbs):
         """Hours from the start of production's conversations in [since, until) to their first conversion."""
         c = conversations.c
         o = outcomes.c
-        statement = (
-            select(c.started_at, func.min(o.at))
-            .join(
-                outcomes,
-                (o.assistant == c.assistant)
-                & (o.conversation == c.id)
-                & (o.name == "booked")
-                & (o.value == "true"),
-            )
-            .where(
-                c.assistant == assistant,
-                c.started_at >= micros(since),
-                c.started_at < micros(until),
-                answered_by_production(conversations),
-            )
-            .group_by(c.id, c.started_at)
-        )
+        statement = _delays_statement(c, o, assistant, since, until)
         return [
             (landed - began) / 3_600_000_000
             for began, landed in await self.connection.execute(statement)
@@ -443,6 +376,102 @@ class RolloutVerbs(Verbs):
             rollout_audit.insert(),
             row | {"evidence": dumps(evidence), "at": micros(at or rollout.changed_at)},
         )
+
+
+def _first_conversations(
+    c: Columns, assistant: str, rollout: str
+) -> Select[Any, Any, Any, Any, Any, Any]:
+    mine = (c.assistant == assistant) & (c.experiment == rollout) & (c.share > 0) & (c.share < 1)
+    began = (
+        select(c.customer, func.min(c.started_at).label("at"))
+        .where(c.assistant == assistant)
+        .group_by(c.customer)
+        .subquery()
+    )
+    return (
+        select(c.customer, c.id, c.arm, c.share, c.started_at, began.c.at)
+        .join(began, began.c.customer == c.customer)
+        .where(mine)
+    )
+
+
+def _requests_statement(assistant: str, rollout: str) -> Select[Any, Any, Any]:
+    c = conversations.c
+    o = outcomes.c
+    r = requests.c
+    served = (
+        select(r.conversation)
+        .where(r.assistant == assistant, r.experiment == rollout)
+        .distinct()
+        .subquery()
+    )
+    failed = (
+        select(o.conversation)
+        .where(o.assistant == assistant, o.name == CANDIDATE_FAILED, o.value == "true")
+        .distinct()
+        .subquery()
+    )
+    logged = (
+        select(
+            c.last_at.label("at"),
+            c.id,
+            c.arm,
+            c.share,
+            failed.c.conversation.is_not(None).label("bad"),
+        )
+        .outerjoin(failed, failed.c.conversation == c.id)
+        .outerjoin(served, served.c.conversation == c.id)
+        .where(
+            c.assistant == assistant,
+            c.experiment == rollout,
+            c.share > 0,
+            c.share < 1,
+            served.c.conversation.is_(None),
+        )
+    )
+    asked = select(r.at, r.id, r.arm, r.share, r.failed).where(
+        r.assistant == assistant, r.experiment == rollout, r.share > 0, r.share < 1
+    )
+    both = union_all(logged, asked).subquery()
+    return select(both.c.arm, both.c.share, both.c.bad).order_by(both.c.at, both.c.id)
+
+
+def _counted_rows(
+    rows: Sequence[TrialRow], assistant: str, rollout: str, number: Any, now: datetime
+) -> list[Json]:
+    return [
+        row.model_dump(exclude={"started_at", "values", "foreseen"})
+        | {"assistant": assistant, "rollout": rollout, "number": number + i}
+        | {"values": dumps(row.values), "foreseen": dumps(row.foreseen)}
+        | {"started_at": micros(row.started_at), "entered_at": micros(now)}
+        for i, row in enumerate(rows)
+    ]
+
+
+def _delays_statement(
+    c: Columns,
+    o: Columns,
+    assistant: str,
+    since: datetime,
+    until: datetime,
+) -> Select[Any, Any]:
+    return (
+        select(c.started_at, func.min(o.at))
+        .join(
+            outcomes,
+            (o.assistant == c.assistant)
+            & (o.conversation == c.id)
+            & (o.name == "booked")
+            & (o.value == "true"),
+        )
+        .where(
+            c.assistant == assistant,
+            c.started_at >= micros(since),
+            c.started_at < micros(until),
+            answered_by_production(conversations),
+        )
+        .group_by(c.id, c.started_at)
+    )
 
 
 def _rollout(row: object) -> Rollout:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Candidate, RunState, Serving, TrainingEvent, TrainingRun
@@ -45,6 +46,15 @@ class TrainingVerbs(Verbs):
             training_files.c.provider == provider,
             training_files.c.sha256 == sha256,
         )
+        return await self._file_of(where, expired_before, now, first)
+
+    async def _file_of(
+        self,
+        where: tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]],
+        expired_before: datetime,
+        now: datetime,
+        first: bool,
+    ) -> tuple[str | None, bool]:
         file_id, uploaded_at = (
             await self.connection.execute(
                 select(training_files.c.file_id, training_files.c.updated_at).where(*where)
@@ -227,18 +237,19 @@ class TrainingVerbs(Verbs):
         }
         if await self._add(candidates, [row]) == 0:
             stored = await self.candidate(candidate.assistant, candidate.model)
-            if candidate.evidence:
-                merged = stored.evidence | candidate.evidence
-                await self.connection.execute(
-                    update(candidates)
-                    .where(
-                        candidates.c.assistant == candidate.assistant, candidates.c.id == stored.id
-                    )
-                    .values(evidence=dumps(merged))
-                )
-                stored = stored.model_copy(update={"evidence": merged})
-            return stored
+            return await self._merge_evidence(candidate, stored)
         return candidate
+
+    async def _merge_evidence(self, candidate: Candidate, stored: Candidate) -> Candidate:
+        if candidate.evidence:
+            merged = stored.evidence | candidate.evidence
+            await self.connection.execute(
+                update(candidates)
+                .where(candidates.c.assistant == candidate.assistant, candidates.c.id == stored.id)
+                .values(evidence=dumps(merged))
+            )
+            stored = stored.model_copy(update={"evidence": merged})
+        return stored
 
     async def candidate(self, assistant: str, name: str) -> Candidate:
         """By id or by model. Raises NotFound."""

@@ -24,10 +24,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from kaeshi.store.keys import Keyring
 
 Row = Mapping[str, Any]
+Columns = ReadOnlyColumnCollection[str, Column[Any]]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CHUNK = 400
 T = TypeVar("T")

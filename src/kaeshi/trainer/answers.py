@@ -11,12 +11,14 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from kaeshi.errors import InvalidInput, NotFound
@@ -25,6 +27,7 @@ from kaeshi.ports import Clock, Embedder, Ids, TokenCounter
 from kaeshi.trainer import manifests
 from kaeshi.trainer.engines import responder
 from kaeshi.trainer.engines.lora import tools
+from kaeshi.trainer.engines.responder import Responder
 from kaeshi.trainer.state import TrainerState
 from kaeshi.trainer.vllm import Handed, Vllm
 
@@ -143,16 +146,7 @@ class Answers:
             return self._generated(
                 wanted, head, base if manifest is None else manifest["base"], manifest
             )
-        refused = (
-            "response_format"
-            if _schema(wanted) is not None
-            else "tools"
-            if _offer(wanted) is not None
-            else None
-        )
-        if refused is not None:
-            msg = f"{refused} is not served by {wanted.model!r}: it chooses one of its answers"
-            raise InvalidInput(msg)
+        _refuse_extras(wanted)
         return self._picked(wanted, head)
 
     def embed(self, body: bytes) -> Json:
@@ -168,19 +162,7 @@ class Answers:
         vectors = self._embedder.embed(texts)
         as_text = wanted.encoding_format == "base64"
         count = self._tokens.count(texts, COUNTED_AS)
-        return {
-            "object": "list",
-            "model": wanted.model,
-            "data": [
-                {
-                    "object": "embedding",
-                    "index": i,
-                    "embedding": base64.b64encode(v.tobytes()).decode() if as_text else v.tolist(),
-                }
-                for i, v in enumerate(vectors)
-            ],
-            "usage": {"prompt_tokens": count, "total_tokens": count},
-        }
+        return _embeddings_shown(wanted, vectors, as_text, count)
 
     def count(self, rows: Sequence[Json]) -> int:
         """Tokens of the rows' messages, as they would be counted at OpenAI."""
@@ -209,12 +191,7 @@ class Answers:
         return dict(found["manifest"])
 
     def _picked(self, wanted: _Chat, head: Json) -> Json | bytes:
-        with self._guard:
-            if wanted.model not in self._responders:
-                self._responders[wanted.model] = responder.load(
-                    model_folder(self._folder, wanted.model), self._features.name
-                )
-            model = self._responders[wanted.model]
+        model = self._responder_of(wanted)
         with self._thinking:  # one at a time uses all cores; several at once spin on each other's locks, and take five times as long
             choice = model.choose(
                 responder.featurize([responder.context(wanted.messages)], self._features)
@@ -234,25 +211,18 @@ class Answers:
             "kaeshi": {"confidence": choice.confidence, "hand_over": choice.hand_over}
         }
 
+    def _responder_of(self, wanted: _Chat) -> Responder:
+        with self._guard:
+            if wanted.model not in self._responders:
+                self._responders[wanted.model] = responder.load(
+                    model_folder(self._folder, wanted.model), self._features.name
+                )
+            return self._responders[wanted.model]
+
     def _generated(self, wanted: _Chat, head: Json, base: str, manifest: Json | None) -> "Pending":
         adapter = wanted.model if manifest is not None else None
-        with self._guard:
-            engine = self._engine(base)
-            if adapter is not None and not engine.has(adapter):
-                folder = model_folder(self._folder, adapter)
-                manifests.checked(folder)
-                engine.add(adapter, folder)
-        schema = _schema(wanted)
-        offer = _offer(wanted)
-        if schema is not None and offer is not None:
-            msg = "response_format and tools are not served together; send one of them, or tool_choice 'none'"
-            raise InvalidInput(msg)
-        grammar = None if schema is None else engine.grammar(schema)
-        reader: Callable[[], tools.Reader | tools.Plain] = tools.Plain
-        if offer is not None:
-            form = engine.form()
-            grammar = engine.calling(form, offer)
-            reader = partial(tools.Reader, form, offer)
+        engine = self._engine_with(base, adapter)
+        offer, grammar, reader = _grammar_of(wanted, engine)
         prompt = engine.prompt(wanted.messages, offer)
         room = engine.longest - len(prompt)
         most = min(wanted.max_completion_tokens or wanted.max_tokens or room, room)
@@ -266,6 +236,15 @@ class Answers:
             grammar=grammar,
             reader=reader,
         )
+
+    def _engine_with(self, base: str, adapter: str | None) -> "Engine":
+        with self._guard:
+            engine = self._engine(base)
+            if adapter is not None and not engine.has(adapter):
+                folder = model_folder(self._folder, adapter)
+                manifests.checked(folder)
+                engine.add(adapter, folder)
+        return engine
 
     def _handed(self, vllm: Vllm, body: Json, model: str, manifest: Json | None) -> Handed:
         folder = None if manifest is None else model_folder(self._folder, model)
@@ -285,6 +264,54 @@ class Answers:
 
             self._engines[base] = Engine(base, self._models_dir)
         return self._engines[base]
+
+
+def _refuse_extras(wanted: _Chat) -> None:
+    refused = (
+        "response_format"
+        if _schema(wanted) is not None
+        else "tools"
+        if _offer(wanted) is not None
+        else None
+    )
+    if refused is not None:
+        msg = f"{refused} is not served by {wanted.model!r}: it chooses one of its answers"
+        raise InvalidInput(msg)
+
+
+def _embeddings_shown(
+    wanted: _Embeddings, vectors: NDArray[np.float32], as_text: bool, count: int
+) -> dict[str, Collection[Collection[str]]]:
+    return {
+        "object": "list",
+        "model": wanted.model,
+        "data": [
+            {
+                "object": "embedding",
+                "index": i,
+                "embedding": base64.b64encode(v.tobytes()).decode() if as_text else v.tolist(),
+            }
+            for i, v in enumerate(vectors)
+        ],
+        "usage": {"prompt_tokens": count, "total_tokens": count},
+    }
+
+
+def _grammar_of(
+    wanted: _Chat, engine: "Engine"
+) -> tuple[tools.Offer | None, str | None, Callable[[], tools.Reader | tools.Plain]]:
+    schema = _schema(wanted)
+    offer = _offer(wanted)
+    if schema is not None and offer is not None:
+        msg = "response_format and tools are not served together; send one of them, or tool_choice 'none'"
+        raise InvalidInput(msg)
+    grammar = None if schema is None else engine.grammar(schema)
+    reader: Callable[[], tools.Reader | tools.Plain] = tools.Plain
+    if offer is not None:
+        form = engine.form()
+        grammar = engine.calling(form, offer)
+        reader = partial(tools.Reader, form, offer)
+    return offer, grammar, reader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -323,6 +350,11 @@ class Pending:
                 count = count + tokens
         if "error" in ends:
             return 500, json.dumps(fault(said[ends.index("error")][-1], "server_error")).encode()
+        return self._whole_reply(said, called, ends, count)
+
+    def _whole_reply(
+        self, said: list[list[str]], called: list[list[Json]], ends: list[str], count: int
+    ) -> tuple[int, bytes]:
         choices = [
             (_message("".join(parts), calls), end)
             for parts, calls, end in zip(said, called, ends, strict=True)

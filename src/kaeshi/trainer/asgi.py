@@ -66,6 +66,11 @@ class TrainerApp:
                 return 413, _fault(f"more than {MAX_BODY} bytes")
             if event["type"] == "http.disconnect" or not event.get("more_body"):
                 break
+        return await self._ask_server(scope, body, headers)
+
+    async def _ask_server(
+        self, scope: Scope, body: bytearray, headers: dict[Any, Any]
+    ) -> tuple[int, bytes | AsyncIterator[bytes]]:
         query = scope.get("query_string", b"").decode("latin-1")
         return await self._server.stream(
             scope["method"],

@@ -194,20 +194,11 @@ class TrainerServer:
             case "GET", ["files", name, "content"]:
                 return 200, self._file_path(self._find("file", name)["id"]).read_bytes()
             case "DELETE", ["files", name]:
-                self._file_path(self._find("file", name)["id"]).unlink(missing_ok=True)
-                return 200, {
-                    "id": name,
-                    "object": "file",
-                    "deleted": self._state.drop("file", name),
-                }
+                return self._delete_file(name)
             case _, ["fine_tuning", "jobs", *rest]:
                 return self._route_job(method, rest, wanted, body)
             case "GET", ["models"]:
-                tuned = self._state.every("model", limit=10_000)
-                return 200, {
-                    "object": "list",
-                    "data": [_shown(model) for model in (*tuned, *self._given())],
-                }
+                return self._models()
             case "GET", ["models", *name]:  # hub names hold a slash
                 return 200, next(
                     (m for m in self._given() if m["id"] == "/".join(name)), None
@@ -221,6 +212,21 @@ class TrainerServer:
                 return 200, self._answers.chat(body)
             case _:
                 return _unserved(method, plain)
+
+    def _delete_file(self, name: str) -> Reply:
+        self._file_path(self._find("file", name)["id"]).unlink(missing_ok=True)
+        return 200, {
+            "id": name,
+            "object": "file",
+            "deleted": self._state.drop("file", name),
+        }
+
+    def _models(self) -> Reply:
+        tuned = self._state.every("model", limit=10_000)
+        return 200, {
+            "object": "list",
+            "data": [_shown(model) for model in (*tuned, *self._given())],
+        }
 
     def _route_job(
         self, method: str, rest: list[str], wanted: dict[str, str], body: bytes
@@ -250,23 +256,8 @@ class TrainerServer:
 
     def _upload(self, body: bytes, content_type: str) -> Json:
         fields, files = parse_form(body, content_type)
-        purpose = fields.get("purpose")
-        if purpose != "fine-tune":
-            msg = f"purpose {purpose!r} is not served here; use 'fine-tune'"
-            raise InvalidInput(msg)
-        if "file" not in files:
-            msg = "the form has no part named 'file'"
-            raise InvalidInput(msg)
-        name, content = files["file"]
-        if not 0 < len(content) <= MAX_FILE:
-            msg = f"file of {len(content)} bytes; 1 to {MAX_FILE} are taken"
-            raise InvalidInput(msg)
-        life = fields.get("expires_after[seconds]")
-        if life is not None and (
-            not life.isdigit() or len(life) > 8 or not 3600 <= int(life) <= 30 * 24 * 3600
-        ):  # OpenAI's limits
-            msg = f"expires_after[seconds] {life!r} is not a whole number from 3600 to 2592000"
-            raise InvalidInput(msg)
+        purpose, name, content = _check_form(fields, files)
+        life = _life_of(fields)
         self._check_room(len(content))
         return self._put_file(content, name, purpose, None if life is None else int(life))
 
@@ -308,6 +299,17 @@ class TrainerServer:
     # jobs
 
     def _create(self, wanted: _CreateJob) -> Json:
+        base = self._check_job(wanted)
+        for name in filter(None, (wanted.training_file, wanted.validation_file)):
+            self._find("file", name)
+        self._check_room(0)
+        chosen = _chosen(wanted)
+        job: Json = self._new_job(chosen, wanted, base)
+        job = self._stored_job(wanted, job)
+        self._work_on(job["id"])
+        return _shown(job)
+
+    def _check_job(self, wanted: _CreateJob) -> str:
         base = self._bases.get(wanted.model, wanted.model)
         if base not in self._bases.values():
             msg = f"model {wanted.model!r} cannot be fine-tuned here; use one of {', '.join(sorted({*self._bases, *self._bases.values()}))}"
@@ -319,11 +321,10 @@ class TrainerServer:
         if not _SUFFIX.match(wanted.suffix or ""):
             msg = f"suffix {wanted.suffix!r}: at most 64 letters, digits, '.', '_' and '-'"
             raise InvalidInput(msg)
-        for name in filter(None, (wanted.training_file, wanted.validation_file)):
-            self._find("file", name)
-        self._check_room(0)
-        chosen = _chosen(wanted)
-        job: Json = {
+        return base
+
+    def _new_job(self, chosen: Json, wanted: _CreateJob, base: str) -> dict[str, object]:
+        return {
             "id": self._ids.new("ftjob").replace("_", "-", 1),
             "object": "fine_tuning.job",
             "created_at": self._seconds(),
@@ -348,14 +349,14 @@ class TrainerServer:
             "checkpoints": [],
             "base": base,
         }
+
+    def _stored_job(self, wanted: _CreateJob, job: Json) -> Json:
         key = (wanted.metadata or {}).get(KEY)
-        job = (
+        return (
             self._state.put("job", job)
             if key is None
             else self._state.put_once("job", job, KEY, key)
         )
-        self._work_on(job["id"])
-        return _shown(job)
 
     def _look(self, name: str) -> Json:
         job = self._find("job", name)
@@ -496,20 +497,30 @@ class TrainerServer:
         rows = self._rows(job["training_file"], kind=kind)
         if job["validation_file"]:
             self._rows(job["validation_file"], least=1, kind=kind)
-        chosen = job["method"][kind]["hyperparameters"]
-        told = {
-            "n_epochs": lora.auto_epochs(len(rows))
-            if chosen["n_epochs"] == "auto"
-            else chosen["n_epochs"],
-            "batch_size": lora.auto_batch(len(rows))
-            if chosen["batch_size"] == "auto"
-            else chosen["batch_size"],
-            "learning_rate_multiplier": 1.0
-            if chosen["learning_rate_multiplier"] == "auto"
-            else chosen["learning_rate_multiplier"],
-        }
+        chosen, told = _chosen_figures(job, kind, rows)
         beta = chosen.get("beta", "auto")
-        spec = {
+        spec = self._spec_of(job, folder, kind, told, beta)
+        done = self._run_lora(spec, folder, name)
+        if done is None:
+            if self._find("job", name)["status"] == "cancelled":
+                shutil.rmtree(folder, ignore_errors=True)
+            return None
+        model, checkpoints, results = self._published(job, done, folder, name)
+        shutil.rmtree(folder)
+        shown = told | ({"beta": spec["beta"]} if kind == "dpo" else {})
+        return {
+            "fine_tuned_model": model,
+            "trained_tokens": done["trained_tokens"],
+            "hyperparameters": told,
+            "method": {"type": kind, kind: {"hyperparameters": shown}},
+            "checkpoints": checkpoints,
+            "result_files": [results["id"]],
+        }
+
+    def _spec_of(
+        self, job: Json, folder: Path, kind: Any, told: dict[str, float | Any], beta: Any
+    ) -> Json:
+        return {
             "base": job["base"],
             "asked_as": job["model"],
             "models_dir": str(self._models_dir),
@@ -525,6 +536,8 @@ class TrainerServer:
             "beta": lora.BETA if beta == "auto" else beta,
             "seed": job["seed"],
         }
+
+    def _run_lora(self, spec: Json, folder: Path, name: Any) -> Json | None:
         try:
             run = lora.run if self._cluster is None else self._cluster.run
             done = run(
@@ -535,10 +548,11 @@ class TrainerServer:
             )
         finally:
             self._processes.pop(name, None)
-        if done is None:
-            if self._find("job", name)["status"] == "cancelled":
-                shutil.rmtree(folder, ignore_errors=True)
-            return None
+        return done
+
+    def _published(
+        self, job: Json, done: Json, folder: Path, name: Any
+    ) -> tuple[str, list[Json], Json]:
         model = _named(job)
         kept = [
             epoch
@@ -578,16 +592,7 @@ class TrainerServer:
         results = self._put_file(
             (folder / "results.csv").read_bytes(), "step_metrics.csv", "fine-tune-results"
         )
-        shutil.rmtree(folder)
-        shown = told | ({"beta": spec["beta"]} if kind == "dpo" else {})
-        return {
-            "fine_tuned_model": model,
-            "trained_tokens": done["trained_tokens"],
-            "hyperparameters": told,
-            "method": {"type": kind, kind: {"hyperparameters": shown}},
-            "checkpoints": checkpoints,
-            "result_files": [results["id"]],
-        }
+        return model, checkpoints, results
 
     def _job_folder(self, name: str) -> Path:
         """Where a job of the lora engine keeps what it needs to continue; gone when it has succeeded or was cancelled."""
@@ -713,16 +718,7 @@ class TrainerServer:
         if not limit.isdigit() or len(limit) > 5 or not 1 <= int(limit) <= 10_000:  # OpenAI's limit
             msg = f"limit {limit!r} is not a whole number from 1 to 10000"
             raise InvalidInput(msg)
-        metadata = {
-            match[1]: value for name, value in wanted.items() if (match := _METADATA.match(name))
-        }
-        found = self._state.every(
-            kind,
-            wanted.get("after"),
-            int(limit) + 1,
-            metadata=metadata,
-            oldest_first=wanted.get("order") == "asc",
-        )
+        found = self._page_of(wanted, kind, limit)
         data = [_shown(item) for item in found[: int(limit)]]
         return {
             "object": "list",
@@ -732,8 +728,63 @@ class TrainerServer:
             "last_id": data[-1]["id"] if data else None,
         }
 
+    def _page_of(self, wanted: dict[str, str], kind: str, limit: str) -> list[Json]:
+        metadata = {
+            match[1]: value for name, value in wanted.items() if (match := _METADATA.match(name))
+        }
+        return self._state.every(
+            kind,
+            wanted.get("after"),
+            int(limit) + 1,
+            metadata=metadata,
+            oldest_first=wanted.get("order") == "asc",
+        )
+
     def _seconds(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+def _check_form(
+    fields: dict[str, str], files: dict[str, tuple[str, bytes]]
+) -> tuple[str, str, bytes]:
+    purpose = fields.get("purpose")
+    if purpose != "fine-tune":
+        msg = f"purpose {purpose!r} is not served here; use 'fine-tune'"
+        raise InvalidInput(msg)
+    if "file" not in files:
+        msg = "the form has no part named 'file'"
+        raise InvalidInput(msg)
+    name, content = files["file"]
+    if not 0 < len(content) <= MAX_FILE:
+        msg = f"file of {len(content)} bytes; 1 to {MAX_FILE} are taken"
+        raise InvalidInput(msg)
+    return purpose, name, content
+
+
+def _life_of(fields: dict[str, str]) -> str | None:
+    life = fields.get("expires_after[seconds]")
+    if life is not None and (
+        not life.isdigit() or len(life) > 8 or not 3600 <= int(life) <= 30 * 24 * 3600
+    ):  # OpenAI's limits
+        msg = f"expires_after[seconds] {life!r} is not a whole number from 3600 to 2592000"
+        raise InvalidInput(msg)
+    return life
+
+
+def _chosen_figures(job: Json, kind: Any, rows: list[Json]) -> tuple[Any, dict[str, float | Any]]:
+    chosen = job["method"][kind]["hyperparameters"]
+    told = {
+        "n_epochs": lora.auto_epochs(len(rows))
+        if chosen["n_epochs"] == "auto"
+        else chosen["n_epochs"],
+        "batch_size": lora.auto_batch(len(rows))
+        if chosen["batch_size"] == "auto"
+        else chosen["batch_size"],
+        "learning_rate_multiplier": 1.0
+        if chosen["learning_rate_multiplier"] == "auto"
+        else chosen["learning_rate_multiplier"],
+    }
+    return chosen, told
 
 
 async def _whole(content: Pending | Handed) -> tuple[int, bytes]:

@@ -16,11 +16,12 @@ from kaeshi.jobs.overview import overview
 from kaeshi.jobs.runner import run_now
 from kaeshi.jobs.schedule import jobs
 from kaeshi.loop import Loop
-from kaeshi.nouns import Report
+from kaeshi.nouns import Feedback, Report
 from kaeshi.providers.openai import notified
 from kaeshi.rules import conversation as conversation_rules
 from kaeshi.rules import feedback as feedback_rules
 from kaeshi.steps import conversation, feedback, report, training
+from kaeshi.steps.feedback import Recorded
 from kaeshi.web.auth import require_admin
 
 router = APIRouter()
@@ -184,18 +185,23 @@ async def record_feedback(
         loop = _issuer(loop, message_id, x_kaeshi_feedback_token)
         author = "customer"
     said = feedback_rules.parse(message_id, body, author=author)
-    try:
-        recorded = (await feedback.record(loop, [said]))[0]
-    except NotFound:  # its answer may still lie in a spool
-        if not (await take(loop)).requests:
-            raise
-        recorded = (await feedback.record(loop, [said]))[0]
+    recorded = await _recorded(loop, said)
     return FeedbackRecorded(
         success=True,
         feedback_id=recorded.id,
         promoted_to_training=recorded.proposed,
         quality_score=recorded.quality.tenths / 10,
     )
+
+
+async def _recorded(loop: LoopDep, said: Feedback) -> Recorded:
+    try:
+        recorded = (await feedback.record(loop, [said]))[0]
+    except NotFound:  # its answer may still lie in a spool
+        if not (await take(loop)).requests:
+            raise
+        recorded = (await feedback.record(loop, [said]))[0]
+    return recorded
 
 
 @router.get("/v1/feedback/stats", dependencies=admin, responses=ErrorBody)

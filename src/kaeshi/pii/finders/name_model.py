@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding
 
 from kaeshi.models.fetch import need
 from kaeshi.models.onnx import session, spread

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,13 +106,16 @@ class Responder:
         unit = _unit(features)
         first = np.searchsorted(self.owners, best, "left")
         last = np.searchsorted(self.owners, best, "right")
-        similarity = [
-            float((self.contexts[a:b] @ unit[i]).max())
-            for i, (a, b) in enumerate(zip(first, last, strict=True))
-        ]
+        similarity = self._similarities(first, last, unit)
         return best, np.stack(
             [np.array(similarity), np.log1p(margin.astype(np.float64)), np.ones(len(best))], axis=1
         )
+
+    def _similarities(self, first: Any, last: Any, unit: NDArray[np.float32]) -> list[float]:
+        return [
+            float((self.contexts[a:b] @ unit[i]).max())
+            for i, (a, b) in enumerate(zip(first, last, strict=True))
+        ]
 
 
 def samples(rows: Sequence[Json]) -> list[Sample]:
@@ -188,6 +191,24 @@ def train(
     progress(f"embedding {len(drawn)} contexts")
     features = featurize([s.context for s in drawn], embedder)
     progress("fitting the head")
+    head, calibration = _calibrated(validation, drawn, features, embedder)
+    progress("calibrated")
+    return Responder(
+        answers=head.answers,
+        weights=head.weights,
+        bias=head.bias,
+        contexts=head.contexts,
+        owners=head.owners,
+        calibration=calibration,
+    )
+
+
+def _calibrated(
+    validation: Sequence[Json],
+    drawn: list[Sample],
+    features: NDArray[np.float32],
+    embedder: Embedder,
+) -> tuple[Responder, NDArray[np.float64]]:
     if validation:
         held = samples(validation)
         head = fit(drawn, features)
@@ -201,15 +222,7 @@ def train(
             calibration = _calibrate(
                 part, [s for s, out in zip(drawn, side, strict=True) if out], features[side]
             )
-    progress("calibrated")
-    return Responder(
-        answers=head.answers,
-        weights=head.weights,
-        bias=head.bias,
-        contexts=head.contexts,
-        owners=head.owners,
-        calibration=calibration,
-    )
+    return head, calibration
 
 
 def save(model: Responder, folder: Path, details: Json) -> Json:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import Popen
 from typing import Protocol
 
 from kaeshi.errors import InvalidInput, ProviderError
@@ -81,6 +82,10 @@ def told(spec: Json, folder: Path, started: Callable[[Stoppable], None]) -> Iter
                     raise ProviderError(message["broken"])
                 done = done or "done" in message
                 yield message
+    _check_end(done, process, folder)
+
+
+def _check_end(done: bool, process: Popen[bytes], folder: Path) -> None:
     if not done and process.returncode >= 0:
         msg = f"the training process ended with {process.returncode} and no word; see {folder / 'log.txt'}"
         raise ProviderError(msg)

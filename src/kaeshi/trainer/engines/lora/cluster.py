@@ -95,13 +95,7 @@ class _Job:
         self._folder = folder
         self._begun = False
         self.stopped = threading.Event()
-        here = {"training_file": "train.jsonl", "validation_file": "held.jsonl"}
-        rows = {
-            name: Path(spec[kind]).read_bytes()
-            for kind, name in here.items()
-            if spec[kind] is not None
-        }
-        kept = {name: (folder / name).read_bytes() for name in written(folder)}
+        here, rows, kept = _rows_and_kept(spec, folder)
         needs = _needs(ray)
         threads = 0 if "num_gpus" in needs else int(needs["num_cpus"])
         told = {
@@ -151,6 +145,17 @@ class _Job:
         return last.get("done")
 
 
+def _rows_and_kept(
+    spec: Json, folder: Path
+) -> tuple[dict[str, str], dict[str, bytes], dict[str, bytes]]:
+    here = {"training_file": "train.jsonl", "validation_file": "held.jsonl"}
+    rows = {
+        name: Path(spec[kind]).read_bytes() for kind, name in here.items() if spec[kind] is not None
+    }
+    kept = {name: (folder / name).read_bytes() for name in written(folder)}
+    return here, rows, kept
+
+
 class Machine:
     """What runs on the machine that has room: an actor, as Ray calls it."""
 
@@ -186,6 +191,20 @@ class Machine:
 
     def told(self) -> Json:
         """Since the last time: `messages`, `files` (name and content) that are new or other, names that are `gone`, and is it `over`?"""
+        messages = self._messages_so_far()
+        # a checkpoint is listed only once it is whole, and so is everything it counts on; therefore list first and read then
+        files, gone = self._changed_files()
+        over = any("over" in message for message in messages)
+        if over:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        return {
+            "messages": [m for m in messages if "over" not in m],
+            "files": files,
+            "gone": gone,
+            "over": over,
+        }
+
+    def _messages_so_far(self) -> list[Json]:
         messages = []
         try:
             messages.append(self._said.get(timeout=PATIENCE))
@@ -193,7 +212,9 @@ class Machine:
                 messages.append(self._said.get_nowait())
         except queue.Empty:
             pass
-        # a checkpoint is listed only once it is whole, and so is everything it counts on; therefore list first and read then
+        return messages
+
+    def _changed_files(self) -> tuple[dict[str, bytes], list[str]]:
         seen = _seen(self._folder)
         fresh = {
             name: self._folder / name
@@ -206,15 +227,7 @@ class Machine:
                 files[name] = path.read_bytes()
         gone = sorted(self._known.keys() - seen.keys(), key=_order, reverse=True)
         self._known = seen
-        over = any("over" in message for message in messages)
-        if over:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        return {
-            "messages": [m for m in messages if "over" not in m],
-            "files": files,
-            "gone": gone,
-            "over": over,
-        }
+        return files, gone
 
     def _work(self) -> None:
         try:

@@ -57,6 +57,10 @@ def merged(base: str, models_dir: Path, adapter: Path, out: Path) -> Json:
         else "bfloat16"
     )
     model = PeftModel.from_pretrained(plain, str(adapter)).merge_and_unload()
+    return _save_merged(out, model, kind, place, base)
+
+
+def _save_merged(out: Path, model: Any, kind: Any | str, place: str, base: str) -> Json:
     fresh = out.with_name(f"{out.name}.unfinished")
     shutil.rmtree(fresh, ignore_errors=True)
     model.to(getattr(torch, kind)).save_pretrained(fresh)
@@ -94,6 +98,18 @@ def _write(folder: Path, path: Path, *, name: str) -> None:
     writer = gguf.GGUFWriter(path, architecture.name)
     size = config.hidden_size // config.num_attention_heads
     head = getattr(config, "head_dim", None) or size
+    _add_shape(writer, name, config, head, rope, size)
+    _add_tokenizer(writer, folder, config.vocab_size, name)
+    _add_tensors(architecture, config, model, name, writer)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _add_shape(
+    writer: Any, name: str, config: Any, head: Any, rope: Any | dict[Any, Any], size: Any
+) -> None:
     writer.add_name(name)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     writer.add_context_length(config.max_position_embeddings)
@@ -109,7 +125,11 @@ def _write(folder: Path, path: Path, *, name: str) -> None:
     if head != size:
         writer.add_key_length(head)
         writer.add_value_length(head)
-    _add_tokenizer(writer, folder, config.vocab_size, name)
+
+
+def _add_tensors(
+    architecture: _Architecture, config: Any, model: Any, name: str, writer: Any
+) -> None:
     places = gguf.get_tensor_name_map(architecture.kind, config.num_hidden_layers)
     for there, tensor in model.state_dict().items():
         if there == "lm_head.weight" and config.tie_word_embeddings:
@@ -124,10 +144,6 @@ def _write(folder: Path, path: Path, *, name: str) -> None:
         if architecture.turned and ".k_proj." in there:
             values = _turned(values, config.num_key_value_heads)
         writer.add_tensor(called, values if values.ndim < 2 else values.astype(np.float16))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 def _turned(values: Any, heads: int) -> Any:
@@ -148,7 +164,16 @@ def _add_tokenizer(writer: gguf.GGUFWriter, folder: Path, size: int, name: str) 
         raise InvalidInput(msg)
     words = {number: word for word, number in tokenizer.get_vocab().items()}
     added = {token["id"]: token for token in said["added_tokens"]}
-    kinds = [
+    kinds = _kinds_of(size, words, added)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(cut)
+    writer.add_token_list([words.get(number, f"[PAD{number}]") for number in range(size)])
+    writer.add_token_types(kinds)
+    gguf.SpecialVocab(folder, load_merges=True, n_vocab=size).add_to_gguf(writer)
+
+
+def _kinds_of(size: int, words: dict[Any, Any], added: dict[Any, Any]) -> list[Any]:
+    return [
         gguf.TokenType.UNUSED
         if number not in words
         else gguf.TokenType.NORMAL
@@ -158,11 +183,6 @@ def _add_tokenizer(writer: gguf.GGUFWriter, folder: Path, size: int, name: str) 
         else gguf.TokenType.USER_DEFINED
         for number in range(size)
     ]
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(cut)
-    writer.add_token_list([words.get(number, f"[PAD{number}]") for number in range(size)])
-    writer.add_token_types(kinds)
-    gguf.SpecialVocab(folder, load_merges=True, n_vocab=size).add_to_gguf(writer)
 
 
 def _cut(said: Json) -> str | None:

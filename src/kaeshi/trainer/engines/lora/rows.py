@@ -65,12 +65,27 @@ def encode(
 
     Raises InvalidInput when nothing is left to learn, and for functions that the template does not know how to write.
     """
+    _check_tools(tools, messages, tokenizer)
+    whole = calls.written(tokenizer, messages, tools)
+    spans = _answer_spans(messages, tokenizer, tools, whole)
+    encoded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
+    ids, learned = _learned_tokens(encoded, longest, spans, messages)
+    return Encoded(ids=tuple(ids), learned=learned)
+
+
+def _check_tools(
+    tools: Any, messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase"
+) -> None:
     if (
         tools or any(message.get("tool_calls") for message in messages)
     ) and "tools" not in tokenizer.chat_template:
         msg = "it has tools, and the base's chat template has none; take a base that calls functions, or rows without"
         raise InvalidInput(msg)
-    whole = calls.written(tokenizer, messages, tools)
+
+
+def _answer_spans(
+    messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", tools: Any, whole: str
+) -> list[tuple[int, int]]:
     spans = []
     for i, message in enumerate(messages):
         if message["role"] == "assistant" and message.get("weight", 1) != 0:
@@ -80,7 +95,12 @@ def encode(
                 msg = "the base's chat template changes earlier turns when later ones come; give it one row per answer"
                 raise InvalidInput(msg)
             spans.append((len(before), len(upto)))
-    encoded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
+    return spans
+
+
+def _learned_tokens(
+    encoded: Any, longest: int, spans: list[tuple[int, int]], messages: Sequence[Json]
+) -> tuple[Any, tuple[int, ...]]:
     ids = encoded["input_ids"][:longest]
     offsets = encoded["offset_mapping"][:longest]
     learned = tuple(
@@ -91,7 +111,7 @@ def encode(
     if not learned:
         msg = f"no answer to learn in {len(messages)} messages: no assistant message has weight 1 within the first {longest} tokens"
         raise InvalidInput(msg)
-    return Encoded(ids=tuple(ids), learned=learned)
+    return ids, learned
 
 
 def _pair(row: Json, tokenizer: "PreTrainedTokenizerBase", longest: int) -> Pair:

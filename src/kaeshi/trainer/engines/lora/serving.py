@@ -146,6 +146,18 @@ class Engine:
         config = json.loads((folder / "adapter_config.json").read_bytes())
         scale = config["lora_alpha"] / config["r"]
         weights = load_file(folder / "adapter_model.safetensors")
+        pairs = self._pairs_of(weights, scale, adapter, folder)
+        kind = dtype_of(DEVICE)
+        for path, (down, up) in pairs.items():
+            self._layers[path].adapters[adapter] = (
+                down.to(DEVICE, kind).t().contiguous(),
+                up.to(DEVICE, kind).t().contiguous(),
+            )
+        self._groups.known.add(adapter)
+
+    def _pairs_of(
+        self, weights: Any, scale: Any, adapter: str, folder: Path
+    ) -> dict[Any, tuple[Any, Any]]:
         pairs = {}
         for name, down in weights.items():
             if name.endswith(".lora_A.weight"):
@@ -154,13 +166,7 @@ class Engine:
         if not pairs or len(pairs) * 2 != len(weights) or not pairs.keys() <= self._layers.keys():
             msg = f"adapter {adapter!r} in {str(folder)!r} is no plain low-rank adapter of {self.name!r}"
             raise InvalidInput(msg)
-        kind = dtype_of(DEVICE)
-        for path, (down, up) in pairs.items():
-            self._layers[path].adapters[adapter] = (
-                down.to(DEVICE, kind).t().contiguous(),
-                up.to(DEVICE, kind).t().contiguous(),
-            )
-        self._groups.known.add(adapter)
+        return pairs
 
     def drop(self, adapter: str) -> None:
         """Let go of an adapter's memory; answers under way end with an error."""
@@ -231,6 +237,10 @@ class Engine:
             cu_seq_lens_q=tuple(borders),
             logits_to_keep=torch.tensor(borders[1:], device=DEVICE) - 1,
         ).logits[0]
+        self._start(fresh)
+        self._say(logits, self._running[first:], first)
+
+    def _start(self, fresh: list[Wanted]) -> None:
         for wanted in fresh:
             chance = None
             if wanted.temperature > 0:
@@ -244,7 +254,6 @@ class Engine:
                     wanted=wanted, length=len(wanted.ids), last=0, chance=chance, matcher=matcher
                 )
             )
-        self._say(logits, self._running[first:], first)
 
     def _step(self) -> None:
         """One more token for everybody."""
@@ -266,18 +275,24 @@ class Engine:
 
     def _say(self, logits: torch.Tensor, running: Sequence[_Running], first: int) -> None:
         """Choose everybody's next token, tell it, and free the slots of those who are done."""
+        self._hold_to_grammar(running, logits)
+        best = logits.argmax(dim=-1).tolist()
+        gone: list[int] = []
+        for i, r in enumerate(running):
+            r.last = best[i] if r.chance is None else _drawn(logits[i].float(), r.wanted, r.chance)
+            if self._told(r):
+                gone.append(first + i)
+        self._free_slots(gone)
+
+    def _hold_to_grammar(self, running: Sequence[_Running], logits: torch.Tensor) -> None:
         for i, r in enumerate(running):
             if r.matcher is not None:
                 llguidance.torch.fill_next_token_bitmask(r.matcher, self._allowed, 0)
                 held = logits[i : i + 1].float()
                 llguidance.torch.apply_token_bitmask_inplace(held, self._allowed.to(held.device))
                 logits[i] = held[0]
-        best = logits.argmax(dim=-1).tolist()
-        gone = []
-        for i, r in enumerate(running):
-            r.last = best[i] if r.chance is None else _drawn(logits[i].float(), r.wanted, r.chance)
-            if self._told(r):
-                gone.append(first + i)
+
+    def _free_slots(self, gone: list[int]) -> None:
         for slot in reversed(gone):
             last = self._running.pop()
             if slot < len(self._running):
@@ -303,15 +318,7 @@ class Engine:
             over = over or (
                 "length" if wanted.count >= wanted.most or r.length + 1 >= self.longest else None
             )
-        cut = min((at for s in wanted.stop if (at := r.held.find(s)) >= 0), default=-1)
-        if cut >= 0:
-            r.held = r.held[:cut]
-            over = "stop"
-        keep = 0 if over else max((_overlap(r.held, s) for s in wanted.stop), default=0)
-        ready, r.held = (r.held[:-keep], r.held[-keep:]) if keep else (r.held, "")
-        if ready or over:
-            wanted.told(ready, over)
-        return over is not None
+        return _say_ready(wanted, r, over)
 
     def _adapt(self) -> None:
         """Put a place for adapters around every linear layer but the last."""
@@ -321,6 +328,19 @@ class Engine:
                 parent, _, name = path.rpartition(".")
                 self._layers[path] = layer = _Adapted(module, self._groups)
                 setattr(self._model.get_submodule(parent), name, layer)
+
+
+def _say_ready(wanted: Wanted, r: _Running, over: str | None) -> bool:
+    """Send the text that no stop word can still cut; True if the answer is over."""
+    cut = min((at for s in wanted.stop if (at := r.held.find(s)) >= 0), default=-1)
+    if cut >= 0:
+        r.held = r.held[:cut]
+        over = "stop"
+    keep = 0 if over else max((_overlap(r.held, s) for s in wanted.stop), default=0)
+    ready, r.held = (r.held[:-keep], r.held[-keep:]) if keep else (r.held, "")
+    if ready or over:
+        wanted.told(ready, over)
+    return over is not None
 
 
 @dataclass

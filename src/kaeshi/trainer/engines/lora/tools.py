@@ -53,14 +53,7 @@ def offered(tools: Sequence[Any] | None, choice: Any, *, several: bool) -> Offer
             msg = f"tool_choice {choice!r} without tools"
             raise InvalidInput(msg)
         return None
-    for i, tool in enumerate(tools):
-        match tool:
-            case {"type": "function", "function": {"name": str(name)}} if (
-                isinstance(tool["function"].get("parameters", {}), dict) and name
-            ):
-                continue
-        msg = f"tools[{i}]: a function with a name, and a JSON schema as its parameters, is served"
-        raise InvalidInput(msg)
+    _check_tools(tools)
     names = [tool["function"]["name"] for tool in tools]
     match choice:
         case None | "auto" | "required":
@@ -79,6 +72,17 @@ def offered(tools: Sequence[Any] | None, choice: Any, *, several: bool) -> Offer
         must=named or choice == "required",
         several=several and not named,
     )
+
+
+def _check_tools(tools: Sequence[Any]) -> None:
+    for i, tool in enumerate(tools):
+        match tool:
+            case {"type": "function", "function": {"name": str(name)}} if (
+                isinstance(tool["function"].get("parameters", {}), dict) and name
+            ):
+                continue
+        msg = f"tools[{i}]: a function with a name, and a JSON schema as its parameters, is served"
+        raise InvalidInput(msg)
 
 
 def form_of(tokenizer: "PreTrainedTokenizerBase") -> Form | None:

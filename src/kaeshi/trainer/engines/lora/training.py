@@ -157,20 +157,7 @@ def train(spec: Spec, say: Say) -> None:
     place = bases.prepare(spec.base, Path(spec.models_dir))
     tokenizer = load_tokenizer(place)
     base = load_base(place, DEVICE, "kaeshi_packed")
-    known = bases.facts(
-        place,
-        base.config,
-        sum(weight.numel() for weight in base.parameters()),
-        ROOM,
-        checkpointed=DEVICE == "cuda",
-    )
-    say(
-        {
-            "event": "{asked} is {name} here: {millions} million weights, {licence}, about {gigabytes} GB of memory to train".format(
-                asked=spec.asked_as, name=spec.base, **known
-            )
-        }
-    )
+    _announce(place, base, say, spec)
     taught = _read(Path(spec.training_file), spec, tokenizer, "training_file")
     held = (
         _read(Path(spec.validation_file), spec, tokenizer, "validation_file")
@@ -187,6 +174,19 @@ def train(spec: Spec, say: Say) -> None:
             "event": f"{'continuing after step ' + str(first) if first else 'training'}: {len(taught)} rows of {tokens} tokens, {learned} of them learned; {len(order)} steps of {spec.batch} rows, {run.facts()}"
         }
     )
+    _steps(taught, spec, first, order, run, say, held)
+    _finish(run, folder, say, order, tokens, spec)
+
+
+def _steps(
+    taught: list[Encoded | Pair],
+    spec: Spec,
+    first: int,
+    order: list[list[int]],
+    run: "_Run",
+    say: Say,
+    held: list[Encoded | Pair],
+) -> None:
     per_epoch = math.ceil(len(taught) / spec.batch)
     for number in range(first, len(order)):
         figures = run.step([taught[i] for i in order[number]], number, len(order))
@@ -197,6 +197,11 @@ def train(spec: Spec, say: Say) -> None:
             run.end_epoch((number + 1) // per_epoch, number + 1, figures, held)
         if ended or (number + 1) % spec.save_every == 0:
             run.save(number + 1)
+
+
+def _finish(
+    run: "_Run", folder: Path, say: Say, order: list[list[int]], tokens: int, spec: Spec
+) -> None:
     best = run.best()
     shutil.rmtree(folder / "adapter", ignore_errors=True)
     shutil.copytree(folder / f"epoch-{best['epoch']}", folder / "adapter")
@@ -209,6 +214,23 @@ def train(spec: Spec, say: Say) -> None:
                 "epochs": run.epochs,
                 "best": best["epoch"],
             }
+        }
+    )
+
+
+def _announce(place: str, base: Any, say: Say, spec: Spec) -> None:
+    known = bases.facts(
+        place,
+        base.config,
+        sum(weight.numel() for weight in base.parameters()),
+        ROOM,
+        checkpointed=DEVICE == "cuda",
+    )
+    say(
+        {
+            "event": "{asked} is {name} here: {millions} million weights, {licence}, about {gigabytes} GB of memory to train".format(
+                asked=spec.asked_as, name=spec.base, **known
+            )
         }
     )
 
@@ -334,19 +356,22 @@ class _Run:
             borders.append(len(ids))
         tokens = torch.tensor([ids], device=self._device)
         where = torch.tensor(asked, device=self._device)
+        logits = self._logits(tokens, places, borders, where)
+        return logits, tokens[0, where + 1], torch.tensor(owners, device=self._device)
+
+    def _logits(self, tokens: Any, places: list[int], borders: list[int], where: Any) -> Any:
         with torch.autocast(
             self._device,
             dtype=dtype_of(self._device),
             enabled=dtype_of(self._device) != torch.float32,
         ):
-            logits = self._model(
+            return self._model(
                 input_ids=tokens,
                 position_ids=torch.tensor([places], device=self._device),
                 cu_seq_lens_q=tuple(borders),
                 logits_to_keep=where,
                 use_cache=False,
             ).logits[0]
-        return logits, tokens[0, where + 1], torch.tensor(owners, device=self._device)
 
     # what outlives a kill
 
@@ -395,16 +420,7 @@ class _Run:
         fresh.mkdir(parents=True)
         save_file(get_peft_model_state_dict(self._model), fresh / "adapter.safetensors")
         names = list(self._weights)
-        moments = {
-            f"{part}.{names[i]}": value if value.ndim else value.reshape(1)
-            for i, state in self._optimiser.state_dict()["state"].items()
-            for part, value in state.items()
-        }
-        save_file(moments, fresh / "optimiser.safetensors")
-        sums = {
-            name: sha256_of(fresh / name)
-            for name in ("adapter.safetensors", "optimiser.safetensors")
-        }
+        sums = self._write_state(names, fresh)
         write_whole(
             fresh / "state.json",
             json.dumps(
@@ -414,6 +430,18 @@ class _Run:
         fresh.rename(place / f"step-{step:08d}")
         for old in sorted(place.glob("step-*"))[:-KEPT]:
             shutil.rmtree(old)
+
+    def _write_state(self, names: list[Any], fresh: Path) -> dict[str, str]:
+        moments = {
+            f"{part}.{names[i]}": value if value.ndim else value.reshape(1)
+            for i, state in self._optimiser.state_dict()["state"].items()
+            for part, value in state.items()
+        }
+        save_file(moments, fresh / "optimiser.safetensors")
+        return {
+            name: sha256_of(fresh / name)
+            for name in ("adapter.safetensors", "optimiser.safetensors")
+        }
 
     def resume(self) -> int:
         """Take up the last whole checkpoint; returns its step, 0 if there is none."""
@@ -425,21 +453,24 @@ class _Run:
                 for name, expected in state["files"].items()
             ):
                 continue
-            set_peft_model_state_dict(self._model, load_file(place / "adapter.safetensors"))
-            moments = load_file(place / "optimiser.safetensors")
-            names = list(self._weights)
-            kept = {
-                i: {
-                    part: moments[f"{part}.{name}"].reshape(() if part == "step" else weight.shape)
-                    for part in ("step", "exp_avg", "exp_avg_sq")
-                }
-                for i, (name, weight) in enumerate(zip(names, self._weights.values(), strict=True))
-            }
-            self._optimiser.load_state_dict(self._optimiser.state_dict() | {"state": kept})
+            self._load_state(place)
             self.epochs = state["epochs"]
             self.history = state["history"]
             return int(state["step"])
         return 0
+
+    def _load_state(self, place: Path) -> None:
+        set_peft_model_state_dict(self._model, load_file(place / "adapter.safetensors"))
+        moments = load_file(place / "optimiser.safetensors")
+        names = list(self._weights)
+        kept = {
+            i: {
+                part: moments[f"{part}.{name}"].reshape(() if part == "step" else weight.shape)
+                for part in ("step", "exp_avg", "exp_avg_sq")
+            }
+            for i, (name, weight) in enumerate(zip(names, self._weights.values(), strict=True))
+        }
+        self._optimiser.load_state_dict(self._optimiser.state_dict() | {"state": kept})
 
 
 def rate(number: int, of: int) -> float:
