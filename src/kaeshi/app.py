@@ -95,11 +95,15 @@ async def open_loop(
         server, loop = _chosen_loop(clock, ids, chosen, assistant, store, server)
         yield loop
     finally:
-        if loop is not None:
-            await loop.trainer.close()
-        if server is not None:
-            server.wait()
-        await store.close()
+        await _close(loop, server, store)
+
+
+async def _close(loop: Loop | None, server: TrainerServer | None, store: Store) -> None:
+    if loop is not None:
+        await loop.trainer.close()
+    if server is not None:
+        server.wait()
+    await store.close()
 
 
 def _check_assistant(assistant: str | None) -> None:
@@ -135,19 +139,8 @@ def _chosen_loop(
         tokens=TiktokenCounter(chosen.models_dir),
         embedder=embedder,
         index=FaissIndex(),
-        trainer=OpenAITrainer(
-            api_key=key or "none",
-            base_url=chosen.openai_base_url,
-            organisation=chosen.openai_org_id,
-            api_version=chosen.openai_api_version,
-            answerer=server,
-        ),
-        chat=WireChat(
-            answerer=server,
-            base_url=chosen.openai_base_url,
-            api_key=key,
-            keys=chosen.provider_keys,
-        ),
+        trainer=_trainer_client(key, chosen, server),
+        chat=_chat_client(server, chosen, key),
         answerer=server,
         mailer=_mailer(chosen),
         notifier=WebhookNotifier(chosen.kaeshi_webhook_url.get_secret_value())
@@ -159,6 +152,27 @@ def _chosen_loop(
         retirements=dated.table("retirements", chosen.data_dir),
     )
     return server, loop
+
+
+def _trainer_client(
+    key: str | None, chosen: Settings, server: TrainerServer | None
+) -> OpenAITrainer:
+    return OpenAITrainer(
+        api_key=key or "none",
+        base_url=chosen.openai_base_url,
+        organisation=chosen.openai_org_id,
+        api_version=chosen.openai_api_version,
+        answerer=server,
+    )
+
+
+def _chat_client(server: TrainerServer | None, chosen: Settings, key: str | None) -> WireChat:
+    return WireChat(
+        answerer=server,
+        base_url=chosen.openai_base_url,
+        api_key=key,
+        keys=chosen.provider_keys,
+    )
 
 
 @contextmanager

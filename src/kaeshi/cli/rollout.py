@@ -184,15 +184,20 @@ def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) 
     found = with_loop(db, assistant, steps.status)
     lines = [f"production: {found['production'] or 'nothing yet'}"]
     for r in found["rollouts"]:
-        paused = f", paused by {r['paused']}" if r["paused"] else ""
-        lines += ["", f"{r['id']}  {r['model']}  {r['state']} ({r['percent']:g} %){paused}"]
-        if any(r["mirror"][state] for state in ("answered", "failed", "dropped")):
-            lines.append(_mirror_text(r["mirror"]))
-        lines += [
-            f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  {a['by'] or 'nobody named'}: {a['why']}"
-            for a in r["audit"]
-        ]
+        lines = _rollout_lines(r, lines)
     show(found, as_json=as_json, text="\n".join(lines))
+
+
+def _rollout_lines(r: Any, lines: list[str]) -> list[str]:
+    paused = f", paused by {r['paused']}" if r["paused"] else ""
+    lines += ["", f"{r['id']}  {r['model']}  {r['state']} ({r['percent']:g} %){paused}"]
+    if any(r["mirror"][state] for state in ("answered", "failed", "dropped")):
+        lines.append(_mirror_text(r["mirror"]))
+    lines += [
+        f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  {a['by'] or 'nobody named'}: {a['why']}"
+        for a in r["audit"]
+    ]
+    return lines
 
 
 def _mirror_text(m: Any) -> str:

@@ -73,43 +73,82 @@ async def _run_loop(
 
 
 def _run_text(done: dict[str, Any]) -> str:
+    return "\n".join(
+        [
+            *_learned_lines(done),
+            *_accuracy_lines(done["judged"]),
+            *_proposed_lines(done),
+            "",
+            done["report_text"],
+            f"files       {done['data_dir']}",
+        ]
+    )
+
+
+def _learned_lines(done: dict[str, Any]) -> list[str]:
     taken = done["import"]
-    data = done["dataset"]
-    judged = done["judged"]
-    kb = done["knowledge"]
-
-    def share(found: dict[str, Any] | None) -> str:
-        return (
-            "nothing to judge"
-            if found is None
-            else f"{found['share']:.1%} of {found['of']} [{found['low']:.1%}, {found['high']:.1%}]"
-        )
-
-    lines = [
-        f"import      {taken['new']} new conversations, {taken['unchanged']} unchanged, {taken['messages']} messages, {taken['feedback']} with feedback, {taken['refused']} refused",
+    dataset = done["dataset"]
+    return [
+        (
+            f"import      {taken['new']} new conversations, {taken['unchanged']} unchanged, "
+            f"{taken['messages']} messages, {taken['feedback']} with feedback, "
+            f"{taken['refused']} refused"
+        ),
         *[f"            {why}" for why in taken["first_refusals"]],
         f"collection  {done['kept']} kept; dropped: {counts(done['dropped'])}",
         "            (no quality minimum here: recorded questionnaires often lack an answer)",
         f"pii         replaced: {counts(done['pii_replaced'])}",
-        f"dataset     {data['id']}: {data['rows']} rows ({data['train']} train, {data['validation']} validation) from conversations before {data['until'][:16]}",
-        f"            not taken: {counts(data['dropped'])}",
+        (
+            f"dataset     {dataset['id']}: {dataset['rows']} rows ({dataset['train']} train, "
+            f"{dataset['validation']} validation) from conversations before {dataset['until'][:16]}"
+        ),
+        f"            not taken: {counts(dataset['dropped'])}",
         f"training    {done['run']['model']} by the {done['run']['provider']} trainer",
-        f"evaluation  last 20 % by time, never in any dataset: {judged['conversations']} conversations, {judged['turns']} answers asked for",
-        f"            answered instead of handing over   {share(judged['answered'])}",
-        f"            next action right, when answered   {share(judged['act_when_answered'])}",
-        f"            next action right, of all          {share(judged['act_of_all'])}",
-        f"            (always the most common action     {share(judged['always_most_common_act'])})",
-        f"            exact reply, when answered         {share(judged['exact_when_answered'])}",
-        f"            exact reply, replies seen          {share(judged['exact_seen'])}",
-        f"            exact reply, replies never seen    {share(judged['exact_unseen'])} (it picks replies, it cannot write)",
-        f"candidate   {done['candidate']} registered with this evidence; nothing is promoted without live traffic",
-        f"knowledge   {kb['proposed']} proposed, {kb['approved']} approved; not proposed: {counts(kb['not_proposed'])}",
-        *[
-            f"            {' '.join(e['question'].split())[:60]}  ->  {' '.join(e['answer'].split())[:60]}"
-            for e in kb["examples"][:3]
-        ],
-        "",
-        done["report_text"],
-        f"files       {done['data_dir']}",
     ]
-    return "\n".join(lines)
+
+
+def _accuracy_lines(judged: dict[str, Any]) -> list[str]:
+    figures = (
+        ("answered instead of handing over", "answered", ""),
+        ("next action right, when answered", "act_when_answered", ""),
+        ("next action right, of all", "act_of_all", ""),
+        ("(always the most common action", "always_most_common_act", ")"),
+        ("exact reply, when answered", "exact_when_answered", ""),
+        ("exact reply, replies seen", "exact_seen", ""),
+        ("exact reply, replies never seen", "exact_unseen", " (it picks replies, it cannot write)"),
+    )
+    return [
+        (
+            f"evaluation  last 20 % by time, never in any dataset: {judged['conversations']} "
+            f"conversations, {judged['turns']} answers asked for"
+        ),
+        *[f"            {name:<35}{_share(judged[key])}{more}" for name, key, more in figures],
+    ]
+
+
+def _proposed_lines(done: dict[str, Any]) -> list[str]:
+    knowledge = done["knowledge"]
+    return [
+        (
+            f"candidate   {done['candidate']} registered with this evidence; "
+            "nothing is promoted without live traffic"
+        ),
+        (
+            f"knowledge   {knowledge['proposed']} proposed, {knowledge['approved']} approved; "
+            f"not proposed: {counts(knowledge['not_proposed'])}"
+        ),
+        *[
+            f"            {_short(each['question'])}  ->  {_short(each['answer'])}"
+            for each in knowledge["examples"][:3]
+        ],
+    ]
+
+
+def _share(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "nothing to judge"
+    return f"{found['share']:.1%} of {found['of']} [{found['low']:.1%}, {found['high']:.1%}]"
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:60]

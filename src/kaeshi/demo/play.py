@@ -119,13 +119,7 @@ async def play(
             "log": log.__dict__,
             "held_out": {"questions": len(questions), **scores, "after": after},
             "collection": learned["collection"],
-            "dataset": {
-                "id": built.id,
-                "rows": len(built.lines),
-                "dropped": built.manifest["dropped"],
-            }
-            if built
-            else None,
+            "dataset": _dataset_shown(built),
             "cost": learned["cost"],
             "decision": decision,
             "knowledge": kb,
@@ -157,6 +151,12 @@ async def _scores_of(
         else scores["before"]
     )
     return questions, production, scores, after
+
+
+def _dataset_shown(built: Dataset | None) -> dict[str, Any] | None:
+    if built is None:
+        return None
+    return {"id": built.id, "rows": len(built.lines), "dropped": built.manifest["dropped"]}
 
 
 async def _first_production(stage: Stage) -> str:
@@ -278,10 +278,7 @@ async def _roll_out(stage: Stage, model: str) -> dict[str, Any]:
     await _days_of_rollout(loop, began, stage)
     ended = await _state(loop, began.id)
     comparison = await rollout.compare(loop, began.id)
-    if ended.state not in {"full", "rolled_back"}:
-        ended = await rollout.roll_back(
-            loop, began.id, reason=f"no decision in {ROLLOUT_DAYS} days; {comparison.why}", by=OWNER
-        )
+    ended = await _ended(ended, loop, began, comparison)
     async with loop.store.read() as tx:
         steps = await tx.audit(loop.assistant, began.id)
     evidence = _evidence_of(comparison)
@@ -291,6 +288,14 @@ async def _roll_out(stage: Stage, model: str) -> dict[str, Any]:
         "evidence": evidence,
         "steps": [{k: s[k] for k in ("before", "after", "at", "why")} for s in steps],
     }
+
+
+async def _ended(ended: Rollout, loop: Loop, began: Rollout, comparison: Comparison) -> Rollout:
+    if ended.state not in {"full", "rolled_back"}:
+        ended = await rollout.roll_back(
+            loop, began.id, reason=f"no decision in {ROLLOUT_DAYS} days; {comparison.why}", by=OWNER
+        )
+    return ended
 
 
 async def _days_of_rollout(loop: Loop, began: Rollout, stage: Stage) -> None:
@@ -334,15 +339,19 @@ async def _knowledge(stage: Stage) -> dict[str, Any]:
         "job": said,
         "asked": len(held),
         "found": sum(found),
-        "example": next(
-            (
-                (query, answer)
-                for (query, answer), is_right in zip(held, found, strict=True)
-                if is_right
-            ),
-            None,
-        ),
+        "example": _first_found(held, found),
     }
+
+
+def _first_found(held: list[tuple[str, str]], found: list[bool]) -> tuple[str, str] | None:
+    return next(
+        (
+            (query, answer)
+            for (query, answer), is_right in zip(held, found, strict=True)
+            if is_right
+        ),
+        None,
+    )
 
 
 async def _review_entries(
@@ -429,18 +438,8 @@ def _is_right(question: Asked, said: Response) -> bool:
 def _aftermath(stage: Stage, question: Asked, said: Response, *, right: bool) -> Conversation:
     """What is logged after the answer: a colleague's reply to a hand-over, and the outcomes."""
     now = stage.clock.now()
-    first = Turn(
-        id=f"{said.conversation}#0", message={"role": "user", "content": question.text}, at=now
-    )
-    turns = [first]
-    if said.hand_over and question.intent is not None:
-        reply = {"role": "assistant", "content": question.intent.answer, "name": "colleague"}
-        turns.append(Turn(id=f"{said.conversation}#colleague", message=reply, at=now))
-    facts: dict[str, bool] = {"escalated": said.hand_over}
-    if question.intent is not None and question.intent.topic == "booking":
-        booked = stage.crowd.books(right=right or said.hand_over)
-        facts |= {"booking_attempted": True, "booked": booked}
-    outcomes = [Outcome(name=k, value=v, at=now, source="demo") for k, v in facts.items()]
+    turns = _turns_after(said, question, now)
+    outcomes = _outcomes_after(said, question, stage, right, now)
     return Conversation(
         id=said.conversation,
         assistant=stage.loop.assistant,
@@ -449,6 +448,27 @@ def _aftermath(stage: Stage, question: Asked, said: Response, *, right: bool) ->
         turns=tuple(turns),
         outcomes=tuple(outcomes),
     )
+
+
+def _turns_after(said: Response, question: Asked, now: datetime) -> list[Turn]:
+    first = Turn(
+        id=f"{said.conversation}#0", message={"role": "user", "content": question.text}, at=now
+    )
+    turns = [first]
+    if said.hand_over and question.intent is not None:
+        reply = {"role": "assistant", "content": question.intent.answer, "name": "colleague"}
+        turns.append(Turn(id=f"{said.conversation}#colleague", message=reply, at=now))
+    return turns
+
+
+def _outcomes_after(
+    said: Response, question: Asked, stage: Stage, right: bool, now: datetime
+) -> list[Outcome]:
+    facts: dict[str, bool] = {"escalated": said.hand_over}
+    if question.intent is not None and question.intent.topic == "booking":
+        booked = stage.crowd.books(right=right or said.hand_over)
+        facts |= {"booking_attempted": True, "booked": booked}
+    return [Outcome(name=k, value=v, at=now, source="demo") for k, v in facts.items()]
 
 
 def _rated(said: Response, record: Conversation) -> str:

@@ -4,78 +4,94 @@ from typing import Any
 
 
 def as_text(result: dict[str, Any]) -> str:
-    """The result as a stranger can read it."""
-    held = result["held_out"]
-    collection = result["collection"]
-    decision = result["decision"]
-    kb = result["knowledge"]
-    n = held["questions"]
-    example = ", such as {!r}: {}".format(*kb["example"]) if kb["example"] else ""
-    rows = _rows_before(result, collection, held, n, decision)
-    _metric_rows(decision, rows)
-    rows += [("  steps", " -> ".join(s["after"] for s in decision["steps"]) or "none")]
-    rows += [
-        ("knowledge", f"{kb['proposed']} proposed, {kb['approved']} approved by {kb['by']}"),
-        (
-            "  finds",
-            f"{kb['found']} of {kb['asked']} held-out questions that it can answer{example}",
-        ),
-        (
-            "report",
-            f"week of {result['report']['week']}, {result['report']['conversations']} conversations, in {result['report']['page']}",
-        ),
-        ("files", result["folder"]),
+    """The result as a table of names and values."""
+    rows = [
+        *_learning_rows(result),
+        *_held_out_rows(result["held_out"]),
+        *_decision_rows(result["decision"]),
+        *_knowledge_rows(result["knowledge"]),
+        *_report_rows(result),
     ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in rows)
 
 
-def _rows_before(
-    result: dict[str, Any], collection: Any, held: Any, n: Any, decision: Any
-) -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = [
-        (
-            "customers",
-            f"simulated, seed {result['seed']}{', sabotage: ' + result['sabotage'] if result['sabotage'] else ''}",
-        ),
+def _learning_rows(result: dict[str, Any]) -> list[tuple[str, str]]:
+    collection = result["collection"]
+    log = result["log"]
+    sabotage = f", sabotage: {result['sabotage']}" if result["sabotage"] else ""
+    return [
+        ("customers", f"simulated, seed {result['seed']}{sabotage}"),
         (
             "two weeks of log",
-            f"{result['log']['asked']} conversations: {result['log']['right']} answered right, {result['log']['handed_over']} handed to a colleague",
+            (
+                f"{log['asked']} conversations: {log['right']} answered right, "
+                f"{log['handed_over']} handed to a colleague"
+            ),
         ),
         ("kept to learn from", f"{collection['kept']}"),
         ("dropped", _counts(collection["dropped"])),
         ("personal data replaced", _counts(collection["pii_replaced"])),
-        (
-            "dataset",
-            f"{result['dataset']['rows']} rows; not taken: {_counts(result['dataset']['dropped'])}"
-            if result["dataset"]
-            else "refused",
-        ),
-        (
-            "training cost",
-            f"$0 here; ${result['cost']['at_openai_prices_usd']} at OpenAI's gpt-4o-mini price ({result['cost']['tokens']} tokens x {result['cost']['epochs']} epochs)"
-            if result["cost"]
-            else "nothing was trained",
-        ),
-        ("held-out, before", _score(held["before"], n)),
-        (
-            "held-out, candidate",
-            _score(held["candidate"], n) if held["candidate"] else "no candidate",
-        ),
-        ("held-out, after", f"{_score(held['after'], n)}   <- what customers get now"),
-        ("decision", f"{decision['outcome'].upper()}: {decision['why']}"),
+        ("dataset", _dataset(result["dataset"])),
+        ("training cost", _cost(result["cost"])),
     ]
-    return rows
 
 
-def _metric_rows(decision: Any, rows: list[tuple[str, str]]) -> None:
+def _dataset(built: dict[str, Any] | None) -> str:
+    if built is None:
+        return "refused"
+    return f"{built['rows']} rows; not taken: {_counts(built['dropped'])}"
+
+
+def _cost(cost: dict[str, Any] | None) -> str:
+    if cost is None:
+        return "nothing was trained"
+    return (
+        f"$0 here; ${cost['at_openai_prices_usd']} at OpenAI's gpt-4o-mini price "
+        f"({cost['tokens']} tokens x {cost['epochs']} epochs)"
+    )
+
+
+def _held_out_rows(held: dict[str, Any]) -> list[tuple[str, str]]:
+    asked = held["questions"]
+    candidate = _score(held["candidate"], asked) if held["candidate"] else "no candidate"
+    return [
+        ("held-out, before", _score(held["before"], asked)),
+        ("held-out, candidate", candidate),
+        ("held-out, after", f"{_score(held['after'], asked)}   <- what customers get now"),
+    ]
+
+
+def _decision_rows(decision: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = [("decision", f"{decision['outcome'].upper()}: {decision['why']}")]
     for metric, seen in (decision["evidence"] or {}).items():
-        rows.append(
+        arms = f"production {_mean(seen['production'])}, candidate {_mean(seen['candidate'])}"
+        rows.append((f"  {metric}", f"{arms}{_difference(seen['difference'])}"))
+    steps = " -> ".join(step["after"] for step in decision["steps"])
+    return [*rows, ("  steps", steps or "none")]
+
+
+def _knowledge_rows(kb: dict[str, Any]) -> list[tuple[str, str]]:
+    example = ", such as {!r}: {}".format(*kb["example"]) if kb["example"] else ""
+    found = f"{kb['found']} of {kb['asked']} held-out questions that it can answer{example}"
+    return [
+        ("knowledge", f"{kb['proposed']} proposed, {kb['approved']} approved by {kb['by']}"),
+        ("  finds", found),
+    ]
+
+
+def _report_rows(result: dict[str, Any]) -> list[tuple[str, str]]:
+    report = result["report"]
+    return [
+        (
+            "report",
             (
-                f"  {metric}",
-                f"production {_mean(seen['production'])}, candidate {_mean(seen['candidate'])}{_difference(seen['difference'])}",
-            )
-        )
+                f"week of {report['week']}, {report['conversations']} conversations, "
+                f"in {report['page']}"
+            ),
+        ),
+        ("files", result["folder"]),
+    ]
 
 
 def _counts(found: dict[str, int]) -> str:

@@ -231,20 +231,7 @@ class Gateway:
         if not isinstance(model, str):
             raise _Fault(400, f"model is missing; ask for {', '.join(self._aliases)}")
         assistant = self._aliases.get(model, self._loop.assistant)
-        customer = (
-            _given(headers, b"x-kaeshi-customer")
-            or _text(body, "user")
-            or _text(body, "safety_identifier")
-        )
-        named = _given(headers, b"x-kaeshi-conversation") or _text(
-            body.get("metadata"), "conversation_id"
-        )
-        for what, value in (("customer", customer), ("conversation", named)):
-            if value and (len(value) > LONGEST_ID or not value.isprintable()):
-                raise _Fault(
-                    400,
-                    f"the {what} is {value[:20]!r}...: at most {LONGEST_ID} printable characters",
-                )
+        customer, named = _callers_ids(headers, body)
         consent = self._consent_of(headers)
         conversation = (
             named
@@ -253,16 +240,7 @@ class Gateway:
         )
         customer = customer or conversation
         routing = self._live.routing(assistant)
-        assignment, candidate = (
-            routing.assign(customer)
-            if model in self._aliases
-            else (None, await asking.candidate_named(self._live.loop(assistant), model))
-        )
-        if candidate is None:
-            raise _Fault(
-                503,
-                f"assistant {assistant!r} has nothing in production; start with `kaeshi rollout start MODEL --first`",
-            )
+        assignment, candidate = await self._assigned(assistant, model, customer, routing)
         record = self._record_of(
             conversation, customer, named, consent, path, assignment, routing, body, raw
         )
@@ -271,9 +249,7 @@ class Gateway:
             body=body,
             messages=messages,
             candidate=candidate,
-            fallback=routing.production
-            if assignment is not None and assignment.arm == "candidate"
-            else None,
+            fallback=_fallback(routing, assignment),
             authorization=self._passed_on(headers),
             began=began,
             record=record,
@@ -313,6 +289,21 @@ class Gateway:
             streamed=bool(body.get("stream")),
             request=raw,
         )
+
+    async def _assigned(
+        self, assistant: str, model: str, customer: str, routing: Routing
+    ) -> tuple[Assignment | None, Candidate]:
+        """Who answers. A model that the client asks for by its own name is in no experiment."""
+        if model not in self._aliases:
+            return None, await asking.candidate_named(self._live.loop(assistant), model)
+        assignment, candidate = routing.assign(customer)
+        if candidate is None:
+            raise _Fault(
+                503,
+                f"assistant {assistant!r} has nothing in production; "
+                "start with `kaeshi rollout start MODEL --first`",
+            )
+        return assignment, candidate
 
     async def _continued(
         self, assistant: str, customer: str | None, messages: Sequence[Json]
@@ -518,6 +509,24 @@ class Gateway:
         return headers.get(b"authorization") if self._key is None else None
 
 
+def _callers_ids(headers: Mapping[bytes, bytes], body: Any) -> tuple[str | None, str | None]:
+    customer = (
+        _given(headers, b"x-kaeshi-customer")
+        or _text(body, "user")
+        or _text(body, "safety_identifier")
+    )
+    named = _given(headers, b"x-kaeshi-conversation") or _text(
+        body.get("metadata"), "conversation_id"
+    )
+    for what, value in (("customer", customer), ("conversation", named)):
+        if value and (len(value) > LONGEST_ID or not value.isprintable()):
+            raise _Fault(
+                400,
+                f"the {what} is {value[:20]!r}...: at most {LONGEST_ID} printable characters",
+            )
+    return customer, named
+
+
 def _decoded(raw: bytes) -> tuple[Any, tuple[Json, ...]]:
     """The body and its messages. Raises _Fault for what is not OpenAI's format."""
     try:
@@ -540,6 +549,13 @@ async def _send_fault(send: Send, error: ProviderError) -> None:
             "more_body": True,
         }
     )
+
+
+def _fallback(routing: Routing, assignment: Assignment | None) -> Candidate | None:
+    """Who answers when a candidate does not; None when production was assigned."""
+    if assignment is None or assignment.arm == "production":
+        return None
+    return routing.production
 
 
 def _handed_over(turn: _Turn, candidate: Candidate) -> Reply:

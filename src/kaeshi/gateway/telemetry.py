@@ -6,8 +6,10 @@ Spans are made by the worker from what was logged, so they cost no customer time
 
 from collections.abc import Iterable
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
+from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from kaeshi.gateway.record import Record
@@ -55,9 +57,7 @@ class Metrics:
         place = self._known.get((assistant, arm))
         if place is None:  # labels are looked up once: a look costs more than the counting
             labels = (self._process, assistant, arm)
-            place = self._known[assistant, arm] = tuple(
-                m.labels(*labels) for m in (self._failed, self._seconds, self._first, self._dropped)
-            )
+            place = self._known[assistant, arm] = self._labelled(labels)
         failed, seconds, first, dropped = place
         count = self._by_status.get((assistant, arm, record.status))
         if count is None:
@@ -73,6 +73,11 @@ class Metrics:
         if not logged:
             dropped.inc()
 
+    def _labelled(self, labels: tuple[str, str, str]) -> tuple[Any, ...]:
+        return tuple(
+            m.labels(*labels) for m in (self._failed, self._seconds, self._first, self._dropped)
+        )
+
     def page(self) -> bytes:
         """In Prometheus' text format."""
         return generate_latest(self._registry)
@@ -86,21 +91,23 @@ def trace(exchanges: Iterable[Exchange]) -> None:
         return
     tracer = api.get_tracer("kaeshi.gateway")
     for e in exchanges:
-        arm, experiment = (
-            (e.assignment.arm, e.assignment.experiment) if e.assignment else (None, None)
-        )
-        told = _attributes_of(e, arm, experiment)
-        began = e.at
-        ended = began + timedelta(milliseconds=e.latency_ms or 0)
-        span = tracer.start_span(
-            f"chat {e.model or ''}".strip(),
-            kind=api.SpanKind.SERVER,
-            start_time=int(began.timestamp() * 1e9),
-            attributes={name: value for name, value in told.items() if value is not None},
-        )
-        if e.failed:
-            span.set_status(api.StatusCode.ERROR)
-        span.end(int(ended.timestamp() * 1e9))
+        _span(e, tracer, api)
+
+
+def _span(e: Exchange, tracer: Tracer, api: ModuleType) -> None:
+    arm, experiment = (e.assignment.arm, e.assignment.experiment) if e.assignment else (None, None)
+    told = _attributes_of(e, arm, experiment)
+    began = e.at
+    ended = began + timedelta(milliseconds=e.latency_ms or 0)
+    span = tracer.start_span(
+        f"chat {e.model or ''}".strip(),
+        kind=api.SpanKind.SERVER,
+        start_time=int(began.timestamp() * 1e9),
+        attributes={name: value for name, value in told.items() if value is not None},
+    )
+    if e.failed:
+        span.set_status(api.StatusCode.ERROR)
+    span.end(int(ended.timestamp() * 1e9))
 
 
 def _attributes_of(e: Exchange, arm: Arm | None, experiment: str | None) -> dict[str, Any]:

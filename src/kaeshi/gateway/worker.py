@@ -77,47 +77,72 @@ async def take(loop: Loop, most: int | None = None) -> Taken:
 
 
 async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> None:
+    """Store a spool from where it was left, and remove it once its owner let go of it."""
     abandoned = spool.is_abandoned(path)  # before it is read: what came meanwhile is then seen
     async with loop.store.read() as tx:
         place, counted = await tx.spool_taken(loop.assistant, path.name)
     most_here = AT_ONCE
     while most is None or done.requests < most:
-        frames = list(spool.frames(path, place, loop.store.keyring, most_here))
-        # a power cut may leave half a record behind
-        torn = abandoned and not frames and path.stat().st_size > max(place, spool.START)
-        dropped = spool.dropped(path) + torn
-        if not frames and dropped == counted:
-            break
-        records = [unpack(raw) for _, raw in frames]
-        exchanges = [exchange(record, loop.assistant) for record in records]
-        end = frames[-1][0] if frames else place
+        piece = _next_piece(loop, path, place, most_here, abandoned=abandoned)
+        if not piece.records and piece.dropped == counted:
+            if abandoned:
+                path.unlink()
+            return
         try:
-            stored = await steps.take(loop, path.name, place, end, dropped, exchanges)
+            stored = await steps.take(
+                loop, path.name, place, piece.end, piece.dropped, piece.exchanges
+            )
         except POISON:
-            if (
-                len(frames) > 1
-            ):  # one of them cannot be stored, and must not keep the others: look for it
-                most_here = len(frames) // 2
+            if len(piece.records) > 1:
+                # one of them cannot be stored, and must not keep the others: look for it
+                most_here = len(piece.records) // 2
                 continue
             log.exception(
                 "request %s of spool %s cannot be stored as it is; its words are left out",
-                exchanges[0].id,
+                piece.exchanges[0].id,
                 path.name,
             )
-            exchanges = [replace(e, messages=(), reply=None, model=None) for e in exchanges]
-            stored = await steps.take(loop, path.name, place, end, dropped, exchanges)
-            done.refused += 1
+            piece, stored = await _store_without_words(loop, path, place, piece, done)
         if stored is None:
             return
-        _count_stored(stored, done, records, exchanges)
-        await _report_unlogged(dropped, counted, done, loop)
-        place = end
-        counted = dropped
+        _count_stored(stored, done, piece.records, piece.exchanges)
+        await _report_unlogged(piece.dropped, counted, done, loop)
+        place = piece.end
+        counted = piece.dropped
         most_here = AT_ONCE
-    else:
-        return
-    if abandoned:
-        path.unlink()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Piece:
+    """Some records of a spool: where they end, and how many requests its owner could not log."""
+
+    records: list[Record]
+    exchanges: list[Exchange]
+    end: int
+    dropped: int
+
+
+def _next_piece(loop: Loop, path: Path, place: int, most: int, *, abandoned: bool) -> _Piece:
+    frames = list(spool.frames(path, place, loop.store.keyring, most))
+    # a power cut may leave half a record behind
+    torn = abandoned and not frames and path.stat().st_size > max(place, spool.START)
+    records = [unpack(raw) for _, raw in frames]
+    return _Piece(
+        records=records,
+        exchanges=[exchange(record, loop.assistant) for record in records],
+        end=frames[-1][0] if frames else place,
+        dropped=spool.dropped(path) + torn,
+    )
+
+
+async def _store_without_words(
+    loop: Loop, path: Path, place: int, piece: _Piece, done: Taken
+) -> tuple[_Piece, Recorded | None]:
+    """Store a request that cannot be stored as it is without what was said in it."""
+    wordless = [replace(e, messages=(), reply=None, model=None) for e in piece.exchanges]
+    stored = await steps.take(loop, path.name, place, piece.end, piece.dropped, wordless)
+    done.refused += 1
+    return replace(piece, exchanges=wordless), stored
 
 
 async def _report_unlogged(dropped: int, counted: int, done: Taken, loop: Loop) -> None:
@@ -239,11 +264,7 @@ class Worker:
             said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices)
         )
         same = wire.thread([said.message]) == wire.thread([reply])
-        theirs, ours = [
-            await asyncio.to_thread(_broken, loop, e.messages, each)
-            for each in (said.message, reply)
-        ]
-        only_theirs = tuple(check for check in theirs if check not in ours)
+        only_theirs = await _broken_by_candidate(said, reply, loop, e)
         whose, fee = (
             (None, None) if same else await self._judged(loop, e.messages, reply, said.message)
         )
@@ -276,12 +297,7 @@ class Worker:
             orders.append(judging.verdict(text_of(said.message)) if said else None)
             if said is None:
                 break
-            fee += (
-                price_of_answer(
-                    said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices)
-                )
-                or 0
-            )
+            fee += _price(said, loop)
         return judging.preferred(orders[0], orders[-1]), fee or None
 
     async def _judge_once(
@@ -322,6 +338,20 @@ class Worker:
         if prepared.values is not None and reply.status == OK:
             reply.body = restored(reply.body, prepared.values)
         return reply
+
+
+async def _broken_by_candidate(said: Said, reply: Json, loop: Loop, e: Exchange) -> tuple[str, ...]:
+    theirs, ours = [
+        await asyncio.to_thread(_broken, loop, e.messages, each) for each in (said.message, reply)
+    ]
+    return tuple(check for check in theirs if check not in ours)
+
+
+def _price(said: Said, loop: Loop) -> Decimal | int:
+    return (
+        price_of_answer(said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices))
+        or 0
+    )
 
 
 def _mirrored_turns(

@@ -56,12 +56,18 @@ async def run_slot(loop: Loop, job: Job, slot: datetime, owner: str) -> bool:
         log.exception("job failed job=%s slot=%s", job.name, slot.isoformat())
     finally:
         keeper.cancel()
+    await _finish_slot(loop, job, slot, owner, state, detail)
+    log.info("job %s job=%s slot=%s detail=%s", state, job.name, slot.isoformat(), detail)
+    return True
+
+
+async def _finish_slot(
+    loop: Loop, job: Job, slot: datetime, owner: str, state: str, detail: str
+) -> None:
     async with loop.store.write() as tx:
         await tx.finish_slot(
             loop.assistant, job.name, slot, owner, loop.clock.now(), state=state, detail=detail
         )
-    log.info("job %s job=%s slot=%s detail=%s", state, job.name, slot.isoformat(), detail)
-    return True
 
 
 async def run_now(loop: Loop, jobs: Sequence[Job], name: str, owner: str) -> str:

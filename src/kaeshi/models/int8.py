@@ -10,6 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from numpy import floating
+from numpy._typing._nbit_base import _32Bit
+
 
 def floats(model: Any) -> Any:
     """The same model with MatMulNBits written out as MatMul: code minus zero point, times its block's scale."""
@@ -42,13 +45,20 @@ def _weights_of(
     codes = _nibbles(numpy_helper.to_array(held[node.input[1]]).reshape(rows, -1)).reshape(
         rows, -1, block
     )
+    scales, zero = _zero_points(numpy_helper, held, node, rows, np)
+    return ((codes - zero) * scales).reshape(rows, -1)[:, :columns].T.astype(np.float32)
+
+
+def _zero_points(
+    numpy_helper: Any, held: dict[Any, Any], node: Any, rows: Any, np: ModuleType
+) -> tuple[Any, Any]:
     scales = numpy_helper.to_array(held[node.input[2]]).reshape(rows, -1, 1)
     zero: Any = np.float32(8)
     if len(node.input) > 3 and node.input[3]:
         zero = _nibbles(numpy_helper.to_array(held[node.input[3]]).reshape(rows, -1))[
             :, : scales.shape[1], None
         ]
-    return ((codes - zero) * scales).reshape(rows, -1)[:, :columns].T.astype(np.float32)
+    return scales, zero
 
 
 def _replace_node(
@@ -95,19 +105,32 @@ def fixed(model: Any, ranges: dict[str, tuple[float, float]]) -> Any:
         codes, scale, zero = node.output
         low, high = ranges[node.input[0]]
         step = np.float32((high - low) / 255)
-        model.graph.initializer.append(numpy_helper.from_array(np.array(step), scale))
-        model.graph.initializer.append(
-            numpy_helper.from_array(np.array(round(-low / step), np.uint8), zero)
-        )
-        place = list(model.graph.node).index(node)
-        model.graph.node.remove(node)
-        model.graph.node.insert(
-            place,
-            helper.make_node(
-                "QuantizeLinear", [node.input[0], scale, zero], [codes], name=node.name
-            ),
-        )
+        _fix_scale(model, numpy_helper, np, step, scale, low, zero, node, helper, codes)
     return model
+
+
+def _fix_scale(
+    model: Any,
+    numpy_helper: Any,
+    np: ModuleType,
+    step: floating[_32Bit],
+    scale: Any,
+    low: float,
+    zero: Any,
+    node: Any,
+    helper: Any,
+    codes: Any,
+) -> None:
+    model.graph.initializer.append(numpy_helper.from_array(np.array(step), scale))
+    model.graph.initializer.append(
+        numpy_helper.from_array(np.array(round(-low / step), np.uint8), zero)
+    )
+    place = list(model.graph.node).index(node)
+    model.graph.node.remove(node)
+    model.graph.node.insert(
+        place,
+        helper.make_node("QuantizeLinear", [node.input[0], scale, zero], [codes], name=node.name),
+    )
 
 
 def _nibbles(packed: Any) -> Any:

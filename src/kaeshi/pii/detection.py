@@ -179,23 +179,32 @@ def holds_number(text: str) -> bool:
 
 def _structured(text: str, unwanted: AbstractSet[str], watch: Watch) -> list[Hit]:
     hits: list[Hit] = []
-    lowered = text.lower()
-    if len(lowered) != len(text):  # a few capital letters are longer when small
-        lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+    lowered = _lowered(text)
     runs = digit_runs(text)
     for start, end in _islands(text, runs):
         watch()
         _number(text, lowered, start, end, unwanted, hits)
     _glued(text, runs, hits, watch)
     _streets(text, runs, hits, watch)
+    _words_announced(lowered, watch, text, hits)
+    hits += split_values(text, runs)
+    hits += _said_again(text, [hit for hit in hits if hit[2] in SECRETS])
+    return hits
+
+
+def _lowered(text: str) -> str:
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few capital letters are longer when small
+        lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+    return lowered
+
+
+def _words_announced(lowered: str, watch: Watch, text: str, hits: list[Hit]) -> None:
     places = _places(lowered)
     for recogniser in WORDS:
         for start, end in _windows(places, lowered, recogniser):
             watch()
             _matches(recogniser, text, start, end, hits)
-    hits += split_values(text, runs)
-    hits += _said_again(text, [hit for hit in hits if hit[2] in SECRETS])
-    return hits
 
 
 def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
@@ -340,11 +349,7 @@ def _streets(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch:
     last = -1
     words_only = text.encode("latin-1", "replace").translate(_WORDS_ONLY)
     for start, end in runs:
-        if (
-            start < last
-            or text[end : end + 1] in _NO_HOUSE_AFTER
-            or text[start - 1 : start] in _NO_HOUSE_BEFORE
-        ):
+        if start < last or _is_no_house_number(text, start, end):
             continue
         if (
             words_only[end + 1 : words_only.find(b" ", end + 1)] in _COUNTED
@@ -365,6 +370,10 @@ def _streets(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch:
                     (match.start(), last, recogniser.type, recogniser.score, recogniser.name)
                 )
                 break
+
+
+def _is_no_house_number(text: str, start: int, end: int) -> bool:
+    return text[end : end + 1] in _NO_HOUSE_AFTER or text[start - 1 : start] in _NO_HOUSE_BEFORE
 
 
 def _windows(

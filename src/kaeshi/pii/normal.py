@@ -8,6 +8,7 @@ import html
 import re
 import unicodedata
 from dataclasses import dataclass
+from re import Match
 
 _DASHES = dict.fromkeys("‐‑‒–—―−﹘﹣－", "-")  # they are what this is about
 _SPACES = dict.fromkeys(
@@ -101,17 +102,24 @@ def _unfolded(text: str) -> Normal:
         if match is None:
             break
         last = match.end()
-        meant = html.unescape(match[0]) if match[0][0] == "&" else ""
-        if meant == match[0] or "\0" in meant:  # no entity, or one that would part a turn
-            meant = match[0]
-        pieces.append(meant)
-        if meant == match[0]:
-            places += range(match.start(), last)
-            ends += range(match.start() + 1, last + 1)
-        else:
-            places += [match.start()] * len(meant)
-            ends += [last] * len(meant)
+        places, ends = _resolve(match, pieces, last, places, ends)
     return Normal("".join(pieces), places, ends)
+
+
+def _resolve(
+    match: Match[str], pieces: list[str], last: int, places: list[int], ends: list[int]
+) -> tuple[list[int], list[int]]:
+    meant = html.unescape(match[0]) if match[0][0] == "&" else ""
+    if meant == match[0] or "\0" in meant:  # no entity, or one that would part a turn
+        meant = match[0]
+    pieces.append(meant)
+    if meant == match[0]:
+        places += range(match.start(), last)
+        ends += range(match.start() + 1, last + 1)
+    else:
+        places += [match.start()] * len(meant)
+        ends += [last] * len(meant)
+    return places, ends
 
 
 def _holds_entity(text: str) -> bool:

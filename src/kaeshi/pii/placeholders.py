@@ -88,39 +88,55 @@ def _replaced(
         return Scrubbed(texts=tuple(texts), found={}, counts={}, originals=tuple(() for _ in texts))
     numbers = numbers or Numbers()
     numbers.leave(joined)
-    counts: dict[str, int] = {}
-    recognised: dict[str, int] = {}
-    pieces: list[str] = []
-    originals: list[list[Original]] = [[]]
-    last = 0
-    length = 0
-    start_of_text = 0
+    made = _Replaced()
     for start, end, kind, _, by in hits:
         value = joined[start:end]
         number, canonical = numbers.number(kind, value)
-        made = _stand_in(policy, kind, number, value, canonical, key, women)
-        counts[kind] = counts.get(kind, 0) + 1
-        recognised[f"{kind} {by}"] = recognised.get(f"{kind} {by}", 0) + 1
-        between = joined[last:start]
-        pieces += [between, made]
+        made.keep(joined[made.last : start])
+        made.put(_stand_in(policy, kind, number, value, canonical, key, women), kind, value, by)
+        made.last = end
+    made.originals += [[] for _ in range(joined.count("\0", made.last))]
+    return Scrubbed(
+        texts=tuple("".join([*made.pieces, joined[made.last :]]).split("\0")),
+        found={kind: tuple(values) for kind, values in numbers.values.items()},
+        counts=made.counts,
+        recognised=made.recognised,
+        originals=tuple(map(tuple, made.originals)),
+    )
+
+
+class _Replaced:
+    """The joined texts as they are rewritten. `last`: up to where; `length`: of what is written."""
+
+    __slots__ = ("counts", "last", "length", "originals", "pieces", "recognised", "start_of_text")
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.originals: list[list[Original]] = [[]]
+        self.counts: dict[str, int] = {}
+        self.recognised: dict[str, int] = {}
+        self.last = 0
+        self.length = 0
+        self.start_of_text = 0
+
+    def keep(self, between: str) -> None:
+        """Write what is no personal data. NUL parts two texts."""
         seam = between.rfind("\0")
         if seam >= 0:
-            originals += [[] for _ in range(between.count("\0"))]
-            start_of_text = length + seam + 1
-        length += len(between)
-        originals[-1].append(
-            (length - start_of_text, length - start_of_text + len(made), kind, value)
-        )
-        length += len(made)
-        last = end
-    originals += [[] for _ in range(joined.count("\0", last))]
-    return Scrubbed(
-        texts=tuple("".join([*pieces, joined[last:]]).split("\0")),
-        found={kind: tuple(values) for kind, values in numbers.values.items()},
-        counts=counts,
-        recognised=recognised,
-        originals=tuple(tuple(there) for there in originals),
-    )
+            self.originals += [[] for _ in range(between.count("\0"))]
+            self.start_of_text = self.length + seam + 1
+        self.pieces.append(between)
+        self.length += len(between)
+
+    def put(self, stand_in: str, kind: str, value: str, by: str) -> None:
+        """Write what stands for a value, and count it."""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        recognised = f"{kind} {by}"
+        self.recognised[recognised] = self.recognised.get(recognised, 0) + 1
+        start = self.length - self.start_of_text
+        self.originals[-1].append((start, start + len(stand_in), kind, value))
+        self.pieces.append(stand_in)
+        self.length += len(stand_in)
 
 
 def _check_key(key: bytes, policy: Policy) -> None:

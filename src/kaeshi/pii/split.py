@@ -5,6 +5,7 @@ Turns are joined by NUL. A short turn without digits may stand between the piece
 
 import re
 from collections.abc import Iterator, Sequence
+from re import Match
 
 from kaeshi.pii.policy import Hit
 from kaeshi.pii.validators import digits, is_card
@@ -72,14 +73,16 @@ def _numbers(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[Hit]:
         if match is None:
             continue
         done = match.end()
-        pieces = [
-            (m.start() + match.start(), m.end() + match.start()) for m in _ONE.finditer(match[0])
-        ]
+        pieces = _pieces_of(match)
         for first in range(len(pieces) - 1):
             for last in range(len(pieces), first + 1, -1):
                 kind = _kind_of_pieces(pieces, first, last, text)
                 if kind is not None:
                     yield from ((a, b, kind, SCORE, "in pieces") for a, b in pieces[first:last])
+
+
+def _pieces_of(match: Match[str]) -> list[tuple[int, int]]:
+    return [(m.start() + match.start(), m.end() + match.start()) for m in _ONE.finditer(match[0])]
 
 
 def _kind_of_pieces(pieces: list[tuple[int, int]], first: int, last: int, text: str) -> str | None:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from openai.pagination import AsyncCursorPage
+from openai.types.fine_tuning.fine_tuning_job_event import FineTuningJobEvent
 from pydantic import BaseModel
 
 from kaeshi.errors import NotFound, ProviderError, ProviderUnknown, Refused
@@ -130,15 +132,7 @@ class OpenAITrainer:
         )
         found: list[TrainingEvent] = []
         while True:
-            for event in getattr(page, "data", None) or []:
-                told = event.data if isinstance(event.data, dict) else {}
-                figures = {
-                    name: value for name, value in told.items() if isinstance(value, int | float)
-                }
-                at = datetime.fromtimestamp(event.created_at, UTC)
-                found.append(
-                    TrainingEvent(id=event.id, at=at, message=event.message, figures=figures)
-                )
+            _append_events(page, found)
             if not page.has_next_page() or len(found) >= LOOK_BACK:
                 return found[::-1]
             page = await self._ask(f"events of {job_id!r}", page.get_next_page())
@@ -202,6 +196,14 @@ class OpenAITrainer:
         ) as error:  # an answer that is no answer: a page of HTML, half a JSON
             msg = f"{what}: {self.name} answered something that cannot be read ({type(error).__name__})"
             raise ProviderUnknown(msg) from error
+
+
+def _append_events(page: AsyncCursorPage[FineTuningJobEvent], found: list[TrainingEvent]) -> None:
+    for event in getattr(page, "data", None) or []:
+        told = event.data if isinstance(event.data, dict) else {}
+        figures = {name: value for name, value in told.items() if isinstance(value, int | float)}
+        at = datetime.fromtimestamp(event.created_at, UTC)
+        found.append(TrainingEvent(id=event.id, at=at, message=event.message, figures=figures))
 
 
 def notified(body: bytes, headers: Mapping[str, str], secret: str) -> str | None:

@@ -42,13 +42,17 @@ def broken(text: str, checks: Checks, foreign: Sequence[str] = ()) -> tuple[str,
         named = _prices_in(text)
         if any(not least <= price <= most for price in named):
             found.append("price_range")
+    _shape_faults(checks, text, found, foreign)
+    return tuple(found)
+
+
+def _shape_faults(checks: Checks, text: str, found: list[str], foreign: Sequence[str]) -> None:
     if checks.max_characters is not None and len(text) > checks.max_characters:
         found.append("max_characters")
     if checks.json_object and not _is_object(text):
         found.append("json_object")
     if checks.foreign_data and foreign:
         found.append("foreign_data")
-    return tuple(found)
 
 
 def _says_forbidden(checks: Checks, lowered: str) -> bool:

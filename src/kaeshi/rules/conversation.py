@@ -140,18 +140,25 @@ def parse(
         started_at=started,
         turns=tuple(turns),
         consent=consent or parsed.get("consent") or "none",
-        source=parsed.get("source") or "",
-        domains=tuple(parsed.get("domains", ())),
-        intents=tuple(parsed.get("intents", ())),
         outcomes=outcomes(
             _reported(record, parsed.get("outcome")), at=max(started, turns[-1].at), source="log"
         ),
-        experiment=parsed.get("experiment"),
-        arm=parsed.get("arm"),
-        share=parsed.get("share"),
-        closed=parsed.get("closed", False),
         clocked=not parsed.get("timestamps_synthetic", False) and None not in times,
+        **_about(parsed),
     )
+
+
+def _about(parsed: _Record) -> dict[str, Any]:
+    """The fields that are taken as they are."""
+    return {
+        "source": parsed.get("source") or "",
+        "domains": tuple(parsed.get("domains", ())),
+        "intents": tuple(parsed.get("intents", ())),
+        "experiment": parsed.get("experiment"),
+        "arm": parsed.get("arm"),
+        "share": parsed.get("share"),
+        "closed": parsed.get("closed", False),
+    }
 
 
 def _timed_turns(
@@ -277,6 +284,12 @@ def _turn(message: _Message, fallback_id: str, at: datetime) -> Turn:
         msg = f"message role {role!r} is none of {', '.join(sorted(_ROLES))}"
         raise InvalidInput(msg)
     plain = isinstance(given.get("content"), str) and given.keys().isdisjoint(_SELDOM)
+    body = _body_of(plain, role, given, identifier)
+    _check_length(plain, body, identifier)
+    return _made_turn(identifier, body, at, given)
+
+
+def _body_of(plain: bool, role: Any, given: Mapping[str, Any], identifier: Any | str) -> Json:
     body: Json = (
         {"role": role, "content": given["content"]}
         if plain
@@ -292,8 +305,7 @@ def _turn(message: _Message, fallback_id: str, at: datetime) -> Turn:
     ):
         msg = f"message {identifier!r} has neither content nor tool_calls"
         raise InvalidInput(msg)
-    _check_length(plain, body, identifier)
-    return _made_turn(identifier, body, at, given)
+    return body
 
 
 def _check_length(plain: bool, body: Json, identifier: Any | str) -> None:

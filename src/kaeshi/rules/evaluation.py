@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from kaeshi.errors import InvalidInput
-from kaeshi.nouns import Answer, CaseResult, Evaluation, Role, TestCase
+from kaeshi.nouns import Answer, CaseResult, Evaluation, Json, Role, TestCase
 
 _SPACES = re.compile(r"\s+")
 
@@ -29,35 +29,31 @@ def parse(raw: Mapping[str, Any]) -> TestCase:
     return TestCase(id=identifier, messages=tuple(messages), **promises)
 
 
-def _conversation_of(raw: Mapping[str, Any]) -> list[Any]:
+def _conversation_of(raw: Mapping[str, Any]) -> list[Json]:
     """The messages of a test case; the last is the customer's. Raises InvalidInput."""
-    messages = raw.get("messages") or (
-        [{"role": "user", "content": raw["question"]}]
-        if isinstance(raw.get("question"), str)
-        else None
-    )
-    if (
-        not isinstance(messages, list)
-        or not messages
-        or not all(
-            isinstance(m, dict)
-            and isinstance(m.get("content"), str)
-            and isinstance(m.get("role"), str)
-            for m in messages
-        )
-    ):
+    messages: Any = raw.get("messages")
+    if not messages and isinstance(raw.get("question"), str):
+        messages = [{"role": "user", "content": raw["question"]}]
+    if not _are_messages(messages):
         msg = "a test case needs `messages` (role and content) or a `question`"
         raise InvalidInput(msg)
-    if (
-        not all(m["role"] in get_args(Role) for m in messages)
-        or not messages[-1]["content"].strip()
-    ):
+    found: list[Json] = messages
+    if not all(m["role"] in get_args(Role) for m in found) or not found[-1]["content"].strip():
         msg = f"roles are {', '.join(get_args(Role))}, and the customer's question is not empty"
         raise InvalidInput(msg)
-    if messages[-1]["role"] != "user":
+    if found[-1]["role"] != "user":
         msg = "the last message of a test case is the customer's; the answer goes into `expected`"
         raise InvalidInput(msg)
-    return messages
+    return found
+
+
+def _are_messages(found: Any) -> bool:
+    if not isinstance(found, list) or not found:
+        return False
+    return all(
+        isinstance(m, dict) and isinstance(m.get("content"), str) and isinstance(m.get("role"), str)
+        for m in found
+    )
 
 
 def _promises_of(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,6 +66,18 @@ def _promises_of(raw: Mapping[str, Any]) -> dict[str, Any]:
     if not promises:
         msg = "a test case promises something: must_say, must_not_say, expected or hand_over"
         raise InvalidInput(msg)
+    _normalise_texts(promises)
+    if (
+        promises.get("expected") == ""
+        or not isinstance(promises.get("expected", ""), str)
+        or not isinstance(promises.get("hand_over", True), bool)
+    ):
+        msg = "expected is a text with something in it, hand_over is true or false"
+        raise InvalidInput(msg)
+    return promises
+
+
+def _normalise_texts(promises: dict[str, Any]) -> None:
     for name in ("must_say", "must_not_say"):
         if name in promises:
             values = [promises[name]] if isinstance(promises[name], str) else promises[name]
@@ -81,14 +89,6 @@ def _promises_of(raw: Mapping[str, Any]) -> dict[str, Any]:
                 msg = f"{name} is a text or a list of texts"
                 raise InvalidInput(msg)
             promises[name] = tuple(values)
-    if (
-        promises.get("expected") == ""
-        or not isinstance(promises.get("expected", ""), str)
-        or not isinstance(promises.get("hand_over", True), bool)
-    ):
-        msg = "expected is a text with something in it, hand_over is true or false"
-        raise InvalidInput(msg)
-    return promises
 
 
 def _identifier_of(messages: list[Any], promises: dict[str, Any], raw: Mapping[str, Any]) -> str:

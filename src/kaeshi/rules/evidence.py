@@ -296,6 +296,13 @@ class Effects:
 
     def _bet(self, scores: Floats, weight: Floats, most_down: Floats, most_up: Floats) -> None:
         """`most_down`, `most_up` (n, m): how far a score can fall below and rise above 0, known before the row."""
+        gains, worst, stakes = self._stakes(weight, scores, most_down, most_up)
+        cap = LARGEST_LOSS / np.maximum(worst, 1e-12)
+        self.log_wealth += np.log1p(np.minimum(stakes, cap[:, :, None]) * gains[:, :, None]).sum(0)
+
+    def _stakes(
+        self, weight: Floats, scores: Floats, most_down: Floats, most_up: Floats
+    ) -> tuple[Any, NDArray[np.float64], Any]:
         metric = [bet.metric for bet in self.bets]
         sign = np.array([bet.sign for bet in self.bets])
         margin = np.array([bet.margin for bet in self.bets]) * weight
@@ -307,8 +314,7 @@ class Effects:
         stakes = best_stake[:, None] * np.array(
             [[multiple for multiple, _ in bet.stakes] for bet in self.bets]
         )
-        cap = LARGEST_LOSS / np.maximum(worst, 1e-12)
-        self.log_wealth += np.log1p(np.minimum(stakes, cap[:, :, None]) * gains[:, :, None]).sum(0)
+        return gains, worst, stakes
 
     def log_e(self, name: str) -> float:
         """Natural logarithm of the current evidence against a bet's null ("never more than that"); 3.0 is 1 in 20."""
@@ -444,6 +450,20 @@ class Errors:
         """
         if not len(arm):
             return
+        production, candidate, alone = self._fault_paths(failed, fine, arm)
+        whose = self._blame_path(failed, arm, share)
+        faulty = _rows_log_mean_exp(alone) >= threshold
+        is_its_own = _rows_log_mean_exp(whose) >= blame
+        self.is_blamed = self.is_blamed or bool(
+            (faulty & is_its_own & (_rows_log_mean_exp(production) < blame)).any()
+        )
+        self.faults = np.stack([production[-1], candidate[-1], alone[-1]])
+        self.blame = whose[-1].copy()
+        self._count(arm, failed)
+
+    def _fault_paths(
+        self, failed: Floats, fine: float, arm: Floats
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         rates = np.array(ERROR_FAULTS)
         ratio = np.where(
             failed[:, None] > 0, np.log(rates / fine), np.log((1 - rates) / (1 - fine))
@@ -456,19 +476,14 @@ class Errors:
             self.faults[2],
             np.where(_rows_log_mean_exp(production)[:, None] >= OUTAGE, FORGET, theirs),
         )
+        return production, candidate, alone
+
+    def _blame_path(self, failed: Floats, arm: Floats, share: Floats) -> NDArray[np.float64]:
         odds = np.array(ARM_ODDS)
-        whose = _restarted(
+        return _restarted(
             self.blame,
             failed[:, None] * (arm[:, None] * np.log(odds) - np.log1p(share[:, None] * (odds - 1))),
         )
-        faulty = _rows_log_mean_exp(alone) >= threshold
-        is_its_own = _rows_log_mean_exp(whose) >= blame
-        self.is_blamed = self.is_blamed or bool(
-            (faulty & is_its_own & (_rows_log_mean_exp(production) < blame)).any()
-        )
-        self.faults = np.stack([production[-1], candidate[-1], alone[-1]])
-        self.blame = whose[-1].copy()
-        self._count(arm, failed)
 
     def _count(self, arm: Floats, failed: Floats) -> None:
         for which in (0, 1):

@@ -63,11 +63,23 @@ def _best_penalty(
     y: Floats, mean: Any, n: int, singular: NDArray[Any], left: NDArray[Any], seen: Any
 ) -> tuple[float, float, float, Any]:
     baseline = float(((y - mean) * n / (n - 1)) @ ((y - mean) * n / (n - 1)))
-    tried = []
+    tried: list[Any] = []
+    _tried(singular, left, n, y, mean, seen, tried)
+    least, penalty, said = min(tried, key=lambda each: each[0])
+    return baseline, penalty, least, said
+
+
+def _tried(
+    singular: NDArray[Any],
+    left: NDArray[Any],
+    n: int,
+    y: Floats,
+    mean: Any,
+    seen: Any,
+    tried: list[Any],
+) -> None:
     for penalty in PENALTIES:
         shrunk = singular**2 / (singular**2 + penalty)
         leverage = np.minimum((left**2) @ shrunk + 1 / n, 1 - 1e-9)
         missed = (y - mean - left @ (shrunk * seen)) / (1 - leverage)
         tried.append((float(missed @ missed), penalty, y - mean - missed))
-    least, penalty, said = min(tried, key=lambda each: each[0])
-    return baseline, penalty, least, said

@@ -110,10 +110,7 @@ def _plan_of(
         smallest_effect=setting.rollout_smallest_effect,
         weights={name: WEIGHTS[name] for name in known},
         margins={name: margin for name, margin in setting.rollout_margins.items() if name in known},
-        means={
-            name: math.fsum(values) / (len(values) if name in SPANS else len(history))
-            for name, values in known.items()
-        },
+        means=_means_of(known, history),
         rated={name: len(values) / len(history) for name, values in known.items() if name in SPANS},
         window_hours=narrowed(
             setting.rollout_window_hours,
@@ -124,6 +121,15 @@ def _plan_of(
         covariates=COVARIATES + len(told.weights),
         foresight=told,
     )
+
+
+def _means_of(
+    known: dict[str, list[float]], history: Sequence[Mapping[str, float]]
+) -> dict[str, float]:
+    return {
+        name: math.fsum(values) / (len(values) if name in SPANS else len(history))
+        for name, values in known.items()
+    }
 
 
 def budgeted(alpha: float, tries: Sequence[tuple[str, bool]], candidate: str) -> float:
@@ -279,21 +285,23 @@ def _in_mirror(now: datetime, rollout: Rollout) -> Decision:
 def _by_evidence(rollout: Rollout, seen: Trial, now: datetime, canary_hours: float) -> Decision:
     hours = (now - rollout.changed_at) / timedelta(hours=1)
     if rollout.state == "half":
-        found = seen.verdict(may_promote=hours >= seen.plan.least_hours)
-        if (
-            found.verdict == "hold"
-            and seen.plan.horizon_hours is not None
-            and hours >= seen.plan.horizon_hours
-        ):
-            why = (
-                f"no evidence by the horizon of {seen.plan.horizon_hours / 24:g} days: {found.why}"
-            )
-            return Decision(verdict="roll_back", why=why, evidence=seen.evidence())
-        return found
+        return _at_half(seen, hours)
     found = seen.verdict(may_promote=False)
     if found.verdict == "hold" and hours >= canary_hours and seen.is_calm and seen.effects.count[1]:
         why = f"no harm seen in {hours:.0f} hours, with {seen.effects.count[1]} customers of the candidate"
         return Decision(verdict="advance", why=why, evidence=seen.evidence())
+    return found
+
+
+def _at_half(seen: Trial, hours: float) -> Decision:
+    found = seen.verdict(may_promote=hours >= seen.plan.least_hours)
+    if (
+        found.verdict == "hold"
+        and seen.plan.horizon_hours is not None
+        and hours >= seen.plan.horizon_hours
+    ):
+        why = f"no evidence by the horizon of {seen.plan.horizon_hours / 24:g} days: {found.why}"
+        return Decision(verdict="roll_back", why=why, evidence=seen.evidence())
     return found
 
 

@@ -16,6 +16,7 @@ from kaeshi.nouns import Json, text_of
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 LONGEST = 200  # characters of a model's name that are kept
+_RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _ENDS = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
 
 
@@ -172,42 +173,59 @@ def events(raw: bytes) -> Iterator[Any]:
 
 
 def said_in_stream(raw: bytes) -> Said:
-    """The reply that a whole stream spells: its first choice. Raises InvalidInput; a stream that was cut off has no finish_reason."""
-    content: list[str] = []
-    refusal: list[str] = []
-    calls: dict[int, Json] = {}
-    model = finish = usage = None
+    """The reply that a whole stream spells: its first choice.
+
+    Raises InvalidInput. A stream that was cut off has no finish_reason.
+    """
+    spelt = _Spelt()
     try:
         for event in events(raw):
-            if event.get("response") and event["type"] in {
-                "response.completed",
-                "response.incomplete",
-                "response.failed",
-            }:
+            if event.get("response") and event["type"] in _RESPONSE_ENDS:
                 return _said_response(event["response"])
-            model = event.get("model") or model
-            usage = event.get("usage") or usage
-            for choice in event.get("choices") or ():
-                if choice.get("index", 0) != 0:
-                    continue
-                finish = choice.get("finish_reason") or finish
-                delta = choice.get("delta") or {}
-                content.append(delta.get("content") or "")
-                refusal.append(delta.get("refusal") or "")
-                for part in delta.get("tool_calls") or ():
-                    _add_call(calls, part)
-        text = "".join(content)
-        refused = "".join(refusal)
+            spelt.take(event)
+        message = spelt.message()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput("the stream is not OpenAI's chat format") from error
-    message: Json = {"role": "assistant", "content": text or None}
-    if calls:
-        message["tool_calls"] = [calls[i] for i in sorted(calls)]
-    if refused:
-        message["refusal"] = refused
-    return Said(
-        message=message, **_told(model, finish, usage, "prompt_tokens", "completion_tokens")
-    )
+    about = _told(spelt.model, spelt.finish, spelt.usage, "prompt_tokens", "completion_tokens")
+    return Said(message=message, **about)
+
+
+class _Spelt:
+    """A chat stream's first choice, as its events spell it."""
+
+    def __init__(self) -> None:
+        self.content: list[str] = []
+        self.refusal: list[str] = []
+        self.calls: dict[int, Json] = {}
+        self.model: object = None
+        self.finish: object = None
+        self.usage: object = None
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Add what one event says."""
+        self.model = event.get("model") or self.model
+        self.usage = event.get("usage") or self.usage
+        for choice in event.get("choices") or ():
+            if choice.get("index", 0) == 0:
+                self._take_choice(choice)
+
+    def _take_choice(self, choice: Mapping[str, Any]) -> None:
+        self.finish = choice.get("finish_reason") or self.finish
+        delta = choice.get("delta") or {}
+        self.content.append(delta.get("content") or "")
+        self.refusal.append(delta.get("refusal") or "")
+        for part in delta.get("tool_calls") or ():
+            _add_call(self.calls, part)
+
+    def message(self) -> Json:
+        """The reply as one message."""
+        message: Json = {"role": "assistant", "content": "".join(self.content) or None}
+        if self.calls:
+            message["tool_calls"] = [self.calls[i] for i in sorted(self.calls)]
+        refused = "".join(self.refusal)
+        if refused:
+            message["refusal"] = refused
+        return message
 
 
 def _add_call(calls: dict[int, Json], part: Mapping[str, Any]) -> None:

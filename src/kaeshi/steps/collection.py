@@ -70,11 +70,7 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
     started = loop.clock.now()
     after = ""
     while True:
-        idle_before = loop.clock.now() - timedelta(minutes=loop.settings.idle_minutes)
-        async with loop.store.read() as tx:
-            stored = await tx.changed_conversations(loop.assistant, after, AT_ONCE, idle_before)
-            said = await tx.feedback_on(loop.assistant, [s.id for s in stored])
-            reviews = await tx.reviews(loop.assistant, [s.id for s in stored])
+        stored, said, reviews = await _next_page(loop, after)
         if not stored:
             break
         # on a thread, so that a server which collects goes on answering
@@ -87,6 +83,21 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
     await _written_down(loop, done, started)
     done.ready_to_retrain = done.total_kept >= loop.settings.retraining_threshold
     return done
+
+
+async def _next_page(
+    loop: Loop, after: str
+) -> tuple[
+    list[Stored],
+    dict[str, list[tuple[int, Opinion]]],
+    dict[str, tuple[Literal["proposed", "approved", "corrected", "rejected"], list[Json] | None]],
+]:
+    idle_before = loop.clock.now() - timedelta(minutes=loop.settings.idle_minutes)
+    async with loop.store.read() as tx:
+        stored = await tx.changed_conversations(loop.assistant, after, AT_ONCE, idle_before)
+        said = await tx.feedback_on(loop.assistant, [s.id for s in stored])
+        reviews = await tx.reviews(loop.assistant, [s.id for s in stored])
+    return stored, said, reviews
 
 
 async def _written_down(loop: Loop, done: Collected, started: datetime) -> None:
@@ -112,19 +123,11 @@ def judge(
     reviews: Mapping[str, tuple[ReviewState, list[Json] | None]],
 ) -> list[Judged]:
     """Each conversation's verdict, with its scrubbed text where it is kept. One whose scrubber fails is dropped."""
-    signals = []
+    signals: list[Any] | list[Signals] = []
     verdicts: list[Drop | Keep] = []
     for s in stored:
         upto, known = _signals_of(s, said)
-        roles = [t.message["role"] for t in s.said]
-        words = [bool(text_of(t.message).strip()) for t in s.said]
-        verdict: Keep | Drop = rules.judge(
-            roles, words, upto, consent=s.consent, facts=s.facts, signals=known, filters=using
-        )
-        signals.append(known)
-        verdicts.append(
-            Drop(reason="rejected") if reviews.get(s.id, _UNSEEN)[0] == "rejected" else verdict
-        )
+        _verdict_of(s, upto, known, using, signals, verdicts, reviews)
     scrubbed = _scrubbed_texts(stored, verdicts, loop)
     version = scrubber_version(loop)
     judged = []
@@ -133,6 +136,28 @@ def judge(
         review, corrected = reviews.get(s.id, _UNSEEN)
         judged.append(_judged_as(loop, s, clean, verdict, known, corrected, version, review))
     return judged
+
+
+def _verdict_of(
+    s: Stored,
+    upto: int | None,
+    known: Signals,
+    using: Filters,
+    signals: list[Any] | list[Signals],
+    verdicts: list[Drop | Keep],
+    reviews: Mapping[
+        str, tuple[Literal["proposed", "approved", "corrected", "rejected"], list[Json] | None]
+    ],
+) -> None:
+    roles = [t.message["role"] for t in s.said]
+    words = [bool(text_of(t.message).strip()) for t in s.said]
+    verdict: Keep | Drop = rules.judge(
+        roles, words, upto, consent=s.consent, facts=s.facts, signals=known, filters=using
+    )
+    signals.append(known)
+    verdicts.append(
+        Drop(reason="rejected") if reviews.get(s.id, _UNSEEN)[0] == "rejected" else verdict
+    )
 
 
 def _signals_of(

@@ -45,16 +45,22 @@ async def gather(
             break
         after = judged[-1].conversation
         inside = _within(judged, since, until)
-        for example in await _rejudged(loop, inside, wanted):
-            if isinstance(example, Drop):
-                dropped[example.reason] += 1
-            else:
-                kept.append(example)
+        await _sort_out(loop, inside, wanted, dropped, kept)
     kept.sort(key=lambda e: (e.started_at, e.conversation))
     kept, leaked = await _decontaminated(loop, kept)
     kept, repeats = rules.distinct(kept)
     kept = _at_most(dropped, leaked, repeats, max_samples, kept)
     return kept, dropped
+
+
+async def _sort_out(
+    loop: Loop, inside: list[Judged], wanted: Filters, dropped: Counter[str], kept: list[Example]
+) -> None:
+    for example in await _rejudged(loop, inside, wanted):
+        if isinstance(example, Drop):
+            dropped[example.reason] += 1
+        else:
+            kept.append(example)
 
 
 def _within(judged: list[Judged], since: str | None, until: str | None) -> list[Judged]:
@@ -235,15 +241,21 @@ async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Exa
     _known_verdicts(page, wanted, verdicts, loop)
     ids = [j.conversation for j in page if j.conversation not in verdicts]
     if ids:
-        async with loop.store.read() as tx:
-            stored = await tx.read_conversations(loop.assistant, ids)
-            said = await tx.feedback_on(loop.assistant, ids)
-            reviews = await tx.reviews(loop.assistant, ids)
-        for again in collection.judge(loop, stored, said, wanted, reviews):
-            verdicts[again.conversation] = (
-                again.verdict if isinstance(again.verdict, Drop) else again.example
-            )
+        await _judge_again(loop, ids, wanted, verdicts)
     return [verdicts.get(j.conversation, Drop(reason="erased")) for j in page]
+
+
+async def _judge_again(
+    loop: Loop, ids: list[str], wanted: Filters, verdicts: dict[str, Example | Drop]
+) -> None:
+    async with loop.store.read() as tx:
+        stored = await tx.read_conversations(loop.assistant, ids)
+        said = await tx.feedback_on(loop.assistant, ids)
+        reviews = await tx.reviews(loop.assistant, ids)
+    for again in collection.judge(loop, stored, said, wanted, reviews):
+        verdicts[again.conversation] = (
+            again.verdict if isinstance(again.verdict, Drop) else again.example
+        )
 
 
 def _known_verdicts(

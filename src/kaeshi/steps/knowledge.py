@@ -200,6 +200,19 @@ async def _swap_in(
     file = f"{build}.faiss"
     digest = loop.index.build(folder / file, vectors)
     manifest = _index_manifest(build, file, digest, approved, loop)
+    await _record_build(loop, build, folder, file, manifest, approved)
+    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+    return build
+
+
+async def _record_build(
+    loop: Loop,
+    build: str,
+    folder: Path,
+    file: str,
+    manifest: dict[str, object],
+    approved: list[Entry],
+) -> None:
     async with loop.store.write() as tx:
         await tx.add_index_build(
             loop.assistant,
@@ -209,8 +222,6 @@ async def _swap_in(
             [e.id for e in approved],
             loop.clock.now(),
         )
-    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
-    return build
 
 
 def _index_manifest(

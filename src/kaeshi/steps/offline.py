@@ -16,6 +16,7 @@ from kaeshi.steps import asking, collection, dataset, knowledge, rollout, traini
 from kaeshi.steps import conversation as logging
 from kaeshi.steps import feedback as opinions
 from kaeshi.steps.collection import Collected
+from kaeshi.steps.conversation import Logged, Piece
 from kaeshi.steps.shelf import Shelf
 from kaeshi.store.conversations import Stored
 
@@ -50,14 +51,21 @@ async def take_in(
             totals["new"] += logged.new
             totals["unchanged"] += logged.unchanged
             totals["messages"] += logged.messages
-            said = await opinions.import_records(
-                loop,
-                ((where, record) for where, record in piece.records if isinstance(record, dict)),
-            )
-            totals["feedback"] += said.recorded
-            refused += [*logged.refused, *(r for r in said.refused if r not in logged.refused)]
+            refused = await _import_opinions(loop, piece, totals, logged, refused)
             progress(f"{log.name}: {done} conversations", 0)
     return {**totals, "refused": len(refused), "first_refusals": refused[:5]}
+
+
+async def _import_opinions(
+    loop: Loop, piece: Piece, totals: dict[str, int], logged: Logged, refused: list[str]
+) -> list[str]:
+    said = await opinions.import_records(
+        loop,
+        ((where, record) for where, record in piece.records if isinstance(record, dict)),
+    )
+    totals["feedback"] += said.recorded
+    refused += [*logged.refused, *(r for r in said.refused if r not in logged.refused)]
+    return refused
 
 
 async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:

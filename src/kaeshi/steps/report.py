@@ -1,7 +1,7 @@
 """The weekly report, composed of tallies and delivered once."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from kaeshi.errors import TooFew
@@ -9,6 +9,7 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import Json, Mail, Report
 from kaeshi.rules import report as rules
 from kaeshi.settings import Settings
+from kaeshi.store.reports import Observed
 
 DAYS = 14
 
@@ -25,29 +26,40 @@ async def compose(loop: Loop, *, by_log_clock: bool = False) -> Report:
             raise TooFew(msg)
         before, since, until = rules.weeks(latest if by_log_clock else loop.clock.now())
         observed = await tx.observed_between(loop.assistant, before, until)
-    figures = [(o.started_at, o.customer, o.values) for o in observed]
-
-    def between(start: datetime, end: datetime) -> list[tuple[str, dict[str, float]]]:
-        return [(customer, values) for at, customer, values in figures if start <= at < end]
-
-    days = [
-        rules.tally(between(before + timedelta(days=d), before + timedelta(days=d + 1)))
-        for d in range(DAYS)
-    ]
-    this_week = between(since, until)
-    report = rules.compose(
-        loop.assistant,
-        since,
-        until,
-        rules.tally(this_week),
-        rules.tally(between(before, since)),
-        {metric: [day.get(metric, rules.Tally()) for day in days] for metric in rules.UNITS},
-        conversations=len(this_week),
-        customers=len({customer for customer, _ in this_week}),
-    )
+    report = _composed(loop.assistant, observed, before, since, until)
     async with loop.store.write() as tx:
         await tx.put_report(report, loop.clock.now())
     return report
+
+
+def _composed(
+    assistant: str, observed: Sequence[Observed], before: datetime, since: datetime, until: datetime
+) -> Report:
+    this_week = _between(observed, since, until)
+    days = [_between(observed, *_day(before, number)) for number in range(DAYS)]
+    tallies = [rules.tally(day) for day in days]
+    daily = {m: [day.get(m, rules.Tally()) for day in tallies] for m in rules.UNITS}
+    return rules.compose(
+        assistant,
+        since,
+        until,
+        rules.tally(this_week),
+        rules.tally(_between(observed, before, since)),
+        daily,
+        conversations=len(this_week),
+        customers=len({customer for customer, _ in this_week}),
+    )
+
+
+def _day(start: datetime, number: int) -> tuple[datetime, datetime]:
+    return start + timedelta(days=number), start + timedelta(days=number + 1)
+
+
+def _between(
+    observed: Sequence[Observed], start: datetime, end: datetime
+) -> list[tuple[str, dict[str, float]]]:
+    """(customer, figures) of the conversations that began in [start, end)."""
+    return [(o.customer, o.values) for o in observed if start <= o.started_at < end]
 
 
 async def send(
@@ -76,6 +88,12 @@ async def send(
         if out:
             await _settle(loop, key, "sent", loop.mailer.name)
             return {"sent": False, "why": "sent before", "to": loop.mailer.name}
+    return await _deliver(key, settings, subject, text, html, loop)
+
+
+async def _deliver(
+    key: str, settings: Settings, subject: str, text: str, html: str, loop: Loop
+) -> Json:
     mail = _mail_of(key, settings, subject, text, html)
     where = await loop.mailer.send(mail)
     await _settle(loop, key, "sent", where)

@@ -350,10 +350,7 @@ async def promote(
         msg = f"rollout {rollout!r} is over ({current.state}); what was rolled back is not promoted, start a new one"
         raise Conflict(msg)
     now = loop.clock.now()
-    seen = await _observe(loop, current, now) if current.state in WATCHED else None
-    async with loop.store.read() as tx:
-        dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
-    decision = _by_hand(current, seen, now, strategy, loop.settings.rollout_canary_hours, dropped)
+    seen, decision = await _decision_by_hand(current, loop, now, strategy)
     if decision.verdict != "advance" and not force:
         msg = f"rollout {rollout!r} is not promoted: {decision.why}"
         raise Refused(msg)
@@ -366,6 +363,16 @@ async def promote(
         why,
         seen.evidence() if seen else {},
     )
+
+
+async def _decision_by_hand(
+    current: Rollout, loop: Loop, now: datetime, strategy: str
+) -> tuple[Trial | None, Decision]:
+    seen = await _observe(loop, current, now) if current.state in WATCHED else None
+    async with loop.store.read() as tx:
+        dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
+    decision = _by_hand(current, seen, now, strategy, loop.settings.rollout_canary_hours, dropped)
+    return seen, decision
 
 
 def _check_promotion(strategy: str, force: bool, by: str) -> None:
@@ -492,11 +499,7 @@ async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
     if planned.plan is None:
         return None
     before = now - timedelta(hours=planned.plan.window_hours)
-    async with loop.store.read() as tx:
-        counted = {row.customer for row in await tx.entered(loop.assistant, rollout.id)}
-        assigned = await tx.assigned(loop.assistant, rollout.id)
-        due = [row for row in assigned if row.started_at <= before and row.customer not in counted]
-        values = await tx.observed(loop.assistant, [row.conversation for row in due])
+    assigned, due, values = await _due(loop, rollout, before)
     said: dict[str, Vectors] = {}
     try:
         if planned.plan.foresight.weights:
@@ -506,12 +509,27 @@ async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
         log.warning("%s; until then no more customers of rollout %s are counted", error, rollout.id)
         due = []
     rows = _rows_due(due, values, said, planned.plan.foresight)
-    for part in chunks(rows):
-        async with loop.store.write() as tx:
-            await tx.enter(loop.assistant, rollout.id, part, now)
+    await _enter(rows, loop, rollout, now)
     async with loop.store.read() as tx:
         seen, _ = await _trial(tx, planned, assigned)
     return seen
+
+
+async def _due(
+    loop: Loop, rollout: Rollout, before: datetime
+) -> tuple[list[TrialRow], list[TrialRow], dict[str, dict[str, float]]]:
+    async with loop.store.read() as tx:
+        counted = {row.customer for row in await tx.entered(loop.assistant, rollout.id)}
+        assigned = await tx.assigned(loop.assistant, rollout.id)
+        due = [row for row in assigned if row.started_at <= before and row.customer not in counted]
+        values = await tx.observed(loop.assistant, [row.conversation for row in due])
+    return assigned, due, values
+
+
+async def _enter(rows: list[TrialRow], loop: Loop, rollout: Rollout, now: datetime) -> None:
+    for part in chunks(rows):
+        async with loop.store.write() as tx:
+            await tx.enter(loop.assistant, rollout.id, part, now)
 
 
 def _rows_due(
@@ -536,11 +554,7 @@ def _rows_due(
 async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
     """Fix what the rollout has to show from production's last weeks, if they show enough."""
     until = now - timedelta(hours=loop.settings.rollout_window_hours)
-    async with loop.store.read() as tx:
-        past = await tx.observed_between(loop.assistant, now - HISTORY, until, of_production=True)
-        delays = await tx.conversion_delays(loop.assistant, now - HISTORY, until)
-        failing = await tx.failing_share(loop.assistant, now - HISTORY, now)
-        budget = await _budget(loop, tx, rollout.candidate, now)
+    past, delays, failing, budget = await _history_of(loop, now, until, rollout)
     plan = rules.plan(
         [seen.values for seen in past],
         delays,
@@ -556,6 +570,17 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
     async with loop.store.write() as tx:
         await tx.lock_plan(rollout, plan)
         return await tx.rollout(loop.assistant, rollout.id)
+
+
+async def _history_of(
+    loop: Loop, now: datetime, until: datetime, rollout: Rollout
+) -> tuple[list[Observed], list[float], float | None, float | None]:
+    async with loop.store.read() as tx:
+        past = await tx.observed_between(loop.assistant, now - HISTORY, until, of_production=True)
+        delays = await tx.conversion_delays(loop.assistant, now - HISTORY, until)
+        failing = await tx.failing_share(loop.assistant, now - HISTORY, now)
+        budget = await _budget(loop, tx, rollout.candidate, now)
+    return past, delays, failing, budget
 
 
 async def _foresight(loop: Loop, past: Sequence[Observed]) -> Foresight:

@@ -392,43 +392,42 @@ class ConversationVerbs(Verbs):
 
     async def _write_plans(self, assistant: str, plans: Sequence[_Plan], now: datetime) -> None:
         keys = await self.data_keys(assistant, [plan.customer for plan in plans], now)
-        heads = []
-        sealed = []
-        reports = []
-        grown = []
-        turns: list[tuple[object, ...]] = []
-        for plan in plans:
-            c = plan.conversation
-            key = keys[plan.customer]
-            if plan.is_new:
-                heads.append(_head(plan, now))
-            elif plan.turns:
-                grown.append(plan)
-            if plan.turns and key is not None:
-                content = to_json(
-                    [(t.id, t.confidence, t.message) for t in plan.turns], inf_nan_mode="constants"
-                )
-                spot = place(assistant, "messages", c.id, plan.position)
-                sealed.append(
-                    {
-                        "assistant": assistant,
-                        "kind": "messages",
-                        "ref": c.id,
-                        "part": plan.position,
-                        "customer": plan.customer,
-                        "sealed": self.keyring.seal(key, content, spot),
-                    }
-                )
-            turns += _turn_rows(plan)
-            if plan.is_new:
-                reports += [_outcome_row(assistant, c.id, outcome, now) for outcome in c.outcomes]
+        new = [plan for plan in plans if plan.is_new]
+        heads = [_head(plan, now) for plan in new]
+        turns = [row for plan in plans for row in _turn_rows(plan)]
+        sealed = [
+            self._sealed(plan, key)
+            for plan in plans
+            if plan.turns and (key := keys[plan.customer]) is not None
+        ]
+        reports = [
+            _outcome_row(assistant, plan.conversation.id, outcome, now)
+            for plan in new
+            for outcome in plan.conversation.outcomes
+        ]
         await self._add(conversations, heads)
         await self._add_many(messages, turns)
         await self._add(texts, sealed)
         await self._add(outcomes, reports)
-        for plan in grown:
-            await self._grow(plan)
+        for plan in plans:
+            if plan.turns and not plan.is_new:
+                await self._grow(plan)
         await self._settle_known(plans, assistant, now)
+
+    def _sealed(self, plan: _Plan, key: bytes) -> dict[str, Any]:
+        """The row of a plan's texts, sealed under its customer's key."""
+        c = plan.conversation
+        said = [(turn.id, turn.confidence, turn.message) for turn in plan.turns]
+        content = to_json(said, inf_nan_mode="constants")
+        spot = place(c.assistant, "messages", c.id, plan.position)
+        return {
+            "assistant": c.assistant,
+            "kind": "messages",
+            "ref": c.id,
+            "part": plan.position,
+            "customer": plan.customer,
+            "sealed": self.keyring.seal(key, content, spot),
+        }
 
     async def _settle_known(self, plans: Sequence[_Plan], assistant: str, now: datetime) -> None:
         touched = [plan.conversation.id for plan in plans if plan.turns]

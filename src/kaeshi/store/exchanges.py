@@ -113,21 +113,35 @@ class ExchangeVerbs(ConversationVerbs):
             if e.reply is not None and not _is_readable(e):
                 plan.unreadable += 1
             elif e.reply is not None:
-                customer = self.keyring.pseudonym(assistant, e.customer, "c")
-                found = course(e, customer, heads.get(name), places.get(prior[e.id]))
-                name = found.conversation
-                added = _conversation(e, name, e.messages[found.new_from :], found.position)
-                position = found.position + len(added.turns)
-                heads[name] = Head(customer, position)
-                place = recognised(found, position, places.get(after[e.id]))
-                if place is not None:
-                    places[after[e.id]] = place
-                    plan.moved[after[e.id]] = place
-                plan.forks += found.is_fork
-                plan.conversations.append(added)
+                name = self._add_to_plan(assistant, e, heads, name, places, prior, after, plan)
             plan.requests.append(_request_row(e, name))
         plan.assistant = assistant
         return plan
+
+    def _add_to_plan(
+        self,
+        assistant: str,
+        e: Exchange,
+        heads: dict[str, Head],
+        name: str,
+        places: dict[str, Place],
+        prior: dict[str, str],
+        after: dict[str, str],
+        plan: _Plan,
+    ) -> str:
+        customer = self.keyring.pseudonym(assistant, e.customer, "c")
+        found = course(e, customer, heads.get(name), places.get(prior[e.id]))
+        name = found.conversation
+        added = _conversation(e, name, e.messages[found.new_from :], found.position)
+        position = found.position + len(added.turns)
+        heads[name] = Head(customer, position)
+        place = recognised(found, position, places.get(after[e.id]))
+        if place is not None:
+            places[after[e.id]] = place
+            plan.moved[after[e.id]] = place
+        plan.forks += found.is_fork
+        plan.conversations.append(added)
+        return name
 
     def _prior(self, e: Exchange) -> str:
         """The digest of the messages up to the last reply; empty without one."""

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine.row import Row
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import Select
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Feedback, Json, Opinion
@@ -115,6 +116,25 @@ class FeedbackVerbs(ConversationVerbs):
         if a message is unknown.
         """
         await self._one_writer(assistant)
+        messages_said, where = await self._messages_said_of(said, assistant)
+        current = await self._current(assistant, messages_said)
+        batch = _Batch(assistant=assistant, now=now)
+        results = []
+        for feedback, submission in zip(said, ids, strict=True):
+            author = self._author(assistant, feedback)
+            before = current.setdefault((feedback.message_id, author), {})
+            name, fresh = self._news(feedback, submission, before)
+            batch.add(feedback, author, submission, fresh)
+            results.append((name, _opinion(feedback.message_id, author, before)))
+            await self._keep_all_words(
+                assistant, feedback, submission, fresh, where[feedback.message_id][1], now
+            )
+        await self._write_batch(batch, where, assistant)
+        return results
+
+    async def _messages_said_of(
+        self, said: Sequence[Feedback], assistant: str
+    ) -> tuple[list[str], dict[str, tuple[str, str]]]:
         messages_said = [f.message_id for f in said]
         where = await self._messages(assistant, messages_said)
         missing = next((name for name in messages_said if name not in where), None)
@@ -124,28 +144,26 @@ class FeedbackVerbs(ConversationVerbs):
                 "log its conversation first"
             )
             raise NotFound(msg)
-        current = await self._current(assistant, messages_said)
-        batch = _Batch(assistant=assistant, now=now)
-        results = []
-        for feedback, submission in zip(said, ids, strict=True):
-            author = self._author(assistant, feedback)
-            before = current.setdefault((feedback.message_id, author), {})
-            given = self._given(feedback)
-            fresh = {m: v for m, v in given.items() if before.get(m, ("", ""))[0] != v}
-            first = next((s for m, (_, s) in before.items() if m in given), submission)
-            before |= {metric: (value, submission) for metric, value in fresh.items()}
-            batch.add(feedback, author, submission, fresh)
-            results.append(
-                (submission if fresh else first, _opinion(feedback.message_id, author, before))
-            )
-            await self._keep_all_words(
-                assistant, feedback, submission, fresh, where[feedback.message_id][1], now
-            )
+        return messages_said, where
+
+    async def _write_batch(
+        self, batch: _Batch, where: dict[str, tuple[str, str]], assistant: str
+    ) -> None:
         await self._add(feedback_history, batch.history)
         await self._put(feedback_current, list(batch.latest.values()))
         touched = [where[name][0] for name in batch.touched]
         await self.mark_changed(assistant, touched)
-        return results
+
+    def _news(
+        self, feedback: Feedback, submission: str, before: dict[str, tuple[str, str]]
+    ) -> tuple[str, dict[str, str]]:
+        """(the submission's id, what is new in it). `before`, by metric, is brought up to date."""
+        given = self._given(feedback)
+        fresh = {m: v for m, v in given.items() if before.get(m, ("", ""))[0] != v}
+        if not fresh:
+            return next(s for m, (_, s) in before.items() if m in given), {}
+        before |= {metric: (value, submission) for metric, value in fresh.items()}
+        return submission, fresh
 
     def _author(self, assistant: str, feedback: Feedback) -> str:
         return self.keyring.pseudonym(assistant, feedback.author, "a") if feedback.author else ""
@@ -217,11 +235,7 @@ class FeedbackVerbs(ConversationVerbs):
         votes, stars = await self._votes_and_stars(fc, recent)
         rated = await self._pieces(fc, recent)
         fed = select(fc.message).where(*recent).distinct()
-        answered = select(func.count()).where(
-            messages.c.assistant == assistant,
-            messages.c.role == "assistant",
-            (messages.c.at >= micros(since)) | messages.c.id.in_(fed),
-        )
+        answered = _answered_statement(assistant, since, fed)
         return {
             "pieces": rated[0],
             "messages": rated[1],
@@ -303,6 +317,16 @@ class FeedbackVerbs(ConversationVerbs):
                     }
                 ],
             )
+
+
+def _answered_statement(
+    assistant: str, since: datetime, fed: Select[*tuple[Any, ...]]
+) -> Select[int]:
+    return select(func.count()).where(
+        messages.c.assistant == assistant,
+        messages.c.role == "assistant",
+        (messages.c.at >= micros(since)) | messages.c.id.in_(fed),
+    )
 
 
 def _ref(submission: str) -> str:

@@ -7,7 +7,10 @@ from typing import Any
 
 from sqlalchemy import func, select, union_all, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql.selectable import Select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.elements import KeyedColumnElement
+from sqlalchemy.sql.schema import Column
+from sqlalchemy.sql.selectable import Select, Subquery
 
 from kaeshi.errors import Conflict, NotFound
 from kaeshi.nouns import (
@@ -396,29 +399,22 @@ def _first_conversations(
 
 
 def _requests_statement(assistant: str, rollout: str) -> Select[Any, Any, Any]:
-    c = conversations.c
-    o = outcomes.c
     r = requests.c
-    served = (
-        select(r.conversation)
-        .where(r.assistant == assistant, r.experiment == rollout)
-        .distinct()
-        .subquery()
+    asked = select(r.at, r.id, r.arm, r.share, r.failed).where(
+        r.assistant == assistant, r.experiment == rollout, r.share > 0, r.share < 1
     )
-    failed = (
-        select(o.conversation)
-        .where(o.assistant == assistant, o.name == CANDIDATE_FAILED, o.value == "true")
-        .distinct()
-        .subquery()
-    )
-    logged = (
-        select(
-            c.last_at.label("at"),
-            c.id,
-            c.arm,
-            c.share,
-            failed.c.conversation.is_not(None).label("bad"),
-        )
+    both = union_all(_logged_elsewhere(assistant, rollout), asked).subquery()
+    return select(both.c.arm, both.c.share, both.c.bad).order_by(both.c.at, both.c.id)
+
+
+def _logged_elsewhere(assistant: str, rollout: str) -> Select[Any, Any, Any, Any, Any]:
+    """Conversations of a rollout that did not come through the gateway, one request each."""
+    c = conversations.c
+    served = _served_conversations(requests.c, assistant, rollout)
+    failed = _failed_conversations(outcomes.c, assistant)
+    bad = failed.c.conversation.is_not(None).label("bad")
+    return (
+        select(c.last_at.label("at"), c.id, c.arm, c.share, bad)
         .outerjoin(failed, failed.c.conversation == c.id)
         .outerjoin(served, served.c.conversation == c.id)
         .where(
@@ -429,11 +425,28 @@ def _requests_statement(assistant: str, rollout: str) -> Select[Any, Any, Any]:
             served.c.conversation.is_(None),
         )
     )
-    asked = select(r.at, r.id, r.arm, r.share, r.failed).where(
-        r.assistant == assistant, r.experiment == rollout, r.share > 0, r.share < 1
+
+
+def _served_conversations(
+    r: ReadOnlyColumnCollection[str, Column[Any]], assistant: str, rollout: str
+) -> Subquery[ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]]:
+    return (
+        select(r.conversation)
+        .where(r.assistant == assistant, r.experiment == rollout)
+        .distinct()
+        .subquery()
     )
-    both = union_all(logged, asked).subquery()
-    return select(both.c.arm, both.c.share, both.c.bad).order_by(both.c.at, both.c.id)
+
+
+def _failed_conversations(
+    o: ReadOnlyColumnCollection[str, Column[Any]], assistant: str
+) -> Subquery[ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]]:
+    return (
+        select(o.conversation)
+        .where(o.assistant == assistant, o.name == CANDIDATE_FAILED, o.value == "true")
+        .distinct()
+        .subquery()
+    )
 
 
 def _counted_rows(

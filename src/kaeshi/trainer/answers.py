@@ -123,11 +123,7 @@ class Answers:
         if not all(isinstance(m.get("role"), str) for m in wanted.messages):
             msg = "every message has a role"
             raise InvalidInput(msg)
-        head = {
-            "id": self._ids.new("chatcmpl").replace("_", "-", 1),
-            "created": int(self._clock.now().timestamp()),
-            "model": wanted.model,
-        }
+        head = self._head_of(wanted)
         base = self._bases.get(wanted.model, wanted.model)
         manifest = None if base in self._bases.values() else self._manifest(wanted.model)
         if manifest is None and base == RESPONDER:
@@ -138,16 +134,20 @@ class Answers:
             return self._handed(
                 self._vllm, json.loads(body), base if manifest is None else wanted.model, manifest
             )
-        unserved = next((name for name in UNSERVED if getattr(wanted, name)), None)
-        if unserved is not None:
-            msg = f"{unserved} is not served by {wanted.model!r}"
-            raise InvalidInput(msg)
+        _check_served(wanted)
         if generated:
             return self._generated(
                 wanted, head, base if manifest is None else manifest["base"], manifest
             )
         _refuse_extras(wanted)
         return self._picked(wanted, head)
+
+    def _head_of(self, wanted: _Chat) -> dict[str, object]:
+        return {
+            "id": self._ids.new("chatcmpl").replace("_", "-", 1),
+            "created": int(self._clock.now().timestamp()),
+            "model": wanted.model,
+        }
 
     def embed(self, body: bytes) -> Json:
         """Embeddings by the one model that is here for it."""
@@ -264,6 +264,13 @@ class Answers:
 
             self._engines[base] = Engine(base, self._models_dir)
         return self._engines[base]
+
+
+def _check_served(wanted: _Chat) -> None:
+    unserved = next((name for name in UNSERVED if getattr(wanted, name)), None)
+    if unserved is not None:
+        msg = f"{unserved} is not served by {wanted.model!r}"
+        raise InvalidInput(msg)
 
 
 def _refuse_extras(wanted: _Chat) -> None:

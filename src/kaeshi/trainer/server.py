@@ -186,23 +186,14 @@ class TrainerServer:
         match method, parts:
             case "POST", ["files"]:
                 return 200, self._upload(body, content_type)
-            case "GET", ["files"]:
-                self._drop_expired()
-                return 200, self._list("file", wanted)
-            case "GET", ["files", name]:
-                return 200, self._find("file", name)
-            case "GET", ["files", name, "content"]:
-                return 200, self._file_path(self._find("file", name)["id"]).read_bytes()
-            case "DELETE", ["files", name]:
-                return self._delete_file(name)
+            case _, ["files", *rest]:
+                return self._route_file(method, rest, wanted)
             case _, ["fine_tuning", "jobs", *rest]:
                 return self._route_job(method, rest, wanted, body)
             case "GET", ["models"]:
                 return self._models()
             case "GET", ["models", *name]:  # hub names hold a slash
-                return 200, next(
-                    (m for m in self._given() if m["id"] == "/".join(name)), None
-                ) or _shown(self._find("model", "/".join(name)))
+                return 200, self._model_shown(name)
             case "DELETE", ["models", name]:
                 self._find("model", name)
                 return 200, {"id": name, "object": "model", "deleted": self._answers.drop(name)}
@@ -212,6 +203,11 @@ class TrainerServer:
                 return 200, self._answers.chat(body)
             case _:
                 return _unserved(method, plain)
+
+    def _model_shown(self, name: list[str]) -> Json:
+        return next((m for m in self._given() if m["id"] == "/".join(name)), None) or _shown(
+            self._find("model", "/".join(name))
+        )
 
     def _delete_file(self, name: str) -> Reply:
         self._file_path(self._find("file", name)["id"]).unlink(missing_ok=True)
@@ -227,6 +223,20 @@ class TrainerServer:
             "object": "list",
             "data": [_shown(model) for model in (*tuned, *self._given())],
         }
+
+    def _route_file(self, method: str, rest: list[str], wanted: dict[str, str]) -> Reply:
+        match method, rest:
+            case "GET", []:
+                self._drop_expired()
+                return 200, self._list("file", wanted)
+            case "GET", [name]:
+                return 200, self._find("file", name)
+            case "GET", [name, "content"]:
+                return 200, self._file_path(self._find("file", name)["id"]).read_bytes()
+            case "DELETE", [name]:
+                return self._delete_file(name)
+            case _:
+                return _unserved(method, "/".join(["files", *rest]))
 
     def _route_job(
         self, method: str, rest: list[str], wanted: dict[str, str], body: bytes
@@ -561,38 +571,45 @@ class TrainerServer:
         ]
         checkpoints = []
         for epoch in kept:
-            step = epoch["metrics"]["step"]
-            names = [
-                f"{model}:ckpt-step-{step}",
-                *([model] if epoch["epoch"] == done["best"] else []),
-            ]
-            for each in names:
-                self._put_model(
-                    each,
-                    lora.publish(
-                        folder / f"epoch-{epoch['epoch']}",
-                        model_folder(self._folder, each),
-                        {"id": each, "job": name, "base": job["base"]},
-                    ),
-                )
-            checkpoints.append(
-                {
-                    "id": f"ftckpt-{hashlib.sha256(names[0].encode()).hexdigest()[:24]}",
-                    "object": "fine_tuning.job.checkpoint",
-                    "created_at": self._seconds(),
-                    "fine_tuned_model_checkpoint": names[0],
-                    "step_number": step,
-                    "metrics": {
-                        "step": step,
-                        **{n: v for n, v in epoch["metrics"].items() if n != "step"},
-                    },
-                    "fine_tuning_job_id": name,
-                }
-            )
+            step, names = self._publish_epoch(epoch, model, done, folder, name, job)
+            checkpoints.append(self._checkpoint_shown(names, step, epoch, name))
         results = self._put_file(
             (folder / "results.csv").read_bytes(), "step_metrics.csv", "fine-tune-results"
         )
         return model, checkpoints, results
+
+    def _publish_epoch(
+        self, epoch: Any, model: str, done: Json, folder: Path, name: Any, job: Json
+    ) -> tuple[Any, list[str]]:
+        step = epoch["metrics"]["step"]
+        names = [
+            f"{model}:ckpt-step-{step}",
+            *([model] if epoch["epoch"] == done["best"] else []),
+        ]
+        for each in names:
+            self._put_model(
+                each,
+                lora.publish(
+                    folder / f"epoch-{epoch['epoch']}",
+                    model_folder(self._folder, each),
+                    {"id": each, "job": name, "base": job["base"]},
+                ),
+            )
+        return step, names
+
+    def _checkpoint_shown(self, names: list[str], step: Any, epoch: Any, name: Any) -> Json:
+        return {
+            "id": f"ftckpt-{hashlib.sha256(names[0].encode()).hexdigest()[:24]}",
+            "object": "fine_tuning.job.checkpoint",
+            "created_at": self._seconds(),
+            "fine_tuned_model_checkpoint": names[0],
+            "step_number": step,
+            "metrics": {
+                "step": step,
+                **{n: v for n, v in epoch["metrics"].items() if n != "step"},
+            },
+            "fine_tuning_job_id": name,
+        }
 
     def _job_folder(self, name: str) -> Path:
         """Where a job of the lora engine keeps what it needs to continue; gone when it has succeeded or was cancelled."""

@@ -152,15 +152,24 @@ SEP = 3
 
 def _run(session: Any, parts: Sequence[Sequence[int]]) -> list[Scores]:
     """One batch of token windows: the labels' probabilities, shape (tokens, labels), of each."""
+    ids, mask = _padded(parts)
+    logits = session.run(
+        None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    )[0]
+    return _probabilities(logits, parts)
+
+
+def _padded(parts: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     width = max(map(len, parts)) + 2
     ids = np.zeros((len(parts), width), np.int64)
     mask = np.zeros((len(parts), width), np.int64)
     for row, part in enumerate(parts):
         ids[row, : len(part) + 2] = [CLS, *part, SEP]
         mask[row, : len(part) + 2] = 1
-    logits = session.run(
-        None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-    )[0]
+    return ids, mask
+
+
+def _probabilities(logits: Any, parts: Sequence[Sequence[int]]) -> list[Scores]:
     powers = np.exp(logits - logits.max(axis=2, keepdims=True))
     shares = powers / powers.sum(axis=2, keepdims=True)
     return [shares[row, 1 : len(part) + 1] for row, part in enumerate(parts)]

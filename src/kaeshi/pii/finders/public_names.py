@@ -8,7 +8,7 @@ is public in the whole conversation then, and private again where somebody says 
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from re import Pattern
+from re import Match, Pattern
 from typing import Literal
 
 # what is offered to everybody; what is said of a person nobody else knows
@@ -210,18 +210,11 @@ def public(
     >>> public(["What about tickets to see Bryan Adams?"], [[(26, 37)]]), public(["Hi, this is Bryan Adams"], [[(12, 23)]])
     (frozenset({(0, 26, 37)}), frozenset())
     """
-    named = {
-        (i, start, end): texts[i][start:end]
-        for i, spans in enumerate(proposed)
-        for start, end in spans
-    }
+    named = _named_spans(proposed, texts)
     if not named:
         return frozenset()
     # wherever it stands: what says that a name is public need not stand where the name was seen
-    anywhere = re.compile(
-        rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(set(named.values()), key=len, reverse=True)))})(?!\w)",
-        re.IGNORECASE,
-    )
+    anywhere = _anywhere_of(named)
     found: set[frozenset[str]] = set()
     own: set[str] = set()
     topics = [
@@ -230,6 +223,29 @@ def public(
     way = any(map(_WAY.search, texts))
     films = any(map(_FILM.search, texts))
     own = _verdicts(texts, topics, anywhere, way, given, films, found, own)
+    return _public_places(named, own, found)
+
+
+def _named_spans(
+    proposed: Sequence[Spans], texts: Sequence[str]
+) -> dict[tuple[int, int, int], str]:
+    return {
+        (i, start, end): texts[i][start:end]
+        for i, spans in enumerate(proposed)
+        for start, end in spans
+    }
+
+
+def _anywhere_of(named: dict[tuple[int, int, int], str]) -> Pattern[str]:
+    return re.compile(
+        rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(set(named.values()), key=len, reverse=True)))})(?!\w)",
+        re.IGNORECASE,
+    )
+
+
+def _public_places(
+    named: dict[tuple[int, int, int], str], own: set[str], found: set[frozenset[str]]
+) -> frozenset[tuple[int, int, int]]:
     words_of = {place: frozenset(_WORD.findall(name.lower())) for place, name in named.items()}
     return frozenset(
         place
@@ -306,7 +322,22 @@ def _told(
         return "own"
     if _HONOURED.match(text, start) or _ACTS.match(text, end):  # somebody
         return None
-    if (
+    if _is_offered_in_context(text, start, end, private, before, films, offers, alone):
+        return "public"
+    return None
+
+
+def _is_offered_in_context(
+    text: str,
+    start: int,
+    end: int,
+    private: bool,
+    before: str,
+    films: bool,
+    offers: bool,
+    alone: bool,
+) -> Match[str] | bool:
+    return (
         not _PLACES.isdisjoint(_WORD.findall(text[start:end].lower()))
         or (not private and _AFTER.match(text, end))
         or _AGAINST.match(text, end)
@@ -323,9 +354,7 @@ def _told(
             and (_CAPITAL.search(before) or not alone)
             and (_OFFERED.search(before) or _is_offered(text, start, end))
         )
-    ):
-        return "public"
-    return None
+    )
 
 
 def _is_offered(text: str, start: int, end: int) -> bool:

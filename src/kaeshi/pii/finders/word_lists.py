@@ -398,6 +398,10 @@ def is_misspelt(word: str) -> bool:
     if length < LEAST_MISSPELT or word in given or word in surnames:
         return False
     common = _words("common.txt")
+    return _is_swapped(length, word, common)
+
+
+def _is_swapped(length: int, word: str, common: frozenset[str]) -> bool:
     return (
         any(word[:i] + word[i + 1] + word[i] + word[i + 2 :] in common for i in range(length - 1))
         or any(
@@ -437,36 +441,32 @@ def _is_answer(text: str, start: int, end: int, words: int) -> bool:
 
 
 def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, bool]]:
-    """What a model proposes, but for everyday words; it may be looked for in other turns where it is surely a name."""
+    """What a model proposes, without everyday words and places: (start, end, surely a name).
+
+    A name that is sure is looked for in other turns as well.
+    """
     given, surnames, other = _lists()
     found = []
     for start, end, score in seen:
         words = [word.lower() for word in _PARTS.findall(text[start:end])]
-        if (
-            not words
-            or all(word in _NOBODY or word in _FILLER for word in words)
-            or not could_name(text[start:end])
-        ):
-            continue
-        if _NO_NAME.match(text, start) or (
-            text[start:end].islower()
-            and all(is_misspelt(word) for word in words if could_name(word))
-        ):
-            continue
-        if _is_place(text, start, end):
+        if _is_everyday(text, start, end, words) or _is_place(text, start, end):
             continue
         listed = any(word in given or word in surnames for word in words)
         if not listed and score < (UNLISTED if text[start].isupper() else UNLISTED_SMALL):
             continue
-        found.append(
-            (
-                start,
-                end,
-                score > (SURE_LISTED if listed else SURE_UNLISTED)
-                and not any(word in other for word in words),
-            )
-        )
+        sure = score > (SURE_LISTED if listed else SURE_UNLISTED)
+        found.append((start, end, sure and not any(word in other for word in words)))
     return found
+
+
+def _is_everyday(text: str, start: int, end: int, words: Sequence[str]) -> bool:
+    """Common words, also misspelt ones, and what stands where no name stands."""
+    if not words or all(word in _NOBODY or word in _FILLER for word in words):
+        return True
+    written = text[start:end]
+    if not could_name(written) or _NO_NAME.match(text, start):
+        return True
+    return written.islower() and all(is_misspelt(word) for word in words if could_name(word))
 
 
 def _is_place(text: str, start: int, end: int) -> bool:
@@ -607,49 +607,82 @@ def _titled(text: str) -> Iterator[tuple[int, int, bool]]:
         )
 
 
+class _Written(NamedTuple):
+    """A word where it stands. `word`: in small letters."""
+
+    start: int
+    end: int
+    text: str
+    word: str
+
+    @property
+    def is_large(self) -> bool:
+        """Does it begin with a capital letter?"""
+        return self.text[0].isupper()
+
+
 def _listed(text: str) -> Iterator[tuple[int, int]]:
-    """Words from the list of given names, written large or after a word that announces a person, with the surname that may follow."""
-    given, surnames, other = _lists()
-    words = [(m.start(), m.end(), m[0], m[0].lower()) for m in _PARTS.finditer(text)]
+    """Words from the list of given names, with the surname that may follow.
+
+    They are written large, or stand after a word that announces a person.
+    """
+    given, _, other = _lists()
+    words = [_Written(m.start(), m.end(), m[0], m[0].lower()) for m in _PARTS.finditer(text)]
     end = -1
-    for i, (start, stop, written, word) in enumerate(words):
-        if (
-            word not in given or start < end or len(word) < 3
-        ):  # "Al" and "Ed" are mostly something else
+    for i, name in enumerate(words):
+        # "Al" and "Ed" are mostly something else
+        if name.word not in given or name.start < end or len(name.word) < 3:
             continue
-        large = written[0].isupper()
-        common = word in other
-        cued = (
-            i > 0 and words[i - 1][3] in _CUES and start - words[i - 1][1] <= 2
-        )  # a comma and a space
-        follow = (
-            words[i + 1]
-            if i + 1 < len(words) and words[i + 1][0] == stop + 1 and text[stop] == " "
-            else None
-        )
-        surnamed = (
-            follow is not None
-            and follow[3] in surnames
-            and follow[3] not in _STOP_AFTER
-            and (follow[2][0].isupper() or (not common and follow[3] not in other))
-        )
-        if (large and not common) or (cued and (large or not common)) or surnamed:
-            if _PLACE_BEFORE.search(text, max(0, start - 7), start) or _PLACE_AFTER.match(
-                text, stop
-            ):
-                continue
-            unlisted = (
-                follow is not None
-                and large
-                and follow[2][0].isupper()
-                and follow[3] not in other
-                and follow[3] not in _FILLER
-                and follow[3] not in _STOP_AFTER
-                and len(follow[2]) > 2
-                and not follow[2].isupper()
-            )
-            end = follow[1] if follow is not None and (surnamed or unlisted) else stop
-            yield start, end
+        common = name.word in other
+        follow = _follower(text, words, i)
+        surnamed = follow is not None and _is_surname(follow, common=common)
+        if not surnamed and not _is_name_alone(name, common=common, cued=_is_cued(words, i)):
+            continue
+        if _is_in_a_place(text, name):
+            continue
+        joined = follow is not None and (surnamed or _is_unlisted_surname(name, follow))
+        end = follow.end if follow is not None and joined else name.end
+        yield name.start, end
+
+
+def _is_name_alone(name: _Written, *, common: bool, cued: bool) -> bool:
+    """Is a listed given name a name without a surname? `common`: it is an everyday word too."""
+    if name.is_large and not common:
+        return True
+    return cued and (name.is_large or not common)
+
+
+def _follower(text: str, words: Sequence[_Written], i: int) -> _Written | None:
+    """The next word, if nothing but a space stands between."""
+    if i + 1 < len(words) and words[i + 1].start == words[i].end + 1:
+        return words[i + 1] if text[words[i].end] == " " else None
+    return None
+
+
+def _is_cued(words: Sequence[_Written], i: int) -> bool:
+    """Does the word before announce a person, at most a comma and a space away?"""
+    return i > 0 and words[i - 1].word in _CUES and words[i].start - words[i - 1].end <= 2
+
+
+def _is_surname(follow: _Written, *, common: bool) -> bool:
+    """A listed surname. `common`: the given name before it is an everyday word too."""
+    _, surnames, other = _lists()
+    if follow.word not in surnames or follow.word in _STOP_AFTER:
+        return False
+    return follow.is_large or (not common and follow.word not in other)
+
+
+def _is_unlisted_surname(name: _Written, follow: _Written) -> bool:
+    """Written like a surname, and not an everyday word."""
+    other = _lists()[2]
+    if not (name.is_large and follow.is_large) or follow.text.isupper() or len(follow.text) <= 2:
+        return False
+    return not (follow.word in other or follow.word in _FILLER or follow.word in _STOP_AFTER)
+
+
+def _is_in_a_place(text: str, name: _Written) -> bool:
+    before = _PLACE_BEFORE.search(text, max(0, name.start - 7), name.start)
+    return bool(before or _PLACE_AFTER.match(text, name.end))
 
 
 def _answered(text: str) -> Iterator[tuple[int, int]]:
@@ -661,22 +694,16 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
         return
     head = run[0]
     if len(words) > 12:  # longer replies tell a story, with the name at its head if at all
-        if (
-            head[0][0].isupper()
-            and head[0].lower() in given
-            and text[head.end() : head.end() + 1] in {".", ",", "!"}
-        ):
+        ends = text[head.end() : head.end() + 1] in {".", ",", "!"}
+        if head[0][0].isupper() and head[0].lower() in given and ends:
             yield head.span()
         return
-    if head[0].lower() in other and not head[0][0].isupper():
-        return
-    if head[0].lower() in _STOP_AFTER:
+    if head[0].lower() in _STOP_AFTER or (head[0].lower() in other and not head[0][0].isupper()):
         return
     last = _last_of_name(head, run, other)
     unlisted = head[0].lower() not in given and head[0].lower() not in surnames
-    if (
-        unlisted and (len(words) > 5 or not head[0][0].isupper()) and len(run) > 2
-    ):  # "party of four please" is no name
+    # "party of four please" is no name
+    if unlisted and len(run) > 2 and (len(words) > 5 or not head[0][0].isupper()):
         return
     yield head.start(), last.end()
 

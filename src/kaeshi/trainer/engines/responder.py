@@ -158,11 +158,7 @@ def _to_the_point(text: str) -> str:
 
 def featurize(contexts: Sequence[Context], embedder: Embedder) -> Floats:
     """Contexts as rows of len(WEIGHTS) x dimensions; equal texts are embedded once, absent ones are zero."""
-    texts = list(
-        dict.fromkeys(text for found in contexts for side in found for text in side if text)
-    )
-    places = {text: i for i, text in enumerate(texts)}
-    vectors: Vectors = embedder.embed(texts)
+    places, vectors = _embedded_texts(contexts, embedder)
     features = np.zeros((len(contexts), len(WEIGHTS), embedder.dimensions), np.float32)
     for row, found in zip(features, contexts, strict=True):
         for side, said in enumerate(found):
@@ -172,6 +168,17 @@ def featurize(contexts: Sequence[Context], embedder: Embedder) -> Floats:
                 row[side + 4] = own.mean(axis=0)
     features *= np.array(WEIGHTS, np.float32)[:, None]
     return features.reshape(len(contexts), -1)
+
+
+def _embedded_texts(
+    contexts: Sequence[Context], embedder: Embedder
+) -> tuple[dict[str, int], Vectors]:
+    texts = list(
+        dict.fromkeys(text for found in contexts for side in found for text in side if text)
+    )
+    places = {text: i for i, text in enumerate(texts)}
+    vectors: Vectors = embedder.embed(texts)
+    return places, vectors
 
 
 def train(
@@ -349,10 +356,7 @@ def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDA
 
     w = CALIBRATION.copy()
     for _ in range(100):
-        p = _sigmoid(signs @ w)
-        gradient = signs.T @ (p - right) + CALIBRATION_STRENGTH * (w - CALIBRATION)
-        hessian = (signs * (p * (1 - p))[:, None]).T @ signs + CALIBRATION_STRENGTH * np.eye(3)
-        change = np.linalg.solve(hessian, gradient)
+        change = _newton_step(signs, w, right)
         while (
             loss(w - change) > loss(w) and float(np.abs(change).max()) > 1e-6
         ):  # a full step from far away overshoots
@@ -361,6 +365,15 @@ def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDA
         if float(np.abs(change).max()) < 1e-6:  # converged
             break
     return w
+
+
+def _newton_step(
+    signs: NDArray[np.float64], w: NDArray[Any], right: NDArray[np.float64]
+) -> NDArray[Any]:
+    p = _sigmoid(signs @ w)
+    gradient = signs.T @ (p - right) + CALIBRATION_STRENGTH * (w - CALIBRATION)
+    hessian = (signs * (p * (1 - p))[:, None]).T @ signs + CALIBRATION_STRENGTH * np.eye(3)
+    return np.linalg.solve(hessian, gradient)
 
 
 def _hash(found: Context) -> int:

@@ -78,11 +78,7 @@ class Engine:
         self.name = base
         self.tokenizer = load_tokenizer(place)
         self._model = load_base(place, DEVICE, "kaeshi_slots").eval()
-        config = self._model.generation_config
-        ends = (
-            config.eos_token_id if config.eos_token_id is not None else self.tokenizer.eos_token_id
-        )
-        self._ends = frozenset(ends if isinstance(ends, list) else [ends])
+        self._ends = self._end_tokens()
         self.longest = int(self._model.config.max_position_embeddings)
         self._layers: dict[str, _Adapted] = {}
         self._groups = _Groups()
@@ -94,6 +90,13 @@ class Engine:
         self._waiting: list[Wanted] = []
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
+
+    def _end_tokens(self) -> frozenset[int]:
+        """The tokens that end an answer."""
+        ends = self._model.generation_config.eos_token_id
+        if ends is None:
+            ends = self.tokenizer.eos_token_id
+        return frozenset(ends if isinstance(ends, list) else [ends])
 
     def prompt(self, messages: Sequence[Json], offer: tools.Offer | None = None) -> list[int]:
         """The conversation so far in the base's template, up to where the assistant speaks. Raises InvalidInput when it is too long."""

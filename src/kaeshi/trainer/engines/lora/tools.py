@@ -142,11 +142,7 @@ def grammar(form: Form, offer: Offer) -> str | None:
         for f in _functions(offer)
     ]
     if form == "whole":
-        if not offer.must:
-            return None
-        return "start: " + " | ".join(
-            f"{json.dumps(start)} %json {schema} {json.dumps('}')}" for start, schema in starts
-        )
+        return _whole_grammar(starts) if offer.must else None
     if not offer.must and offer.several:
         tags = [
             StructTag(trigger=OPEN, begin=f"{OPEN}\n{start}", grammar=schema, end=END)
@@ -161,6 +157,12 @@ def grammar(form: Form, offer: Offer) -> str | None:
         return f"start: TEXT | head inside\nhead[lazy]: TEXT {json.dumps(OPEN)}\nTEXT: /(.|\\n)*/\ninside: {insides}"
     more = ' ("\\n" call)*' if offer.several else ""
     return f"start: call{more}\ncall: {json.dumps(OPEN)} inside\ninside: {insides}"
+
+
+def _whole_grammar(starts: Sequence[tuple[str, Any]]) -> str:
+    """An answer that is one call and nothing else."""
+    calls = [f"{json.dumps(start)} %json {schema} {json.dumps('}')}" for start, schema in starts]
+    return "start: " + " | ".join(calls)
 
 
 class Reader:

@@ -159,23 +159,23 @@ def train(spec: Spec, say: Say) -> None:
     base = load_base(place, DEVICE, "kaeshi_packed")
     _announce(place, base, say, spec)
     taught = _read(Path(spec.training_file), spec, tokenizer, "training_file")
-    held = (
-        _read(Path(spec.validation_file), spec, tokenizer, "validation_file")
-        if spec.validation_file
-        else []
-    )
+    held: list[Encoded | Pair] = []
+    if spec.validation_file:
+        held = _read(Path(spec.validation_file), spec, tokenizer, "validation_file")
     run = _Run(spec, base, say)
     order = rows.order(len(taught), spec.batch, spec.epochs, spec.seed)
     first = run.resume()
     tokens = sum(_size(row) for row in taught)
-    learned = sum(len(e.learned) for row in taught for e in _sides(row))
-    say(
-        {
-            "event": f"{'continuing after step ' + str(first) if first else 'training'}: {len(taught)} rows of {tokens} tokens, {learned} of them learned; {len(order)} steps of {spec.batch} rows, {run.facts()}"
-        }
-    )
+    begun = f"continuing after step {first}" if first else "training"
+    steps = f"{len(order)} steps of {spec.batch} rows, {run.facts()}"
+    say({"event": f"{begun}: {_amount(taught, tokens)}; {steps}"})
     _steps(taught, spec, first, order, run, say, held)
     _finish(run, folder, say, order, tokens, spec)
+
+
+def _amount(taught: Sequence[Encoded | Pair], tokens: int) -> str:
+    learned = sum(len(e.learned) for row in taught for e in _sides(row))
+    return f"{len(taught)} rows of {tokens} tokens, {learned} of them learned"
 
 
 def _steps(
@@ -275,21 +275,30 @@ class _Run:
         loss = 0.0
         right = 0.0
         of_tokens = 0
+        loss, right, of_tokens = self._backward(batch, loss, right, of_tokens)
+        norm = torch.nn.utils.clip_grad_norm_(self._weights.values(), GRADIENT_NORM)
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        self._check_finite(loss, norm, number)
+        return {
+            "train_loss": round(loss, 5),
+            "train_mean_token_accuracy": round(right / max(of_tokens, 1), 5),
+        }
+
+    def _backward(
+        self, batch: Sequence[Encoded | Pair], loss: float, right: float, of_tokens: int
+    ) -> tuple[float, float, int]:
         for part, whole, hits, count in self._passes(batch):
             part.backward()
             loss = loss + whole
             right = right + hits
             of_tokens = of_tokens + count
-        norm = torch.nn.utils.clip_grad_norm_(self._weights.values(), GRADIENT_NORM)
-        self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
+        return loss, right, of_tokens
+
+    def _check_finite(self, loss: float, norm: Any, number: int) -> None:
         if not math.isfinite(loss) or not bool(torch.isfinite(norm)):
             msg = f"step {number + 1}: the loss is {loss}; a smaller learning_rate_multiplier than {self._spec.multiplier} may help"
             raise InvalidInput(msg)
-        return {
-            "train_loss": round(loss, 5),
-            "train_mean_token_accuracy": round(right / max(of_tokens, 1), 5),
-        }
 
     def validate(self, held: Sequence[Encoded | Pair]) -> Json:
         """Loss and accuracy on rows that are not trained on."""
@@ -343,17 +352,7 @@ class _Run:
 
     def _ask(self, said: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Logits where something is learned, shape (learned, vocabulary); the tokens wanted there, and whose they are."""
-        ids: list[int] = []
-        places: list[int] = []
-        asked: list[int] = []
-        owners: list[int] = []
-        borders = [0]
-        for owner, row in enumerate(said):
-            asked += [borders[-1] + i - 1 for i in row.learned]
-            owners += [owner] * len(row.learned)
-            ids += row.ids
-            places += range(len(row.ids))
-            borders.append(len(ids))
+        ids, places, asked, owners, borders = _packed(said)
         tokens = torch.tensor([ids], device=self._device)
         where = torch.tensor(asked, device=self._device)
         logits = self._logits(tokens, places, borders, where)
@@ -471,6 +470,23 @@ class _Run:
             for i, (name, weight) in enumerate(zip(names, self._weights.values(), strict=True))
         }
         self._optimiser.load_state_dict(self._optimiser.state_dict() | {"state": kept})
+
+
+def _packed(
+    said: Sequence[Encoded],
+) -> tuple[list[int], list[int], list[int], list[int], list[int]]:
+    ids: list[int] = []
+    places: list[int] = []
+    asked: list[int] = []
+    owners: list[int] = []
+    borders = [0]
+    for owner, row in enumerate(said):
+        asked += [borders[-1] + i - 1 for i in row.learned]
+        owners += [owner] * len(row.learned)
+        ids += row.ids
+        places += range(len(row.ids))
+        borders.append(len(ids))
+    return ids, places, asked, owners, borders
 
 
 def rate(number: int, of: int) -> float:
