@@ -41,6 +41,7 @@ from kaeshi.store.exchanges import Recorded
 
 log = logging.getLogger("kaeshi.gateway")
 AT_ONCE = 100
+UNSTORABLE = "request %s of spool %s cannot be stored as it is; its words are left out"
 # what a record may be to blame for; a database that is busy or away is not among it, and its error ends the round
 POISON = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 FRESH_S = 60
@@ -97,11 +98,7 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
                 # one of them cannot be stored, and must not keep the others: look for it
                 most_here = len(piece.records) // 2
                 continue
-            log.exception(
-                "request %s of spool %s cannot be stored as it is; its words are left out",
-                piece.exchanges[0].id,
-                path.name,
-            )
+            log.exception(UNSTORABLE, piece.exchanges[0].id, path.name)
             piece, stored = await _store_without_words(loop, path, place, piece, done)
         if stored is None:
             return

@@ -95,14 +95,8 @@ def _replaced(
         made.keep(joined[made.last : start])
         made.put(_stand_in(policy, kind, number, value, canonical, key, women), kind, value, by)
         made.last = end
-    made.originals += [[] for _ in range(joined.count("\0", made.last))]
-    return Scrubbed(
-        texts=tuple("".join([*made.pieces, joined[made.last :]]).split("\0")),
-        found={kind: tuple(values) for kind, values in numbers.values.items()},
-        counts=made.counts,
-        recognised=made.recognised,
-        originals=tuple(map(tuple, made.originals)),
-    )
+    made.keep(joined[made.last :])
+    return made.scrubbed(numbers)
 
 
 class _Replaced:
@@ -127,6 +121,16 @@ class _Replaced:
             self.start_of_text = self.length + seam + 1
         self.pieces.append(between)
         self.length += len(between)
+
+    def scrubbed(self, numbers: "Numbers") -> Scrubbed:
+        """The texts, and what was replaced in them."""
+        return Scrubbed(
+            texts=tuple("".join(self.pieces).split("\0")),
+            found={kind: tuple(values) for kind, values in numbers.values.items()},
+            counts=self.counts,
+            recognised=self.recognised,
+            originals=tuple(map(tuple, self.originals)),
+        )
 
     def put(self, stand_in: str, kind: str, value: str, by: str) -> None:
         """Write what stands for a value, and count it."""

@@ -259,21 +259,23 @@ class Effects:
                 self.expectation.refresh()
 
     def _add_between_refreshes(self, rows: Rows) -> None:
-        low, high = (
-            np.array([getattr(metric, end) for metric in self.metrics]) for end in ("low", "high")
-        )
+        low = np.array([metric.low for metric in self.metrics])
+        high = np.array([metric.high for metric in self.metrics])
         expected = self.expectation.predict(rows.covariates)
         outcomes = np.hstack([rows.outcomes, rows.outcomes @ self.mix])
         predicted = np.clip(np.hstack([expected, expected @ self.mix]), low, high)
-        weight, scores = self._bets_on(rows, outcomes, predicted, low, high)  # fmt: skip
+        weight, scores = self._bets_on(rows, outcomes, predicted, low, high)
         self.expectation.learn(rows.covariates, rows.outcomes, expected)
         self.expectation.residual += ((outcomes - predicted) ** 2).sum(0)
         self.week.add(rows.day, scores, weight[:, 0])
+        self._add_sums(scores, weight)
+        candidates = int(rows.arm.sum())
+        self.count = [self.count[0] + len(rows) - candidates, self.count[1] + candidates]
+
+    def _add_sums(self, scores: Floats, weight: Floats) -> None:
         self.total += scores.sum(0)
         self.spread += (scores**2).sum(0)
         self.weight += float(weight.sum())
-        candidates = int(rows.arm.sum())
-        self.count = [self.count[0] + len(rows) - candidates, self.count[1] + candidates]
 
     def _bets_on(
         self,

@@ -694,8 +694,7 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
         return
     head = run[0]
     if len(words) > 12:  # longer replies tell a story, with the name at its head if at all
-        ends = text[head.end() : head.end() + 1] in {".", ",", "!"}
-        if head[0][0].isupper() and head[0].lower() in given and ends:
+        if _heads_a_story(text, head):
             yield head.span()
         return
     if head[0].lower() in _STOP_AFTER or (head[0].lower() in other and not head[0][0].isupper()):
@@ -706,6 +705,12 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
     if unlisted and len(run) > 2 and (len(words) > 5 or not head[0][0].isupper()):
         return
     yield head.start(), last.end()
+
+
+def _heads_a_story(text: str, head: Match[str]) -> bool:
+    given, _, _ = _lists()
+    ends = text[head.end() : head.end() + 1] in {".", ",", "!"}
+    return head[0][0].isupper() and head[0].lower() in given and ends
 
 
 def _last_of_name(head: Match[str], run: list[Match[str]], other: frozenset[str]) -> Match[str]:

@@ -158,10 +158,7 @@ def train(spec: Spec, say: Say) -> None:
     tokenizer = load_tokenizer(place)
     base = load_base(place, DEVICE, "kaeshi_packed")
     _announce(place, base, say, spec)
-    taught = _read(Path(spec.training_file), spec, tokenizer, "training_file")
-    held: list[Encoded | Pair] = []
-    if spec.validation_file:
-        held = _read(Path(spec.validation_file), spec, tokenizer, "validation_file")
+    taught, held = _both_files(spec, tokenizer)
     run = _Run(spec, base, say)
     order = rows.order(len(taught), spec.batch, spec.epochs, spec.seed)
     first = run.resume()
@@ -171,6 +168,14 @@ def train(spec: Spec, say: Say) -> None:
     say({"event": f"{begun}: {_amount(taught, tokens)}; {steps}"})
     _steps(taught, spec, first, order, run, say, held)
     _finish(run, folder, say, order, tokens, spec)
+
+
+def _both_files(spec: Spec, tokenizer: Any) -> tuple[list[Encoded | Pair], list[Encoded | Pair]]:
+    """The rows to learn from, and those held out."""
+    taught = _read(Path(spec.training_file), spec, tokenizer, "training_file")
+    if not spec.validation_file:
+        return taught, []
+    return taught, _read(Path(spec.validation_file), spec, tokenizer, "validation_file")
 
 
 def _amount(taught: Sequence[Encoded | Pair], tokens: int) -> str:
