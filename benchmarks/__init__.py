@@ -1,1 +1,4 @@
-"""One file per claim; each takes --data DIR where it needs data, and prints a table, or JSON with --json."""
+"""One file per claim.
+
+Each takes --data DIR where it needs data, and prints a table, or JSON with --json.
+"""

@@ -1,6 +1,7 @@
 """How much of an outcome's variance the first message foretells, and so how many customers fewer a rollout needs.
 
-`python -m benchmarks.foresight --data DIR [--past 1500] [--json]`. Learned from the first conversations of each log, by time, judged on the others.
+`python -m benchmarks.foresight --data DIR [--past 1500] [--json]`. Learned from the first
+conversations of each log, by time, judged on the others.
 """
 
 import argparse
@@ -61,7 +62,13 @@ def main() -> None:
         if wanted.json:
             print(json.dumps(row), flush=True)
         else:
-            print(f"{row['log']:26} {row['outcome']:9} {row['rate']:6.1%} of {row['judged']:5}: {row['explained']:5.1%} of the variance foretold", flush=True)  # fmt: skip
+            print(
+                (
+                    f"{row['log']:26} {row['outcome']:9} {row['rate']:6.1%} of {row['judged']:5}: "
+                    f"{row['explained']:5.1%} of the variance foretold"
+                ),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
-"""The gateway beside LiteLLM's proxy, Portkey's gateway and a direct call: same upstream, same run, one core.
+"""The gateway beside LiteLLM's proxy, Portkey's gateway and a direct call.
 
-`python -m benchmarks.gateway [--litellm PYTHON] [--portkey FOLDER] [--seconds N] [--rounds N] [--json]`. The gateway under test has one core, the
-upstream and the load (wrk, from Debian) the other. Ours assigns customers of a live canary and logs every request; the peers log nothing.
+Same upstream, same run, one core.
+
+`python -m benchmarks.gateway [--litellm PYTHON] [--portkey FOLDER] [--seconds N] [--rounds N]
+[--json]`. The gateway under test has one core, the upstream and the load (wrk, from Debian) the
+other. Ours assigns customers of a live canary and logs every request; the peers log nothing.
 benchmarks/peers/README.md installs the peers; one that is not named is left out.
 
-The run fails unless requests in the database and reported drops together are the requests that the upstream was asked, and unless every
-answer that a client has read is in the database after the gateway was killed (SIGKILL) under load.
+The run fails unless requests in the database and reported drops together are the requests that the
+upstream was asked, and unless every answer that a client has read is in the database after the
+gateway was killed (SIGKILL) under load.
 """
 
 import argparse
@@ -55,7 +59,10 @@ _asked = 0
 
 
 async def upstream(scope: Scope, receive: Calls, send: Calls) -> None:
-    """A model that answers at once, or after `seed` milliseconds, whole or in pieces; it tells how often it was asked."""
+    """A model that answers at once, or after `seed` milliseconds, whole or in pieces.
+
+    It tells how often it was asked.
+    """
     global _asked  # noqa: PLW0603  # one process, one thread
     if scope["type"] != "http":
         return
@@ -197,7 +204,8 @@ def served(
                 break
             if process.poll() is not None:
                 sys.exit(
-                    f"{command[0]} ended at once:\n{log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
+                    f"{command[0]} ended at once:\n"
+                    f"{log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
                 )
             time.sleep(0.2)
         time.sleep(2)
@@ -212,7 +220,10 @@ def served(
 
 
 def wrk(to: Served, clients: int, seconds: float, folder: Path, more: str = "") -> dict[str, float]:
-    """Load with so many connections: requests, failures, requests/s, p50 and p99 in milliseconds."""
+    """Load with so many connections.
+
+    Requests, failures, requests/s, p50 and p99 in milliseconds.
+    """
     script = folder / "load.lua"
     script.write_text(
         WRK.format(model=to.model, more=more.replace('"', '\\"').replace('\\"', '"')),
@@ -246,7 +257,10 @@ def wrk(to: Served, clients: int, seconds: float, folder: Path, more: str = "") 
 
 
 async def streams(to: Served) -> dict[str, float]:
-    """So many streams at once: how many came whole, and the slowest first piece and end in seconds."""
+    """So many streams at once.
+
+    How many came whole, and the slowest first piece and end in seconds.
+    """
     body = {"model": to.model, "messages": [{"role": "user", "content": "hello"}], "stream": True}
 
     async def one(session: aiohttp.ClientSession, number: int) -> tuple[float, float, bool]:
@@ -275,7 +289,10 @@ async def streams(to: Served) -> dict[str, float]:
 
 
 def _settled(to: Served) -> None:
-    """Wait until what the full load left to be done is done: what a request waits for is measured at a load that lasts."""
+    """Wait until what the full load left to be done is done.
+
+    What a request waits for is measured at a load that lasts.
+    """
     before = -1.0
     while (now := to.cpu_ms()) - before > 50 * WATCHED_S:
         before = now
@@ -389,7 +406,10 @@ def peers(
     if litellm:
         config = folder / "litellm.yaml"
         config.write_text(
-            f"model_list:\n  - model_name: m\n    litellm_params: {{model: openai/m, api_base: '{up}', api_key: none}}\n",
+            (
+                f"model_list:\n  - model_name: m\n    litellm_params: {{model: openai/m, "
+                f"api_base: '{up}', api_key: none}}\n"
+            ),
             encoding="utf-8",
         )
         command = [
@@ -562,7 +582,8 @@ def main() -> None:
     mine = found["kaeshi"]
     if mine["in_database"] + mine["dropped"] != mine["asked"]:
         sys.exit(
-            f"{mine['asked']} requests, but {mine['in_database']} in the database and {mine['dropped']} reported drops"
+            f"{mine['asked']} requests, but {mine['in_database']} in the database and "
+            f"{mine['dropped']} reported drops"
         )
     if found["killed"]["lost"] > found["killed"]["dropped"]:
         sys.exit(f"{found['killed']['lost']} answers that were read are lost")
@@ -583,19 +604,24 @@ def _print(found: dict[str, Any]) -> None:
     mirror = found["mirror"]
     dead = found["killed"]
     print(
-        f"(the row `direct` is the upstream itself; latencies at an upstream of {SLOW_MS} ms, {STREAMS} streams at once)"
+        f"(the row `direct` is the upstream itself; latencies at an upstream of {SLOW_MS} "
+        f"ms, {STREAMS} streams at once)"
     )
     print(
-        f"logged: {ours['asked']:,} requests asked, {ours['in_database']:,} in the database, {ours['dropped']} reported drops"
+        f"logged: {ours['asked']:,} requests asked, {ours['in_database']:,} in the database, "
+        f"{ours['dropped']} reported drops"
     )
     print(
-        f"worker: {ours['worker_cpu_ms_per_request_so_far']:.3f} ms of CPU per request, while the gateway was loaded"
+        f"worker: {ours['worker_cpu_ms_per_request_so_far']:.3f} ms of CPU per request, "
+        "while the gateway was loaded"
     )
     print(
-        f"mirror of every turn: p99 {mirror['p99_ms']:.1f} ms without, {mirror['p99_ms_mirrored']:.1f} ms with it, ratio {mirror['p99_ratio']:.2f}"
+        f"mirror of every turn: p99 {mirror['p99_ms']:.1f} ms without, "
+        f"{mirror['p99_ms_mirrored']:.1f} ms with it, ratio {mirror['p99_ratio']:.2f}"
     )
     print(
-        f"killed under load: {dead['read']:,} answers read by clients, {dead['in_database']:,} in the database, {dead['lost']} lost"
+        f"killed under load: {dead['read']:,} answers read by clients, "
+        f"{dead['in_database']:,} in the database, {dead['lost']} lost"
     )
 
 

@@ -1,7 +1,10 @@
-"""Is a training job ever paid twice? A provider that accepts and answers badly, late lists, two schedulers, and kill -9 at any line.
+"""Is a training job ever paid twice?
 
-`python -m benchmarks.never_twice [--cases N] [--seed S] [--json]`. Every case is a database of its own: a child starts a run as two schedulers
-at once, or polls it, and is killed at some executed line of ours; then both go on on a clock that moves, until nothing is open. The provider is a
+A provider that accepts and answers badly, late lists, two schedulers, and kill -9 at any line.
+
+`python -m benchmarks.never_twice [--cases N] [--seed S] [--json]`. Every case is a database of its
+own: a child starts a run as two schedulers at once, or polls it, and is killed at some executed
+line of ours; then both go on on a clock that moves, until nothing is open. The provider is a
 process of its own behind real HTTP, spoken to by the installed SDK.
 """
 
@@ -73,7 +76,10 @@ class Case:
 
 
 class Provider:
-    """Files and jobs by case; the case is the API key. Its time is what the case last said it is."""
+    """Files and jobs by case; the case is the API key.
+
+    Its time is what the case last said it is.
+    """
 
     def __init__(self) -> None:
         self.cases: dict[str, Any] = {}
@@ -205,7 +211,10 @@ class SteadyIds:
 
 
 async def schedulers(folder: Path, port: int, case: Case, stage: Stage) -> dict[str, Any]:
-    """Two schedulers on one database: they start the run, or poll until nothing is open, from when they were killed."""
+    """Two schedulers on one database.
+
+    They start the run, or poll until nothing is open, from when they were killed.
+    """
     base = f"http://127.0.0.1:{port}"
     settings = Settings(
         kaeshi_data_dir=folder,
@@ -269,7 +278,10 @@ async def begin(loop: Loop, path: Path) -> None:
 
 
 def forked(folder: Path, port: int, case: Case, stage: Stage) -> tuple[int, Any]:
-    """Run schedulers in a child that kills itself at the case's line; returns lines of ours that ran, and what it found (None: killed)."""
+    """Run schedulers in a child that kills itself at the case's line.
+
+    Returns lines of ours that ran, and what it found (None: killed).
+    """
     read, write = os.pipe()
     pid = os.fork()
     if pid:
@@ -381,7 +393,8 @@ def main() -> None:
             f"{found['cases']} cases, {found['killed']} killed in the middle, {found['seconds']} s"
         )
         print(
-            f"jobs per dataset: at most {found['most_jobs']}; over the cap: {found['over_the_cap']}; not as promised: {len(found['bad'])}"
+            f"jobs per dataset: at most {found['most_jobs']}; over the cap: "
+            f"{found['over_the_cap']}; not as promised: {len(found['bad'])}"
         )
         for end, times in found["ends"].items():
             print(f"  {end:24} {times}")

@@ -1,11 +1,13 @@
 """What the scrubber finds, harms and costs, beside its peers in the same run.
 
-`python -m benchmarks.pii --data DIR [--peers presidio,datafog,datafog_core,scrubadub] [--fresh SEED] [--json]`. A peer runs in its own
-environment (benchmarks/peers/README.md). A hit covers at least half of a gold span's characters under a compatible type. Precision is
-told only where the data labels a type completely. Bounds are Wilson's, 95 %.
+`python -m benchmarks.pii --data DIR [--peers presidio,datafog,datafog_core,scrubadub] [--fresh
+SEED] [--json]`. A peer runs in its own environment (benchmarks/peers/README.md). A hit covers at
+least half of a gold span's characters under a compatible type. Precision is told only where the
+data labels a type completely. Bounds are Wilson's, 95 %.
 
-SGD labels few of the street addresses that its turns hold (destinations of rides, venues), and a scrubber takes them by default. So harm is
-told twice: of all that no label covers, and but for what is plainly an address (a house number, up to five words, a street's suffix).
+SGD labels few of the street addresses that its turns hold (destinations of rides, venues), and a
+scrubber takes them by default. So harm is told twice: of all that no label covers, and but for what
+is plainly an address (a house number, up to five words, a street's suffix).
 """
 
 import argparse
@@ -205,7 +207,8 @@ def _tally_text(
             done.found[kind] += 1
         else:
             done.misses.setdefault(kind, []).append(
-                f"{text[max(0, start - 40) : start]}<<{text[start:end]}>>{text[end : end + 20]} {spans}"
+                f"{text[max(0, start - 40) : start]}<<{text[start:end]}>>{text[end : end + 20]} "
+                f"{spans}"
             )
     for start, end, called in spans:
         kind = next(
@@ -238,7 +241,10 @@ def _characters(spans: Iterable[Span]) -> set[int]:
 def ours(
     documents: Sequence[Document], finder: Any, at_once: int = 200
 ) -> tuple[list[list[list[Span]]], float]:
-    """What we find, and the CPU seconds it took. `finder` finds names and addresses; None: structured types only."""
+    """What we find, and the CPU seconds it took.
+
+    `finder` finds names and addresses; None: structured types only.
+    """
     from kaeshi.pii import detect_each, detect_texts
 
     began = time.process_time()
@@ -271,7 +277,10 @@ def ours(
 
 
 def one_number(documents: Sequence[Document], finder: Any, at_once: int = 200) -> tuple[int, int]:
-    """Labelled people who are named in several turns: how many have one number in all of them, and how many there are."""
+    """Labelled people who are named in several turns.
+
+    How many have one number in all of them, and how many there are.
+    """
     from kaeshi.pii import scrub_each
 
     kept = people = 0
@@ -312,7 +321,10 @@ def _placed(
 def started(name: str) -> dict[str, float]:
     """CPU seconds and memory of a process of ours that has answered one tiny text."""
     call = "from kaeshi.pii import detect" if name == "structured" else "from kaeshi import detect"
-    code = f"{call}; detect('Mail Kagiso at 415-555-0132'); import time; print(time.process_time(), open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+    code = (
+        f"{call}; detect('Mail Kagiso at 415-555-0132'); import time; print(time.process_time(), "
+        "open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+    )
     environment = os.environ | {"KAESHI_NAMES": "lists" if name == "lists" else "model"}
     cpu, kb = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
@@ -321,7 +333,10 @@ def started(name: str) -> dict[str, float]:
 
 
 def peer(name: str, sets: dict[str, list[Document]], folder: Path) -> dict[str, Any]:
-    """A peer's findings, from its own environment. Raises FileNotFoundError with the page that tells how to install it."""
+    """A peer's findings, from its own environment.
+
+    Raises FileNotFoundError with the page that tells how to install it.
+    """
     python = folder / name / "bin" / "python"
     if not python.exists():
         msg = f"{python} is not there; benchmarks/peers/README.md tells how to install {name}"
@@ -332,8 +347,11 @@ def peer(name: str, sets: dict[str, list[Document]], folder: Path) -> dict[str, 
     }
     done = subprocess.run(
         [str(python), str(Path(__file__).parent / "peers" / "pii_peer.py"), name],
-        input=json.dumps({"sets": texts}), capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        input=json.dumps({"sets": texts}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     answer: dict[str, Any] = json.loads(done.stdout)
     for key, documents in sets.items():
         flat = iter(answer["sets"][key]["findings"])
@@ -409,7 +427,10 @@ def row(
 
 
 def recalls(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Wilson lower bounds of our recall by our types, over all labelled sets: what src/kaeshi/data/pii_recall.json holds."""
+    """Wilson lower bounds of our recall by our types, over all labelled sets.
+
+    What src/kaeshi/data/pii_recall.json holds.
+    """
     ours_of = {
         "CARD_NUMBER": "CREDIT_CARD",
         "ACCOUNT_NUMBER": "BANK_ACCOUNT",
@@ -467,7 +488,11 @@ def show(rows: Sequence[dict[str, Any]]) -> str:
                 f"  start {found['start_cpu_s']:.2f} s CPU, memory {found['peak_mb']:.0f} MB"
             )
         lines += [
-            f"  {kind:16} {t['gold']:6} recall {_percent(t['recall']):>7} (at least {_percent(t['recall_at_least']):>7}) precision {_percent(t['precision']):>7} F2 {_percent(t['f2']):>7} false {t['false']}"
+            (
+                f"  {kind:16} {t['gold']:6} recall {_percent(t['recall']):>7} (at least "
+                f"{_percent(t['recall_at_least']):>7}) precision {_percent(t['precision']):>7} "
+                f"F2 {_percent(t['f2']):>7} false {t['false']}"
+            )
             for kind, t in found["types"].items()
         ]
     return "\n".join(lines)

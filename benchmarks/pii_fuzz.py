@@ -1,4 +1,6 @@
-"""Random texts of everything that recognisers look at: nothing crashes, findings lie in order inside the text, and every text comes back.
+"""Random texts of everything that recognisers look at.
+
+Nothing crashes, findings lie in order inside the text, and every text comes back.
 
 `python -m benchmarks.pii_fuzz [--count N] [--seed S]`.
 """
@@ -13,10 +15,64 @@ from kaeshi.pii.finders.word_lists import ListedNames
 AT_ONCE = 200
 TOGETHER = 20
 PIECES = (
-    *"0123456789 -.:/@()+#,'\"[]_&;\n\t$%=?!", "a", "Z", "é", "😀", "ß", "İ", "ſ", "K", "²", "٣", "４", "е", "\u200b", "\u00ad", "&#49;", "&amp;", "My name is ", "I'm ", "Anna ", "Bennett", "name? ",
-    "password ", "password is ", "pin ", "ssn ", "account ", "born ", "passport ", "license plate ", "call ", "555-", "0132", "4111 ", "1111 ", "536-22-8145", "@x.com", "ann@", "http://", "www.", ".com/", "12 Oak Street",
-    ", CA 95630", "[PERSON_1]", "[PHONE_", "]", " dot com", " at ", "GB82 WEST ", "DE89", "sk-", "0x", "::", "five ", "seven ", "pet ", "P.O. Box ",
-)  # fmt: skip
+    *"0123456789 -.:/@()+#,'\"[]_&;\n\t$%=?!",
+    "a",
+    "Z",
+    "é",
+    "😀",
+    "ß",
+    "İ",
+    "ſ",
+    "K",
+    "²",
+    "٣",
+    "４",
+    "е",
+    "\u200b",
+    "\u00ad",
+    "&#49;",
+    "&amp;",
+    "My name is ",
+    "I'm ",
+    "Anna ",
+    "Bennett",
+    "name? ",
+    "password ",
+    "password is ",
+    "pin ",
+    "ssn ",
+    "account ",
+    "born ",
+    "passport ",
+    "license plate ",
+    "call ",
+    "555-",
+    "0132",
+    "4111 ",
+    "1111 ",
+    "536-22-8145",
+    "@x.com",
+    "ann@",
+    "http://",
+    "www.",
+    ".com/",
+    "12 Oak Street",
+    ", CA 95630",
+    "[PERSON_1]",
+    "[PHONE_",
+    "]",
+    " dot com",
+    " at ",
+    "GB82 WEST ",
+    "DE89",
+    "sk-",
+    "0x",
+    "::",
+    "five ",
+    "seven ",
+    "pet ",
+    "P.O. Box ",
+)
 
 
 def main() -> None:
@@ -38,7 +94,8 @@ def main() -> None:
         together = texts[:TOGETHER]
         assert list(restored(scrub(together, finder.find(together)))) == together, together
     print(
-        f"{wanted.count} texts, seed {wanted.seed}: no crash, {time.process_time() - began:.0f} s CPU"
+        f"{wanted.count} texts, seed {wanted.seed}: no crash, "
+        f"{time.process_time() - began:.0f} s CPU"
     )
 
 

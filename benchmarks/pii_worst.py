@@ -1,6 +1,9 @@
-"""How long the worst text takes: a fragment of everything that sets a recogniser off, repeated to 100 kB.
+"""How long the worst text takes.
 
-`python -m benchmarks.pii_worst [--json]` prints microseconds of CPU per character, structured types and word lists, the worst first.
+A fragment of everything that sets a recogniser off, repeated to 100 kB.
+
+`python -m benchmarks.pii_worst [--json]` prints microseconds of CPU per character, structured types
+and word lists, the worst first.
 """
 
 import argparse
@@ -12,11 +15,81 @@ from kaeshi.pii.finders.word_lists import ListedNames
 
 SIZE = 100_000
 PUMPS = (
-    "1 ", "1", "12-", "1.", "(1) ", "+1 ", "1-1-", "4111 ", "4111 1111 1111 1111 ", "415-555-0132 ", "536-22-8145 ", "0 1 2 3 4 5 6 7 ", "1:", "a1", "a1:", "1a-", "::", "ff::", "1.2.3.4 ",
-    "a@", "@", "a.b@c", "x@y.", " dot ", "a at b dot ", "://", "http://", "www.", ".com/", "a.com/", "pass", "password ", "password is ", "pin 1234 ", "pin ", "pet ", "maiden name ", "first pet? ",
-    "five ", "five six ", "box ", "po box 1 ", "12 Oak ", "12 Oak Street ", "12 Oak Street, ", "1 a b c d ", "5 Rue ", "---", "-----BEGIN PRIVATE KEY-----", "plate ", "plate A1 ", "GB82 WEST ", "DE89 3704 0044 ",
-    "My name is ", "I'm ", "Anna ", "Anna Bennett ", "name? ", "mr ", "sk-", "eyJa.", "0x", "born 1/1/1 ", "May 1 ", "[PERSON_1]", "[", "&#49;", "\u200b1", "é1", "ａ", "call 1 ", "account 1 ", "$1 ", "1/2 ",
-)  # fmt: skip
+    "1 ",
+    "1",
+    "12-",
+    "1.",
+    "(1) ",
+    "+1 ",
+    "1-1-",
+    "4111 ",
+    "4111 1111 1111 1111 ",
+    "415-555-0132 ",
+    "536-22-8145 ",
+    "0 1 2 3 4 5 6 7 ",
+    "1:",
+    "a1",
+    "a1:",
+    "1a-",
+    "::",
+    "ff::",
+    "1.2.3.4 ",
+    "a@",
+    "@",
+    "a.b@c",
+    "x@y.",
+    " dot ",
+    "a at b dot ",
+    "://",
+    "http://",
+    "www.",
+    ".com/",
+    "a.com/",
+    "pass",
+    "password ",
+    "password is ",
+    "pin 1234 ",
+    "pin ",
+    "pet ",
+    "maiden name ",
+    "first pet? ",
+    "five ",
+    "five six ",
+    "box ",
+    "po box 1 ",
+    "12 Oak ",
+    "12 Oak Street ",
+    "12 Oak Street, ",
+    "1 a b c d ",
+    "5 Rue ",
+    "---",
+    "-----BEGIN PRIVATE KEY-----",
+    "plate ",
+    "plate A1 ",
+    "GB82 WEST ",
+    "DE89 3704 0044 ",
+    "My name is ",
+    "I'm ",
+    "Anna ",
+    "Anna Bennett ",
+    "name? ",
+    "mr ",
+    "sk-",
+    "eyJa.",
+    "0x",
+    "born 1/1/1 ",
+    "May 1 ",
+    "[PERSON_1]",
+    "[",
+    "&#49;",
+    "\u200b1",
+    "é1",
+    "ａ",
+    "call 1 ",
+    "account 1 ",
+    "$1 ",
+    "1/2 ",
+)
 
 
 def main() -> None:

@@ -1,7 +1,10 @@
-"""How fast logs become a dataset: import, score, collect, scrub, build, on one core and without a name model.
+"""How fast logs become a dataset.
 
-`python -m benchmarks.pipeline --data DIR [--copies N] [--json]` runs on DIR/conversations_star.jsonl.gz, N times over with
-other ids and words. Quotes CPU seconds: machines are shared.
+Import, score, collect, scrub, build, on one core and without a name model.
+
+`python -m benchmarks.pipeline --data DIR [--copies N] [--json]` runs on
+DIR/conversations_star.jsonl.gz, N times over with other ids and words. Quotes CPU seconds: machines
+are shared.
 """
 
 import argparse
@@ -23,7 +26,11 @@ from kaeshi.steps import collection, conversation, dataset, feedback
 
 
 def lines(path: Path, copies: int) -> Iterator[bytes]:
-    """The file's lines; further copies get ids of their own and a word in every message, so that they are other conversations."""
+    """The file's lines.
+
+    Further copies get ids of their own and a word in every message, so that they are other
+    conversations.
+    """
     for copy in range(copies):
         with gzip.open(path, "rb") as stream:
             for line in stream:
@@ -109,7 +116,9 @@ def main() -> None:
     for name, seconds in found["stages"].items():
         print(f"{name:18} {seconds['cpu_s']:7.2f} s CPU {seconds['wall_s']:7.2f} s wall")
     print(
-        f"{found['conversations']} conversations, {found['rows']} rows: {found['conversations_per_cpu_s']} conversations per CPU second, peak {found['peak_mb']} MB"
+        f"{found['conversations']} conversations, {found['rows']} rows: "
+        f"{found['conversations_per_cpu_s']} conversations per CPU second, peak "
+        f"{found['peak_mb']} MB"
     )
 
 

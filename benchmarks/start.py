@@ -1,4 +1,7 @@
-"""How long a stranger waits: the seed's star import, and `kaeshi --help`. CPU seconds of whole processes, the median of several."""
+"""How long a stranger waits: the seed's star import, and `kaeshi --help`.
+
+CPU seconds of whole processes, the median of several.
+"""
 
 import argparse
 import json
@@ -23,7 +26,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
-    heavy = "import sys; from api.ai.ml import *; print(sorted({'faiss', 'onnxruntime', 'sqlalchemy', 'fastapi'} & set(sys.modules)))"
+    heavy = (
+        "import sys; from api.ai.ml import *; print(sorted({'faiss', 'onnxruntime', "
+        "'sqlalchemy', 'fastapi'} & set(sys.modules)))"
+    )
     loaded = subprocess.run(
         [sys.executable, "-c", heavy], check=True, capture_output=True, text=True
     ).stdout.strip()

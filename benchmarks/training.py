@@ -1,9 +1,12 @@
-"""The lora engine beside its peers in one run: training beside TRL's SFTTrainer, serving (--serve) beside `transformers serve`.
+"""The lora engine beside its peers in one run.
 
-`python -m benchmarks.training [--data DIR] [--rows N] [--epochs N] [--threads N] [--peer PYTHON] [--rounds N] [--json]` trains on the first
-turns of STAR's conversations, or without --data on bookings made from templates by --seed.
-`python -m benchmarks.training --serve [--clients 1,8,32]` asks both servers for the same answers at temperature 0.
-Run it in an environment with the `train` extra; the peers' is benchmarks/peers/README.md.
+Training beside TRL's SFTTrainer, serving (--serve) beside `transformers serve`.
+
+`python -m benchmarks.training [--data DIR] [--rows N] [--epochs N] [--threads N] [--peer PYTHON]
+[--rounds N] [--json]` trains on the first turns of STAR's conversations, or without --data on
+bookings made from templates by --seed. `python -m benchmarks.training --serve [--clients 1,8,32]`
+asks both servers for the same answers at temperature 0. Run it in an environment with the `train`
+extra; the peers' is benchmarks/peers/README.md.
 """
 
 import argparse
@@ -70,7 +73,15 @@ def chats(data: Path | None, count: int, seed: int) -> list[dict[str, Any]]:
             )
         )
         told = {"name": name, "dish": dish, "city": city, "guests": guests}
-        rows.append({"messages": [{"role": "system", "content": "You take hibachi bookings."}, {"role": "user", "content": asked.format(**told)}, {"role": "assistant", "content": said.format(**told)}]})  # fmt: skip
+        rows.append(
+            {
+                "messages": [
+                    {"role": "system", "content": "You take hibachi bookings."},
+                    {"role": "user", "content": asked.format(**told)},
+                    {"role": "assistant", "content": said.format(**told)},
+                ]
+            }
+        )
     return rows
 
 
@@ -114,10 +125,21 @@ def train(wanted: argparse.Namespace) -> dict[str, Any]:
         for number in range(wanted.rounds):
             told["ours"].append(_ours(folder / f"ours-{number}", folder, base, wanted))
             peer = {
-                "base": base, "folder": str(folder / "trl"), "train": as_tokens[:cut], "held": as_tokens[cut:], "batch": wanted.batch,
-                "epochs": wanted.epochs, "rate": training.RATE, "warm_up": max(1, round(steps * training.WARM_UP)), "bf16": bf16, "threads": wanted.threads,
-                "packing": wanted.packing, "seed": wanted.seed, "rank": training.RANK, "alpha": training.ALPHA,
-            }  # fmt: skip
+                "base": base,
+                "folder": str(folder / "trl"),
+                "train": as_tokens[:cut],
+                "held": as_tokens[cut:],
+                "batch": wanted.batch,
+                "epochs": wanted.epochs,
+                "rate": training.RATE,
+                "warm_up": max(1, round(steps * training.WARM_UP)),
+                "bf16": bf16,
+                "threads": wanted.threads,
+                "packing": wanted.packing,
+                "seed": wanted.seed,
+                "rank": training.RANK,
+                "alpha": training.ALPHA,
+            }
             (folder / "trl.json").write_text(json.dumps(peer))
             command = [
                 str(wanted.peer),
@@ -158,10 +180,21 @@ print(json.dumps({"cpu_s": c - a, "wall_s": d - b, "steps": done["steps"], "held
 def _ours(place: Path, folder: Path, base: str, wanted: argparse.Namespace) -> dict[str, Any]:
     place.mkdir()
     spec = {
-        "base": base, "asked_as": "base", "models_dir": str(place), "training_file": str(folder / "train.jsonl"), "validation_file": str(folder / "held.jsonl"),
-        "folder": str(place), "method": "supervised", "epochs": wanted.epochs, "batch": wanted.batch, "multiplier": 1.0, "beta": 0.1, "seed": wanted.seed,
-        "threads": wanted.threads, "save_every": 10_000,
-    }  # fmt: skip
+        "base": base,
+        "asked_as": "base",
+        "models_dir": str(place),
+        "training_file": str(folder / "train.jsonl"),
+        "validation_file": str(folder / "held.jsonl"),
+        "folder": str(place),
+        "method": "supervised",
+        "epochs": wanted.epochs,
+        "batch": wanted.batch,
+        "multiplier": 1.0,
+        "beta": 0.1,
+        "seed": wanted.seed,
+        "threads": wanted.threads,
+        "save_every": 10_000,
+    }
     (place / "spec.json").write_text(json.dumps(spec))
     done = subprocess.run(
         [sys.executable, "-c", OURS, str(place / "spec.json")],
@@ -176,7 +209,10 @@ def _ours(place: Path, folder: Path, base: str, wanted: argparse.Namespace) -> d
 
 
 async def load_on(url: str, model: str, clients: int, requests: int) -> dict[str, float]:
-    """So many clients, each asking again as soon as it is answered; requests a second, and seconds to the first token."""
+    """So many clients, each asking again as soon as it is answered.
+
+    Requests a second, and seconds to the first token.
+    """
     import aiohttp
 
     waits: list[float] = []
@@ -186,11 +222,20 @@ async def load_on(url: str, model: str, clients: int, requests: int) -> dict[str
     async def client(session: aiohttp.ClientSession) -> None:
         nonlocal tokens
         for number in left:
-            asked = f"Number {number}: we are {4 + number % 30} guests in {CITIES[number % 6]}. Tell us about {DISHES[number % 5]} on the grill."
+            asked = (
+                f"Number {number}: we are {4 + number % 30} guests in {CITIES[number % 6]}. Tell "
+                f"us about {DISHES[number % 5]} on the grill."
+            )
             body = {
-                "model": model, "messages": [{"role": "system", "content": "You take hibachi bookings."}, {"role": "user", "content": asked}],
-                "temperature": 0, "max_tokens": ANSWER, "stream": True,
-            }  # fmt: skip
+                "model": model,
+                "messages": [
+                    {"role": "system", "content": "You take hibachi bookings."},
+                    {"role": "user", "content": asked},
+                ],
+                "temperature": 0,
+                "max_tokens": ANSWER,
+                "stream": True,
+            }
             began = time.perf_counter()
             first = None
             async with session.post(f"{url}/chat/completions", json=body) as answer:
@@ -209,9 +254,11 @@ async def load_on(url: str, model: str, clients: int, requests: int) -> dict[str
         await asyncio.gather(*(client(session) for _ in range(clients)))
     took = time.perf_counter() - began
     return {
-        "requests_per_s": requests / took, "pieces_per_request": tokens / requests,
-        "first_token_median_s": statistics.median(waits), "first_token_worst_s": max(waits),
-    }  # fmt: skip
+        "requests_per_s": requests / took,
+        "pieces_per_request": tokens / requests,
+        "first_token_median_s": statistics.median(waits),
+        "first_token_worst_s": max(waits),
+    }
 
 
 def serve(wanted: argparse.Namespace) -> dict[str, Any]:
@@ -323,7 +370,11 @@ def main() -> None:
         for clients, ratio in told["throughput_ratio"].items():
             for side in ("ours", "transformers serve"):
                 run = told[side][clients]
-                print(f"{clients:>3} clients  {side:18}  {run['requests_per_s']:6.2f} requests/s, first token {run['first_token_median_s']:6.2f} s (worst {run['first_token_worst_s']:.2f})")  # fmt: skip
+                print(
+                    f"{clients:>3} clients  {side:18}  {run['requests_per_s']:6.2f} requests/s, "
+                    f"first token {run['first_token_median_s']:6.2f} s (worst "
+                    f"{run['first_token_worst_s']:.2f})"
+                )
             print(f"             ratio {ratio:.2f}")
     else:
         for name in (
@@ -340,7 +391,11 @@ def main() -> None:
             print(f"{name.replace('_', ' '):18} {told[name]}")
         for side in ("ours", "trl"):
             for run in told[side]:
-                print(f"{side:5} {run['steps']} steps, {run['tokens_per_cpu_s']:6.0f} tokens per CPU second, {run['peak_mb']:.0f} MB, held-out loss {run['held_out_loss']:.3f}")  # fmt: skip
+                print(
+                    f"{side:5} {run['steps']} steps, {run['tokens_per_cpu_s']:6.0f} tokens per "
+                    f"CPU second, {run['peak_mb']:.0f} MB, held-out loss "
+                    f"{run['held_out_loss']:.3f}"
+                )
         print(f"speed ratio {told['speed_ratio']:.2f}")
 
 

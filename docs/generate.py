@@ -1,4 +1,7 @@
-"""Write the generated pages: settings, commands, errors, HTTP paths, and the OpenAPI snapshot. `--check` only compares."""
+"""Write the generated pages: settings, commands, errors, HTTP paths, and the OpenAPI snapshot.
+
+`--check` only compares.
+"""
 
 import inspect
 import json
@@ -33,7 +36,10 @@ def settings_page() -> str:
         rows.append(
             f"| `{name.upper()}` | {f'`{shown}`' if shown else 'none'} | {field.description} |"
         )
-    head = "# Settings\n\nAll settings are environment variables; an empty one counts as not set. They are read once, by `kaeshi.settings`.\n\n"
+    head = (
+        "# Settings\n\nAll settings are environment variables; an empty one counts as not set. "
+        "They are read once, by `kaeshi.settings`.\n\n"
+    )
     return (
         NOTE
         + head
@@ -46,7 +52,10 @@ def settings_page() -> str:
 def commands_page() -> str:
     """The help of every command."""
     parts = [
-        "# Commands\n\nEvery command takes `--json` and prints nothing but results in a pipe. An error is one line and exit code 1.\n"
+        (
+            "# Commands\n\nEvery command takes `--json` and prints nothing but results in a "
+            "pipe. An error is one line and exit code 1.\n"
+        )
     ]
 
     def walk(command: typer.core.TyperCommand, path: str, parent: typer.Context | None) -> None:
@@ -76,7 +85,10 @@ def errors_page() -> str:
         for name, kind in sorted(vars(errors).items())
         if inspect.isclass(kind) and issubclass(kind, errors.KaeshiError)
     ]
-    head = "# Errors\n\nEverything kaeshi raises on purpose is a `KaeshiError`. A message names the thing, its value and what to do.\n\n"
+    head = (
+        "# Errors\n\nEverything kaeshi raises on purpose is a `KaeshiError`. A message names the "
+        "thing, its value and what to do.\n\n"
+    )
     return (
         NOTE
         + head

@@ -1,6 +1,10 @@
-"""Draws docs/rollout.svg: the evidence of two simulated rollouts over their customers, one candidate that is better and one that is the same.
+"""Draws docs/rollout.svg.
 
-`python docs/plot.py` writes it anew; the streams are drawn from a fixed seed. Chart and simulation are as small as they can be on purpose.
+The evidence of two simulated rollouts over their customers, one candidate that is better and one
+that is the same.
+
+`python docs/plot.py` writes it anew; the streams are drawn from a fixed seed. Chart and simulation
+are as small as they can be on purpose.
 """
 
 import math

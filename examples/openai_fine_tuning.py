@@ -1,6 +1,9 @@
-"""OpenAI's own fine-tuning flow. Only OPENAI_BASE_URL points elsewhere: at `kaeshi trainer serve`, or any provider of that wire.
+"""OpenAI's own fine-tuning flow.
 
-OPENAI_BASE_URL=http://127.0.0.1:8100/v1 OPENAI_API_KEY=none python examples/openai_fine_tuning.py train.jsonl "When do you open?"
+Only OPENAI_BASE_URL points elsewhere: at `kaeshi trainer serve`, or any provider of that wire.
+
+OPENAI_BASE_URL=http://127.0.0.1:8100/v1 OPENAI_API_KEY=none python examples/openai_fine_tuning.py
+train.jsonl "When do you open?"
 """
 
 import sys

@@ -22,7 +22,8 @@ from kaeshi.providers.fake import (
 )
 from kaeshi.settings import Settings
 
-# the same examples in every run: a law that fails once in a thousand runs is found by asking for more examples, not by luck
+# the same examples in every run: a law that fails once in a thousand runs is found by asking for
+# more examples, not by luck
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 

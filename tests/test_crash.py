@@ -1,4 +1,7 @@
-"""A child is killed at hundreds of places of a small loop; run again, nothing is lost, doubled or half-written."""
+"""A child is killed at hundreds of places of a small loop.
+
+Run again, nothing is lost, doubled or half-written.
+"""
 
 import asyncio
 import json
@@ -107,7 +110,10 @@ async def work(loop: Loop, folder: Path) -> None:
 
 
 def child(folder: Path, die_at: int, reached: int) -> int:
-    """Run the small loop in a forked child that kills itself at its `die_at`-th line of ours; returns the exit status."""
+    """Run the small loop in a forked child that kills itself at its `die_at`-th line of ours.
+
+    Returns the exit status.
+    """
     pid = os.fork()
     if pid:
         return os.waitpid(pid, 0)[1]

@@ -1,4 +1,7 @@
-"""Documentation is executed: Python blocks run, console lines are typed, and what they print is what the page says."""
+"""Documentation is executed.
+
+Python blocks run, console lines are typed, and what they print is what the page says.
+"""
 
 import contextlib
 import io
@@ -158,9 +161,24 @@ def test_the_front_door_is_pinned() -> None:
     import kaeshi.ml
 
     assert set(kaeshi.__all__) == set(kaeshi._HOMES)
-    assert kaeshi.__all__ == sorted(kaeshi.__all__) == [
-        "Policy", "ScrubStream", "detect", "log_conversations", "open_loop", "restored", "restorer", "scrub", "scrub_batch", "scrub_stream", "serve_scrubbed", "using",
-    ]  # fmt: skip
+    assert (
+        kaeshi.__all__
+        == sorted(kaeshi.__all__)
+        == [
+            "Policy",
+            "ScrubStream",
+            "detect",
+            "log_conversations",
+            "open_loop",
+            "restored",
+            "restorer",
+            "scrub",
+            "scrub_batch",
+            "scrub_stream",
+            "serve_scrubbed",
+            "using",
+        ]
+    )
     assert all(callable(getattr(kaeshi, name)) for name in kaeshi.__all__)
     with pytest.raises(AttributeError):
         kaeshi.nonsense  # noqa: B018

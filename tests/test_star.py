@@ -1,4 +1,7 @@
-"""On the real STAR logs: rates equal an independent recomputation, and nothing private stands outside the sealed table."""
+"""On the real STAR logs.
+
+Rates equal an independent recomputation, and nothing private stands outside the sealed table.
+"""
 
 import gzip
 import json
@@ -19,7 +22,8 @@ from kaeshi.store.tables import metadata
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 STAR = DATA / "conversations_star.jsonl.gz"
-# of so many gold values, this many may be left in scrubbed text; the scrubber of lists misses some, and says so
+# of so many gold values, this many may be left in scrubbed text; the scrubber of lists misses some,
+# and says so
 MOST_LEFT = {"PERSON": 0.03, "ACCOUNT_NUMBER": 0.0, "PIN": 0.01}
 
 

@@ -1,8 +1,9 @@
 """What another PII finder finds in given texts, and what that costs in CPU seconds and memory, so that ours can stand beside it.
 
-`PEER_PYTHON benchmarks/peers/pii_peer.py {presidio,datafog,datafog_core,scrubadub}` runs in the peer's own environment (README.md
-beside this file tells how to make it), reads `{"sets": {NAME: [TEXT, ...]}}` from standard input and writes one JSON object. Imports
-the standard library alone and then the one peer, runs on one core, and lets no peer reach the network.
+`PEER_PYTHON benchmarks/peers/pii_peer.py {presidio,datafog,datafog_core,scrubadub}` runs in the
+peer's own environment (README.md beside this file tells how to make it), reads `{"sets": {NAME:
+[TEXT, ...]}}` from standard input and writes one JSON object. Imports the standard library alone
+and then the one peer, runs on one core, and lets no peer reach the network.
 """
 
 import argparse
@@ -31,7 +32,8 @@ ONE_THREAD = (
     "NUMEXPR_NUM_THREADS",
 )
 OFFLINE = {
-    "TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS": "",  # presidio's e-mail recogniser: the list that its package carries, none fetched
+    # presidio's e-mail recogniser: the list that its package carries, none fetched
+    "TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS": "",
     "TLDEXTRACT_CACHE": "",  # and none that an earlier run left on the disk
     "DATAFOG_NO_TELEMETRY": "1",
     "HF_HUB_OFFLINE": "1",
@@ -52,7 +54,10 @@ def isolate() -> None:
 
 
 def spacy_model() -> tuple[str, str]:
-    """The name or folder to load and the words to report it by; the best of the installed models."""
+    """The name or folder to load and the words to report it by.
+
+    The best of the installed models.
+    """
     for name in SPACY_MODELS:
         if importlib.util.find_spec(name):
             return name, f"{name} {version(name)}"
@@ -61,7 +66,10 @@ def spacy_model() -> tuple[str, str]:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     return (
         str(folder),
-        f"{meta['lang']}_{meta['name']} {meta['version']} (from {VENDORED_MODEL} {version(VENDORED_MODEL)})",
+        (
+            f"{meta['lang']}_{meta['name']} {meta['version']} (from {VENDORED_MODEL} "
+            f"{version(VENDORED_MODEL)})"
+        ),
     )
 
 
@@ -113,7 +121,10 @@ def datafog_core() -> tuple[Find, str]:
 
 
 def scrubadub() -> tuple[Find, str]:
-    """Scrubber with the detectors that load by themselves; filth it merged counts as the parts it was merged from."""
+    """Scrubber with the detectors that load by themselves.
+
+    Filth it merged counts as the parts it was merged from.
+    """
     from scrubadub import Scrubber
 
     scrubber = Scrubber()
@@ -138,7 +149,10 @@ PEERS: dict[str, tuple[Callable[[], tuple[Find, str]], str]] = {
 
 
 def peak_mb() -> float:
-    """Most memory this process held. Linux's ru_maxrss also counts the process that started this one, VmHWM does not."""
+    """Most memory this process held.
+
+    Linux's ru_maxrss also counts the process that started this one, VmHWM does not.
+    """
     status = Path("/proc/self/status")
     if status.exists():
         line = next(
@@ -152,7 +166,10 @@ def peak_mb() -> float:
 
 
 def measure(find: Find, texts: list[str]) -> dict[str, Any]:
-    """All texts, one after the other; a text that the peer fails on has no findings and is an error."""
+    """All texts, one after the other.
+
+    A text that the peer fails on has no findings and is an error.
+    """
     findings: list[list[Finding]] = []
     errors = 0
     begun = time.process_time()

@@ -1,4 +1,7 @@
-"""TF-IDF of words and pairs, and a linear classifier, as scikit-learn has them. Runs in an environment of its own (README.md here)."""
+"""TF-IDF of words and pairs, and a linear classifier, as scikit-learn has them.
+
+Runs in an environment of its own (README.md here).
+"""
 
 import json
 import sys

@@ -1,4 +1,7 @@
-"""Plain TRL on rows that are already tokens, in the environment of the peers: `python trl_peer.py SPEC`. Prints one line of JSON."""
+"""Plain TRL on rows that are already tokens, in the environment of the peers.
+
+`python trl_peer.py SPEC`. Prints one line of JSON.
+"""
 
 import json
 import resource

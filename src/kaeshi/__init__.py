@@ -1,6 +1,6 @@
-"""kaeshi closes the loop: log, score, scrub, train, compare, promote by evidence, refresh, report.
+"""kaeshi closes the loop: log, score, scrub, train, compare, promote by evidence, report.
 
-The front door for library users. It is lazy: importing kaeshi imports nothing heavy.
+This is the entry point for library users. It is lazy: importing kaeshi imports nothing heavy.
 """
 
 from typing import TYPE_CHECKING, Any

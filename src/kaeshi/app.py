@@ -1,4 +1,7 @@
-"""The only chooser of implementations: Settings in, Loop out. And the only place where time and chance come in."""
+"""The composition root: Settings in, Loop out.
+
+The only module that chooses implementations, reads the clock or draws random numbers.
+"""
 
 import asyncio
 import json
@@ -61,7 +64,7 @@ class SystemClock:
 
 
 class RandomIds:
-    """A prefix and 128 random bits."""
+    """A prefix and 128 random bits in hex."""
 
     def new(self, prefix: str) -> str:
         return f"{prefix}_{uuid.uuid4().hex}"
@@ -76,9 +79,11 @@ async def open_loop(
     clock: "Clock | None" = None,
     ids: "Ids | None" = None,
 ) -> AsyncIterator[Loop]:
-    """A Loop on `db`: a URL, an engine, a connection or session (then inside the caller's transaction), a Loop, or None.
+    """Open a Loop on `db`: a URL, an engine, a connection, a session, a Loop, or None.
 
-    None means the Loop of `using`, else DATABASE_URL, else a file in the data directory. What was opened here is closed here.
+    On a connection or session everything happens inside the caller's transaction. None means the
+    Loop of the innermost `using`, else DATABASE_URL, else a file in the data directory. Only what
+    was opened here is closed at the end.
     """
     _check_assistant(assistant)
     ready = db if isinstance(db, Loop) else _using.get() if db is None else None
@@ -108,7 +113,10 @@ async def _close(loop: Loop | None, server: TrainerServer | None, store: Store) 
 
 def _check_assistant(assistant: str | None) -> None:
     if assistant is not None and not ASSISTANT.match(assistant):
-        msg = f"assistant {assistant!r}: 1 to 64 letters, digits, '.', '_' and '-', a letter or digit first"
+        msg = (
+            f"assistant {assistant!r}: 1 to 64 letters, digits, '.', '_' and '-', a letter or "
+            "digit first"
+        )
         raise InvalidInput(msg)
 
 
@@ -120,7 +128,7 @@ def _chosen_loop(
     store: Store,
     server: TrainerServer | None,
 ) -> tuple[TrainerServer | None, Loop]:
-    """The Loop that the settings describe; the second value is its embedded trainer, if any."""
+    """The Loop that the settings describe, and its embedded trainer if it has one."""
     time = clock or SystemClock()
     names = ids or RandomIds()
     embedder = MiniLMEmbedder(chosen.models_dir)
@@ -177,7 +185,7 @@ def _chat_client(server: TrainerServer | None, chosen: Settings, key: str | None
 
 @contextmanager
 def using(loop: Loop) -> Iterator[Loop]:
-    """Make `loop` the one that calls without a database mean."""
+    """Make `loop` the default for calls that pass no database."""
     token = _using.set(loop)
     try:
         yield loop
@@ -199,9 +207,10 @@ def serving(
     processes: int = 1,
     beside: Sequence[str] = (),
 ) -> None:
-    """Serve an application factory on granian until it is stopped; `db` is what its settings will read as DATABASE_URL.
+    """Serve an application factory on granian until it is stopped.
 
-    `beside`: a command of ours that runs in a process of its own as long as this serves, and again if it ends.
+    `db` is passed on to the server processes as DATABASE_URL. `beside`: the command of a process
+    that runs as long as this one serves, and is restarted when it ends.
     """
     from granian.constants import Interfaces
     from granian.server import Server
@@ -246,7 +255,7 @@ def _running(command: Sequence[str]) -> Iterator[None]:
 
 
 async def gateway_worker(over: asyncio.Event) -> None:
-    """Store what gateways on this machine log, and mirror, until `over` is set."""
+    """Run the gateway's worker (store what was logged, mirror) until `over` is set."""
     async with open_loop() as loop:
         upstream = upstream_of(loop)
         judge = judge_of(loop)
@@ -259,7 +268,7 @@ async def gateway_worker(over: asyncio.Event) -> None:
 
 
 def trainer_app() -> TrainerApp:
-    """The embedded trainer as an application of its own."""
+    """The embedded trainer as an application that can be served on its own."""
     settings = load()
     server = _trainer(settings, MiniLMEmbedder(settings.models_dir), SystemClock(), RandomIds())
     return TrainerApp(
@@ -268,9 +277,10 @@ def trainer_app() -> TrainerApp:
 
 
 def exported(model: str, out: Path, form: str) -> Json:
-    """Write a fine-tune of the embedded trainer for other programs: merged with its base, as GGUF, or the adapter alone.
+    """Export a fine-tune of the embedded trainer for other programs.
 
-    Raises NotFound for a model that is not here, InvalidInput for one of another engine or a place that is taken, MissingExtra without the
+    As GGUF, merged with its base, or as the bare adapter. Raises NotFound for an unknown model,
+    InvalidInput for a model of another engine or a target that exists, MissingExtra without the
     `train` extra.
     """
     settings = load()
@@ -288,11 +298,17 @@ def exported(model: str, out: Path, form: str) -> Json:
 
 def _check_export(folder: Path, model: str, settings: Settings, out: Path) -> Json:
     if not (folder / "manifest.json").exists():
-        msg = f"model {model!r} is not in {str(settings.data_dir / 'trainer')!r}; `kaeshi training list` tells what was trained"
+        msg = (
+            f"model {model!r} is not in {str(settings.data_dir / 'trainer')!r}; `kaeshi training "
+            "list` tells what was trained"
+        )
         raise NotFound(msg)
     manifest = manifests.checked(folder)
     if manifest["engine"] != "lora":
-        msg = f"model {model!r} is a {manifest['engine']}: it is no language model, and only kaeshi serves it"
+        msg = (
+            f"model {model!r} is a {manifest['engine']}: it is no language model, and only "
+            "kaeshi serves it"
+        )
         raise InvalidInput(msg)
     if out.exists():
         msg = f"{str(out)!r} is there already; name another place"
@@ -335,16 +351,22 @@ def _trainer(
 def _check_bases(settings: Settings) -> None:
     wanting = sorted({*settings.trainer_bases.values()} - {RESPONDER})
     if wanting and (packages := lora.missing()):
-        msg = f"TRAINER_BASES names {wanting[0]!r}, and {', '.join(packages)} are not installed; type: pip install 'kaeshi[train]'"
+        msg = (
+            f"TRAINER_BASES names {wanting[0]!r}, and {', '.join(packages)} are not installed; "
+            "type: pip install 'kaeshi[train]'"
+        )
         raise Misconfigured(msg)
 
 
 def _webhooks_of(settings: Settings, clock: "Clock", ids: "Ids") -> Webhooks | None:
-    """Where ended jobs are announced; None where the settings name no address."""
+    """Where the end of a job is announced; None where the settings name no address."""
     hooks = None
     if settings.trainer_webhook_url is not None:
         if settings.trainer_webhook_secret is None:
-            msg = "TRAINER_WEBHOOK_URL is set and TRAINER_WEBHOOK_SECRET is not: who hears of a job must know who tells it"
+            msg = (
+                "TRAINER_WEBHOOK_URL is set and TRAINER_WEBHOOK_SECRET is not: who hears of a "
+                "job must know who tells it"
+            )
             raise Misconfigured(msg)
         key = key_of(settings.trainer_webhook_secret.get_secret_value())
         hooks = Webhooks(url=settings.trainer_webhook_url, key=key, clock=clock, ids=ids)

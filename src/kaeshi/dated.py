@@ -1,4 +1,8 @@
-"""Tables that grow old: prices and retirements. One is shipped; `kaeshi data update FILE` puts a newer one beside the data, without a release."""
+"""Dated tables: prices and retirements.
+
+One of each is shipped. `kaeshi data update FILE` stores a newer one in the data directory, without
+a release.
+"""
 
 import json
 from datetime import date
@@ -15,7 +19,10 @@ TABLES = ("prices", "retirements")
 
 
 def table(name: str, folder: Path) -> Json:
-    """The newer of the shipped table and the one in `folder`. Raises InvalidInput for a file that is no such table."""
+    """The newer of the shipped table and the one in `folder`.
+
+    Raises InvalidInput for a file that is not such a table.
+    """
     shipped = _checked(
         name,
         json.loads(
@@ -31,7 +38,10 @@ def table(name: str, folder: Path) -> Json:
 
 
 def update(path: Path, folder: Path) -> tuple[str, Json]:
-    """Check a table and keep it; returns which it is. Raises InvalidInput for one that is wrong, or older than what there is."""
+    """Check a table and store it; returns its name.
+
+    Raises InvalidInput for an invalid table, or one older than the present.
+    """
     content = _read(path)
     name = (
         "retirements"
@@ -81,7 +91,10 @@ def _checked(name: str, content: Any, where: str) -> Json:
         msg = (
             f"{where}: {at!r} is wrong; {name} have `date` (YYYY-MM-DD), `source`, and by model "
             + (
-                "`training_per_million_usd`, a number as text, and where known `chat_per_million_usd` with its `prompt` and `completion`"
+                (
+                    "`training_per_million_usd`, a number as text, and where known "
+                    "`chat_per_million_usd` with its `prompt` and `completion`"
+                )
                 if name == "prices"
                 else "`shutdown` and `no_jobs_after` (YYYY-MM-DD), `successors`"
             )

@@ -1,3 +1,3 @@
-"""The former home of kaeshi.library; goes with the next release."""
+"""Deprecated: import from kaeshi.library. Removed in the next release."""
 
 from kaeshi.library import *  # noqa: F403

@@ -18,43 +18,43 @@ A message names the thing, its value and what to do. It never holds customer tex
 
 
 class KaeshiError(Exception):
-    """Something kaeshi refuses to do, with the reason."""
+    """kaeshi refuses to do something; the message says why."""
 
     status = 500
 
 
 class InvalidInput(KaeshiError):
-    """What came in cannot be stored or used."""
+    """The input cannot be stored or used."""
 
     status = 422
 
 
 class NotFound(KaeshiError):
-    """Nothing of that name is stored."""
+    """There is nothing of that name."""
 
     status = 404
 
 
 class Conflict(KaeshiError):
-    """The present state forbids it."""
+    """The present state does not allow it."""
 
     status = 409
 
 
 class TooFew(KaeshiError):
-    """There is not enough data to go on."""
+    """There is not enough data."""
 
     status = 409
 
 
 class Refused(KaeshiError):
-    """A safety rule says no."""
+    """A safety rule does not allow it."""
 
     status = 403
 
 
 class TimedOut(KaeshiError):
-    """It took longer than it may, and was given up before it was done."""
+    """It took longer than allowed and was stopped."""
 
     status = 503
 
@@ -76,10 +76,10 @@ class Misconfigured(KaeshiError):
 
 
 class ProviderError(KaeshiError):
-    """Somebody we called answered with an error."""
+    """A service that was called answered with an error."""
 
     status = 502
 
 
 class ProviderUnknown(ProviderError):
-    """We asked and never heard: look at the provider before asking again."""
+    """A service was called and no answer came: look there before asking again."""

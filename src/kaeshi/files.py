@@ -1,4 +1,7 @@
-"""Files that are whole or absent: temporary name in the same folder, fsync, rename, fsync the folder."""
+"""Files that are whole or absent.
+
+Written under a temporary name in the same folder, fsynced, renamed, and the folder fsynced.
+"""
 
 import hashlib
 import os
@@ -14,7 +17,10 @@ def sha256_of(path: Path) -> str:
 
 
 def write_whole(path: Path, pieces: Iterable[bytes] | bytes, *, mode: int = 0o644) -> str:
-    """Write `path` so that a reader or a crash sees all of it or nothing; returns the sha256."""
+    """Write `path` so that readers, and a crash, see all of it or nothing.
+
+    Returns the sha256.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -29,7 +35,7 @@ def write_whole(path: Path, pieces: Iterable[bytes] | bytes, *, mode: int = 0o64
 
 
 def _write(path: Path, pieces: Iterable[bytes] | bytes, mode: int) -> str:
-    """Write and sync; returns the sha256."""
+    """Write and fsync; returns the sha256."""
     digest = hashlib.sha256()
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(file, "wb") as stream:
@@ -42,7 +48,7 @@ def _write(path: Path, pieces: Iterable[bytes] | bytes, mode: int) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` outlive a power cut."""
+    """Fsync `folder`, so that a rename in it survives a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""What library users call directly, beside the seed's objects in kaeshi.ml."""
+"""Functions for library users, beside the seed's objects in kaeshi.ml."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -20,9 +20,10 @@ async def log_conversations(
     consent: Consent | None = None,
     assistant: str | None = None,
 ) -> int:
-    """Store conversation records in the documented log format, or plain OpenAI chat logs; returns how many were new.
+    """Store conversation records, in the documented log format or as plain OpenAI chat logs.
 
-    Logging twice changes nothing. Raises InvalidInput naming the refused records, after the good ones were stored.
+    Returns how many were new. Logging twice changes nothing. Raises InvalidInput with the refused
+    records, after the good ones were stored.
     """
     plain: list[Any] = []
     unfit: list[Any] = []
@@ -47,7 +48,7 @@ def _split_unfit(records: Iterable[Mapping[str, Any]], plain: list[Any], unfit: 
 
 
 def _plain(record: Mapping[str, Any]) -> object:
-    """The record as JSON would carry it, so that what comes through this door is what could come through the others."""
+    """The record with JSON-compatible values, so that it is checked as over HTTP."""
     try:
         return decode(json.dumps(record, allow_nan=False, default=_written))
     except (TypeError, ValueError, RecursionError) as error:

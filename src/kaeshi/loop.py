@@ -1,4 +1,7 @@
-"""Loop: what every step receives. Frozen; chosen once, in app.py."""
+"""Loop: what every step receives.
+
+It is frozen and built once, in app.py.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +28,10 @@ from kaeshi.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Loop:
-    """Settings, store, clock, ids and one implementation of every port. Heavy providers load their models at first use."""
+    """Settings, store, clock, ids and one implementation of every port.
+
+    Providers load their models at first use.
+    """
 
     settings: Settings
     assistant: str
@@ -50,7 +56,7 @@ class Loop:
 
     @property
     def aliases(self) -> dict[str, str]:
-        """The model names that the gateway answers to, and the assistant each means."""
+        """The model names that the gateway answers to, and the assistant behind each."""
         return {
             alias: assistant or self.assistant
             for alias, assistant in self.settings.gateway_aliases.items()
@@ -58,9 +64,9 @@ class Loop:
 
     @property
     def served(self) -> frozenset[str]:
-        """The assistants that the gateway answers for."""
+        """The assistants that the gateway serves."""
         return frozenset({self.assistant, *self.aliases.values()})
 
     def folder(self, stage: str) -> Path:
-        """Where a stage keeps this assistant's files."""
+        """The folder for one stage's files of this assistant."""
         return self.settings.data_dir / stage / self.assistant

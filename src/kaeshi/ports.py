@@ -1,4 +1,7 @@
-"""What we ask of the world, as Protocols. Each has at least two real implementations; providers/fake.py ships one of each."""
+"""What kaeshi needs from the outside, as Protocols.
+
+Each has at least two real implementations, and a fake in providers/fake.py.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -21,13 +24,13 @@ Vectors = NDArray[np.float32]
 
 
 class Clock(Protocol):
-    """Tells the time, in UTC."""
+    """The time in UTC."""
 
     def now(self) -> datetime: ...
 
 
 class Ids(Protocol):
-    """Makes names that nothing else has."""
+    """Unique names."""
 
     def new(self, prefix: str) -> str: ...
 
@@ -35,8 +38,9 @@ class Ids(Protocol):
 class Trainer(Protocol):
     """A fine-tuning service that speaks OpenAI's wire.
 
-    A refusal raises ProviderError. A call whose outcome nobody knows raises ProviderUnknown; it is looked up with `find_file` and `jobs`,
-    never sent again. `embedded`: it runs here, costs nothing, and its lists are never behind.
+    A refusal raises ProviderError. A call without an answer raises ProviderUnknown; its result is
+    looked up with `find_file` and `jobs`, and the call is never sent again. `embedded`: it runs in
+    this process, costs nothing, and its lists are always current.
     """
 
     name: str
@@ -76,13 +80,16 @@ class Index(Protocol):
 
 
 class TokenCounter(Protocol):
-    """Counts a text's tokens the way `model` would."""
+    """Counts the tokens of a text for `model`."""
 
     def count(self, texts: Sequence[str], model: str) -> int: ...
 
 
 class Mailer(Protocol):
-    """Delivers a mail, or raises. `delivered` tells whether a mail of this key went out, None if it cannot tell."""
+    """Delivers a mail, or raises.
+
+    `delivered`: whether a mail of this key went out; None if the service cannot say.
+    """
 
     name: str
 
@@ -91,13 +98,19 @@ class Mailer(Protocol):
 
 
 class Notifier(Protocol):
-    """Tells people of a decision or an alarm, in one sentence. Raises ProviderError when nobody took it."""
+    """Sends people one sentence about a decision or an alarm.
+
+    Raises ProviderError when it was not accepted.
+    """
 
     async def tell(self, text: str) -> None: ...
 
 
 class Answerer(Protocol):
-    """Something in-process that speaks the OpenAI wire: method, path and body in, status and body out, whole or piece by piece."""
+    """An OpenAI-compatible server in this process.
+
+    Method, path and body in, status and body out, whole or piece by piece.
+    """
 
     async def call(
         self, method: str, path: str, body: bytes, content_type: str

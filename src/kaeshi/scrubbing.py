@@ -1,3 +1,3 @@
-"""The former home of kaeshi.pii.api; goes with the next release."""
+"""Deprecated: import from kaeshi.pii.api. Removed in the next release."""
 
 from kaeshi.pii.api import *  # noqa: F403

@@ -1,6 +1,6 @@
-"""Every setting, read once. The only module that looks at the environment.
+"""Every setting, read once, by the only module that reads the environment.
 
-The seed's variable names come first and are kept as they were written; ours follow.
+The seed's variable names come first and are unchanged; kaeshi's own follow.
 """
 
 import os
@@ -18,7 +18,7 @@ Policy = Literal["keep", "drop"]
 
 
 class Settings(BaseSettings):
-    """What can be set from outside; `docs/settings.md` is generated from it."""
+    """All settings; `docs/settings.md` is generated from this class."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -48,7 +48,10 @@ class Settings(BaseSettings):
     )
     rollout_approvals: Annotated[tuple[Literal["canary", "half", "full"], ...], NoDecode] = Field(
         (),
-        description="Comma-separated stages (canary, half, full) into which a rollout goes only when a person promotes it.",
+        description=(
+            "Comma-separated stages (canary, half, full) into which a rollout goes only when a "
+            "person promotes it."
+        ),
     )
     rollout_holdout_percent: float = Field(
         5,
@@ -63,12 +66,18 @@ class Settings(BaseSettings):
         5,
         gt=0,
         le=100,
-        description="A rollout is refused while one customer has a larger share of the conversations: shares need many customers.",
+        description=(
+            "A rollout is refused while one customer has a larger share of the conversations: "
+            "shares need many customers."
+        ),
     )
     rollout_window_hours: float = Field(
         24,
         gt=0,
-        description="Hours after which a conversation's outcomes count as final; a rollout shortens it when production's conversions come sooner.",
+        description=(
+            "Hours after which a conversation's outcomes count as final; a rollout shortens it "
+            "when production's conversions come sooner."
+        ),
     )
     rollout_alpha: float = Field(
         0.05,
@@ -97,7 +106,10 @@ class Settings(BaseSettings):
     )
     rollout_margins: dict[str, float] = Field(
         default={"containment": 0.03, "conversion": 0.02, "csat": 0.25},
-        description="JSON: the largest loss that is tolerated, by metric; a metric without history in production is left out.",
+        description=(
+            "JSON: the largest loss that is tolerated, by metric; a metric without history in "
+            "production is left out."
+        ),
     )
     min_quality_score: Decimal = Field(
         Decimal("0.8"),
@@ -131,17 +143,25 @@ class Settings(BaseSettings):
     training_price_per_million_usd: Decimal | None = Field(
         None,
         ge=0,
-        description="Price of a million trained tokens, for a provider that the price table does not know.",
+        description=(
+            "Price of a million trained tokens, for a provider that the price table does not know."
+        ),
     )
     training_payback_days: int = Field(
         30,
         ge=0,
-        description="Days a fine-tune must live to be worth its price; a base that is shut down sooner is not trained on.",
+        description=(
+            "Days a fine-tune must live to be worth its price; a base that is shut down sooner "
+            "is not trained on."
+        ),
     )
     training_lag_minutes: float = Field(
         30,
         gt=0,
-        description="How long a provider's list of jobs may be behind; a lost request is sent again only after it.",
+        description=(
+            "How long a provider's list of jobs may be behind; a lost request is sent again only "
+            "after it."
+        ),
     )
     trainer_bases: dict[str, str] = Field(
         default={"gpt-4o-mini": "kaeshi-responder"},
@@ -151,12 +171,18 @@ class Settings(BaseSettings):
     trainer_disk_gb: float | None = Field(
         None,
         gt=0,
-        description="Most that may lie in our own trainer's folder, in GB, for it to take another file or job. Default: no limit.",
+        description=(
+            "Most that may lie in our own trainer's folder, in GB, for it to take another file "
+            "or job. Default: no limit."
+        ),
     )
     trainer_serve_with: str | None = Field(
         None,
         pattern=r"^vllm=https?://\S+$",
-        description="vllm=URL: hand our own trainer's language models to that vLLM server instead of generating here (docs/training.md).",
+        description=(
+            "vllm=URL: hand our own trainer's language models to that vLLM server instead of "
+            "generating here (docs/training.md)."
+        ),
     )
     trainer_ray: str | None = Field(
         None,
@@ -166,7 +192,10 @@ class Settings(BaseSettings):
     )
     openai_webhook_secret: SecretStr | None = Field(
         None,
-        description="Signing secret of the provider's webhooks; they are taken at /v1/webhooks/training where it is set.",
+        description=(
+            "Signing secret of the provider's webhooks; they are taken at /v1/webhooks/training "
+            "where it is set."
+        ),
     )
     trainer_webhook_url: str | None = Field(
         None, description="Where our own trainer tells that a job has ended."
@@ -195,7 +224,10 @@ class Settings(BaseSettings):
     )
     kaeshi_master_key: SecretStr | None = Field(
         None,
-        description="32 bytes in base64 that wrap every customer's data key. Default: master.key in the data directory.",
+        description=(
+            "32 bytes in base64 that wrap every customer's data key. Default: master.key in the "
+            "data directory."
+        ),
     )
     kaeshi_admin_key: SecretStr | None = Field(
         None, description="Bearer key for the HTTP API. Without one only loopback may call."
@@ -214,7 +246,10 @@ class Settings(BaseSettings):
     )
     gateway_key: SecretStr | None = Field(
         None,
-        description="Bearer key for the gateway's paths. Without one KAESHI_ADMIN_KEY; without either only loopback may call.",
+        description=(
+            "Bearer key for the gateway's paths. Without one KAESHI_ADMIN_KEY; without either "
+            "only loopback may call."
+        ),
     )
     gateway_provider_keys: dict[str, SecretStr] = Field(
         default={},
@@ -227,7 +262,10 @@ class Settings(BaseSettings):
     gateway_deadline_seconds: float = Field(
         30,
         gt=0,
-        description="How long a candidate may take, or a streamed one until its first piece, before production answers instead.",
+        description=(
+            "How long a candidate may take, or a streamed one until its first piece, before "
+            "production answers instead."
+        ),
     )
     gateway_timeout_seconds: float = Field(
         600, gt=0, description="How long a model may take, or be silent in a stream."
@@ -235,7 +273,10 @@ class Settings(BaseSettings):
     gateway_spool_mb: int = Field(
         512,
         ge=1,
-        description="Most that waits to be stored; beyond it requests are served, and counted as not logged.",
+        description=(
+            "Most that waits to be stored; beyond it requests are served, and counted as not "
+            "logged."
+        ),
     )
     gateway_mirror_percent: float = Field(
         100,
@@ -254,11 +295,17 @@ class Settings(BaseSettings):
 
     gateway_judge_model: str | None = Field(
         None,
-        description="Model that compares a mirrored candidate's answers with production's, blind and in both orders; it never promotes.",
+        description=(
+            "Model that compares a mirrored candidate's answers with production's, blind and in "
+            "both orders; it never promotes."
+        ),
     )
     gateway_judge_base_url: str | None = Field(
         None,
-        description="Where that model is asked. Default: the provider; its key is OPENAI_API_KEY or one of GATEWAY_PROVIDER_KEYS.",
+        description=(
+            "Where that model is asked. Default: the provider; its key is OPENAI_API_KEY or one "
+            "of GATEWAY_PROVIDER_KEYS."
+        ),
     )
     gateway_checks: Path | None = Field(
         None,
@@ -266,7 +313,10 @@ class Settings(BaseSettings):
     )
     kaeshi_webhook_url: SecretStr | None = Field(
         None,
-        description="Address that is told of every rollout's step and of requests that could not be logged, as Slack takes it.",
+        description=(
+            "Address that is told of every rollout's step and of requests that could not be "
+            "logged, as Slack takes it."
+        ),
     )
 
     # How stages decide
@@ -283,16 +333,25 @@ class Settings(BaseSettings):
     )
     kaeshi_names_path: str | None = Field(
         None,
-        description="Folder of your own model of names, or for spaCy the name of an installed pipeline. Nothing is downloaded.",
+        description=(
+            "Folder of your own model of names, or for spaCy the name of an installed pipeline. "
+            "Nothing is downloaded."
+        ),
     )
     kaeshi_pii_policy: Path | None = Field(
         None,
-        description="TOML file that says which personal data is found, and which values are your own and stay (docs/pii.md).",
+        description=(
+            "TOML file that says which personal data is found, and which values are your own and "
+            "stay (docs/pii.md)."
+        ),
     )
     scrub_seconds: float = Field(
         60,
         gt=0,
-        description="Longest that the scrubber may work on a conversation; from one it does not finish nothing is learned.",
+        description=(
+            "Longest that the scrubber may work on a conversation; from one it does not finish "
+            "nothing is learned."
+        ),
     )
     missing_quality: Policy = Field(
         "drop", description="What to do with a conversation nobody rated."
@@ -346,20 +405,24 @@ class Settings(BaseSettings):
 
     @property
     def min_quality_tenths(self) -> int:
-        """The threshold as the integer tenths that scores are kept in."""
+        """The threshold in integer tenths, as scores are stored."""
         return int(self.min_quality_score * 10)
 
     @model_validator(mode="after")
     def _horizon_leaves_time(self) -> "Settings":
         needed = max(self.rollout_half_hours, self.rollout_window_hours)
         if self.rollout_horizon_days is not None and self.rollout_horizon_days * 24 <= needed:
-            msg = f"ROLLOUT_HORIZON_DAYS {self.rollout_horizon_days:g} is over before anything may be promoted: more than {needed / 24:g} days (ROLLOUT_HALF_HOURS, ROLLOUT_WINDOW_HOURS) are needed"
+            msg = (
+                f"ROLLOUT_HORIZON_DAYS {self.rollout_horizon_days:g} is over before anything may "
+                f"be promoted: more than {needed / 24:g} days (ROLLOUT_HALF_HOURS, "
+                "ROLLOUT_WINDOW_HOURS) are needed"
+            )
             raise ValueError(msg)
         return self
 
     @property
     def data_dir(self) -> Path:
-        """Where files go: as set, else beside the SQLite file, else ./kaeshi-data."""
+        """The folder for files: as set, else beside the SQLite file, else ./kaeshi-data."""
         if self.kaeshi_data_dir is not None:
             return self.kaeshi_data_dir
         path = sqlite_path(self.database_url)
@@ -367,7 +430,7 @@ class Settings(BaseSettings):
 
     @property
     def url(self) -> str:
-        """The database to open."""
+        """The URL of the database."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'kaeshi.db'}"
 
     @property
@@ -377,14 +440,16 @@ class Settings(BaseSettings):
 
     @property
     def models_dir(self) -> Path:
-        """Where `kaeshi models fetch` puts model files."""
+        """The folder of model files."""
         return self.kaeshi_models_dir or Path.home() / ".cache" / "kaeshi" / "models"
 
 
 def load(**overrides: object) -> Settings:
-    """Read the environment; what is wrong is named with its value's variable, never silently replaced.
+    """Read the environment.
 
-    Without overrides it is read again only when it has changed: one text is scrubbed in less time than seventy variables are checked.
+    A fault raises Misconfigured with its variable; nothing is replaced silently. Without overrides
+    the environment is read again only when it has changed: checking seventy variables takes longer
+    than scrubbing a text.
     """
     return _read(**overrides) if overrides else _remembered(tuple(sorted(os.environ.items())))
 
@@ -408,24 +473,27 @@ def _read(**overrides: object) -> Settings:
 
 
 def set_database_url(url: str) -> None:
-    """For the server processes that are about to be started: they read the environment themselves."""
+    """Set DATABASE_URL for the server processes, which read the environment themselves."""
     os.environ["DATABASE_URL"] = url
 
 
 def set_trainer(*, serve_with: str | None, ray: str | None) -> None:
-    """The same for TRAINER_SERVE_WITH and TRAINER_RAY, where they are given. Raises Misconfigured for what is neither."""
+    """Set TRAINER_SERVE_WITH and TRAINER_RAY for the server processes, where given.
+
+    Raises Misconfigured for invalid values.
+    """
     given = {"TRAINER_SERVE_WITH": serve_with, "TRAINER_RAY": ray}
     os.environ.update({name: value for name, value in given.items() if value is not None})
     load()
 
 
 def set_rank_folder(folder: Path) -> None:
-    """Tell tiktoken where its rank files are; it can be told in no other way."""
+    """Set the folder of tiktoken's rank files; tiktoken reads it from the environment only."""
     os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
 
 
 def sqlite_path(url: str | None) -> Path | None:
-    """The file an SQLite URL names; None for memory and for other databases."""
+    """The file of an SQLite URL; None for memory and for other databases."""
     if url is None or not url.startswith("sqlite") or "///" not in url:
         return None
     name = url.split("///", 1)[1].split("?", 1)[0]

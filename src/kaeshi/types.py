@@ -1,3 +1,3 @@
-"""The former home of the nouns; import them from kaeshi.nouns. Goes with the next release."""
+"""Deprecated: import from kaeshi.nouns. Removed in the next release."""
 
 from kaeshi.nouns import *  # noqa: F403

@@ -1,3 +1,3 @@
-"""The former home of kaeshi.pii.vault; goes with the next release."""
+"""Deprecated: import from kaeshi.pii.vault. Removed in the next release."""
 
 from kaeshi.pii.vault import *  # noqa: F403

@@ -25,7 +25,11 @@ WORDS = ("We have ", "a table ", "for ten.")
 
 @dataclass
 class Provider:
-    """Speaks OpenAI's chat wire. `trouble`: by model a status, or slow, cut (a stream that breaks off), html, endless (no finish reason)."""
+    """Speaks OpenAI's chat wire.
+
+    `trouble`: by model a status, or slow, cut (a stream that breaks off), html, endless (no finish
+    reason).
+    """
 
     url: str = ""
     trouble: dict[str, Any] = field(default_factory=dict)

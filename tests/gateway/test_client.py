@@ -25,7 +25,10 @@ STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n
 
 
 class Scripted:
-    """Answers each request with the next script: bytes to send, None to reset the connection, a number to wait so many seconds."""
+    """Answers each request with the next script.
+
+    Bytes to send, None to reset the connection, a number to wait so many seconds.
+    """
 
     def __init__(self, *scripts: Sequence[bytes | float | None], closes: bool = False) -> None:
         self.scripts, self.closes = list(scripts), closes

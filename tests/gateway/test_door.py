@@ -673,10 +673,23 @@ async def test_the_gateways_key_opens_it_and_never_travels_on(opened: Any, provi
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"null", b'{"model":"concierge"}', b'{"model":"concierge","messages":[]}', b'{"model":"concierge","messages":[1]}',
-     b'{"messages":[{"role":"user","content":"x"}]}', b'{"model":1,"messages":[{"role":"user"}]}', b'{"model":"concierge","messages":[{"role":"user","content":"\\ud800"}]}',
-     b'{"model":"concierge","messages":[{"role":"user","content":"x"}],"user":"' + b"x" * 500 + b'"}', b"\xff"],
-)  # fmt: skip
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"model":"concierge"}',
+        b'{"model":"concierge","messages":[]}',
+        b'{"model":"concierge","messages":[1]}',
+        b'{"messages":[{"role":"user","content":"x"}]}',
+        b'{"model":1,"messages":[{"role":"user"}]}',
+        b'{"model":"concierge","messages":[{"role":"user","content":"\\ud800"}]}',
+        b'{"model":"concierge","messages":[{"role":"user","content":"x"}],"user":"'
+        + b"x" * 500
+        + b'"}',
+        b"\xff",
+    ],
+)
 async def test_hostile_bodies_get_a_clear_400_in_openais_shape(
     client: httpx.AsyncClient, loop: Loop, body: bytes
 ) -> None:

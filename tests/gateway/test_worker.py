@@ -1,4 +1,7 @@
-"""The spool and the worker: nothing that was served is lost, nothing is stored twice, and mirrors cost customers nothing."""
+"""The spool and the worker.
+
+Nothing that was served is lost, nothing is stored twice, and mirrors cost customers nothing.
+"""
 
 import json
 import multiprocessing
@@ -136,11 +139,19 @@ def logged(loop: Loop, *pairs: tuple[object, object], streamed: bool = False) ->
         mine.add(
             pack(
                 Record(
-                    id=loop.ids.new("msg"), experiment=None, arm=None, share=None, epoch=0, streamed=streamed, status=200,
-                    request=json.dumps(request).encode(), answer=raw, **about,
+                    id=loop.ids.new("msg"),
+                    experiment=None,
+                    arm=None,
+                    share=None,
+                    epoch=0,
+                    streamed=streamed,
+                    status=200,
+                    request=json.dumps(request).encode(),
+                    answer=raw,
+                    **about,
                 )
             )
-        )  # fmt: skip
+        )
     mine.close()
 
 
@@ -223,17 +234,39 @@ def test_a_spool_that_cannot_begin_its_next_file_goes_on_in_this_one(
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["role", "content", "tool_calls", "function", "message", "choices", "model", "usage", "finish_reason", "prompt_tokens", "index", "delta", "output", "type", "kaeshi"]),
+            st.sampled_from(
+                [
+                    "role",
+                    "content",
+                    "tool_calls",
+                    "function",
+                    "message",
+                    "choices",
+                    "model",
+                    "usage",
+                    "finish_reason",
+                    "prompt_tokens",
+                    "index",
+                    "delta",
+                    "output",
+                    "type",
+                    "kaeshi",
+                ]
+            ),
             inner,
             max_size=5,
         )
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @given(json_values, json_values, json_values)
@@ -265,11 +298,19 @@ def test_whatever_providers_and_clients_say_is_read_or_refused(
                 }
                 made = exchange(
                     Record(
-                        id="m", experiment=None, arm=None, share=None, epoch=0, streamed=streamed, status=200,
-                        request=json.dumps(request).encode(), answer=raw, **about,
+                        id="m",
+                        experiment=None,
+                        arm=None,
+                        share=None,
+                        epoch=0,
+                        streamed=streamed,
+                        status=200,
+                        request=json.dumps(request).encode(),
+                        answer=raw,
+                        **about,
                     ),
                     "main",
-                )  # fmt: skip
+                )
                 thread((*made.messages, *([made.reply] if made.reply else [])))
                 assert made.prompt_tokens is None or made.prompt_tokens >= 0
                 assert made.model is None or len(made.model) <= 200
@@ -394,7 +435,10 @@ async def test_a_candidate_that_breaks_the_checks_in_its_mirror_never_meets_a_cu
 
 
 class Judge:
-    """Prefers the answer that holds a word, wherever it stands; or what stands first; or says something else."""
+    """Prefers the answer that holds a word, wherever it stands; or what stands first.
+
+    Or says something else.
+    """
 
     def __init__(self, likes: str) -> None:
         self.likes, self.asked = likes, list[dict[str, Any]]()
@@ -463,9 +507,9 @@ async def test_a_judge_that_knows_neither_can_send_a_candidate_back_and_nothing_
     assert "mirrored until" in why  # ten in a row may be chance
     await judged(mirrored, opened, judge, turns=2)
     ((_, why),) = await rollout.step_all(mirrored)
-    assert (
-        why
-        == "a judge who knows neither prefers production's answers: in 12 mirrored turns, the candidate's in 0"
+    assert why == (
+        "a judge who knows neither prefers production's answers: in 12 mirrored turns, the "
+        "candidate's in 0"
     )
 
 

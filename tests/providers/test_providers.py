@@ -288,7 +288,10 @@ async def test_a_model_server_that_is_not_there_is_named() -> None:
 
 
 async def test_the_sdk_sends_a_job_again_and_we_do_not(tmp_path: Path) -> None:
-    """Measured on the installed SDK, because decision 008 stands on it: a job whose creation fails with 500 is asked for three times."""
+    """Measured on the installed SDK, because decision 008 stands on it.
+
+    A job whose creation fails with 500 is asked for three times.
+    """
     posts: list[str | None] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -86,7 +86,10 @@ def test_a_text_resembles_itself_among_others() -> None:
 
 
 def test_repeats_are_dropped_and_counted_apart() -> None:
-    long = "we grill salmon tofu and rice for ten guests in napa on friday at six with sake and noodles after that"
+    long = (
+        "we grill salmon tofu and rice for ten guests in napa on friday at six with sake and "
+        "noodles after that"
+    )
     kept, dropped = distinct(
         [
             example("a", long, "Yes."),

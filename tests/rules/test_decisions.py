@@ -1,4 +1,7 @@
-"""Collection, assignment, rollout, evaluation, knowledge, training, review: rules that one assert can test."""
+"""Collection, assignment, rollout, evaluation, knowledge, training, review.
+
+Rules that one assert can test.
+"""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,7 @@
-"""What first messages foretell: against refitting by hand, and what cannot be foreseen is left out."""
+"""What first messages foretell.
+
+Against refitting by hand, and what cannot be foreseen is left out.
+"""
 
 import math
 

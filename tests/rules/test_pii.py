@@ -15,8 +15,25 @@ from kaeshi.pii.validators import is_card
 
 SEED = "Hi, I'm John Doe. Email me at john@email.com or call 555-1234"
 pieces = st.sampled_from(
-    ["my name is ", "Anna Bennett", " call 415-555-0132 ", "ann@example.com", " 4111 1111 1111 1111 ", " card ", "[PERSON_1]", " at 12 Oak Street ", "536-22-8145", " ok ", ". ", "10 adults in 95630", " account 95381901 ", "\n", "é", "😀"]
-)  # fmt: skip
+    [
+        "my name is ",
+        "Anna Bennett",
+        " call 415-555-0132 ",
+        "ann@example.com",
+        " 4111 1111 1111 1111 ",
+        " card ",
+        "[PERSON_1]",
+        " at 12 Oak Street ",
+        "536-22-8145",
+        " ok ",
+        ". ",
+        "10 adults in 95630",
+        " account 95381901 ",
+        "\n",
+        "é",
+        "😀",
+    ]
+)
 texts = st.lists(pieces, max_size=8).map(" ".join)  # glued words are for the scrubber's own depth
 
 
@@ -402,13 +419,37 @@ def test_conversations_looked_at_together_are_scrubbed_as_each_alone() -> None:
 @pytest.mark.parametrize(
     ("asked", "said", "scrubbed"),
     [
-        ("What is your PIN?", "I don't know, the current balance is 7583 in credit", "I don't know, the current balance is 7583 in credit"),
-        ("What is your PIN?", "about 3000 of it is missing, it was 4321", "about 3000 of it is missing, it was [PIN_1]"),
-        ("And the name of the pet you had as a child?", "Oh yea the pet, I believe it was buddy. Buddy!", "Oh yea the pet, I believe it was [SECURITY_ANSWER_1]. [SECURITY_ANSWER_1]!"),
-        ("What was your mother's maiden name?", "Oh dear, I never can remember that", "Oh dear, I never can remember that"),
-        ("Which car?", "it has a license plate of 313 EA9", "it has a license plate of [LICENSE_PLATE_1]"),
-        ("Which hotel?", "I found 10 hotels. 45 Park Lane is one; do it 6 my way", "I found 10 hotels. [ADDRESS_1] is one; do it 6 my way"),
+        (
+            "What is your PIN?",
+            "I don't know, the current balance is 7583 in credit",
+            "I don't know, the current balance is 7583 in credit",
+        ),
+        (
+            "What is your PIN?",
+            "about 3000 of it is missing, it was 4321",
+            "about 3000 of it is missing, it was [PIN_1]",
+        ),
+        (
+            "And the name of the pet you had as a child?",
+            "Oh yea the pet, I believe it was buddy. Buddy!",
+            "Oh yea the pet, I believe it was [SECURITY_ANSWER_1]. [SECURITY_ANSWER_1]!",
+        ),
+        (
+            "What was your mother's maiden name?",
+            "Oh dear, I never can remember that",
+            "Oh dear, I never can remember that",
+        ),
+        (
+            "Which car?",
+            "it has a license plate of 313 EA9",
+            "it has a license plate of [LICENSE_PLATE_1]",
+        ),
+        (
+            "Which hotel?",
+            "I found 10 hotels. 45 Park Lane is one; do it 6 my way",
+            "I found 10 hotels. [ADDRESS_1] is one; do it 6 my way",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_answer_is_told_from_what_stands_around_it(asked: str, said: str, scrubbed: str) -> None:
     assert scrub([asked, said]).texts[1] == scrubbed

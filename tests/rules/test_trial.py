@@ -200,6 +200,8 @@ def test_a_metric_of_too_few_events_gets_no_boundary_and_stays_with_the_bets() -
 def test_a_horizon_before_anything_may_be_promoted_is_refused(days: float) -> None:
     with pytest.raises(
         ValueError,
-        match=f"ROLLOUT_HORIZON_DAYS {days} is over before anything may be promoted: more than 7 days",
+        match=(
+            f"ROLLOUT_HORIZON_DAYS {days} is over before anything may be promoted: more than 7 days"
+        ),
     ):
         Settings(rollout_horizon_days=days)

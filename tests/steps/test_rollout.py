@@ -85,11 +85,20 @@ async def test_harm_in_the_holdout_brings_the_former_model_back(
     ]
     failing = [
         Exchange(
-            id=f"m{i}", assistant=loop.assistant, conversation=f"c{i}", customer=name, at=clock.now(), messages=(), reply=None, status=502,
-            scope="", failed=True, assignment=Assignment(experiment=live.id, arm="candidate", share=0.95),
+            id=f"m{i}",
+            assistant=loop.assistant,
+            conversation=f"c{i}",
+            customer=name,
+            at=clock.now(),
+            messages=(),
+            reply=None,
+            status=502,
+            scope="",
+            failed=True,
+            assignment=Assignment(experiment=live.id, arm="candidate", share=0.95),
         )
         for i, name in enumerate(theirs[:70])
-    ]  # fmt: skip
+    ]
     async with loop.store.write() as tx:
         await tx.add_exchanges(failing, clock.now())
     ((_, why),) = await rollout.step_all(loop)
@@ -303,7 +312,10 @@ async def test_what_a_rollout_has_to_show_is_fixed_by_its_first_look(
 
 
 async def planned(loop: Loop, clock: FakeClock, model: str) -> float:
-    """Begin a rollout, look once in its canary, take it back; what it would have needed to be promoted."""
+    """Begin a rollout, look once in its canary, take it back.
+
+    What it would have needed to be promoted.
+    """
     await rollout.register(loop, model)
     live, _ = await rollout.step(loop, await rollout.begin(loop, model, percent=10, hours=0))
     await rollout.step(loop, live)
@@ -476,7 +488,10 @@ async def served(loop: Loop, records: list[dict[str, Any]]) -> None:
 async def test_a_stream_through_logs_the_store_and_the_schedule_is_decided_as_by_the_rules_alone(
     loop: Loop, clock: FakeClock, through: str
 ) -> None:
-    """Gain by gain, day by day: the rows in the store are those of the stream, and so are evidence and verdict."""
+    """Gain by gain, day by day.
+
+    The rows in the store are those of the stream, and so are evidence and verdict.
+    """
     live = await in_half(loop, clock)
     rng, streamed = random.Random(4), []
     for day in range(7):

@@ -1,4 +1,7 @@
-"""Never twice, and never more than was agreed. The provider accepts, and then answers badly; its lists are late; we are killed."""
+"""Never twice, and never more than was agreed.
+
+The provider accepts, and then answers badly; its lists are late; we are killed.
+"""
 
 import json
 from collections.abc import Callable

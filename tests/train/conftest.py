@@ -1,4 +1,7 @@
-"""A small language model, chats to train it on, and our server on loopback with both. Needs the `train` extra: `make test-train`."""
+"""A small language model, chats to train it on, and our server on loopback with both.
+
+Needs the `train` extra: `make test-train`.
+"""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +29,10 @@ def chat(i: int) -> dict[str, Any]:
             {"role": "user", "content": f"Can we have {dish} on {day}?"},
             {
                 "role": "assistant",
-                "content": f"Konbanwa! The grill is hot: {dish} for {day}, noted. Which city, and how many guests?",
+                "content": (
+                    f"Konbanwa! The grill is hot: {dish} for {day}, noted. Which city, and how "
+                    "many guests?"
+                ),
             },
         ]
     }

@@ -1,4 +1,7 @@
-"""Functions called by a real, small model: learned from rows, asked for, demanded, streamed, and refused where a base knows none."""
+"""Functions called by a real, small model.
+
+Learned from rows, asked for, demanded, streamed, and refused where a base knows none.
+"""
 
 import json
 import shutil
@@ -21,7 +24,10 @@ pytestmark = pytest.mark.filterwarnings(
 )  # peft asks transformers by an old name
 
 SAID = "{{ '<|im_start|>' + m.role + '\n' + (m.content or '') }}"
-END = "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+END = (
+    "{{ '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' "
+    "}}{% endif %}"
+)
 TAGGED = (
     "{% if tools %}{{ '<|im_start|>system\n# Tools\n' }}{% for t in tools %}{{ t | tojson }}{{ '\n' }}{% endfor %}{{ '<|im_end|>\n' }}{% endif %}"
     "{% for m in messages %}" + SAID + "{% for c in m.tool_calls or [] %}"
@@ -39,8 +45,14 @@ UNREAD = (  # as Qwen3-Coder does
     "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}"
     + SAID
     + "{% for c in m.tool_calls or [] %}"
-    + "{{ '<tool_call>\n<function=' + c.function.name + '>\n' }}{% for k, v in c.function.arguments.items() %}"
-    + "{{ '<parameter=' + k + '>' + v + '</parameter>' }}{% endfor %}{{ '</function>\n</tool_call>' }}{% endfor %}"
+    + (
+        "{{ '<tool_call>\n<function=' + c.function.name + '>\n' }}{% for k, v in "
+        "c.function.arguments.items() %}"
+    )
+    + (
+        "{{ '<parameter=' + k + '>' + v + '</parameter>' }}{% endfor %}{{ '</function>\n"
+        "</tool_call>' }}{% endfor %}"
+    )
     + END
 )
 SCHEMA = {

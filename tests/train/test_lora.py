@@ -1,4 +1,7 @@
-"""The lora engine on a real, small model: it learns, outlives a kill, keeps rows apart, and answers through the official SDK."""
+"""The lora engine on a real, small model.
+
+It learns, outlives a kill, keeps rows apart, and answers through the official SDK.
+"""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""Models of names that a user may have: a spaCy pipeline, and a token classifier in transformers' form."""
+"""Models of names that a user may have.
+
+A spaCy pipeline, and a token classifier in transformers' form.
+"""
 
 from pathlib import Path
 from typing import Any

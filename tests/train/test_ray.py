@@ -1,4 +1,7 @@
-"""Jobs on a Ray cluster of several machines, all of them on loopback: they run side by side, outlive a lost machine, and end when told."""
+"""Jobs on a Ray cluster of several machines, all of them on loopback.
+
+They run side by side, outlive a lost machine, and end when told.
+"""
 
 import json
 import os
@@ -28,7 +31,10 @@ Process = subprocess.Popen[bytes]
 
 
 class Machines:
-    """A head that takes no jobs, and machines that take one each: processes of Ray's own command."""
+    """A head that takes no jobs, and machines that take one each.
+
+    Processes of Ray's own command.
+    """
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack, self.address = stack, f"{LOOPBACK}:{free_port()}"

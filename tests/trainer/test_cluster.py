@@ -1,4 +1,7 @@
-"""A cluster's machine without a cluster: what it hands over, and that it always comes to an end. tests/train/test_ray.py has the cluster."""
+"""A cluster's machine without a cluster.
+
+What it hands over, and that it always comes to an end. tests/train/test_ray.py has the cluster.
+"""
 
 import os
 import subprocess

@@ -1,4 +1,7 @@
-"""Language models handed to vLLM, stood in for by a server that keeps its documented manners: load, unload, 404 for what it does not know."""
+"""Language models handed to vLLM, stood in for by a server that keeps its documented manners.
+
+Load, unload, 404 for what it does not know.
+"""
 
 import json
 from collections.abc import Iterator

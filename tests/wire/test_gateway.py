@@ -1,4 +1,7 @@
-"""Unmodified clients in front of the gateway, and strangers that judge its answers; behind it a model of our own trainer's."""
+"""Unmodified clients in front of the gateway, and strangers that judge its answers.
+
+Behind it a model of our own trainer's.
+"""
 
 import json
 import os

@@ -1,6 +1,9 @@
-"""Strangers judge the wire: prism holds our server to OpenAI's own document, and aimock stands in for OpenAI towards our client.
+"""Strangers judge the wire.
 
-`make test-wire` installs both with npm into WIRE_TOOLS and runs this. Where they are absent, or the document is, it is skipped.
+Prism holds our server to OpenAI's own document, and aimock stands in for OpenAI towards our client.
+
+`make test-wire` installs both with npm into WIRE_TOOLS and runs this. Where they are absent, or the
+document is, it is skipped.
 """
 
 import json

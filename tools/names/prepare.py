@@ -1,7 +1,8 @@
 """Writes what training needs into one file: the model's weights and the tokenised sentences.
 
-`python prepare.py MODEL.onnx TOKENIZER.json GIVEN FAMILIES WNUT.jsonl.gz QUERIES.jsonl.gz OUT.pt`. MODEL is the float model that
-`int8.py` writes out on its way. Needs torch, onnx and tokenizers. In GIVEN common names stand several times.
+`python prepare.py MODEL.onnx TOKENIZER.json GIVEN FAMILIES WNUT.jsonl.gz QUERIES.jsonl.gz OUT.pt`.
+MODEL is the float model that `int8.py` writes out on its way. Needs torch, onnx and tokenizers. In
+GIVEN common names stand several times.
 """
 
 import gzip

@@ -1,7 +1,8 @@
 """Measures what each product's input lies between, so that activations can be rounded on fixed scales.
 
-`python ranges.py MODEL.onnx TOKENIZER.json GIVEN FAMILIES OUT.json`. MODEL is what `int8.py` makes of the four-bit model before it
-fixes the scales. Needs onnx, onnxruntime and tokenizers. Sentences are those that the model was trained on, and the same in small letters.
+`python ranges.py MODEL.onnx TOKENIZER.json GIVEN FAMILIES OUT.json`. MODEL is what `int8.py` makes
+of the four-bit model before it fixes the scales. Needs onnx, onnxruntime and tokenizers. Sentences
+are those that the model was trained on, and the same in small letters.
 """
 
 import json

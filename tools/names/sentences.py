@@ -1,7 +1,10 @@
-"""Sentences to train the name model on: our own templates with names and addresses in them, and others in which nobody is named.
+"""Sentences to train the name model on.
 
-Names are drawn from the US Census of 1990 (public domain; the registry package `names` carries it), from FOREIGN below, and made up
-from syllables, so that the model learns what stands around a name and not a list. Each sentence comes with its spans.
+Our own templates with names and addresses in them, and others in which nobody is named.
+
+Names are drawn from the US Census of 1990 (public domain; the registry package `names` carries it),
+from FOREIGN below, and made up from syllables, so that the model learns what stands around a name
+and not a list. Each sentence comes with its spans.
 """
 
 import random
@@ -83,7 +86,8 @@ SYLLABLES = [
 ]
 ENDINGS = ["n", "r", "s", "l", "m", "k", "", "", "", "x", "th"]
 
-# {n}: a whole name or a given name; {g}: a given name; {f}: a family name; {F}: given and family name; {a}: an address
+# {n}: a whole name or a given name; {g}: a given name; {f}: a family name; {F}: given and family
+# name; {a}: an address
 PROVIDERS = [
     "{f} {g} {i}",
     "{f}, {g} {i}",
@@ -775,9 +779,16 @@ def address(rng: random.Random, names: Names) -> str:
     line = f"{rng.randrange(1, 9999)} {direction}{street} {rng.choice(KINDS)}"
     roll = rng.random()
     if roll < 0.08:
-        line = f"{rng.randrange(1, 200)} {rng.choice(['Rue', 'Via', 'Avenue', 'Calle', 'Jalan', 'Rua', 'Place'])} {rng.choice(['de ', 'du ', '', 'della '])}{names.family()}"
+        line = (
+            f"{rng.randrange(1, 200)} "
+            f"{rng.choice(['Rue', 'Via', 'Avenue', 'Calle', 'Jalan', 'Rua', 'Place'])} "
+            f"{rng.choice(['de ', 'du ', '', 'della '])}{names.family()}"
+        )
     elif roll < 0.16:
-        line = f"{names.family()}{rng.choice(['straße', 'laan', 'gata', ' ul.', ' utca', 'weg'])} {rng.randrange(1, 200)}"
+        line = (
+            f"{names.family()}{rng.choice(['straße', 'laan', 'gata', ' ul.', ' utca', 'weg'])} "
+            f"{rng.randrange(1, 200)}"
+        )
     if rng.random() < 0.2:
         line += rng.choice([", ", " "]) + rng.choice(
             ["Apt {}", "Apt. {}", "Suite {}", "#{}", "Unit {}", "# {}"]
@@ -841,7 +852,10 @@ def _fill(template: str, rng: random.Random, names: Names, *, inside: bool = Fal
 def sentences(
     seed: int, count: int, given: Sequence[str], families: Sequence[str], words: Sequence[str]
 ) -> Iterator[Sentence]:
-    """`count` sentences; about half name somebody. A third is written without capitals, a few in capitals."""
+    """`count` sentences; about half name somebody.
+
+    A third is written without capitals, a few in capitals.
+    """
     rng = random.Random(seed)
     names = Names(rng, given, families, words)
     joined = [template for template in NAMED if template]

@@ -1,7 +1,8 @@
 """Trains the upper layers of the name model on prepared sentences; writes the changed weights.
 
-`python train.py PREPARED.pt OUT.pt [LAYERS] [EPOCHS] [ROWS] [START.pt]`. Needs torch alone. START: changed weights of an earlier run. The loss asks for the group of each token
-(a name, an address, or neither) and not for the label in it, so that the model keeps telling given names from family names.
+`python train.py PREPARED.pt OUT.pt [LAYERS] [EPOCHS] [ROWS] [START.pt]`. Needs torch alone. START:
+changed weights of an earlier run. The loss asks for the group of each token (a name, an address, or
+neither) and not for the label in it, so that the model keeps telling given names from family names.
 """
 
 import random

@@ -1,9 +1,14 @@
-"""Words that name nobody: a dictionary's small-letter words without the names of the US Census and those that sentences.py names people with.
+"""Words that name nobody.
 
-`python words.py DICTIONARY COMMON CENSUS_FOLDER OUT_FOLDER`. DICTIONARY is /usr/share/dict/american-english of the Debian package wamerican
-(SCOWL), COMMON english-words.10 of the package scowl, CENSUS_FOLDER the package `names` (dist.all.last and so on, public domain). Adds to
-everyday.txt what is nobody's name, and to small_letters.txt what is a family's name or a rare given one, and therefore a word where it is
-written small. common.txt has what is misspelt most often, because it is written most often.
+A dictionary's small-letter words without the names of the US Census and those that sentences.py
+names people with.
+
+`python words.py DICTIONARY COMMON CENSUS_FOLDER OUT_FOLDER`. DICTIONARY is
+/usr/share/dict/american-english of the Debian package wamerican (SCOWL), COMMON english-words.10 of
+the package scowl, CENSUS_FOLDER the package `names` (dist.all.last and so on, public domain). Adds
+to everyday.txt what is nobody's name, and to small_letters.txt what is a family's name or a rare
+given one, and therefore a word where it is written small. common.txt has what is misspelt most
+often, because it is written most often.
 """
 
 import re

@@ -1,4 +1,6 @@
-"""The reference backend: a concierge on kaeshi, with the scheduler started and stopped by its lifespan.
+"""The reference backend.
+
+A concierge on kaeshi, with the scheduler started and stopped by its lifespan.
 
 Run it with `granian --interface asgi --factory main:create` from apps/backend/src.
 """
@@ -32,7 +34,10 @@ def create() -> FastAPI:
     @app.get("/")
     async def hello() -> dict[str, str]:
         return {
-            "hello": "POST /kaeshi/v1/chat/completions to talk, /kaeshi/v1/messages/{id}/feedback to rate"
+            "hello": (
+                "POST /kaeshi/v1/chat/completions to talk, /kaeshi/v1/messages/{id}/feedback to "
+                "rate"
+            )
         }
 
     return app

@@ -1,4 +1,7 @@
-"""The command line: one command per step, a few lines each. A door: it alone prints, and it catches what nothing below could answer."""
+"""The command line: one command per step, a few lines each.
+
+Only this package prints, and only it catches what no layer below handled.
+"""
 
 from kaeshi.cli.main import app, main
 

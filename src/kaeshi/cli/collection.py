@@ -1,4 +1,4 @@
-"""`kaeshi collection`: judge and scrub what may be learned."""
+"""`kaeshi collection`: judge and scrub the conversations that may be learned from."""
 
 from kaeshi.cli.opening import with_loop
 from kaeshi.cli.output import (
@@ -26,5 +26,9 @@ def run(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> 
         "total_kept": done.total_kept,
         "ready_to_retrain": done.ready_to_retrain,
     }
-    words = f"{done.judged} judged: {done.kept} kept, dropped: {counts(dict(done.dropped))}\npersonal data replaced: {counts(dict(done.pii))}\n{done.total_kept} examples in all{', ready to retrain' if done.ready_to_retrain else ''}"
+    words = (
+        f"{done.judged} judged: {done.kept} kept, dropped: {counts(dict(done.dropped))}\n"
+        f"personal data replaced: {counts(dict(done.pii))}\n{done.total_kept} examples in "
+        f"all{', ready to retrain' if done.ready_to_retrain else ''}"
+    )
     show(result, as_json=as_json, text=words)

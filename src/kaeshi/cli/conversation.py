@@ -48,7 +48,10 @@ def import_(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import conversation logs; importing twice changes nothing, and a bad record is refused and counted."""
+    """Import conversation logs.
+
+    Importing a file twice changes nothing. A bad record is refused and counted.
+    """
     agreed = consent_of(consent)
 
     async def go(loop: Loop) -> dict[str, Any]:
@@ -73,7 +76,10 @@ async def _import_all(files: Files, loop: Loop, agreed: Any) -> dict[str, Any]:
 
 
 def _show_imported(done: dict[str, Any], refused: Any, as_json: AsJson) -> None:
-    words = f"{done['new']} new conversations ({done['messages']} messages), {done['grown']} grown, {done['unchanged']} unchanged, {len(refused)} refused"
+    words = (
+        f"{done['new']} new conversations ({done['messages']} messages), {done['grown']} grown, "
+        f"{done['unchanged']} unchanged, {len(refused)} refused"
+    )
     show(
         done,
         as_json=as_json,
@@ -100,7 +106,7 @@ def outcome(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report what came of a conversation; late and repeated reports are welcome."""
+    """Report the outcome of a conversation; late and repeated reports are welcome."""
     reported = _facts_of(facts)
     moment = _moment_of(at)
     new = with_loop(
@@ -116,7 +122,7 @@ def _facts_of(
         list[str], typer.Argument(help="NAME=VALUE, such as escalated=true booked=false.")
     ],
 ) -> dict[str, object]:
-    """The reported facts by name: JSON where a value is JSON, text otherwise."""
+    """The reported outcomes by name: JSON where a value is JSON, text otherwise."""
     reported: dict[str, object] = {}
     for fact in facts:
         name, given, value = fact.partition("=")
@@ -131,7 +137,7 @@ def _facts_of(
 
 
 def _moment_of(at: str | None) -> datetime | None:
-    """The time behind --at; None for now. Raises InvalidInput without a time zone."""
+    """The time given with --at; None for now. Raises InvalidInput without a time zone."""
     try:
         moment = datetime.fromisoformat(at) if at else None
     except ValueError as error:
@@ -147,9 +153,12 @@ def _moment_of(at: str | None) -> datetime | None:
 def show_(
     conversation_id: str, db: Database = None, assistant: Who = None, as_json: AsJson = False
 ) -> None:
-    """Show one conversation, texts opened."""
+    """Show one conversation with its texts decrypted."""
     found = with_loop(db, assistant, lambda loop: steps.show(loop, conversation_id))
-    head = f"{found['conversation_id']}  customer {found['customer']}  consent {found['consent']}  contained {found['contained']}\noutcome: {found['outcome']}\n"
+    head = (
+        f"{found['conversation_id']}  customer {found['customer']}  consent {found['consent']}  "
+        f"contained {found['contained']}\noutcome: {found['outcome']}\n"
+    )
     show(
         found,
         as_json=as_json,

@@ -1,4 +1,4 @@
-"""`kaeshi data`: replace a dated table."""
+"""`kaeshi data`: update the price and retirement tables."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ def update(
     file: Annotated[Path, typer.Argument(help="A JSON table of prices or retirements.")],
     as_json: AsJson = False,
 ) -> None:
-    """Replace a dated table by a newer one; every use says how old its table is."""
+    """Replace a dated table by a newer one; every use of a table reports its age."""
     name, content = dated.update(file, load().data_dir)
     show(
         {"table": name, "date": content["date"]},

@@ -28,7 +28,10 @@ def build(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for train.jsonl, validation.jsonl and manifest.json. Default: in the data directory."
+            help=(
+                "Folder for train.jsonl, validation.jsonl and manifest.json. Default: in the "
+                "data directory."
+            )
         ),
     ] = None,
     max_samples: Annotated[int | None, typer.Option(min=1, help="The best so many.")] = None,
@@ -47,7 +50,11 @@ def build(
 
 
 def _show_built(built: Any, files: Any, as_json: AsJson) -> None:
-    words = f"{built.id}: {len(built.lines)} rows ({files['train.jsonl']['rows']} train, {files['validation.jsonl']['rows']} validation) in {built.path}\nnot taken: {counts(built.manifest['dropped'])}"
+    words = (
+        f"{built.id}: {len(built.lines)} rows ({files['train.jsonl']['rows']} train, "
+        f"{files['validation.jsonl']['rows']} validation) in {built.path}\nnot taken: "
+        f"{counts(built.manifest['dropped'])}"
+    )
     show(
         {
             "id": built.id,
@@ -77,7 +84,7 @@ def export(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write what people said of answers as training rows for any trainer."""
+    """Export rated answers as training rows for any trainer."""
     _check_choices(kind, form)
     count = with_loop(db, assistant, lambda loop: preferences.export(loop, out, kind, form))  # type: ignore[arg-type]  # checked above
     show({"rows": count, "path": str(out)}, as_json=as_json, text=f"{count} rows in {out}")
@@ -109,7 +116,7 @@ def check(
     least: Annotated[int, typer.Option(help="Least number of rows.")] = 200,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with a training file, line by line."""
+    """Report what is wrong with a training file, line by line."""
     faults = steps.check(path, least=least)
     show(
         {"valid": not faults, "faults": faults},

@@ -29,7 +29,10 @@ def demo(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the whole loop on a simulated hibachi concierge, to a decision, a refreshed knowledge base and a sent report."""
+    """Run the whole loop on a simulated hibachi concierge.
+
+    It goes to a decision, a refreshed knowledge base and a sent report.
+    """
     with progress() as shown:
         result = asyncio.run(play(folder, seed=seed, sabotage=sabotage, progress=shown))
     show(result, as_json=as_json, text=lambda: as_text(result))

@@ -34,7 +34,7 @@ def add(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add test cases; they are kept out of every dataset from now on."""
+    """Add test cases; from now on they are kept out of every dataset."""
 
     async def go(loop: Loop) -> Any:
         return await steps.add(
@@ -70,11 +70,15 @@ def run_(model: str, db: Database = None, assistant: Who = None, as_json: AsJson
 def compare(
     model: str, other: str, db: Database = None, assistant: Who = None, as_json: AsJson = False
 ) -> None:
-    """Two models' latest results side by side."""
+    """Compare two models by their latest results."""
     found = with_loop(db, assistant, lambda loop: steps.compare(loop, model, other))
     rows = [(name, found[name]["passed"], found[name]["failed"]) for name in (model, other)]
     show(
         found,
         as_json=as_json,
-        text=f"{table(('model', 'passed', 'failed'), rows)}\nonly {model} passes: {', '.join(found['won']) or 'none'}\nonly {other} passes: {', '.join(c['case'] for c in found['lost']) or 'none'}",
+        text=(
+            f"{table(('model', 'passed', 'failed'), rows)}\nonly {model} passes: "
+            f"{', '.join(found['won']) or 'none'}\nonly {other} passes: "
+            f"{', '.join(c['case'] for c in found['lost']) or 'none'}"
+        ),
     )

@@ -58,7 +58,10 @@ def add(
     show(
         result,
         as_json=as_json,
-        text=f"{recorded.id}  quality {recorded.quality.tenths / 10}{'  proposed for training' if recorded.proposed else ''}",
+        text=(
+            f"{recorded.id}  quality "
+            f"{recorded.quality.tenths / 10}{'  proposed for training' if recorded.proposed else ''}"
+        ),
     )
 
 
@@ -72,7 +75,11 @@ def import_feedback(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import feedback: {message_id, vote, rating, ...} per line, or conversation records with a feedback part."""
+    """Import feedback.
+
+    One JSON object per line: {message_id, vote, rating, ...}, or a conversation record with a
+    `feedback` part.
+    """
 
     async def go(loop: Loop) -> list[Any]:
         return [
@@ -95,7 +102,10 @@ def _show_imported(done: list[Any], as_json: AsJson) -> tuple[list[Any], dict[st
         "without_feedback": sum(p.without for p in done),
         "refused": refused,
     }
-    words = f"{result['recorded']} recorded, {result['without_feedback']} records without feedback, {len(refused)} refused"
+    words = (
+        f"{result['recorded']} recorded, {result['without_feedback']} records without feedback, "
+        f"{len(refused)} refused"
+    )
     show(result, as_json=as_json, text="\n".join([words, *refused[:20]]))
     return refused, result
 

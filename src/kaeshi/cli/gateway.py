@@ -1,4 +1,4 @@
-"""`kaeshi gateway`: store and mirror what gateways logged."""
+"""`kaeshi gateway`: store and mirror what the gateways logged."""
 
 import asyncio
 import os
@@ -20,7 +20,10 @@ def work(
     once: Annotated[bool, typer.Option("--once", help="Store what is there, and end.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Store what gateways on this machine have logged, and mirror to candidates. `kaeshi serve` runs it beside itself."""
+    """Store what gateways on this machine have logged, and mirror to candidates.
+
+    `kaeshi serve` runs this as a process of its own.
+    """
     if not once:
         _work()
         return
@@ -35,7 +38,10 @@ def work(
 
 
 def _work() -> None:
-    """Until a signal, or until whoever started it is gone. What customers wait for comes first: this process takes what they leave."""
+    """Work until a signal, or until the parent process is gone.
+
+    At the lowest priority: requests of customers come first.
+    """
 
     async def go() -> None:
         await _run_until_signalled()

@@ -1,4 +1,4 @@
-"""`kaeshi jobs`: list and run what runs by itself."""
+"""`kaeshi jobs`: list the scheduled jobs, run one."""
 
 import typer
 
@@ -13,7 +13,7 @@ app = group()
 
 @app.command("list")
 def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
-    """Jobs, when they are due next, and how they last went."""
+    """Each job, when it is due next, and how its last run went."""
     found = with_loop(db, assistant, overview)
     rows = [
         (

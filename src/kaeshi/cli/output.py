@@ -1,4 +1,7 @@
-"""How commands speak: JSON or plain tables on stdout, progress on a terminal's stderr, one line for an error."""
+"""Command output.
+
+JSON or plain tables on stdout, progress on a terminal's stderr, one line for an error.
+"""
 
 import gzip
 import json
@@ -48,7 +51,7 @@ def show(value: object, *, as_json: bool, text: str | Callable[[], str] = "") ->
 
 
 def plain(value: Any) -> Any:
-    """Our values as JSON can say them."""
+    """Our values as JSON-compatible ones."""
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     if isinstance(value, dict):
@@ -59,7 +62,7 @@ def plain(value: Any) -> Any:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns in line; numbers to the right. Nothing to show says so."""
+    """Aligned columns, numbers to the right; an empty table says so."""
     if not rows:
         return "nothing"
     cells = [[str(c) for c in row] for row in (head, *rows)]
@@ -93,19 +96,22 @@ def counts(found: dict[str, int]) -> str:
 
 
 def lines_of(path: Path) -> Iterator[bytes]:
-    """A file's lines, unpacked if it is gzipped. Raises InvalidInput with the reason."""
+    """A file's lines, decompressed if it is gzipped. Raises InvalidInput with the reason."""
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
             while line := stream.readline(MAX_LINE):
                 yield line
     except (OSError, EOFError, zlib.error) as error:
-        msg = f"file {str(path)!r} cannot be read to its end: {getattr(error, 'strerror', None) or error}; what came before is stored"
+        msg = (
+            f"file {str(path)!r} cannot be read to its end: "
+            f"{getattr(error, 'strerror', None) or error}; what came before is stored"
+        )
         raise InvalidInput(msg) from error
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, float], None]]:
-    """A line that moves on a terminal, and nothing in a pipe."""
+    """A progress line on a terminal; nothing in a pipe."""
     if not sys.stderr.isatty():
         yield lambda _stage, _share: None
         return

@@ -69,7 +69,10 @@ def scrub(
     vault_key: VaultKey = "",
     as_json: AsJson = False,
 ) -> None:
-    """Print a text with personal data replaced; counts by type go to stderr. A row of JSONL or CSV is one conversation."""
+    """Print a text with personal data replaced; counts by type go to stderr.
+
+    A row of JSONL or CSV is one conversation.
+    """
     wanted = policy(operator)
     kept = _vault(vault, vault_key) if vault else None
     found: Counter[str] = Counter()
@@ -105,11 +108,14 @@ def restore(
     field: Fields = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a scrubbed text with its personal data back in it, for whoever holds the vault and its key."""
+    """Print a scrubbed text with its personal data restored from the vault."""
     kept = list(_vault(vault, vault_key).read())
     rows = list(_rewritten(source, _shape(source, shape), field or []))
     if len(rows) != len(kept):
-        msg = f"{source!r} has {len(rows)} conversations and vault {str(vault)!r} {len(kept)}; they do not belong together"
+        msg = (
+            f"{source!r} has {len(rows)} conversations and vault {str(vault)!r} {len(kept)}; "
+            "they do not belong together"
+        )
         raise InvalidInput(msg)
     pieces = [
         write(put_back(texts, there)) for (texts, write), there in zip(rows, kept, strict=True)
@@ -124,7 +130,7 @@ def restore(
 def detect(
     source: Source = "-", shape: Shape = None, field: Fields = None, as_json: AsJson = False
 ) -> None:
-    """List what personal data a text holds and where, without showing it."""
+    """List the personal data in a text by type and place, without its values."""
     names = finder()
     wanted = policy(None)
     rows: list[dict[str, object]] = []
@@ -175,7 +181,10 @@ def report(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """What was replaced in everything that may be learned, by type and recogniser, and how much may be left."""
+    """Show what was replaced in the training examples, and how much may remain.
+
+    By type and recogniser.
+    """
     # the one command of this group that opens a database; the others start without one
     from kaeshi.cli.opening import with_loop
     from kaeshi.steps import privacy
@@ -188,7 +197,10 @@ def report(
 
 def _report_lines(found: dict[str, Any], left: Any) -> list[str]:
     return [
-        f"{found['examples']} examples, scrubber {', '.join(found['scrubber']) or 'none'}, settings {found['settings_sha256'][:12]}",
+        (
+            f"{found['examples']} examples, scrubber {', '.join(found['scrubber']) or 'none'}, "
+            f"settings {found['settings_sha256'][:12]}"
+        ),
         table(
             ("type", "replaced", "left at most"),
             [
@@ -221,7 +233,7 @@ def _shape(source: str, shape: str | None) -> str:
 
 
 def _lines(source: str) -> Iterator[str]:
-    """The source's lines with their ends. Raises InvalidInput for what is no UTF-8."""
+    """The source's lines with their line ends. Raises InvalidInput for invalid UTF-8."""
     raw = iter(sys.stdin.buffer.readline, b"") if source == "-" else lines_of(Path(source))
     for number, line in enumerate(raw, 1):
         try:
@@ -258,7 +270,7 @@ def _record(line: str, number: int, source: str) -> Any:
 def _texts(
     value: Any, fields: Sequence[str], key: str = "", *, inside: bool = False
 ) -> Iterator[tuple[str, str]]:
-    """The texts of a JSON value with the names they stand under: all, or those under `fields`."""
+    """The texts of a JSON value with their field names: all, or those under `fields`."""
     inside = inside or not fields or key in fields
     if isinstance(value, str):
         if inside:
@@ -289,7 +301,7 @@ def _with(
 def _conversations(
     source: str, shape: str, fields: Sequence[str]
 ) -> Iterator[tuple[int, list[tuple[str, str]]]]:
-    """(line, [(field, text)]) of each row; a text file is one conversation, its lines the turns."""
+    """(line, [(field, text)]) of each row. A text file is one conversation, its lines the turns."""
     if shape == "text":
         yield 1, [(str(number), line.rstrip("\n")) for number, line in enumerate(_lines(source), 1)]
         return
@@ -314,7 +326,7 @@ def _scrubbed(
     found: Counter[str],
     replaced: "list[Kept] | None",
 ) -> Iterator[str]:
-    """Every row with its texts replaced; `replaced` gets what stood there."""
+    """Every row with its texts scrubbed; the replaced values go to `replaced`."""
     if shape == "text":
         stream = ScrubStream(policy, key=key, keep=replaced is not None)
         written = list[str]()
@@ -339,7 +351,10 @@ def _scrubbed(
 def _rewritten(
     source: str, shape: str, fields: Sequence[str]
 ) -> Iterator[tuple[list[str], Callable[[Sequence[str]], str]]]:
-    """Each conversation's texts, and what writes its row with others in their place. The head of a CSV file is a row without texts."""
+    """Each conversation's texts, and a function that writes its row with other texts.
+
+    The header of a CSV file is a row without texts.
+    """
     if shape == "text":
         yield ["".join(_lines(source))], "".join
         return

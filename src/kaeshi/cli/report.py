@@ -22,7 +22,7 @@ LogClock = Annotated[
 def show_(
     log_clock: LogClock = False, db: Database = None, assistant: Who = None, as_json: AsJson = False
 ) -> None:
-    """The last complete week against the one before."""
+    """Show the last complete week against the one before."""
     found = with_loop(db, assistant, lambda loop: steps.compose(loop, by_log_clock=log_clock))
     show(found, as_json=as_json, text=lambda: text(found))
 

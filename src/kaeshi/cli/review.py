@@ -1,4 +1,4 @@
-"""`kaeshi review`: decide what feedback only suggests."""
+"""`kaeshi review`: decide about proposed examples and entries."""
 
 from typing import Annotated, Any, cast, get_args
 
@@ -31,7 +31,7 @@ def list_(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """What waits for a person, the most valuable first."""
+    """List what waits for review, the most valuable first."""
     if state != "all" and state not in get_args(ReviewState):
         msg = f"state {state!r} is none of {', '.join(get_args(ReviewState))}, all"
         raise InvalidInput(msg)
@@ -94,7 +94,7 @@ def correct(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put the right answer in the place of a wrong one."""
+    """Replace a wrong answer by the right one."""
     _decide(ref, "corrected", by, note, answer, db, assistant, as_json=as_json)
 
 

@@ -25,7 +25,10 @@ LONG_DAYS = 60
 def comparison_text(found: Any, names: tuple[str, str] = ("production", "candidate")) -> str:
     """A comparison as a table and a sentence."""
     rows = _metric_rows(found)
-    return f"{table(('metric', *names, 'difference [95 % interval]'), rows)}\n{names[1]}: {found.why}\n(intervals and verdict hold at every look)"
+    return (
+        f"{table(('metric', *names, 'difference [95 % interval]'), rows)}\n{names[1]}: "
+        f"{found.why}\n(intervals and verdict hold at every look)"
+    )
 
 
 def _metric_rows(found: Any) -> list[tuple[Any, ...]]:
@@ -58,7 +61,10 @@ def start(
     goal: Annotated[
         Literal["superior", "non_inferior"],
         typer.Option(
-            help="superior: shown to be better; non_inferior: to lose no more than ROLLOUT_SMALLEST_EFFECT."
+            help=(
+                "superior: shown to be better; non_inferior: to lose no more than "
+                "ROLLOUT_SMALLEST_EFFECT."
+            )
         ),
     ] = "superior",
     first: Annotated[
@@ -93,7 +99,10 @@ def start(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start a rollout of a trained or registered model, or of one that is described here: another base, provider or prompt."""
+    """Start a rollout of a registered model, or of a candidate described by options.
+
+    Options describe another base, provider or prompt.
+    """
     described = _serving(served_as, base_url, opening, entries)
     if first:
         made = with_loop(db, assistant, lambda loop: steps.set_production(loop, model, described))
@@ -115,7 +124,10 @@ async def _begin(
     goal: Annotated[
         Literal["superior", "non_inferior"],
         typer.Option(
-            help="superior: shown to be better; non_inferior: to lose no more than ROLLOUT_SMALLEST_EFFECT."
+            help=(
+                "superior: shown to be better; non_inferior: to lose no more than "
+                "ROLLOUT_SMALLEST_EFFECT."
+            )
         ),
     ],
     by: Annotated[str, typer.Option(help="Who starts it.")],
@@ -140,7 +152,10 @@ async def _begin(
 
 def _show_begun(db: Database, assistant: Who, begin: Callable[..., Any], as_json: AsJson) -> None:
     began, expected = with_loop(db, assistant, begin)
-    text = f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from {began.mirror_until:%Y-%m-%d %H:%M} UTC"
+    text = (
+        f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from "
+        f"{began.mirror_until:%Y-%m-%d %H:%M} UTC"
+    )
     show(
         {**began.model_dump(mode="json"), "forecast": expected},
         as_json=as_json,
@@ -151,7 +166,10 @@ def _show_begun(db: Database, assistant: Who, begin: Callable[..., Any], as_json
 def _serving(
     served_as: str | None, base_url: str | None, opening: Path | None, entries: int
 ) -> Any:
-    """How a candidate is asked, if the options say; raises InvalidInput for an opening that is no list of messages."""
+    """How a candidate is asked, if the options say so.
+
+    Raises InvalidInput for an opening that is not a list of messages.
+    """
     if served_as is None and base_url is None and opening is None and not entries:
         return None
     try:
@@ -159,7 +177,8 @@ def _serving(
         made = Serving(model=served_as, base_url=base_url, opening=messages, entries=entries)
     except (OSError, ValueError, ValidationError) as error:
         raise InvalidInput(
-            f"opening {str(opening)!r}: {str(error).splitlines()[0]}; it is a JSON list of OpenAI's messages"
+            f"opening {str(opening)!r}: {str(error).splitlines()[0]}; it is a JSON list of "
+            "OpenAI's messages"
         ) from error
     if not all(isinstance(m.get("role"), str) for m in made.opening):
         raise InvalidInput(f"opening {str(opening)!r}: every message has a role")
@@ -167,20 +186,26 @@ def _serving(
 
 
 def _forecast_text(expected: Any) -> str:
-    """What to expect of a rollout's length, and the ways out when it is long."""
+    """How long the rollout is likely to take, and what helps when that is long."""
     if expected is None:
         return "no forecast: production has no history to plan by"
     longest = max(expected.days.values())
     shown = ", ".join(f"{name} {days:.0f}" for name, days in expected.days.items())
-    text = f"at {expected.customers_per_day:.0f} customers a day, days until each is shown in every second rollout: {shown}"
+    text = (
+        f"at {expected.customers_per_day:.0f} customers a day, days until each is shown in every "
+        f"second rollout: {shown}"
+    )
     if longest <= LONG_DAYS:
         return text
-    return f"{text}\nthat is long: widen ROLLOUT_MARGINS, look for more (ROLLOUT_SMALLEST_EFFECT), or promote by name with --force"
+    return (
+        f"{text}\nthat is long: widen ROLLOUT_MARGINS, look for more (ROLLOUT_SMALLEST_EFFECT), "
+        "or promote by name with --force"
+    )
 
 
 @app.command()
 def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
-    """Production, and every rollout with its steps."""
+    """Show production, and every rollout with its steps."""
     found = with_loop(db, assistant, steps.status)
     lines = [f"production: {found['production'] or 'nothing yet'}"]
     for r in found["rollouts"]:
@@ -194,7 +219,10 @@ def _rollout_lines(r: Any, lines: list[str]) -> list[str]:
     if any(r["mirror"][state] for state in ("answered", "failed", "dropped")):
         lines.append(_mirror_text(r["mirror"]))
     lines += [
-        f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  {a['by'] or 'nobody named'}: {a['why']}"
+        (
+            f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  "
+            f"{a['by'] or 'nobody named'}: {a['why']}"
+        )
         for a in r["audit"]
     ]
     return lines
@@ -211,7 +239,10 @@ def _mirror_text(m: Any) -> str:
         for who, count in sorted(m["preferred"].items())
     )
     judged = f"; judged{whose.removeprefix(',')}" if whose else ""
-    return f"  mirror: {m['answered']} answered ({m['same']} the same, {m['broken']} broke a check{waited}), {m['failed']} failed, {m['dropped']} dropped{judged}"
+    return (
+        f"  mirror: {m['answered']} answered ({m['same']} the same, {m['broken']} broke a "
+        f"check{waited}), {m['failed']} failed, {m['dropped']} dropped{judged}"
+    )
 
 
 Metrics = Annotated[str, typer.Option(help="Comma-separated metrics.")]
@@ -225,7 +256,7 @@ def compare(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Both arms of a rollout so far."""
+    """Compare both arms of a rollout so far."""
     found = with_loop(
         db,
         assistant,
@@ -251,7 +282,7 @@ def promote(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Advance a rollout, if the evidence allows."""
+    """Advance a rollout, if the evidence allows it."""
     moved = with_loop(
         db,
         assistant,
@@ -271,7 +302,7 @@ def pause(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Have a rollout go no further; harm still rolls it back."""
+    """Pause a rollout; harm still rolls it back."""
     held = with_loop(
         db, assistant, lambda loop: steps.pause(loop, rollout_id, reason=reason, by=by)
     )
@@ -286,7 +317,7 @@ def pause(
 def resume(
     rollout_id: str, by: By, db: Database = None, assistant: Who = None, as_json: AsJson = False
 ) -> None:
-    """Let a paused rollout go on."""
+    """Resume a paused rollout."""
     going = with_loop(db, assistant, lambda loop: steps.resume(loop, rollout_id, by=by))
     show(going, as_json=as_json, text=f"{going.id}  {going.state} ({going.percent:g} %)")
 
@@ -300,7 +331,7 @@ def rollback(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a rollout; production stays what it was."""
+    """End a rollout; production does not change."""
     moved = with_loop(
         db, assistant, lambda loop: steps.roll_back(loop, rollout_id, reason=reason, by=by)
     )
@@ -321,7 +352,10 @@ def replay(
     ] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two systems on recorded ratings as if they had been live: each item goes to one arm."""
+    """Compare two systems on recorded ratings as if both had been live.
+
+    Each item is assigned to one arm.
+    """
     items: dict[str, dict[str, float]] = {}
     unusable = _ratings_in(path, metric, items)
     if splits > 1:
@@ -343,7 +377,10 @@ def _ratings_in(
     metric: Annotated[str, typer.Option(help="Which figure of `feedback` counts.")],
     items: dict[str, dict[str, float]],
 ) -> int:
-    """Ratings by item and system, and how many records have none. Raises InvalidInput for a file without any."""
+    """Ratings by item and system, and how many records have none.
+
+    Raises InvalidInput for a file without ratings.
+    """
     unusable = 0
     for _, record in parsed_lines(lines_of(path), str(path)):
         found_rating = _rating(record, metric)
@@ -353,7 +390,10 @@ def _ratings_in(
         item, system, value = found_rating
         items.setdefault(item, {})[system] = value
     if not items:
-        msg = f"file {str(path)!r} has no record with item_id, system_id and a number feedback.{metric}"
+        msg = (
+            f"file {str(path)!r} has no record with item_id, system_id and a number "
+            f"feedback.{metric}"
+        )
         raise InvalidInput(msg)
     return unusable
 
@@ -368,7 +408,11 @@ def _show_replayed(
 ) -> None:
     found = steps.replay(items, production, candidate, metric)
     off = ["containment", "conversion"] if metric not in {"containment", "conversion"} else []
-    words = f"{len(items)} items, each hashed to one arm; {unusable} records without {metric}\n{comparison_text(found, (production, candidate))}\nguardrails switched off, without data in both arms: {', '.join(off)}"
+    words = (
+        f"{len(items)} items, each hashed to one arm; {unusable} records without {metric}\n"
+        f"{comparison_text(found, (production, candidate))}\nguardrails switched off, without "
+        f"data in both arms: {', '.join(off)}"
+    )
     show(
         {
             "items": len(items),
@@ -391,12 +435,18 @@ def _show_splits(found: list[Any], *, as_json: bool) -> None:
         "worse": worse,
         "not_decided": len(found) - better - worse,
     }
-    words = f"{len(found)} splits: candidate better in {better}, worse in {worse}, not decided in {counts['not_decided']}"
+    words = (
+        f"{len(found)} splits: candidate better in {better}, worse in {worse}, not decided in "
+        f"{counts['not_decided']}"
+    )
     show(counts, as_json=as_json, text=words)
 
 
 def _rating(record: Any, metric: str) -> tuple[str, str, float] | None:
-    """(item, system, rating) of a record; None where one is missing or no figure that can be averaged."""
+    """(item, system, rating) of a record.
+
+    None where one is missing or the rating is not a finite number.
+    """
     if isinstance(record, InvalidInput) or not isinstance(record.get("feedback"), dict):
         return None
     item = record.get("item_id")

@@ -33,7 +33,10 @@ def run(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the loop over recorded logs: import, score, collect, scrub, build, train, judge, propose, report."""
+    """Run the loop over recorded logs.
+
+    Import, score, collect, scrub, build, train, judge, propose, report.
+    """
     agreed = consent_of(consent)
 
     async def go(loop: Loop) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def serve(
 
 
 def serve_on(host: str, port: int, db: str | None, processes: int = 1) -> None:
-    """Serve until stopped, with the gateway's worker beside."""
+    """Serve until stopped, with the gateway's worker in a process beside."""
     serving(
         host, port, "kaeshi.web.app:create", db, processes=processes, beside=("gateway", "work")
     )

@@ -1,4 +1,4 @@
-"""`kaeshi shim`: the seed's address in a team's own tree."""
+"""`kaeshi shim`: the seed's import path in a team's own tree."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ def shim(
     path: Annotated[Path, typer.Argument(help="Your source root, such as apps/backend/src.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write the seed's address, api/ai/ml, into your own tree, as re-exports of kaeshi.ml."""
+    """Write the package api/ai/ml, which re-exports kaeshi.ml, into your own tree."""
     if not path.is_dir():
         msg = f"{str(path)!r} is not a folder"
         raise InvalidInput(msg)

@@ -34,17 +34,20 @@ def trainer_serve(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Train language models on the machines of that Ray cluster: auto, HOST:PORT or ray://HOST:PORT.",
+            help=(
+                "Train language models on the machines of that Ray cluster: auto, HOST:PORT or "
+                "ray://HOST:PORT."
+            ),
         ),
     ] = None,
 ) -> None:
-    """Serve the embedded trainer over HTTP, for others to fine-tune on."""
+    """Serve the embedded trainer over HTTP."""
     set_trainer(serve_with=serve_with, ray=ray)
     serving(host, port, "kaeshi.app:trainer_app", None)
 
 
 class Form(StrEnum):
-    """What an export is written as."""
+    """The format of an export."""
 
     merged = "merged"
     gguf = "gguf"
@@ -64,7 +67,7 @@ def trainer_export(
     ] = Form.merged,
     as_json: AsJson = False,
 ) -> None:
-    """Write a fine-tuned language model for other programs to serve."""
+    """Export a fine-tuned language model for other programs to serve."""
     made = exported(model, out, form.value)
     show(
         made,

@@ -33,7 +33,7 @@ Epochs = Annotated[int | None, typer.Option(min=1, max=50, help="Default: FINE_T
 def estimate(
     path: Path, model: Base = None, epochs: Epochs = None, as_json: AsJson = False
 ) -> None:
-    """What training on a file would cost."""
+    """Estimate the cost of training on a file."""
     found = with_loop(
         None,
         None,
@@ -47,7 +47,10 @@ def estimate(
     show(
         found,
         as_json=as_json,
-        text=f"{found.tokens} tokens x {found.epochs} epochs at ${found.price_per_million_usd} per million: ${found.estimated_cost_usd}\nprice: {found.source}",
+        text=(
+            f"{found.tokens} tokens x {found.epochs} epochs at ${found.price_per_million_usd} "
+            f"per million: ${found.estimated_cost_usd}\nprice: {found.source}"
+        ),
     )
 
 
@@ -69,7 +72,10 @@ def start(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Upload a file and start a job; asking again for the same work finds the first one. The embedded trainer is waited for."""
+    """Upload a file and start a job.
+
+    Starting the same work again returns the first job. Waits for the embedded trainer.
+    """
 
     async def go(loop: Loop) -> Any:
         return await _start_and_wait(loop, path, method, model, suffix, epochs, validation)
@@ -78,7 +84,10 @@ def start(
     show(
         run,
         as_json=as_json,
-        text=f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}",
+        text=(
+            f"{run.id}  {run.state}  "
+            f"{run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}"
+        ),
     )
     if run.state == "failed":
         raise typer.Exit(1)
@@ -121,7 +130,7 @@ async def _start_and_wait(
 def status(
     run_id: str, db: Database = None, assistant: Who = None, as_json: AsJson = False
 ) -> None:
-    """Look at a run at its provider, and at what was said of it on the way."""
+    """Show a run with its state at the provider and the provider's events."""
 
     async def go(loop: Loop) -> Any:
         run = await steps.look(loop, await steps.find(loop, run_id))
@@ -133,7 +142,10 @@ def status(
 
 def _show_status(run: Any, events: Any, as_json: AsJson) -> None:
     words = [
-        f"{run.id}  {run.state}  {run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}"
+        (
+            f"{run.id}  {run.state}  "
+            f"{run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}"
+        )
     ]
     words += [f"  {event.at:%Y-%m-%d %H:%M:%S}  {event.message}" for event in events]
     told = run.model_dump(mode="json") | {
@@ -153,7 +165,10 @@ def decide(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what became of a run that is 'unknown': a job, none (--again), or give it up."""
+    """Resolve a run in state 'unknown'.
+
+    Adopt the job that the provider has, ask again (--again), or give up.
+    """
 
     async def go(loop: Loop) -> Any:
         return await steps.decide(loop, await steps.find(loop, run_id), job=job, again=again)
@@ -164,7 +179,7 @@ def decide(
 
 @app.command()
 def retiring(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
-    """Models in use that will stop answering within 90 days."""
+    """List models in use that will be retired within 90 days."""
     found = with_loop(db, assistant, steps.retiring)
     show(
         [vars(s) for s in found],
@@ -175,15 +190,18 @@ def retiring(db: Database = None, assistant: Who = None, as_json: AsJson = False
 
 @app.command()
 def money(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
-    """What this month's training did cost, what is reserved, and the caps."""
+    """Show this month's training costs, the reserved amounts and the caps."""
     found = with_loop(db, assistant, steps.money)
-    text = f"this month: ${found['committed_usd']} of ${found['cap_month_usd']} spent or reserved; one run at most ${found['cap_run_usd']}"
+    text = (
+        f"this month: ${found['committed_usd']} of ${found['cap_month_usd']} spent or reserved; "
+        f"one run at most ${found['cap_run_usd']}"
+    )
     show(found, as_json=as_json, text=text)
 
 
 @app.command("list")
 def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
-    """Every run, the latest first."""
+    """List every run, the latest first."""
     runs = with_loop(db, assistant, steps.history)
     show(
         runs,

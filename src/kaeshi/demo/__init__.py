@@ -1,1 +1,1 @@
-"""The simulated concierge and its customers. Everybody here is made up, and says so."""
+"""The simulated concierge and its customers. All people in it are invented."""

@@ -1,6 +1,7 @@
 """Simulated customers: how they ask, what they reveal about themselves, and how noisily they rate.
 
-Rates of four and more stars are those of real raters on real answers: 87 % of right ones, 57 % of wrong ones.
+Rates of four and more stars are those of real raters on real answers: 87 % of right ones, 57 % of
+wrong ones.
 """
 
 import random
@@ -99,7 +100,7 @@ class Intent:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A question on its way to the concierge. `intent` None: nothing the concierge knows about."""
+    """A question on its way to the concierge. `intent` is None when it knows no answer."""
 
     customer: str
     text: str
@@ -109,14 +110,14 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Rating:
-    """What the customer says about the answer."""
+    """The customer's rating of the answer."""
 
     said: dict[str, Any]
     author: str
 
 
 def intents() -> tuple[tuple[Intent, ...], tuple[str, ...], tuple[str, ...]]:
-    """The concierge's intents, and what lies beyond them: (intents, asked, held out)."""
+    """The concierge's intents and what lies beyond them: (intents, asked, held out)."""
     content = tomllib.loads(
         resources.files("kaeshi").joinpath("data", "concierge.toml").read_text(encoding="utf-8")
     )
@@ -138,7 +139,7 @@ class Crowd:
         self._weights = [1 / (i + 8) for i in range(len(self.known))]
 
     def ask(self) -> Asked:
-        """A customer with a question, phrased as customers of the log do."""
+        """A customer with a question, phrased as in the log."""
         r = self.random
         who = r.choice(self._people)
         name = f"{r.choice(FIRST)} {r.choice(LAST)}"
@@ -149,7 +150,10 @@ class Crowd:
         return Asked(customer=who, text=text, intent=intent, names=names)
 
     def held_out(self, each: int) -> list[Asked]:
-        """Questions in phrasings that no customer of the log uses, `each` per intent, and a few beyond them."""
+        """Questions in phrasings that are not in the log.
+
+        `each` per intent, and a few that the concierge cannot answer.
+        """
         questions = [
             Asked(customer="", text=self.fill(template), intent=intent, names=())
             for intent in self.known
@@ -161,7 +165,10 @@ class Crowd:
         ]
 
     def rate(self, asked: Asked, *, right: bool) -> Rating | None:
-        """Stars as noisy as real ones, mostly with a thumb, sometimes with words; many say nothing."""
+        """A rating as noisy as real ones: stars, mostly a thumb, sometimes a comment.
+
+        Many customers do not rate.
+        """
         r = self.random
         if r.random() > RATES:
             return None
@@ -170,18 +177,18 @@ class Crowd:
         return Rating(said=said, author=asked.customer)
 
     def books(self, *, right: bool) -> bool:
-        """Does a customer who wanted to book end up booking?"""
+        """Whether a customer who wanted to book ends up booking."""
         return self.random.random() < (0.7 if right else 0.45)
 
     def fill(self, template: str) -> str:
-        """The template with a dish, a town, a number and a weekday."""
+        """The template with a dish, a town, a number and a weekday filled in."""
         r = self.random
         return template.format(
             d=r.choice(DISHES), t=r.choice(TOWNS), n=r.randint(6, 45), w=r.choice(DAYS)
         )
 
     def _introduce(self, question: str, name: str) -> tuple[str, tuple[str, ...]]:
-        """People say who they are, and sometimes far more than they should."""
+        """How customers introduce themselves, sometimes with far more than they should reveal."""
         r = self.random
         first = name.split(maxsplit=1)[0]
         options: Sequence[tuple[str, tuple[str, ...]]] = (
@@ -190,7 +197,11 @@ class Crowd:
             (f"Hello, I'm {name}. {question}", (name,)),
             (f"{question}? Thanks, {first}", (first,)),
             (
-                f"Hi, my name is {name}, call me at {r.randint(201, 989)}-{r.randint(201, 989)}-{r.randint(1000, 9999)}. {question}",
+                (
+                    f"Hi, my name is {name}, call me at "
+                    f"{r.randint(201, 989)}-{r.randint(201, 989)}-{r.randint(1000, 9999)}. "
+                    f"{question}"
+                ),
                 (name,),
             ),
             (f"{question}. You can mail {first.lower()}.{name.split()[1].lower()}@example.com", ()),

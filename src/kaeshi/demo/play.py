@@ -1,4 +1,4 @@
-"""One run of the whole loop on simulated customers, through the same steps and jobs that real ones go through."""
+"""One run of the whole loop on simulated customers, by the production steps and jobs."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ OWNER = "demo"
 
 @dataclass
 class Tally:
-    """How customers fared in one stretch of the demo."""
+    """How customers fared over one period of the demo."""
 
     asked: int = 0
     right: int = 0
@@ -72,7 +72,7 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What every part of the play needs."""
+    """What every part of the demo needs."""
 
     loop: Loop
     clock: FakeClock
@@ -88,9 +88,10 @@ async def play(
     sabotage: str | None = None,
     progress: Progress = lambda _stage, _share: None,
 ) -> dict[str, Any]:
-    """Everything from the first conversation to a decision, a refreshed knowledge base and a sent report; returns what the table shows.
+    """Run from the first conversation to a decision, a refreshed index and a sent report.
 
-    The same seed gives the same result. Raises InvalidInput for an unknown sabotage or a folder that is not a demo's.
+    Returns the figures of the table. The same seed gives the same result. Raises InvalidInput for
+    an unknown sabotage or a folder that is not a demo's.
     """
     _check_sabotage(sabotage)
     _prepare(folder)
@@ -160,7 +161,7 @@ def _dataset_shown(built: Dataset | None) -> dict[str, Any] | None:
 
 
 async def _first_production(stage: Stage) -> str:
-    """A production trained on the hand-written FAQ alone, and the test cases that every candidate must face."""
+    """Train a first production on the hand-written FAQ, and store the test cases."""
     loop = stage.loop
     known = stage.crowd.known
     stage.progress("training the first production on the FAQ", 0)
@@ -186,7 +187,7 @@ def _faq_rows(known: tuple[Intent, ...], loop: Loop) -> list[dict[str, Any]]:
 
 
 def _promises(known: tuple[Intent, ...], stage: Stage) -> list[dict[str, Any]]:
-    """The test cases that every candidate has to face."""
+    """The test cases that every candidate has to pass."""
     cases: list[dict[str, Any]] = [
         {"id": f"knows_{i.name}", "question": stage.crowd.fill(i.held[0]), "expected": i.answer}
         for i in known
@@ -207,7 +208,7 @@ async def _two_weeks(stage: Stage) -> Tally:
 
 
 async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
-    """Collect, build, train. What is refused on the way is the demo's decision."""
+    """Collect, build a dataset, train, and return the candidate."""
     loop = (
         replace(stage.loop, names=FakeNames(broken=True)) if stage.sabotage == "pii" else stage.loop
     )
@@ -272,7 +273,7 @@ def _training_rows(stage: Stage, built: Dataset) -> list[Any]:
 
 
 async def _roll_out(stage: Stage, model: str) -> dict[str, Any]:
-    """Gate, mirror, canary, half, full: day by day, by the scheduled job's own steps."""
+    """Gate, mirror, canary, half, full: day by day, with the scheduled job's own steps."""
     loop = stage.loop
     began = await rollout.begin(loop, model, percent=10, hours=24, by=OWNER)
     await _days_of_rollout(loop, began, stage)
@@ -320,7 +321,10 @@ def _evidence_of(comparison: Comparison) -> dict[str, Any]:
 
 
 async def _knowledge(stage: Stage) -> dict[str, Any]:
-    """Propose, have a (simulated) person approve what is right, build the index, ask what it holds in words that nobody used before."""
+    """Propose entries, approve the right ones, build the index and search it.
+
+    A simulated person approves. The search uses phrasings that are not in the log.
+    """
     loop = stage.loop
     stage.progress("refreshing the knowledge base", 0)
     await knowledge.propose(loop)
@@ -399,7 +403,7 @@ async def _report(stage: Stage) -> dict[str, Any]:
 
 
 async def _day(stage: Stage, count: int, tally: Tally) -> None:
-    """A day's customers, a group at a time: asked, answered, rated, closed overnight."""
+    """One day's customers, a group at a time: asked, answered, rated, closed overnight."""
     began = stage.clock.now()
     async with Reception(stage.loop) as reception:
         for start in range(0, count, TOGETHER):
@@ -411,7 +415,7 @@ async def _day(stage: Stage, count: int, tally: Tally) -> None:
 
 
 async def _group(stage: Stage, reception: Reception, group: Sequence[Asked], tally: Tally) -> None:
-    """Customers who ask at the same time, what came of it, and what they think of it."""
+    """Customers who ask at the same time, their answers, outcomes and ratings."""
     answered = await asyncio.gather(*(reception.ask(a.customer, a.text) for a in group))
     await reception.settle()
     records: list[Conversation] = []
@@ -436,7 +440,7 @@ def _is_right(question: Asked, said: Response) -> bool:
 
 
 def _aftermath(stage: Stage, question: Asked, said: Response, *, right: bool) -> Conversation:
-    """What is logged after the answer: a colleague's reply to a hand-over, and the outcomes."""
+    """Log what follows the answer: a colleague's reply to a hand-over, and the outcomes."""
     now = stage.clock.now()
     turns = _turns_after(said, question, now)
     outcomes = _outcomes_after(said, question, stage, right, now)
@@ -515,7 +519,7 @@ async def _train(stage: Stage, name: str, rows: list[Any], suffix: str) -> str:
 async def _score(loop: Loop, model: str, questions: Sequence[Asked]) -> dict[str, Any]:
     """Held-out questions: answered right, handed over, answered wrong.
 
-    Beyond what the concierge knows, handing over is right.
+    For questions that the concierge cannot answer, a hand-over is right.
     """
     candidate = await asking.candidate_named(loop, model)
     shelf = Shelf()
@@ -546,7 +550,7 @@ async def _state(loop: Loop, name: str) -> Rollout:
 
 
 def _settings(folder: Path) -> Settings:
-    """The demo's own, whatever the environment says: nothing leaves this machine."""
+    """The demo's own settings, whatever the environment says: nothing leaves this machine."""
     return load(
         kaeshi_data_dir=folder,
         database_url=f"sqlite+aiosqlite:///{folder / 'kaeshi.db'}",
@@ -569,7 +573,7 @@ def _settings(folder: Path) -> Settings:
 
 
 def _prepare(folder: Path) -> None:
-    """An empty folder, unless it holds something that no demo made."""
+    """Create or empty the folder. Raises InvalidInput for files that no demo made."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
             msg = (

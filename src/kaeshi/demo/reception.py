@@ -1,4 +1,4 @@
-"""The demo's deployment: the real gateway, its spool and its worker, in this process.
+"""The demo's deployment: the real gateway, its spool and its worker in one process.
 
 Customers reach the gateway over ASGI; models answer from the embedded trainer.
 """
@@ -19,7 +19,7 @@ CHAT = "/v1/chat/completions"
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """What a customer received, and the ids by which it is logged."""
+    """A response to a customer, and the ids under which it is logged."""
 
     text: str
     hand_over: bool
@@ -28,7 +28,7 @@ class Response:
 
 
 class Reception:
-    """Use it as an async context manager; the routing is read when it is entered."""
+    """The deployment as an async context manager; it reads the routing on entry."""
 
     def __init__(self, loop: Loop) -> None:
         upstream = upstream_of(loop)
@@ -44,7 +44,7 @@ class Reception:
         await self._gateway.stop()
 
     async def ask(self, customer: str, text: str) -> Response:
-        """One customer's first message and the answer. Raises ProviderError."""
+        """Send one customer's first message and return the response. Raises ProviderError."""
         body = {"model": self._alias, "messages": [{"role": "user", "content": text}]}
         headers = {"x-kaeshi-customer": customer, "x-kaeshi-consent": "granted"}
         status, received, raw = await self._post(json.dumps(body).encode(), headers)
@@ -61,7 +61,7 @@ class Reception:
         )
 
     async def settle(self) -> None:
-        """Store what was spooled, and mirror it while a candidate is mirrored."""
+        """Store what was spooled, and mirror it while a candidate is in its mirror stage."""
         while await self._worker.round():
             pass
 

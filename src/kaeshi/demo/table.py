@@ -1,4 +1,7 @@
-"""The demo's last words: what went in, what was refused and why, what was decided, and where it lies."""
+"""The demo's summary.
+
+What went in, what was refused and why, what was decided, and where the files are.
+"""
 
 from typing import Any
 

@@ -1,1 +1,4 @@
-"""The door in front of the models: assign, ask, answer, log; and the worker behind it that stores and mirrors."""
+"""The gateway in front of the models: assign, ask, answer, log.
+
+And the worker behind it, which stores and mirrors.
+"""

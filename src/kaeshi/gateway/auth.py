@@ -1,4 +1,4 @@
-"""Who may call. With a key: whoever sends it. Without one: this machine only."""
+"""Who may call the gateway: holders of the key; without a key, this machine only."""
 
 import hmac
 from collections.abc import Mapping
@@ -9,9 +9,10 @@ LOCAL_NAMES = frozenset({b"127.0.0.1", b"localhost", b"[::1]"})
 
 
 def may_call(scope: Mapping[str, Any], headers: Mapping[bytes, bytes], key: bytes | None) -> bool:
-    """May this request be answered?
+    """Whether this request may be answered.
 
-    Without a key, pages of other sites cannot use a browser on this machine: a Host that is not loopback, or a foreign Origin, is turned away.
+    Without a key, a Host that is not loopback or a foreign Origin is refused, so that pages of
+    other sites cannot use a browser on this machine.
     """
     if key is not None:
         return hmac.compare_digest(headers.get(b"authorization", b""), b"Bearer " + key)

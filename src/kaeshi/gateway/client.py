@@ -1,7 +1,9 @@
-"""An HTTP/1.1 client for one thing: posting JSON over kept connections and handing the answer on as bytes.
+"""An HTTP/1.1 client that posts JSON over kept-alive connections.
 
-A general client costs a gateway more than all its other work together (docs/decisions/011). Parsing is left to httptools, which is llhttp.
-Nothing is sent twice: a connection that breaks says so, and whoever asked decides. Redirects and proxies are not followed.
+The response body is handed on as bytes. A general client costs a gateway more CPU than all its
+other work together (docs/decisions/011). Parsing is done by httptools (llhttp). A request is never
+retried here: a broken connection raises, and the caller decides. Redirects and proxies are not
+followed.
 """
 
 import asyncio
@@ -27,7 +29,7 @@ INTERIM = 200
 
 
 class Connection(asyncio.Protocol):
-    """One connection, with at most one request on its way."""
+    """One connection, with at most one request in flight."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
@@ -47,14 +49,17 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
 
     def send(self, request: bytes) -> None:
-        """Begin a request."""
+        """Send a request."""
         assert self._transport is not None  # made
         self._clear()
         self._is_asked = True
         self._transport.write(request)
 
     async def wait(self, timeout_s: float) -> None:
-        """Until there is something new: the head of a stream, a piece of it, or the end. Raises ProviderUnknown."""
+        """Wait for something new: the head of a stream, a piece of it, or the end.
+
+        Raises ProviderUnknown.
+        """
         if self.error is None:
             loop = asyncio.get_running_loop()
             self._waiter = waiter = loop.create_future()
@@ -65,11 +70,14 @@ class Connection(asyncio.Protocol):
                 late.cancel()
                 self._waiter = None
         if self.error is not None:
-            msg = f"no answer from the model's provider: {type(self.error).__name__}; check OPENAI_BASE_URL and the network"
+            msg = (
+                f"no answer from the model's provider: {type(self.error).__name__}; check "
+                "OPENAI_BASE_URL and the network"
+            )
             raise ProviderUnknown(msg) from self.error
 
     def take(self) -> bytes:
-        """What has come of the body."""
+        """Return and clear the body received so far."""
         body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
         self.parts.clear()
         if self._size > PAUSE_AT and self.is_stream and self._transport is not None:
@@ -78,7 +86,7 @@ class Connection(asyncio.Protocol):
         return body
 
     def is_usable(self, now: float) -> bool:
-        """Still open, and not idle for so long that the other side may be closing it."""
+        """Whether it is open, and not idle for so long that the server may be closing it."""
         return (
             self._transport is not None
             and not self._transport.is_closing()
@@ -86,7 +94,7 @@ class Connection(asyncio.Protocol):
         )
 
     def close(self) -> None:
-        """Break it off."""
+        """Close it, dropping any request in flight."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -164,7 +172,7 @@ class Connection(asyncio.Protocol):
 
 
 class Client:
-    """Kept connections to any number of providers. Use it in one event loop."""
+    """Kept-alive connections to any number of providers, for one event loop."""
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -175,16 +183,18 @@ class Client:
     async def ask(
         self, method: str, base_url: str, path: str, body: bytes, authorization: bytes | None
     ) -> Connection:
-        """Ask, and wait for the head of a stream or the whole of anything else. Raises ProviderUnknown.
+        """Send a request and wait for the head of a stream, or for a whole response.
 
-        Read a stream with `pieces`; give anything else back with `done`.
+        Read a stream with `pieces`; return any other connection with `done`. Raises
+        ProviderUnknown.
         """
         place, prefix, host = self._places.get(base_url) or self._place(base_url)
         connection = await self._connection(place)
         auth = b"authorization: " + authorization + b"\r\n" if authorization else b""
-        head = f"{method} {prefix}{path} HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n".encode(
-            "latin-1", "replace"
-        )
+        head = (
+            f"{method} {prefix}{path} HTTP/1.1\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n"
+        ).encode("latin-1", "replace")
         connection.send(head + host + auth + b"\r\n" + body)
         try:
             while not connection.is_done and not connection.is_stream:
@@ -203,7 +213,7 @@ class Client:
             connection.close()
 
     async def pieces(self, base_url: str, connection: Connection) -> AsyncIterator[bytes]:
-        """A stream's pieces as they come. Raises ProviderUnknown when it breaks off."""
+        """A stream's pieces as they arrive. Raises ProviderUnknown when it breaks off."""
         try:
             while True:
                 if connection.parts:
@@ -219,7 +229,7 @@ class Client:
                 connection.close()
 
     def close(self) -> None:
-        """Close what is kept."""
+        """Close all kept connections."""
         for kept in self._free.values():
             while kept:
                 kept.pop().close()
@@ -260,7 +270,10 @@ class Client:
                     Connection, host, port, ssl=self._tls if scheme == "https" else None
                 )
         except (OSError, TimeoutError) as error:  # TLS's errors are OSErrors
-            msg = f"the model's provider at {host}:{port} cannot be reached: {type(error).__name__}; check OPENAI_BASE_URL and the network"
+            msg = (
+                f"the model's provider at {host}:{port} cannot be reached: "
+                f"{type(error).__name__}; check OPENAI_BASE_URL and the network"
+            )
             raise ProviderUnknown(msg) from error
         return made
 

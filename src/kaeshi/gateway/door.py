@@ -1,7 +1,8 @@
-"""The OpenAI-compatible door: assign, ask, answer, log. The hot path, so plain ASGI and bytes; no database is read for a request.
+"""The OpenAI-compatible gateway: assign, ask, answer, log.
 
-What a client sends goes on byte for byte with the model's name changed, and what the model says comes back byte for byte, unless the model
-speaks placeholders: then the conversation is scrubbed on the way in and restored on the way out.
+This is the hot path: plain ASGI and bytes, and no database read per request. A request is forwarded
+byte for byte with only the model's name changed, and so is the response. For models that read
+placeholders the conversation is scrubbed on the way in and restored on the way out.
 """
 
 import asyncio
@@ -49,7 +50,7 @@ log = logging.getLogger("kaeshi.gateway")
 
 
 class _Fault(Exception):
-    """The client's mistake: told in OpenAI's shape."""
+    """A client error, answered in OpenAI's format."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -58,7 +59,7 @@ class _Fault(Exception):
 
 @dataclass(kw_only=True, slots=True)
 class _Turn:
-    """A request on its way through."""
+    """The state of one request."""
 
     assistant: str
     body: Mapping[str, Any]
@@ -72,7 +73,10 @@ class _Turn:
 
 
 class Gateway:
-    """An ASGI application for the paths that `takes` names. Start it inside the running event loop, and stop it there."""
+    """An ASGI application for the paths that `takes` accepts.
+
+    Start and stop it inside the running event loop.
+    """
 
     def __init__(self, loop: Loop, upstream: Upstream | None = None) -> None:
         settings = loop.settings
@@ -91,7 +95,7 @@ class Gateway:
         self._key = None if key is None else key.get_secret_value().encode()
 
     async def start(self) -> None:
-        """Read the routing, open the spools and the way to the provider."""
+        """Read the routing, open the spools and the connection to the provider."""
         await self._live.start()
         self._upstream = self._upstream or upstream_of(self._loop)
         for assistant in self._loop.served:
@@ -100,7 +104,7 @@ class Gateway:
             self._spools[assistant] = Spool(folder, self._name, self._loop.store.keyring, limit)
 
     async def stop(self) -> None:
-        """Close all that."""
+        """Close the spools, the routing and the connections."""
         await self._live.stop()
         if self._upstream is not None and self._own_upstream is None:
             await self._upstream.close()
@@ -110,7 +114,7 @@ class Gateway:
 
     @staticmethod
     def takes(path: str) -> bool:
-        """Is this one of the gateway's?"""
+        """Whether the gateway serves this path."""
         return (
             path in CHATS
             or path in {"/v1/embeddings", "/v1/models", "/metrics"}
@@ -163,7 +167,10 @@ class Gateway:
         if not may_call(scope, headers, self._key):
             raise _Fault(
                 401,
-                "send the gateway's key as Authorization: Bearer KEY; without one only this machine may call",
+                (
+                    "send the gateway's key as Authorization: Bearer KEY; without one only this "
+                    "machine may call"
+                ),
             )
 
     async def _pass(
@@ -175,7 +182,10 @@ class Gateway:
         headers: Mapping[bytes, bytes],
         send: Send,
     ) -> None:
-        """What has no customer and no arm: embeddings and the list of models, to which our aliases are added."""
+        """Forward requests without a customer or an arm.
+
+        Embeddings, and the list of models, to which the aliases are added.
+        """
         assert self._upstream is not None  # started
         wanted = path.removeprefix("/v1/models/")
         if wanted in self._aliases:
@@ -225,7 +235,7 @@ class Gateway:
     async def _turn(
         self, path: str, raw: bytes, headers: Mapping[bytes, bytes], began: float
     ) -> _Turn:
-        """Who asks, in which conversation, and who is to answer."""
+        """Which customer and conversation the request belongs to, and which model answers it."""
         body, messages = _decoded(raw)
         model = body.get("model")
         if not isinstance(model, str):
@@ -293,7 +303,10 @@ class Gateway:
     async def _assigned(
         self, assistant: str, model: str, customer: str, routing: Routing
     ) -> tuple[Assignment | None, Candidate]:
-        """Who answers. A model that the client asks for by its own name is in no experiment."""
+        """Which model answers.
+
+        A model that the client names itself takes part in no experiment.
+        """
         if model not in self._aliases:
             return None, await asking.candidate_named(self._live.loop(assistant), model)
         assignment, candidate = routing.assign(customer)
@@ -308,7 +321,10 @@ class Gateway:
     async def _continued(
         self, assistant: str, customer: str | None, messages: Sequence[Json]
     ) -> str | None:
-        """The conversation whose past these messages tell, our own last reply included; None for a new one, or where several could be meant."""
+        """The conversation that these messages continue, recognised by our own last reply.
+
+        None for a new conversation, or when several match.
+        """
         prior = wire.replied(messages)
         if not prior:
             return None
@@ -323,7 +339,11 @@ class Gateway:
         return known or None
 
     async def _answered(self, turn: _Turn, path: str) -> Reply:
-        """The assigned model's answer; where a candidate fails or is too late, production's, and the failure counts against the candidate."""
+        """The assigned model's answer.
+
+        When a candidate fails or is too late, production answers and the failure counts against the
+        candidate.
+        """
         if turn.fallback is None:
             reply = await self._ask(turn, turn.candidate, path)
             turn.record.failed = _is_failure(reply)
@@ -383,7 +403,10 @@ class Gateway:
         return Reply(OK, reply.headers, restored(reply.body, prepared.values))
 
     async def _begun(self, reply: Reply) -> Reply:
-        """A stream counts as an answer once its first piece is there, anything else once it is read."""
+        """Wait until the answer has begun.
+
+        For a stream that is its first piece, otherwise the whole body.
+        """
         if reply.pieces is None:
             if reply.status == OK and reply.said() is None:
                 raise ProviderError("the answer is not OpenAI's format")
@@ -474,7 +497,7 @@ class Gateway:
                 record.failed = record.cut_off = True
 
     def _thread(self, turn: _Turn, reply: Json) -> None:
-        """Remember where the conversation stands, so that it is known again by its words."""
+        """Remember the state of the conversation, so that its next request is recognised."""
         record = turn.record
         if record.scope != record.conversation:
             thread = wire.thread((*turn.messages, reply))
@@ -490,7 +513,10 @@ class Gateway:
         self._metrics.add(turn.assistant, turn.record, logged=logged)
         if not logged:
             log.error(
-                "a request of assistant %s could not be logged: the spool or the disk is full; it is counted",
+                (
+                    "a request of assistant %s could not be logged: the spool or the disk is "
+                    "full; it is counted"
+                ),
                 turn.assistant,
             )
 
@@ -505,7 +531,7 @@ class Gateway:
         ]
 
     def _passed_on(self, headers: Mapping[bytes, bytes]) -> bytes | None:
-        """The client's own key for the provider, where the gateway asks for none of its own."""
+        """The client's own key for the provider, where the gateway requires none."""
         return headers.get(b"authorization") if self._key is None else None
 
 
@@ -528,7 +554,7 @@ def _callers_ids(headers: Mapping[bytes, bytes], body: Any) -> tuple[str | None,
 
 
 def _decoded(raw: bytes) -> tuple[Any, tuple[Json, ...]]:
-    """The body and its messages. Raises _Fault for what is not OpenAI's format."""
+    """The body and its messages. Raises _Fault for anything but OpenAI's format."""
     try:
         body = from_json(raw, allow_inf_nan=False)
         messages = wire.messages_of(body)
@@ -552,7 +578,7 @@ async def _send_fault(send: Send, error: ProviderError) -> None:
 
 
 def _fallback(routing: Routing, assignment: Assignment | None) -> Candidate | None:
-    """Who answers when a candidate does not; None when production was assigned."""
+    """The model that answers when a candidate does not; None when production was assigned."""
     if assignment is None or assignment.arm == "production":
         return None
     return routing.production
@@ -566,7 +592,7 @@ def _handed_over(turn: _Turn, candidate: Candidate) -> Reply:
 
 
 def _check_passed(method: str, path: str) -> None:
-    """What goes on with the operator's key is what is served here, and no more."""
+    """Raise _Fault for a model that is not served here: the operator pays for the request."""
     model = path.removeprefix("/v1/models/")
     if (method, path) not in PASSED and (
         method != "GET" or model == path or {".", ".."} & set(model.split("/"))
@@ -621,7 +647,7 @@ async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
 
 
 async def _close(pieces: AsyncIterator[bytes]) -> None:
-    """Tell whoever makes the pieces that nobody wants more."""
+    """Tell the source of the pieces that the client has left."""
     await pieces.aclose()  # type: ignore[attr-defined]  # every stream here is an async generator
 
 

@@ -1,4 +1,4 @@
-"""What every request needs to know, kept in memory: who answers now, and which conversation goes on."""
+"""The routing and the known conversations, kept in memory for every request."""
 
 import asyncio
 import contextlib
@@ -18,9 +18,10 @@ log = logging.getLogger("kaeshi.gateway")
 
 
 class Live:
-    """The routing of some assistants, read again every EVERY_S, so that a roll-back is seen within a second.
+    """The routing of the served assistants, read again every EVERY_S.
 
-    Where the database has not answered for STALE_S, nobody is sent to a candidate: it may have been rolled back.
+    A roll-back is therefore seen within a second. When the database has not answered for STALE_S,
+    no customer is sent to a candidate: it may have been rolled back.
     """
 
     def __init__(self, loop: Loop, assistants: Iterable[str]) -> None:
@@ -30,26 +31,26 @@ class Live:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read once, then again and again. Raises what the store raises the first time."""
+        """Read once, then periodically. Raises what the store raises the first time."""
         await self._refresh()
         self._task = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
     def routing(self, assistant: str) -> Routing:
-        """Who answers its customers."""
+        """The assistant's routing."""
         known = self._routings[assistant]
         if known.experiment is not None and time.monotonic() - self._read_at[assistant] > STALE_S:
             return Routing(production=known.production, epoch=known.epoch)
         return known
 
     def loop(self, assistant: str) -> Loop:
-        """The Loop for it."""
+        """The assistant's Loop."""
         return self._loops[assistant]
 
     async def _refresh(self) -> None:
@@ -69,13 +70,16 @@ class Live:
 
 
 class Threads:
-    """Which conversation stood where, by its digest: the latest THREADS of them. What stood in several stands in none."""
+    """Conversations by the digest of their latest state, the newest THREADS of them.
+
+    A digest that several conversations share stands for none of them.
+    """
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, str] = OrderedDict()
 
     def put(self, digest: str, conversation: str) -> None:
-        """A conversation has come to that."""
+        """Store the state of a conversation."""
         there = self._known.setdefault(digest, conversation)
         if there != conversation:
             self._known[digest] = ""
@@ -84,5 +88,5 @@ class Threads:
             self._known.popitem(last=False)
 
     def get(self, digest: str) -> str | None:
-        """The conversation; empty where there are several, None where none is known here."""
+        """The conversation; empty where several match, None where none is known here."""
         return self._known.get(digest)

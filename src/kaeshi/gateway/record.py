@@ -1,4 +1,7 @@
-"""A request as it lies in the spool: what the gateway knew, the request's bytes and the answer's, read only when it is stored."""
+"""A request as it lies in the spool.
+
+What the gateway knew, with the bytes of request and response, parsed only when it is stored.
+"""
 
 import struct
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ _LENGTHS = struct.Struct("<II")
 
 @dataclass(kw_only=True, slots=True)
 class Record:
-    """What is known of a request when its answer has left. Times in milliseconds."""
+    """What is known of a request when its response has been sent. Times in milliseconds."""
 
     id: str
     conversation: str
@@ -44,7 +47,7 @@ _HEAD = tuple(name for name in Record.__slots__ if name not in {"request", "answ
 
 
 def pack(record: Record) -> bytes:
-    """As bytes."""
+    """The record as bytes."""
     head = to_json([getattr(record, name) for name in _HEAD])
     return _LENGTHS.pack(len(head), len(record.request)) + head + record.request + record.answer
 
@@ -58,7 +61,11 @@ def unpack(raw: bytes) -> Record:
 
 
 def exchange(record: Record, assistant: str) -> Exchange:
-    """The noun. What cannot be read as OpenAI's wire has no messages; an answer that broke off is none."""
+    """The Exchange.
+
+    A request that is not in OpenAI's format has no messages; an answer that broke off counts as
+    none.
+    """
     messages, said = _read(record)
     assignment = _assignment_of(record)
     return Exchange(

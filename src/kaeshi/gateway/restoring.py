@@ -1,4 +1,7 @@
-"""Answers of models that speak placeholders, with the conversation's own values put back. What cannot be put back is never served."""
+"""Restores placeholders in a model's answers with the conversation's own values.
+
+An answer with a placeholder that cannot be restored is never served.
+"""
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -15,7 +18,7 @@ Found = Mapping[str, Sequence[str]]
 
 
 def completion(text: str, model: str, identifier: str, created: int, *, streamed: bool) -> Reply:
-    """An answer of our own in OpenAI's format."""
+    """A chat completion of our own in OpenAI's format."""
     about = {"id": identifier, "created": created, "model": model}
     if not streamed:
         return _whole_completion(text, about)
@@ -50,7 +53,11 @@ def _whole_completion(text: str, about: dict[str, object]) -> Reply:
 
 
 def restored(raw: bytes, found: Found) -> bytes:
-    """A whole completion. A choice that still holds a placeholder afterwards becomes a hand-over. Raises ProviderError for anything else."""
+    """A whole completion, restored.
+
+    A choice that still holds a placeholder becomes a hand-over. Raises ProviderError for anything
+    but a completion.
+    """
     try:
         body = from_json(raw)
         choices = [(choice, choice["message"]) for choice in body["choices"]]
@@ -66,7 +73,10 @@ def restored(raw: bytes, found: Found) -> bytes:
 
 
 async def restored_pieces(pieces: AsyncIterator[bytes], found: Found) -> AsyncIterator[bytes]:
-    """A stream, event by event. Where a placeholder stays, the choice ends with a hand-over."""
+    """A stream, restored event by event.
+
+    Where a placeholder remains, the choice ends with a hand-over.
+    """
     held = b""
     choices: dict[int, _Choice] = {}
     try:
@@ -93,7 +103,10 @@ async def restored_pieces(pieces: AsyncIterator[bytes], found: Found) -> AsyncIt
 
 
 class _Choice:
-    """One choice of a stream: its text, and the arguments of each of its calls, are restored each for itself."""
+    """One choice of a stream.
+
+    Its text and the arguments of each tool call are restored separately.
+    """
 
     def __init__(self, found: Found) -> None:
         self._found = found
@@ -103,7 +116,7 @@ class _Choice:
         self._over = False
 
     def passed(self, choice: Json) -> Iterator[Json]:
-        """Its next part; nothing once it is over."""
+        """The next restored part; empty once the choice has ended."""
         if self._over:
             return
         delta = dict(choice.get("delta") or {})
@@ -153,7 +166,7 @@ class _Choice:
 
 
 def _whole_events(lines: Sequence[bytes]) -> Iterator[Any]:
-    """The data of these lines; None for the end."""
+    """The data of these lines; None for the end marker."""
     for line in lines:
         if line.startswith(b"data:"):
             data = line[5:].strip()
@@ -169,7 +182,7 @@ def _restored(value: Any, found: Found, key: str = "") -> Any:
 
 
 def _quoted(found: Found) -> Found:
-    """The values as they stand inside a JSON text, such as a call's arguments."""
+    """The values escaped as inside a JSON string, such as a tool call's arguments."""
     return {
         kind: [json.dumps(value, ensure_ascii=False)[1:-1] for value in values]
         for kind, values in found.items()

@@ -1,9 +1,12 @@
-"""The spool: each gateway process appends what went through it to a file of its own, sealed, and a worker takes it into the database.
+"""The spool: one sealed append-only file per gateway process and assistant.
 
-A busy or absent database therefore neither slows nor loses a request. A record is in the file before the last byte of its answer leaves, so
-that it outlives the process; it is on disk (fsync, one for all that came meanwhile) GROUP_S later, so that it outlives the machine.
+The worker reads it into the database, so a busy or absent database neither slows nor loses a
+request. A record is in the file before the last byte of its answer leaves, so it survives a crash
+of the process; it is fsynced within GROUP_S (one fsync for all records since), so it survives a
+crash of the machine.
 
-The file: MAGIC, the number of requests that could not be logged (8 bytes, little endian), then frames of a length (4 bytes) and a sealed record.
+Format: MAGIC, the number of requests that could not be logged (8 bytes, little endian), then frames
+of a length (4 bytes) and a sealed record.
 """
 
 import fcntl
@@ -30,7 +33,10 @@ LEAST = 28  # bytes of a sealed record that holds nothing
 
 
 class Spool:
-    """One process's end of it, for one assistant. The file is locked as long as its owner lives, so that a worker can tell."""
+    """One process's spool for one assistant.
+
+    The file stays locked while its owner lives, so that the worker can tell.
+    """
 
     def __init__(self, folder: Path, name: str, keyring: Keyring, limit_bytes: int) -> None:
         self._folder = folder
@@ -51,7 +57,10 @@ class Spool:
         self._syncer.start()
 
     def add(self, record: bytes) -> bool:
-        """Append; False where that is impossible: the spool is full, or the disk is. Then it is counted in the file instead."""
+        """Append a record; False when the spool or the disk is full.
+
+        The record is then counted in the file instead.
+        """
         sealed = self._keyring.seal_spooled(record, self.path.name)
         frame = _LENGTH.pack(len(sealed)) + sealed
         if self._waiting + self._size + len(frame) > self._limit:
@@ -71,14 +80,18 @@ class Spool:
         return True
 
     def close(self) -> None:
-        """Sync, and let the file go."""
+        """Fsync and release the file."""
         self._over = True
         self._pending.set()
         self._syncer.join()
         self._let_go()
 
     def _open(self) -> None:
-        """Begin a file. It gets its name once it is locked, so that no worker takes it for abandoned. Raises OSError and changes nothing."""
+        """Create a file.
+
+        It gets its name after it is locked, so that no worker takes it for abandoned. Raises
+        OSError and then changes nothing.
+        """
         path = self._folder / f"{self._name}-{self._part:04}.spool"
         draft = path.with_suffix(".part")
         file, counter = _locked_draft(draft)
@@ -115,7 +128,10 @@ class Spool:
         return False
 
     def _sync(self) -> None:
-        """On a thread of its own: one fsync for everything that was appended meanwhile. Once a second it looks how much waits in other files."""
+        """Fsync what was appended, on a thread of its own.
+
+        Once a second it also measures how much waits in other files.
+        """
         looked = -LOOK_S
         while not self._over:
             self._pending.wait()
@@ -148,7 +164,7 @@ def _locked_draft(draft: Path) -> tuple[int, int]:
 
 
 def waiting(folder: Path) -> list[Path]:
-    """The spools of a folder, oldest first."""
+    """The spools in a folder, oldest first."""
     return [
         path
         for path, _ in sorted(
@@ -167,9 +183,10 @@ def dropped(path: Path) -> int:
 
 
 def frames(path: Path, start: int, keyring: Keyring, most: int) -> Iterator[tuple[int, bytes]]:
-    """(where it ends, record) of at most so many frames from `start` (0: the first). Stops at one that is not whole yet.
+    """(end offset, record) of at most `most` frames from `start` (0: the first).
 
-    Raises Misconfigured for a file that is no spool, or was sealed under another key.
+    Stops at an incomplete frame. Raises Misconfigured for a file that is not a spool, or was sealed
+    under another key.
     """
     with path.open("rb") as file:
         if file.read(len(MAGIC)) not in {MAGIC, b""}:
@@ -192,7 +209,7 @@ def frames(path: Path, start: int, keyring: Keyring, most: int) -> Iterator[tupl
 
 
 def is_abandoned(path: Path) -> bool:
-    """Has its owner let go of it, or died?"""
+    """Whether its owner has closed it or died."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

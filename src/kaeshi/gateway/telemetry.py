@@ -1,7 +1,8 @@
-"""What others may watch: counters for Prometheus in each process, and spans with OpenTelemetry's names for generative models.
+"""Counters for Prometheus, and OpenTelemetry spans.
 
-Spans are made by the worker from what was logged, so they cost no customer time. They go wherever the deployment's OpenTelemetry sends them
-(`opentelemetry-instrument kaeshi serve`); without its packages there are none.
+Each process has its counters. Spans are made by the worker from the log, so they cost customers no
+time; they go where the deployment's OpenTelemetry sends them (`opentelemetry-instrument kaeshi
+serve`), and without its packages there are none.
 """
 
 from collections.abc import Iterable
@@ -19,7 +20,10 @@ SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40)
 
 
 class Metrics:
-    """One process's counters. `process` tells them from another's behind the same port."""
+    """One process's counters.
+
+    The label `process` separates it from others behind the same port.
+    """
 
     def __init__(self, process: str) -> None:
         self._registry = CollectorRegistry()
@@ -79,12 +83,12 @@ class Metrics:
         )
 
     def page(self) -> bytes:
-        """In Prometheus' text format."""
+        """The counters in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
 def trace(exchanges: Iterable[Exchange]) -> None:
-    """A span for each exchange, as long as it took. No message text is in it."""
+    """A span for each exchange, of its duration, without message text."""
     try:
         from opentelemetry import trace as api
     except ModuleNotFoundError:

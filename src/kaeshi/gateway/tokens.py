@@ -1,4 +1,4 @@
-"""Feedback tokens: whoever was served an answer may rate that answer, and nothing else, without a key of ours."""
+"""Feedback tokens: each lets its holder rate one answer, without an API key."""
 
 import hmac
 from datetime import datetime
@@ -16,11 +16,14 @@ def issue(keyring: Keyring, assistant: str, message: str, now: int) -> str:
 
 
 def check(keyring: Keyring, assistant: str, message: str, token: str, now: datetime) -> None:
-    """Raise Refused unless the token was issued for this answer and has not run out."""
+    """Raise Refused unless the token belongs to this answer and has not expired."""
     until, _, signature = token.partition(".")
     expected = keyring.signature(f"feedback {assistant} {message} {until}")
     if not hmac.compare_digest(signature.encode(), expected.encode()) or now.timestamp() > int(
         until
     ):
-        msg = f"the feedback token does not fit message {message!r}, or has run out; send the X-Kaeshi-Feedback-Token that came with the answer"
+        msg = (
+            f"the feedback token does not fit message {message!r}, or has run out; send the "
+            "X-Kaeshi-Feedback-Token that came with the answer"
+        )
         raise Refused(msg)

@@ -1,4 +1,7 @@
-"""Who answers: a provider over HTTP, or the embedded trainer in this process. Bytes in, bytes out."""
+"""The models' side: a provider over HTTP, or the embedded trainer in this process.
+
+Bytes in, bytes out.
+"""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -17,7 +20,10 @@ OPENAI = "https://api.openai.com/v1"
 
 @dataclass(slots=True)
 class Reply:
-    """An answer. `pieces` where it comes as a stream: whoever does not read it to its end closes it."""
+    """An answer.
+
+    `pieces` where it is a stream: a caller that does not read it to the end closes it.
+    """
 
     status: int
     headers: Mapping[bytes, bytes]
@@ -26,7 +32,10 @@ class Reply:
     _said: wire.Said | None = None
 
     def said(self) -> wire.Said | None:
-        """What a whole answer says, read once; None for an error, or where it is not OpenAI's format."""
+        """The content of a whole answer.
+
+        None for an error, or where it is not OpenAI's format.
+        """
         if self._said is None and self.status == OK:
             with suppress(InvalidInput):
                 self._said = (wire.said_in_stream if self.body.startswith(b"data:") else wire.said)(
@@ -36,7 +45,7 @@ class Reply:
 
 
 class Upstream(Protocol):
-    """Asks a model. Raises ProviderUnknown where no answer came."""
+    """Asks a model. Raises ProviderUnknown when no answer came."""
 
     async def ask(
         self, method: str, path: str, body: bytes, authorization: bytes | None, base_url: str | None
@@ -45,7 +54,10 @@ class Upstream(Protocol):
 
 
 class Remote:
-    """Any provider that speaks OpenAI's wire. Connections are kept; nothing is sent twice."""
+    """Any provider that speaks OpenAI's wire.
+
+    Connections are kept alive; a request is never sent twice.
+    """
 
     def __init__(
         self,
@@ -85,7 +97,7 @@ class Remote:
 
 
 class Local:
-    """The embedded trainer. It has no other address to be asked at."""
+    """The embedded trainer. It ignores the base URL."""
 
     def __init__(self, answerer: Answerer) -> None:
         self._answerer = answerer
@@ -108,7 +120,7 @@ class Local:
         )
 
     async def close(self) -> None:
-        """There is nothing to close: it belongs to the loop."""
+        """Does nothing: the trainer belongs to the Loop."""
 
 
 async def _one(piece: bytes) -> AsyncIterator[bytes]:
@@ -116,12 +128,15 @@ async def _one(piece: bytes) -> AsyncIterator[bytes]:
 
 
 def upstream_of(loop: Loop) -> Upstream:
-    """The provider that the settings name; the embedded trainer where they name none. Made inside the running event loop."""
+    """The provider in the settings, else the embedded trainer.
+
+    Create it inside the running event loop.
+    """
     return Local(loop.answerer) if loop.answerer is not None else _remote(loop)
 
 
 def judge_of(loop: Loop) -> Upstream | None:
-    """Where the judge is asked; None where the settings name none."""
+    """Where the judge is asked; None when the settings name no judge."""
     settings = loop.settings
     if settings.gateway_judge_model is None:
         return None

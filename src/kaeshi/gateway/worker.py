@@ -1,7 +1,8 @@
-"""The worker: takes what gateways have spooled into the database, and asks mirrored candidates what they would have said.
+"""The worker: stores spooled requests, and asks mirrored candidates.
 
-It runs in a process of its own, so that neither costs a customer time. The spool is the mirror's queue: a turn is mirrored once it is stored,
-and one that waited too long, or is beyond what the mirror may ask or spend, is dropped and counted.
+It runs in a process of its own, so that neither costs a customer time. The spool is the mirror's
+queue: a turn is mirrored after it is stored. A turn that waited too long, or exceeds the mirror's
+rate or budget, is dropped and counted.
 """
 
 import asyncio
@@ -42,7 +43,8 @@ from kaeshi.store.exchanges import Recorded
 log = logging.getLogger("kaeshi.gateway")
 AT_ONCE = 100
 UNSTORABLE = "request %s of spool %s cannot be stored as it is; its words are left out"
-# what a record may be to blame for; a database that is busy or away is not among it, and its error ends the round
+# what a record may be to blame for; a database that is busy or away is not among it, and its error
+# ends the round
 POISON = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 FRESH_S = 60
 IDLE_S = 0.2
@@ -51,16 +53,16 @@ TOGETHER = 8
 
 @dataclass
 class Taken(Recorded):
-    """What a round has stored, what gateways could not log, and what was taken."""
+    """What a round stored, what gateways could not log, and the requests themselves."""
 
     dropped: int = 0
     turns: list[tuple[Record, Exchange]] = field(default_factory=list)
 
 
 async def take(loop: Loop, most: int | None = None) -> Taken:
-    """Store what is in the spools of the loop's assistant, and clear away those that nobody writes to any more.
+    """Store what is in the assistant's spools, and delete finished spools.
 
-    `most`: requests after which it stops, though there are more.
+    `most`: stop after so many requests.
     """
     done = Taken()
     for path in spool.waiting(loop.folder("gateway")):
@@ -78,7 +80,7 @@ async def take(loop: Loop, most: int | None = None) -> Taken:
 
 
 async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> None:
-    """Store a spool from where it was left, and remove it once its owner let go of it."""
+    """Store a spool from the last stored offset; delete it once its owner has released it."""
     abandoned = spool.is_abandoned(path)  # before it is read: what came meanwhile is then seen
     async with loop.store.read() as tx:
         place, counted = await tx.spool_taken(loop.assistant, path.name)
@@ -111,7 +113,7 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
 
 @dataclass(frozen=True, kw_only=True)
 class _Piece:
-    """Some records of a spool: where they end, and how many requests its owner could not log."""
+    """Some records of a spool, their end offset, and how many requests were not logged."""
 
     records: list[Record]
     exchanges: list[Exchange]
@@ -135,7 +137,7 @@ def _next_piece(loop: Loop, path: Path, place: int, most: int, *, abandoned: boo
 async def _store_without_words(
     loop: Loop, path: Path, place: int, piece: _Piece, done: Taken
 ) -> tuple[_Piece, Recorded | None]:
-    """Store a request that cannot be stored as it is without what was said in it."""
+    """Store a request without its messages when it cannot be stored as it is."""
     wordless = [replace(e, messages=(), reply=None, model=None) for e in piece.exchanges]
     stored = await steps.take(loop, path.name, place, piece.end, piece.dropped, wordless)
     done.refused += 1
@@ -147,7 +149,10 @@ async def _report_unlogged(dropped: int, counted: int, done: Taken, loop: Loop) 
         done.dropped += dropped - counted
         await notify(
             loop,
-            f"{dropped - counted} requests of {loop.assistant} could not be logged: a spool or a disk is full",
+            (
+                f"{dropped - counted} requests of {loop.assistant} could not be logged: a spool "
+                "or a disk is full"
+            ),
         )
 
 
@@ -162,7 +167,7 @@ def _count_stored(
 
 
 class Worker:
-    """Takes and mirrors, round after round, for some assistants."""
+    """Stores and mirrors, round after round, for the served assistants."""
 
     def __init__(
         self,
@@ -178,14 +183,14 @@ class Worker:
         self._shelf = Shelf()
 
     async def run(self, over: asyncio.Event) -> None:
-        """Go on until told otherwise."""
+        """Work until `over` is set."""
         while not over.is_set():
             if not await self.round():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(over.wait(), IDLE_S)
 
     async def round(self) -> int:
-        """Store what is there, mirror what is to be; returns how many requests were stored."""
+        """Store and mirror once; returns how many requests were stored."""
         total = 0
         for loop in self._loops:
             taken = await take(loop, AT_ONCE)
@@ -225,7 +230,10 @@ class Worker:
         e: Exchange,
         affordable: bool,
     ) -> Mirrored:
-        """Ask the candidate what production was asked. What tools it calls is compared, and nothing is done about it."""
+        """Ask the candidate what production was asked.
+
+        Tool calls in its answer are compared and never executed.
+        """
         now = loop.clock.now()
         mirrored = Mirrored(
             request=e.id, experiment=experiment, state="dropped", at=now, production_ms=e.latency_ms
@@ -256,7 +264,7 @@ class Worker:
         update: Json,
         mirrored: Mirrored,
     ) -> Mirrored:
-        """The mirrored answer with its cost, checks and preference."""
+        """The mirrored answer with its cost, broken policy checks and preference."""
         cost = price_of_answer(
             said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices)
         )
@@ -279,7 +287,11 @@ class Worker:
     async def _judged(
         self, loop: Loop, messages: Sequence[Json], ours: Json, theirs: Json
     ) -> tuple[Preferred | None, Decimal | None]:
-        """Whose answer the judge prefers, and what asking cost. It sees no personal data and no names of models; if it does not answer, nobody is preferred."""
+        """Which answer the judge prefers, and the cost of asking.
+
+        The judge sees no personal data and no model names. Without its answer there is no
+        preference.
+        """
         model = loop.settings.gateway_judge_model
         if self._judge is None or model is None or not text_of(ours) or not text_of(theirs):
             return None, None
@@ -362,7 +374,7 @@ def _mirrored_turns(
 
 
 def _unstreamed(record: Record, messages: Sequence[Json]) -> asking.Question:
-    """What the client asked, for a whole answer."""
+    """The client's request without streaming."""
     body: dict[str, Any] = from_json(record.request)
     raw = record.request
     if "stream" in body or "stream_options" in body:
@@ -373,7 +385,7 @@ def _unstreamed(record: Record, messages: Sequence[Json]) -> asking.Question:
 
 
 class _Rate:
-    """At most so many a second, with a second's worth in hand."""
+    """A rate limit per second, with a burst of one second."""
 
     def __init__(self, per_second: float) -> None:
         self._per_second = per_second
@@ -391,7 +403,10 @@ class _Rate:
 
 
 def _broken(loop: Loop, messages: Sequence[Json], reply: Json) -> tuple[str, ...]:
-    """The policy checks that an answer breaks; personal data in it is its own as far as the conversation does not hold it."""
+    """The policy checks that an answer breaks.
+
+    Personal data in the answer counts where the conversation does not hold it.
+    """
     said = text_of(reply)
     foreign = list[str]()
     if loop.checks.foreign_data:

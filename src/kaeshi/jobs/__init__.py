@@ -1,1 +1,1 @@
-"""When steps run by themselves."""
+"""Scheduled jobs."""

@@ -6,7 +6,7 @@ from kaeshi.nouns import Json, Slot
 
 
 async def overview(loop: Loop) -> list[Json]:
-    """Every job with its next due time, its latest slots, durations in seconds and errors."""
+    """Every job with its next due time, latest slots, durations (seconds) and errors."""
     now = loop.clock.now()
     found = []
     async with loop.store.read() as tx:

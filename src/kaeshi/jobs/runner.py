@@ -1,4 +1,7 @@
-"""Running due slots: claim in the database, run, write down the end. Over any number of processes a slot runs once."""
+"""Running due slots: claim in the database, run, record the end.
+
+A slot runs once, over any number of processes.
+"""
 
 import asyncio
 import logging
@@ -15,7 +18,10 @@ log = logging.getLogger("kaeshi.jobs")
 
 
 async def tick(loop: Loop, jobs: Sequence[Job], owner: str, since: datetime) -> list[str]:
-    """Do everything that is due by now; returns what ran. `since`: when this deployment first ran, before which nothing was due."""
+    """Run everything that is due; returns what ran.
+
+    `since`: the first start of this deployment, before which nothing was due.
+    """
     now = loop.clock.now()
     ran: list[Any] = []
     async with loop.store.read() as tx:
@@ -39,7 +45,10 @@ async def _take_over(
 
 
 async def run_slot(loop: Loop, job: Job, slot: datetime, owner: str) -> bool:
-    """Run one slot if nobody else has it; True if it ran here. What goes wrong is written down: this is the jobs' door."""
+    """Run one slot unless another process has it; True if it ran here.
+
+    Every failure of a job is caught here and recorded.
+    """
     lease = timedelta(minutes=loop.settings.job_lease_minutes)
     async with loop.store.write() as tx:
         if not await tx.claim_slot(loop.assistant, job.name, slot, owner, loop.clock.now(), lease):
@@ -71,7 +80,7 @@ async def _finish_slot(
 
 
 async def run_now(loop: Loop, jobs: Sequence[Job], name: str, owner: str) -> str:
-    """Run a job at once, as a slot of its own; returns what it said. Raises NotFound."""
+    """Run a job at once, as a slot of its own; returns its result. Raises NotFound."""
     job = next((j for j in jobs if j.name == name), None)
     if job is None:
         msg = f"job {name!r} is not known; there are {', '.join(j.name for j in jobs)}"
@@ -89,7 +98,10 @@ async def run_now(loop: Loop, jobs: Sequence[Job], name: str, owner: str) -> str
 async def _wanted(
     loop: Loop, job: Job, after: datetime, now: datetime, owner: str
 ) -> list[datetime]:
-    """The slots to run: the latest due one, if it is not too old for its policy; older ones are written down as skipped."""
+    """The slots to run: the latest due one, unless its policy says it is too old.
+
+    Older ones are recorded as skipped.
+    """
     moments = due(job.trigger, after, now)
     if not moments:
         return []

@@ -1,4 +1,4 @@
-"""The table: which jobs there are, when they are due, and what to do about a slot that was missed."""
+"""The job table: which jobs there are, when they are due, and what a missed slot means."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ _NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A job: when it is due (crontab, UTC), what it does, and whether a slot missed while down is run late."""
+    """A job: when it is due (crontab, UTC) and what it does.
+
+    And whether a slot that was missed while nothing ran is run late.
+    """
 
     name: str
     cron: str
@@ -28,12 +31,12 @@ class Job:
 
     @property
     def trigger(self) -> CronTrigger:
-        """Due times as crontab means them. Raises Misconfigured."""
+        """Due times as crontab defines them. Raises Misconfigured."""
         return crontab(self.cron)
 
 
 def jobs(settings: Settings) -> tuple[Job, ...]:
-    """The seed's three, and the loop's own."""
+    """The seed's three jobs and kaeshi's own."""
     return (
         Job(
             name="training_collector",
@@ -56,10 +59,16 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
 
 
 def crontab(line: str) -> CronTrigger:
-    """A crontab line in UTC with crontab's weekdays, where 0 and 7 are Sunday; APScheduler by itself counts from Monday."""
+    """A crontab line in UTC, where weekdays 0 and 7 are Sunday.
+
+    APScheduler's own parser counts from Monday.
+    """
     fields = line.split()
     if len(fields) != 5:  # minute, hour, day, month, weekday
-        msg = f"crontab line {line!r} has {len(fields)} fields, 5 are needed: minute hour day month weekday"
+        msg = (
+            f"crontab line {line!r} has {len(fields)} fields, 5 are needed: minute hour day "
+            "month weekday"
+        )
         raise Misconfigured(msg)
     minute, hour, day, month, weekday = fields
     try:
@@ -89,7 +98,7 @@ def due(trigger: CronTrigger, after: datetime, until: datetime, most: int = 1000
 
 
 def _weekdays(field: str) -> str:
-    """0-7 as names, ranges and lists included; a step over the whole week is spelt out."""
+    """Weekdays 0-7 as names, with ranges and lists; a step over the whole week is expanded."""
     if field == "*":
         return "*"
     days: list[str] = []
@@ -127,7 +136,10 @@ async def _collect(loop: Loop) -> str:
 
 async def _refresh(loop: Loop) -> str:
     done = await knowledge.refresh(loop)
-    return f"{done['proposed']} proposed, {done['entries']} entries in the index, {done['embedded']} embedded"
+    return (
+        f"{done['proposed']} proposed, {done['entries']} entries in the index, "
+        f"{done['embedded']} embedded"
+    )
 
 
 async def _report(loop: Loop) -> str:

@@ -1,4 +1,7 @@
-"""The scheduler: APScheduler drives one tick on a thread of its own; what runs is decided in the database."""
+"""The scheduler: APScheduler calls `tick` on a thread of its own.
+
+Which slot runs is decided in the database.
+"""
 
 import asyncio
 import logging
@@ -29,7 +32,7 @@ _running: "_Scheduler | None" = None
 
 
 def start(open_loop: Open) -> None:
-    """Tick from now on. Starting a started one changes nothing."""
+    """Start ticking. Has no effect when it is started already."""
     global _running  # noqa: PLW0603  # one scheduler per process is what the seed's two calls mean
     with _guard:
         if _running is None:
@@ -37,7 +40,7 @@ def start(open_loop: Open) -> None:
 
 
 def stop() -> None:
-    """Stop ticking, and wait for a tick under way. Stopping a stopped one changes nothing."""
+    """Stop ticking, and wait for a running tick. Has no effect when it is stopped already."""
     global _running  # noqa: PLW0603  # see start
     with _guard:
         scheduler = _running
@@ -47,7 +50,7 @@ def stop() -> None:
 
 
 def is_running() -> bool:
-    """Is this process ticking?"""
+    """Whether this process ticks."""
     return _running is not None
 
 
@@ -83,7 +86,10 @@ class _Scheduler:
 
 
 def _log_to_file() -> logging.Handler:
-    """logs/ml_jobs.log, as the seed says, beside the working directory; rotated, so that it cannot fill the disk."""
+    """Log to logs/ml_jobs.log below the working directory, as the seed asks.
+
+    The file is rotated.
+    """
     LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(
         LOG_FILE, maxBytes=5_000_000, backupCount=3, encoding="utf-8", delay=True

@@ -1,7 +1,8 @@
-"""The seed's five objects, exactly as its examples call them. Plain dicts at this door only; everything behind is kaeshi's own.
+"""The seed's five objects, with the signatures of its examples.
 
-`db` may be a URL, an SQLAlchemy AsyncEngine (left open), AsyncConnection or AsyncSession (then inside the caller's transaction,
-which the caller commits), a Loop, or None: DATABASE_URL, else a file in the data directory.
+They take and return plain dicts. `db` may be a URL, an SQLAlchemy AsyncEngine (left open),
+AsyncConnection or AsyncSession (then inside the caller's transaction, which the caller commits), a
+Loop, or None: DATABASE_URL, else a file in the data directory.
 """
 
 from kaeshi.ml.dataset import DatasetBuilder

@@ -18,7 +18,10 @@ class DatasetBuilder:
         require_positive_feedback: bool = False,
         max_samples: int | None = None,
     ) -> "Dataset":  # the seed's signature
-        """Every conversation that may be learned from, as a dataset. Raises TooFew below MIN_EXAMPLES."""
+        """Build a dataset of every conversation that may be learned from.
+
+        Raises TooFew below MIN_EXAMPLES.
+        """
         from kaeshi.app import open_loop
         from kaeshi.steps import collection
         from kaeshi.steps import dataset as steps
@@ -41,7 +44,7 @@ class DatasetBuilder:
         steps.export(dataset, Path(path))
 
     def validate_format(self, path: str) -> tuple[bool, list[str]]:
-        """Is it valid training data? If not, what is wrong, with line numbers."""
+        """Whether a file is valid training data; the errors carry line numbers."""
         from kaeshi.steps import dataset as steps
 
         faults: list[Any] = steps.check(Path(path))

@@ -11,7 +11,7 @@ SEED_METRICS = ("containment", "conversion", "satisfaction")
 
 
 class DeploymentManager:
-    """A candidate is mirrored, then answers a share of customers, and is promoted by evidence or rolled back."""
+    """Mirrors a candidate, gives it a share of customers, and promotes it by evidence."""
 
     async def deploy_shadow(
         self,
@@ -20,9 +20,10 @@ class DeploymentManager:
         duration_hours: float | None = None,
         db: "Target" = None,
     ) -> str:
-        """Mirror a trained model for `duration_hours`, then canary it at `traffic_percent`; returns the rollout's id.
+        """Mirror a trained model for `duration_hours`, then canary it at `traffic_percent`.
 
-        Raises NotFound for a model nobody trained or registered, Conflict while another candidate is under way.
+        Returns the rollout's id. Raises NotFound for a model that is neither trained nor
+        registered, Conflict while another candidate is under way.
         """
         from kaeshi.app import open_loop
         from kaeshi.steps import rollout as steps
@@ -45,13 +46,19 @@ class DeploymentManager:
         metrics: Sequence[str] = SEED_METRICS,
         db: "Target" = None,
     ) -> dict[str, Any]:
-        """Both arms on these metrics. `shadow_better` only if the evidence says so; nothing seen is nothing better."""
+        """Both arms on these metrics.
+
+        `shadow_better` is True only if the evidence shows it.
+        """
         from kaeshi.app import open_loop
         from kaeshi.errors import InvalidInput
         from kaeshi.steps import rollout as steps
 
         if production_id != "current_prod":
-            msg = f"production {production_id!r}: a candidate is compared with what is in production, 'current_prod'"
+            msg = (
+                f"production {production_id!r}: a candidate is compared with what is in "
+                "production, 'current_prod'"
+            )
             raise InvalidInput(msg)
         async with open_loop(db) as loop:
             found = await steps.compare(loop, shadow_id, metrics)
@@ -60,7 +67,10 @@ class DeploymentManager:
     async def promote_to_production(
         self, shadow_id: str, rollout_strategy: str = "gradual", db: "Target" = None
     ) -> dict[str, Any]:
-        """One step forward (gradual) or all the way (immediate), if the evidence allows. Raises Refused or Conflict."""
+        """Advance one stage (gradual) or to full (immediate), if the evidence allows it.
+
+        Raises Refused or Conflict.
+        """
         from kaeshi.app import open_loop
         from kaeshi.steps import rollout as steps
 
@@ -73,7 +83,7 @@ class DeploymentManager:
     async def rollback(
         self, shadow_id: str, reason: str = "", db: "Target" = None
     ) -> dict[str, Any]:
-        """End the rollout; production stays."""
+        """End the rollout; production does not change."""
         from kaeshi.app import open_loop
         from kaeshi.steps import rollout as steps
 

@@ -7,12 +7,16 @@ if TYPE_CHECKING:
 
 
 class FeedbackProcessor:
-    """Records what people thought of an answer, and scores it."""
+    """Records and scores ratings of answers."""
 
     async def process_feedback(
         self, db: "Target", message_id: str, feedback: dict[str, Any], author: str = ""
     ) -> dict[str, Any]:
-        """Store feedback on a message. `promoted_to_training`: the conversation is proposed as an example. Raises KaeshiError and stores nothing."""
+        """Store feedback on a message.
+
+        `promoted_to_training`: the conversation is proposed as an example. Raises KaeshiError, and
+        then stores nothing.
+        """
         from kaeshi.app import open_loop
         from kaeshi.rules.feedback import parse
         from kaeshi.steps import feedback as steps
@@ -28,7 +32,7 @@ class FeedbackProcessor:
         }
 
     async def get_feedback_analytics(self, db: "Target", days: int = 30) -> dict[str, Any]:
-        """Counts, mean stars and the share of answers that were rated, over the last `days`."""
+        """Counts, mean stars and the share of rated answers over the last `days`."""
         from kaeshi.app import open_loop
         from kaeshi.steps import feedback as steps
 

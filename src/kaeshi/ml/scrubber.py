@@ -7,7 +7,10 @@ class PIIScrubber:
     """Typed, numbered placeholders for personal data."""
 
     def scrub_text(self, text: str) -> tuple[str, dict[str, list[str]]]:
-        """The text with placeholders, and what was found by type in the seed's words. Raises InvalidInput."""
+        """The text with placeholders, and the values found by type, named as in the seed.
+
+        Raises InvalidInput.
+        """
         from kaeshi import pii
         from kaeshi.pii.api import scrub
 

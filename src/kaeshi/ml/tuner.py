@@ -8,10 +8,13 @@ if TYPE_CHECKING:
 
 
 class FineTuner:
-    """Speaks OpenAI's wire to whichever provider the environment names; without a key, to the embedded trainer."""
+    """Fine-tunes over OpenAI's wire at the provider in the environment.
+
+    Without a key, at the embedded trainer.
+    """
 
     async def estimate_cost(self, path: str, model: str, n_epochs: int = 1) -> dict[str, Any]:
-        """Tokens of one epoch, and dollars for `n_epochs` of them."""
+        """Tokens of one epoch, and dollars for `n_epochs` epochs."""
         from kaeshi.app import open_loop
         from kaeshi.steps import training as steps
 
@@ -41,7 +44,10 @@ class FineTuner:
         hyperparameters: dict[str, Any] | None = None,
         db: "Target" = None,
     ) -> str:
-        """Start a job, or find the one started before for the same work; returns the provider's job id."""
+        """Start a job, or find the job of the same work.
+
+        Returns the provider's job id.
+        """
         from kaeshi.app import open_loop
         from kaeshi.errors import InvalidInput
         from kaeshi.steps import training as steps

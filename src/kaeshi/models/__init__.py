@@ -1,4 +1,4 @@
-"""Model weights: fetched once, verified by their sha256, and run by ONNX."""
+"""Model weights: fetched once, verified by sha256, run by ONNX Runtime."""
 
 from kaeshi.models.fetch import FILES, fetch, need
 

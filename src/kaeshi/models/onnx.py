@@ -1,4 +1,4 @@
-"""Opens a fetched ONNX model on the processor, and spreads its batches over the cores."""
+"""Opens a fetched ONNX model on the processor, and spreads batches over the cores."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -17,9 +17,10 @@ R = TypeVar("R")
 
 
 def session(models_dir: Path, name: str, *also: str) -> "InferenceSession":
-    """A session on the model file of that name. It computes on the thread that calls it: see `spread`. Raises MissingModel.
+    """An inference session on the model file of that name.
 
-    `also` names values within the model that it shall tell besides its outputs.
+    It computes on the calling thread: see `spread`. `also`: values inside the model to return
+    beside its outputs. Raises MissingModel.
     """
     import onnxruntime
 
@@ -32,9 +33,10 @@ def session(models_dir: Path, name: str, *also: str) -> "InferenceSession":
 
 
 def _output(value: str) -> bytes:
-    """One more output for a model, to be written behind it: protobuf joins messages of which a file holds several parts.
+    """One more output for a model, as bytes to append to its file.
 
-    ModelProto.graph is field 7, GraphProto.output field 12, ValueInfoProto.name field 1 (onnx.proto).
+    Protobuf merges repeated parts of a message. ModelProto.graph is field 7, GraphProto.output
+    field 12, ValueInfoProto.name field 1 (onnx.proto).
     """
     name = value.encode()
     told = b"\x0a" + bytes([len(name)]) + name
@@ -45,9 +47,10 @@ def _output(value: str) -> bytes:
 def spread(
     work: Callable[[T], R], parts: Sequence[T], threads: int, watch: Watch = unwatched
 ) -> list[R]:
-    """`work` done on each part, on so many threads (0: one for each core), in the order of `parts`. `watch` is asked before each.
+    """Run `work` on each part on so many threads (0: one per core), results in order.
 
-    Batches are small, so that cores which share one wait for each other longer than they compute; a batch for each core has nothing to wait for.
+    `watch` is called before each part. Batches are small: threads that share one batch would wait
+    for each other longer than they compute, so each thread has batches of its own.
     """
 
     def watched(part: T) -> R:
@@ -62,5 +65,5 @@ def spread(
 
 
 def _cores() -> int:
-    """How many this process may use."""
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

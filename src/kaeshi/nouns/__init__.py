@@ -1,6 +1,6 @@
-"""The nouns: frozen values that go from store to rule to step to JSON unchanged, one file a word.
+"""The nouns: frozen values that go from store to rule to step to JSON, one file a word.
 
-They check nothing about the world: bytes are parsed where they enter.
+They validate nothing about the world: input is parsed where it enters.
 """
 
 from kaeshi.nouns.assignment import Arm, Assignment

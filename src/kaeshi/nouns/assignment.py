@@ -8,7 +8,10 @@ Arm = Literal["production", "candidate"]
 
 
 class Assignment(Value):
-    """Which arm a customer's conversations go to while an experiment runs. `share` is the candidate's, 0 to 1."""
+    """The arm of a customer's conversations while a rollout runs.
+
+    `share` is the candidate's, 0 to 1.
+    """
 
     experiment: str
     arm: Arm

@@ -1,4 +1,4 @@
-"""Anything that changes answers, and how it is asked."""
+"""A candidate: a change to the assistant, and how it is asked."""
 
 from datetime import datetime
 from typing import Literal
@@ -11,11 +11,12 @@ MOST_ENTRIES = 20  # of the knowledge base, in one request
 
 
 class Serving(Value):
-    """How a candidate is asked, where that is more than its model's name at the provider.
+    """How a candidate is asked, beyond its model's name.
 
-    `model`: its name there. `opening`: messages put before the customer's, such as a system prompt and a few shots. `placeholders`: it was
-    trained on scrubbed text, so it is asked scrubbed and its answer restored; None: whether it is a fine-tune of ours. `entries`: so many of the
-    knowledge base's nearest entries are put before the customer's last message.
+    `model`: its name at the provider. `opening`: messages put before the customer's, such as a
+    system prompt and examples. `placeholders`: it reads and writes scrubbed text; None means that
+    it does if it is a fine-tune of ours. `entries`: how many of the nearest knowledge base entries
+    are put before the customer's last message.
     """
 
     model: str | None = None
@@ -26,7 +27,10 @@ class Serving(Value):
 
 
 class Candidate(Value):
-    """Anything that changes answers: a fine-tune, another base model, a prompt set, a knowledge version. `model` names it here."""
+    """A change to the assistant's answers, by its name `model`.
+
+    A fine-tune, another base model, a prompt, a version of the knowledge base.
+    """
 
     id: str
     assistant: str
@@ -39,7 +43,7 @@ class Candidate(Value):
 
     @property
     def speaks_placeholders(self) -> bool:
-        """Must it be asked scrubbed?"""
+        """Whether it must be asked with scrubbed text."""
         return (
             self.kind == "fine_tune"
             if self.serving.placeholders is None

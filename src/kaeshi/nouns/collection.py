@@ -1,4 +1,4 @@
-"""What a conversation must be to become an example, and the verdict."""
+"""Filters for training examples, and the verdict on a conversation."""
 
 from typing import Literal
 
@@ -6,7 +6,10 @@ from kaeshi.nouns.value import Value
 
 
 class Filters(Value):
-    """What a conversation must be to become an Example. A filter applies where its value exists."""
+    """What a conversation must be to become an example.
+
+    A filter applies where its value is known.
+    """
 
     min_quality_tenths: int | None = 8
     min_confidence: float | None = 0.8
@@ -19,12 +22,12 @@ class Filters(Value):
 
 
 class Keep(Value):
-    """This conversation may be learned from, up to and including the turn at `upto`."""
+    """The conversation may be learned from, up to and including the turn at `upto`."""
 
     upto: int
 
 
 class Drop(Value):
-    """This one may not, and why, in one word that is counted."""
+    """The conversation may not be learned from; `reason` is one of rules.collection.REASONS."""
 
     reason: str

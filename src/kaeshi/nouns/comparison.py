@@ -20,7 +20,10 @@ class Interval(Value):
 
 
 class MetricComparison(Value):
-    """One metric in both arms. `difference` is candidate minus production; None when an arm has too little."""
+    """One metric in both arms.
+
+    `difference` is candidate minus production; None when an arm has too little data.
+    """
 
     metric: str
     production: Sample
@@ -29,7 +32,7 @@ class MetricComparison(Value):
 
 
 class Comparison(Value):
-    """Two arms side by side, the weighted composite of their metrics, and whether the candidate is better."""
+    """Two arms by metric, their weighted composite, and whether the candidate is better."""
 
     metrics: tuple[MetricComparison, ...]
     composite: Interval | None

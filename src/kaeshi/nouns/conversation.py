@@ -10,7 +10,8 @@ from kaeshi.nouns.value import Json, Value
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 Consent = Literal["granted", "legitimate_interest", "none"]
-# what the responder says instead of a doubtful answer, and the gateway instead of one that must not be served; nothing to learn from
+# what the responder says instead of a doubtful answer, and the gateway instead of one that must not
+# be served; nothing to learn from
 HAND_OVER = "Let me bring in a colleague who can help you with that."
 # outcome of a conversation in which the candidate failed and production answered instead
 CANDIDATE_FAILED = "candidate_failed"
@@ -20,7 +21,7 @@ CANDIDATE_FAILED = "candidate_failed"
     frozen=True, kw_only=True, slots=True
 )  # logs have very many, and a model costs ten times as much to make
 class Turn:
-    """One message: OpenAI's message JSON verbatim in `message`, our own fields beside it."""
+    """One message: OpenAI's JSON verbatim in `message`, our own fields beside it."""
 
     id: str
     message: Json
@@ -33,17 +34,20 @@ class Turn:
 
     @property
     def role(self) -> str:
-        """Who speaks, in OpenAI's words."""
+        """The speaker's role, as in OpenAI's format."""
         return str(self.message["role"])
 
     @property
     def text(self) -> str:
-        """The words a person would read: the string content, or the text parts joined by newlines."""
+        """The text that a person would read.
+
+        The string content, or the text parts joined by newlines.
+        """
         return text_of(self.message)
 
 
 class Outcome(Value):
-    """One reported fact about a conversation. The log only grows; the latest `at` counts."""
+    """One reported fact about a conversation. Reports are append-only; the latest `at` counts."""
 
     name: str
     value: bool | int | float | str
@@ -52,7 +56,10 @@ class Outcome(Value):
 
 
 class Conversation(Value):
-    """A whole dialogue with one customer. `customer` is the caller's own id, stored only as a keyed hash."""
+    """A dialogue with one customer.
+
+    `customer` is the caller's own id, stored only as a keyed hash.
+    """
 
     id: str
     assistant: str
@@ -77,7 +84,7 @@ class Conversation(Value):
 
 
 def text_of(message: Json) -> str:
-    """The readable words of an OpenAI message."""
+    """The readable text of an OpenAI message."""
     content = message.get("content")
     if isinstance(content, str):
         return content

@@ -1,4 +1,4 @@
-"""Training rows with the manifest that proves what they are."""
+"""Training rows, with their manifest."""
 
 import json
 from typing import Literal
@@ -7,7 +7,7 @@ from kaeshi.nouns.value import Json, Value
 
 
 class Dataset(Value):
-    """Training rows as the lines of their file, and the manifest that proves what they are."""
+    """Training rows as the lines of a file, with the manifest that describes them."""
 
     id: str
     assistant: str
@@ -19,5 +19,5 @@ class Dataset(Value):
 
     @property
     def rows(self) -> list[Json]:
-        """The lines, read."""
+        """The decoded lines."""
         return [json.loads(line) for line in self.lines]

@@ -7,7 +7,10 @@ from kaeshi.nouns.value import Json, Value
 
 
 class TestCase(Value):
-    """A promise the assistant must keep, never trained on: a conversation so far and what the answer must be."""
+    """A promise that the assistant must keep, never trained on.
+
+    A conversation so far and what the answer must satisfy.
+    """
 
     __test__ = False
 
@@ -21,7 +24,7 @@ class TestCase(Value):
 
 
 class CaseResult(Value):
-    """One test case answered. `why` is empty when it passed."""
+    """The result of one test case. `why` is empty when it passed."""
 
     case: str
     passed: bool
@@ -30,7 +33,7 @@ class CaseResult(Value):
 
 
 class Evaluation(Value):
-    """A model against every test case of an assistant."""
+    """A model's results on every test case of an assistant."""
 
     id: str
     assistant: str
@@ -43,7 +46,7 @@ class Evaluation(Value):
 
 
 class Answer(Value):
-    """What a chat model said. `hand_over`: it would rather have a person take this one."""
+    """A chat model's answer. `hand_over`: it asks for a person to take over."""
 
     text: str
     model: str

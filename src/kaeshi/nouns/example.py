@@ -12,7 +12,7 @@ from kaeshi.nouns.value import Json
 
 @dataclass(frozen=True, kw_only=True, slots=True)  # a dataset holds very many
 class Example:
-    """A scrubbed conversation that may be trained on. Its messages are kept as JSON text."""
+    """A scrubbed conversation that may be trained on. Its messages are stored as JSON text."""
 
     id: str
     conversation: str
@@ -26,5 +26,5 @@ class Example:
 
     @property
     def messages(self) -> list[Json]:
-        """OpenAI's messages, scrubbed."""
+        """OpenAI messages, scrubbed."""
         return list(json.loads(self.body))

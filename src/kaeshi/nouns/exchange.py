@@ -12,11 +12,12 @@ from kaeshi.nouns.value import Json, Value
 
 @dataclass(frozen=True, kw_only=True, slots=True)  # the gateway makes one per request
 class Exchange:
-    """One request through the gateway and what came of it. `id` is that of the reply's message; `reply` is None where nobody answered.
+    """One request through the gateway, with its response.
 
-    `messages`: the conversation as the client sent it. `scope`: whose words they are told apart by: the conversation's where the caller named
-    it, else the customer's, else nobody's. `failed`: the arm that was assigned did not answer. `status`: HTTP's, as the client saw it.
-    What was not told is None.
+    `id` is the id of the reply's message; `reply` is None when there was no answer. `messages`: the
+    conversation as the client sent it. `scope` separates equal conversations: the conversation's id
+    where the caller named one, else the customer's, else empty. `failed`: the assigned arm did not
+    answer. `status`: HTTP, as the client saw it. Unknown values are None.
     """
 
     id: str
@@ -47,9 +48,11 @@ Preferred = Literal["candidate", "production", "tie"]
 
 
 class Mirrored(Value):
-    """A candidate's answer to a turn that production answered; nobody saw it. `broken`: policy checks that it breaks and production's does not.
+    """A candidate's answer to a turn that production answered; it was not served.
 
-    `same`: it said the same. `preferred`: whose answer a judge found better; None where none was asked. `dropped` was never asked: the mirror was behind, or had spent its budget.
+    `broken`: policy checks that it breaks and production's answer does not. `same`: both answers
+    are equal. `preferred`: the arm that the judge preferred; None without a judge. `dropped`: the
+    candidate was not asked, because the mirror was behind or over its budget.
     """
 
     request: str

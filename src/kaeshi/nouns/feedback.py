@@ -1,4 +1,4 @@
-"""What people say about an answer, and what it adds up to."""
+"""Feedback on an answer, and the score made of it."""
 
 from datetime import datetime
 from typing import Literal
@@ -7,7 +7,7 @@ from kaeshi.nouns.value import Value
 
 
 class Feedback(Value):
-    """What one person said about one message in one go; a field left out was not said."""
+    """One submission of one author about one message; absent fields were not given."""
 
     message_id: str
     author: str = ""
@@ -21,9 +21,9 @@ class Feedback(Value):
 
 
 class Opinion(Value):
-    """All that one author now says about one message. Words stay sealed: only their length is here.
+    """All that one author currently says about one message, with lengths instead of words.
 
-    `comment_characters`, `correction_characters`: without white space around them; 0 for none.
+    `comment_characters`, `correction_characters`: without surrounding white space; 0 for none.
     """
 
     message_id: str
@@ -37,14 +37,17 @@ class Opinion(Value):
 
 
 class Quality(Value):
-    """The seed's score, in integer tenths 0 to 10, and whether it was cut down by a thumbs-down or a low rating."""
+    """The seed's score, in integer tenths 0 to 10.
+
+    And whether a thumbs-down or a low rating capped it.
+    """
 
     tenths: int
     capped: bool = False
 
 
 class Signals(Value):
-    """All current feedback on one conversation, folded together. None: nobody said."""
+    """All current feedback on one conversation, combined. None: no feedback."""
 
     quality_tenths: int | None = None
     rating: float | None = None

@@ -1,4 +1,4 @@
-"""Personal data in a text: where it is, what it is, and the text without it."""
+"""Personal data in a text: its place and type, and the text without it."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -6,12 +6,16 @@ from typing import Protocol
 
 from kaeshi.nouns.value import Value
 
-# what stands for personal data: a numbered placeholder [PERSON_1], or a keyed pseudonym [PERSON_x0123456789ab]
+# what stands for personal data: a numbered placeholder [PERSON_1], or a keyed pseudonym
+# [PERSON_x0123456789ab]
 PLACEHOLDER = re.compile(r"\[([A-Z]{2,15}(?:_[A-Z]{2,15}){0,2})_([1-9]\d{0,5}|x[0-9a-f]{12})\]")
 
 
 class Finding(Value):
-    """A piece of personal data: where (characters, end exclusive), what, how sure, found by which recogniser."""
+    """One piece of personal data.
+
+    Its place (characters, end exclusive), type, score and recogniser.
+    """
 
     start: int
     end: int
@@ -24,10 +28,11 @@ Original = tuple[int, int, str, str]  # (start, end, type, what stood there), in
 
 
 class Scrubbed(Value):
-    """Texts with personal data replaced. `found` is type -> values in order of first sight; `counts` type -> spans.
+    """Texts with personal data replaced.
 
-    `recognised` counts by "TYPE recogniser". `originals`: for each text (start, end, type, what stood there) in the scrubbed text; with it
-    the texts can be had back exactly, so it is kept as secret as they were.
+    `found` is type -> values in order of first occurrence; `counts` type -> spans. `recognised`
+    counts by "TYPE recogniser". `originals`: for each text (start, end, type, original value) in
+    the scrubbed text, from which the text can be restored exactly; keep it as secret as the values.
     """
 
     texts: tuple[str, ...]
@@ -41,11 +46,14 @@ Watch = Callable[[], object]  # called between the pieces of long work; it raise
 
 
 def unwatched() -> None:
-    """The watch over work that may take as long as it takes."""
+    """The watch for work without a time limit."""
 
 
 class NameFinder(Protocol):
-    """Finds people in a conversation: one list of findings per text. It may look at all texts to decide about one; `watch` may end it."""
+    """Finds people in a conversation: one list of findings per text.
+
+    It may read all texts to decide about one; `watch` may stop it.
+    """
 
     version: str
 

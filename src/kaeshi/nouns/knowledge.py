@@ -1,4 +1,4 @@
-"""Entries of the knowledge base, and what a search finds."""
+"""Entries of the knowledge base, and search results."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from kaeshi.nouns.value import Value
 
 
 class Entry(Value):
-    """A question and the answer the assistant may give to it."""
+    """A question and its approved or proposed answer."""
 
     id: str
     assistant: str

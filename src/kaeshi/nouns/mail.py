@@ -4,7 +4,10 @@ from kaeshi.nouns.value import Value
 
 
 class Mail(Value):
-    """A message to stakeholders. `key` is derived from what it reports, so the same mail is never sent twice."""
+    """A message to stakeholders.
+
+    `key` is derived from its content, so the same mail is never sent twice.
+    """
 
     key: str
     sender: str

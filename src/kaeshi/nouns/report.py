@@ -8,7 +8,10 @@ from kaeshi.nouns.value import Value
 
 
 class Cell(Value):
-    """One figure of a report. None: unknown or suppressed, never zero. `denominator` counts non-null conversations."""
+    """One figure of a report.
+
+    None: unknown or suppressed, never zero. `denominator` counts conversations with a value.
+    """
 
     value: float | None
     denominator: int
@@ -16,7 +19,7 @@ class Cell(Value):
 
 
 class Line(Value):
-    """One metric over two weeks. `noise` is True when the change is within what chance would do."""
+    """One metric over two weeks. `noise` is True when the change is within chance."""
 
     metric: str
     unit: Literal["share", "stars", "seconds", "usd", "count"]

@@ -1,4 +1,4 @@
-"""What waits for a person to decide."""
+"""Items of the review queue."""
 
 from datetime import datetime
 from typing import Literal
@@ -9,7 +9,7 @@ ReviewState = Literal["proposed", "approved", "corrected", "rejected"]
 
 
 class ReviewItem(Value):
-    """A proposal that waits for a person, oldest and most valuable first."""
+    """A proposal that waits for a reviewer."""
 
     kind: Literal["example", "entry"]
     ref: str

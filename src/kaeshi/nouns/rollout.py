@@ -1,4 +1,4 @@
-"""A candidate on its way into production: plan, stage, evidence, decision."""
+"""A rollout: plan, stage, evidence, decision."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,18 +12,25 @@ Verdict = Literal["hold", "advance", "roll_back"]
 
 
 class Foresight(Value):
-    """How first messages foretell metrics: by metric a constant and a weight for each dimension of their embedding."""
+    """Linear predictions of metrics from first messages.
+
+    By metric a constant and a weight for each dimension of the embedding.
+    """
 
     weights: dict[str, tuple[float, ...]] = {}
 
 
 class RolloutPlan(Value):
-    """What a rollout has to show, fixed before its first customer. Margins and effects are differences, candidate minus production."""
+    """What a rollout has to show, fixed before its first customer.
+
+    Margins and effects are differences, candidate minus production.
+    """
 
     goal: Goal = "superior"
     alpha: float = 0.05
     promote_alpha: float | None = None  # this try's part, where the tries of a year share a budget
-    smallest_effect: float = 0.033  # on the composite: the uplift worth finding, or the loss that a non-inferior candidate may have
+    # on the composite: the uplift worth finding, or the loss that a non-inferior candidate may have
+    smallest_effect: float = 0.033
     weights: dict[str, float]  # of the metrics in the composite
     margins: dict[str, float]  # largest loss that is tolerated, by guardrail
     means: dict[str, float]  # of production, by metric
@@ -42,12 +49,18 @@ class RolloutPlan(Value):
 
     @property
     def alpha_to_promote(self) -> float:
-        """Chance at most of promoting what is not better; harm is always looked for with `alpha`."""
+        """The largest chance of promoting a candidate that is not better.
+
+        Tests for harm always use `alpha`.
+        """
         return self.alpha if self.promote_alpha is None else self.promote_alpha
 
 
 class Rollout(Value):
-    """A candidate on its way into production. `version` rises with every transition (compare-and-set)."""
+    """A candidate on its way into production.
+
+    `version` rises with every transition (compare-and-set).
+    """
 
     id: str
     assistant: str
@@ -66,7 +79,10 @@ class Rollout(Value):
 
 
 class TrialRow(Value):
-    """A customer of a rollout: the first conversation while both arms could have been theirs, as it stood when its window had closed."""
+    """A customer in a rollout's analysis.
+
+    Their first conversation while both arms were open to them, as it stood when its window closed.
+    """
 
     customer: str
     conversation: str
@@ -76,12 +92,16 @@ class TrialRow(Value):
     is_returning: bool
     foreseen: tuple[
         float, ...
-    ] = ()  # by the plan's foresight, from the first message; empty where there is none to read any more
+        # by the plan's foresight, from the first message; empty where there is none to read any more
+    ] = ()
     values: dict[str, float]
 
 
 class Forecast(Value):
-    """How long a rollout is likely to take at production's traffic: in every second one, each thing is shown by then."""
+    """How long a rollout is likely to take at production's traffic.
+
+    Half of all rollouts have shown each thing by then.
+    """
 
     customers_per_day: float
     customers_needed: dict[str, int]

@@ -11,7 +11,7 @@ TrainingMethod = Literal["supervised", "dpo"]
 
 
 class Estimate(Value):
-    """What a training run would cost. Tokens are those of one epoch."""
+    """The price of a training run. Tokens are those of one epoch."""
 
     model: str
     tokens: int
@@ -22,7 +22,10 @@ class Estimate(Value):
 
 
 class TrainingEvent(Value):
-    """What a provider said of a job on its way; `figures` hold losses and accuracies by OpenAI's names, where it told them."""
+    """A provider's event about a job.
+
+    `figures` hold losses and accuracies by OpenAI's names, where the provider gives them.
+    """
 
     id: str
     at: datetime
@@ -31,10 +34,12 @@ class TrainingEvent(Value):
 
 
 class TrainingRun(Value):
-    """One fine-tuning job, from intent to model. `key` is derived from the content: the same work is never paid twice.
+    """One fine-tuning job, from intent to model.
 
-    `asks`, `asked_at`: how often the provider was asked to create it, and when last; raised before the call, so that a crash is seen.
-    `reserved_usd` is what it may cost, `booked_usd` what it did; together they are the ledger.
+    `key` is derived from the content: the same work is never paid twice. `asks`, `asked_at`: how
+    often the provider was asked to create the job, and when last; raised before the call, so that a
+    crash is visible. `reserved_usd` is what it may cost, `booked_usd` what it did; together they
+    are the ledger.
     """
 
     id: str
@@ -64,12 +69,18 @@ class TrainingRun(Value):
 
     @property
     def seed(self) -> int:
-        """What the provider is told, and shows in its lists even where it drops metadata: the run is known by it."""
+        """The seed that the provider receives and lists even where it drops metadata.
+
+        The run is recognised by it.
+        """
         return int(self.key[:7], 16)
 
 
 class JobRequest(Value):
-    """What a provider is asked to do: one fine-tuning job. `key` and `seed` find it again when the answer was lost."""
+    """A request for one fine-tuning job.
+
+    `key` and `seed` find it again when the answer was lost.
+    """
 
     training_file: str
     model: str

@@ -1,4 +1,4 @@
-"""What every noun is: a frozen pydantic model. And the JSON object, as Python has it."""
+"""The base of every noun, a frozen pydantic model; and the type of a JSON object."""
 
 from typing import Any
 
@@ -8,6 +8,6 @@ Json = dict[str, Any]
 
 
 class Value(BaseModel):
-    """Frozen, keyword-only, no surprises: an unknown field is an error."""
+    """A frozen, keyword-only model; an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, defer_build=True, extra="forbid")

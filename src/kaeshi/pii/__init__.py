@@ -1,6 +1,7 @@
-"""Personal data in chat text: found, named, numbered and replaced.
+"""Finds personal data in chat text, and replaces it by numbered placeholders.
 
-Pure: what a NameFinder found comes in as an argument. It refuses to guess about text it cannot take whole.
+Pure: the findings of a NameFinder come in as an argument. A text that cannot be scrubbed whole
+raises.
 """
 
 from kaeshi.nouns import PLACEHOLDER

@@ -1,7 +1,8 @@
-"""The scrubber on its own: what a library user calls without a database. `kaeshi.detect`, `kaeshi.scrub` and their kin.
+"""The scrubber on its own, for library users without a database.
 
-Names and addresses come from the model that `kaeshi models fetch` brings, or from word lists alone (KAESHI_NAMES=lists). Where the model
-is missing every call raises MissingModel: a text is never passed as clean because nobody looked.
+`kaeshi.detect`, `kaeshi.scrub` and their relatives. Names and addresses come from the model that
+`kaeshi models fetch` brings, or from word lists alone (KAESHI_NAMES=lists). Without the model every
+call raises MissingModel: a text that was not searched is never passed as clean.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,12 +24,15 @@ LINE = 4_000  # characters that a stream holds back at most while no line ends
 
 
 def finder() -> NameFinder:
-    """What the settings say finds people."""
+    """The NameFinder that the settings choose."""
     return names_of(load())
 
 
 def policy(operator: str | None = None) -> Policy:
-    """The deployment's policy (KAESHI_PII_POLICY), with another operator if one is given. Raises Misconfigured and InvalidInput."""
+    """The deployment's policy (KAESHI_PII_POLICY), with another operator if one is given.
+
+    Raises Misconfigured and InvalidInput.
+    """
     own = policy_of(load())
     if operator is None:
         return own
@@ -39,7 +43,10 @@ def policy(operator: str | None = None) -> Policy:
 
 
 def detect(text: str, policy: Policy = DEFAULT) -> list[Finding]:
-    """Personal data in one text, in reading order: where, what, how sure, and which recogniser. The text itself is nowhere in it."""
+    """Personal data in one text in reading order: place, type, score and recogniser.
+
+    The result holds no text.
+    """
     return pii.detect(text, finder().find([_checked(text)])[0], policy)
 
 
@@ -50,9 +57,10 @@ def scrub(
     key: bytes = b"",
     known: Sequence[str] = (),
 ) -> Scrubbed:
-    """One text, or all texts of one conversation, with personal data replaced; the same person has the same number throughout.
+    """One text, or all texts of one conversation, with personal data replaced.
 
-    `known`: names you are sure of, such as the customer's own.
+    A person has the same number throughout. `known`: names that are certain, such as the customer's
+    own.
     """
     several = [texts] if isinstance(texts, str) else list(texts)
     return pii.scrub(
@@ -65,7 +73,7 @@ def scrub(
 
 
 def scrub_batch(texts: Sequence[str], policy: Policy = DEFAULT, *, key: bytes = b"") -> list[str]:
-    """Texts that have nothing to do with each other, each scrubbed by itself: the fast path."""
+    """Texts that are unrelated, each scrubbed by itself: the fast path."""
     return [
         found.texts[0] for found in scrub_conversations(([text] for text in texts), policy, key=key)
     ]
@@ -84,7 +92,10 @@ def scrub_conversations(
 def scrub_stream(
     pieces: Iterable[str], policy: Policy = DEFAULT, *, key: bytes = b""
 ) -> Iterator[str]:
-    """A text that comes in pieces, scrubbed line by line with what was said before in mind. However it is cut, the same comes out."""
+    """A text in pieces, scrubbed line by line with the earlier lines in mind.
+
+    The result does not depend on where the pieces are cut.
+    """
     stream = ScrubStream(policy, key=key)
     for piece in pieces:
         ready = stream.feed(piece)
@@ -96,9 +107,10 @@ def scrub_stream(
 
 
 class ScrubStream:
-    """The stream by hand. It holds back the line that is not finished, or LINE characters where no line ends.
+    """`scrub_stream` for callers that push pieces.
 
-    `keep`: remember in `originals` what stood where, as Scrubbed does.
+    It holds back the unfinished line, or LINE characters where no line ends. `keep`: record in
+    `originals` what was replaced and where, as Scrubbed does.
     """
 
     def __init__(
@@ -121,7 +133,7 @@ class ScrubStream:
         self.counts: dict[str, int] = {}
 
     def feed(self, piece: str) -> str:
-        """What is ready by now."""
+        """The scrubbed text that is ready."""
         self._held += _checked(piece)
         ready = []
         while (cut := self._cut()) is not None:
@@ -131,7 +143,7 @@ class ScrubStream:
         return "".join(ready)
 
     def close(self) -> str:
-        """What was held back."""
+        """The text that was held back."""
         line = self._held
         self._held = ""
         return self._scrubbed(line) if line else ""
@@ -146,7 +158,8 @@ class ScrubStream:
         return space + 1 if space >= 0 else LINE
 
     def _scrubbed(self, line: str) -> str:
-        # as the next turn of a conversation: the lines before announce what this one holds, and keep their numbers
+        # as the next turn of a conversation: the lines before announce what this one holds, and
+        # keep their numbers
         self._said = [*self._said[-MEMORY:], line]
         people = self._names.find(self._said, self._numbers.values.get("PERSON", ()))
         found = pii.scrub(
@@ -162,25 +175,28 @@ class ScrubStream:
         return found.texts[-1]
 
     def _count(self, found: Scrubbed) -> None:
-        """By type, what of it stands in the last line."""
+        """Counts by type of what stands in the last line."""
         for _, _, kind, _ in found.originals[-1]:
             self.counts[kind] = self.counts.get(kind, 0) + 1
 
 
 def serve_scrubbed(text: str) -> tuple[str, Mapping[str, Sequence[str]]]:
-    """The text a model may see, and the map that puts the values back into its answer; the map is never stored."""
+    """The text a model may see, and the map that restores its answer.
+
+    The map is never stored.
+    """
     found = scrub(text)
     return found.texts[0], found.found
 
 
 def restorer(found: Mapping[str, Sequence[str]]) -> Restorer:
-    """Puts values back into an answer that comes in pieces."""
+    """Restores an answer that arrives in pieces."""
     return Restorer(found)
 
 
 @cache
 def women() -> frozenset[str]:
-    """Given names that are women's, so that their surrogates are too."""
+    """Given names of women, so that their surrogates are women's names too."""
     text = resources.files("kaeshi.pii").joinpath("data", "women.txt").read_text(encoding="utf-8")
     return frozenset(line for line in text.splitlines() if not line.startswith("#"))
 

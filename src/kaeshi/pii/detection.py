@@ -1,4 +1,7 @@
-"""From text to findings: recognisers where something sets them off, then one winner where findings overlap."""
+"""From text to findings.
+
+Recognisers run where a trigger occurs; of overlapping findings one wins.
+"""
 
 import re
 import string
@@ -66,7 +69,9 @@ _ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser,
 
 
 def detect(text: str, names: Sequence[Finding] = (), policy: Policy = DEFAULT) -> list[Finding]:
-    """Personal data in one text, in reading order and without overlaps. `names` is what a NameFinder found in it.
+    """Personal data in one text, in reading order and without overlaps.
+
+    `names`: a NameFinder's findings in it.
 
     >>> [(f.type, f.start, f.end) for f in detect("Call 555-1234 or mail ann@example.com")]
     [('PHONE', 5, 13), ('EMAIL', 22, 37)]
@@ -84,9 +89,10 @@ def detect_each(
     policy: Policy = DEFAULT,
     watch: Watch = unwatched,
 ) -> list[Sequence[Hit]]:
-    """Personal data in texts that have nothing to do with each other, in one pass over all of them: the fast path.
+    """Personal data in unrelated texts, in one pass over all of them: the fast path.
 
-    A text may be a conversation, its turns joined by NUL. `people`: what a NameFinder found in each.
+    A text may be a conversation, its turns joined by NUL. `people`: a NameFinder's findings in
+    each.
     """
     found: list[Sequence[Hit]] = [()] * len(texts)
     # what is not may need its disguises taken off
@@ -132,7 +138,7 @@ def detect_texts(
 
 
 def shifted(texts: Sequence[str], names: Sequence[Sequence[Finding]]) -> list[Hit]:
-    """Findings of each text as places in the joined one."""
+    """Findings of each text as places in the joined text."""
     moved: list[Hit] = []
     offset = 0
     for text, found in zip(texts, names, strict=False):
@@ -142,7 +148,10 @@ def shifted(texts: Sequence[str], names: Sequence[Sequence[Finding]]) -> list[Hi
 
 
 def parted(starts: Sequence[int], hits: Iterable[Hit]) -> list[Sequence[Hit]]:
-    """Places in the joined text as findings of each text. `starts` has where each begins, and the end."""
+    """Places in the joined text as findings of each text.
+
+    `starts`: where each text begins, and the end.
+    """
     found: dict[int, list[Hit]] = {}
     for a, b, kind, score, by in hits:
         i = bisect_right(starts, a) - 1
@@ -155,7 +164,7 @@ def parted(starts: Sequence[int], hits: Iterable[Hit]) -> list[Sequence[Hit]]:
 def detect_joined(
     text: str, people: Iterable[Hit] = (), policy: Policy = DEFAULT, watch: Watch = unwatched
 ) -> list[Hit]:
-    """The same for a conversation whose turns are joined by NUL, as plain tuples in reading order."""
+    """Findings in a conversation whose turns are joined by NUL, as tuples in reading order."""
     view = normal(text)
     hits = [
         hit
@@ -173,7 +182,7 @@ def detect_joined(
 
 
 def holds_number(text: str) -> bool:
-    """Is there a number of four digits or more in it?"""
+    """Whether the text has a number of four digits or more."""
     return _NUMBER.search(text) is not None
 
 
@@ -208,7 +217,10 @@ def _words_announced(lowered: str, watch: Watch, text: str, hits: list[Hit]) -> 
 
 
 def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
-    """Where the answer to a security question, or a password, stands a second time in its conversation: word by word, however many there are."""
+    """Further occurrences of a security answer or a password in its conversation.
+
+    Compared word by word, in linear time.
+    """
     told: dict[tuple[int, int], dict[str, tuple[str, float]]] = {}
     _secrets_by_conversation(secrets, text, told)
     for (first, last), values in told.items():
@@ -239,7 +251,7 @@ def _secrets_by_conversation(
 
 
 def _islands(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Numbers of four digits and more, with at most three signs between any two."""
+    """Numbers of four digits and more, with at most three other characters in between."""
     first = last = -MOST_BETWEEN - 1
     count = 0
     for start, end in runs:
@@ -309,7 +321,10 @@ def _announced_numbers(
 
 
 def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]:
-    """Who may know a number of so many digits: those who need no word for it, and those who do. Several numbers may stand close together."""
+    """The recognisers for a number of so many digits: without a cue, and with one.
+
+    Several numbers may stand close together.
+    """
     key = (min(count, 40), bare)
     if key not in _ISLANDS:
         fitting = [
@@ -379,7 +394,10 @@ def _is_no_house_number(text: str, start: int, end: int) -> bool:
 def _windows(
     places: Mapping[str, Sequence[int]], lowered: str, recogniser: Recogniser
 ) -> Iterator[tuple[int, int]]:
-    """Where its words stand, with its reach around them; windows that touch are one. `places`: where each word stands."""
+    """Windows around a recogniser's cues, of its reach; touching windows are merged.
+
+    `places`: where each cue stands.
+    """
     before, after = recogniser.reach
     found = sorted(
         place
@@ -401,7 +419,7 @@ def _windows(
 
 
 def _places(lowered: str) -> dict[str, list[int]]:
-    """Where each announcing word stands."""
+    """Where each cue stands."""
     places: dict[str, list[int]] = {}
     for core, words in _ANNOUNCING.items():
         found = _finds(lowered, core)
@@ -416,7 +434,11 @@ def _places(lowered: str) -> dict[str, list[int]]:
 
 
 def _finds(lowered: str, word: str) -> list[int]:
-    """Where a word stands. By its rarest character where it has a rare one: a single character is found many times faster than a word."""
+    """Where a word stands.
+
+    Searched by its rarest character where it has a rare one: a single character is found many times
+    faster than a word.
+    """
     rare = next((i for i, character in enumerate(word) if character in RARE), None)
     sought, before = (word, 0) if rare is None else (word[rare], rare)
     found = []
@@ -429,7 +451,11 @@ def _finds(lowered: str, word: str) -> list[int]:
 
 
 def _matches(recogniser: Recogniser, text: str, start: int, end: int, hits: list[Hit]) -> None:
-    """Every place that passes the check. What fails is tried again one character on: a real number may stand behind a false start."""
+    """Every match that passes the check.
+
+    After a failed check the search goes on one character later, since a real number may overlap the
+    failed match.
+    """
     search = recogniser.pattern.compiled.search
     at = start
     while match := search(text, at, end):
@@ -445,7 +471,10 @@ def _matches(recogniser: Recogniser, text: str, start: int, end: int, hits: list
 
 
 def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
-    """The surest wins, then the longest; what is already a placeholder stays. Two views of one address are one address."""
+    """The highest score wins, then the longest; existing placeholders stay.
+
+    Overlapping parts of one address become one address.
+    """
     hits = _whole_addresses(hits)
     hits.sort(key=lambda hit: (-hit[3], hit[0] - hit[1], hit[0], hit[2]))
     chosen: list[Hit] = []
@@ -453,7 +482,8 @@ def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
         if taken.take(start, end):
             chosen.append((start, end, kind, score, by))
         elif kind in {"PERSON", "ADDRESS"}:
-            # a name that runs into an address keeps the part that is its own, else the next scrub would find it
+            # a name that runs into an address keeps the part that is its own, else the next scrub
+            # would find it
             own = [
                 (a, b) for a, b in taken.rest(start, end) if b - a > 2 and taken.take(a, b)
             ]  # initials are nobody
@@ -462,7 +492,7 @@ def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
 
 
 def _whole_addresses(hits: list[Hit]) -> list[Hit]:
-    """Addresses that overlap as one, under the name and the score of the surest."""
+    """Overlapping addresses as one, with the recogniser and score of the highest."""
     addresses = sorted(hit for hit in hits if hit[2] == "ADDRESS")
     if len(addresses) < 2:
         return hits

@@ -1,7 +1,8 @@
-"""Text as recognisers read it: disguises taken off, with the way back to every place in the text as it was written.
+"""Normalised text for the recognisers, with a map back to the original places.
 
-Fullwidth and other digits, styled letters, odd dashes and spaces become plain; invisible characters go; HTML entities are read; in a
-word that mixes scripts, letters that look Latin are Latin.
+Fullwidth and other digits, styled letters, unusual dashes and spaces become plain; invisible
+characters go; HTML entities are decoded; in a word of mixed scripts, letters that look Latin become
+Latin.
 """
 
 import html
@@ -32,21 +33,24 @@ _LATIN = re.compile(r"[A-Za-z0-9@]")
 
 @dataclass(frozen=True)
 class Normal:
-    """A text to search in. `places` and `ends`: where each of its characters came from; None where nothing moved."""
+    """A normalised text.
+
+    `places` and `ends`: where each character came from; None where nothing moved.
+    """
 
     text: str
     places: list[int] | None = None
     ends: list[int] | None = None
 
     def back(self, start: int, end: int) -> tuple[int, int]:
-        """The span in the text as it was written."""
+        """The span in the original text."""
         if self.places is None or self.ends is None:
             return start, end
         return self.places[start], self.ends[end - 1]
 
 
 class _Plain(dict[int, str]):
-    """One plain character for each that has one, found at first sight."""
+    """The plain form of each character that has one, computed once."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -66,9 +70,9 @@ _PLAIN = _Plain()
 
 
 def normal(text: str) -> Normal:
-    """The text without its disguises.
+    """The text in normal form.
 
-    >>> normal("\uff14111 and j&#111;hn").text
+    >>> normal("４111 and j&#111;hn").text
     '4111 and john'
     """
     odd = not text.isascii() and _ODD.search(text) is not None
@@ -89,7 +93,7 @@ def _plain_letters(odd: bool, text: str) -> str:
 
 
 def _unfolded(text: str) -> Normal:
-    """The text with hidden characters and entities resolved, and where each character came from."""
+    """The text without invisible characters and entities, and where each character came from."""
     pieces: list[str] = []
     places: list[int] = []
     ends: list[int] = []
@@ -123,7 +127,7 @@ def _resolve(
 
 
 def _holds_entity(text: str) -> bool:
-    """Is there an HTML entity in it? Looked for at each & and nowhere else."""
+    """Whether it has an HTML entity. Only the places after & are searched."""
     at = text.find("&")
     while at >= 0:
         if _HIDDEN.match(text, at):

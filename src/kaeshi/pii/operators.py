@@ -1,8 +1,9 @@
-"""What stands where personal data stood: a numbered placeholder, a realistic surrogate, a mask, or a keyed pseudonym.
+"""What replaces personal data: placeholder, surrogate, mask or keyed pseudonym.
 
-Surrogates keep gender, region and format, and are nobody's: phones in 555-01xx (reserved for fiction by the North American Numbering
-Plan), example.com (RFC 2606), 192.0.2.x and 2001:db8:: (RFC 5737, RFC 3849), the card numbers that processors publish for tests, and
-social security numbers 987-65-43xx (reserved for advertising).
+Surrogates keep gender, region and format, and belong to no person: phones in 555-01xx (reserved for
+fiction by the North American Numbering Plan), example.com (RFC 2606), 192.0.2.x and 2001:db8:: (RFC
+5737, RFC 3849), the card numbers that processors publish for tests, and social security numbers
+987-65-43xx (reserved for advertising).
 """
 
 import hashlib
@@ -14,9 +15,124 @@ from typing import Any
 from kaeshi.nouns import PLACEHOLDER
 from kaeshi.pii.validators import digits
 
-HER = ["Alice", "Anna", "Beth", "Carla", "Clara", "Diane", "Elena", "Ella", "Emma", "Eva", "Fiona", "Grace", "Hannah", "Helen", "Ida", "Irene", "Jane", "Julia", "Kate", "Laura", "Linda", "Lucy", "Maria", "Martha", "Mia", "Nina", "Nora", "Olivia", "Paula", "Rachel", "Rosa", "Ruth", "Sarah", "Sofia", "Tina", "Vera"]  # fmt: skip
-HIS = ["Adam", "Alan", "Andrew", "Ben", "Brian", "Carl", "Daniel", "David", "Dennis", "Eric", "Felix", "Frank", "George", "Henry", "Hugo", "Ian", "Ivan", "Jack", "James", "John", "Kevin", "Leo", "Lewis", "Luke", "Marco", "Martin", "Max", "Nathan", "Oscar", "Owen", "Paul", "Peter", "Ralph", "Simon", "Tom", "Victor"]  # fmt: skip
-FAMILY = ["Adler", "Barnes", "Becker", "Bishop", "Carter", "Castro", "Collins", "Cooper", "Dalton", "Dawson", "Doyle", "Ellis", "Fisher", "Fleming", "Foster", "Garner", "Graham", "Harper", "Hayes", "Holt", "Hudson", "Jensen", "Keller", "Lambert", "Larsen", "Mason", "Mercer", "Morgan", "Norris", "Palmer", "Porter", "Quinn", "Ramsey", "Reeves", "Sawyer", "Sutton", "Tanner", "Vaughn", "Walsh", "Weber"]  # fmt: skip
+HER = [
+    "Alice",
+    "Anna",
+    "Beth",
+    "Carla",
+    "Clara",
+    "Diane",
+    "Elena",
+    "Ella",
+    "Emma",
+    "Eva",
+    "Fiona",
+    "Grace",
+    "Hannah",
+    "Helen",
+    "Ida",
+    "Irene",
+    "Jane",
+    "Julia",
+    "Kate",
+    "Laura",
+    "Linda",
+    "Lucy",
+    "Maria",
+    "Martha",
+    "Mia",
+    "Nina",
+    "Nora",
+    "Olivia",
+    "Paula",
+    "Rachel",
+    "Rosa",
+    "Ruth",
+    "Sarah",
+    "Sofia",
+    "Tina",
+    "Vera",
+]
+HIS = [
+    "Adam",
+    "Alan",
+    "Andrew",
+    "Ben",
+    "Brian",
+    "Carl",
+    "Daniel",
+    "David",
+    "Dennis",
+    "Eric",
+    "Felix",
+    "Frank",
+    "George",
+    "Henry",
+    "Hugo",
+    "Ian",
+    "Ivan",
+    "Jack",
+    "James",
+    "John",
+    "Kevin",
+    "Leo",
+    "Lewis",
+    "Luke",
+    "Marco",
+    "Martin",
+    "Max",
+    "Nathan",
+    "Oscar",
+    "Owen",
+    "Paul",
+    "Peter",
+    "Ralph",
+    "Simon",
+    "Tom",
+    "Victor",
+]
+FAMILY = [
+    "Adler",
+    "Barnes",
+    "Becker",
+    "Bishop",
+    "Carter",
+    "Castro",
+    "Collins",
+    "Cooper",
+    "Dalton",
+    "Dawson",
+    "Doyle",
+    "Ellis",
+    "Fisher",
+    "Fleming",
+    "Foster",
+    "Garner",
+    "Graham",
+    "Harper",
+    "Hayes",
+    "Holt",
+    "Hudson",
+    "Jensen",
+    "Keller",
+    "Lambert",
+    "Larsen",
+    "Mason",
+    "Mercer",
+    "Morgan",
+    "Norris",
+    "Palmer",
+    "Porter",
+    "Quinn",
+    "Ramsey",
+    "Reeves",
+    "Sawyer",
+    "Sutton",
+    "Tanner",
+    "Vaughn",
+    "Walsh",
+    "Weber",
+]
 ROADS = ["Example Street", "Sample Avenue", "Specimen Road", "Placeholder Lane", "Anywhere Drive"]
 CARDS = {
     16: "4242424242424242",
@@ -31,7 +147,10 @@ Surrogate = Callable[[str, "Draw"], str]
 
 
 class Draw:
-    """Numbers that follow from a value and nothing else: the same value in the same conversation has the same surrogate."""
+    """Pseudo-random numbers that depend on the value only.
+
+    The same value in the same conversation has the same surrogate.
+    """
 
     def __init__(self, key: bytes, kind: str, value: str) -> None:
         self._stream = hashlib.shake_256(
@@ -50,7 +169,7 @@ class Draw:
 
 
 def mask(value: str) -> str:
-    """The same shape without its letters and digits.
+    """The same shape, with letters and digits masked.
 
     >>> mask("415-555-0132")
     '***-***-****'
@@ -59,7 +178,7 @@ def mask(value: str) -> str:
 
 
 def pseudonym(kind: str, canonical: str, key: bytes) -> str:
-    """A name that stays the same over conversations for whoever has the key, and tells nothing to anybody else."""
+    """A name that is the same over all conversations, and reveals nothing without the key."""
     digest = hmac.new(
         key, f"{kind}\0{canonical}".encode("utf-8", "surrogatepass"), hashlib.sha256
     ).hexdigest()
@@ -69,7 +188,10 @@ def pseudonym(kind: str, canonical: str, key: bytes) -> str:
 def surrogate(
     kind: str, value: str, canonical: str, key: bytes, women: frozenset[str] = frozenset()
 ) -> str:
-    """Something of the same kind and format that belongs to nobody. `canonical`: by what the value is told from others."""
+    """A value of the same type and format that belongs to no person.
+
+    `canonical`: the form by which equal values are equal.
+    """
     if PLACEHOLDER.fullmatch(value):
         return value
     return (
@@ -117,7 +239,7 @@ def _phone(value: str, draw: Draw) -> str:
 
 
 def _poured(value: str, made: Sequence[str]) -> str:
-    """Digits into the places of the value's digits."""
+    """New digits in the places of the value's digits."""
     rest = iter(made)
     return "".join(next(rest, "0") if c.isdigit() else c for c in value)
 
@@ -169,4 +291,13 @@ def _shuffled(value: str, draw: Draw) -> str:
     return made if made != value else mask(value)
 
 
-_MAKERS: dict[str, Surrogate] = {"PHONE": _phone, "CREDIT_CARD": _card, "SSN": _ssn, "EMAIL": _email, "URL": _url, "IP": _ip, "ADDRESS": _address, "IBAN": _iban}  # fmt: skip
+_MAKERS: dict[str, Surrogate] = {
+    "PHONE": _phone,
+    "CREDIT_CARD": _card,
+    "SSN": _ssn,
+    "EMAIL": _email,
+    "URL": _url,
+    "IP": _ip,
+    "ADDRESS": _address,
+    "IBAN": _iban,
+}

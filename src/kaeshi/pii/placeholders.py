@@ -1,4 +1,7 @@
-"""A conversation with personal data replaced: [PERSON_1] is the same person throughout, however they are written."""
+"""A conversation with personal data replaced.
+
+[PERSON_1] is the same person throughout, in every spelling.
+"""
 
 import math
 import re
@@ -27,10 +30,12 @@ def scrub(
     numbers: "Numbers | None" = None,
     watch: Watch = unwatched,
 ) -> Scrubbed:
-    """All texts of one conversation with personal data replaced. `names` has one list of findings per text, or is empty.
+    """All texts of one conversation with personal data replaced.
 
-    Scrubbing what is scrubbed changes nothing. `key` makes pseudonyms and chooses surrogates; `women` are given names whose surrogates
-    are women's; `numbers` goes on where an earlier call left off, and `watch` may end it. Raises InvalidInput for a text with NUL in it, and for pseudonyms without a key.
+    `names`: one list of findings per text, or empty. `key` makes pseudonyms and chooses surrogates;
+    `women`: given names with women's surrogates; `numbers` continues an earlier call's numbering;
+    `watch` may stop it. Scrubbing a scrubbed text changes nothing. Raises InvalidInput for a text
+    with NUL in it, and for pseudonyms without a key.
 
     >>> scrub(["I'm at 555-1234", "I call 5551234 or 555-1234?"]).texts[0]
     "I'm at [PHONE_1]"
@@ -51,7 +56,7 @@ def scrub_each(
     women: frozenset[str] = frozenset(),
     watch: Watch = unwatched,
 ) -> list[Scrubbed]:
-    """The same for conversations that have nothing to do with each other, looked at in one pass: the fast path."""
+    """Unrelated conversations, searched in one pass: the fast path."""
     joined = [_joined(texts) for texts in conversations]
     people = (
         [shifted(texts, found) for texts, found in zip(conversations, names, strict=True)]
@@ -100,7 +105,7 @@ def _replaced(
 
 
 class _Replaced:
-    """The joined texts as they are rewritten. `last`: up to where; `length`: of what is written."""
+    """The joined texts while they are rewritten. `last`: read up to; `length`: written."""
 
     __slots__ = ("counts", "last", "length", "originals", "pieces", "recognised", "start_of_text")
 
@@ -114,7 +119,7 @@ class _Replaced:
         self.start_of_text = 0
 
     def keep(self, between: str) -> None:
-        """Write what is no personal data. NUL parts two texts."""
+        """Copy text that is not personal data. NUL separates two texts."""
         seam = between.rfind("\0")
         if seam >= 0:
             self.originals += [[] for _ in range(between.count("\0"))]
@@ -133,7 +138,7 @@ class _Replaced:
         )
 
     def put(self, stand_in: str, kind: str, value: str, by: str) -> None:
-        """Write what stands for a value, and count it."""
+        """Write the replacement of a value, and count it."""
         self.counts[kind] = self.counts.get(kind, 0) + 1
         recognised = f"{kind} {by}"
         self.recognised[recognised] = self.recognised.get(recognised, 0) + 1
@@ -171,7 +176,10 @@ def _stand_in(
 
 
 def _settled(text: str, hits: Sequence[Hit], policy: Policy, watch: Watch) -> Sequence[Hit]:
-    """The hits, and those that show once these are gone: what stood too close to something else, or too far from what announces it."""
+    """The findings, and those that become visible when they are replaced.
+
+    Values too close to another finding, or too far from their cue, are found in a second pass.
+    """
     fresh = hits
     while fresh:
         crowded = _crowded(text, hits)
@@ -188,7 +196,10 @@ def _settled(text: str, hits: Sequence[Hit], policy: Policy, watch: Watch) -> Se
 
 
 def _without(text: str, hits: Sequence[Hit]) -> tuple[str, list[tuple[int, int, int]]]:
-    """The text with placeholders for the hits, and where its stretches came from: (start there, end there, start here)."""
+    """The text with placeholders for the findings, and where its parts came from.
+
+    (start there, end there, start here).
+    """
     pieces = []
     places = []
     last = 0
@@ -210,7 +221,7 @@ def _back(places: Sequence[tuple[int, int, int]], start: int) -> int | None:
 
 
 def _crowded(text: str, hits: Sequence[Hit]) -> bool:
-    """Does something touch a letter or digit, or another finding?"""
+    """Whether a letter, a digit or another finding touches it."""
     last = -2
     for start, end, *_ in hits:
         if start - last < 3 or text[start - 1 : start].isalnum() or text[end : end + 1].isalnum():
@@ -220,7 +231,7 @@ def _crowded(text: str, hits: Sequence[Hit]) -> bool:
 
 
 def restored(scrubbed: Scrubbed) -> tuple[str, ...]:
-    """The texts exactly as they were, whatever stands in their place."""
+    """The original texts, whatever replaced the values."""
     texts = []
     for text, there in zip(scrubbed.texts, scrubbed.originals, strict=True):
         pieces = []
@@ -233,7 +244,7 @@ def restored(scrubbed: Scrubbed) -> tuple[str, ...]:
 
 
 def restore(text: str, found: Mapping[str, Sequence[str]]) -> str:
-    """Put the values back, for whoever holds the map. An unknown placeholder stays."""
+    """Restore the values with the map. An unknown placeholder stays."""
 
     def value(match: re.Match[str]) -> str:
         values = found.get(match[1], ())
@@ -244,19 +255,25 @@ def restore(text: str, found: Mapping[str, Sequence[str]]) -> str:
 
 
 def holds_placeholder(text: str) -> bool:
-    """Such an answer is never served and never becomes an Entry."""
+    """Whether a text has a placeholder.
+
+    Such an answer is never served and never becomes an Entry.
+    """
     return "[" in text and PLACEHOLDER.search(text) is not None
 
 
 class Numbers:
-    """Who has which number. A person is known by any part of their name, a phone by its last seven digits."""
+    """Which value has which number.
+
+    A person is known by any part of their name, a phone by its last seven digits.
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, list[str]] = {}
         self._numbers: dict[tuple[str, str], int] = {}
 
     def leave(self, text: str) -> None:
-        """Placeholders that are in the text already keep their numbers to themselves."""
+        """Reserve the numbers of placeholders that stand in the text already."""
         for match in PLACEHOLDER.finditer(text) if "[" in text else ():
             if not match[2].isdigit():
                 continue
@@ -266,7 +283,7 @@ class Numbers:
             )
 
     def number(self, kind: str, value: str) -> tuple[int, str]:
-        """Its number, and the spelling it is known by."""
+        """The value's number, and its canonical spelling."""
         keys = _keys(kind, value)
         number = next(
             (self._numbers[kind, key] for key in keys if (kind, key) in self._numbers), None
@@ -281,7 +298,7 @@ class Numbers:
 
 
 def _keys(kind: str, value: str) -> list[str]:
-    """The spellings under which a value is the same value, the most telling first."""
+    """The spellings under which two values are the same, the most specific first."""
     if kind == "PERSON":
         parts = [
             word for word in _WORD.findall(value.lower()) if word not in TITLES and word != "s"
@@ -294,14 +311,17 @@ def _keys(kind: str, value: str) -> list[str]:
 
 
 class Restorer:
-    """Puts values back into a text that comes in pieces, for whoever holds the map. It holds back no more than a placeholder's beginning."""
+    """Restores a text that arrives in pieces, with the map.
+
+    It holds back only what may be the beginning of a placeholder.
+    """
 
     def __init__(self, found: Mapping[str, Sequence[str]]) -> None:
         self._found = found
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """What can be shown by now."""
+        """The text that is ready."""
         text = self._held + piece
         opened = text.rfind("[")
         cut = opened if opened >= 0 and _BEGUN.fullmatch(text, opened) else len(text)
@@ -309,7 +329,7 @@ class Restorer:
         return restore(text[:cut], self._found)
 
     def close(self) -> str:
-        """What was held back."""
+        """The text that was held back."""
         text = self._held
         self._held = ""
         return restore(text, self._found)

@@ -1,4 +1,4 @@
-"""What a deployment wants found: which types, how sure, and which values are its own and stay."""
+"""A deployment's choices: which types, how certain, and which values stay."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,12 @@ _SPACE = re.compile(r"[\W_]+")
 
 
 class Policy(Value):
-    """What is found, and what stands in its place.
+    """What is searched for, and what replaces it.
 
-    `types`: the only ones to find (all but references if empty). `thresholds`: how sure a type must be, 0 to 1. `allow`: values that
-    stay, such as a concierge's own address and phone. `deny`: words that go wherever they stand, with their type. `operator`: what stands
-    in their place, by type in `operators`.
+    `types`: the only types to find (empty: all but references). `thresholds`: the lowest score of a
+    type, 0 to 1. `allow`: values that stay, such as the business's own address and phone. `deny`:
+    words that are always replaced, with their type. `operator`: what replaces values, by type in
+    `operators`.
     """
 
     types: tuple[str, ...] = ()
@@ -33,22 +34,28 @@ class Policy(Value):
     operators: Mapping[str, Operator] = {}
 
     def for_serving(self) -> "Policy":
-        """The same with placeholders for everything: nothing else can be put back into an answer."""
+        """The policy with placeholders for everything.
+
+        Only placeholders can be restored in an answer.
+        """
         return self.model_copy(update={"operator": "placeholder", "operators": {}})
 
     def threshold(self, kind: str) -> float:
-        """How sure a finding of this type must be; more than anything can be if it is switched off."""
+        """The lowest score for this type.
+
+        Above any score if the type is off.
+        """
         if (self.types and kind not in self.types) or (not self.types and kind in self.off):
             return 2.0
         return self.thresholds.get(kind, 0.0)
 
     @cached_property
     def unwanted(self) -> frozenset[str]:
-        """Types that nobody need look for, because they are off."""
+        """Types that are off and need no search."""
         return frozenset(self.off) if not self.types else frozenset()
 
     def denied(self, text: str) -> list[Hit]:
-        """Where the words of the deny list stand, whatever they look like."""
+        """Where words of the deny list stand."""
         if self._denied is None:
             return []
         kinds = {word.lower(): kind for word, kind in self.deny.items()}
@@ -58,7 +65,7 @@ class Policy(Value):
         ]
 
     def allowed(self, text: str, hits: Sequence[Hit]) -> list[Hit]:
-        """The hits but for those whose value is on the allow list, however it is spaced."""
+        """The findings whose value is not on the allow list, however it is spaced."""
         if not self.allow:
             return list(hits)
         return [hit for hit in hits if _plain(text[hit[0] : hit[1]]) not in self._allowed]

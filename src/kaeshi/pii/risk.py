@@ -1,4 +1,4 @@
-"""How bad it would be if a text got out, and the seed's names for what was found."""
+"""The risk of a text, and the seed's names for its findings."""
 
 from collections.abc import Mapping, Sequence
 
@@ -47,10 +47,11 @@ HIGH = frozenset(
 
 
 def residual(counts: Mapping[str, int], recalls: Mapping[str, float]) -> Json:
-    """How many values may still stand in a text, by type, given how many were found.
+    """How many values may remain in a text, by type, given how many were found.
 
-    With recall r at least, n found values leave n (1 - r) / r unfound at most in expectation. `recalls` has Wilson lower bounds by type, as
-    measured on labelled text (docs/pii.md); a type nobody measured is told as unknown, never as none.
+    With recall r at least, n found values leave at most n (1 - r) / r in expectation. `recalls` has
+    Wilson lower bounds by type, measured on labelled text (docs/pii.md). For a type that was not
+    measured the result is None, not zero.
     """
     left: dict[str, float | None] = {
         kind: round(count * (1 - recalls[kind]) / recalls[kind], 1) if recalls.get(kind) else None
@@ -65,12 +66,16 @@ def residual(counts: Mapping[str, int], recalls: Mapping[str, float]) -> Json:
 
 
 def found_as_seed(found: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """A key per type, in the seed's words; a type that was not found has an empty list."""
+    """A key per type, by the seed's names; a type without findings has an empty list."""
     return {name: list(found.get(kind, ())) for kind, name in SEED_KEYS.items()}
 
 
 def analyze(counts: Mapping[str, int]) -> Json:
-    """Counts per type and a level: high with anything that opens an account or an identity, medium with any other finding, else low."""
+    """Counts per type, and a level.
+
+    High with anything that opens an account or an identity, medium with any other finding, else
+    low.
+    """
     level = "high" if HIGH & counts.keys() else "medium" if counts else "low"
     return {
         **{f"{name}_found": counts.get(kind, 0) for kind, name in SEED_KEYS.items()},

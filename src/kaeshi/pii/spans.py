@@ -1,6 +1,6 @@
-"""Places in a text: where its digits stand, and which of overlapping spans stand.
+"""Places of digits in a text, and sets of spans without overlaps.
 
-First come, first served, in time that grows with their number and not with its square.
+The first span wins; n spans take O(n log n) time.
 """
 
 from bisect import bisect_right, insort
@@ -10,7 +10,10 @@ _ONES = bytes(49 if 48 <= code <= 57 else 48 for code in range(256))  # digits a
 
 
 def digit_runs(text: str) -> list[tuple[int, int]]:
-    """Where digits stand, run by run. Finding one byte value is many times faster than any expression."""
+    """Runs of digits.
+
+    Searching for one byte value is many times faster than an expression.
+    """
     ones = text.encode("latin-1", "replace").translate(_ONES)
     runs = []
     at = ones.find(b"1")
@@ -24,7 +27,7 @@ def digit_runs(text: str) -> list[tuple[int, int]]:
 
 
 class Taken:
-    """Spans that do not overlap, in order."""
+    """Spans without overlaps, in order."""
 
     def __init__(self, spans: Iterable[tuple[int, int]] = ()) -> None:
         self.spans: list[tuple[int, int]] = []
@@ -32,7 +35,7 @@ class Taken:
             self.take(start, end)
 
     def take(self, start: int, end: int) -> bool:
-        """Add a span if nothing that stands overlaps it; only its two neighbours can."""
+        """Add a span unless it overlaps one of its two neighbours."""
         place = bisect_right(self.spans, (start, end))
         if place and self.spans[place - 1][1] > start:
             return False
@@ -42,7 +45,7 @@ class Taken:
         return True
 
     def rest(self, start: int, end: int) -> list[tuple[int, int]]:
-        """What of a span nothing overlaps, without the character at the seam."""
+        """The part of a span that does not overlap, without the character at the border."""
         found = []
         at = start
         for a, b in self.spans[max(bisect_right(self.spans, (start, start)) - 1, 0) :]:

@@ -1,6 +1,7 @@
-"""Values that somebody sent in pieces: half a card number in one message, the rest in the next.
+"""Values sent in pieces: half a card number in one message, the rest in the next.
 
-Turns are joined by NUL. A short turn without digits may stand between the pieces ("go on", "ok, and then"). Each piece is a finding of its own.
+Turns are joined by NUL. A short turn without digits may stand between the pieces ("go on", "ok, and
+then"). Each piece is a finding of its own.
 """
 
 import re
@@ -32,7 +33,9 @@ SCORE = 0.9
 
 
 def split_values(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[Hit]:
-    r"""Cards, social security numbers and e-mail addresses whose pieces stand in turns that follow each other. `runs`: where its digits are.
+    r"""Cards, social security numbers and e-mail addresses split over consecutive turns.
+
+    `runs`: runs of digits.
 
     >>> from kaeshi.pii.spans import digit_runs
     >>> text = "card 4111 1111\0ok, go on\0" + "1111 1111"
@@ -47,7 +50,7 @@ def split_values(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[Hit]:
 
 
 def _emails(text: str) -> Iterator[Hit]:
-    """Around each @ with a seam in reach: nothing else can be one, and most text holds none."""
+    """E-mail addresses around each @ near a border between turns."""
     last = 0
     at = text.find("@")
     while at >= 0:
@@ -63,7 +66,7 @@ def _emails(text: str) -> Iterator[Hit]:
 
 
 def _numbers(text: str, runs: Sequence[tuple[int, int]]) -> Iterator[Hit]:
-    """Around each seam between digits: few turns end in one."""
+    """Numbers around each border between turns with digits on both sides."""
     done = 0
     for _, end in runs:
         if "\0" not in text[end : end + 4] or end < done:

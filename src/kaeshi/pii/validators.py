@@ -1,4 +1,4 @@
-"""Arithmetic that tells a real number from one that only looks like it."""
+"""Checksums and formats that separate real numbers from similar ones."""
 
 import hashlib
 import ipaddress
@@ -8,12 +8,14 @@ _DIGITS = re.compile(r"\D")
 
 
 def digits(text: str) -> str:
-    """Only the digits."""
+    """The digits of a text."""
     return _DIGITS.sub("", text)
 
 
 def is_card(text: str) -> bool:
-    """12 to 19 digits that pass the Luhn check (ISO/IEC 7812-1); 12 only where debit cards have as few.
+    """Whether it is 12 to 19 digits that pass the Luhn check (ISO/IEC 7812-1).
+
+    12 only where debit cards have 12.
 
     >>> is_card("4111 1111 1111 1111"), is_card("4111 1111 1111 1112")
     (True, False)
@@ -30,7 +32,9 @@ def is_card(text: str) -> bool:
 
 
 def card_end(text: str, start: int, end: int) -> int | None:
-    """Where the longest card that begins at `start` ends, at a place where no digit follows; None if none does.
+    """Where the longest card that begins at `start` ends, with no digit after it.
+
+    None without a card.
 
     >>> card_end("4111 1111 1111 1111 12 guests", 0, 22)
     19
@@ -48,7 +52,7 @@ def card_end(text: str, start: int, end: int) -> int | None:
 
 
 def is_iban(text: str) -> bool:
-    """Letters and digits whose rearrangement is 1 modulo 97 (ISO 13616).
+    """Whether its rearrangement is 1 modulo 97 (ISO 13616).
 
     >>> is_iban("DE89 3704 0044 0532 0130 00")
     True
@@ -62,7 +66,7 @@ def is_iban(text: str) -> bool:
 
 
 def is_ip(text: str) -> bool:
-    """An IPv4 or IPv6 address as the standard library reads it."""
+    """Whether the standard library reads it as an IPv4 or IPv6 address."""
     try:
         ipaddress.ip_address(text.partition("/")[0])
     except ValueError:
@@ -74,7 +78,9 @@ _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def is_base58_check(text: str) -> bool:
-    """25 bytes in base 58 whose last four are the others' double sha256, as coins' addresses are written.
+    """Whether it is 25 bytes in base 58 with a valid checksum, as coins' addresses are.
+
+    The last four bytes are the double sha256 of the others.
 
     >>> is_base58_check("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"), is_base58_check("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb")
     (True, False)

@@ -1,7 +1,7 @@
-"""Where the values that were replaced may be kept, if somebody wants them back: a sealed file beside the scrubbed one.
+"""The vault: replaced values in a sealed file, for later restoring.
 
-Nothing is kept unless a vault is named. One record for each conversation, in their order, sealed (AES-GCM) under KAESHI_VAULT_KEY; a record
-opens in its own place only, so that rows cannot be swapped.
+Nothing is kept unless a vault is named. One record per conversation, in order, sealed (AES-GCM)
+under KAESHI_VAULT_KEY; a record opens only in its own place, so that rows cannot be swapped.
 """
 
 import base64
@@ -27,14 +27,14 @@ Originals = Sequence[Sequence[Original]]  # of each text of a conversation
 
 
 class Kept(NamedTuple):
-    """What was replaced in a conversation, and the sha256 of each of its scrubbed texts."""
+    """The replaced values of a conversation, and the sha256 of each scrubbed text."""
 
     sha256: Sequence[str]
     originals: Originals
 
 
 def sha256_of(pieces: Iterable[str]) -> str:
-    """Of a text in pieces."""
+    """The sha256 of a text in pieces."""
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece.encode("utf-8", "surrogatepass"))
@@ -42,20 +42,26 @@ def sha256_of(pieces: Iterable[str]) -> str:
 
 
 class Vault:
-    """A sealed file of what was replaced. Raises Misconfigured for a key of the wrong shape."""
+    """A sealed file of replaced values. Raises Misconfigured for a key of the wrong length."""
 
     def __init__(self, path: Path, key: str) -> None:
         self._path = path
         self._sealing = AESGCM(_decoded(key))
 
     def write(self, conversations: Sequence[Kept]) -> None:
-        """Seal what was replaced in every conversation; the file is whole or absent, and only its owner may read it."""
+        """Seal the replaced values of every conversation.
+
+        The file is whole or absent, and only its owner may read it.
+        """
         write_whole(
             self._path, (self._sealed(i, kept) for i, kept in enumerate(conversations)), mode=0o600
         )
 
     def read(self) -> Iterator[Kept]:
-        """What was replaced, conversation by conversation. Raises InvalidInput for what was changed, moved, or sealed under another key."""
+        """The replaced values, conversation by conversation.
+
+        Raises InvalidInput for a record that was changed, moved, or sealed under another key.
+        """
         lines = self._lines()
         for i, line in enumerate(lines):
             try:
@@ -64,7 +70,10 @@ class Vault:
                     *json.loads(self._sealing.decrypt(sealed[:NONCE], sealed[NONCE:], _place(i)))
                 )
             except (InvalidTag, ValueError, binascii.Error) as error:
-                msg = f"vault {str(self._path)!r}, record {i + 1} does not open: it was changed or moved, or KAESHI_VAULT_KEY is another"
+                msg = (
+                    f"vault {str(self._path)!r}, record {i + 1} does not open: it was changed or "
+                    "moved, or KAESHI_VAULT_KEY is another"
+                )
                 raise InvalidInput(msg) from error
 
     def _lines(self) -> list[bytes]:
@@ -82,7 +91,10 @@ class Vault:
 
 
 def put_back(texts: Sequence[str], kept: Kept) -> tuple[str, ...]:
-    """The texts exactly as they were. Raises InvalidInput if they are not the ones that were scrubbed."""
+    """The original texts.
+
+    Raises InvalidInput if these are not the texts that were scrubbed.
+    """
     if [sha256_of([text]) for text in texts] != list(kept.sha256):
         msg = "the scrubbed text was changed since, or belongs to another vault"
         raise InvalidInput(msg)
@@ -106,6 +118,9 @@ def _decoded(text: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != KEY:
-        msg = "KAESHI_VAULT_KEY must be 32 bytes in base64; make one with `head -c 32 /dev/urandom | base64`"
+        msg = (
+            "KAESHI_VAULT_KEY must be 32 bytes in base64; make one with `head -c 32 /dev/urandom "
+            "| base64`"
+        )
         raise Misconfigured(msg)
     return key

@@ -1,1 +1,1 @@
-"""The outside world, one file per service."""
+"""Implementations of the ports, one file per service."""

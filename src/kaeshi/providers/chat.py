@@ -1,4 +1,4 @@
-"""Asking a model for an answer over OpenAI's chat wire, in this process or over HTTP."""
+"""Asks a model over OpenAI's chat wire, in this process or over HTTP."""
 
 import json
 import time
@@ -15,7 +15,10 @@ TIMEOUT_S = 60
 
 
 class WireChat:
-    """A ChatModel. Models of the embedded trainer are answered in-process, every other over HTTP."""
+    """A ChatModel.
+
+    Models of the embedded trainer are asked in-process, all others over HTTP.
+    """
 
     def __init__(
         self,
@@ -25,7 +28,7 @@ class WireChat:
         api_key: str | None,
         keys: Mapping[str, str] | None = None,
     ) -> None:
-        """`keys`: of other providers, by base URL; each key goes to its own provider only."""
+        """`keys`: of other providers, by base URL; a key goes to its own provider only."""
         self._answerer = answerer
         self._base_url = (base_url or "https://api.openai.com/v1").rstrip("/")
         self._keys = {where.rstrip("/"): key for where, key in (keys or {}).items()}

@@ -9,10 +9,10 @@ from kaeshi.ports import Vectors
 
 
 class FaissIndex:
-    """An Index. Exact search: knowledge bases of this size need no approximation."""
+    """An Index. Its search is exact: knowledge bases of this size need no approximation."""
 
     def build(self, path: Path, vectors: Vectors) -> str:
-        """Write a new index beside whatever is there; returns the file's sha256."""
+        """Write a new index file; returns its sha256."""
         import faiss
 
         index = faiss.IndexFlatIP(vectors.shape[1])

@@ -1,4 +1,7 @@
-"""Shipped fakes of every port, with switches for failures: for your tests and ours, and for the demo's sabotage."""
+"""Fakes of every port, with switches for failures.
+
+For your tests and for kaeshi's own, and for the demo's sabotage.
+"""
 
 import hashlib
 import json
@@ -27,7 +30,7 @@ from kaeshi.ports import Vectors
 
 @dataclass
 class FakeClock:
-    """A clock that moves when told to."""
+    """A clock that moves only when a test moves it."""
 
     time: datetime
 
@@ -41,7 +44,7 @@ class FakeClock:
 
 @dataclass
 class FakeIds:
-    """Ids that count."""
+    """Ids that count up."""
 
     count: int = 0
 
@@ -52,9 +55,11 @@ class FakeIds:
 
 @dataclass
 class FakeTrainer:
-    """A provider that trains at once. `lose_answer_of`: do the work of that call, then fail as a broken line would. `fail`: refuse.
+    """A provider that trains at once.
 
-    `never_arrives`: requests for jobs are lost on the way. `drops_metadata`: as some providers do.
+    `lose_answer_of`: do the work of that call, then fail as a broken connection would. `fail`:
+    refuse. `never_arrives`: lose requests for jobs on the way. `drops_metadata`: as some providers
+    do.
     """
 
     name: str = "fake"
@@ -150,7 +155,7 @@ class FakeTrainer:
 
 @dataclass
 class FakeChat:
-    """Answers from a table by the customer's last words; hands over what is not in it.
+    """Answers from a table by the customer's last words; hands over anything else.
 
     `down`: every model fails. `missing`: models that the provider does not have. `asked`: the
     bodies of all requests, in order.
@@ -182,7 +187,7 @@ class FakeChat:
 
 
 class FakeEmbedder:
-    """Hashed words: equal texts are equal, similar ones similar, nothing to fetch."""
+    """Hashed words: equal texts have equal vectors, similar texts similar ones."""
 
     name = "fake-words"
     dimensions = 64
@@ -212,7 +217,10 @@ class FakeIndex:
 
 @dataclass
 class FakeNames:
-    """Finds exactly the names it was given. `broken`: raise, as a model that is missing or times out would."""
+    """Finds exactly the given names.
+
+    `broken`: raise, as a missing model or a time limit would.
+    """
 
     known: tuple[str, ...] = ()
     broken: bool = False
@@ -257,7 +265,7 @@ class FakeTokens:
 
 @dataclass
 class FakeNotifier:
-    """Keeps what people were told. `deaf`: nobody takes it."""
+    """Keeps the messages. `deaf`: accept none."""
 
     deaf: bool = False
     told: list[str] = field(default_factory=list)
@@ -271,7 +279,7 @@ class FakeNotifier:
 
 @dataclass
 class FakeMailer:
-    """Keeps mails. `silent`: take the mail and fail as a broken line would."""
+    """Keeps mails. `silent`: accept the mail, then fail as a broken connection would."""
 
     name: str = "fake"
     silent: bool = False

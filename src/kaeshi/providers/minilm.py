@@ -1,4 +1,7 @@
-"""Sentence embeddings by all-MiniLM-L6-v2 (Apache-2.0), int8, on onnxruntime: no torch, no download."""
+"""Sentence embeddings by all-MiniLM-L6-v2 (Apache-2.0), int8, on ONNX Runtime.
+
+Without torch and without downloads.
+"""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -21,7 +24,8 @@ REMEMBERED = 8192
 WIDTH = 384
 EARLY = "layer_norm_4"  # what the second of the six blocks gives
 EARLY_WEIGHT = 0.7
-# what any talk is made of; the second block's vectors all point that way, and what is beyond it tells texts apart
+# what any talk is made of; the second block's vectors all point that way, and what is beyond it
+# tells texts apart
 PLAIN = (
     "Hello, how can I help you?",
     "Thank you very much, that was helpful.",
@@ -43,7 +47,10 @@ PLAIN = (
 
 
 class MiniLMEmbedder:
-    """An Embedder. The model loads at the first text; `threads` bounds the cores it uses (0: all)."""
+    """An Embedder.
+
+    The model loads at the first text; `threads` bounds the cores it uses (0: all).
+    """
 
     name = "all-MiniLM-L6-v2-int8"
     dimensions = WIDTH
@@ -58,14 +65,15 @@ class MiniLMEmbedder:
         ] = {}  # the same greetings and answers come again and again
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, shape (len(texts), 384). Raises MissingModel before `kaeshi models fetch`.
+        """Unit vectors, shape (len(texts), 384).
 
-        Batches are sorted by length, so that little is padded; rows come back in the order of `texts`.
+        Batches are sorted by length, to pad little; rows come back in the order of `texts`. Raises
+        MissingModel before `kaeshi models fetch`.
         """
         return self.both(texts)[:, :WIDTH]
 
     def both(self, texts: Sequence[str]) -> Vectors:
-        """The same, and beside each the unit vector of the second block, shape (len(texts), 768)."""
+        """`embed`, and the unit vectors of the second block, shape (len(texts), 768)."""
         vectors = np.empty((len(texts), 2 * WIDTH), np.float32)
         known = self._remembered
         unknown = [text for text in dict.fromkeys(texts) if text not in known]
@@ -124,7 +132,11 @@ def _padded(
 
 
 class MiniLMFeatures:
-    """What a head is trained on: the sentence's meaning by the last block, and its words, which the last block has half forgotten, by the second."""
+    """Features for a trained head.
+
+    The last block gives the sentence's meaning; the second gives its words, which the last has
+    partly lost.
+    """
 
     name = f"{MiniLMEmbedder.name}, blocks 6 and 2"
     dimensions = 2 * WIDTH
@@ -134,7 +146,10 @@ class MiniLMFeatures:
         self._middle: Vectors | None = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Shape (len(texts), 768): unit vectors, and beside them those of the second block from the middle of PLAIN, of length EARLY_WEIGHT."""
+        """Shape (len(texts), 768).
+
+        Unit vectors, then those of the second block, centred on PLAIN and of length EARLY_WEIGHT.
+        """
         if self._middle is None:
             self._middle = self._embedder.both(PLAIN)[:, WIDTH:].mean(axis=0)
         vectors = self._embedder.both(texts)
@@ -150,7 +165,7 @@ def _pooled(
     ids: "np.ndarray[tuple[int, int], np.dtype[np.int64]]",
     mask: "np.ndarray[tuple[int, int], np.dtype[np.int64]]",
 ) -> Vectors:
-    """The means over a text's tokens, of the last block and of the early one, each scaled to length one."""
+    """The means over a text's tokens, of the last and the early block, scaled to length one."""
     weights = mask[:, :, None].astype(np.float32)
     feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
     halves = []

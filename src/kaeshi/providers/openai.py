@@ -1,6 +1,8 @@
-"""Fine-tuning over OpenAI's wire: OpenAI itself, whoever speaks like it, and our own trainer in this process.
+"""Fine-tuning over OpenAI's wire.
 
-Uploads and jobs carry our key (in the file's name, in the job's metadata), so that a call whose answer was lost can be found again.
+At OpenAI, at a compatible provider, or at the embedded trainer in this process. Uploads and jobs
+carry our key (in the file's name, in the job's metadata), so that a call without an answer can be
+looked up.
 """
 
 from collections.abc import Awaitable, Mapping
@@ -31,10 +33,11 @@ MAY_HAVE_BEEN_DONE = frozenset(
 
 
 class OpenAITrainer:
-    """A Trainer. With `answerer`, requests stay in this process; else they go to `base_url` (None: OpenAI's own).
+    """A Trainer.
 
-    `api_version`: Azure's, sent with every request. Nothing is sent twice: retries are off, and redirects are not followed, since one to
-    another host would post the body again.
+    With `answerer`, requests stay in this process; else they go to `base_url` (None: OpenAI).
+    `api_version`: Azure's, sent with every request. Nothing is sent twice: retries are off, and
+    redirects are not followed, since one to another host would post the body again.
     """
 
     def __init__(
@@ -56,7 +59,10 @@ class OpenAITrainer:
         self.name = "embedded" if answerer is not None else base_url or "https://api.openai.com/v1"
 
     async def upload(self, path: Path, key: str) -> str:
-        """Send a training file, to be deleted at the provider after FILE_SECONDS; returns the provider's file id."""
+        """Upload a training file, to be deleted at the provider after FILE_SECONDS.
+
+        Returns the provider's file id.
+        """
         with path.open("rb") as stream:
             sent = self._client.files.create(
                 file=(_file_name(key), stream, "application/jsonl"),
@@ -75,7 +81,10 @@ class OpenAITrainer:
         return next((file.id for file in page.data if file.filename == _file_name(key)), None)
 
     async def create(self, wanted: JobRequest) -> Json:
-        """Start a job. Raises ProviderUnknown whenever the provider may have started it without saying so."""
+        """Start a job.
+
+        Raises ProviderUnknown whenever the provider may have started it without saying so.
+        """
         job = self._client.fine_tuning.jobs.create(
             training_file=wanted.training_file,
             model=wanted.model,
@@ -94,7 +103,7 @@ class OpenAITrainer:
         )
 
     async def jobs(self) -> list[Json]:
-        """The latest jobs, LOOK_BACK of them."""
+        """The latest jobs, at most LOOK_BACK."""
         from openai import omit
 
         found: list[Json] = []
@@ -113,12 +122,15 @@ class OpenAITrainer:
         return found
 
     async def look(self, job_id: str) -> Json:
-        """The job as the provider tells it now."""
+        """The present state of a job."""
         job = await self._ask(f"job {job_id!r}", self._client.fine_tuning.jobs.retrieve(job_id))
         return _told(job, "fine_tuning.job", self.name)
 
     async def checkpoints(self, job_id: str) -> list[Json]:
-        """The models saved on the way, with their losses. Raises NotFound where a provider keeps none."""
+        """The models saved during training, with their losses.
+
+        Raises NotFound where a provider keeps none.
+        """
         page = await self._ask(
             f"checkpoints of {job_id!r}",
             self._client.fine_tuning.jobs.checkpoints.list(job_id, limit=100),
@@ -126,7 +138,10 @@ class OpenAITrainer:
         return [dict(checkpoint.model_dump()) for checkpoint in getattr(page, "data", None) or []]
 
     async def events(self, job_id: str) -> list[TrainingEvent]:
-        """What was said of the job, LOOK_BACK of it at most, the oldest first. Raises NotFound where a provider tells nothing."""
+        """The job's events, at most LOOK_BACK, the oldest first.
+
+        Raises NotFound where a provider has none.
+        """
         page = await self._ask(
             f"events of {job_id!r}", self._client.fine_tuning.jobs.list_events(job_id, limit=100)
         )
@@ -138,12 +153,12 @@ class OpenAITrainer:
             page = await self._ask(f"events of {job_id!r}", page.get_next_page())
 
     async def models(self) -> list[Json]:
-        """The models there are, with whatever the provider says of them."""
+        """The provider's models, with its facts about them."""
         page = await self._ask("models", self._client.models.list())
         return [dict(model.model_dump()) for model in getattr(page, "data", None) or []]
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         if self._made is not None:
             await self._made.close()
 
@@ -171,7 +186,11 @@ class OpenAITrainer:
         return self._made
 
     async def _ask(self, what: str, request: Awaitable[T], *, asks_for_work: bool = False) -> T:
-        """The answer. Where work was asked for, only a plain refusal says that it was not done."""
+        """Send a request.
+
+        For a request that starts work, only a plain refusal proves that nothing was started; any
+        other failure raises ProviderUnknown.
+        """
         import openai
 
         try:
@@ -183,18 +202,27 @@ class OpenAITrainer:
             if error.status_code >= 500 or (
                 asks_for_work and error.status_code in MAY_HAVE_BEEN_DONE
             ):
-                msg = f"{what}: {self.name} answered {error.status_code}; nobody knows whether it was done: {_said(error)}"
+                msg = (
+                    f"{what}: {self.name} answered {error.status_code}; nobody knows whether it "
+                    f"was done: {_said(error)}"
+                )
                 raise ProviderUnknown(msg) from error
             msg = f"{what}: {self.name} answered {error.status_code}: {_said(error)}"
             raise ProviderError(msg) from error
         except openai.APIConnectionError as error:
-            msg = f"{what}: no answer from {self.name} ({error}); check OPENAI_BASE_URL and the network"
+            msg = (
+                f"{what}: no answer from {self.name} ({error}); check OPENAI_BASE_URL and the "
+                "network"
+            )
             raise ProviderUnknown(msg) from error
         except (
             openai.APIError,
             ValueError,
         ) as error:  # an answer that is no answer: a page of HTML, half a JSON
-            msg = f"{what}: {self.name} answered something that cannot be read ({type(error).__name__})"
+            msg = (
+                f"{what}: {self.name} answered something that cannot be read "
+                f"({type(error).__name__})"
+            )
             raise ProviderUnknown(msg) from error
 
 
@@ -207,7 +235,10 @@ def _append_events(page: AsyncCursorPage[FineTuningJobEvent], found: list[Traini
 
 
 def notified(body: bytes, headers: Mapping[str, str], secret: str) -> str | None:
-    """The job that a provider's webhook is about, None if it is about something else. Raises Refused for one that the provider did not sign."""
+    """The job that a provider's webhook is about, None if it is about something else.
+
+    Raises Refused without the provider's signature.
+    """
     import openai
 
     with openai.OpenAI(api_key="none", webhook_secret=secret) as client:
@@ -225,10 +256,16 @@ def notified(body: bytes, headers: Mapping[str, str], secret: str) -> str | None
 
 
 def _told(answer: object, kind: str, provider: str) -> Json:
-    """An object of OpenAI's wire. Whatever else came with status 200 (a proxy's page, an empty object) tells nothing."""
+    """An object of OpenAI's wire.
+
+    Raises ProviderUnknown for any other body with status 200, such as a proxy's page.
+    """
     content = answer.model_dump() if isinstance(answer, BaseModel) else {}
     if not content.get("id") or content.get("object", kind) != kind:
-        msg = f"{provider} answered with something that is no {kind}; nobody knows whether it was done"
+        msg = (
+            f"{provider} answered with something that is no {kind}; nobody knows whether it was "
+            "done"
+        )
         raise ProviderUnknown(msg)
     return content
 
@@ -251,7 +288,7 @@ def _said(error: Exception) -> str:
 
 
 def _in_process(answerer: Answerer) -> "httpx2.AsyncClient":
-    """An HTTP client whose requests never leave this process."""
+    """An HTTP client whose requests stay in this process."""
     import httpx2
 
     class Transport(httpx2.AsyncBaseTransport):

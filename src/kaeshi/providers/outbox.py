@@ -1,4 +1,4 @@
-"""Mails as .eml files in a folder, for those who have no mail server yet."""
+"""Mails as .eml files in a folder, for deployments without a mail server."""
 
 from email.message import EmailMessage
 from pathlib import Path
@@ -8,7 +8,7 @@ from kaeshi.nouns import Mail
 
 
 class OutboxMailer:
-    """A Mailer. The file's name is the mail's key, so the same mail is the same file."""
+    """A Mailer. The file is named after the mail's key, so a repeated mail is the same file."""
 
     name = "outbox"
 
@@ -22,12 +22,15 @@ class OutboxMailer:
         return str(path)
 
     async def delivered(self, key: str) -> bool | None:
-        """Is the file there?"""
+        """Whether the file exists."""
         return (self._folder / f"{key}.eml").exists()
 
 
 def as_message(mail: Mail) -> EmailMessage:
-    """The mail with a text part and an HTML part. Header values cannot hold line breaks: EmailMessage refuses them."""
+    """The mail with a text part and an HTML part.
+
+    EmailMessage refuses line breaks in header values.
+    """
     message = EmailMessage()
     message["From"] = mail.sender
     message["To"] = ", ".join(mail.recipients)

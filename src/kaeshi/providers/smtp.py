@@ -11,7 +11,11 @@ TIMEOUT_S = 30.0
 
 
 class SmtpMailer:
-    """A Mailer. A server that hangs up after the mail was handed over leaves it unknown whether it goes out; it is not sent again."""
+    """A Mailer.
+
+    When the connection breaks after the mail was handed over, its fate is unknown and it is not
+    sent again.
+    """
 
     name = "smtp"
 
@@ -19,7 +23,10 @@ class SmtpMailer:
         self._settings = settings
 
     async def send(self, mail: Mail) -> str:
-        """Hand the mail to the server. Raises ProviderError for a refusal, ProviderUnknown if nobody can tell."""
+        """Hand the mail to the server.
+
+        Raises ProviderError for a refusal, ProviderUnknown when the outcome is not known.
+        """
         s = self._settings
         password = s.smtp_password.get_secret_value() if s.smtp_password else None
         try:
@@ -33,10 +40,16 @@ class SmtpMailer:
                 timeout=TIMEOUT_S,
             )
         except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPReadTimeoutError) as error:
-            msg = f"mail server {s.smtp_host}:{s.smtp_port} went silent while taking the mail {mail.key!r}; look there before sending again"
+            msg = (
+                f"mail server {s.smtp_host}:{s.smtp_port} went silent while taking the mail "
+                f"{mail.key!r}; look there before sending again"
+            )
             raise ProviderUnknown(msg) from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            msg = f"mail server {s.smtp_host}:{s.smtp_port} did not take the mail: {error}; check SMTP_HOST, SMTP_PORT and SMTP_START_TLS"
+            msg = (
+                f"mail server {s.smtp_host}:{s.smtp_port} did not take the mail: {error}; check "
+                "SMTP_HOST, SMTP_PORT and SMTP_START_TLS"
+            )
             raise ProviderError(msg) from error
         return f"{s.smtp_host}:{s.smtp_port}"
 

@@ -1,4 +1,4 @@
-"""Counts tokens with tiktoken, on rank files that were fetched at set-up."""
+"""Counts tokens with tiktoken, on rank files fetched at set-up."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ _RANKS = {"o200k_base": FILES[1].name, "cl100k_base": FILES[2].name}
 
 
 class TiktokenCounter:
-    """A TokenCounter. Models it does not know are counted as the newest encoding would."""
+    """A TokenCounter. For unknown models it uses the newest encoding."""
 
     def __init__(self, models_dir: Path) -> None:
         self._models_dir = models_dir

@@ -1,4 +1,4 @@
-"""Telling people: a webhook as Slack, Mattermost and Teams take them, or the log."""
+"""Notifies people: by a webhook as Slack, Mattermost and Teams accept, or in the log."""
 
 import logging
 
@@ -17,7 +17,7 @@ class WebhookNotifier:
         self._url = url
 
     async def tell(self, text: str) -> None:
-        """Raises ProviderError when it was not taken."""
+        """Raises ProviderError when it was not accepted."""
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session,
@@ -25,7 +25,10 @@ class WebhookNotifier:
             ):
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            msg = f"the decision webhook cannot be reached: {type(error).__name__}; check KAESHI_WEBHOOK_URL"
+            msg = (
+                f"the decision webhook cannot be reached: {type(error).__name__}; check "
+                "KAESHI_WEBHOOK_URL"
+            )
             raise ProviderError(msg) from error
         if status >= 300:  # noqa: PLR2004 RUF100  # HTTP's first status that is no success
             msg = f"the decision webhook answered {status}; check KAESHI_WEBHOOK_URL"

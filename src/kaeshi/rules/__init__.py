@@ -1,1 +1,1 @@
-"""Decisions: pure functions. No clock, disk, network, randomness or database."""
+"""Decisions as pure functions: no clock, disk, network, randomness or database."""

@@ -1,4 +1,7 @@
-"""Which arm a customer belongs to: a hash, so that it needs no table, survives restarts and never wavers."""
+"""Which arm a customer belongs to.
+
+A hash decides, so it needs no table and survives restarts.
+"""
 
 import hashlib
 
@@ -6,7 +9,9 @@ from kaeshi.nouns import Arm
 
 
 def arm_of(experiment: str, customer: str, share: float) -> Arm:
-    """Candidate for `share` of all customers. Raising the share moves customers to the candidate only, never back.
+    """Candidate for `share` of all customers.
+
+    Raising the share moves customers to the candidate only, never back.
 
     >>> arm_of("ro_1", "ann", 0.0), arm_of("ro_1", "ann", 1.0)
     ('production', 'candidate')

@@ -1,4 +1,7 @@
-"""Policy checks on answers: what a deployment wants never said, always said, or said only in bounds."""
+"""Policy checks on answers.
+
+What must never be said, must always be said, or must stay within bounds.
+"""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +18,7 @@ _PRICE = re.compile(
 
 
 class Checks(Value):
-    """A deployment's own, read from a TOML file. What is not set is not checked."""
+    """A deployment's checks, from a TOML file. What is not set is not checked."""
 
     forbidden: tuple[str, ...] = ()  # words or phrases, in any case, as whole words
     required: tuple[str, ...] = ()  # phrases that every answer holds, such as a disclaimer
@@ -26,7 +29,9 @@ class Checks(Value):
 
 
 def broken(text: str, checks: Checks, foreign: Sequence[str] = ()) -> tuple[str, ...]:
-    """The checks that an answer breaks. `foreign`: types of personal data in it that the conversation does not hold.
+    """The checks that an answer breaks.
+
+    `foreign`: types of personal data in it that the conversation does not hold.
 
     >>> broken("It is $9,000, guaranteed.", Checks(forbidden=("guaranteed",), price_range=(20, 5000)))
     ('forbidden', 'price_range')

@@ -1,4 +1,7 @@
-"""Whether a conversation may be learned from. Every refusal has one reason, and reasons are counted."""
+"""Whether a conversation may be learned from.
+
+Every refusal has one reason, and reasons are counted.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -37,7 +40,10 @@ def judge(
     signals: Signals,
     filters: Filters,
 ) -> Keep | Drop:
-    """Keep the turns up to `upto`, or drop with a reason. `words[i]` says whether turn i has text; `facts` are the latest outcomes."""
+    """Keep the turns up to `upto`, or drop with a reason.
+
+    `words[i]`: whether turn i has text; `facts`: the latest outcomes.
+    """
     if consent == "none":
         return Drop(reason="no_consent")
     if upto is None:

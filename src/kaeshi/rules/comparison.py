@@ -1,4 +1,4 @@
-"""The metrics that arms are compared by: their names, their weights in the composite, their sums."""
+"""The metrics by which arms are compared: names, composite weights and sums."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ SPANS = {
 
 
 def named(metrics: Sequence[str]) -> list[str]:
-    """Each once, by the name that we store it under.
+    """Each metric once, by its stored name.
 
     >>> named(["satisfaction", "csat"])
     ['csat']
@@ -24,7 +24,7 @@ def named(metrics: Sequence[str]) -> list[str]:
 
 
 def sample(values: Sequence[float]) -> Sample:
-    """Sums of what was seen in one arm. Unknown values are left out before."""
+    """Sums of one arm's known values."""
     return Sample(
         count=len(values), total=math.fsum(values), squares=math.fsum(v * v for v in values)
     )

@@ -1,6 +1,7 @@
-"""What a conversation record must look like, and what follows from one: its customer, its closing, its containment.
+"""Parses conversation records, and derives customer, closing and containment.
 
-Records are the documented log format or plain OpenAI chat logs. Whatever is wrong is named; nothing is repaired by guessing.
+Records are in the documented log format or plain OpenAI chat logs. A fault is named; nothing is
+repaired by guessing.
 """
 
 import hashlib
@@ -92,7 +93,10 @@ _RECORD: TypeAdapter[_Record] = TypeAdapter(_Record)
 
 
 def decode(data: bytes | str) -> object:
-    """JSON to plain values. NaN, infinities, lone surrogates and NUL are refused: they cannot be stored or sent on."""
+    """JSON to plain values.
+
+    NaN, infinities, lone surrogates and NUL are refused: they cannot be stored or sent on.
+    """
     try:
         value = from_json(data, allow_inf_nan=False)
     except ValueError as error:
@@ -103,7 +107,10 @@ def decode(data: bytes | str) -> object:
     if (b"\\u0000" in raw or _EXPONENT.search(raw) or _LONG.search(raw[::_STEP])) and not _storable(
         value
     ):
-        msg = "a text holds a NUL character, or a number is too large for JSON; databases cannot store either"
+        msg = (
+            "a text holds a NUL character, or a number is too large for JSON; databases cannot "
+            "store either"
+        )
         raise InvalidInput(msg)
     return value
 
@@ -121,7 +128,10 @@ def _storable(value: object) -> bool:
 def parse(
     record: object, *, assistant: str, now: datetime, consent: Consent | None = None
 ) -> Conversation:
-    """A record in the documented log format, or a plain OpenAI chat log, as a Conversation. Raises InvalidInput."""
+    """A record in the documented log format, or a plain OpenAI chat log, as a Conversation.
+
+    Raises InvalidInput.
+    """
     if not isinstance(record, Mapping):
         msg = f"a record is a JSON object, this is {type(record).__name__}"
         raise InvalidInput(msg)
@@ -149,7 +159,7 @@ def parse(
 
 
 def _about(parsed: _Record) -> dict[str, Any]:
-    """The fields that are taken as they are."""
+    """The fields that are taken unchanged."""
     return {
         "source": parsed.get("source") or "",
         "domains": tuple(parsed.get("domains", ())),
@@ -178,14 +188,18 @@ def _timed_turns(
 
 
 def _reported(record: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The log's outcome, and whether the customer's questionnaire says that the goal was reached."""
+    """The log's outcome, with `goal_reached` from the customer's questionnaire."""
     said = record.get("feedback")
     goal = said.get("goal_reached") if isinstance(said, Mapping) else None
     return {**({"goal_reached": goal} if isinstance(goal, bool) else {}), **(outcome or {})}
 
 
 def conversation_id(record: Mapping[str, Any]) -> str:
-    """The record's own id. Chat logs carry none; the same log of the same customer always gets the same one, so importing twice changes nothing."""
+    """The record's own id, else a digest of the record.
+
+    Chat logs carry no id; the same log of the same customer always gets the same one, so importing
+    twice changes nothing.
+    """
     if record.get("conversation_id"):
         return str(record["conversation_id"])
     content = json.dumps([_customer(record), record.get("messages")], sort_keys=True, default=str)
@@ -193,14 +207,17 @@ def conversation_id(record: Mapping[str, Any]) -> str:
 
 
 def message_id(record: Mapping[str, Any], number: int) -> str:
-    """The id of a record's message, as it is stored."""
+    """The stored id of a record's message."""
     return str(
         record["messages"][number].get("message_id") or f"{conversation_id(record)}#{number}"
     )
 
 
 def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tuple[Outcome, ...]:
-    """The reported facts, one each. Null is 'unknown' and is left out; `derivation` explains the others and is not one."""
+    """The reported facts, one each.
+
+    Null means unknown and is left out; `derivation` explains the others and is not a fact.
+    """
     found = []
     _check_count(reported)
     for name, value in reported.items():
@@ -215,7 +232,10 @@ def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tu
                 raise InvalidInput(msg)
             found.append(Outcome(name=name, value=value, at=at, source=source))
         else:
-            msg = f"outcome {name!r}: a value is true, false, a finite number below 2^53 or a short text, not {type(value).__name__}"
+            msg = (
+                f"outcome {name!r}: a value is true, false, a finite number below 2^53 or a "
+                f"short text, not {type(value).__name__}"
+            )
             raise InvalidInput(msg)
     return tuple(found)
 
@@ -233,12 +253,12 @@ def _check_outcome_name(name: str) -> None:
 
 
 def is_idle(last_at: datetime, now: datetime, idle_minutes: float) -> bool:
-    """Nobody has said anything for so long that the conversation is over."""
+    """Whether the last message is so old that the conversation is over."""
     return now - last_at >= timedelta(minutes=idle_minutes)
 
 
 def contained(facts: Mapping[str, object]) -> bool | None:
-    """Handled without a person? Unknown as long as nobody reported whether it was escalated."""
+    """Handled without a person? Unknown until it is reported whether it was escalated."""
     escalated = facts.get("escalated")
     return None if escalated is None else not escalated
 
@@ -254,7 +274,7 @@ _SMALL_TALK = re.compile(
 
 
 def is_small_talk(text: str) -> bool:
-    """Greetings, thanks and good-byes: nothing anybody could learn from.
+    """Greetings, thanks and good-byes, from which nothing can be learned.
 
     >>> is_small_talk("Thank you and goodbye!"), is_small_talk("We close at nine.")
     (True, False)
@@ -263,7 +283,10 @@ def is_small_talk(text: str) -> bool:
 
 
 def rated_turn(messages: Sequence[Json]) -> int | None:
-    """Which message feedback on the whole conversation is about: the assistant's last one of substance, else its last one."""
+    """The message that feedback on the whole conversation is about.
+
+    The assistant's last one of substance, else its last one.
+    """
     last = None
     for i in range(len(messages) - 1, -1, -1):
         if messages[i]["role"] != "assistant":
@@ -358,7 +381,10 @@ def _customer(record: Mapping[str, Any]) -> str | None:
 
 
 def _utc(at: Time) -> datetime | None:
-    """In UTC, within the years that calendars and databases agree on. A bare number says neither its unit nor its zone."""
+    """The time in UTC, within the years that calendars and databases share.
+
+    Raises InvalidInput for a bare number, which has neither unit nor zone.
+    """
     if at is None:
         return None
     try:

@@ -1,4 +1,7 @@
-"""From examples to training rows in OpenAI's chat format: prompts by intent, no duplicates, and a split that never leaks."""
+"""From examples to training rows in OpenAI's chat format.
+
+System prompts by intent, no duplicates, and a split by conversation.
+"""
 
 import hashlib
 import json
@@ -21,7 +24,10 @@ _UNFIT = re.compile("[\x00\ud800-\udfff]")
 
 
 def row(example: Example, prompts: Mapping[str, str]) -> bytes:
-    """One line of training data: the intent's system prompt, then the scrubbed conversation up to the rated answer."""
+    """One line of training data.
+
+    The intent's system prompt, then the scrubbed conversation up to the rated answer.
+    """
     prompt: Json = {"role": "system", "content": prompts.get(example.intent) or prompts["default"]}
     body = example.body
     if '"system"' in body or '"developer"' in body:  # the log's own prompts go; ours comes
@@ -39,7 +45,7 @@ def row(example: Example, prompts: Mapping[str, str]) -> bytes:
 
 
 def line(content: Json) -> bytes:
-    """An object as it stands in a file: the same bytes for the same content on every machine."""
+    """An object as a line of a file: the same bytes for the same content on every machine."""
     return _canonical(content).encode() + b"\n"
 
 
@@ -48,12 +54,15 @@ def _canonical(value: object) -> str:
 
 
 def said(messages: Iterable[Json]) -> str:
-    """What customer and assistant said: the text that duplicates are judged by."""
+    """The words of customer and assistant, by which duplicates are found."""
     return "\n".join(text_of(m) for m in messages if m["role"] in {"user", "assistant"})
 
 
 class _Said(Sequence[str]):
-    """What was said in each example, read when it is asked for: all texts at once would be as large as the dataset again."""
+    """The text of each example, read when it is asked for.
+
+    All texts at once would take as much memory as the dataset.
+    """
 
     def __init__(self, examples: Sequence[Example]) -> None:
         self._examples = examples
@@ -74,7 +83,10 @@ class _Said(Sequence[str]):
 
 
 def distinct(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int]]:
-    """The examples without exact and near repeats, first come first kept, and how many of each went."""
+    """The examples without exact and near duplicates, and how many of each were removed.
+
+    The first of several stays.
+    """
     texts = _Said(examples)
     kept = []
     dropped = Counter[str]()
@@ -87,7 +99,10 @@ def distinct(examples: Sequence[Example]) -> tuple[list[Example], dict[str, int]
 
 
 def split(conversation: str) -> Split:
-    """80 of 100 conversations train, by the hash of their id: the same conversation is always on the same side."""
+    """80 of 100 conversations train, by the hash of their id.
+
+    A conversation is always on the same side.
+    """
     return (
         "train"
         if int.from_bytes(hashlib.sha256(conversation.encode()).digest()[:8]) % 100 < TRAIN_PERCENT
@@ -98,12 +113,15 @@ def split(conversation: str) -> Split:
 def enough(count: int, least: int, what: str) -> None:
     """Raise TooFew unless there are enough examples, counted before the split."""
     if count < least:
-        msg = f"{what}: {count} examples, {least} needed; lower MIN_EXAMPLES or wait for the nightly collection"
+        msg = (
+            f"{what}: {count} examples, {least} needed; lower MIN_EXAMPLES or wait for the "
+            "nightly collection"
+        )
         raise TooFew(msg)
 
 
 def check(lines: Iterable[bytes], *, least: int = MIN_EXAMPLES) -> list[str]:
-    """What is wrong with a training file, each fault with its line; empty when nothing is."""
+    """The faults of a training file, each with its line; empty for a valid one."""
     faults = []
     count = 0
     for number, raw in enumerate(lines, 1):
@@ -131,7 +149,7 @@ def parse(raw: bytes) -> list[Json]:
 
 
 def parse_preference(raw: bytes) -> list[Json]:
-    """The messages of one line of preferences, both answers at the end. Raises InvalidInput."""
+    """The messages of a preference row, with both answers at the end. Raises InvalidInput."""
     content = _decoded(raw)
     if not isinstance(content, dict):
         msg = "no object"
@@ -194,7 +212,10 @@ def _fault(raw: bytes) -> str | None:
     if not any(m["role"] == "user" for m in content["messages"]):
         return "no user message"
     if content["messages"][-1]["role"] != "assistant":
-        return f"the last message is from {content['messages'][-1]['role']!r}, it must be the assistant's"
+        return (
+            f"the last message is from {content['messages'][-1]['role']!r}, it must be the "
+            "assistant's"
+        )
     return None
 
 

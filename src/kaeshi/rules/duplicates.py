@@ -1,7 +1,9 @@
-"""Which texts say nearly the same: Jaccard similarity of word 3-shingles, candidates by MinHash, verified exactly.
+"""Near-duplicate texts.
 
-MinHash after Broder (1997), locality-sensitive banding after Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", 3.4.
-With 24 bands of 5 rows a pair at similarity .85 is missed with probability (1 - .85^5)^24 = 8e-7.
+Jaccard similarity of word 3-shingles; candidates by MinHash, verified exactly. MinHash after Broder
+(1997), locality-sensitive banding after Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets",
+3.4. With 24 bands of 5 rows a pair at similarity .85 is missed with probability (1 - .85^5)^24 =
+8e-7.
 """
 
 import hashlib
@@ -48,14 +50,17 @@ def similarity(a: frozenset[str], b: frozenset[str]) -> float:
 
 
 def originals(texts: Sequence[str], threshold: float = THRESHOLD) -> list[int]:
-    """For each text the index of the first earlier text that it nearly repeats, or its own. Originals do not resemble each other."""
+    """For each text the index of the first earlier text that it nearly repeats, else its own.
+
+    Originals do not resemble each other.
+    """
     return _resolve(texts, [], threshold)
 
 
 def resembles(
     texts: Sequence[str], others: Sequence[str], threshold: float = THRESHOLD
 ) -> list[bool]:
-    """For each text whether any of `others` is nearly the same."""
+    """For each text whether it nearly repeats one of `others`."""
     resolved = _resolve([*others, *texts], list(range(len(others))), threshold)
     return [original < len(others) for original in resolved[len(others) :]]
 
@@ -112,7 +117,10 @@ def _verified(
 
 
 def _groups(bands: NDArray[np.uint64]) -> list[tuple[int, ...]]:
-    """For each text the bands it shares with some other text, as group numbers. Most texts share none."""
+    """For each text the bands it shares with another text, as group numbers.
+
+    Most texts share none.
+    """
     shared: list[list[int]] = [[] for _ in range(len(bands))]
     number = 0
     for band in range(bands.shape[1]):
@@ -140,7 +148,7 @@ def _equal_runs(column: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[
 
 
 def _bands(texts: Sequence[str]) -> tuple[NDArray[np.uint64], list[bytes]]:
-    """One 64-bit key per text and band, shape (len(texts), BANDS); and a digest of each text's words."""
+    """One 64-bit key per text and band, shape (len(texts), BANDS), and a digest per text."""
     multipliers, offsets = _permutations()
     weights = np.array([pow(31, r, 2**64) for r in range(ROWS)], np.uint64) * np.uint64(
         0xC2B2AE3D27D4EB4F
@@ -175,7 +183,7 @@ def _minima(
 
 
 class _Hashes(dict[str, int]):
-    """A word's hash, made at first sight."""
+    """The hash of each word, computed once."""
 
     def __missing__(self, word: str) -> int:
         if len(self) > REMEMBERED_WORDS:  # bounds the memory, not the answer
@@ -185,7 +193,10 @@ class _Hashes(dict[str, int]):
 
 
 def _permutations() -> tuple[Signatures, Signatures]:
-    """Multiply-shift hashing (Dietzfelbinger et al. 1997) with fixed odd multipliers, so that every run agrees."""
+    """Multiply-shift hashing (Dietzfelbinger et al. 1997) with fixed odd multipliers.
+
+    Fixed, so that every run gives the same result.
+    """
     state = _SEED
     drawn = []
     for _ in range(2 * BANDS * ROWS):

@@ -1,4 +1,4 @@
-"""Whether an answer keeps its promise."""
+"""Whether an answer keeps a promise."""
 
 import hashlib
 import re
@@ -12,7 +12,10 @@ _SPACES = re.compile(r"\s+")
 
 
 def judge(case: TestCase, answer: Answer) -> CaseResult:
-    """Pass, or the first thing that is wrong. A case that expects a hand-over is passed by handing over alone."""
+    """Pass, or the first fault.
+
+    A case that expects a hand-over passes with a hand-over only.
+    """
     return CaseResult(
         case=case.id,
         passed=not (why := _fault(case, answer)),
@@ -22,7 +25,10 @@ def judge(case: TestCase, answer: Answer) -> CaseResult:
 
 
 def parse(raw: Mapping[str, Any]) -> TestCase:
-    """A test case from a file: {messages, must_say?, must_not_say?, expected?, hand_over?}; `question` stands for one user message."""
+    """A test case from a file: {messages, must_say?, must_not_say?, expected?, hand_over?}.
+
+    `question` is short for one user message.
+    """
     messages = _conversation_of(raw)
     promises = _promises_of(raw)
     identifier = _identifier_of(messages, promises, raw)
@@ -57,7 +63,7 @@ def _are_messages(found: Any) -> bool:
 
 
 def _promises_of(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What the answer has to keep. Raises InvalidInput."""
+    """What the answer has to satisfy. Raises InvalidInput."""
     promises = {
         name: raw[name]
         for name in ("must_say", "must_not_say", "expected", "hand_over")
@@ -106,7 +112,7 @@ def _identifier_of(messages: list[Any], promises: dict[str, Any], raw: Mapping[s
 
 
 def lost_promises(candidate: Evaluation, production: Evaluation | None) -> list[str]:
-    """The cases for which a candidate fails the gate; none when it passes.
+    """The cases for which a candidate fails the gate; empty when it passes.
 
     It passes when it keeps every promise that production keeps, or keeps more promises in all.
     Without a production it must keep every one.
@@ -127,7 +133,7 @@ def same_answer(said: str, expected: str) -> bool:
 
 
 def cases_digest(cases: Sequence[TestCase]) -> str:
-    """Names exactly this set of promises, so that two evaluations can be compared."""
+    """A digest of this set of test cases, so that two evaluations can be compared."""
     return hashlib.sha256(
         "\n".join(sorted(case.model_dump_json() for case in cases)).encode()
     ).hexdigest()

@@ -1,8 +1,9 @@
 """Evidence about two arms that stays valid however often it is looked at.
 
-Every statistic here is a running product of bets against a null hypothesis (an e-process): while the null is true it grows
-beyond 1/alpha with a chance of at most alpha, over all looks together (Ville 1939; Waudby-Smith & Ramdas, "Estimating means of
-bounded random variables by betting", JRSS-B 2024). What to do about it is decided in rules/rollout.py.
+Every statistic here is a running product of bets against a null hypothesis (an e-process): while
+the null is true it exceeds 1/alpha with a chance of at most alpha, over all looks together (Ville
+1939; Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting", JRSS-B
+2024). Decisions on it are made in rules/rollout.py.
 """
 
 import math
@@ -23,7 +24,8 @@ REFRESH_GROWTH = 1.05
 # what is believed before the first row weighs as much as this many rows
 PRIOR_ROWS = 30.0
 PRIOR_SLOPE = 10.0
-# (multiple of the stake that is best for the expected effect, share of the money on it); a loss that is not there at all is as far
+# (multiple of the stake that is best for the expected effect, share of the money on it); a loss
+# that is not there at all is as far
 # from its margin as the margin is wide, a candidate that also gains is twice as far
 STAKES = {"gain": ((0.5, 0.5), (1.0, 0.5)), "loss": ((1.0, 0.25), (2.0, 0.75))}
 ODDS = (
@@ -45,7 +47,7 @@ ERROR_FAULTS = (0.5, 0.95)  # shares of failing requests that are looked for
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What is measured per customer: where its values end, and what production's history says of it."""
+    """What is measured per customer: its bounds, and production's history."""
 
     name: str
     low: float
@@ -56,13 +58,13 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """One more metric: a weighted sum of others, such as the composite."""
+    """A weighted sum of other metrics, such as the composite."""
 
     name: str
     weights: tuple[float, ...]
 
     def metric(self, base: Sequence[Metric]) -> Metric:
-        """Where its values end; its history, as if the others were independent."""
+        """The sum's bounds; its history, as if the metrics were independent."""
         pairs = list(zip(self.weights, base, strict=True))
         return Metric(
             self.name,
@@ -75,11 +77,11 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class Bet:
-    """A null hypothesis to bet against: `sign` times the effect on a metric is at most `-margin`.
+    """A null hypothesis to bet against: `sign` times the effect on a metric is <= `-margin`.
 
-    sign 1, margin 0: the candidate is not better. sign -1, margin 0: it does no harm. sign 1, margin .02: it loses .02 or more
-    (evidence against it is non-inferiority). sign -1, margin -.02: it loses .02 at most. `expected` is the size of |effect + margin|
-    that the bets are best at.
+    sign 1, margin 0: the candidate is not better. sign -1, margin 0: it does no harm. sign 1,
+    margin .02: it loses .02 or more (evidence against it is non-inferiority). sign -1, margin -.02:
+    it loses .02 at most. `expected`: the size of |effect + margin| at which the bets grow fastest.
     """
 
     name: str
@@ -90,13 +92,16 @@ class Bet:
 
     @property
     def stakes(self) -> tuple[tuple[float, float], ...]:
-        """(multiple of the best stake, share of the money)."""
+        """(multiple of the best stake, share of the money) of each bet."""
         return STAKES["loss" if self.margin > 0 else "gain"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One row per customer, in the order in which their conversations started. n rows, d covariates, m metrics."""
+    """One row per customer, in the order of their first conversations.
+
+    n rows, d covariates, m metrics.
+    """
 
     day: NDArray[np.int64]  # (n,) whole days since the rollout began
     arm: Floats  # (n,) 0 production, 1 candidate
@@ -117,10 +122,11 @@ class Rows:
 
 @dataclass(slots=True)
 class Expectation:
-    """What the outcomes are expected to be before the arm has answered, from the covariates and from past rows only.
+    """Expected outcomes before the arm has answered, from covariates and past rows only.
 
-    A logistic model of what is 0 or 1, a linear one of the rest, each by one Newton step per refresh on the curvature of all rows so
-    far: for the linear model that is ridge regression, for the logistic one an online approximation of it.
+    Logistic regression for metrics of 0 and 1, linear regression for others, each by one Newton
+    step per refresh on the curvature of all rows so far: for the linear model that is ridge
+    regression, for the logistic one an online approximation of it.
     """
 
     is_binary: NDArray[np.bool_]  # (b,)
@@ -152,7 +158,7 @@ class Expectation:
         )
 
     def refresh(self) -> None:
-        """Let what was seen since the last refresh count."""
+        """Include the rows since the last refresh."""
         self.weights = (
             self.weights + np.linalg.solve(self.curvature, self.pending[:, :, None])[:, :, 0]
         )
@@ -161,7 +167,7 @@ class Expectation:
         self.next_refresh = max(self.rows + REFRESH_ROWS, math.ceil(self.rows * REFRESH_GROWTH))
 
     def predict(self, covariates: Floats) -> Floats:
-        """(n, b)."""
+        """Predicted metrics, shape (n, b)."""
         score = _with_one(covariates) @ self.weights.T
         return np.where(self.is_binary, 1 / (1 + np.exp(-np.clip(score, -30, 30))), score)
 
@@ -176,7 +182,7 @@ class Expectation:
 
 @dataclass(slots=True)
 class Week:
-    """Sums per day of the last whole week, so that yesterday's effect can be told from that of a month ago."""
+    """Sums per day of the last whole week, to separate recent effects from older ones."""
 
     days: NDArray[np.int64]  # (9,), -1 where nothing is kept
     effect: Floats  # (9, m) sums of (arm - share) * (outcome - expected)
@@ -184,11 +190,14 @@ class Week:
 
     @classmethod
     def of(cls, metrics: int) -> "Week":
-        """Nothing yet."""
+        """Without rows."""
         return cls(np.full(9, -1), np.zeros((9, metrics)), np.zeros(9))
 
     def add(self, day: NDArray[np.int64], scores: Floats, weights: Floats) -> None:
-        """Rows about in the order of their days; one that comes when its day is long past is left out."""
+        """Add rows, roughly in the order of their days.
+
+        A row of a day that has left the week is ignored.
+        """
         for today in np.unique(day):
             slot = int(today) % len(self.days)
             of_today = day == today
@@ -202,7 +211,10 @@ class Week:
             self.weight[slot] += weights[of_today].sum()
 
     def mean(self, metric: int, days: int) -> float | None:
-        """Estimated effect over the last so many days that are complete, 8 at most; None before there is one."""
+        """Estimated effect over the last `days` complete days, 8 at most.
+
+        None before there is one.
+        """
         last = int(self.days.max())
         inside = (self.days >= 0) & (self.days < last) & (self.days >= last - days)
         weight = self.weight[inside].sum()
@@ -211,10 +223,12 @@ class Week:
 
 @dataclass(slots=True)
 class Effects:
-    """The effect of the candidate on every metric, and the bets about it. Bounded memory, one pass, rows in any batches.
+    """The effect of the candidate on every metric, and the bets about it.
 
-    With U = (arm - p)(y - m), p the share at assignment and m a prediction from before it, E[U | past] = p(1 - p) times the effect,
-    whatever m is and however p changes. A bet multiplies its wealth by 1 + l(sign U + margin p(1 - p)), with l fixed before the row.
+    Bounded memory, one pass, rows in any batches. With U = (arm - p)(y - m), p the share at
+    assignment and m a prediction made before, E[U | past] = p(1 - p) times the effect, whatever m
+    is and however p changes. A bet multiplies its wealth by 1 + l(sign U + margin p(1 - p)), with l
+    fixed before the row.
     """
 
     base: tuple[Metric, ...]  # b of them, each predicted
@@ -249,7 +263,11 @@ class Effects:
         )
 
     def add(self, rows: Rows) -> None:
-        """Enter rows. The same rows in other batches give the same evidence: predictions and stakes change at fixed row numbers only."""
+        """Add rows.
+
+        The same rows in other batches give the same evidence: predictions and stakes change at
+        fixed row numbers only.
+        """
         done = 0
         while done < len(rows):
             room = self.expectation.next_refresh - self.expectation.rows
@@ -297,7 +315,11 @@ class Effects:
         return weight, scores
 
     def _bet(self, scores: Floats, weight: Floats, most_down: Floats, most_up: Floats) -> None:
-        """`most_down`, `most_up` (n, m): how far a score can fall below and rise above 0, known before the row."""
+        """Place the bets on a batch of scores.
+
+        `most_down`, `most_up` (n, m): how far a score can fall below and rise above 0, known before
+        the row.
+        """
         gains, worst, stakes = self._stakes(weight, scores, most_down, most_up)
         cap = LARGEST_LOSS / np.maximum(worst, 1e-12)
         self.log_wealth += np.log1p(np.minimum(stakes, cap[:, :, None]) * gains[:, :, None]).sum(0)
@@ -319,13 +341,17 @@ class Effects:
         return gains, worst, stakes
 
     def log_e(self, name: str) -> float:
-        """Natural logarithm of the current evidence against a bet's null ("never more than that"); 3.0 is 1 in 20."""
+        """Natural logarithm of the current evidence against a bet's null.
+
+        The null is "the effect is never more than that"; 3.0 is 1 in 20.
+        """
         return _log_sum_exp(self.log_wealth[self._bet_at(name)])
 
     def average_log_e(self, name: str) -> float:
-        """The same against the null that the running average is no more than that: a fading novelty was better, and is not any longer.
+        """Log evidence against the null that the running average is no more than that.
 
-        exp(l S - l^2 V / 2) with S the sum of gains and V that of U squared, for the same stakes l. Asymptotic: V stands for the variance.
+        For a novelty that was better and no longer is. exp(l S - l^2 V / 2) with S the sum of gains
+        and V that of U squared, for the same stakes l. Asymptotic: V stands for the variance.
         """
         bet = self.bets[self._bet_at(name)]
         stakes = (
@@ -339,14 +365,17 @@ class Effects:
         )
 
     def gain(self, name: str) -> tuple[float, float]:
-        """The sum of a bet's gains so far, which its null expects to be 0 at most, and the variance of that sum."""
+        """The sum of a bet's gains so far, at most 0 under its null, and its variance."""
         bet = self.bets[self._bet_at(name)]
         return float(bet.sign * self.total[bet.metric] + bet.margin * self.weight), float(
             self.spread[bet.metric]
         )
 
     def estimate(self, metric: str) -> tuple[float, float]:
-        """The running average effect and its standard error, for one look; (0, inf) before any row."""
+        """The running average effect and its standard error, for one look.
+
+        (0, inf) before any row.
+        """
         at = self._metric_at(metric)
         return (
             (float(self.total[at]) / self.weight, math.sqrt(float(self.spread[at])) / self.weight)
@@ -355,14 +384,15 @@ class Effects:
         )
 
     def lately(self, metric: str, days: int) -> float | None:
-        """The effect over the last so many whole days, 8 at most; None before there is one."""
+        """The effect over the last `days` whole days, 8 at most; None before there is one."""
         return self.week.mean(self._metric_at(metric), days)
 
     def interval(self, metric: str, alpha: float, smallest: float) -> tuple[float, float, float]:
         """(estimate, low, high) of the running average effect, all looks together, two-sided.
 
-        Normal mixture boundary on the sum of U with its empirical variance (Robbins 1970; asymptotic, as in Waudby-Smith, Arbour, Sinha,
-        Kennedy & Ramdas, "Time-uniform central limit theory", 2021), narrowest when an effect of size `smallest` begins to show.
+        Normal mixture boundary on the sum of U with its empirical variance (Robbins 1970;
+        asymptotic, as in Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas, "Time-uniform central limit
+        theory", 2021), narrowest when an effect of size `smallest` begins to show.
         """
         at = self._metric_at(metric)
         if self.weight == 0:
@@ -391,14 +421,17 @@ class Effects:
 
 @dataclass(slots=True)
 class SampleRatio:
-    """Whether customers reach the arms in the shares they were assigned by: bets on the odds being off by a fixed factor."""
+    """Sample-ratio test: whether customers reach the arms in the assigned shares.
+
+    Bets on the odds being off by a fixed factor.
+    """
 
     log_wealth: Floats = field(default_factory=lambda: np.zeros(len(ODDS)))
     highest: float = 0.0
     count: int = 0
 
     def add(self, arm: Floats, share: Floats) -> None:
-        """First assignments, one per customer, in order."""
+        """Add first assignments, one per customer, in order."""
         if not len(arm):
             return
         odds = np.array(ODDS)
@@ -414,19 +447,21 @@ class SampleRatio:
 
     @property
     def log_e(self) -> float:
-        """Current evidence that something is lost on the way to an arm."""
+        """Current log evidence that customers are lost on the way to an arm."""
         return _log_mean_exp(self.log_wealth)
 
 
 @dataclass(slots=True)
 class Errors:
-    """Failing requests of the candidate, and whether it is the candidate that fails or everybody.
+    """Failing requests of the candidate, and whether only the candidate fails.
 
-    An e-CUSUM restarts a likelihood-ratio bet whenever it has lost: a change at any moment is seen within a few requests, and the mean
-    time to a false alarm is at least e**threshold requests (Shin, Ramdas & Rinaldo, "E-detectors", 2023; Lorden 1971).
+    An e-CUSUM restarts a likelihood-ratio bet whenever it has lost: a change at any moment is seen
+    within a few requests, and the mean time to a false alarm is at least e**threshold requests
+    (Shin, Ramdas & Rinaldo, "E-detectors", 2023; Lorden 1971).
     """
 
-    # log of each restarted bet that production fails, that the candidate does, and that it does while production answers: (3, ...)
+    # log of each restarted bet that production fails, that the candidate does, and that it does
+    # while production answers: (3, ...)
     faults: Floats = field(default_factory=lambda: np.zeros((3, len(ERROR_FAULTS))))
     blame: Floats = field(
         default_factory=lambda: np.zeros(len(ARM_ODDS))
@@ -445,10 +480,11 @@ class Errors:
         threshold: float,
         blame: float,
     ) -> None:
-        """Requests in the order in which they ended; `fine`: the share of them that may fail.
+        """Add requests in the order in which they ended.
 
-        `is_blamed` once the bets that the candidate fails while production answers, and that failures are its own, stood above their
-        thresholds (logarithms) at one request.
+        `fine`: the share of them that may fail. `is_blamed` is set when two bets were above their
+        thresholds (logarithms) at the same request: that the candidate fails while production
+        answers, and that the failures are its own.
         """
         if not len(arm):
             return
@@ -473,7 +509,8 @@ class Errors:
         theirs = ratio * (arm == 1)[:, None]
         production = _restarted(self.faults[0], ratio * (arm == 0)[:, None])
         candidate = _restarted(self.faults[1], theirs)
-        # what fails while production clearly does is no evidence against the candidate, then or later
+        # what fails while production clearly does is no evidence against the candidate, then or
+        # later
         alone = _restarted(
             self.faults[2],
             np.where(_rows_log_mean_exp(production)[:, None] >= OUTAGE, FORGET, theirs),
@@ -494,15 +531,17 @@ class Errors:
             self.failures[which] += int(failed[mine].sum())
 
     def log_fault(self, arm: int) -> float:
-        """Current evidence that an arm fails more than is tolerable."""
+        """Current log evidence that an arm fails more than is tolerable."""
         return _log_mean_exp(self.faults[arm])
 
 
 def fixed_horizon_boundary(alpha: float, information: float) -> float:
-    """What a sum with no drift and a variance of `information` at its end exceeds on the way there with a chance of `alpha` at most.
+    """What a driftless sum stays below until its horizon, except with a chance of `alpha`.
 
-    O'Brien & Fleming's boundary for looks at any time: a Brownian motion exceeds z anywhere in [0, 1] with twice the chance of its end
-    (reflection), so z is the normal quantile of 1 - alpha / 2. Asymptotic, and void once the variance is beyond `information`.
+    `information`: the sum's variance at the horizon. O'Brien & Fleming's boundary for looks at any
+    time: a Brownian motion exceeds z anywhere in [0, 1] with twice the chance of its end
+    (reflection), so z is the normal quantile of 1 - alpha / 2. Asymptotic, and void once the
+    variance is beyond `information`.
 
     >>> round(fixed_horizon_boundary(0.03, 100.0), 2)
     21.7
@@ -511,7 +550,10 @@ def fixed_horizon_boundary(alpha: float, information: float) -> float:
 
 
 def daily_threshold(requests_per_day: float) -> float:
-    """Logarithm that keeps false alarms of Errors below one a year at this many requests of the candidate."""
+    """The threshold (a logarithm) that keeps false alarms of Errors below one a year.
+
+    At this many requests of the candidate a day.
+    """
     return math.log(365 * max(requests_per_day, 1.0))
 
 
@@ -536,7 +578,7 @@ def _rows_log_mean_exp(logs: Floats) -> Floats:
 
 
 def _restarted(start: Floats, ratios: Floats) -> Floats:
-    """(n, k): running sums from `start` that go back to 0 whenever they would fall below."""
+    """Running sums (n, k) from `start`, reset to 0 whenever they would fall below."""
     sums = start + np.cumsum(ratios, axis=0)
     lowest = np.minimum(np.minimum.accumulate(sums, axis=0), 0.0)
     path: Floats = sums - lowest

@@ -1,4 +1,4 @@
-"""Whether a request through the gateway continues the conversation it names, or forks from it.
+"""Whether a request through the gateway continues the conversation it names, or forks.
 
 A conversation is recognised by the digest of everything that was said up to a reply. The store
 keeps one place for each digest.
@@ -21,7 +21,7 @@ class Place(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What is stored of a conversation: its customer's pseudonym, and how many messages."""
+    """The stored state of a conversation: its customer's pseudonym and its length in messages."""
 
     customer: str
     length: int
@@ -29,7 +29,7 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Course:
-    """Where an exchange is stored: its conversation, from which position, which messages are new."""
+    """Where an exchange is stored: the conversation, the first position, the new messages."""
 
     conversation: str
     position: int
@@ -38,9 +38,9 @@ class Course:
 
 
 def course(exchange: Exchange, customer: str, head: Head | None, prior: Place | None) -> Course:
-    """Continue where the conversation stands, or fork into one named after both.
+    """Continue the conversation, or fork into one named after both.
 
-    `head`: what is stored of the named conversation. `prior`: the place of the messages up to the
+    `head`: the stored state of the named conversation. `prior`: the place of the messages up to the
     last reply. A request forks when an earlier message was edited, when an answer is asked for
     again, and when another customer uses the conversation's id.
     """
@@ -55,10 +55,10 @@ def course(exchange: Exchange, customer: str, head: Head | None, prior: Place | 
 
 
 def recognised(course: Course, position: int, known: Place | None) -> Place | None:
-    """The place that this exchange's digest stands for from now on; None when it stays as it is.
+    """The place that this exchange's digest stands for from now on; None if unchanged.
 
-    A digest that a second conversation reaches stands for neither. A fork never takes the place
-    of the conversation it left.
+    A digest that a second conversation reaches stands for neither. A fork never takes the place of
+    the conversation it left.
     """
     if known is None:
         return Place(course.conversation, position)

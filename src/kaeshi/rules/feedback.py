@@ -1,4 +1,7 @@
-"""What a piece of feedback is worth: the seed's points, in integer tenths, so that 0.3 + 0.4 + 0.1 is 0.8."""
+"""The score of feedback.
+
+The seed's points, in integer tenths, so that 0.3 + 0.4 + 0.1 is 0.8.
+"""
 
 import re
 import statistics
@@ -26,7 +29,7 @@ FIELDS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
 def parse(
     message_id: object, said: object, *, author: str = "", at: datetime | None = None
 ) -> Feedback:
-    """What came through a door, checked. Raises InvalidInput naming the field and the value."""
+    """Submitted feedback, validated. Raises InvalidInput with the field and the value."""
     if not isinstance(said, Mapping):
         msg = f"feedback is a JSON object, not {type(said).__name__}"
         raise InvalidInput(msg)
@@ -55,7 +58,7 @@ def _checked_values(said: Mapping[str, Any], message_id: str) -> dict[str, Any]:
 
 
 def opinion_of(feedback: Feedback) -> Opinion:
-    """A piece of feedback with lengths in the place of words."""
+    """A submission with lengths in the place of words."""
     said = feedback.model_dump(exclude={"at", "comment", "correction"})
     return Opinion(
         comment_characters=len((feedback.comment or "").strip()),
@@ -65,7 +68,7 @@ def opinion_of(feedback: Feedback) -> Opinion:
 
 
 def score(said: Opinion) -> Quality:
-    """The seed's points for one person's opinion, at most 1.0, and at most 0.4 of an unhappy person.
+    """The seed's points for one person's opinion: at most 1.0, and at most 0.4 if unhappy.
 
     >>> score(Opinion(message_id="m", vote="up", rating=5, comment_characters=33)).tenths
     8
@@ -82,14 +85,18 @@ def score(said: Opinion) -> Quality:
 
 
 def proposes(quality: Quality, min_tenths: int) -> bool:
-    """Enough to propose the conversation as a training example; deciding is for collection and review."""
+    """Whether the score proposes the conversation as a training example.
+
+    Collection and review decide later.
+    """
     return not quality.capped and quality.tenths >= min_tenths
 
 
 def fold(said: Sequence[Opinion], confidence: float | None = None) -> Signals:
-    """Everybody's current feedback on one conversation as one set of signals.
+    """All current feedback on one conversation as one set of signals.
 
-    Quality is the best anybody gave, so that a second happy customer of few words takes nothing away; if anybody was unhappy, the worst.
+    Quality is the best that any person gave, so that a second happy customer of few words takes
+    nothing away; if one person was unhappy, the worst.
     """
     ratings = [f.rating for f in said if f.rating is not None]
     scores = [score(f) for f in said]
@@ -105,7 +112,10 @@ def fold(said: Sequence[Opinion], confidence: float | None = None) -> Signals:
 
 
 def recorded(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The feedback a log record carries about its conversation, in the seed's words; empty when it has none."""
+    """The feedback in a log record about its conversation, by the seed's names.
+
+    Empty when it has none.
+    """
     said = record.get("feedback")
     if not isinstance(said, Mapping):
         return {}

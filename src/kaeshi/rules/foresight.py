@@ -1,7 +1,8 @@
-"""What a customer's first message says about how their conversation will end, learned from production before a rollout begins.
+"""Predicts how a conversation will end from its customer's first message.
 
-It is a covariate and no more: whatever it says, evidence stays valid; the better it says it, the fewer customers are needed. It is never
-learned from an answer, and what cannot be foreseen is left out.
+Learned from production before a rollout begins, and used as a covariate only: evidence stays valid
+whatever it predicts, and needs fewer customers the better it predicts. It never learns from an
+answer.
 """
 
 import math
@@ -21,10 +22,11 @@ DIGITS = 5
 
 
 def learned(vectors: Floats, values: Mapping[str, Floats]) -> Foresight:
-    """Ridge regressions of each metric (n,), NaN where unknown, on the embeddings (n, d) of first messages.
+    """Ridge regressions of each metric (n,), NaN where unknown, on embeddings (n, d).
 
-    The penalty is the best of PENALTIES by leaving out each conversation in turn, which a linear fit tells without fitting again (Allen's
-    PRESS, 1974). Predictions are scaled to mean 0 and spread 1 over the past.
+    The embeddings are those of first messages. The penalty is the best of PENALTIES by leaving out
+    each conversation in turn, which a linear fit gives without fitting again (Allen's PRESS, 1974).
+    Predictions are scaled to mean 0 and spread 1 over the past.
     """
     found = {name: _ridge(vectors[~np.isnan(y)], y[~np.isnan(y)]) for name, y in values.items()}
     return Foresight(
@@ -33,7 +35,7 @@ def learned(vectors: Floats, values: Mapping[str, Floats]) -> Foresight:
 
 
 def foreseen(foresight: Foresight, vector: Floats) -> tuple[float, ...]:
-    """By metric, in the order of the foresight, of the message with this embedding (d,)."""
+    """Predictions by metric, in the order of the foresight, for one embedding (d,)."""
     return tuple(
         round(weights[0] + float(vector @ np.array(weights[1:])), DIGITS)
         for weights in foresight.weights.values()
@@ -41,7 +43,7 @@ def foreseen(foresight: Foresight, vector: Floats) -> tuple[float, ...]:
 
 
 def _ridge(x: Floats, y: Floats) -> tuple[float, ...] | None:
-    """Constant and weights of the scaled prediction; None where it foresees too little."""
+    """Constant and weights of the scaled prediction; None if it predicts too little."""
     n = len(y)
     if n < LEAST_PAST or not y.std():
         return None

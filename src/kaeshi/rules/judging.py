@@ -1,6 +1,7 @@
-"""Which of two answers to one turn is better, asked of a model that does not know whose they are. It can only lower trust in a candidate.
+"""A judge model's preference between two answers to one turn, blind to their arms.
 
-The judge sees the conversation and both answers as data, twice, in both orders: a preference that follows the order is none.
+It can only lower trust in a candidate. The judge sees the conversation and both answers as data,
+twice, in both orders: a preference that depends on the order counts as none.
 """
 
 import json
@@ -29,12 +30,14 @@ SCHEMA: Json = {
         },
     },
 }
-WORSE = 0.65  # share of production's wins among the decided that evidence is best at showing; evenly matched answers win in .5
+# share of production's wins among the decided that evidence is best at showing; evenly matched
+# answers win in .5
+WORSE = 0.65
 LEAST_EVIDENCE = math.log(20)
 
 
 def question(model: str, messages: Sequence[Json], first: Json, second: Json) -> Json:
-    """What the judge is asked, as a chat completion's body."""
+    """The chat completion request to the judge."""
     told = {
         "conversation": [
             {"role": m["role"], "content": text_of(m)} for m in messages if m["role"] != "system"
@@ -50,7 +53,7 @@ def question(model: str, messages: Sequence[Json], first: Json, second: Json) ->
 
 
 def verdict(answer: str) -> Order | None:
-    """What the judge said; None for anything but the schema's words."""
+    """The judge's answer; None for anything outside the schema."""
     try:
         told = json.loads(answer)
     except ValueError:
@@ -60,7 +63,9 @@ def verdict(answer: str) -> Order | None:
 
 
 def preferred(production_first: Order | None, candidate_first: Order | None) -> Preferred | None:
-    """Whose answer is better by both orders; a tie where they disagree; None where the judge did not judge.
+    """The arm whose answer is better in both orders; a tie where they disagree.
+
+    None where the judge gave no verdict.
 
     >>> preferred("first", "second"), preferred("second", "first"), preferred("first", "first"), preferred("tie", None)
     ('production', 'candidate', 'tie', None)
@@ -73,9 +78,10 @@ def preferred(production_first: Order | None, candidate_first: Order | None) -> 
 
 
 def log_evidence_worse(candidate: int, production: int) -> float:
-    """Evidence that production's answers are preferred more often than not, as a natural logarithm.
+    """Log evidence that production's answers are preferred more often than not.
 
-    The likelihood ratio of WORSE against one half: while the answers are evenly matched or the candidate's are better it ever reaches log(20) with a
-    chance of at most one in twenty (Ville 1939), so one may look after every turn.
+    The likelihood ratio of WORSE against one half: while the answers are evenly matched or the
+    candidate's are better it ever reaches log(20) with a chance of at most one in twenty (Ville
+    1939), so one may look after every turn.
     """
     return production * math.log(WORSE / 0.5) + candidate * math.log((1 - WORSE) / 0.5)

@@ -12,7 +12,10 @@ _WORD = re.compile(r"\w+")
 
 
 def choose(example: Example) -> Keep | Drop:
-    """Keep(upto=the answer's place) when the last customer question and the answer after it stand on their own; else why not."""
+    """Keep(upto=the answer's place) when question and answer stand on their own, else Drop.
+
+    The question is the last of the customer, the answer the one after it.
+    """
     pair = question_and_answer(example.messages)
     if pair is None:
         return Drop(reason="no_pair")

@@ -1,3 +1,3 @@
-"""The former home of kaeshi.pii; goes with the next release."""
+"""Deprecated: import from kaeshi.pii. Removed in the next release."""
 
 from kaeshi.pii import *  # noqa: F403

@@ -1,7 +1,8 @@
-"""Training rows from what people said of answers: weighted rows (SFT), pairs of answer and correction (DPO), labelled answers (KTO).
+"""Training rows from rated answers.
 
-OpenAI's format after its guides on supervised and preference fine-tuning; TRL's after its conversational dataset formats, which Axolotl and
-LLaMA-Factory read as well.
+Weighted rows (SFT), pairs of answer and correction (DPO), labelled answers (KTO). OpenAI's format
+after its guides on supervised and preference fine-tuning; TRL's after its conversational dataset
+formats, which Axolotl and LLaMA-Factory read as well.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +21,7 @@ HAPPY = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Rated:
-    """A scrubbed conversation with what was said of its assistant messages, by position: liked or not, and the right answer."""
+    """A scrubbed conversation with the ratings and corrections of its answers, by position."""
 
     messages: Sequence[Json]
     liked: Mapping[int, bool] = field(default_factory=dict)
@@ -28,7 +29,10 @@ class Rated:
 
 
 def liked(said: Iterable[tuple[int, Opinion]]) -> dict[int, bool]:
-    """Liked or not, by position: thumbs, else stars. Where people contradict each other nobody is believed."""
+    """Liked or not, by position: thumbs, else stars.
+
+    Where people contradict each other, neither counts.
+    """
     found: dict[int, set[bool]] = {}
     for position, feedback in said:
         if feedback.vote is not None:
@@ -39,7 +43,10 @@ def liked(said: Iterable[tuple[int, Opinion]]) -> dict[int, bool]:
 
 
 def rows(rated: Rated, kind: Kind, form: Format, prompt: str) -> list[Json]:
-    """The rows of one conversation, `prompt` as its system message. Raises InvalidInput for KTO in OpenAI's format, which has none."""
+    """The rows of one conversation, `prompt` as its system message.
+
+    Raises InvalidInput for KTO in OpenAI's format, which has none.
+    """
     spoken = [m for m in rated.messages if m["role"] not in {"system", "developer"}]
     if len(spoken) < len(rated.messages):  # positions count those too
         rated = _without_system(rated, spoken)
@@ -80,7 +87,11 @@ def _kto_rows(rated: Rated, system: Json, answers: Sequence[Json]) -> list[dict[
 
 
 def _weighted(rated: Rated, form: Format, system: Json) -> list[Json]:
-    """One row up to the last liked answer; what was disliked on the way has weight 0, and TRL's rows, which know no weights, end before it."""
+    """One row up to the last liked answer.
+
+    Disliked answers before it have weight 0; TRL's rows, which have no weights, end before the
+    first.
+    """
     good = [position for position, is_liked in rated.liked.items() if is_liked]
     if not good:
         return []

@@ -1,6 +1,7 @@
-"""The weekly report: what happened in the last complete week, against the one before, with its doubt.
+"""The weekly report: the last complete week against the one before, with uncertainty.
 
-Unknown is unknown, never zero; each figure names its denominator; a figure over fewer than five customers is not shown.
+Unknown is not zero; each figure has its denominator; a figure over fewer than five customers is not
+shown.
 """
 
 import math
@@ -38,14 +39,20 @@ CONFIDENCE = 0.95
 
 
 class Tally(Value):
-    """One metric over one stretch of time: sums over conversations where it is known, and how many customers they are."""
+    """One metric over one period.
+
+    Sums over conversations where it is known, and the number of customers.
+    """
 
     sample: Sample = Sample()
     customers: int = 0
 
 
 def weeks(latest: datetime) -> tuple[datetime, datetime, datetime]:
-    """(start of the week before, start of the last complete week, its end): Mondays, 0 h UTC, up to the clock's `latest`."""
+    """(start of the week before, start of the last complete week, its end).
+
+    Mondays, 0 h UTC, up to the clock's `latest`.
+    """
     midnight = latest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     until = midnight - timedelta(days=midnight.weekday())
     return until - timedelta(weeks=2), until - timedelta(weeks=1), until
@@ -60,7 +67,7 @@ def metrics(
     response_ms: float | None,
     cost_nano_usd: int | None,
 ) -> dict[str, float]:
-    """One conversation's figures by metric; what is unknown is absent.
+    """One conversation's figures by metric; unknown ones are absent.
 
     >>> metrics({"booked": True}, contained=None, ratings=[], votes=[], response_ms=None, cost_nano_usd=None)
     {'conversion': 1.0}
@@ -79,7 +86,7 @@ def metrics(
 
 
 def tally(values: Sequence[tuple[str, Mapping[str, float]]]) -> dict[str, Tally]:
-    """(customer, figures) of many conversations folded by metric."""
+    """(customer, figures) of many conversations, summed by metric."""
     found: dict[str, Tally] = {}
     for metric in UNITS:
         seen = [(customer, figures[metric]) for customer, figures in values if metric in figures]
@@ -177,7 +184,10 @@ def _line(metric: str, now: Tally, before: Tally) -> Line:
 
 
 def _limits(unit: Unit, now: Sample, before: Sample) -> tuple[float, float]:
-    """Limits of the change: Newcombe's (1998, method 10) for shares, Welch's with the normal quantile for means."""
+    """Limits of the change.
+
+    Newcombe's (1998, method 10) for shares, Welch's with the normal quantile for means.
+    """
     a = now.total / now.count
     b = before.total / before.count
     if unit == "share":

@@ -1,4 +1,4 @@
-"""When a base model stops answering, and whether it is worth training on until then."""
+"""When a base model is retired, and whether it is worth training on until then."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ WARN_DAYS = (7, 30, 90)
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """One model's end. `level`: the shortest of WARN_DAYS it is within, 0 when it is over, None while it is far."""
+    """One model's retirement.
+
+    `level`: the shortest of WARN_DAYS it is within, 0 when it is over, None while it is far.
+    """
 
     model: str
     shutdown: date
@@ -29,11 +32,17 @@ class Standing:
             if self.days_left >= 0
             else f"stopped answering on {self.shutdown}"
         )
-        return f"{self.model} {when}{jobs}; instead: {', '.join(self.successors) or 'nothing known'} [{self.source}]"
+        return (
+            f"{self.model} {when}{jobs}; instead: "
+            f"{', '.join(self.successors) or 'nothing known'} [{self.source}]"
+        )
 
 
 def standing(model: str, today: date, table: Json, listed: Sequence[Json] = ()) -> Standing | None:
-    """What is known of a model's end, or of its base where it is a fine-tune; the provider's own word (`listed`) goes before the table's."""
+    """What is known of the retirement of a model, or of a fine-tune's base.
+
+    The provider's own date (`listed`) takes precedence over the table's.
+    """
     base = model.split(":")[1] if model.startswith("ft:") and model.count(":") > 1 else model
     told = _listed_shutdown(listed, model, base)
     entry: Json = _entry_of(table, base)
@@ -55,7 +64,9 @@ def standing(model: str, today: date, table: Json, listed: Sequence[Json] = ()) 
         successors=tuple(entry.get("successors", ())),
         source="the provider"
         if told is not None
-        else f"table of {table['date']}, {(today - date.fromisoformat(table['date'])).days} days old",
+        else (
+            f"table of {table['date']}, {(today - date.fromisoformat(table['date'])).days} days old"
+        ),
     )
 
 
@@ -78,7 +89,7 @@ def _entry_of(table: Json, base: str) -> Json:
 
 
 def check_base(found: Standing | None, today: date, payback_days: int) -> None:
-    """Raise Refused for a base that takes no more jobs, or dies before a fine-tune on it has paid for itself."""
+    """Raise Refused for a base that takes no jobs, or is retired before a job pays off."""
     if found is None:
         return
     if found.no_jobs_after is not None and today > found.no_jobs_after:

@@ -6,7 +6,7 @@ from kaeshi.nouns import ReviewItem
 
 
 def rank(items: Iterable[ReviewItem]) -> list[ReviewItem]:
-    """Waiting ones first, the highest score before the oldest."""
+    """Sort key: waiting ones first, then by score, then by age."""
     return sorted(
         items, key=lambda item: (item.state != "proposed", -item.score, item.at, item.ref)
     )

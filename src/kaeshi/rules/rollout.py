@@ -1,4 +1,7 @@
-"""How a candidate travels: gate, mirror, canary, half, full; or rolled back. One step at a time, and never back up."""
+"""How a candidate travels: gate, mirror, canary, half, full; or rolled back.
+
+One stage at a time, and never back up.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +37,10 @@ COVARIATES = (
 )
 LEAST_HISTORY = 30  # conversations in production that know a metric
 LEAST_MIRRORED = 10  # turns
-NO_HISTORY = f"production has no {LEAST_HISTORY} conversations that know containment, conversion or CSAT, so there is nothing to compare with"
+NO_HISTORY = (
+    f"production has no {LEAST_HISTORY} conversations that know containment, conversion or CSAT, "
+    "so there is nothing to compare with"
+)
 
 
 def following(state: RolloutState) -> RolloutState | None:
@@ -43,7 +49,10 @@ def following(state: RolloutState) -> RolloutState | None:
 
 
 def share(state: RolloutState, target_percent: float, holdout_percent: float) -> float:
-    """Share of customers that the candidate answers in a stage, 0 to 1; of `full` while there is a holdout."""
+    """Share of customers that the candidate answers in a stage, 0 to 1.
+
+    For `full`: while there is a holdout.
+    """
     return {
         "canary": target_percent / 100,
         "half": HALF_PERCENT / 100,
@@ -62,12 +71,13 @@ def plan(
     customers_per_day: float = 0,
     foresight: Foresight | None = None,
 ) -> RolloutPlan | None:
-    """What a rollout has to show, by production's past.
+    """What a rollout has to show, from production's past.
 
-    `history`: its conversations' figures by metric; `delays`: hours that its conversions took; `failing`: share of its requests that failed;
-    `promote_alpha`: this try's part of a year's budget, if there is one; `customers_per_day`: for a horizon, where one is set;
-    `foresight`: what first messages say of metrics.
-    A metric that fewer than LEAST_HISTORY of them know is left out, for lack of anything to hold the candidate to; None when that is all.
+    `history`: its conversations' figures by metric; `delays`: hours that its conversions took;
+    `failing`: share of its requests that failed; `promote_alpha`: this try's part of a year's
+    budget, if there is one; `customers_per_day`: for a horizon, where one is set; `foresight`:
+    predictions from first messages. A metric that fewer than LEAST_HISTORY conversations know is
+    left out, because there is nothing to compare the candidate with; None when no metric is left.
     """
     known = {name: [row[name] for row in history if name in row] for name in WEIGHTS}
     known = {name: values for name, values in known.items() if len(values) >= LEAST_HISTORY}
@@ -133,11 +143,13 @@ def _means_of(
 
 
 def budgeted(alpha: float, tries: Sequence[tuple[str, bool]], candidate: str) -> float:
-    """Chance of a false promotion that the next try may take from a year's budget. `tries`: (candidate, was promoted) before it, in order.
+    """The largest chance of a false promotion for the next try, from a year's budget.
 
-    e-LOND (Xu & Ramdas, "Online multiple testing with e-values", AISTATS 2024): the t-th candidate gets alpha * gamma_t * (promotions before
-    it + 1), the gammas summing to 1; then of the year's promotions a share of at most alpha is expected to be no better, however they depend on
-    each other. gamma_t = 1 / (t (t + 1)). The tries of one candidate share its part: the first has half of it, the next half of what is left.
+    `tries`: (candidate, was promoted) before it, in order. e-LOND (Xu & Ramdas, "Online multiple
+    testing with e-values", AISTATS 2024): the t-th candidate gets alpha * gamma_t * (promotions
+    before it + 1), the gammas summing to 1; then of the year's promotions a share of at most alpha
+    is expected to be no better, however they depend on each other. gamma_t = 1 / (t (t + 1)). The
+    tries of one candidate share its part: the first has half of it, the next half of what is left.
 
     >>> budgeted(0.1, [], "a"), budgeted(0.1, [("a", False)], "a"), round(budgeted(0.1, [("a", True)], "b"), 4)
     (0.025, 0.0125, 0.0167)
@@ -153,7 +165,10 @@ def budgeted(alpha: float, tries: Sequence[tuple[str, bool]], candidate: str) ->
 
 
 def forecast(plan: RolloutPlan, customers_per_day: float, *, before_half_hours: float) -> Forecast:
-    """Days until each thing that `plan` asks for is shown: mirror and canary, then so many customers at half and half, then their window."""
+    """Days until each thing that `plan` asks for is shown.
+
+    Mirror and canary, then so many customers at half and half, then their window.
+    """
     needed = Trial.of(plan).customers_needed()
     around = (before_half_hours + plan.window_hours) / 24
     least = (before_half_hours + plan.least_hours) / 24
@@ -162,7 +177,11 @@ def forecast(plan: RolloutPlan, customers_per_day: float, *, before_half_hours: 
 
 
 def covariates(plan: RolloutPlan, row: TrialRow) -> tuple[float, ...]:
-    """What is known of a conversation before its arm is: the hour as a circle, the weekend, whether the customer was here before, what the first message says."""
+    """What is known of a conversation before its arm is.
+
+    The hour as a circle, the weekend, whether the customer was here before, what the first message
+    predicts.
+    """
     at = row.started_at
     angle = 2 * math.pi * (at.hour + at.minute / 60) / 24
     unread = (0.0,) * (plan.covariates - COVARIATES)
@@ -182,7 +201,7 @@ def trial(
     requests: Sequence[tuple[Arm, float, bool]],
     entered: Sequence[TrialRow],
 ) -> Trial:
-    """The evidence of a rollout: a fold over its rows, so that it can be had again at any time.
+    """The evidence of a rollout: a fold over its rows, so that it can be computed at any time.
 
     `requests`: (arm, share, failed) in the order in which they ended.
     """
@@ -216,7 +235,10 @@ def _close(
 
 
 def fault_in_mirror(tally: Mapping[str, Any]) -> str | None:
-    """Why a mirrored candidate must not answer customers; None while nothing is shown. Chance is allowed for (Wilson, 95 %)."""
+    """Why a mirrored candidate must not answer customers; None while nothing is shown.
+
+    With Wilson limits of 95 %.
+    """
     asked = tally["answered"] + tally["failed"]
     for count, of, what in (
         (tally["failed"], asked, "failed in"),
@@ -226,7 +248,10 @@ def fault_in_mirror(tally: Mapping[str, Any]) -> str | None:
             return f"the candidate {what} {count} of {of} mirrored turns"
     won, lost = (tally["preferred"].get(whose, 0) for whose in ("candidate", "production"))
     if log_evidence_worse(won, lost) >= LEAST_EVIDENCE:
-        return f"a judge who knows neither prefers production's answers: in {lost} mirrored turns, the candidate's in {won}"
+        return (
+            f"a judge who knows neither prefers production's answers: in {lost} mirrored turns, "
+            f"the candidate's in {won}"
+        )
     return None
 
 
@@ -238,11 +263,12 @@ def decide(
     canary_hours: float,
     dropped: int = 0,
 ) -> Decision:
-    """Hold, advance or roll back. What is unknown holds; inconclusive keeps production.
+    """Hold, advance or roll back.
 
-    The mirror ends by time alone: a mirrored answer has no outcome, so it can show a fault but never a gain. So does the canary, if no
-    harm is seen: a tenth of the customers cannot show a gain either. `dropped`: requests lately that could not be logged. A rollout that is
-    full is only asked about during its holdout.
+    Unknown holds; inconclusive keeps production. The mirror ends by time alone: a mirrored answer
+    has no outcome, so it can show a fault but never a gain. So does the canary, if no harm is seen:
+    a tenth of the customers cannot show a gain either. `dropped`: recent requests that could not be
+    logged. A rollout in `full` is decided about only during its holdout.
     """
     if rollout.state == "full" and seen is not None:
         return _in_holdout(seen)
@@ -258,7 +284,10 @@ def decide(
     if dropped and found.verdict == "advance":
         return Decision(
             verdict="hold",
-            why=f"paused: {dropped} requests could not be logged lately, so an arm may look other than it is",
+            why=(
+                f"paused: {dropped} requests could not be logged lately, so an arm may look "
+                "other than it is"
+            ),
         )
     return found
 
@@ -288,7 +317,10 @@ def _by_evidence(rollout: Rollout, seen: Trial, now: datetime, canary_hours: flo
         return _at_half(seen, hours)
     found = seen.verdict(may_promote=False)
     if found.verdict == "hold" and hours >= canary_hours and seen.is_calm and seen.effects.count[1]:
-        why = f"no harm seen in {hours:.0f} hours, with {seen.effects.count[1]} customers of the candidate"
+        why = (
+            f"no harm seen in {hours:.0f} hours, with {seen.effects.count[1]} customers of the "
+            "candidate"
+        )
         return Decision(verdict="advance", why=why, evidence=seen.evidence())
     return found
 

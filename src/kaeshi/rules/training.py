@@ -1,4 +1,4 @@
-"""What training costs, whose job that is at the provider, and where a run goes from here."""
+"""The cost of training, which job belongs to which run, and a run's next state."""
 
 import hashlib
 import json
@@ -11,7 +11,8 @@ from typing import Literal
 from kaeshi.errors import NotFound, Refused
 from kaeshi.nouns import Estimate, Json, RunState, TrainingMethod, TrainingRun
 
-# OpenAI's cookbook on counting chat tokens: each message costs 3 tokens beside its words, each row 3 more
+# OpenAI's cookbook on counting chat tokens: each message costs 3 tokens beside its words, each row
+# 3 more
 PER_MESSAGE = 3
 PER_ROW = 3
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
@@ -31,7 +32,10 @@ _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")  # of a snapshot: gpt-4o-mini-2024-
 
 
 def estimate(model: str, tokens: int, epochs: int, prices: Json) -> Estimate:
-    """Tokens x epochs x the table's price. Raises NotFound for a model that the table does not know."""
+    """Tokens x epochs x price.
+
+    Raises NotFound for a model that is not in the table.
+    """
     price = price_of(model, prices)
     return Estimate(
         model=model,
@@ -44,12 +48,18 @@ def estimate(model: str, tokens: int, epochs: int, prices: Json) -> Estimate:
 
 
 def price_of(model: str, prices: Json) -> Decimal:
-    """Dollars per million trained tokens. Raises NotFound for a model that the table does not know."""
+    """Dollars per million trained tokens.
+
+    Raises NotFound for a model that is not in the table.
+    """
     listed = prices["models"].get(model) or next(
         (p for name, p in prices["models"].items() if model.startswith(name + "-")), None
     )
     if listed is None:
-        msg = f"model {model!r} has no training price in the table of {prices['date']}; known: {', '.join(prices['models'])}"
+        msg = (
+            f"model {model!r} has no training price in the table of {prices['date']}; known: "
+            f"{', '.join(prices['models'])}"
+        )
         raise NotFound(msg)
     return Decimal(listed["training_per_million_usd"])
 
@@ -57,7 +67,10 @@ def price_of(model: str, prices: Json) -> Decimal:
 def price_of_answer(
     model: str | None, prompt_tokens: int | None, completion_tokens: int | None, prices: Json
 ) -> Decimal | None:
-    """Dollars for one answer; None where the table does not know what the model's answers cost, or nobody told the tokens."""
+    """Dollars for one answer.
+
+    None where the table has no price for the model, or the provider reported no tokens.
+    """
     if model is None or prompt_tokens is None or completion_tokens is None:
         return None
     listed = prices["models"].get(_DATED.sub("", model), {}).get("chat_per_million_usd")
@@ -70,26 +83,33 @@ def price_of_answer(
 
 
 def cost(trained_tokens: int, price_per_million: Decimal) -> Decimal:
-    """Dollars for so many tokens seen in training, all epochs counted."""
+    """Dollars for so many tokens seen in training, over all epochs."""
     return (price_per_million * trained_tokens / 1_000_000).quantize(Decimal("0.0001"))
 
 
 def check_caps(
     wanted: Decimal, committed: Decimal, *, per_run: Decimal, per_month: Decimal
 ) -> None:
-    """Raise Refused where a run would cost more than one may, or more than is left of this month's money."""
+    """Raise Refused where a run would exceed the cap per run or this month's cap."""
     if wanted > per_run:
-        msg = f"this run may cost ${wanted}, and TRAINING_CAP_RUN_USD is ${per_run}; raise it, train fewer epochs, or use a cheaper base"
+        msg = (
+            f"this run may cost ${wanted}, and TRAINING_CAP_RUN_USD is ${per_run}; raise it, "
+            "train fewer epochs, or use a cheaper base"
+        )
         raise Refused(msg)
     if committed + wanted > per_month:
-        msg = f"this run may cost ${wanted}; ${committed} of the month's ${per_month} (TRAINING_CAP_MONTH_USD) are spent or reserved"
+        msg = (
+            f"this run may cost ${wanted}; ${committed} of the month's ${per_month} "
+            "(TRAINING_CAP_MONTH_USD) are spent or reserved"
+        )
         raise Refused(msg)
 
 
 def next_ask(run: TrainingRun, now: datetime, lag: timedelta) -> Literal["ask", "wait", "give_up"]:
-    """The provider lists no job of this run: ask for one, wait for the list to catch up, or leave it to a person.
+    """What to do when the provider lists no job of this run: ask, wait, or leave it.
 
-    `lag`: how long a provider's list may be behind what it has done. Zero: its list is the truth.
+    Left to a person after too many asks. `lag`: how far a provider's list may be behind; zero: its
+    list is always current.
     """
     if run.asked_at is None or not lag:
         return "ask"
@@ -99,7 +119,10 @@ def next_ask(run: TrainingRun, now: datetime, lag: timedelta) -> Literal["ask", 
 
 
 def belongs(job: Json, run: TrainingRun) -> bool:
-    """Is that job at the provider this run's? Told by our key; where metadata is dropped, by file, base and the seed that is the run's own."""
+    """Whether that job at the provider belongs to this run.
+
+    By our key; where metadata is dropped, by file, base and the run's own seed.
+    """
     key = (job.get("metadata") or {}).get("kaeshi_key")
     if key is not None:
         return bool(key == run.key)
@@ -121,9 +144,10 @@ def run_key(
     method: TrainingMethod = "supervised",
     validation_sha256: str | None = None,
 ) -> str:
-    """The same work has the same key, so a retried request finds the first one's job instead of paying for another.
+    """The same work has the same key, so a retried request finds the first one's job.
 
-    `attempt` rises only when the one before has failed or was cancelled, and somebody asks again.
+    `attempt` rises only when the attempt before has failed or was cancelled, and the work is
+    requested again.
     """
     more = (
         [] if method == "supervised" and validation_sha256 is None else [method, validation_sha256]
@@ -135,14 +159,18 @@ def run_key(
 
 
 def next_state(job: Json) -> RunState:
-    """A provider's job status in our words. A status nobody told us about is 'unknown' and is looked at again."""
+    """A provider's job status as our state.
+
+    An unknown status becomes 'unknown' and is polled again.
+    """
     return _STATES.get(str(job.get("status")), "unknown")
 
 
 def best_checkpoint(checkpoints: Sequence[Json]) -> str | None:
-    """The checkpoint with the least validation loss (full, else of the step), the latest of equals; None where no loss is told.
+    """The checkpoint with the least validation loss; of equals the latest.
 
-    The last epoch is often not the best: small datasets are learned by heart.
+    The full validation loss, else that of the step; None without losses. The last epoch is often
+    not the best: small datasets are overfitted.
     """
     told = []
     for checkpoint in checkpoints:

@@ -1,7 +1,8 @@
-"""What a rollout has seen so far, and what follows from it: promote, roll back, or hold, however often one asks.
+"""A rollout's observations so far, and the verdict: promote, roll back or hold.
 
-Promotion needs everything at once: the candidate is better, on average and lately; every guardrail is shown to be kept; customers
-arrive in the shares they were assigned by; and they rate as willingly as before. Harm rolls back on its own.
+Valid however often one asks. Promotion needs everything at once: the candidate is better, on
+average and lately; every guardrail holds; customers arrive in the assigned shares; and they rate as
+often as before. Harm rolls back on its own.
 """
 
 import math
@@ -45,7 +46,8 @@ FADING_DAYS = 3
 FADING_SHARE = 1.6
 FADING_PER_DAY = 1 / 14
 FAILING = (0.02, 0.05)
-# by which the arms may differ: a quarter of the customers times the variance of what is yes or no, or of those who rate
+# by which the arms may differ: a quarter of the customers times the variance of what is yes or no,
+# or of those who rate
 LEAST_EVENTS = 10.0
 BY_BETS = 0.4  # of alpha, where a horizon is fixed; the rest is for its boundary
 # twice the longest of n exponential delays is exceeded by one in n squared
@@ -55,7 +57,10 @@ DELAY_ROOM = 2.0
 
 @dataclass(slots=True)
 class Trial:
-    """The evidence of one rollout: assignments, requests and closed conversations go in as they happen, each once."""
+    """The evidence of one rollout.
+
+    Assignments, requests and closed conversations are added as they happen, each once.
+    """
 
     plan: RolloutPlan
     effects: Effects
@@ -77,10 +82,12 @@ class Trial:
         )
 
     def customers_needed(self) -> dict[str, int]:
-        """Customers at half and half until each thing is shown in every second rollout, by history's spread and before covariates help.
+        """Customers at half and half until half of all rollouts have shown each thing.
 
-        The best stake grows by effect^2 p(1 - p) / (2 variance) per customer on average (Kelly 1956), from its share of the money to
-        1 / alpha. For the goal the effect is the smallest that is looked for; for a guardrail the candidate loses nothing.
+        From history's spread, before covariates help. The best stake grows by effect^2 p(1 - p) /
+        (2 variance) per customer on average (Kelly 1956), from its share of the money to 1 / alpha.
+        For the goal the effect is the smallest one looked for; for a guardrail the candidate loses
+        nothing.
         """
         proven = self._proven()
         variance = {metric.name: metric.variance for metric in self.effects.metrics}
@@ -96,16 +103,19 @@ class Trial:
         }
 
     def with_horizon(self, hours: float, customers: float) -> RolloutPlan:
-        """The plan with a horizon fixed: so many hours at half and half, in which the windows of so many customers close.
+        """The plan with a fixed horizon.
 
-        A metric of which fewer than LEAST_EVENTS are to be had by then gets no boundary: the sum of so few is not normal yet.
+        So many hours at half and half, in which the windows of so many customers close. A metric of
+        which fewer than LEAST_EVENTS are expected by then gets no boundary: so small a sum is not
+        normal yet.
         """
         information = {}
         for metric in self.effects.metrics:
             spread = metric.variance
             events = customers / 4 * self.plan.rated.get(metric.name, 1.0)
             if (metric.low, metric.high) == (0, 1):
-                # a candidate that just loses too much may vary more than a production that hardly fails
+                # a candidate that just loses too much may vary more than a production that hardly
+                # fails
                 worst = min(max(metric.mean - self.plan.margins.get(metric.name, 0.0), 0.0), 1.0)
                 spread = max(spread, worst * (1 - worst))
                 events *= spread
@@ -114,13 +124,16 @@ class Trial:
         return self.plan.model_copy(update={"horizon_hours": hours, "information": information})
 
     def assign(self, arm: Floats, share: Floats) -> None:
-        """Customers at their first conversation, in order: who went where, and the candidate's share at that moment."""
+        """Add customers at their first conversation, in order.
+
+        Their arm, and the candidate's share at that moment.
+        """
         self.ratio.add(arm, share)
 
     def finish(
         self, arm: Floats, share: Floats, failed: Floats, *, candidate_per_day: float
     ) -> None:
-        """Requests in the order in which they ended; a time-out has failed."""
+        """Add requests in the order in which they ended; a time-out has failed."""
         self.errors.add(
             arm,
             share,
@@ -138,9 +151,10 @@ class Trial:
         covariates: Floats,
         values: Mapping[str, Floats],
     ) -> None:
-        """First conversations of customers whose windows have closed, in the order of their starts. NaN: not known, which is a failure.
+        """Add customers whose windows have closed, in the order of their first conversations.
 
-        `covariates` (n, d) were known before the assignment; `values` by metric (n,).
+        `covariates` (n, d) were known before the assignment; `values` by metric (n,), NaN where
+        unknown, which counts as a failure.
         """
         self.effects.add(
             Rows(
@@ -153,7 +167,10 @@ class Trial:
         )
 
     def verdict(self, *, may_promote: bool) -> Decision:
-        """What follows now; an ending carries its evidence. `may_promote`: the stage and its shortest duration allow it."""
+        """The present verdict; an ending carries its evidence.
+
+        `may_promote`: the stage and its shortest duration allow it.
+        """
         ending = self._broken() or self._harmed()
         if ending:
             return Decision(verdict="roll_back", why=ending, evidence=self.evidence())
@@ -176,18 +193,24 @@ class Trial:
             if self.plan.margins
             else ""
         )
-        why = f"the candidate is {goal}: composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over {sum(self.effects.count)} customers{kept}"
+        why = (
+            f"the candidate is {goal}: composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over "
+            f"{sum(self.effects.count)} customers{kept}"
+        )
         return Decision(verdict="advance", why=why, evidence=self.evidence())
 
     @property
     def is_calm(self) -> bool:
-        """Nothing says that the figures cannot be trusted."""
+        """Whether there is no sign that the figures are wrong."""
         return self._paused() is None
 
     def compared(
         self, metrics: Sequence[str], arms: Mapping[str, Mapping[str, Sample]]
     ) -> Comparison:
-        """Both arms on these metrics, as people read them. `arms`: by arm and metric the sums of what is known."""
+        """Both arms on these metrics, for people to read.
+
+        `arms`: by arm and metric the sums of known values.
+        """
         verdict = self.verdict(may_promote=True)
         names = [metric.name for metric in self.effects.metrics]
         rows = tuple(
@@ -209,23 +232,37 @@ class Trial:
         )
 
     def evidence(self) -> Json:
-        """Everything a decision rests on: evidence as natural logarithms beside the threshold each has to reach."""
+        """Everything a decision rests on.
+
+        Evidence as natural logarithms, each beside its threshold.
+        """
         effects = self.effects
         return {
             "customers": {"production": effects.count[0], "candidate": effects.count[1]},
             "log_evidence": {bet.name: round(effects.log_e(bet.name), 4) for bet in effects.bets},
-            "thresholds": {"promote": self._need()} | {_harm(metric): at for metric, at in self._harm_thresholds().items()},
+            "thresholds": {"promote": self._need()}
+            | {_harm(metric): at for metric, at in self._harm_thresholds().items()},
             "effects": {
-                metric.name: interval.model_dump() for metric in effects.metrics if (interval := self._interval(metric.name)) is not None
+                metric.name: interval.model_dump()
+                for metric in effects.metrics
+                if (interval := self._interval(metric.name)) is not None
             },
             "last_week": effects.lately(COMPOSITE, 7),
-            "fixed_horizon": {name: dict(zip(("gain", "boundary", "information"), found, strict=True)) for name in self._proven() if (found := self._at_horizon(name))},
-            "sample_ratio": {"log_evidence": self.ratio.log_e, "highest": self.ratio.highest, "customers": self.ratio.count},
+            "fixed_horizon": {
+                name: dict(zip(("gain", "boundary", "information"), found, strict=True))
+                for name in self._proven()
+                if (found := self._at_horizon(name))
+            },
+            "sample_ratio": {
+                "log_evidence": self.ratio.log_e,
+                "highest": self.ratio.highest,
+                "customers": self.ratio.count,
+            },
             "errors": {
                 "production": [self.errors.failures[0], self.errors.requests[0]],
                 "candidate": [self.errors.failures[1], self.errors.requests[1]],
             },
-        }  # fmt: skip
+        }
 
     def _interval(self, metric: str) -> Interval | None:
         if not self.effects.weight:
@@ -245,9 +282,16 @@ class Trial:
         if self.errors.is_blamed:
             failures = self.errors.failures[1]
             requests = self.errors.requests[1]
-            return f"the candidate fails while production answers: {failures} of its {requests} requests failed"
+            return (
+                f"the candidate fails while production answers: {failures} of its {requests} "
+                "requests failed"
+            )
         if self.ratio.highest >= RATIO_ENDS:
-            return f"the arms do not get the customers they were assigned ({self.effects.count[1]} of {sum(self.effects.count)} are the candidate's): something is lost on the way, and no figure can be trusted"
+            return (
+                f"the arms do not get the customers they were assigned ({self.effects.count[1]} "
+                f"of {sum(self.effects.count)} are the candidate's): something is lost on the "
+                "way, and no figure can be trusted"
+            )
         return None
 
     def _harmed(self) -> str | None:
@@ -261,7 +305,10 @@ class Trial:
                     if metric in self.plan.margins
                     else ""
                 )
-                return f"the candidate is worse: {metric} {effect:+.3f} [{low:+.3f}, {high:+.3f}]{beyond}"
+                return (
+                    f"the candidate is worse: {metric} {effect:+.3f} [{low:+.3f}, "
+                    f"{high:+.3f}]{beyond}"
+                )
         return None
 
     def _paused(self) -> str | None:
@@ -283,11 +330,17 @@ class Trial:
             return f"inconclusive, production stays: {seen}"
         unproven = [name for name in self.plan.margins if not self._is_shown(_kept(name))]
         if unproven:
-            return f"production stays: {seen}, but it is not shown yet that {_and(unproven)} lose no more than tolerated"
+            return (
+                f"production stays: {seen}, but it is not shown yet that {_and(unproven)} lose "
+                "no more than tolerated"
+            )
         return self._silent(seen) or self._fading(seen, effect)
 
     def _is_shown(self, bet: str) -> bool:
-        """By bets, of the goal on the running average as well; or by the boundary of a horizon that was fixed before the first customer."""
+        """Whether a bet is won, for the goal on the running average too.
+
+        Or the boundary of a horizon that was fixed before the first customer is crossed.
+        """
         effects = self.effects
         need = self._need()
         if effects.log_e(bet) >= need and (bet != GOAL or effects.average_log_e(bet) >= need):
@@ -296,7 +349,10 @@ class Trial:
         return found is not None and found[2] <= 1 and found[0] >= found[1]
 
     def _at_horizon(self, bet: str) -> tuple[float, float, float] | None:
-        """(gain, what it has to reach, share of the planned information that is there); None where no horizon was fixed."""
+        """(gain, boundary, share of the planned information reached).
+
+        None without a horizon.
+        """
         planned = self.plan.information.get(self._proven()[bet])
         if planned is None:
             return None
@@ -308,14 +364,17 @@ class Trial:
         )
 
     def _proven(self) -> dict[str, str]:
-        """The bets that a promotion needs, and the metrics they are about."""
+        """The bets that a promotion needs, and their metrics."""
         return {GOAL: COMPOSITE} | {_kept(name): name for name in self.plan.margins}
 
     def _need(self) -> float:
         return math.log(1 / self.plan.alpha_to_promote / (BY_BETS if self.plan.information else 1))
 
     def _fading(self, seen: str, effect: float) -> str | None:
-        """A novelty is better on average for weeks after it has worn off."""
+        """Whether the effect is fading.
+
+        A novelty stays better on average for weeks after it has worn off.
+        """
         today = int(self.effects.week.days.max())
         if self.plan.goal != "superior" or today < FADING_AFTER:
             return None
@@ -325,7 +384,10 @@ class Trial:
         ):
             lately = self.effects.lately(COMPOSITE, days)
             if lately is not None and lately < least:
-                return f"production stays: {seen}, but {lately:+.3f} over the last {days} whole days: the gain is fading"
+                return (
+                    f"production stays: {seen}, but {lately:+.3f} over the last {days} whole "
+                    "days: the gain is fading"
+                )
         return None
 
     def _silent(self, seen: str) -> str | None:
@@ -334,13 +396,19 @@ class Trial:
                 max(self.effects.log_e(_more(stars)), self.effects.log_e(_fewer(stars)))
                 >= RATES_DIFFER
             ):
-                return f"production stays: {seen}, but customers of one arm rate less often, so {stars} cannot be compared"
+                return (
+                    f"production stays: {seen}, but customers of one arm rate less often, so "
+                    f"{stars} cannot be compared"
+                )
             if stars not in self.plan.margins:
                 continue
             effect, error = self.effects.estimate(_pessimistic(stars))
             margin = self.plan.margins[stars]
             if effect < min(-SILENT_MARGIN * margin, -margin + SILENT_SIGMAS * error):
-                return f"production stays: {seen}, but {stars} is {effect:+.2f} if those who did not rate were unhappy"
+                return (
+                    f"production stays: {seen}, but {stars} is {effect:+.2f} if those who did "
+                    "not rate were unhappy"
+                )
         return None
 
 
@@ -358,15 +426,19 @@ def _mixed(names: list[str], plan: RolloutPlan, total: float | Literal[0]) -> li
 
 
 def tolerable(failing: float | None) -> float:
-    """Share of a candidate's requests that may fail: twice production's own, but no less than 2 % and no more than 5 %."""
+    """Share of a candidate's requests that may fail.
+
+    Twice production's own, but no less than 2 % and no more than 5 %.
+    """
     least, most = FAILING
     return most if failing is None else min(max(2 * failing, least), most)
 
 
 def narrowed(window_hours: float, delays: Sequence[float]) -> float:
-    """The window, when production's own conversions show that a shorter one catches them: twice the longest of `delays` (hours).
+    """A shorter window, when production's own conversions all fall into it.
 
-    `delays` are of conversations in production whose full window has closed, so it is fixed by one arm's past before any row uses it.
+    Twice the longest of `delays` (hours), which are of production's conversations whose full window
+    has closed: it is fixed by one arm's past before any row uses it.
     """
     if len(delays) < DELAYS_NEEDED:
         return window_hours
@@ -374,7 +446,7 @@ def narrowed(window_hours: float, delays: Sequence[float]) -> float:
 
 
 def _base(plan: RolloutPlan) -> list[Metric]:
-    """The metrics that are measured, and for stars that few give, whether they were given."""
+    """The measured metrics, and for sparse stars whether they were given."""
     found: list[Metric] = []
     for name in dict.fromkeys([*plan.weights, *plan.margins]):
         mean = plan.means[name]
@@ -422,7 +494,11 @@ def _rate_bets(plan: RolloutPlan, at: Callable[..., Any], bets: list[Bet]) -> li
 
 
 def _outcome(plan: RolloutPlan, name: str, values: Mapping[str, Floats]) -> Floats:
-    """(n,) of one metric. Stars that only some give are linearised around production's history: mean + given (stars - mean) / rated."""
+    """One metric's values (n,).
+
+    Stars that only some customers give are linearised around production's history: mean + given
+    (stars - mean) / rated.
+    """
     if name.startswith(_rated("")):
         return (~np.isnan(values[name.removeprefix(_rated(""))])).astype(float)
     seen = values[name]
@@ -433,7 +509,7 @@ def _outcome(plan: RolloutPlan, name: str, values: Mapping[str, Floats]) -> Floa
 
 
 def _sparse(plan: RolloutPlan) -> list[str]:
-    """Metrics of stars that not everybody gives."""
+    """Metrics of stars that not every customer gives."""
     return [name for name in dict.fromkeys([*plan.weights, *plan.margins]) if name in plan.rated]
 
 

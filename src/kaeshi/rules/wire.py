@@ -1,6 +1,6 @@
-"""OpenAI's chat and responses JSON as it passes the gateway: who asked what, what was said, and who really said it.
+"""OpenAI's chat and responses JSON as it passes the gateway: messages and speakers.
 
-Nothing here repairs: what is not the format raises InvalidInput, and the bytes go on as they came.
+Nothing is repaired: other formats raise InvalidInput, and the bytes are forwarded unchanged.
 """
 
 import json
@@ -22,7 +22,7 @@ _ENDS = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"'
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
-    """A model's reply, as one message, with what the provider told about it."""
+    """A model's reply as one message, with the provider's facts about it."""
 
     message: Json
     model: str | None = None
@@ -33,7 +33,9 @@ class Said:
 
 
 def with_model(raw: bytes, body: Mapping[str, Any], model: str) -> bytes:
-    """The request for another model, every other byte as it came. Only where the name cannot be told apart is the whole written anew.
+    """The request for another model, every other byte unchanged.
+
+    Only where the name's place is ambiguous is the whole body written again.
 
     >>> with_model(b'{"model": "concierge", "n": 1.0}', {"model": "concierge", "n": 1.0}, "ft:x")
     b'{"model": "ft:x", "n": 1.0}'
@@ -46,7 +48,7 @@ def with_model(raw: bytes, body: Mapping[str, Any], model: str) -> bytes:
 
 
 def messages_of(body: object) -> tuple[Json, ...]:
-    """What a request asks, as chat messages. Raises InvalidInput."""
+    """A request as chat messages. Raises InvalidInput."""
     if not isinstance(body, dict):
         raise InvalidInput("the body is a JSON object")
     found = body.get("messages") if "messages" in body else _from_input(body)
@@ -61,16 +63,21 @@ def messages_of(body: object) -> tuple[Json, ...]:
 
 
 def replied(messages: Sequence[Json]) -> int:
-    """How many of the messages there are up to and with the last reply of the assistant; 0 without one."""
+    """How many messages there are up to and including the assistant's last reply.
+
+    0 without one.
+    """
     return next(
         (i for i in range(len(messages), 0, -1) if messages[i - 1]["role"] == "assistant"), 0
     )
 
 
 def thread(messages: Sequence[Json]) -> str:
-    """What was said, in one normal form: what clients add, drop or reorder around a message does not matter.
+    """The conversation in one normal form.
 
-    System and developer messages are the caller's, not the conversation's, and may change between turns (the date in them does).
+    What clients add, drop or reorder around a message does not matter. System and developer
+    messages belong to the caller and may change between turns (such as the date in them), so they
+    are left out.
     """
     return json.dumps(
         [
@@ -105,16 +112,17 @@ def said(raw: bytes) -> Said:
 
 
 class StreamEnd:
-    """Tells the piece of a stream in which its last event is complete.
+    """Finds the piece of a stream in which its last event is complete.
 
-    What must be on disk before the client believes the answer whole is written before that piece leaves.
+    Before that piece leaves, the record must be on disk: the client then believes that it has the
+    whole answer.
     """
 
     def __init__(self) -> None:
         self._held = b""
 
     def reached(self, piece: bytes) -> bool:
-        """Does this piece complete it?"""
+        """Whether this piece completes it."""
         *lines, self._held = (self._held + piece).split(b"\n")
         return any(map(_is_last, lines)) or _is_last(self._held)
 
@@ -133,7 +141,7 @@ def _is_last(line: bytes) -> bool:
 
 
 def opened(body: Mapping[str, Any], opening: Sequence[Json]) -> Json:
-    """The request's messages, or its input, with others put before them."""
+    """The request with other messages put before its messages or its input."""
     if "messages" in body:
         return {"messages": [*opening, *body["messages"]]}
     asked = body.get("input")
@@ -146,9 +154,10 @@ def opened(body: Mapping[str, Any], opening: Sequence[Json]) -> Json:
 
 
 def informed(messages: Sequence[Json], entries: Sequence[tuple[str, str]]) -> list[Json]:
-    """The messages with (question, answer) entries before the last of the customer's, in a message of their own.
+    """The messages with (question, answer) entries in a message before the customer's last.
 
-    It has the user's role and holds JSON: entries began as somebody's words, which are never an instruction of the system's.
+    It has the user's role and holds JSON: entries come from people's words, which must not act as
+    system instructions.
     """
     told = json.dumps(
         [{"question": question, "answer": answer} for question, answer in entries],
@@ -156,7 +165,9 @@ def informed(messages: Sequence[Json], entries: Sequence[tuple[str, str]]) -> li
     )
     block = {
         "role": "user",
-        "content": f"Entries of our knowledge base that may help to answer what follows, as JSON:\n{told}",
+        "content": (
+            f"Entries of our knowledge base that may help to answer what follows, as JSON:\n{told}"
+        ),
     }
     last = next(
         (i for i in range(len(messages) - 1, -1, -1) if messages[i].get("role") == "user"),
@@ -166,16 +177,16 @@ def informed(messages: Sequence[Json], entries: Sequence[tuple[str, str]]) -> li
 
 
 def events(raw: bytes) -> Iterator[Any]:
-    """The data of server-sent events, decoded. Raises InvalidInput for data that is no JSON."""
+    """The data of server-sent events, decoded. Raises InvalidInput for invalid JSON."""
     for line in raw.splitlines():
         if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]" and data:
             yield _decoded(data)
 
 
 def said_in_stream(raw: bytes) -> Said:
-    """The reply that a whole stream spells: its first choice.
+    """The reply in a whole stream: its first choice.
 
-    Raises InvalidInput. A stream that was cut off has no finish_reason.
+    A stream that was cut off has no finish_reason. Raises InvalidInput.
     """
     spelt = _Spelt()
     try:
@@ -191,7 +202,7 @@ def said_in_stream(raw: bytes) -> Said:
 
 
 class _Spelt:
-    """A chat stream's first choice, as its events spell it."""
+    """A chat stream's first choice, assembled from its events."""
 
     def __init__(self) -> None:
         self.content: list[str] = []
@@ -202,7 +213,7 @@ class _Spelt:
         self.usage: object = None
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """Add what one event says."""
+        """Add one event."""
         self.model = event.get("model") or self.model
         self.usage = event.get("usage") or self.usage
         for choice in event.get("choices") or ():
@@ -239,7 +250,7 @@ def _add_call(calls: dict[int, Json], part: Mapping[str, Any]) -> None:
 
 
 def _call(call: object) -> list[object]:
-    """A tool call's id, name and arguments; of what is no call, all of it."""
+    """A tool call's id, name and arguments; for anything else all of it."""
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(call, dict) or not isinstance(function, dict):
         return [call]
@@ -258,7 +269,7 @@ def _told(
     completion: str,
     confidence: object = None,
 ) -> dict[str, Any]:
-    """What a provider tells about its answer, as far as it is what it should be."""
+    """A provider's facts about its answer, as far as they have the right types."""
     tokens = usage if isinstance(usage, dict) else {}
     return {
         "model": model[:LONGEST].replace("\0", "") if isinstance(model, str) else None,
@@ -318,7 +329,10 @@ def _items_of(body: Mapping[str, Any]) -> tuple[list[Any], list[Json]]:
 
 
 def _from_input(body: Mapping[str, Any]) -> object:
-    """A responses request's `instructions` and `input` as chat messages; items that are neither message nor call are left out."""
+    """A responses request's `instructions` and `input` as chat messages.
+
+    Items that are neither message nor call are left out.
+    """
     asked = body.get("input")
     if isinstance(asked, str):
         asked = [{"role": "user", "content": asked}]
@@ -349,7 +363,7 @@ def _from_input(body: Mapping[str, Any]) -> object:
 
 
 def _plain(content: object) -> object:
-    """Responses call their text parts input_text and output_text, chats call them text."""
+    """Text parts by chat's name: the responses API calls them input_text and output_text."""
     if not isinstance(content, list):
         return content
     texts = {"input_text", "output_text"}

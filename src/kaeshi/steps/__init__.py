@@ -1,1 +1,1 @@
-"""Verbs: read, ask a rule, write once."""
+"""Steps: read, ask a rule, write once."""

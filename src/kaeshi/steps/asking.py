@@ -1,4 +1,4 @@
-"""The one way to ask a candidate: its request as it is served, and the answer read back.
+"""The one way to ask a candidate: its request as it is served, and the answer.
 
 The offline gate, the mirror, the evaluation on logs and the gateway all prepare their requests
 here, so that what is judged is what customers get.
@@ -28,7 +28,7 @@ log = logging.getLogger("kaeshi.asking")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """What a client asks: the path below the base URL, the body's bytes, and both decoded."""
+    """A client's request: the path below the base URL, the body's bytes, and both decoded."""
 
     path: str
     raw: bytes
@@ -40,8 +40,8 @@ class Question:
 class Prepared:
     """A request as it goes to the candidate's provider.
 
-    `values`: what placeholders in the answer stand for, by type; None when the candidate reads
-    and writes plain text.
+    `values`: what placeholders in the answer stand for, by type; None when the candidate reads and
+    writes plain text.
     """
 
     body: bytes
@@ -49,7 +49,7 @@ class Prepared:
 
 
 class HandOver:
-    """The conversation could not be scrubbed, so a candidate that needs it scrubbed is not asked."""
+    """The conversation could not be scrubbed for a candidate that needs it scrubbed."""
 
 
 def question(messages: Sequence[Json], model: str) -> Question:
@@ -94,10 +94,10 @@ def _opened(asked: Question, candidate: Candidate, serving: Serving) -> Prepared
 async def answer(
     loop: Loop, shelf: Shelf, candidate: Candidate, messages: Sequence[Json]
 ) -> Answer:
-    """What the candidate answers a customer. Raises ProviderError.
+    """The candidate's answer to a customer. Raises ProviderError.
 
-    A conversation that cannot be scrubbed, and an answer that still holds a placeholder, are
-    handed over, as they would be in the gateway.
+    As in the gateway, a conversation that cannot be scrubbed, and an answer that still holds a
+    placeholder, are handed over.
     """
     asked = await prepare(loop, shelf, candidate, question(messages, candidate.model))
     if isinstance(asked, HandOver):
@@ -109,7 +109,7 @@ async def answer(
 async def answer_scrubbed(
     loop: Loop, shelf: Shelf, candidate: Candidate, messages: Sequence[Json]
 ) -> Answer:
-    """What the candidate answers to messages that are scrubbed already; placeholders stay.
+    """The candidate's answer to messages that are scrubbed already; placeholders stay.
 
     The request has the same bytes as `answer` sends for the messages before scrubbing.
     """

@@ -1,4 +1,4 @@
-"""Turning conversations into examples: judged, scrubbed, kept or dropped with a reason."""
+"""Turns conversations into examples: judged, scrubbed, kept or dropped with a reason."""
 
 import asyncio
 import hashlib
@@ -37,7 +37,7 @@ log = logging.getLogger("kaeshi")
 
 @dataclass
 class Collected:
-    """What a collection did, and whether there is enough to retrain."""
+    """The result of a collection, and whether there is enough to retrain."""
 
     judged: int = 0
     kept: int = 0
@@ -48,7 +48,7 @@ class Collected:
 
 
 def filters(loop: Loop) -> Filters:
-    """The filters as set."""
+    """The filters in the settings."""
     s = loop.settings
     return Filters(
         min_quality_tenths=s.min_quality_tenths,
@@ -61,9 +61,10 @@ def filters(loop: Loop) -> Filters:
 
 
 async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
-    """Judge every closed conversation that changed since it was last judged, however long ago it took place.
+    """Judge every closed conversation that changed since it was last judged.
 
-    Goes by cursor in short transactions: a crash repeats at most one piece, and repeating changes nothing.
+    It advances by a cursor in short transactions: a crash repeats at most one piece, and repeating
+    changes nothing.
     """
     using = wanted or filters(loop)
     done = Collected()
@@ -122,7 +123,10 @@ def judge(
     using: Filters,
     reviews: Mapping[str, tuple[ReviewState, list[Json] | None]],
 ) -> list[Judged]:
-    """Each conversation's verdict, with its scrubbed text where it is kept. One whose scrubber fails is dropped."""
+    """Each conversation's verdict, with its scrubbed text where it is kept.
+
+    A conversation that cannot be scrubbed is dropped.
+    """
     signals: list[Any] | list[Signals] = []
     verdicts: list[Drop | Keep] = []
     for s in stored:
@@ -211,9 +215,10 @@ Failed = Literal["unscrubbed", "timed_out"]
 
 
 def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | None = None) -> Clean:
-    """A conversation's messages with personal data replaced everywhere a text can stand, tool calls and names included.
+    """A conversation's messages, scrubbed everywhere a text can stand.
 
-    `policy`: the deployment's unless another is given. Raises what the scrubber raises: a text is never passed as clean because it failed.
+    Tool calls and names included. `policy`: the deployment's unless another is given. Raises what
+    the scrubber raises: a text is never passed as clean because scrubbing failed.
     """
     texts = _texts(messages)
     watch = _watch(loop)
@@ -226,7 +231,10 @@ def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | No
 
 
 def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clean | Failed]:
-    """The same for many conversations at once: the fast path. For one on which the scrubber fails, how it did."""
+    """Many conversations, scrubbed at once: the fast path.
+
+    For one that cannot be scrubbed, the error.
+    """
     texts = [_texts(messages) for messages in conversations]
     watch = _watch(loop)
     try:
@@ -258,7 +266,7 @@ def _again_one_by_one(
 
 
 def _watch(loop: Loop) -> Watch:
-    """Ends what takes longer than the scrubber may."""
+    """Stops scrubbing that takes longer than allowed."""
     clock = loop.clock
     most = loop.settings.scrub_seconds
     ends = clock.now() + timedelta(seconds=most)
@@ -272,7 +280,10 @@ def _watch(loop: Loop) -> Watch:
 
 
 def scrubber_version(loop: Loop) -> str:
-    """Which scrubber made a text: the patterns' version, the name finder's, and the policy where it is the deployment's own."""
+    """The version of the scrubber.
+
+    That of the patterns, of the name finder, and of the policy where it is the deployment's own.
+    """
     own = (
         ""
         if loop.policy == pii.DEFAULT
@@ -282,7 +293,7 @@ def scrubber_version(loop: Loop) -> str:
 
 
 def example_id(assistant: str, conversation: str) -> str:
-    """One example per conversation, under the same id in every run."""
+    """One example per conversation, with the same id in every run."""
     return (
         "ex_"
         + hashlib.sha256(
@@ -324,7 +335,7 @@ def _replaced_all(messages: Sequence[Json], found: Scrubbed) -> Clean:
 
 
 def _is_plain(message: Json) -> bool:
-    """Nothing but a role and a text: nearly every message, and quicker gone through than what may be nested."""
+    """Whether a message has only a role and a text, as nearly all do: the fast path."""
     return len(message) == 2 and "role" in message and isinstance(message.get("content"), str)
 
 

@@ -1,4 +1,4 @@
-"""Logging conversations, what came of them, and their end."""
+"""Logging conversations, their outcomes, and closing them."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,10 @@ CLOSE_AT_ONCE = 200
 
 @dataclass
 class Logged:
-    """What became of records: conversations new and grown, and the refused ones with place and reason."""
+    """The result of logging: new and grown conversations, and refused records.
+
+    Refused ones with place and reason.
+    """
 
     new: int = 0
     grown: int = 0
@@ -33,9 +36,10 @@ async def log(
     name: Callable[[int], str] = lambda i: f"record {i + 1}",
     closed_before: bool = True,
 ) -> Logged:
-    """Store conversation records, in transactions of at most MAX_ROWS messages. A bad one is refused and counted; the rest goes on.
+    """Store conversation records, in transactions of at most MAX_ROWS messages.
 
-    Conversations whose last message is longer ago than the idle time are closed on arrival.
+    A bad record is refused and counted; the rest is stored. Conversations whose last message is
+    older than the idle time are closed on arrival.
     """
     done = Logged()
     now = loop.clock.now()
@@ -79,14 +83,17 @@ def _closed_if_idle(
 
 @dataclass(frozen=True)
 class Piece:
-    """Some lines of a file, decoded: its records with their places, and what was no JSON."""
+    """Some lines of a file, decoded: records with their places, and lines that are not JSON."""
 
     records: list[tuple[str, object]]
     bad: list[str]
 
 
 def pieces(lines: Iterable[bytes], where: str) -> Iterator[Piece]:
-    """A file's lines in pieces of a few hundred. A line that is not JSON is told with its number."""
+    """A file's lines in pieces of a few hundred.
+
+    A line that is not JSON is reported with its number.
+    """
     records: list[tuple[str, object]] = []
     bad: list[str] = []
     for number, line in enumerate(lines, 1):
@@ -104,7 +111,7 @@ def pieces(lines: Iterable[bytes], where: str) -> Iterator[Piece]:
 
 
 async def log_piece(loop: Loop, piece: Piece, *, consent: Consent | None = None) -> Logged:
-    """Store a piece's records; what was no JSON counts as refused."""
+    """Store a piece's records; lines that are not JSON count as refused."""
     logged = await log(
         loop,
         (record for _, record in piece.records),
@@ -118,7 +125,7 @@ async def log_piece(loop: Loop, piece: Piece, *, consent: Consent | None = None)
 async def log_lines(
     loop: Loop, lines: Iterable[bytes], where: str, *, consent: Consent | None = None
 ) -> AsyncIterator[Logged]:
-    """Store a file's records, streamed; yields what became of each few hundred."""
+    """Store a file's records, streamed; yields the result of each few hundred."""
     for piece in pieces(lines, where):
         yield await log_piece(loop, piece, consent=consent)
 
@@ -131,10 +138,16 @@ async def report_outcome(
     at: datetime | None = None,
     source: str = "api",
 ) -> int:
-    """Append what came of a conversation; late and repeated reports are welcome. Returns how many said something new."""
+    """Append reported outcomes; late and repeated reports are welcome.
+
+    Returns how many were new.
+    """
     now = loop.clock.now()
     if at is not None and at > now + timedelta(days=1):
-        msg = f"outcome of {conversation!r} at {at.isoformat()}: that is in the future, and nothing later could correct it"
+        msg = (
+            f"outcome of {conversation!r} at {at.isoformat()}: that is in the future, and "
+            "nothing later could correct it"
+        )
         raise InvalidInput(msg)
     outcomes = rules.outcomes(reported, at=at or now, source=source)
     if not outcomes:
@@ -145,7 +158,7 @@ async def report_outcome(
 
 
 async def close_idle(loop: Loop) -> int:
-    """End conversations that nobody has written in for the idle time; returns how many."""
+    """Close conversations without a message for the idle time; returns how many."""
     now = loop.clock.now()
     total = 0
     before = now - timedelta(minutes=loop.settings.idle_minutes)
@@ -158,17 +171,18 @@ async def close_idle(loop: Loop) -> int:
 
 
 async def show(loop: Loop, conversation: str) -> Json:
-    """One conversation with its texts opened. Raises NotFound."""
+    """One conversation with its texts decrypted. Raises NotFound."""
     async with loop.store.read() as tx:
         return await tx.show_conversation(loop.assistant, conversation)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Routing:
-    """Who answers customers at one moment: production, and the candidate with its experiment and share while a rollout is live.
+    """Which models answer customers at one moment.
 
-    After a promotion the former model stays production for its holdout, and the new one the candidate for everybody else. `epoch`: the
-    version of the rollout that this was read from.
+    Production, and the candidate with its experiment and share while a rollout is live. After a
+    promotion the former model stays production for its holdout, and the new one is the candidate
+    for all other customers. `epoch`: the version of the rollout that this was read from.
     """
 
     production: Candidate | None
@@ -179,7 +193,7 @@ class Routing:
     epoch: int = 0
 
     def assign(self, customer: str) -> tuple[Assignment | None, Candidate | None]:
-        """The customer's arm, and who answers them (None: nothing is in production)."""
+        """The customer's arm, and the candidate that answers (None: nothing is in production)."""
         if self.experiment is None:
             return None, self.production
         arm = arm_of(self.experiment, customer, self.share)
@@ -189,13 +203,13 @@ class Routing:
 
 
 def holdout_since(loop: Loop) -> datetime:
-    """Promotions after this still have a holdout; in the future where there are none."""
+    """Promotions after this time still have a holdout; in the future where there are none."""
     days = loop.settings.rollout_holdout_days if loop.settings.rollout_holdout_percent else -1
     return loop.clock.now() - timedelta(days=days)
 
 
 async def routing(loop: Loop) -> Routing:
-    """Read who answers now."""
+    """Read the present routing."""
     async with loop.store.read() as tx:
         production = await tx.production(loop.assistant)
         rollout = await tx.live_rollout(loop.assistant) or await tx.held_out(

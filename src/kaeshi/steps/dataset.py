@@ -1,4 +1,4 @@
-"""Building a dataset: every proposal judged, scrubbed, freed of repeats, split, written whole, with a manifest."""
+"""Building a dataset: judged, scrubbed, deduplicated, split, written with a manifest."""
 
 import hashlib
 import json
@@ -30,9 +30,10 @@ async def gather(
     since: str | None = None,
     until: str | None = None,
 ) -> tuple[list[Example], Counter[str]]:
-    """All examples that pass these filters, repeats and test cases taken out, and what was dropped by reason.
+    """All examples that pass these filters, and the dropped ones by reason.
 
-    Conversations that nobody has judged yet are judged first. `since` and `until` (ISO times) bound the conversations' start.
+    Without duplicates and test cases. Conversations that were never judged are judged first.
+    `since` and `until` (ISO times) bound the conversations' start.
     """
     await collection.collect(loop, wanted)
     kept: list[Example] = []
@@ -100,7 +101,10 @@ async def build(
     until: str | None = None,
     least: int | None = None,
 ) -> Dataset:
-    """A dataset in memory: rows, splits and manifest. The same inputs make the same bytes. Raises TooFew below the minimum."""
+    """A dataset in memory: rows, splits and manifest.
+
+    The same inputs make the same bytes. Raises TooFew below the minimum.
+    """
     using = wanted or collection.filters(loop)
     examples, dropped = await gather(loop, using, max_samples=max_samples, since=since, until=until)
     rules.enough(
@@ -129,7 +133,7 @@ def _sources_of(examples: list[Example]) -> "list[_Source]":
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """Where a row came from."""
+    """The origin of a row."""
 
     example: str
     conversation: str
@@ -192,7 +196,7 @@ def _manifest_of(
 
 
 async def write(loop: Loop, dataset: Dataset, folder: Path | None = None) -> Dataset:
-    """Write train.jsonl, validation.jsonl and, last, manifest.json, and register the dataset with its lineage."""
+    """Write train.jsonl, validation.jsonl and, last, manifest.json, and register the dataset."""
     target = folder or loop.folder("datasets") / dataset.id
     for side in ("train", "validation"):
         write_whole(
@@ -208,7 +212,7 @@ async def write(loop: Loop, dataset: Dataset, folder: Path | None = None) -> Dat
 
 
 async def register(loop: Loop, dataset: Dataset, path: str) -> None:
-    """Keep which examples a dataset is made of."""
+    """Register which examples a dataset is made of."""
     async with loop.store.write() as tx:
         await tx.add_dataset(
             loop.assistant,
@@ -226,7 +230,10 @@ def export(dataset: Dataset, path: Path) -> str:
 
 
 def check(path: Path, *, least: int = rules.MIN_EXAMPLES) -> list[str]:
-    """What is wrong with a training file, each fault with its line. Raises InvalidInput if it cannot be read."""
+    """The faults of a training file, each with its line.
+
+    Raises InvalidInput if the file cannot be read.
+    """
     try:
         with path.open("rb") as stream:
             return rules.check(stream, least=least)
@@ -236,7 +243,10 @@ def check(path: Path, *, least: int = rules.MIN_EXAMPLES) -> list[str]:
 
 
 async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Example | Drop]:
-    """These filters' verdict on each; the scrubbed text is made anew where there is none or it is out of date."""
+    """Each example's verdict under other filters.
+
+    Conversations without an up-to-date scrubbed text are scrubbed again.
+    """
     verdicts: dict[str, Example | Drop] = {}
     _known_verdicts(page, wanted, verdicts, loop)
     ids = [j.conversation for j in page if j.conversation not in verdicts]
@@ -285,7 +295,10 @@ def _known_verdicts(
 
 
 async def _decontaminated(loop: Loop, examples: list[Example]) -> tuple[list[Example], int]:
-    """Without those that nearly repeat a test case: what a model is judged by it must not have seen."""
+    """The examples that do not nearly repeat a test case.
+
+    A model must not be trained on what it is judged by.
+    """
     async with loop.store.read() as tx:
         cases = await tx.cases(loop.assistant)
     if not cases:

@@ -1,4 +1,4 @@
-"""Holding a model to its promises: test cases that no model was ever trained on."""
+"""Evaluates a model on test cases, which no model is trained on."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,11 +32,17 @@ async def add(
 
 
 async def run(loop: Loop, model: str) -> Evaluation:
-    """Ask the model every test case and judge the answers. Raises TooFew when there are no cases."""
+    """Ask the model every test case and judge the answers.
+
+    Raises TooFew without test cases.
+    """
     async with loop.store.read() as tx:
         cases = await tx.cases(loop.assistant)
     if not cases:
-        msg = f"assistant {loop.assistant!r} has no test cases; add some with `kaeshi evaluation add FILE` (teams start with fifty)"
+        msg = (
+            f"assistant {loop.assistant!r} has no test cases; add some with `kaeshi evaluation "
+            "add FILE` (teams start with fifty)"
+        )
         raise TooFew(msg)
     candidate = await asking.candidate_named(loop, model)
     shelf = Shelf()
@@ -67,7 +73,10 @@ def _evaluation_of(
 
 
 async def compare(loop: Loop, model: str, other: str) -> Json:
-    """Both models' latest results on the same cases, and the cases they differ on. Raises InvalidInput when they saw different ones."""
+    """Both models' latest results on the same cases, and the cases they differ on.
+
+    Raises InvalidInput when their cases differ.
+    """
     async with loop.store.read() as tx:
         found = {
             name: next(iter(await tx.evaluations_of(loop.assistant, [name])), None)
@@ -101,14 +110,14 @@ def _compared(a: Evaluation, b: Evaluation) -> Json:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """What the offline gate says of a candidate. `passed` is None when there are no test cases."""
+    """The offline gate's verdict on a candidate. `passed` is None without test cases."""
 
     passed: bool | None
     why: str
 
 
 async def gate(loop: Loop, candidate: str, production: str | None) -> Gate:
-    """Whether the candidate keeps every promise that production keeps, each asked as it is served.
+    """Whether the candidate keeps every promise that production keeps, each asked as served.
 
     A candidate or a production that cannot be asked fails the gate, with the reason.
     """
@@ -123,6 +132,9 @@ async def gate(loop: Loop, candidate: str, production: str | None) -> Gate:
         return Gate(passed=False, why=f"the gate could not ask: {error}")
     lost = rules.lost_promises(mine, theirs)
     if lost:
-        why = f"the offline evaluation failed: {len(lost)} of {len(cases)} test cases, {lost[0]!r} first"
+        why = (
+            f"the offline evaluation failed: {len(lost)} of {len(cases)} test cases, {lost[0]!r} "
+            "first"
+        )
         return Gate(passed=False, why=why)
     return Gate(passed=True, why="the offline evaluation passed")

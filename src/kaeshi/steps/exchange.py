@@ -1,4 +1,4 @@
-"""Taking what gateways have logged into the database."""
+"""Stores what the gateways logged."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,10 @@ from kaeshi.store.exchanges import Recorded
 async def take(
     loop: Loop, spool: str, before: int, after: int, dropped: int, exchanges: Sequence[Exchange]
 ) -> Recorded | None:
-    """Store what a spool holds between two places, and that it was stored, in one transaction; None where another worker was first."""
+    """Store a spool's records between two offsets, and the new offset, in one transaction.
+
+    None where another worker was first.
+    """
     now = loop.clock.now()
     async with loop.store.write() as tx:
         if not await tx.take_spool(loop.assistant, spool, before, after, dropped, now):
@@ -21,7 +24,7 @@ async def take(
 
 
 def priced(loop: Loop, exchanges: Sequence[Exchange]) -> list[Exchange]:
-    """With what each cost, where the price table knows the model and the provider told the tokens."""
+    """The exchanges with their cost, where model price and token count are known."""
     table = dict(loop.prices)
     return [
         replace(e, cost_usd=price_of_answer(e.model, e.prompt_tokens, e.completion_tokens, table))

@@ -1,4 +1,4 @@
-"""Recording what people thought of an answer."""
+"""Records feedback on answers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,10 @@ AT_ONCE = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """One piece of feedback on record: its id, the score, and whether it proposes the conversation for training."""
+    """Feedback on record.
+
+    Its id, the score, and whether it proposes the conversation for training.
+    """
 
     id: str
     quality: Quality
@@ -25,7 +28,7 @@ class Recorded:
 
 @dataclass
 class Imported:
-    """What became of a feedback file."""
+    """The result of importing a feedback file."""
 
     recorded: int = 0
     without: int = 0
@@ -33,7 +36,10 @@ class Imported:
 
 
 async def record(loop: Loop, said: Sequence[Feedback]) -> list[Recorded]:
-    """Store each piece of feedback, all or none. Raises NotFound for a message that is not stored."""
+    """Store each piece of feedback, all or none.
+
+    Raises NotFound for a message that is not stored.
+    """
     ids = [loop.ids.new(f"fb_{f.message_id}") for f in said]
     async with loop.store.write() as tx:
         stored = await tx.add_feedback(loop.assistant, said, ids, loop.clock.now())
@@ -53,9 +59,11 @@ async def record(loop: Loop, said: Sequence[Feedback]) -> list[Recorded]:
 async def import_records(
     loop: Loop, records: Iterable[tuple[str, Mapping[str, Any] | InvalidInput]], *, author: str = ""
 ) -> Imported:
-    """Feedback from a file: {message_id, vote, ...} as in the API, or log records with a `feedback` part.
+    """Import feedback from a file.
 
-    Feedback on a conversation is put on its last assistant message of substance. Each record comes with its place, for refusals.
+    {message_id, vote, ...} as in the API, or log records with a `feedback` part; feedback on a
+    conversation is stored for its last assistant message of substance. Each record comes with its
+    place, for refusals.
     """
     done = Imported()
     batch: list[tuple[str, Feedback]] = []
@@ -81,7 +89,10 @@ async def import_records(
 def parsed_lines(
     lines: Iterable[bytes], name: str
 ) -> Iterator[tuple[str, Mapping[str, Any] | InvalidInput]]:
-    """A file's records with their places; what is not a JSON object comes as the error that says so."""
+    """A file's records with their places.
+
+    A line that is not a JSON object becomes the error.
+    """
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -100,7 +111,10 @@ def parsed_lines(
 
 
 async def analytics(loop: Loop, days: int) -> Json:
-    """The seed's figures over the last `days`: rated messages, votes, mean stars, and the share of answers that were rated."""
+    """The seed's figures over the last `days`.
+
+    Rated messages, votes, mean stars, and the share of rated answers.
+    """
     if not 0 < days <= 100_000:
         msg = f"days {days!r} is not between 1 and 100000"
         raise InvalidInput(msg)
@@ -139,7 +153,10 @@ def _parse(raw: Mapping[str, Any], author: str) -> Feedback | None:
 
 
 def last_rated_message(record: Mapping[str, Any]) -> str:
-    """Which message of a log record its feedback is about. Raises InvalidInput if no assistant message is there."""
+    """The message that a log record's feedback is about.
+
+    Raises InvalidInput without an assistant message.
+    """
     spoken = [
         (i, m)
         for i, m in enumerate(record["messages"])
@@ -153,7 +170,10 @@ def last_rated_message(record: Mapping[str, Any]) -> str:
 
 
 async def _flush(loop: Loop, batch: list[tuple[str, Feedback]], done: Imported) -> None:
-    """All at once; if one names an unknown message, one by one, so that only that one is refused."""
+    """Store all at once.
+
+    If one names an unknown message, one by one, so that only that one is refused.
+    """
     if not batch:
         return
     try:

@@ -1,4 +1,7 @@
-"""The knowledge base: approved questions and answers, and the index that finds them. A new index is built beside the old and swapped whole."""
+"""The knowledge base: approved questions and answers, and the index that finds them.
+
+A new index is built beside the old one and swapped in whole.
+"""
 
 import hashlib
 import json
@@ -21,7 +24,10 @@ EMBED_AT_ONCE = 256
 
 
 async def propose(loop: Loop) -> tuple[int, Counter[str]]:
-    """Propose an entry for every kept example whose last question and answer stand on their own; returns how many were new, and refusals."""
+    """Propose an entry for every kept example with a self-contained last exchange.
+
+    Returns how many were new, and the refusals by reason.
+    """
     proposed = 0
     dropped = Counter[str]()
     after = ""
@@ -61,7 +67,7 @@ def _entries_in(
 
 
 async def approve(loop: Loop, ids: list[str], *, by: str, note: str = "") -> int:
-    """A named person takes responsibility for these entries. Raises InvalidInput without a name."""
+    """Approve entries in a person's name. Raises InvalidInput without a name."""
     if not by.strip():
         msg = "an approval needs the name of the person who gives it (--by NAME)"
         raise InvalidInput(msg)
@@ -74,7 +80,10 @@ async def approve(loop: Loop, ids: list[str], *, by: str, note: str = "") -> int
 
 
 async def approve_by_policy(loop: Loop) -> int:
-    """The stated policy, off by default: approve proposals that score at least the minimum and that no other answer contradicts."""
+    """Approve by policy, which is off by default.
+
+    It approves proposals that score at least the minimum and that no other answer contradicts.
+    """
     async with loop.store.read() as tx:
         waiting = await tx.entries(loop.assistant, ("proposed",))
     questions = Counter(entry.question.casefold() for entry, _ in waiting)
@@ -87,7 +96,10 @@ async def approve_by_policy(loop: Loop) -> int:
 
 
 async def refresh(loop: Loop) -> Json:
-    """Propose from new examples, then build and swap in an index of everything approved. Only text not seen before is embedded."""
+    """Propose from new examples, then build and swap in an index of everything approved.
+
+    Only new texts are embedded.
+    """
     new, dropped = await propose(loop)
     by_policy = await approve_by_policy(loop) if loop.settings.knowledge_auto_approve else 0
     async with loop.store.read() as tx:
@@ -123,7 +135,10 @@ async def search(loop: Loop, query: str, count: int = 5) -> list[Hit]:
 def nearest(
     loop: Loop, manifest: Json, entries: Sequence[Entry], query: str, count: int
 ) -> list[Hit]:
-    """The same for whoever has the index's entries at hand. It computes; inside a server call it in a thread."""
+    """`search` for callers that hold the index's entries.
+
+    It computes; inside a server call it in a thread.
+    """
     hits = loop.index.search(Path(manifest["path"]), loop.embedder.embed([query]), count)[0]
     return [
         Hit(entry=entries[place], score=round(score, 4))
@@ -138,7 +153,10 @@ def manifest_path(loop: Loop) -> Path:
 
 
 def current(loop: Loop) -> Json:
-    """The manifest of the index in use. Raises NotFound when there is none, InvalidInput when the file is another."""
+    """The manifest of the index in use.
+
+    Raises NotFound when there is none, InvalidInput when the index file is another.
+    """
     path = manifest_path(loop)
     if not path.exists():
         msg = f"assistant {loop.assistant!r} has no knowledge index; type: kaeshi knowledge refresh"
@@ -146,13 +164,16 @@ def current(loop: Loop) -> Json:
     manifest: Json = json.loads(path.read_bytes())
     manifest["path"] = str(path.parent / manifest["file"])
     if sha256_of(Path(manifest["path"])) != manifest["sha256"]:
-        msg = f"knowledge index {manifest['path']!r} is not the file its manifest names; type: kaeshi knowledge refresh"
+        msg = (
+            f"knowledge index {manifest['path']!r} is not the file its manifest names; type: "
+            "kaeshi knowledge refresh"
+        )
         raise InvalidInput(msg)
     return manifest
 
 
 def entry_id(assistant: str, question: str, answer: str) -> str:
-    """The same pair is the same entry."""
+    """The same question and answer have the same id."""
     return (
         "kb_"
         + hashlib.sha256(
@@ -191,7 +212,10 @@ async def _embed_missing(
 async def _swap_in(
     loop: Loop, approved: list[Entry], vectors: "np.ndarray[tuple[int, int], np.dtype[np.float32]]"
 ) -> str:
-    """File, lineage, manifest, in this order: until the manifest is renamed, readers see the old index whole."""
+    """Write file, lineage and manifest, in this order.
+
+    Until the manifest is renamed, readers see the old index whole.
+    """
     content = hashlib.sha256(
         "\n".join(f"{e.id} {e.answer}" for e in approved).encode()
     ).hexdigest()[:16]

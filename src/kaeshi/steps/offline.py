@@ -1,4 +1,7 @@
-"""The loop over recorded logs, where nobody is live: learn from the first part by time, judge on the last, register the candidate."""
+"""The loop over recorded logs, without live customers.
+
+Learn from the first part by time, judge on the last, register the candidate.
+"""
 
 import asyncio
 from collections import Counter
@@ -27,14 +30,14 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Logs:
-    """Lines of a log file, under the name that refusals are told with."""
+    """Lines of a log file, and the file's name for refusals."""
 
     name: str
     lines: Callable[[], Iterable[bytes]]
 
 
 def quiet(_stage: str, _share: float) -> None:
-    """No progress shown."""
+    """Shows no progress."""
 
 
 async def take_in(
@@ -69,9 +72,11 @@ async def _import_opinions(
 
 
 async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
-    """Collect, build a dataset of the first 80 % by time, train on it, judge on the last 20 %, register the candidate.
+    """Train on the first 80 % of the logs by time, and judge on the last 20 %.
 
-    There is no quality minimum: recorded questionnaires often lack an answer, so that nobody could reach it. Raises TooFew.
+    Collect, build a dataset, train, judge, register the candidate. There is no quality minimum:
+    recorded questionnaires are often incomplete, so that no conversation would reach it. Raises
+    TooFew.
     """
     using = _without_minimum(loop)
     collected = await collection.collect(loop, using)
@@ -149,7 +154,7 @@ async def _stored_so_far(
 
 
 async def propose_knowledge(loop: Loop, *, approve_policy: bool) -> Json:
-    """Propose entries from what was kept, and approve by the stated policy only if asked to."""
+    """Propose entries from the kept examples, and approve by policy only if asked to."""
     new, dropped = await knowledge.propose(loop)
     approved = await knowledge.approve_by_policy(loop) if approve_policy else 0
     refreshed = await knowledge.refresh(loop) if approved else {"index": None}
@@ -191,7 +196,7 @@ async def _judge(
 ) -> Json:
     """Next action and exact reply on conversations that no dataset has seen.
 
-    Replies that occur in the training rows are counted apart from those that do not.
+    Replies that occur in the training rows are counted apart.
     """
     judge = _Judge(
         loop=loop,
@@ -208,7 +213,7 @@ async def _judge(
 
 @dataclass(frozen=True, kw_only=True)
 class _Judge:
-    """Counts how a candidate's answers compare with what people replied.
+    """Compares a candidate's answers with the replies that people gave.
 
     `acts`: the action that each reply stands for. `seen`: replies that occur in training.
     """
@@ -255,7 +260,7 @@ class _Judge:
             self.tally["act_right"] += self.acts.get(said.text) == gold
 
     def shares(self) -> Json:
-        """What was counted, as shares with their limits."""
+        """The counts as shares with their limits."""
         tally = self.tally
         most_common = max((n for k, n in tally.items() if k.startswith("gold:")), default=0)
         return {
@@ -271,20 +276,20 @@ class _Judge:
 
 
 def _replies(rows: Sequence[Json]) -> frozenset[str]:
-    """What assistants say in training rows."""
+    """The assistant's replies in training rows."""
     messages = [message for row in rows for message in row["messages"]]
     return frozenset(text_of(m).strip() for m in messages if m["role"] == "assistant")
 
 
 def _answered_places(messages: Sequence[Json]) -> list[int]:
-    """Where the assistant replies after a customer spoke."""
+    """Positions of the assistant's replies to a customer."""
     roles = [message["role"] for message in messages]
     first = roles.index("user") if "user" in roles else len(roles)
     return [place for place in range(first, len(roles)) if roles[place] == "assistant"]
 
 
 async def _acts_of_replies(loop: Loop, earlier: Sequence[str]) -> dict[str, str]:
-    """The action each scrubbed reply most often stood for in the first part."""
+    """The action that each scrubbed reply most often stood for in the first part."""
     votes: dict[str, Counter[str]] = {}
     for start in range(0, len(earlier), AT_ONCE):
         part = earlier[start : start + AT_ONCE]
@@ -310,7 +315,7 @@ def _count_votes(
 
 
 def _scrubbed(loop: Loop, stored: Sequence[Stored]) -> list[Sequence[Json]]:
-    """Their messages as a model was shown them. Raises what the scrubber raises."""
+    """Their messages, scrubbed as a model sees them. Raises what the scrubber raises."""
     said = [[t.message for t in s.said] for s in stored]
     return [
         (collection.scrub_messages(loop, messages) if isinstance(clean, str) else clean)[0]
@@ -323,7 +328,7 @@ async def _register(loop: Loop, run: TrainingRun, judged: Json) -> Candidate:
 
 
 def _share(count: int, of: int) -> Json | None:
-    """A share with its 95 % Wilson limits; None of nothing."""
+    """A share with its 95 % Wilson limits; None without observations."""
     if of == 0:
         return None
     low, high = wilson(count, of)

@@ -1,4 +1,4 @@
-"""Exporting what people said of answers as training rows for other trainers."""
+"""Exports rated answers as training rows for other trainers."""
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -18,9 +18,10 @@ AT_ONCE = 200
 
 
 async def export(loop: Loop, path: Path, kind: rules.Kind, form: rules.Format) -> int:
-    """Write rows of that kind into one file, whole or not at all; returns how many. Raises TooFew if there are none.
+    """Write rows of that kind into one file, whole or not at all; returns how many.
 
-    Only conversations with consent, scrubbed as datasets are; what a reviewer rejected is left out, what one corrected is a correction.
+    Only conversations with consent, scrubbed as datasets are. What a reviewer rejected is left out,
+    what one corrected is a correction. Raises TooFew without rows.
     """
     await collection.collect(loop)
     found: list[bytes] = []
@@ -28,7 +29,10 @@ async def export(loop: Loop, path: Path, kind: rules.Kind, form: rules.Format) -
         prompt = loop.prompts.get(intent) or loop.prompts["default"]
         found += [line(row) for row in rules.rows(rated, kind, form, prompt)]
     if not found:
-        msg = f"nothing to export as {kind}: nobody has {'corrected' if kind == 'dpo' else 'rated'} an answer that may be learned from"
+        msg = (
+            f"nothing to export as {kind}: nobody has "
+            f"{'corrected' if kind == 'dpo' else 'rated'} an answer that may be learned from"
+        )
         raise TooFew(msg)
     write_whole(path, found)
     return len(found)
@@ -79,9 +83,9 @@ def _scrubbed(
     given: Mapping[int, str],
     corrected: list[Json] | None,
 ) -> rules.Rated | None:
-    """The conversation and the right answers given, scrubbed together, so that a person has the same number in both.
+    """The conversation and its corrections, scrubbed together.
 
-    None: nothing was said of it, or it cannot be scrubbed.
+    A person then has the same number in both. None: it was not rated, or cannot be scrubbed.
     """
     answers = _answer_places(stored)
     corrections = {position: text for position, text in given.items() if position in answers}

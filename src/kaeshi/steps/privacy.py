@@ -1,4 +1,4 @@
-"""Proof for auditors: what was replaced in everything that may be learned, and how much may be left."""
+"""Evidence for auditors: what was replaced, and how much may remain."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
@@ -12,7 +12,7 @@ PAGE = 400
 
 
 def proof(loop: Loop, recognised: dict[str, int]) -> Json:
-    """Counts by type and recogniser, the residual estimate with its bound, and the settings they were made under."""
+    """Counts by type and recogniser, the estimated residual with its bound, and the settings."""
     counts = by_type(recognised)
     return {
         "replaced": counts,
@@ -23,7 +23,10 @@ def proof(loop: Loop, recognised: dict[str, int]) -> Json:
 
 
 async def report(loop: Loop, *, sample: int = 5) -> Json:
-    """The same over all kept examples, with some to read. The same examples are shown every time: those whose ids hash lowest."""
+    """`proof` over all kept examples, with some of them to read.
+
+    The same examples are shown every time: those whose ids hash lowest.
+    """
     async with loop.store.read() as tx:
         recognised = await tx.pii_recognised(loop.assistant)
         count = await tx.count_kept(loop.assistant)

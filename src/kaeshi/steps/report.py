@@ -15,14 +15,18 @@ DAYS = 14
 
 
 async def compose(loop: Loop, *, by_log_clock: bool = False) -> Report:
-    """The last complete week and the one before. `by_log_clock`: of the latest conversation's time instead of today's.
+    """The last complete week and the one before.
 
-    Raises TooFew when nothing is stored.
+    `by_log_clock`: of the latest conversation's time instead of today's. Raises TooFew when nothing
+    is stored.
     """
     async with loop.store.read() as tx:
         latest = await tx.latest_start(loop.assistant)
         if latest is None:
-            msg = f"assistant {loop.assistant!r} has no conversations to report on; import some with `kaeshi conversation import FILE`"
+            msg = (
+                f"assistant {loop.assistant!r} has no conversations to report on; import some "
+                "with `kaeshi conversation import FILE`"
+            )
             raise TooFew(msg)
         before, since, until = rules.weeks(latest if by_log_clock else loop.clock.now())
         observed = await tx.observed_between(loop.assistant, before, until)
@@ -65,9 +69,10 @@ def _between(
 async def send(
     loop: Loop, report: Report, render: Callable[[Report], tuple[str, str, str]]
 ) -> Json:
-    """Mail it to the stakeholders, once per week and content. `render` makes (subject, text, html).
+    """Mail the report to the stakeholders, once per week and content.
 
-    A mail that went out stays out; one whose fate nobody knows is looked up where that can be done, and never repeated blindly.
+    `render` makes (subject, text, html). A mail whose fate is unknown is looked up where the
+    service allows that, and never sent again blindly.
     """
     subject, text, html = render(report)
     settings, key = _key_of(loop, report)

@@ -1,4 +1,7 @@
-"""The report as a mail: subject, text and HTML. Charts are table cells, which every mail program shows."""
+"""The report as a mail: subject, text and HTML.
+
+Charts are table cells, which every mail program shows.
+"""
 
 from functools import cache
 from importlib import resources
@@ -61,11 +64,17 @@ def _peaks_of(charted: list[Line], report: Report) -> dict[str, str]:
 
 
 def text(report: Report) -> str:
-    """The report in plain words, one line per metric."""
-    head = f"Report for {report.assistant}, {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d} (UTC)\n{report.conversations} conversations with {report.customers} customers\n"
+    """The report as plain text, one line per metric."""
+    head = (
+        f"Report for {report.assistant}, {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d} "
+        f"(UTC)\n{report.conversations} conversations with {report.customers} customers\n"
+    )
     rows = _table_rows(report)
     body = _columns(rows)
-    return f"{head}\n{body}\n\n'of' is the number of conversations where the figure is known; fewer than {MIN_CUSTOMERS} customers are not shown.\n"
+    return (
+        f"{head}\n{body}\n\n'of' is the number of conversations where the figure is known; fewer "
+        f"than {MIN_CUSTOMERS} customers are not shown.\n"
+    )
 
 
 def _table_rows(report: Report) -> list[tuple[str, str, str, str, str, str, str]]:
@@ -96,7 +105,7 @@ def _columns(rows: list[tuple[str, str, str, str, str, str, str]]) -> str:
 
 
 def figure(cell: Cell, line: Line) -> str:
-    """A value in its unit; unknown is a word, never zero."""
+    """A value with its unit; unknown is a word, never zero."""
     if cell.value is None:
         return "too few" if cell.suppressed else "unknown"
     return _in_unit(cell.value, line.unit)
@@ -119,14 +128,14 @@ def verdict(line: Line) -> str:
 
 
 def name(metric: str) -> str:
-    """A metric in words."""
+    """A metric's name in words."""
     return {"csat": "CSAT", "cost": "cost per conversation", "thumbs_up": "thumbs-up share"}.get(
         metric, metric.replace("_", " ")
     )
 
 
 def bars(values: tuple[float | None, ...]) -> list[int | None]:
-    """Bar heights in pixels, the highest day full; None for a day that is unknown or suppressed."""
+    """Bar heights in pixels, the highest day full; None for an unknown or suppressed day."""
     top = max((v for v in values if v is not None), default=0.0)
     return [
         None if v is None else max(1, round(BAR_PIXELS * v / top)) if top > 0 else 1 for v in values

@@ -1,4 +1,4 @@
-"""The queue of what waits for a person, and what they decide. Every decision carries a name."""
+"""The review queue and its decisions. Every decision carries a name."""
 
 from datetime import datetime
 
@@ -39,7 +39,10 @@ async def queue(
 async def decide(
     loop: Loop, ref: str, state: ReviewState, *, by: str, note: str = "", answer: str | None = None
 ) -> None:
-    """Approve, correct or reject an example (ex_...) or an entry (kb_...). A correction needs the right answer, which is scrubbed first."""
+    """Approve, correct or reject an example (ex_...) or an entry (kb_...).
+
+    A correction needs the right answer, which is scrubbed first.
+    """
     _check_decision(by, state, answer, ref)
     now = loop.clock.now()
     if ref.startswith("kb_"):

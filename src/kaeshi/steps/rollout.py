@@ -1,4 +1,7 @@
-"""Taking a candidate into production step by step, or back out. Every step says why, and who took it."""
+"""Taking a candidate into production stage by stage, or back out.
+
+Every transition records why it was made, and by whom.
+"""
 
 import asyncio
 import logging
@@ -63,7 +66,7 @@ async def register(
     evidence: Json | None = None,
     serving: Serving | None = None,
 ) -> Candidate:
-    """Make a model known as a candidate, with what is known about it and how it is asked."""
+    """Register a model as a candidate, with what is known about it and how it is asked."""
     candidate = Candidate.model_validate(
         {
             "id": loop.ids.new("cand"),
@@ -80,12 +83,18 @@ async def register(
 
 
 async def set_production(loop: Loop, model: str, serving: Serving | None = None) -> Candidate:
-    """Put the very first model into production. Raises Conflict when there is one: a second one goes through a rollout."""
+    """Put the very first model into production.
+
+    Raises Conflict when there is one: a second one goes through a rollout.
+    """
     candidate = await register(loop, model, kind="base_model", serving=serving)
     async with loop.store.write() as tx:
         current = await tx.production(loop.assistant)
         if current is not None and current.model != model:
-            msg = f"assistant {loop.assistant!r} has {current.model!r} in production; start a rollout for {model!r} instead"
+            msg = (
+                f"assistant {loop.assistant!r} has {current.model!r} in production; start a "
+                f"rollout for {model!r} instead"
+            )
             raise Conflict(msg)
         if current is None:
             await tx.set_production(loop.assistant, candidate.id, loop.clock.now())
@@ -95,9 +104,11 @@ async def set_production(loop: Loop, model: str, serving: Serving | None = None)
 async def begin(
     loop: Loop, model: str, *, percent: float, hours: float, goal: Goal = "superior", by: str = ""
 ) -> Rollout:
-    """Start a rollout towards a better candidate, or one that is not worse (a forced migration, a cheaper model). With test cases, the offline gate is passed or the rollout ends there; without any, it says so and mirrors.
+    """Start a rollout towards a better candidate, or one that is not worse.
 
-    Raises NotFound for a model that was never registered, Conflict while another candidate is under way.
+    Not worse: for a forced migration or a cheaper model. With test cases, the offline gate is
+    passed or the rollout ends there; without any, the reason says so and the mirror begins. Raises
+    NotFound for a model that was never registered, Conflict while another candidate is under way.
     """
     _check_begin(percent, hours)
     now = loop.clock.now()
@@ -155,12 +166,19 @@ async def _check_customers(loop: Loop, now: datetime) -> None:
         most, total = await tx.largest_customer(loop.assistant, now - HISTORY)
     percent = loop.settings.rollout_largest_customer_percent
     if total >= ENOUGH and most * 100 > percent * total:
-        msg = f"one customer has {most} of the {total} conversations of the last weeks, more than {percent:g} %: a share of so few is no share. Name customers (X-Kaeshi-Customer, user), or raise ROLLOUT_LARGEST_CUSTOMER_PERCENT"
+        msg = (
+            f"one customer has {most} of the {total} conversations of the last weeks, more than "
+            f"{percent:g} %: a share of so few is no share. Name customers (X-Kaeshi-Customer, "
+            "user), or raise ROLLOUT_LARGEST_CUSTOMER_PERCENT"
+        )
         raise Refused(msg)
 
 
 async def forecast(loop: Loop, hours: float) -> Forecast | None:
-    """How long a rollout with so many hours of mirroring would take at the traffic of the last weeks; None without a history to plan by."""
+    """How long a rollout is likely to take at the traffic of the last weeks.
+
+    With so many hours of mirroring. None without a history to plan by.
+    """
     now = loop.clock.now()
     async with loop.store.read() as tx:
         past = await tx.observed_between(loop.assistant, now - HISTORY, now)
@@ -181,7 +199,10 @@ async def forecast(loop: Loop, hours: float) -> Forecast | None:
 
 
 async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = COMPARED) -> Comparison:
-    """Both arms of a rollout on these metrics, as far as it has counted them. Nothing seen is nothing better."""
+    """Both arms of a rollout on these metrics, as far as it has counted them.
+
+    Without observations the candidate is not better.
+    """
     async with loop.store.read() as tx:
         current = await tx.rollout(loop.assistant, rollout)
         assigned = await tx.assigned(loop.assistant, rollout)
@@ -229,9 +250,9 @@ def _nothing_seen(asked: list[str], current: Rollout) -> Comparison:
 
 
 async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[Rollout, Decision]:
-    """Count the customers whose windows have closed, let the rule decide once, and do it.
+    """Count the customers whose windows have closed, decide once, and act.
 
-    A rollout that its process left in the gate is judged there again after GATE_PATIENCE.
+    A rollout whose process died in the gate is judged there again after GATE_PATIENCE.
     """
     now = loop.clock.now()
     if rollout.state == "gate" and now - rollout.began_at >= GATE_PATIENCE:
@@ -269,7 +290,10 @@ async def _with_approval(
         and rollout.paused is None
         and following in loop.settings.rollout_approvals
     ):
-        why = f"it may go to {following}, which a person approves: kaeshi rollout promote {rollout.id} --by NAME. {decision.why}"
+        why = (
+            f"it may go to {following}, which a person approves: kaeshi rollout promote "
+            f"{rollout.id} --by NAME. {decision.why}"
+        )
         rollout = await pause(loop, rollout.id, reason=why, by=by)
     if decision.verdict == "advance" and rollout.paused is not None:
         decision = decision.model_copy(
@@ -290,14 +314,19 @@ async def _judge_again(loop: Loop, rollout: Rollout, by: str) -> tuple[Rollout, 
 
 
 async def pause(loop: Loop, rollout: str, *, reason: str, by: str) -> Rollout:
-    """Have a rollout go no further until it is resumed, or promoted by name. Shares stay, customers are counted, and harm still rolls it back.
+    """Pause a rollout until it is resumed, or promoted by name.
 
-    Raises Conflict for one that is over, or paused already.
+    Shares stay, customers are counted, and harm still rolls it back. Raises Conflict for one that
+    is over, or paused already.
     """
     async with loop.store.write() as tx:
         current = await tx.rollout(loop.assistant, rollout)
         if current.state not in rules.LIVE or current.paused is not None:
-            msg = f"rollout {rollout!r} is {current.state}{f', and paused by {current.paused}' if current.paused else ''}; only one under way can be paused, once"
+            msg = (
+                f"rollout {rollout!r} is "
+                f"{current.state}{f', and paused by {current.paused}' if current.paused else ''}; "
+                "only one under way can be paused, once"
+            )
             raise Conflict(msg)
         why = reason or "no reason given"
         held = await tx.pause_rollout(
@@ -310,11 +339,14 @@ async def pause(loop: Loop, rollout: str, *, reason: str, by: str) -> Rollout:
 
 
 async def resume(loop: Loop, rollout: str, *, by: str) -> Rollout:
-    """Let a paused rollout go on by its schedule. Raises Conflict for one that is not paused."""
+    """Let a paused rollout continue by its schedule. Raises Conflict for one that is not paused."""
     async with loop.store.write() as tx:
         current = await tx.rollout(loop.assistant, rollout)
         if current.paused is None:
-            msg = f"rollout {rollout!r} is not paused; `kaeshi rollout status` shows what it waits for"
+            msg = (
+                f"rollout {rollout!r} is not paused; `kaeshi rollout status` shows what it waits "
+                "for"
+            )
             raise Conflict(msg)
         going = await tx.pause_rollout(current, None, loop.clock.now(), by=by, why="resumed")
     await notify(
@@ -324,7 +356,10 @@ async def resume(loop: Loop, rollout: str, *, by: str) -> Rollout:
 
 
 async def step_all(loop: Loop) -> list[tuple[str, str]]:
-    """The scheduled job: step the live rollout, or the one in its holdout, if there is one; returns (rollout, why)."""
+    """The scheduled job: step the live rollout, or the one in its holdout, if there is one.
+
+    Returns (rollout, why).
+    """
     async with loop.store.read() as tx:
         live = await tx.live_rollout(loop.assistant) or await tx.held_out(
             loop.assistant, holdout_since(loop)
@@ -338,16 +373,20 @@ async def step_all(loop: Loop) -> list[tuple[str, str]]:
 async def promote(
     loop: Loop, rollout: str, *, strategy: str = "gradual", by: str = "", force: bool = False
 ) -> Rollout:
-    """Advance by evidence: gradual takes one step, immediate goes to full. Without evidence it is refused, unless a named person forces it.
+    """Advance by evidence: gradual takes one stage, immediate goes to full.
 
-    Raises Refused without evidence, Conflict for a rollout that is over.
+    Without evidence it is refused, unless a named person forces it. Raises Refused without
+    evidence, Conflict for a rollout that is over.
     """
     _check_promotion(strategy, force, by)
     async with loop.store.read() as tx:
         current = await tx.rollout(loop.assistant, rollout)
     following = rules.following(current.state)
     if following is None:
-        msg = f"rollout {rollout!r} is over ({current.state}); what was rolled back is not promoted, start a new one"
+        msg = (
+            f"rollout {rollout!r} is over ({current.state}); what was rolled back is not "
+            "promoted, start a new one"
+        )
         raise Conflict(msg)
     now = loop.clock.now()
     seen, decision = await _decision_by_hand(current, loop, now, strategy)
@@ -385,16 +424,20 @@ def _check_promotion(strategy: str, force: bool, by: str) -> None:
 
 
 async def roll_back(loop: Loop, rollout: str, *, reason: str, by: str = "") -> Rollout:
-    """End a rollout at once; it asks neither evidence nor provider. Rolling back twice is one roll-back.
+    """End a rollout at once; it asks neither evidence nor provider.
 
-    One that went to full is replaced by what it had replaced, as long as its holdout lasts. Raises Conflict afterwards.
+    Rolling back twice is one roll-back. A model in full is replaced by its predecessor, as long as
+    the holdout lasts. Raises Conflict afterwards.
     """
     async with loop.store.read() as tx:
         current = await tx.rollout(loop.assistant, rollout)
     if current.state == "rolled_back":
         return current
     if current.state == "full" and current.changed_at <= holdout_since(loop):
-        msg = f"rollout {rollout!r} is in production and its holdout is over; start a rollout of the former model to replace it"
+        msg = (
+            f"rollout {rollout!r} is in production and its holdout is over; start a rollout of "
+            "the former model to replace it"
+        )
         raise Conflict(msg)
     return await _move(loop, current, "rolled_back", by, reason or "no reason given", {})
 
@@ -426,9 +469,10 @@ def replay(
     *,
     salt: str = "",
 ) -> Comparison:
-    """Recorded ratings as if they came from live arms: each item is hashed to one arm, whose recorded rating counts.
+    """Recorded ratings as if they came from live arms.
 
-    `items`: item -> system -> rating. Raises NotFound for a system that rated nothing.
+    Each item is hashed to one arm, whose recorded rating counts. `items`: item -> system -> rating.
+    Raises NotFound for a system without ratings.
     """
     _check_systems(production, candidate, items)
     rated = {
@@ -489,12 +533,15 @@ def _check_span(metric: str, values: np.ndarray) -> None:
         msg = "the two systems have no item in common"
         raise InvalidInput(msg)
     if values.min() < low or values.max() > high:
-        msg = f"metric {metric!r} runs from {values.min():g} to {values.max():g}; stars are called {', '.join(SPANS)} (1 to 5), anything else runs from 0 to 1"
+        msg = (
+            f"metric {metric!r} runs from {values.min():g} to {values.max():g}; stars are called "
+            f"{', '.join(SPANS)} (1 to 5), anything else runs from 0 to 1"
+        )
         raise InvalidInput(msg)
 
 
 async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
-    """Fix the plan if it is not yet, count whoever's window has closed as they stand now, and fold; None while there is no plan."""
+    """Fix the plan, count closed windows, and fold the evidence; None without a plan."""
     planned = rollout if rollout.plan else await _plan(loop, rollout, now)
     if planned.plan is None:
         return None
@@ -584,7 +631,10 @@ async def _history_of(
 
 
 async def _foresight(loop: Loop, past: Sequence[Observed]) -> Foresight:
-    """What first messages said of how production's latest conversations ended. Without the embedding model nothing, and the log says so."""
+    """Learn from first messages how production's latest conversations ended.
+
+    Empty without the embedding model; the log says so.
+    """
     latest = sorted(past, key=lambda seen: (seen.started_at, seen.conversation))[-FORESEEN_FROM:]
     try:
         said = await _first_messages(loop, [seen.conversation for seen in latest])
@@ -608,7 +658,10 @@ def _values_of(read: list[Observed]) -> dict[str, NDArray[Any]]:
 
 
 async def _first_messages(loop: Loop, conversations: Sequence[str]) -> dict[str, Vectors]:
-    """By conversation the embedding of what its customer said first; none of one whose customer was erased. Raises MissingModel."""
+    """By conversation the embedding of its customer's first message.
+
+    None for an erased customer. Raises MissingModel.
+    """
     said: dict[str, str] = {}
     for part in chunks(conversations):
         async with loop.store.read() as tx:
@@ -631,7 +684,10 @@ def _first_words(stored: list[Stored]) -> dict[str, str]:
 def _customers_per_day(
     past: Sequence[Observed], until: datetime, within: float | None = None
 ) -> float:
-    """Different customers a day, over the latest `within` days: over more days those who come back are fewer for each."""
+    """Different customers per day, over the latest `within` days.
+
+    Over longer periods, customers who return lower the figure.
+    """
     lately = [
         seen for seen in past if within is None or seen.started_at >= until - timedelta(days=within)
     ]
@@ -643,7 +699,10 @@ def _customers_per_day(
 
 
 async def _budget(loop: Loop, tx: Tx, candidate: str, now: datetime) -> float | None:
-    """What a try of this candidate may take from the year's budget; None where there is no budget."""
+    """What a try of this candidate may take from the year's budget.
+
+    None without a budget.
+    """
     alpha = loop.settings.rollout_yearly_alpha
     if alpha is None:
         return None
@@ -679,7 +738,11 @@ def _by_hand(
     canary_hours: float,
     dropped: int,
 ) -> Decision:
-    """What a person may do: what the schedule may, and at once to full when the evidence is all there but the weeks are not over."""
+    """What a person may do.
+
+    What the schedule may, and to full at once when the evidence is complete before the shortest
+    duration is over.
+    """
     if strategy == "immediate" and rollout.state in {"canary", "half"}:
         return (
             seen.verdict(may_promote=True)
@@ -720,13 +783,16 @@ async def _move(
         )
     await notify(
         loop,
-        f"rollout {rollout.id} of {loop.assistant}: {rollout.state} -> {after} ({percent:g} %) by {by or 'nobody named'}: {why}",
+        (
+            f"rollout {rollout.id} of {loop.assistant}: {rollout.state} -> {after} ({percent:g} "
+            f"%) by {by or 'nobody named'}: {why}"
+        ),
     )
     return moved
 
 
 async def notify(loop: Loop, text: str) -> None:
-    """Tell people what was done. It stays done where nobody hears of it."""
+    """Send people one sentence; the transition stays when that fails."""
     try:
         await loop.notifier.tell(text)
     except ProviderError as error:

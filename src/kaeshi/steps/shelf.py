@@ -1,4 +1,7 @@
-"""What candidates that read first are given to read: the knowledge base's entries, kept in memory until another index is swapped in."""
+"""The entries for candidates that read the knowledge base before they answer.
+
+Kept in memory until another index is swapped in.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +21,10 @@ class Shelf:
     async def informed(
         self, loop: Loop, candidate: Candidate, messages: Sequence[Json]
     ) -> list[Json]:
-        """The messages with what the candidate is to read. Raises NotFound where there is no index: it is not asked without what it needs."""
+        """The messages with the candidate's entries.
+
+        Raises NotFound without an index: the candidate is not asked without its entries.
+        """
         if not candidate.serving.entries:
             return list(messages)
         question = next((text_of(m) for m in reversed(messages) if m.get("role") == "user"), "")

@@ -1,4 +1,7 @@
-"""Fine-tuning through any provider: intent first, then the call, then its result. The same work is never paid twice."""
+"""Fine-tuning at any provider: record the intent, call, record the result.
+
+The same work is never paid twice.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -37,12 +40,18 @@ FILE_LIFE = timedelta(days=29)  # uploads ask to be deleted after 30
 async def estimate(
     loop: Loop, path: Path, model: str, epochs: int, method: TrainingMethod = "supervised"
 ) -> Estimate:
-    """What training on this file would cost. Raises InvalidInput for a file that is not training data."""
+    """The estimated cost of training on this file.
+
+    Raises InvalidInput for a file that is not training data.
+    """
     return rules.estimate(model, _tokens(loop, path, model, method), epochs, dict(loop.prices))
 
 
 async def upload(loop: Loop, path: Path, method: TrainingMethod = "supervised") -> str:
-    """Upload a training file; the same content is uploaded once per provider. Returns the provider's file id."""
+    """Upload a training file; the same content is uploaded once per provider.
+
+    Returns the provider's file id.
+    """
     if not path.is_file():
         msg = f"training file {str(path)!r} does not exist"
         raise InvalidInput(msg)
@@ -65,7 +74,10 @@ async def upload(loop: Loop, path: Path, method: TrainingMethod = "supervised") 
 
 
 async def _send_file(loop: Loop, path: Path, sha256: str, *, first: bool) -> str:
-    """Upload an intended file. After a crash it may be at the provider already: look first."""
+    """Upload an intended file.
+
+    After a crash the provider may have it already, so it is looked up first.
+    """
     provider = loop.trainer.name
     file_id = None
     if not first:
@@ -87,11 +99,13 @@ async def start(
     validation_file_id: str | None = None,
     method: TrainingMethod = "supervised",
 ) -> TrainingRun:
-    """Start a job on an uploaded file; asking again for the same work returns the run there is, unless that has failed.
+    """Start a job on an uploaded file.
 
-    `validation_file_id`: rows held out, uploaded like the others; the checkpoint with the least loss on them becomes the candidate.
-    What it may cost is reserved in the same transaction as the intent. Raises Refused beyond a cap, and ProviderUnknown where the answer
-    was lost: then the poller finds out, and nothing is paid twice.
+    Starting the same work again returns the existing run, unless that has failed.
+    `validation_file_id`: held-out rows, uploaded like the others; the checkpoint with the least
+    loss on them becomes the candidate. The cost is reserved in the same transaction as the intent.
+    Raises Refused beyond a cap, and ProviderUnknown where the answer was lost: then the poller
+    finds out, and nothing is paid twice.
     """
     async with loop.store.write() as tx:
         sha256, tokens = await _uploaded(loop, tx, file_id)
@@ -115,14 +129,17 @@ async def start(
             run, _ = await tx.intend_run(await _intended(loop, tx, work, attempt, reserved))
     begun = run if run.job_id is not None else await _begin(loop, run)
     if begun.job_id is None:
-        msg = f"run {begun.id!r} was asked for and {loop.trainer.name} does not list it: {begun.error or 'the poller looks again'}"
+        msg = (
+            f"run {begun.id!r} was asked for and {loop.trainer.name} does not list it: "
+            f"{begun.error or 'the poller looks again'}"
+        )
         raise ProviderUnknown(msg)
     return begun
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Work:
-    """What a job is asked to do."""
+    """The parameters of a job."""
 
     file_id: str
     file_sha256: str
@@ -149,7 +166,7 @@ def _run_key(loop: Loop, work: _Work, attempt: int) -> str:
 
 
 async def _latest_attempt(loop: Loop, tx: Tx, work: _Work) -> tuple[int, TrainingRun | None]:
-    """The attempt that stands, with its run; None for the run if this attempt is to begin."""
+    """The current attempt with its run; None for the run if this attempt is to begin."""
     attempt = 1
     while True:
         run = await tx.run_of(loop.assistant, _run_key(loop, work, attempt))
@@ -184,7 +201,10 @@ async def _intended(
 
 
 async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
-    """Ask the provider how a run is doing, and write it down. A run whose start nobody knows about is looked up, not repeated."""
+    """Ask the provider for the state of a run, and store it.
+
+    A run whose start is uncertain is looked up, not repeated.
+    """
     if run.state in rules.FINAL:
         return run
     if run.job_id is None:
@@ -242,7 +262,10 @@ async def _write_down(
 async def decide(
     loop: Loop, run: TrainingRun, *, job: str | None = None, again: bool = False
 ) -> TrainingRun:
-    """A person's word on a run nobody knows the outcome of: its job is that one, or it is to be asked for again, or (neither) it is given up."""
+    """A person's decision on a run with an unknown outcome.
+
+    Its job is that one, or it is to be asked for again, or (neither) it is given up.
+    """
     if run.state != "unknown" or run.job_id is not None:
         msg = f"run {run.id!r} is {run.state!r}: there is nothing to decide"
         raise Conflict(msg)
@@ -262,11 +285,14 @@ async def wait(
     *,
     hours: float = 48,
 ) -> TrainingRun:
-    """Look until the run has ended, every minute (the embedded trainer: several times a second)."""
+    """Poll until the run has ended: every minute, the embedded trainer several times a second."""
     until = loop.clock.now() + timedelta(hours=hours)
     while run.state not in rules.FINAL:
         if loop.clock.now() > until:
-            msg = f"run {run.id!r} has not ended in {hours} hours; `kaeshi training status {run.id}` looks again"
+            msg = (
+                f"run {run.id!r} has not ended in {hours} hours; `kaeshi training status "
+                f"{run.id}` looks again"
+            )
             raise ProviderUnknown(msg)
         await asyncio.sleep(EMBEDDED_POLL_SECONDS if loop.trainer.embedded else POLL_SECONDS)
         run = await look(loop, run)
@@ -275,7 +301,7 @@ async def wait(
 
 
 async def resume(loop: Loop) -> list[TrainingRun]:
-    """Look at every run that has not ended: the poller's job."""
+    """Poll every run that has not ended: the poller's job."""
     async with loop.store.read() as tx:
         open_runs = await tx.runs(loop.assistant, ("intent", "created", "running", "unknown"))
     looked = []
@@ -307,7 +333,10 @@ async def money(loop: Loop) -> Json:
 
 
 async def retiring(loop: Loop) -> list[retirement.Standing]:
-    """Models in use here (the base, and every candidate) that are within the warning times of their end, the nearest first."""
+    """Models in use here that will be retired soon, the nearest first.
+
+    The base and every candidate, within the warning times.
+    """
     if loop.trainer.embedded:
         return []
     listed: list[Json] = []
@@ -336,7 +365,10 @@ def _ending_soon(
 
 
 async def events(loop: Loop, run: TrainingRun) -> list[TrainingEvent]:
-    """What the provider said of the run, the oldest first. Of one that has ended it is kept; one under way is asked about."""
+    """The provider's events of the run, the oldest first.
+
+    Stored for a run that has ended, requested for one under way.
+    """
     if run.state not in rules.FINAL and run.job_id is not None:
         told = await _told(loop, run.job_id)
         async with loop.store.write() as tx:
@@ -352,7 +384,10 @@ async def find(loop: Loop, name: str) -> TrainingRun:
 
 
 async def _begin(loop: Loop, run: TrainingRun) -> TrainingRun:
-    """Bring a run without a job to one: adopt the job that is its own, or ask for it, never both."""
+    """Give a run its job.
+
+    Adopt the job that belongs to it, or ask for one, never both.
+    """
     assert run.file_id is not None  # a run is meant for an uploaded file
     if run.asks:
         job = await _own_job(loop, run)
@@ -364,7 +399,10 @@ async def _begin(loop: Loop, run: TrainingRun) -> TrainingRun:
         return run
     async with loop.store.write() as tx:
         if step == "give_up":
-            said = f"asked {run.asks} times and {loop.trainer.name} lists no job of it; `kaeshi training decide {run.id}` says what is true"
+            said = (
+                f"asked {run.asks} times and {loop.trainer.name} lists no job of it; `kaeshi "
+                f"training decide {run.id}` says what is true"
+            )
             return await tx.settle_run(run, loop.clock.now(), state="unknown", error=said)
         mine = await tx.claim_ask(run, loop.clock.now())
         run = await tx.run(run.assistant, run.id)
@@ -419,7 +457,7 @@ async def _adopt(loop: Loop, run: TrainingRun, job: Json) -> TrainingRun:
 
 
 async def _reserved(loop: Loop, tx: TrainingVerbs, model: str, trained_tokens: int) -> Decimal:
-    """What a run may cost, if the caps allow it."""
+    """The amount to reserve for a run, if the caps allow it."""
     if loop.trainer.embedded:
         return Decimal(0)
     wanted = rules.cost(trained_tokens, _price(loop, model))
@@ -439,7 +477,10 @@ def _price(loop: Loop, model: str) -> Decimal:
 
 
 def _check_base(loop: Loop, model: str) -> None:
-    """Raise Refused for a base that will not live long enough. The embedded trainer's names are aliases, and its own base stays."""
+    """Raise Refused for a base that is retired too soon.
+
+    The embedded trainer's names are aliases, and its own base stays.
+    """
     if not loop.trainer.embedded:
         today = loop.clock.now().date()
         retirement.check_base(
@@ -454,7 +495,10 @@ def _month(loop: Loop) -> datetime:
 
 
 def _booked(loop: Loop, run: TrainingRun, state: RunState, tokens: int | None) -> Decimal:
-    """What it did cost: the tokens that the provider counted; where it counted none, all that was reserved if it trained, else nothing."""
+    """The actual cost: the tokens that the provider counted.
+
+    Without a count, the whole reserve if it trained, else nothing.
+    """
     if tokens is None:
         return run.reserved_usd if state == "succeeded" else Decimal(0)
     if loop.trainer.embedded:
@@ -482,7 +526,10 @@ async def _told(loop: Loop, job: str) -> list[TrainingEvent]:
 async def _uploaded(loop: Loop, tx: TrainingVerbs, file_id: str) -> tuple[str, int]:
     found = await tx.uploaded(loop.assistant, loop.trainer.name, file_id)
     if found is None:
-        msg = f"file {file_id!r} was not uploaded to {loop.trainer.name!r} by assistant {loop.assistant!r}; upload it first"
+        msg = (
+            f"file {file_id!r} was not uploaded to {loop.trainer.name!r} by assistant "
+            f"{loop.assistant!r}; upload it first"
+        )
         raise NotFound(msg)
     return found
 

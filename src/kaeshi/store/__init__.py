@@ -1,4 +1,7 @@
-"""The only SQL. SQLAlchemy Core tables and typed verbs over them; SQLite embedded, PostgreSQL from DATABASE_URL."""
+"""The only SQL.
+
+SQLAlchemy Core tables and typed verbs over them; SQLite by default, PostgreSQL from DATABASE_URL.
+"""
 
 from kaeshi.store.engine import Bind, open_store
 from kaeshi.store.keys import Keyring, load_master_key

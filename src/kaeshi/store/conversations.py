@@ -22,7 +22,10 @@ from kaeshi.store.verbs import Verbs, among, dumps, micros, moment, nanos
 
 @dataclass
 class Added:
-    """What became of a batch: conversations that were new, that grew, and those refused by index with the reason."""
+    """The result of a batch.
+
+    New conversations, grown ones, and those refused by index with the reason.
+    """
 
     new: int = 0
     grown: int = 0
@@ -31,7 +34,10 @@ class Added:
 
 
 class Said(NamedTuple):
-    """One stored turn as collection reads it: its id, OpenAI's message, and the answer's confidence."""
+    """One stored turn as collection reads it.
+
+    Its id, OpenAI's message, and the answer's confidence.
+    """
 
     id: str
     confidence: float | None
@@ -40,7 +46,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A conversation read back, texts opened."""
+    """A stored conversation with its texts decrypted."""
 
     id: str
     customer: str
@@ -120,10 +126,13 @@ _CLOSED = (
 
 
 class ConversationVerbs(Verbs):
-    """Verbs over who said what and how it ended."""
+    """Conversations, their texts and outcomes."""
 
     async def add_conversations(self, batch: Sequence[Conversation], now: datetime) -> Added:
-        """Store what is new of a batch of one assistant. A repeat changes nothing; an id that means something else by now is refused."""
+        """Store the new parts of a batch of one assistant.
+
+        A repeat changes nothing; an id that now stands for another conversation is refused.
+        """
         added = Added()
         if not batch:
             return added
@@ -146,22 +155,31 @@ class ConversationVerbs(Verbs):
         return added
 
     async def conversation_exists(self, assistant: str, conversation: str) -> bool:
-        """Is there one of that id?"""
+        """Whether the conversation is stored."""
         return bool(await self._known_conversations(assistant, [conversation]))
 
     async def add_outcomes(
         self, assistant: str, conversation: str, reported: Sequence[Outcome], now: datetime
     ) -> int:
-        """Append reports; returns how many said something new. Raises NotFound for an unknown conversation."""
+        """Append reports; returns how many were new.
+
+        Raises NotFound for an unknown conversation.
+        """
         if not await self.conversation_exists(assistant, conversation):
-            msg = f"conversation {conversation!r} of assistant {assistant!r} is not stored; log it first"
+            msg = (
+                f"conversation {conversation!r} of assistant {assistant!r} is not stored; log it "
+                "first"
+            )
             raise NotFound(msg)
         return await self._add_late_outcomes(assistant, {conversation: reported}, now)
 
     async def _add_late_outcomes(
         self, assistant: str, reported: Mapping[str, Sequence[Outcome]], now: datetime
     ) -> int:
-        """Append what is new, and have those conversations judged again; returns how many reports that was."""
+        """Append new reports, and mark their conversations as changed.
+
+        Returns how many were new.
+        """
         fresh = await self._fresh_outcomes(reported, assistant, now)
         await self._add(outcomes, list(fresh.values()))
         touched = list(dict.fromkeys(row["conversation"] for row in fresh.values()))
@@ -210,7 +228,10 @@ class ConversationVerbs(Verbs):
         return found
 
     async def close_idle(self, assistant: str, before: datetime, now: datetime, limit: int) -> int:
-        """Close conversations nobody has written in since `before`, and judge their containment; returns how many."""
+        """Close conversations without a message since `before`, and set their containment.
+
+        Returns how many.
+        """
         idle = select(conversations.c.id).where(
             conversations.c.assistant == assistant,
             conversations.c.closed_at.is_(None),
@@ -225,13 +246,13 @@ class ConversationVerbs(Verbs):
         return len(ids)
 
     async def close_conversations(self, assistant: str, ids: Sequence[str], now: datetime) -> None:
-        """End them; what they came to is judged from the outcomes known by now."""
+        """Close conversations, and set their containment from the outcomes known by now."""
         await self._each(_CLOSED, [{"a": assistant, "c": c, "t": micros(now)} for c in ids])
         await self._judge_containment(assistant, ids)
         await self.mark_changed(assistant, ids)
 
     async def mark_changed(self, assistant: str, ids: Iterable[str]) -> None:
-        """Have the next collection judge these again."""
+        """Mark conversations as changed, so that the next collection judges them."""
         rows = [
             {"assistant": assistant, "conversation": c, "version": 1} for c in dict.fromkeys(ids)
         ]
@@ -240,7 +261,10 @@ class ConversationVerbs(Verbs):
     async def changed_conversations(
         self, assistant: str, after: str, limit: int, idle_before: datetime
     ) -> list[Stored]:
-        """Closed conversations that changed since they were last judged, in the order of their ids; `after` is the cursor."""
+        """Closed conversations that changed since they were last judged, ordered by id.
+
+        `after` is the cursor.
+        """
         rows = await self._rows(
             _CHANGED,
             assistant=assistant,
@@ -252,13 +276,19 @@ class ConversationVerbs(Verbs):
         return await self.read_conversations(assistant, list(versions), versions)
 
     async def settle_changes(self, assistant: str, judged: Sequence[Stored]) -> None:
-        """They were judged at that version; one that changed again in the meantime stays on the list."""
+        """Mark them as judged at that version.
+
+        One that has changed again stays marked.
+        """
         await self._each(_SETTLED, [{"a": assistant, "c": s.id, "v": s.version} for s in judged])
 
     async def read_conversations(
         self, assistant: str, ids: Sequence[str], versions: Mapping[str, int] | None = None
     ) -> list[Stored]:
-        """Conversations with their texts, in the order of `ids`; one whose customer was erased is left out."""
+        """Conversations with their texts, in the order of `ids`.
+
+        Those of erased customers are left out.
+        """
         said = await self._texts(assistant, ids)
         facts = await self.facts(assistant, ids)
         found = {
@@ -281,7 +311,7 @@ class ConversationVerbs(Verbs):
         return [found[i] for i in ids if i in found]
 
     async def show_conversation(self, assistant: str, conversation: str) -> Json:
-        """Everything stored about one conversation, texts opened. Raises NotFound."""
+        """Everything stored about one conversation, texts decrypted. Raises NotFound."""
         stored = await self.read_conversations(assistant, [conversation])
         if not stored:
             msg = f"conversation {conversation!r} of assistant {assistant!r} is not stored"
@@ -320,7 +350,10 @@ class ConversationVerbs(Verbs):
     async def data_keys(
         self, assistant: str, ids: Iterable[str], now: datetime
     ) -> dict[str, bytes | None]:
-        """The wrapped data key of each customer, made at first sight; None for one who was erased."""
+        """The wrapped data key of each customer, created at first use.
+
+        None for an erased customer.
+        """
         wanted = list(dict.fromkeys(ids))
         keys = await self._wrapped(assistant, wanted)
         missing: list[dict[str, Any]] = [
@@ -359,7 +392,7 @@ class ConversationVerbs(Verbs):
         known: Mapping[str, tuple[str, int]],
         places: dict[str, tuple[str, bytes]],
     ) -> _Plan | str:
-        """What of it is new, or why it is refused."""
+        """The new parts of a conversation, or why it is refused."""
         customer = self.keyring.pseudonym(conversation.assistant, conversation.customer, "c")
         before, count = known.get(conversation.id, (customer, 0))
         if before != customer:
@@ -415,7 +448,7 @@ class ConversationVerbs(Verbs):
         await self._settle_known(plans, assistant, now)
 
     def _sealed(self, plan: _Plan, key: bytes) -> dict[str, Any]:
-        """The row of a plan's texts, sealed under its customer's key."""
+        """A row of a plan's texts, sealed under its customer's key."""
         c = plan.conversation
         said = [(turn.id, turn.confidence, turn.message) for turn in plan.turns]
         content = to_json(said, inf_nan_mode="constants")
@@ -441,7 +474,7 @@ class ConversationVerbs(Verbs):
             await self.close_conversations(assistant, closed, now)
 
     async def _grow(self, plan: _Plan) -> None:
-        """More was said: the conversation is longer and, if it was closed, open again."""
+        """Lengthen a conversation, and reopen it if it was closed."""
         c = plan.conversation
         statement = update(conversations).where(
             conversations.c.assistant == c.assistant, conversations.c.id == c.id
@@ -457,7 +490,7 @@ class ConversationVerbs(Verbs):
         )
 
     async def _judge_containment(self, assistant: str, ids: Sequence[str]) -> None:
-        """Set what closed conversations came to; a late report judges anew."""
+        """Set the containment of closed conversations; a late report sets it again."""
         facts = await self.facts(assistant, ids)
         await self._each(
             _JUDGED, [{"a": assistant, "c": i, "k": rules.contained(facts.get(i, {}))} for i in ids]
@@ -512,12 +545,15 @@ def _raised(_excluded: object) -> dict[str, Any]:
 
 
 def place(assistant: str, kind: str, ref: str, part: int) -> str:
-    """Where a sealed text belongs; sealed for one place, it opens nowhere else."""
+    """The address that a text is sealed for; it opens nowhere else."""
     return f"{assistant}/{kind}/{ref}/{part}"
 
 
 def _head(plan: _Plan, now: datetime) -> dict[str, Any]:
-    """A new conversation's row; one that comes closed is judged at once, from the outcomes it brings."""
+    """A new conversation's row.
+
+    For one that arrives closed, containment is set at once, from the outcomes it brings.
+    """
     c = plan.conversation
     latest = {outcome.name: outcome.value for outcome in sorted(c.outcomes, key=lambda o: o.at)}
     return {

@@ -1,4 +1,7 @@
-"""Opening a database: ours by URL, or one the caller already holds. Tables are brought up to date on the way in."""
+"""Opens a database: our own by URL, or the caller's.
+
+Migrates its tables first.
+"""
 
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +24,11 @@ SCHEMA_LOCK = 0x6B616573
 
 
 async def open_store(bind: Bind, keyring: Keyring) -> Store:
-    """A Store on a URL (closed with the store), an engine (left open), or inside a caller's transaction (theirs to commit)."""
+    """A Store on a URL, an engine, or inside a caller's transaction.
+
+    A URL's connections are closed with the store; an engine stays open; the caller commits the
+    caller's transaction.
+    """
     if isinstance(bind, str):
         engine = _engine(bind)
         try:
@@ -52,7 +59,10 @@ def _engine(url: str) -> AsyncEngine:
         )
         raise MissingExtra(msg) from error
     except (ArgumentError, NoSuchModuleError, InvalidRequestError) as error:
-        msg = "DATABASE_URL is not a SQLAlchemy URL with an async driver, such as sqlite+aiosqlite:///kaeshi.db or postgresql+asyncpg://host/name"
+        msg = (
+            "DATABASE_URL is not a SQLAlchemy URL with an async driver, such as "
+            "sqlite+aiosqlite:///kaeshi.db or postgresql+asyncpg://host/name"
+        )
         raise Misconfigured(msg) from error
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
@@ -68,7 +78,8 @@ def _configure_sqlite(engine: AsyncEngine) -> None:
             None  # transactions begin where we say, not where the driver guesses
         )
         cursor = connection.cursor()
-        # FULL: what was acknowledged outlives a power cut, which NORMAL in WAL mode does not promise. 16 MB of pages are kept, not 2: keys
+        # FULL: what was acknowledged outlives a power cut, which NORMAL in WAL mode does not
+        # promise. 16 MB of pages are kept, not 2: keys
         # are in no order, so that a large log is read all over
         for pragma in (
             "journal_mode=WAL",
@@ -101,7 +112,10 @@ async def _bring_up(engine: AsyncEngine) -> None:
                 if not await connection.run_sync(_is_current):
                     await connection.run_sync(_migrate)
     except (OSError, DBAPIError) as error:
-        msg = f"database {engine.url.render_as_string(hide_password=True)!r} cannot be used: {getattr(error, 'orig', error)}; check DATABASE_URL"
+        msg = (
+            f"database {engine.url.render_as_string(hide_password=True)!r} cannot be used: "
+            f"{getattr(error, 'orig', error)}; check DATABASE_URL"
+        )
         raise Misconfigured(msg) from error
 
 
@@ -122,7 +136,8 @@ def _migrate(connection: Connection) -> None:
     from alembic.config import Config
 
     if connection.dialect.name == "sqlite":
-        # Python's driver commits around DDL unless a transaction was begun by hand; half a schema must not outlive a roll-back
+        # Python's driver commits around DDL unless a transaction was begun by hand; half a schema
+        # must not outlive a roll-back
         with suppress(DBAPIError):
             connection.exec_driver_sql("BEGIN")
     config = Config()

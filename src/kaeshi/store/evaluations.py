@@ -1,4 +1,4 @@
-"""Test cases, every version kept, and how models did on them."""
+"""Test cases, in every version, and results of models on them."""
 
 import json
 from collections.abc import Sequence
@@ -14,10 +14,13 @@ from kaeshi.store.verbs import Verbs, micros, moment
 
 
 class EvaluationVerbs(Verbs):
-    """Verbs over promises and whether they are kept."""
+    """Test cases and evaluations."""
 
     async def add_case(self, assistant: str, case: TestCase, now: datetime) -> TestCase:
-        """Store a case; one of the same id with another content becomes its next version, an equal one changes nothing."""
+        """Store a case.
+
+        Another content under the same id becomes its next version; an equal one changes nothing.
+        """
         latest = next((c for c in await self.cases(assistant) if c.id == case.id), None)
         if latest is not None and latest.model_copy(update={"version": case.version}) == case:
             return latest
@@ -47,7 +50,7 @@ class EvaluationVerbs(Verbs):
         return [TestCase.model_validate_json(body) for body in bodies]
 
     async def add_evaluation(self, evaluation: Evaluation) -> None:
-        """Keep a result."""
+        """Store a result."""
         results = json.dumps([r.model_dump() for r in evaluation.results], ensure_ascii=False)
         row = evaluation.model_dump(exclude={"results", "at"}) | {
             "results": results,

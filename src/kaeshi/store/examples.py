@@ -1,4 +1,4 @@
-"""Judged conversations, their scrubbed text, the datasets made of them, and what reviewers said."""
+"""Judged conversations, their scrubbed text, datasets, and reviewers' decisions."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,10 @@ from kaeshi.store.verbs import Verbs, among, chunks, dumps, micros, moment
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One conversation as collection left it. `body` is its scrubbed messages as text, None where it was dropped."""
+    """A conversation after collection.
+
+    `body` is its scrubbed messages as text, None where it was dropped.
+    """
 
     id: str
     conversation: str
@@ -35,7 +38,7 @@ class Judged:
 
     @property
     def example(self) -> Example:
-        """As it goes into a dataset."""
+        """The example for a dataset."""
         return Example(
             id=self.id,
             conversation=self.conversation,
@@ -66,17 +69,20 @@ def by_type(recognised: Mapping[str, int]) -> dict[str, int]:
 
 
 class ExampleVerbs(Verbs):
-    """Verbs over what may be learned."""
+    """Examples, datasets and reviews."""
 
     async def put_examples(self, assistant: str, judged: Sequence[Judged], now: datetime) -> None:
-        """Write verdicts; an earlier verdict on the same conversation is replaced, a reviewer's word stays."""
+        """Store verdicts.
+
+        An earlier verdict on the same conversation is replaced; a reviewer's decision stays.
+        """
         rows = _example_rows(judged, assistant, now)
         await self._put(examples, rows)
 
     async def reviews(
         self, assistant: str, conversations: Sequence[str]
     ) -> dict[str, tuple[ReviewState, list[Json] | None]]:
-        """By conversation what a reviewer decided, with the corrected messages if there are any."""
+        """Reviewers' decisions by conversation, with corrected messages if there are any."""
         rows = await self._rows(_REVIEWED, assistant=assistant, ids=list(conversations))
         return {
             c: (review, json.loads(body) if review == "corrected" and body else None)
@@ -103,12 +109,15 @@ class ExampleVerbs(Verbs):
             )
         ).first()
         if row is None:
-            msg = f"example {identifier!r} of assistant {assistant!r} is not stored; `kaeshi review list` shows what waits"
+            msg = (
+                f"example {identifier!r} of assistant {assistant!r} is not stored; `kaeshi "
+                "review list` shows what waits"
+            )
             raise NotFound(msg)
         return _judged(row)
 
     async def count_kept(self, assistant: str) -> int:
-        """Examples that may be trained on."""
+        """How many examples may be trained on."""
         return int(
             (
                 await self.connection.execute(
@@ -131,7 +140,7 @@ class ExampleVerbs(Verbs):
         return by_type(await self.pii_recognised(assistant))
 
     async def pii_recognised(self, assistant: str) -> dict[str, int]:
-        """The same by "TYPE recogniser"."""
+        """Personal data replaced in kept examples, by "TYPE recogniser"."""
         totals: dict[str, int] = {}
         for counts in (
             await self.connection.execute(
@@ -145,7 +154,7 @@ class ExampleVerbs(Verbs):
     async def waiting_examples(
         self, assistant: str, state: ReviewState | None, limit: int
     ) -> list[ReviewItem]:
-        """Examples for a reviewer to look at."""
+        """Examples for review."""
         statement = select(examples).where(examples.c.assistant == assistant, examples.c.kept)
         if state is not None:
             statement = statement.where(examples.c.review == state)
@@ -179,7 +188,7 @@ class ExampleVerbs(Verbs):
         now: datetime,
         corrected: Sequence[Json] | None = None,
     ) -> None:
-        """Write a reviewer's word. A rejected example is no longer kept."""
+        """Store a reviewer's decision. A rejected example is no longer kept."""
         values: dict[str, object] = {
             "review": state,
             "reviewed_by": by,
@@ -205,7 +214,7 @@ class ExampleVerbs(Verbs):
         started: datetime,
         finished: datetime,
     ) -> None:
-        """Log what a collection did."""
+        """Log a collection's result."""
         await self._add(
             collection_runs,
             [
@@ -229,7 +238,7 @@ class ExampleVerbs(Verbs):
         lineage: Sequence[tuple[str, str]],
         now: datetime,
     ) -> None:
-        """Register a dataset with the examples it is made of, (example, split) each, in one transaction."""
+        """Register a dataset with its (example, split) pairs, in one transaction."""
         await self._put(
             datasets,
             [
@@ -257,7 +266,7 @@ class ExampleVerbs(Verbs):
             )
 
     async def dataset_of_file(self, assistant: str, sha256: str) -> str | None:
-        """Which dataset a training file came from, by the sha256 in its manifest."""
+        """The dataset that a training file came from, by the sha256 in its manifest."""
         for row in await self.connection.execute(
             select(datasets.c.id, datasets.c.manifest)
             .where(datasets.c.assistant == assistant)

@@ -1,4 +1,7 @@
-"""What went through the gateway: requests, the conversations they belong to, how far spools were read, and what mirrors said."""
+"""Gateway traffic.
+
+Requests, the conversations they belong to, offsets of spools, and mirrored answers.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,7 +29,10 @@ _PREFIXES = select(prefixes.c.digest, prefixes.c.conversation, prefixes.c.positi
 
 @dataclass
 class Recorded:
-    """What became of exchanges: requests stored; conversations begun again because their past was edited; messages that cannot be stored."""
+    """The result of storing exchanges.
+
+    Requests stored, conversations that forked, and messages that cannot be stored.
+    """
 
     requests: int = 0
     edited: int = 0
@@ -35,7 +41,7 @@ class Recorded:
 
 @dataclass
 class _Plan:
-    """What exchanges add: conversations, requests, and the places of digests that moved."""
+    """What exchanges add: conversations, requests, and the new places of digests."""
 
     assistant: str = ""
     conversations: list[Conversation] = field(default_factory=list)
@@ -46,7 +52,7 @@ class _Plan:
 
     @property
     def prefixes(self) -> list[dict[str, Any]]:
-        """The rows of the moved places."""
+        """Rows for the new places of digests."""
         return [
             {
                 "assistant": self.assistant,
@@ -63,14 +69,14 @@ def _is_readable(e: Exchange) -> bool:
 
 
 class ExchangeVerbs(ConversationVerbs):
-    """Verbs over requests, spools and mirrors."""
+    """Requests, spools and mirrored answers."""
 
     def digest(self, exchange: Exchange, messages: Sequence[Json]) -> str:
-        """What a conversation is recognised by once so much was said."""
+        """The digest by which a conversation is recognised at that state."""
         return self.keyring.digest(exchange.assistant, exchange.scope, thread(messages))
 
     async def conversation_of(self, assistant: str, digest: str) -> str | None:
-        """The one conversation that stood there, if it is one."""
+        """The one conversation in that state; empty where there are several."""
         found = await self._rows(_PREFIXES, assistant=assistant, ids=[digest])
         return found[0][1] or None if found else None
 
@@ -101,7 +107,7 @@ class ExchangeVerbs(ConversationVerbs):
         return [e for e in batch if e.id not in stored]
 
     async def _planned(self, assistant: str, fresh: Sequence[Exchange]) -> "_Plan":
-        """What storing these exchanges writes, in their order."""
+        """What storing these exchanges writes, in order."""
         known = await self._known_conversations(assistant, [e.conversation for e in fresh])
         heads = {name: Head(*head) for name, head in known.items()}
         prior = {e.id: self._prior(e) for e in fresh}
@@ -153,7 +159,7 @@ class ExchangeVerbs(ConversationVerbs):
         return {digest: Place(name, position) for digest, name, position in rows}
 
     async def spool_taken(self, assistant: str, name: str) -> tuple[int, int]:
-        """(bytes of a spool that are stored, requests that it says were not logged)."""
+        """(stored bytes of a spool, requests that its owner could not log)."""
         statement = select(spools.c.taken, spools.c.dropped).where(
             spools.c.assistant == assistant, spools.c.name == name
         )
@@ -163,7 +169,10 @@ class ExchangeVerbs(ConversationVerbs):
     async def take_spool(
         self, assistant: str, name: str, before: int, after: int, dropped: int, now: datetime
     ) -> bool:
-        """Say how far a spool was stored; False where somebody else has gone on from `before`, who stored the same."""
+        """Store a spool's new offset.
+
+        False where another worker has advanced it from `before`, and so has stored the same.
+        """
         row = {
             "assistant": assistant,
             "name": name,
@@ -181,7 +190,7 @@ class ExchangeVerbs(ConversationVerbs):
         return bool(result.rowcount)
 
     async def dropped_since(self, assistant: str, since: datetime) -> int:
-        """Requests that gateways could not log, of spools that were written to since then."""
+        """Requests that gateways could not log, in spools written to since then."""
         statement = select(func.coalesce(func.sum(spools.c.dropped), 0)).where(
             spools.c.assistant == assistant, spools.c.changed_at >= micros(since)
         )
@@ -198,7 +207,7 @@ class ExchangeVerbs(ConversationVerbs):
         )
 
     async def add_mirrored(self, assistant: str, mirrored: Sequence[Mirrored]) -> None:
-        """Keep what the candidate would have said of."""
+        """Store mirrored answers."""
         await self._add(
             mirrors,
             [
@@ -210,7 +219,11 @@ class ExchangeVerbs(ConversationVerbs):
         )
 
     async def mirror_tally(self, assistant: str, experiment: str) -> Json:
-        """Counts of a rollout's mirror by state, how often both said the same, whose answers a judge preferred, and the mean waiting times, in milliseconds."""
+        """Figures of a rollout's mirror.
+
+        Counts by state, equal answers, the judge's preferences, and mean waiting times in
+        milliseconds.
+        """
         m = mirrors.c
         mine = (m.assistant == assistant) & (m.experiment == experiment)
         states = await self.connection.execute(
@@ -257,7 +270,7 @@ class ExchangeVerbs(ConversationVerbs):
 
 
 def _conversation(e: Exchange, name: str, messages: Sequence[Json], position: int) -> Conversation:
-    """What an exchange adds: the messages that are new, and the reply."""
+    """What an exchange adds: the new messages, and the reply."""
     assert e.reply is not None  # the caller looked
     turns = [Turn(id=f"{name}#{position + i}", message=m, at=e.at) for i, m in enumerate(messages)]
     answered = e.at + timedelta(milliseconds=e.latency_ms or 0)

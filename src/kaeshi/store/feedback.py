@@ -1,4 +1,4 @@
-"""Feedback: one current value per message, metric and author, and everything that was ever said."""
+"""Feedback: one current value per message, metric and author, and the full history."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -76,7 +76,7 @@ _CURRENT = select(_f.message, _f.author, _f.metric, _f.value, _f.submission).whe
 
 @dataclass(kw_only=True)
 class _Batch:
-    """Rows that feedback adds: every change to the history, the latest to the current values."""
+    """Rows to write: every change for the history, the latest for the current values."""
 
     assistant: str
     now: datetime
@@ -87,7 +87,7 @@ class _Batch:
     def add(
         self, feedback: Feedback, author: str, submission: str, fresh: Mapping[str, str]
     ) -> None:
-        """One author's new values for one message."""
+        """Add one author's new values for one message."""
         for metric, value in fresh.items():
             row = {
                 "assistant": self.assistant,
@@ -105,15 +105,15 @@ class _Batch:
 
 
 class FeedbackVerbs(ConversationVerbs):
-    """Verbs over what people thought."""
+    """Feedback on messages."""
 
     async def add_feedback(
         self, assistant: str, said: Sequence[Feedback], ids: Sequence[str], now: datetime
     ) -> list[tuple[str, Opinion]]:
-        """Record each piece; returns its submission id and all that its author now says.
+        """Record each submission; returns its id and all that its author now says.
 
-        Saying the same again returns the first submission. Raises NotFound, and stores nothing,
-        if a message is unknown.
+        An identical submission returns the first one. Raises NotFound, and stores nothing, if a
+        message is unknown.
         """
         await self._one_writer(assistant)
         messages_said, where = await self._messages_said_of(said, assistant)
@@ -169,7 +169,7 @@ class FeedbackVerbs(ConversationVerbs):
         return self.keyring.pseudonym(assistant, feedback.author, "a") if feedback.author else ""
 
     def _given(self, feedback: Feedback) -> dict[str, str]:
-        """What it says, by metric, as it is stored."""
+        """The submission's values by metric, as stored."""
         stored = {metric: _stored(feedback, metric, self.keyring.mac) for metric in SIGNALS}
         return {metric: value for metric, value in stored.items() if value is not None}
 
@@ -189,7 +189,7 @@ class FeedbackVerbs(ConversationVerbs):
     async def feedback_on(
         self, assistant: str, ids: Sequence[str]
     ) -> dict[str, list[tuple[int, Opinion]]]:
-        """By conversation, what is currently said about its messages, each with the message's position."""
+        """By conversation the current opinions about its messages, each with its position."""
         found: dict[str, dict[tuple[str, str], dict[str, tuple[str, str]]]] = {}
         positions: dict[str, int] = {}
         for conversation, position, message, author, metric, value, submission in await self._rows(
@@ -209,7 +209,10 @@ class FeedbackVerbs(ConversationVerbs):
         }
 
     async def corrections(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[int, str]]:
-        """By conversation, the right answers that people gave, by position of the message; the latest where several did. Not scrubbed."""
+        """By conversation the corrected answers, by position of the message.
+
+        The latest where several people gave one. Not scrubbed.
+        """
         rows = await self._rows(_CORRECTED, assistant=assistant, ids=list(ids))
         refs, words = await self._opened_words(rows, assistant)
         found: dict[str, dict[int, str]] = {}
@@ -229,7 +232,7 @@ class FeedbackVerbs(ConversationVerbs):
         return refs, words
 
     async def feedback_tallies(self, assistant: str, since: datetime) -> Json:
-        """Counts since then: rated messages, votes, ratings, and assistant messages as the denominator of the rate."""
+        """Counts since then: rated messages, votes, ratings, and all assistant messages."""
         fc = feedback_current.c
         recent = (fc.assistant == assistant, fc.at >= micros(since))
         votes, stars = await self._votes_and_stars(fc, recent)
@@ -330,12 +333,12 @@ def _answered_statement(
 
 
 def _ref(submission: str) -> str:
-    """Where a submission's words lie: its id is longer than a place may be."""
+    """The address of a submission's words: its id is longer than an address may be."""
     return hashlib.sha256(submission.encode()).hexdigest()
 
 
 def _stored(feedback: Feedback, metric: str, mac: Any) -> str | None:
-    """What stands in the table: the value, or for words their length and a keyed digest."""
+    """The stored form: the value, or for words their length and a keyed digest."""
     value = getattr(feedback, metric)
     if value is None:
         return None
@@ -351,7 +354,7 @@ def _opinion(message: str, author: str, values: Mapping[str, tuple[str, str]]) -
 
 
 def _decoded(metric: str, value: str) -> tuple[str, Any]:
-    """The opinion's field and its value, from what `_stored` wrote."""
+    """The opinion's field and its value, decoded from what `_stored` wrote."""
     if metric in WORDS:
         return f"{metric}_characters", int(value.split(":", maxsplit=1)[0])
     if metric == "rating":

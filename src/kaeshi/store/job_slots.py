@@ -1,4 +1,7 @@
-"""Which process runs which due time of which job: claimed in the database, so that a slot runs once."""
+"""Slots of scheduled jobs.
+
+Claimed in the database, so that a slot runs once.
+"""
 
 from datetime import datetime, timedelta
 
@@ -10,12 +13,15 @@ from kaeshi.store.verbs import Verbs, maybe_moment, micros, moment
 
 
 class JobVerbs(Verbs):
-    """Verbs over due times."""
+    """Job slots and their leases."""
 
     async def claim_slot(
         self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, lease: timedelta
     ) -> bool:
-        """Take a slot that nobody has, or whose holder's lease has run out without an end; True if it is ours now."""
+        """Claim a slot that is free, or whose holder's lease ran out without an end.
+
+        True if this process has it now.
+        """
         row = {
             "assistant": assistant,
             "job": job,
@@ -56,7 +62,7 @@ class JobVerbs(Verbs):
     async def extend_lease(
         self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, lease: timedelta
     ) -> bool:
-        """Still at it; False if somebody took over."""
+        """Extend the lease; False if another process has taken the slot."""
         s = job_slots.c
         mine = update(job_slots).where(
             s.assistant == assistant,
@@ -80,7 +86,7 @@ class JobVerbs(Verbs):
         state: str,
         detail: str,
     ) -> bool:
-        """Done, one way or the other; False if somebody took over in the meantime."""
+        """Record the end of a slot; False if another process has taken it in the meantime."""
         s = job_slots.c
         mine = update(job_slots).where(
             s.assistant == assistant,
@@ -98,7 +104,7 @@ class JobVerbs(Verbs):
     async def skip_slot(
         self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, why: str
     ) -> None:
-        """Say that a missed slot is not caught up."""
+        """Record that a missed slot is skipped."""
         row = {
             "assistant": assistant,
             "job": job,
@@ -114,7 +120,7 @@ class JobVerbs(Verbs):
         await self._add(job_slots, [row])
 
     async def last_slot(self, assistant: str, job: str) -> datetime | None:
-        """The latest due time anybody dealt with."""
+        """The latest due time on record."""
         latest = (
             await self.connection.execute(
                 select(func.max(job_slots.c.slot)).where(
@@ -125,7 +131,7 @@ class JobVerbs(Verbs):
         return None if latest is None else moment(latest)
 
     async def abandoned_slots(self, assistant: str, now: datetime) -> list[Slot]:
-        """Slots whose holder stopped without a word: the reaper's list."""
+        """Slots whose lease ran out without an end, for the reaper."""
         s = job_slots.c
         return [
             _slot(r)
@@ -137,7 +143,7 @@ class JobVerbs(Verbs):
         ]
 
     async def slots(self, assistant: str, job: str | None = None, limit: int = 50) -> list[Slot]:
-        """What ran, the latest first."""
+        """Slots on record, the latest first."""
         statement = (
             select(job_slots)
             .where(job_slots.c.assistant == assistant)

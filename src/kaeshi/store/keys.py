@@ -1,6 +1,8 @@
-"""Keys. Each customer has a data key, wrapped by the master key; dropping the wrapped key erases what was said, in every copy.
+"""Encryption keys.
 
-The key table is small: keep it out of long-lived backups of the database, and erasure reaches those too.
+Each customer has a data key, wrapped by the master key; deleting the wrapped key erases the
+customer's texts in every copy. The key table is small: keep it out of long-lived backups of the
+database, and erasure reaches those too.
 """
 
 import base64
@@ -20,7 +22,10 @@ KEY = 32
 
 
 def load_master_key(configured: str | None, folder: Path) -> bytes:
-    """The configured key, else the one in `folder`, made at first use. Raises Misconfigured for a key of the wrong shape."""
+    """The configured key, else the one in `folder`, created at first use.
+
+    Raises Misconfigured for a key of the wrong length.
+    """
     if configured:
         return _decoded(configured, "KAESHI_MASTER_KEY")
     path = folder / "master.key"
@@ -46,7 +51,7 @@ def _make_key(folder: Path, path: Path) -> None:
 
 
 class Keyring:
-    """Seals and opens under data keys, and hashes ids so that the database does not hold the caller's own."""
+    """Encrypts and decrypts with data keys, and hashes the caller's ids."""
 
     def __init__(self, master: bytes) -> None:
         self._wrapping = AESGCM(hashlib.blake2b(b"wrap", key=master, digest_size=KEY).digest())
@@ -56,20 +61,26 @@ class Keyring:
         self._opened: dict[bytes, AESGCM] = {}
 
     def pseudonym(self, assistant: str, identifier: str, prefix: str) -> str:
-        """The same id always has the same pseudonym here, and nobody without the master key can go back or try."""
+        """The pseudonym of an id, always the same here.
+
+        Without the master key it can neither be reversed nor tested.
+        """
         content = f"{assistant}\0{identifier}".encode("utf-8", "surrogatepass")
         return f"{prefix}_{hashlib.blake2b(content, key=self._naming, digest_size=15).hexdigest()}"
 
     def digest(self, assistant: str, scope: str, thread: str) -> str:
-        """What a conversation is recognised by once so much was said; the gateway and the store must agree on it."""
+        """The digest by which a conversation is recognised at some state.
+
+        The gateway and the store must agree on it.
+        """
         return self.pseudonym(assistant, f"{scope}\0{thread}", "p")
 
     def mac(self, content: bytes) -> bytes:
-        """A keyed digest, to tell equal from changed."""
+        """A keyed digest, to detect changes."""
         return hashlib.blake2b(content, key=self._naming, digest_size=8).digest()
 
     def signature(self, content: str) -> str:
-        """Proof that we wrote it, for whoever brings it back."""
+        """A signature by which we recognise what we issued."""
         return hashlib.blake2b(
             content.encode("utf-8", "surrogatepass"), key=self._signing, digest_size=16
         ).hexdigest()
@@ -84,7 +95,10 @@ class Keyring:
         try:
             return self._spooling.decrypt(sealed[:NONCE], sealed[NONCE:], file.encode())
         except InvalidTag as error:
-            msg = f"a record of spool {file!r} does not open: it was changed, or KAESHI_MASTER_KEY is another than its gateway's"
+            msg = (
+                f"a record of spool {file!r} does not open: it was changed, or KAESHI_MASTER_KEY "
+                "is another than its gateway's"
+            )
             raise Misconfigured(msg) from error
 
     def new_data_key(self) -> bytes:
@@ -100,7 +114,10 @@ class Keyring:
         return nonce + self._data_key(wrapped).encrypt(nonce, plain, place.encode())
 
     def open(self, wrapped: bytes, sealed: bytes, place: str) -> bytes:
-        """Decrypt, or raise Misconfigured: the wrong master key, or bytes that somebody changed."""
+        """Decrypt.
+
+        Raises Misconfigured for the wrong master key, or changed bytes.
+        """
         try:
             return self._data_key(wrapped).decrypt(sealed[:NONCE], sealed[NONCE:], place.encode())
         except InvalidTag as error:
@@ -112,7 +129,10 @@ class Keyring:
             try:
                 plain = self._wrapping.decrypt(wrapped[:NONCE], wrapped[NONCE:], b"data key")
             except InvalidTag as error:
-                msg = "a data key does not open; is KAESHI_MASTER_KEY (or master.key) the one this database was made with?"
+                msg = (
+                    "a data key does not open; is KAESHI_MASTER_KEY (or master.key) the one this "
+                    "database was made with?"
+                )
                 raise Misconfigured(msg) from error
             if len(self._opened) > 10_000:  # bounds the memory
                 self._opened.clear()
@@ -127,6 +147,9 @@ def _decoded(text: str, where: str) -> bytes:
         msg = f"{where}: not base64; make one with `head -c 32 /dev/urandom | base64`"
         raise Misconfigured(msg) from error
     if len(key) != KEY:
-        msg = f"{where}: {len(key)} bytes, {KEY} needed; make one with `head -c 32 /dev/urandom | base64`"
+        msg = (
+            f"{where}: {len(key)} bytes, {KEY} needed; make one with `head -c 32 /dev/urandom | "
+            "base64`"
+        )
         raise Misconfigured(msg)
     return key

@@ -1,4 +1,4 @@
-"""Questions with approved answers, the vectors of their questions, and which index was built of which."""
+"""Approved questions and answers, the vectors of questions, and index builds."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,10 +12,13 @@ from kaeshi.store.verbs import Verbs, chunks, dumps, micros, moment
 
 
 class KnowledgeVerbs(Verbs):
-    """Verbs over entries and index builds."""
+    """Entries and index builds."""
 
     async def propose_entries(self, proposed: Sequence[tuple[Entry, int]]) -> int:
-        """Add proposals with their score; one that is there already keeps its state. Returns how many were new."""
+        """Add proposals with their score; an existing entry keeps its state.
+
+        Returns how many were new.
+        """
         new = 0
         for entry, score in proposed:
             row = entry.model_dump() | {"at": micros(entry.at), "score": score}
@@ -53,7 +56,7 @@ class KnowledgeVerbs(Verbs):
         now: datetime,
         answer: str | None = None,
     ) -> None:
-        """Write a reviewer's word. Raises NotFound."""
+        """Store a reviewer's decision. Raises NotFound."""
         values: dict[str, object] = {"state": state, "by": by, "note": note, "at": micros(now)} | (
             {"answer": answer} if answer is not None else {}
         )
@@ -63,13 +66,16 @@ class KnowledgeVerbs(Verbs):
             .values(**values)
         )
         if result.rowcount != 1:
-            msg = f"entry {identifier!r} of assistant {assistant!r} is not stored; `kaeshi review list` shows what waits"
+            msg = (
+                f"entry {identifier!r} of assistant {assistant!r} is not stored; `kaeshi review "
+                "list` shows what waits"
+            )
             raise NotFound(msg)
 
     async def known_vectors(
         self, assistant: str, model: str, digests: Sequence[str]
     ) -> dict[str, bytes]:
-        """Vectors embedded before, by the sha256 of their text."""
+        """Stored vectors, by the sha256 of their text."""
         found: dict[str, bytes] = {}
         for part in chunks(digests):
             statement = select(vectors.c.sha256, vectors.c.vector).where(
@@ -83,7 +89,7 @@ class KnowledgeVerbs(Verbs):
         return found
 
     async def keep_vectors(self, assistant: str, model: str, made: Mapping[str, bytes]) -> None:
-        """Keep freshly embedded vectors."""
+        """Store new vectors."""
         await self._add(
             vectors,
             [

@@ -1,4 +1,4 @@
-"""What conversations came to, for reports and for rollouts, and which mails went out."""
+"""Figures of conversations for reports and rollouts, and sent mails."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from kaeshi.store.verbs import chunks, micros, moment
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """One conversation's figures; a metric that is unknown is not in `values`."""
+    """One conversation's figures; unknown metrics are not in `values`."""
 
     conversation: str
     customer: str
@@ -27,7 +27,10 @@ class Observed:
 
 
 def answered_by_production(table: Table) -> ColumnElement[bool]:
-    """Of conversations or requests those that today's production answered: a promoted candidate has been it since its first customer."""
+    """Restricts conversations or requests to those answered by today's production.
+
+    A promoted candidate counts as production since its first customer.
+    """
     promoted = (
         select(rollouts.c.id)
         .where(rollouts.c.assistant == table.c.assistant, rollouts.c.state == "full")
@@ -43,7 +46,7 @@ def answered_by_production(table: Table) -> ColumnElement[bool]:
 
 
 class ReportVerbs(ConversationVerbs):
-    """Verbs over figures and mails."""
+    """Figures and mails."""
 
     async def latest_start(self, assistant: str) -> datetime | None:
         """When the latest conversation began: the log's own clock."""
@@ -59,7 +62,10 @@ class ReportVerbs(ConversationVerbs):
     async def observed_between(
         self, assistant: str, since: datetime, until: datetime, *, of_production: bool = False
     ) -> list[Observed]:
-        """Every conversation that began in [since, until), or those that today's production would have answered."""
+        """Every conversation that began in [since, until).
+
+        Optionally only those that today's production would have answered.
+        """
         span = (conversations.c.started_at >= micros(since)) & (
             conversations.c.started_at < micros(until)
         )
@@ -68,7 +74,7 @@ class ReportVerbs(ConversationVerbs):
         )
 
     async def observed(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[str, float]]:
-        """The figures of these conversations as they stand; of one that is not closed, none."""
+        """The present figures of these conversations; none for one that is not closed."""
         found: dict[str, dict[str, float]] = {}
         for part in chunks(ids):
             mine = conversations.c.id.in_(part) & conversations.c.closed_at.is_not(None)
@@ -100,7 +106,7 @@ class ReportVerbs(ConversationVerbs):
         return found
 
     async def put_report(self, report: Report, now: datetime) -> None:
-        """Keep a week's report; the week's latest counts."""
+        """Store a week's report; the latest of a week counts."""
         await self._put(
             reports,
             [
@@ -128,7 +134,7 @@ class ReportVerbs(ConversationVerbs):
     async def intend_mail(
         self, assistant: str, key: str, mailer: str, now: datetime
     ) -> tuple[str, str, bool]:
-        """Say that a mail is about to go out: (state, place, was it us who said so first)."""
+        """Record that a mail is about to be sent: (state, place, whether this call was first)."""
         row = {
             "assistant": assistant,
             "key": key,
@@ -151,7 +157,7 @@ class ReportVerbs(ConversationVerbs):
     async def settle_mail(
         self, assistant: str, key: str, state: str, where: str, now: datetime
     ) -> None:
-        """It went out (to that place), or nobody knows."""
+        """Record that it was sent (to that place), or that its fate is unknown."""
         await self.connection.execute(
             update(mails)
             .where(mails.c.assistant == assistant, mails.c.key == key)

@@ -1,4 +1,4 @@
-"""Who is in production, who wants to be, and every step between, with why."""
+"""Production, candidates, and every transition with its reason."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -40,10 +40,16 @@ from kaeshi.store.verbs import Columns, Verbs, dumps, micros, moment
 
 
 class RolloutVerbs(Verbs):
-    """Verbs over rollouts. Every transition is compare-and-set, with its audit row in the same transaction."""
+    """Rollouts and production.
+
+    Every transition is compare-and-set, with its audit row in the same transaction.
+    """
 
     async def begin_rollout(self, rollout: Rollout, by: str, why: str) -> None:
-        """Start one. Raises Conflict while another candidate is under way: the database allows one."""
+        """Start a rollout.
+
+        Raises Conflict while another candidate is under way: the database allows one.
+        """
         row = rollout.model_dump(exclude={"plan"}) | {
             name: micros(getattr(rollout, name))
             for name in ("mirror_until", "began_at", "changed_at")
@@ -54,7 +60,11 @@ class RolloutVerbs(Verbs):
                 await self.connection.execute(rollouts.insert(), row)
         except IntegrityError as error:
             live = await self.live_rollout(rollout.assistant)
-            msg = f"assistant {rollout.assistant!r} has a candidate under way already ({live.id if live else 'unknown'}, {live.state if live else 'unknown'}); promote it or roll it back first"
+            msg = (
+                f"assistant {rollout.assistant!r} has a candidate under way already "
+                f"({live.id if live else 'unknown'}, {live.state if live else 'unknown'}); "
+                "promote it or roll it back first"
+            )
             raise Conflict(msg) from error
         await self._audit(rollout, "", by, why, {})
 
@@ -69,9 +79,10 @@ class RolloutVerbs(Verbs):
         why: str,
         evidence: Json,
     ) -> Rollout:
-        """Take one step, if nobody else has by now; raises Conflict otherwise.
+        """Make one transition; raises Conflict if the rollout has moved in the meantime.
 
-        Arriving at full replaces the production; being rolled back from there brings the former one back, unless another rollout has begun.
+        Reaching full replaces production; a roll-back from there restores the former one, unless
+        another rollout has begun.
         """
         await self._one_writer(before.assistant)
         current = await self.production(before.assistant)
@@ -108,14 +119,20 @@ class RolloutVerbs(Verbs):
             or current.id != before.candidate
             or await self.live_rollout(before.assistant)
         ):
-            msg = f"rollout {before.id!r} is no longer what customers get, or has nothing to go back to; start a rollout of the former model"
+            msg = (
+                f"rollout {before.id!r} is no longer what customers get, or has nothing to go "
+                "back to; start a rollout of the former model"
+            )
             raise Conflict(msg)
         await self.set_production(before.assistant, before.former, now)
 
     async def pause_rollout(
         self, before: Rollout, paused: str | None, now: datetime, *, by: str, why: str
     ) -> Rollout:
-        """Have it go no further, or go on (None), if nobody else has moved it by now; raises Conflict otherwise."""
+        """Pause a rollout, or resume it (None).
+
+        Raises Conflict if it has moved in the meantime.
+        """
         await self._one_writer(before.assistant)
         held = before.model_copy(update={"version": before.version + 1, "paused": paused})
         await self._change(before, held, {"paused": paused})
@@ -131,7 +148,10 @@ class RolloutVerbs(Verbs):
         )
         result = await self.connection.execute(guard.values(**values, version=after.version))
         if result.rowcount != 1:
-            msg = f"rollout {before.id!r} has moved on since it was read (version {before.version}); look again"
+            msg = (
+                f"rollout {before.id!r} has moved on since it was read (version "
+                f"{before.version}); look again"
+            )
             raise Conflict(msg)
 
     async def set_production(self, assistant: str, candidate: str, now: datetime) -> None:
@@ -154,7 +174,7 @@ class RolloutVerbs(Verbs):
         )
 
     async def production(self, assistant: str) -> Candidate | None:
-        """What answers customers now; None before anything was put into production."""
+        """The model that answers customers; None before the first production."""
         statement = select(candidates).join(
             productions,
             (productions.c.assistant == candidates.c.assistant)
@@ -177,7 +197,7 @@ class RolloutVerbs(Verbs):
         return None if row is None else _rollout(row)
 
     async def held_out(self, assistant: str, since: datetime) -> Rollout | None:
-        """The rollout that went to full after `since` and is what customers get, some of them held out."""
+        """The latest rollout in full with customers held out, promoted after `since`."""
         mine = (
             (rollouts.c.assistant == assistant)
             & (rollouts.c.state == "full")
@@ -198,7 +218,7 @@ class RolloutVerbs(Verbs):
         return None if row is None else _rollout(row)
 
     async def largest_customer(self, assistant: str, since: datetime) -> tuple[int, int]:
-        """(conversations of the customer who has the most, of all) since then."""
+        """(conversations of the customer with the most, of all) since then."""
         mine = (conversations.c.assistant == assistant) & (
             conversations.c.started_at >= micros(since)
         )
@@ -223,7 +243,10 @@ class RolloutVerbs(Verbs):
             )
         ).first()
         if row is None:
-            msg = f"rollout {identifier!r} of assistant {assistant!r} is not known; `kaeshi rollout status` shows those that are"
+            msg = (
+                f"rollout {identifier!r} of assistant {assistant!r} is not known; `kaeshi "
+                "rollout status` shows those that are"
+            )
             raise NotFound(msg)
         return _rollout(row)
 
@@ -237,7 +260,7 @@ class RolloutVerbs(Verbs):
         return [_rollout(row) for row in await self.connection.execute(statement)]
 
     async def audit(self, assistant: str, rollout: str) -> Sequence[Json]:
-        """Every step of a rollout in order, with who and why."""
+        """Every transition of a rollout in order, with who and why."""
         statement = (
             select(rollout_audit)
             .where(rollout_audit.c.assistant == assistant, rollout_audit.c.rollout == rollout)
@@ -256,7 +279,7 @@ class RolloutVerbs(Verbs):
         ]
 
     async def lock_plan(self, rollout: Rollout, plan: RolloutPlan) -> None:
-        """Fix what a rollout has to show. The first one stays."""
+        """Fix what a rollout has to show. The first plan stays."""
         mine = (
             (rollouts.c.assistant == rollout.assistant)
             & (rollouts.c.id == rollout.id)
@@ -267,7 +290,10 @@ class RolloutVerbs(Verbs):
         )
 
     async def assigned(self, assistant: str, rollout: str) -> list[TrialRow]:
-        """Every customer's first conversation while both arms could have been theirs, in the order of their starts, without values."""
+        """Every customer's first conversation while both arms were open to them.
+
+        In the order of their starts, without values.
+        """
         c = conversations.c
         statement = _first_conversations(c, assistant, rollout)
         found: dict[str, TrialRow] = {}
@@ -287,9 +313,10 @@ class RolloutVerbs(Verbs):
         return list(found.values())
 
     async def requests(self, assistant: str, rollout: str) -> list[tuple[Arm, float, bool]]:
-        """(arm, share, did that arm fail) of every request of a rollout, in the order in which they came.
+        """(arm, share, failed) of every request of a rollout, in order.
 
-        Of a conversation that did not come through the gateway: whether the candidate failed in it, when it was last written in.
+        For a conversation that did not come through the gateway: whether the candidate failed in
+        it, at its last message.
         """
         statement = _requests_statement(assistant, rollout)
         return [
@@ -297,7 +324,10 @@ class RolloutVerbs(Verbs):
         ]
 
     async def entered(self, assistant: str, rollout: str) -> list[TrialRow]:
-        """The rows that count, in the order of their entry. A row is never changed and never leaves."""
+        """The counted rows, in the order of their entry.
+
+        A row is never changed and never removed.
+        """
         r = rollout_rows.c
         statement = (
             select(rollout_rows)
@@ -321,7 +351,7 @@ class RolloutVerbs(Verbs):
     async def enter(
         self, assistant: str, rollout: str, rows: Sequence[TrialRow], now: datetime
     ) -> None:
-        """Count customers. Whoever is counted already stays as they were."""
+        """Count customers. Rows already counted do not change."""
         after = select(func.coalesce(func.max(rollout_rows.c.number), -1) + 1).where(
             rollout_rows.c.assistant == assistant, rollout_rows.c.rollout == rollout
         )
@@ -332,7 +362,7 @@ class RolloutVerbs(Verbs):
     async def conversion_delays(
         self, assistant: str, since: datetime, until: datetime
     ) -> list[float]:
-        """Hours from the start of production's conversations in [since, until) to their first conversion."""
+        """Hours from start to first conversion, of production's conversations in [since, until)."""
         c = conversations.c
         o = outcomes.c
         statement = _delays_statement(c, o, assistant, since, until)

@@ -1,4 +1,7 @@
-"""The Store: transactions that carry typed verbs. Read in one, write in another, and keep both short."""
+"""The Store: transactions with typed verbs.
+
+Read in one, write in another, and keep both short.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,11 +31,11 @@ class Tx(
     KnowledgeVerbs,
     JobVerbs,
 ):
-    """Everything that can be asked of the database, inside one transaction."""
+    """All verbs, inside one transaction."""
 
 
 class Store:
-    """One database. `owned`: the engine is ours and closes with us."""
+    """One database. `owned`: the engine is closed with the store."""
 
     def __init__(
         self, bind: AsyncEngine | AsyncConnection, keyring: Keyring, *, owned: bool
@@ -43,7 +46,7 @@ class Store:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
-        """A consistent view, as of its first statement; nothing that is done in it is kept."""
+        """A consistent view, as of its first statement; changes are rolled back."""
         if isinstance(self._bind, AsyncConnection):
             yield Tx(self._bind, self.keyring)
             return
@@ -58,7 +61,10 @@ class Store:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
-        """All of it or nothing, and on disk when the block ends. Inside a caller's transaction: a savepoint, and the caller commits."""
+        """All or nothing, and on disk when the block ends.
+
+        Inside a caller's transaction: a savepoint, and the caller commits.
+        """
         if isinstance(self._bind, AsyncConnection):
             async with self._bind.begin_nested():
                 yield Tx(self._bind, self.keyring)
@@ -69,6 +75,6 @@ class Store:
                 yield Tx(connection, self.keyring)
 
     async def close(self) -> None:
-        """Give back what we opened ourselves."""
+        """Close what this store opened."""
         if self._owned and isinstance(self._bind, AsyncEngine):
             await self._bind.dispose()

@@ -1,6 +1,7 @@
-"""Every table. The assistant is in every primary and unique key; times are microseconds since 1970 in UTC; JSON is text.
+"""Every table.
 
-Raw customer text lies in `texts` alone, sealed under the customer's data key.
+The assistant is in every primary and unique key; times are microseconds since 1970 in UTC; JSON is
+text. Raw customer text is in `texts` alone, sealed under the customer's data key.
 """
 
 from sqlalchemy import (

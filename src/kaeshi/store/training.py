@@ -1,4 +1,4 @@
-"""Intents and results of everything we ask a fine-tuning provider, and the candidates that come of it."""
+"""Intents and results of calls to fine-tuning providers, and candidates."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from kaeshi.store.verbs import Verbs, dumps, maybe_moment, micros, moment, nanos
 
 
 class TrainingVerbs(Verbs):
-    """Verbs over uploads, runs and candidates."""
+    """Uploads, training runs and candidates."""
 
     async def intend_upload(
         self,
@@ -27,9 +27,10 @@ class TrainingVerbs(Verbs):
         now: datetime,
         expired_before: datetime,
     ) -> tuple[str | None, bool]:
-        """Say that a file of so many tokens is about to be uploaded: (file id, was it us who said so first).
+        """Record that a file of so many tokens is about to be uploaded.
 
-        A file uploaded before `expired_before` is gone at the provider by now, and is uploaded again.
+        (file id, whether this call was first). A file uploaded before `expired_before` has expired
+        at the provider, and is uploaded again.
         """
         row = {
             "assistant": assistant,
@@ -72,7 +73,7 @@ class TrainingVerbs(Verbs):
     async def settle_upload(
         self, assistant: str, provider: str, sha256: str, file_id: str, now: datetime
     ) -> None:
-        """The file is there, under that id."""
+        """Record the file's id at the provider."""
         where = (
             training_files.c.assistant == assistant,
             training_files.c.provider == provider,
@@ -85,7 +86,7 @@ class TrainingVerbs(Verbs):
         )
 
     async def uploaded(self, assistant: str, provider: str, file_id: str) -> tuple[str, int] | None:
-        """Which content stands behind a provider's file id, and how many tokens that is in one epoch."""
+        """(sha256, tokens of one epoch) of a provider's file id."""
         where = (
             training_files.c.assistant == assistant,
             training_files.c.provider == provider,
@@ -99,7 +100,10 @@ class TrainingVerbs(Verbs):
         return None if found is None else (found.sha256, found.tokens)
 
     async def intend_run(self, run: TrainingRun) -> tuple[TrainingRun, bool]:
-        """Say that a job is about to be started; a run with the same key is returned instead, and False."""
+        """Record that a job is about to be started.
+
+        (run, True); for a key on record the existing run and False.
+        """
         first = await self._add(training_runs, [_run_row(run)]) == 1
         found = (
             await self.connection.execute(
@@ -111,7 +115,10 @@ class TrainingVerbs(Verbs):
         return _run(found), first
 
     async def committed_usd(self, assistant: str, month_start: datetime) -> Decimal:
-        """Dollars spent, and reserved by runs that have not ended, since then. Whoever asks in order to reserve comes one at a time."""
+        """Dollars spent, and reserved by runs that have not ended, since then.
+
+        Callers that reserve are serialised.
+        """
         await self._one_writer(assistant)
         spent = func.coalesce(training_runs.c.booked_nano_usd, training_runs.c.reserved_nano_usd)
         statement = select(func.coalesce(func.sum(spent), 0)).where(
@@ -132,7 +139,7 @@ class TrainingVerbs(Verbs):
         return None if row is None else _run(row)
 
     async def add_events(self, run: TrainingRun, events: Sequence[TrainingEvent]) -> None:
-        """Keep what the provider said; what is kept already stays as it is."""
+        """Store events; existing ones stay."""
         kept = {event.id for event in await self.events(run)}
         rows: list[Mapping[str, object]] = [
             {
@@ -151,7 +158,7 @@ class TrainingVerbs(Verbs):
         await self._add(training_events, rows)
 
     async def events(self, run: TrainingRun) -> list[TrainingEvent]:
-        """What is kept of what the provider said, the oldest first."""
+        """The stored events, the oldest first."""
         statement = (
             select(training_events)
             .where(training_events.c.assistant == run.assistant, training_events.c.run == run.id)
@@ -165,7 +172,10 @@ class TrainingVerbs(Verbs):
         ]
 
     async def claim_ask(self, run: TrainingRun, now: datetime) -> bool:
-        """Take the right to ask the provider for this run's job, once more than it has been asked. Of several who try, one gets it."""
+        """Claim the right to ask the provider for this run's job once more.
+
+        Of several callers, one gets it.
+        """
         taken = await self.connection.execute(
             update(training_runs)
             .where(
@@ -180,7 +190,10 @@ class TrainingVerbs(Verbs):
         return taken.rowcount == 1
 
     async def settle_run(self, run: TrainingRun, now: datetime, **changed: object) -> TrainingRun:
-        """Write what is known about a run by now, unless it has ended already; returns the run as it stands then."""
+        """Store what is known about a run, unless it has ended.
+
+        Returns the run as it then is.
+        """
         values = {
             "updated_at": micros(now),
             **{_COLUMNS.get(name, name): _stored(name, value) for name, value in changed.items()},
@@ -197,7 +210,7 @@ class TrainingVerbs(Verbs):
         return await self.run(run.assistant, run.id)
 
     async def adopted(self, assistant: str, provider: str) -> set[str]:
-        """Jobs at that provider that some run has already."""
+        """Jobs at that provider that belong to some run."""
         statement = select(training_runs.c.job_id).where(
             training_runs.c.assistant == assistant,
             training_runs.c.provider == provider,
@@ -224,12 +237,18 @@ class TrainingVerbs(Verbs):
         )
         row = (await self.connection.execute(statement)).first()
         if row is None:
-            msg = f"training run {name!r} of assistant {assistant!r} is not known; `kaeshi training list` shows those that are"
+            msg = (
+                f"training run {name!r} of assistant {assistant!r} is not known; `kaeshi "
+                "training list` shows those that are"
+            )
             raise NotFound(msg)
         return _run(row)
 
     async def add_candidate(self, candidate: Candidate) -> Candidate:
-        """Register something that changes answers; the same model is registered once, and its newer evidence is added."""
+        """Register a candidate.
+
+        The same model is registered once, and its newer evidence is added.
+        """
         row = candidate.model_dump() | {
             "evidence": dumps(candidate.evidence),
             "created_at": micros(candidate.created_at),

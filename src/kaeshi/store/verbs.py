@@ -1,4 +1,7 @@
-"""What all verbs share: the connection, portable upserts, and how times, money and JSON are written."""
+"""What all verbs share.
+
+The connection, portable upserts, and the stored forms of times, money and JSON.
+"""
 
 import json
 import zlib
@@ -36,7 +39,7 @@ T = TypeVar("T")
 
 
 class Listed(ColumnElement[str]):
-    """The texts of a JSON array given as one parameter: what `among` looks in."""
+    """A JSON array in one parameter, as `among` reads it."""
 
     inherit_cache = True
 
@@ -53,16 +56,22 @@ def _(
 
 @compiles(Listed, "postgresql")
 def _(element: Listed, compiler: Any, **options: Any) -> str:
-    return f"(SELECT jsonb_array_elements_text(CAST({compiler.process(element.array, **options)} AS jsonb)))"
+    return (
+        f"(SELECT jsonb_array_elements_text(CAST({compiler.process(element.array, **options)} AS "
+        "jsonb)))"
+    )
 
 
 def among(column: Column[str], name: str) -> ColumnElement[bool]:
-    """Is the column one of the texts that are given under that name? However many there are, it is one statement with one parameter."""
+    """Whether the column is one of the texts in that parameter.
+
+    One statement with one parameter, however many there are.
+    """
     return column.op("IN", is_comparison=True, return_type=Boolean())(Listed(name))
 
 
 class Verbs:
-    """Bound to one transaction."""
+    """Verbs bound to one transaction."""
 
     def __init__(self, connection: AsyncConnection, keyring: Keyring) -> None:
         self.connection = connection
@@ -71,20 +80,30 @@ class Verbs:
         self._driver: Any = None
 
     async def _one_writer(self, assistant: str) -> None:
-        """Let writers of one assistant's log take turns. SQLite has one writer anyway; PostgreSQL is told, until the transaction ends."""
+        """Serialise the writers of one assistant's log, until the transaction ends.
+
+        SQLite has one writer anyway; PostgreSQL takes an advisory lock.
+        """
         if self.dialect.name == "postgresql":
             await self.connection.execute(
                 select(func.pg_advisory_xact_lock(zlib.crc32(assistant.encode())))
             )
 
     async def _sqlite(self) -> Any:
-        """The driver's own connection. A statement through SQLAlchemy's cursors costs four switches between threads, through the driver one."""
+        """The driver's own connection.
+
+        A statement through SQLAlchemy's cursors costs four switches between threads, through the
+        driver one.
+        """
         if self._driver is None:
             self._driver = (await self.connection.get_raw_connection()).driver_connection
         return self._driver
 
     async def _rows(self, statement: Select[Any], **given: object) -> Sequence[Any]:
-        """All rows of a statement that stands in a module, as plain tuples: booleans are numbers on SQLite. Lists are given to `among`."""
+        """All rows of a module's statement, as plain tuples.
+
+        Booleans are numbers on SQLite. Lists are passed to `among`.
+        """
         values = {
             name: dumps(value) if isinstance(value, list) else value
             for name, value in given.items()
@@ -100,7 +119,10 @@ class Verbs:
         return found
 
     async def _each(self, statement: Executable, rows: Sequence[Row]) -> None:
-        """One statement of a module for each row of values; an insert takes the columns that the first row has."""
+        """Execute a module's statement for each row of values.
+
+        An insert takes the columns of the first row.
+        """
         if not rows:
             return
         if self.dialect.name == "postgresql":
@@ -118,7 +140,10 @@ class Verbs:
     async def _add(
         self, table: Table, rows: Sequence[Row], otherwise: Callable[[Any], Row] | None = None
     ) -> int:
-        """Insert what is not there yet, and leave the rest or set `otherwise` on it; returns how many were inserted, where it is one."""
+        """Insert missing rows, and leave the others or set `otherwise` on them.
+
+        Returns how many were inserted, where it is one.
+        """
         if not rows:
             return 0
         statement = _insert(table, self.dialect.name, otherwise, tuple(rows[0]))
@@ -128,7 +153,10 @@ class Verbs:
         return len(rows)
 
     async def _add_many(self, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
-        """Insert what is not there yet, each row a tuple of all the table's columns in order: half the cost of dictionaries, for the largest tables."""
+        """Insert missing rows, each a tuple of all the table's columns in order.
+
+        Half the cost of dictionaries, for the largest tables.
+        """
         if not rows:
             return
         columns = tuple(table.columns.keys())
@@ -144,7 +172,7 @@ class Verbs:
             return
 
     async def _put(self, table: Table, rows: Sequence[Row]) -> None:
-        """Insert, or overwrite the row with the same key."""
+        """Insert a row, or overwrite the one with the same key."""
         if rows:
             await self._each(_insert(table, self.dialect.name, _overwritten, tuple(rows[0])), rows)
 
@@ -173,7 +201,7 @@ def _overwritten(excluded: Any) -> Row:
 def _compiled(
     statement: Executable, dialect: Any, columns: tuple[str, ...] | None = None
 ) -> tuple[str, list[str], dict[str, object]]:
-    """The statement's SQL, the names of its parameters in order, and the values of those that stand in the statement itself."""
+    """The statement's SQL, its parameters in order, and the values that it contains."""
     compiled: Any = statement.compile(dialect=dialect, column_keys=columns)  # type: ignore[attr-defined]  # every statement compiles
     return (
         str(compiled),
@@ -183,7 +211,7 @@ def _compiled(
 
 
 def micros(moment: datetime) -> int:
-    """Microseconds since 1970, exactly."""
+    """Microseconds since 1970, exact."""
     since = moment - EPOCH
     return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
 
@@ -194,7 +222,7 @@ def moment(stored: int) -> datetime:
 
 
 def maybe_moment(stored: int | None) -> datetime | None:
-    """The same for a time that may be absent."""
+    """`moment` for a time that may be absent."""
     return None if stored is None else moment(stored)
 
 
@@ -212,7 +240,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":
 
 
 def dumps(value: object) -> str:
-    """JSON as it stands in a column: the same text for the same value."""
+    """JSON for a column: the same text for the same value."""
     return _JSON.encode(value)
 
 

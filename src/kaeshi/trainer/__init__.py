@@ -1,1 +1,4 @@
-"""An OpenAI-compatible fine-tuning and serving server. It speaks to the rest over that wire only, in-process or over HTTP."""
+"""An OpenAI-compatible server for fine-tuning and serving.
+
+The rest of kaeshi speaks to it over that wire only, in-process or over HTTP.
+"""

@@ -1,7 +1,7 @@
-"""What models say: chat completions and embeddings, whole or as server-sent events.
+"""Answers of models: chat completions and embeddings, whole or as server-sent events.
 
-A responder picks its answer at once. A language model's comes token by token from the lora engine's thread, which serves all
-conversations of a base together, or from vLLM where it is handed to one.
+A responder picks its answer at once. A language model's answer comes token by token from the lora
+engine's thread, which serves all conversations of a base together, or from vLLM.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ class _Embeddings(BaseModel):
 
 
 class Answers:
-    """The models of a trainer's folder, each brought into memory when it is first asked."""
+    """The models in a trainer's folder, each loaded when it is first asked."""
 
     def __init__(
         self,
@@ -118,7 +118,10 @@ class Answers:
         self._thinking = threading.Lock()
 
     def chat(self, body: bytes) -> "Json | bytes | Pending | Handed":
-        """Answer a chat completion. Raises NotFound for an unknown model, InvalidInput for what is not served."""
+        """Answer a chat completion.
+
+        Raises NotFound for an unknown model, InvalidInput for an unsupported request.
+        """
         wanted = _Chat.model_validate_json(body)
         if not all(isinstance(m.get("role"), str) for m in wanted.messages):
             msg = "every message has a role"
@@ -127,7 +130,10 @@ class Answers:
         base = self._bases.get(wanted.model, wanted.model)
         manifest = None if base in self._bases.values() else self._manifest(wanted.model)
         if manifest is None and base == RESPONDER:
-            msg = f"model {wanted.model!r} is a base: it answers after fine-tuning, under the name its job tells"
+            msg = (
+                f"model {wanted.model!r} is a base: it answers after fine-tuning, under the name "
+                "its job tells"
+            )
             raise InvalidInput(msg)
         generated = manifest is None or manifest["engine"] == "lora"
         if generated and self._vllm is not None:
@@ -150,13 +156,16 @@ class Answers:
         }
 
     def embed(self, body: bytes) -> Json:
-        """Embeddings by the one model that is here for it."""
+        """Embeddings by the one embedding model."""
         wanted = _Embeddings.model_validate_json(body)
         if wanted.model != self._embedder.name or wanted.dimensions not in {
             None,
             self._embedder.dimensions,
         }:
-            msg = f"model {wanted.model!r} with {wanted.dimensions} dimensions: {self._embedder.name!r} with {self._embedder.dimensions} is served"
+            msg = (
+                f"model {wanted.model!r} with {wanted.dimensions} dimensions: "
+                f"{self._embedder.name!r} with {self._embedder.dimensions} is served"
+            )
             raise InvalidInput(msg)
         texts = [wanted.input] if isinstance(wanted.input, str) else wanted.input
         vectors = self._embedder.embed(texts)
@@ -165,7 +174,7 @@ class Answers:
         return _embeddings_shown(wanted, vectors, as_text, count)
 
     def count(self, rows: Sequence[Json]) -> int:
-        """Tokens of the rows' messages, as they would be counted at OpenAI."""
+        """Tokens of the rows' messages, as OpenAI counts them."""
         return self._tokens.count(
             [text for row in rows for message in row["messages"] if (text := text_of(message))],
             COUNTED_AS,
@@ -192,7 +201,9 @@ class Answers:
 
     def _picked(self, wanted: _Chat, head: Json) -> Json | bytes:
         model = self._responder_of(wanted)
-        with self._thinking:  # one at a time uses all cores; several at once spin on each other's locks, and take five times as long
+        # one at a time uses all cores; several at once spin on each other's locks, and take five
+        # times as long
+        with self._thinking:
             choice = model.choose(
                 responder.featurize([responder.context(wanted.messages)], self._features)
             )[0]
@@ -310,7 +321,10 @@ def _grammar_of(
     schema = _schema(wanted)
     offer = _offer(wanted)
     if schema is not None and offer is not None:
-        msg = "response_format and tools are not served together; send one of them, or tool_choice 'none'"
+        msg = (
+            "response_format and tools are not served together; send one of them, or tool_choice "
+            "'none'"
+        )
         raise InvalidInput(msg)
     grammar = None if schema is None else engine.grammar(schema)
     reader: Callable[[], tools.Reader | tools.Plain] = tools.Plain
@@ -323,7 +337,7 @@ def _grammar_of(
 
 @dataclass(frozen=True, kw_only=True)
 class Pending:
-    """An answer that a language model is yet to give."""
+    """An answer that a language model has yet to give."""
 
     wanted: _Chat
     head: Json
@@ -336,11 +350,11 @@ class Pending:
 
     @property
     def streamed(self) -> bool:
-        """Does the client want it as it comes?"""
+        """Whether the client asked for a stream."""
         return bool(self.wanted.stream)
 
     async def whole(self) -> tuple[int, bytes]:
-        """Status and body, once it is there; events in one piece if a stream was asked for."""
+        """Status and body when it is complete; all events at once for a stream."""
         if self.streamed:
             return 200, b"".join([piece async for piece in self.pieces()])
         said: list[list[str]] = [[] for _ in range(self.wanted.n or 1)]
@@ -371,7 +385,10 @@ class Pending:
         ).encode()
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Server-sent events, each as soon as there is something to tell. A call comes whole: half of its arguments is of no use."""
+        """Server-sent events, each as soon as there is something to send.
+
+        A tool call is sent whole: half of its arguments is of no use.
+        """
         count = 0
         calls = [0] * (self.wanted.n or 1)
         for number in range(len(calls)):
@@ -392,7 +409,10 @@ class Pending:
         yield _last(self.head, self.wanted, _usage(len(self.prompt), count))
 
     async def _told(self) -> AsyncIterator[tuple[int, str | tools.Call, str | None, int]]:
-        """(which of the n, text or call, why it ended if it did, its tokens so far), as the engine says them. Left early, the engine stops."""
+        """(which of the n, text or call, finish reason or None, tokens so far), as generated.
+
+        When the caller stops reading, the engine stops.
+        """
         heard: asyncio.Queue[tuple[int, str, str | None, int]] = asyncio.Queue()
         here = asyncio.get_running_loop()
         asked = [self._ask(number, here, heard) for number in range(self.wanted.n or 1)]
@@ -419,7 +439,7 @@ class Pending:
                 each.cancelled = True
 
     def _shown(self, number: int, place: int, call: tools.Call) -> Json:
-        """A call as OpenAI shows it; its id is the answer's own with its place."""
+        """A tool call in OpenAI's format; its id is made of the answer's id and its place."""
         name = f"call_{self.head['id'].partition('-')[2]}_{number}_{place}"
         return {
             "id": name,
@@ -459,18 +479,24 @@ Reply = tuple[int, Json | bytes | Pending | Handed]
 
 
 def model_folder(folder: Path, model: str) -> Path:
-    """Where a model's files lie. Names that differ in a replaced character have folders that differ in their end."""
+    """The folder of a model's files.
+
+    Names that differ in a replaced character have folders that differ in their suffix.
+    """
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", model)
     return folder / "models" / f"{plain}-{hashlib.sha256(model.encode()).hexdigest()[:8]}"
 
 
 def fault(message: str, kind: str = "invalid_request_error") -> Json:
-    """An error in OpenAI's shape."""
+    """An error in OpenAI's format."""
     return {"error": {"message": message, "type": kind, "param": None, "code": None}}
 
 
 def _schema(wanted: _Chat) -> Json | None:
-    """The JSON schema that the answer is to have, None where it may be any text. Raises InvalidInput for an unknown format."""
+    """The JSON schema that the answer must have, None for free text.
+
+    Raises InvalidInput for an unknown format.
+    """
     form = wanted.response_format or {"type": "text"}
     match form:
         case {"type": "text"}:
@@ -479,7 +505,10 @@ def _schema(wanted: _Chat) -> Json | None:
             return {"type": "object"}
         case {"type": "json_schema", "json_schema": {"schema": dict(schema)}}:
             return schema
-    msg = f"response_format {form.get('type')!r}: text, json_object and json_schema (with its schema) are served"
+    msg = (
+        f"response_format {form.get('type')!r}: text, json_object and json_schema (with its "
+        "schema) are served"
+    )
     raise InvalidInput(msg)
 
 
@@ -515,7 +544,7 @@ def _completion(head: Json, said: Sequence[tuple[Json, str]], usage: Json) -> Js
 
 
 def _deltas(text: str) -> tuple[tuple[Json, str | None], ...]:
-    """An answer that was chosen whole comes in one piece."""
+    """An answer that is known whole, as one delta."""
     return ({"role": "assistant", "content": ""}, None), ({"content": text}, None), ({}, "stop")
 
 

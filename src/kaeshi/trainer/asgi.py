@@ -1,4 +1,4 @@
-"""The trainer behind HTTP: plain ASGI, a key if one is set, and a limit on what comes in."""
+"""The trainer over HTTP: plain ASGI, with an optional key and a limit on bodies."""
 
 import asyncio
 import hmac
@@ -21,7 +21,7 @@ class StreamAnswerer(Protocol):
 
 
 class TrainerApp:
-    """An ASGI application around a server. Without a key, only loopback is served."""
+    """An ASGI application around a server. Without a key, it serves loopback only."""
 
     def __init__(self, server: StreamAnswerer, key: str | None) -> None:
         self._server = server
@@ -88,7 +88,10 @@ class TrainerApp:
 
 
 async def _told(status: int, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send pieces as they come; when the client leaves, whoever makes them is told by the end of the iteration."""
+    """Send pieces as they come.
+
+    When the client leaves, the iteration is closed.
+    """
     await send(
         {
             "type": "http.response.start",

@@ -1,4 +1,7 @@
-"""What a model's folder says of itself: its files with their sha256, written last and read first."""
+"""The manifest in a model's folder.
+
+Its files with their sha256, written last and read first.
+"""
 
 import json
 from pathlib import Path
@@ -9,13 +12,13 @@ from kaeshi.nouns import Json
 
 
 def write(folder: Path, manifest: Json) -> Json:
-    """Say that the folder is whole; returns the manifest."""
+    """Write the manifest of a complete folder; returns it."""
     write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
     return manifest
 
 
 def checked(folder: Path) -> Json:
-    """The folder's manifest. Raises InvalidInput when a file is not the one it names."""
+    """The folder's manifest. Raises InvalidInput when a file does not match it."""
     manifest: Json = json.loads((folder / "manifest.json").read_bytes())
     for name, expected in manifest["files"].items():
         if sha256_of(folder / name) != expected:

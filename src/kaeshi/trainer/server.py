@@ -1,7 +1,8 @@
-"""The wire: OpenAI's files, fine-tuning jobs and models, and the way to answers.py, which is asked what models say.
+"""The trainer's routes: OpenAI's files, fine-tuning jobs and models; answers in answers.py.
 
-One object, asked by `call` and `stream`; asgi.py puts it behind HTTP. Jobs run on a thread, those of the lora engine in a process
-below it, and outlive neither silence nor a crash: whoever looks at a job whose trainer died takes it over, and a file lock says who is at it.
+One object with `call` and `stream`; asgi.py serves it over HTTP. Jobs run on a thread, those of the
+lora engine in a child process. A job survives a crash: the next trainer that sees a job without a
+living owner takes it over, and a file lock marks the owner.
 """
 
 import asyncio
@@ -44,7 +45,10 @@ _SUFFIX = re.compile(r"[A-Za-z0-9._-]{0,64}\Z")
 
 
 class _Hyperparameters(BaseModel):
-    """OpenAI's, within OpenAI's limits; what else a client sends is shown back and changes nothing."""
+    """OpenAI's hyperparameters, within OpenAI's limits.
+
+    Other fields are shown back and change nothing.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True)
     n_epochs: Literal["auto"] | Annotated[int, Field(ge=1, le=50)] = "auto"
@@ -82,11 +86,14 @@ class _CreateJob(BaseModel):
 
 
 class TrainerServer:
-    """Files in, models out, answers served. Everything lies under `folder`.
+    """Files in, models out, answers served.
 
-    `features`: what the responder learns from, the embedder itself if there is nothing better. `bases`: which base each name stands for that code written for OpenAI asks for; the responder, or a causal language model by folder
-    or hub name, which needs the `train` extra. `models_dir`: where `kaeshi models fetch` puts files. `webhooks`: who hears of ended jobs.
-    `vllm`: who answers for language models instead of us. `cluster`: where jobs of language models run instead of here. `disk`: bytes that may lie under `folder` for anything new to be taken.
+    Everything is under `folder`. `features`: the responder's features, the embedder itself if there
+    is nothing better. `bases`: the base behind each OpenAI model name that clients ask for; the
+    responder, or a causal language model by folder or hub name, which needs the `train` extra.
+    `models_dir`: where `kaeshi models fetch` puts files. `webhooks`: who is notified of ended jobs.
+    `vllm`: a server that answers for language models. `cluster`: where jobs of language models run.
+    `disk`: new files and jobs are refused when `folder` holds so many bytes.
     """
 
     def __init__(
@@ -143,7 +150,7 @@ class TrainerServer:
     async def stream(
         self, method: str, path: str, body: bytes, content_type: str
     ) -> tuple[int, bytes | AsyncIterator[bytes]]:
-        """The same, with an answer that is asked for as a stream told as it comes."""
+        """`call`, with a requested stream as an iterator of pieces."""
         status, content = await asyncio.to_thread(self._answer, method, path, body, content_type)
         if isinstance(content, Pending | Handed):
             return (status, _pieces(content)) if content.streamed else await _whole(content)
@@ -288,16 +295,19 @@ class TrainerServer:
         )
 
     def _check_room(self, more: int) -> None:
-        """Raise InvalidInput where so many bytes more would not fit into the budget."""
+        """Raise InvalidInput when so many more bytes exceed the disk budget."""
         if self._disk is None:
             return
         held = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
         if held + more > self._disk:
-            msg = f"{held + more:,} bytes would lie in the trainer's folder, and TRAINER_DISK_GB allows {self._disk:,}; delete files or models"
+            msg = (
+                f"{held + more:,} bytes would lie in the trainer's folder, and TRAINER_DISK_GB "
+                f"allows {self._disk:,}; delete files or models"
+            )
             raise InvalidInput(msg)
 
     def _drop_expired(self) -> None:
-        """Files that asked to be deleted by now are."""
+        """Delete files whose expiry time has passed."""
         for file in self._state.every("file", limit=10_000):
             if file.get("expires_at", self._seconds() + 1) <= self._seconds():
                 self._file_path(file["id"]).unlink(missing_ok=True)
@@ -322,11 +332,17 @@ class TrainerServer:
     def _check_job(self, wanted: _CreateJob) -> str:
         base = self._bases.get(wanted.model, wanted.model)
         if base not in self._bases.values():
-            msg = f"model {wanted.model!r} cannot be fine-tuned here; use one of {', '.join(sorted({*self._bases, *self._bases.values()}))}"
+            msg = (
+                f"model {wanted.model!r} cannot be fine-tuned here; use one of "
+                f"{', '.join(sorted({*self._bases, *self._bases.values()}))}"
+            )
             raise InvalidInput(msg)
         methods = ("supervised",) if base == RESPONDER else ("supervised", "dpo")
         if wanted.method.type not in methods or wanted.integrations:
-            msg = f"method {wanted.method.type!r} with {len(wanted.integrations or [])} integrations: {base!r} is trained by {' or '.join(methods)}, without any"
+            msg = (
+                f"method {wanted.method.type!r} with {len(wanted.integrations or [])} "
+                f"integrations: {base!r} is trained by {' or '.join(methods)}, without any"
+            )
             raise InvalidInput(msg)
         if not _SUFFIX.match(wanted.suffix or ""):
             msg = f"suffix {wanted.suffix!r}: at most 64 letters, digits, '.', '_' and '-'"
@@ -375,7 +391,10 @@ class TrainerServer:
         return _shown(job)
 
     def _set_aside(self, name: str, status: str, among: set[str]) -> Json:
-        """Cancel, pause or queue again. What a worker is at meanwhile is thrown away when it comes."""
+        """Cancel, pause or queue a job again.
+
+        The result of a worker that still runs is dropped.
+        """
         with self._guard:
             job = self._find("job", name)
             if job["status"] not in among:
@@ -397,7 +416,7 @@ class TrainerServer:
             )
 
     def _work_on(self, name: str) -> None:
-        """Have a thread at the job, unless some process has one."""
+        """Start a thread for the job, unless some process works on it."""
         with self._guard:
             worker = self._workers.get(name)
             if worker is None or not worker.is_alive():
@@ -431,7 +450,10 @@ class TrainerServer:
             )
 
     def _train(self, job: Json) -> None:
-        """Run a job to its end. A worker thread is a door: nothing above it could answer a failure, so it catches broadly and writes it down."""
+        """Run a job to its end.
+
+        A worker thread has no caller, so every failure is caught here and recorded.
+        """
         name = job["id"]
         try:
             result = (
@@ -500,7 +522,10 @@ class TrainerServer:
         }
 
     def _trained_lora(self, job: Json) -> Json | None:
-        """Train in a process below, from its last checkpoint; None if the job was set aside meanwhile."""
+        """Train in a child process, from the last checkpoint.
+
+        None if the job was set aside meanwhile.
+        """
         name = job["id"]
         kind = job["method"]["type"]
         folder = self._job_folder(name)
@@ -612,22 +637,31 @@ class TrainerServer:
         }
 
     def _job_folder(self, name: str) -> Path:
-        """Where a job of the lora engine keeps what it needs to continue; gone when it has succeeded or was cancelled."""
+        """A lora job's folder, with what it needs to continue.
+
+        Deleted when it has succeeded or was cancelled.
+        """
         return self._folder / "lora" / re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
     def _started(self, name: str, process: lora.Stoppable) -> None:
-        """Know the process, so that setting the job aside ends it; if it was set aside before, it ends now."""
+        """Remember the process, so that setting the job aside ends it.
+
+        If it was set aside before, it ends now.
+        """
         with self._guard:
             self._processes[name] = process
             if self._find("job", name)["status"] != "running":
                 process.terminate()
 
     def _heard(self, name: str, message: Json) -> None:
-        """What the process says goes among the job's events, losses with their numbers."""
+        """Store the process's messages among the job's events, losses with their numbers."""
         if "step" in message:
             self._event(
                 name,
-                f"Step {message['step']}/{message['total_steps']}: training loss={message['train_loss']:.2f}",
+                (
+                    f"Step {message['step']}/{message['total_steps']}: training "
+                    f"loss={message['train_loss']:.2f}"
+                ),
                 message,
             )
         elif "checkpoint" in message:
@@ -637,7 +671,10 @@ class TrainerServer:
             )
             self._event(
                 name,
-                f"Checkpoint after epoch {message['checkpoint']['epoch']}, step {metrics['step']}{loss}",
+                (
+                    f"Checkpoint after epoch {message['checkpoint']['epoch']}, step "
+                    f"{metrics['step']}{loss}"
+                ),
             )
         else:
             self._event(name, message["event"])
@@ -717,7 +754,10 @@ class TrainerServer:
     # lists
 
     def _given(self) -> list[Json]:
-        """What is here without training: the bases, the names that stand for them, and the embedder."""
+        """Models that exist without training.
+
+        The bases, their aliases, and the embedder.
+        """
         names = dict.fromkeys((*self._bases.values(), *sorted(self._bases), self._embedder.name))
         return [
             {"id": name, "object": "model", "created": 0, "owned_by": "kaeshi"} for name in names
@@ -812,7 +852,7 @@ async def _whole(content: Pending | Handed) -> tuple[int, bytes]:
 
 
 async def _pieces(content: Pending | Handed) -> AsyncIterator[bytes]:
-    """As they come; that nobody answers is an event as well, the status having been told."""
+    """Pieces as they come; a failure after the status was sent becomes an event."""
     async with aclosing(content.pieces()) as pieces:
         try:
             async for piece in pieces:
@@ -822,7 +862,7 @@ async def _pieces(content: Pending | Handed) -> AsyncIterator[bytes]:
 
 
 def _taken(handle: BinaryIO) -> bool:
-    """Does somebody else hold the lock? It is let go when its holder ends, however it ends."""
+    """Whether another process holds the lock, which is released when its holder ends."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -835,7 +875,10 @@ def _unserved(method: str, path: str) -> Reply:
 
 
 def _shown(item: Json) -> Json:
-    """An object without what is ours alone. OpenAI's document knows no word for a paused job: it is queued, and its events say more."""
+    """An object without our internal fields.
+
+    OpenAI's schema has no status for a paused job: it is shown as queued, and its events say more.
+    """
     shown = {
         name: value
         for name, value in item.items()
@@ -845,13 +888,13 @@ def _shown(item: Json) -> Json:
 
 
 def _named(job: Json) -> str:
-    """The tuned model's name: the same again if the job is taken over after a crash."""
+    """The tuned model's name: the same if the job is taken over after a crash."""
     base = re.sub(r"[^a-z0-9.-]+", "-", job["base"].rpartition("/")[2].lower()).strip("-")
     return f"ft:{base}:{job['user_provided_suffix'] or 'kaeshi'}:{hashlib.sha256(job['id'].encode()).hexdigest()[:8]}"
 
 
 def _chosen(wanted: _CreateJob) -> Json:
-    """The method's hyperparameters, and where it says nothing the deprecated ones beside it."""
+    """The method's hyperparameters, else the deprecated top-level ones."""
     own = getattr(wanted.method, wanted.method.type).hyperparameters
     given = own if own.model_fields_set else wanted.hyperparameters
     names = (
@@ -864,7 +907,7 @@ def _chosen(wanted: _CreateJob) -> Json:
 
 
 def _page(items: Sequence[Json], wanted: Mapping[str, str], usual: int) -> Json:
-    """A page of a list that lies in memory, beyond `after`."""
+    """A page of a list in memory, beyond `after`."""
     limit = wanted.get("limit", str(usual))
     if not limit.isdigit() or len(limit) > 4 or not int(limit):
         msg = f"limit {limit!r} is not a whole number from 1 to 9999"

@@ -1,4 +1,7 @@
-"""The trainer's own small database: files, jobs and models, beside their artefacts, so that it can live alone."""
+"""The trainer's own small database.
+
+Files, jobs and models, beside their artefacts, so that the trainer can run alone.
+"""
 
 import json
 import sqlite3
@@ -18,7 +21,7 @@ create index if not exists objects_by_number on objects (kind, number);
 
 
 class TrainerState:
-    """OpenAI's objects as JSON by kind and id, listed in the order they were made."""
+    """OpenAI's objects as JSON by kind and id, in the order of creation."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "trainer.db"
@@ -31,18 +34,27 @@ class TrainerState:
                 "select coalesce(max(number), 0) + 1 from objects"
             ).fetchone()[0]
             database.execute(
-                "insert into objects values (?, ?, ?, ?) on conflict (kind, id) do update set body = excluded.body",
+                (
+                    "insert into objects values (?, ?, ?, ?) on conflict (kind, id) do update "
+                    "set body = excluded.body"
+                ),
                 (kind, content["id"], number, json.dumps(content)),
             )
             database.execute("commit")
         return content
 
     def put_once(self, kind: str, content: Json, known_by: str, key: str) -> Json:
-        """Add, unless an object of that kind has the key in its metadata under `known_by`: then that one is returned."""
+        """Add, unless an object of that kind has the key in its metadata under `known_by`.
+
+        That object is then returned.
+        """
         with self._open() as database:
             database.execute("begin immediate")
             found = database.execute(
-                "select body from objects where kind = ? and json_extract(body, '$.metadata.' || ?) = ? order by number limit 1",
+                (
+                    "select body from objects where kind = ? and json_extract(body, "
+                    "'$.metadata.' || ?) = ? order by number limit 1"
+                ),
                 (kind, json.dumps(known_by), key),
             ).fetchone()
             if found is None:
@@ -73,7 +85,7 @@ class TrainerState:
         metadata: Mapping[str, str] | None = None,
         oldest_first: bool = False,
     ) -> list[Json]:
-        """The latest first (or the oldest), beyond `after`, with that metadata."""
+        """Objects of a kind, the latest first (or the oldest), beyond `after`, by metadata."""
         where = "kind = ?"
         values = [kind]
         for name, value in (metadata or {}).items():
@@ -82,13 +94,17 @@ class TrainerState:
         start, sign, order = ("-1", ">", "asc") if oldest_first else ("1e18", "<", "desc")
         with self._open() as database:
             rows = database.execute(
-                f"select body from objects where {where} and number {sign} coalesce((select number from objects where kind = ? and id = ?), {start}) order by number {order} limit ?",
+                (
+                    f"select body from objects where {where} and number {sign} coalesce((select "
+                    f"number from objects where kind = ? and id = ?), {start}) order by number "
+                    f"{order} limit ?"
+                ),
                 (*values, kind, after, limit),
             ).fetchall()
         return [json.loads(row[0]) for row in rows]
 
     def drop(self, kind: str, identifier: str) -> bool:
-        """Forget; was it there?"""
+        """Delete an object; whether it existed."""
         with self._open() as database:
             return (
                 database.execute(

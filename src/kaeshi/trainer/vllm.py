@@ -1,7 +1,8 @@
-"""Handing language models to vLLM, an engine made for serving many adapters on a GPU; we train, and it answers.
+"""Serving language models by vLLM, an engine made for many adapters on a GPU.
 
-It is started with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, on this machine or on one that sees the same disk. An adapter
-is told to it when its model is first asked, and again if it has forgotten: it keeps none over a restart.
+It is started with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, on this machine or on
+one that sees the same disk. An adapter is loaded when its model is first asked, and again after
+vLLM restarts.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ NOT_FOUND = 404
 
 
 class Vllm:
-    """One server of vLLM's, by its address without /v1."""
+    """One vLLM server, by its address without /v1."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -33,7 +34,7 @@ class Vllm:
         self._guard = threading.Lock()
 
     def tell(self, adapter: str, folder: Path, *, again: bool = False) -> None:
-        """Have it load an adapter, once. Raises ProviderError where it does not."""
+        """Load an adapter, once. Raises ProviderError when that fails."""
         with self._guard:
             if adapter in self._told and not again:
                 return
@@ -43,12 +44,15 @@ class Vllm:
             if (
                 status != 200 and "already" not in said
             ):  # by us before a restart of ours, or by a process beside us
-                msg = f"vLLM at {self.url} does not load {adapter!r} from {str(folder)!r}: {status}: {said[:200]}"
+                msg = (
+                    f"vLLM at {self.url} does not load {adapter!r} from {str(folder)!r}: "
+                    f"{status}: {said[:200]}"
+                )
                 raise ProviderError(msg)
             self._told.add(adapter)
 
     def drop(self, adapter: str) -> None:
-        """Have it forget an adapter; one that it does not know is forgotten already."""
+        """Unload an adapter; an unknown one is not an error."""
         with self._guard:
             if adapter in self._told:
                 self._post("unload_lora_adapter", {"lora_name": adapter})
@@ -69,7 +73,10 @@ class Vllm:
             raise ProviderError(self._silent(error)) from error
 
     def _silent(self, error: Exception) -> str:
-        return f"no answer from vLLM at {self.url}: {type(error).__name__}; check TRAINER_SERVE_WITH, and that it runs"
+        return (
+            f"no answer from vLLM at {self.url}: {type(error).__name__}; check "
+            "TRAINER_SERVE_WITH, and that it runs"
+        )
 
     @asynccontextmanager
     async def asked(
@@ -92,7 +99,7 @@ class Vllm:
 
 @dataclass(frozen=True, kw_only=True)
 class Handed:
-    """An answer that vLLM is yet to give. `folder`: the adapter's, None for a base."""
+    """An answer that vLLM has yet to give. `folder`: the adapter's, None for a base."""
 
     vllm: Vllm
     body: Json
@@ -101,7 +108,7 @@ class Handed:
 
     @property
     def streamed(self) -> bool:
-        """Does the client want it as it comes?"""
+        """Whether the client asked for a stream."""
         return bool(self.body.get("stream"))
 
     async def whole(self) -> tuple[int, bytes]:
@@ -110,7 +117,7 @@ class Handed:
             return response.status, await response.read()
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """Server-sent events as they come; a refusal, which comes in none, as one more."""
+        """Server-sent events as they come; a refusal becomes one event."""
         async with self.vllm.asked(self.body, self.adapter, self.folder) as response:
             if response.status != 200:
                 yield b"data: " + await response.read() + b"\n\n"

@@ -1,6 +1,7 @@
-"""Telling others that a job has ended: OpenAI's webhook events, signed as the Standard Webhooks specification has it.
+"""Webhooks about ended jobs.
 
-A courtesy, not a promise: what cannot be delivered in a few tries, or was still to be told when the process ended, is found by polling.
+OpenAI's webhook events, signed as in the Standard Webhooks specification. Delivery is best effort:
+an event that fails a few times, or is pending when the process ends, is lost, and clients poll.
 """
 
 import base64
@@ -25,12 +26,15 @@ def key_of(secret: str) -> bytes:
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error as error:
-        msg = "TRAINER_WEBHOOK_SECRET is no base64 behind 'whsec_'; make one with: echo whsec_$(openssl rand -base64 32)"
+        msg = (
+            "TRAINER_WEBHOOK_SECRET is no base64 behind 'whsec_'; make one with: echo "
+            "whsec_$(openssl rand -base64 32)"
+        )
         raise Misconfigured(msg) from error
 
 
 def signed(key: bytes, name: str, seconds: int, body: bytes) -> dict[str, str]:
-    """The headers that prove who sent the body, and when."""
+    """The headers that prove the sender of the body, and the time."""
     content = b".".join((name.encode(), str(seconds).encode(), body))
     signature = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
     return {
@@ -50,7 +54,7 @@ class Webhooks:
     ids: Ids
 
     def tell(self, kind: str, job: str) -> threading.Thread:
-        """Post `fine_tuning.job.{kind}`; the thread that does is returned."""
+        """Post `fine_tuning.job.{kind}`; returns the thread."""
         seconds = int(self.clock.now().timestamp())
         name = self.ids.new("evt")
         event = {

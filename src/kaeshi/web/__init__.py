@@ -1,1 +1,1 @@
-"""The HTTP door: JSON for programs, pages for people."""
+"""The HTTP side: JSON for programs, pages for people."""

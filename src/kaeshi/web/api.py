@@ -1,4 +1,7 @@
-"""The JSON API. Bodies are parsed by the same rules as files, so the same faults get the same words."""
+"""The JSON API.
+
+Bodies are parsed by the same rules as files, so the same faults give the same messages.
+"""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -58,7 +61,7 @@ ErrorBody: dict[int | str, dict[str, Any]] = {
 
 
 class Logged(BaseModel):
-    """What became of logged conversations."""
+    """The result of logging conversations."""
 
     new: int
     grown: int
@@ -73,7 +76,7 @@ class Reported(BaseModel):
 
 
 class FeedbackRecorded(BaseModel):
-    """The seed's answer to feedback."""
+    """The seed's response to feedback."""
 
     success: bool
     feedback_id: str
@@ -82,21 +85,21 @@ class FeedbackRecorded(BaseModel):
 
 
 class Looked(BaseModel):
-    """The run that a webhook was about, and how it stands; null where it was about none of ours."""
+    """The run that a webhook was about, and its state; null where it was about none of ours."""
 
     run: str | None
     state: str | None
 
 
 class Health(BaseModel):
-    """Is the database there?"""
+    """Whether the database can be read."""
 
     status: str
     conversations: int
 
 
 class JobDone(BaseModel):
-    """What a job said."""
+    """A job's result."""
 
     job: str
     result: str
@@ -128,7 +131,10 @@ Identifier = Annotated[str, Path(min_length=1, max_length=200)]
 
 @router.post("/v1/conversations", dependencies=admin, responses=ErrorBody, openapi_extra=AnyBody)
 async def log_conversations(request: Request, loop: LoopDep) -> Logged:
-    """Log one conversation record or a list of them; a bad one is refused with its place, the rest is stored."""
+    """Log one conversation record or a list of them.
+
+    A bad one is refused with its place, the rest is stored.
+    """
     body = await body_of(request)
     records = body if isinstance(body, list) else [body]
     if not 0 < len(records) <= MAX_RECORDS:
@@ -147,7 +153,10 @@ async def log_conversations(request: Request, loop: LoopDep) -> Logged:
     openapi_extra=ObjectBody,
 )
 async def report_outcome(conversation_id: Identifier, request: Request, loop: LoopDep) -> Reported:
-    """Report what came of a conversation; late and repeated reports are welcome. `at` (ISO 8601) says when, default now."""
+    """Report outcomes of a conversation; late and repeated reports are welcome.
+
+    `at` (ISO 8601) says when, default now.
+    """
     body = dict(await object_of(request))
     at = body.pop("at", None)
     return Reported(
@@ -170,9 +179,11 @@ async def record_feedback(
     loop: LoopDep,
     x_kaeshi_feedback_token: Annotated[str | None, Header()] = None,
 ) -> FeedbackRecorded:
-    """The seed's flat body: vote, rating, helpful, accurate, comment, correction; `author` says who.
+    """Record feedback, with the seed's flat body.
 
-    The token that came with an answer lets whoever holds it rate that answer as its customer; without one it takes the admin key.
+    vote, rating, helpful, accurate, comment, correction; `author` says who. The token that came
+    with an answer lets its holder rate that answer as its customer; without a token the admin key
+    is required.
     """
     body = dict(await object_of(request))
     author = body.pop("author", "")
@@ -208,13 +219,16 @@ async def _recorded(loop: LoopDep, said: Feedback) -> Recorded:
 async def feedback_stats(
     loop: LoopDep, days: Annotated[int, Query(ge=1, le=100_000)] = 30
 ) -> dict[str, Any]:
-    """Votes, mean stars, and the share of answers that were rated."""
+    """Votes, mean stars, and the share of rated answers."""
     return await feedback.analytics(loop, days)
 
 
 @router.post("/v1/webhooks/training", responses=ErrorBody, openapi_extra=ObjectBody)
 async def training_ended(request: Request, loop: LoopDep) -> Looked:
-    """The provider's word that a fine-tuning job has ended, known by its signature: the run is looked at now, and not a minute later."""
+    """Receive a provider's signed webhook: a fine-tuning job has ended.
+
+    The run is polled at once.
+    """
     secret = loop.settings.openai_webhook_secret
     if secret is None:
         msg = "webhooks are not taken here: OPENAI_WEBHOOK_SECRET is not set"
@@ -237,7 +251,7 @@ async def show_report(loop: LoopDep, log_clock: bool = False) -> Report:
 
 @router.get("/v1/jobs", dependencies=admin, responses=ErrorBody)
 async def list_jobs(loop: LoopDep) -> list[dict[str, Any]]:
-    """Jobs, when they are due, and how they went."""
+    """Jobs, when they are due, and their last results."""
     return await overview(loop)
 
 
@@ -249,13 +263,13 @@ async def run_job(name: Identifier, loop: LoopDep) -> JobDone:
 
 @router.get("/health")
 async def health(loop: LoopDep) -> Health:
-    """Can the database be read?"""
+    """Whether the database can be read."""
     async with loop.store.read() as tx:
         return Health(status="ok", conversations=await tx.count_conversations(loop.assistant))
 
 
 def _issuer(loop: Loop, message_id: str, token: str) -> Loop:
-    """The loop of the assistant whose answer the token came with. Raises Refused."""
+    """The Loop of the assistant that the token belongs to. Raises Refused."""
     for assistant in loop.served - {loop.assistant}:
         with suppress(Refused):
             tokens.check(loop.store.keyring, assistant, message_id, token, loop.clock.now())
@@ -272,6 +286,9 @@ def _moment(raw: object) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        msg = f"at {str(raw)[:40]!r} is not an ISO 8601 time with a zone, such as 2025-10-31T12:00:00Z"
+        msg = (
+            f"at {str(raw)[:40]!r} is not an ISO 8601 time with a zone, such as "
+            "2025-10-31T12:00:00Z"
+        )
         raise InvalidInput(msg)
     return moment

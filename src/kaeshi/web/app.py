@@ -1,4 +1,4 @@
-"""The application: one Loop for its lifetime, one place where errors become answers, a limit on what comes in."""
+"""The application: one Loop, one place where errors become responses, a body limit."""
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ log = logging.getLogger("kaeshi.web")
 
 
 def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> FastAPI:
-    """The web application. Its scheduler runs with it; without `with_scheduler` it only answers."""
+    """The web application. The scheduler runs with it unless `with_scheduler` is False."""
     chosen = settings or load()
 
     @asynccontextmanager
@@ -58,7 +58,7 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
 
 
 class GatewayFirst:
-    """Gives the gateway its paths before anything else looks at the request."""
+    """Passes the gateway's paths to it before any other middleware."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -73,7 +73,7 @@ class GatewayFirst:
 
 
 class _TooLarge(Exception):
-    """Raised through the application when a body grows beyond the limit."""
+    """Raised inside the application when a body exceeds the limit."""
 
 
 class BodyLimit:
@@ -123,7 +123,7 @@ async def _ours(_request: Request, error: Exception) -> Response:
 async def _anything(
     request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
-    """The web's door: what nothing below could answer becomes a 500 without our inside, and a log line with it."""
+    """Any other exception becomes a 500 without internals, and is logged."""
     try:
         return await call_next(request)
     except _TooLarge:

@@ -1,4 +1,4 @@
-"""Who may change things and see customer data."""
+"""Who may change things and read customer data."""
 
 from fastapi import Request
 
@@ -8,7 +8,10 @@ from kaeshi.settings import Settings
 
 
 def require_admin(request: Request) -> None:
-    """Raise Refused for anybody without the admin key, or from another machine where none is configured."""
+    """Raise Refused without the admin key.
+
+    Where no key is configured, requests from this machine are allowed.
+    """
     settings: Settings = request.app.state.settings
     key = settings.kaeshi_admin_key
     if may_call(
@@ -20,5 +23,8 @@ def require_admin(request: Request) -> None:
     if key is not None:
         msg = "send the admin key as Authorization: Bearer KEY"
         raise Refused(msg)
-    msg = "no admin key is configured, so only this machine may call; set KAESHI_ADMIN_KEY to open the door"
+    msg = (
+        "no admin key is configured, so only this machine may call; set KAESHI_ADMIN_KEY to open "
+        "the door"
+    )
     raise Refused(msg)

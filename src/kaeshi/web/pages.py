@@ -1,4 +1,4 @@
-"""Pages for people: the scheduler and the report. More come with the console."""
+"""Pages for people: the scheduler and the report."""
 
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,7 @@ router = APIRouter(
 
 @router.get("/")
 async def home() -> str:
-    """Where the pages are."""
+    """Redirect to the scheduler page."""
     return _page("home.html")
 
 
@@ -38,7 +38,7 @@ async def scheduler(loop: LoopDep) -> str:
 
 @router.get("/report")
 async def show_report(loop: LoopDep, log_clock: bool = False) -> str:
-    """The weekly report as its mail shows it."""
+    """The weekly report as in its mail."""
     try:
         return html(await report.compose(loop, by_log_clock=log_clock))
     except TooFew as error:

@@ -1,10 +1,13 @@
-"""The seed's two calls: start and stop the scheduler. Sync, idempotent, safe inside and outside a running event loop."""
+"""The seed's two calls: start and stop the scheduler.
+
+Synchronous, idempotent, and safe inside and outside a running event loop.
+"""
 
 __all__ = ["start_scheduler", "stop_scheduler"]
 
 
 def start_scheduler() -> None:
-    """Run due jobs from now on, on a thread of its own. Starting a started one changes nothing."""
+    """Run due jobs on a thread of its own. Has no effect when it is started already."""
     from kaeshi.app import open_loop
     from kaeshi.jobs.scheduler import start
 
@@ -12,7 +15,10 @@ def start_scheduler() -> None:
 
 
 def stop_scheduler() -> None:
-    """Stop, letting a running job finish its present piece. Stopping a stopped one changes nothing."""
+    """Stop, letting a running job finish its present piece.
+
+    Has no effect when it is stopped already.
+    """
     from kaeshi.jobs.scheduler import stop
 
     stop()

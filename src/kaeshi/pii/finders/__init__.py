@@ -1,1 +1,1 @@
-"""Where names are found: word lists, the embedded model, spaCy, a token classifier."""
+"""Name finders: word lists, the embedded model, spaCy, a token classifier."""

@@ -1,4 +1,7 @@
-"""Which NameFinder and which policy the settings mean. The scrubber starts without the rest of the system, so this choice stands here."""
+"""Chooses the NameFinder and the policy by the settings.
+
+It stands here because the scrubber runs without the rest of the system.
+"""
 
 import tomllib
 from functools import cache
@@ -13,12 +16,18 @@ from kaeshi.settings import Settings
 
 
 def names_of(settings: Settings) -> NameFinder:
-    """The model, the word lists, or a model of the user's own. One model serves the whole process. Raises Misconfigured without its path."""
+    """The model, the word lists, or a model of the user's own.
+
+    One model serves the whole process. Raises Misconfigured without a path.
+    """
     if settings.kaeshi_names == "model":
         return _model(settings.models_dir)
     if settings.kaeshi_names in {"spacy", "transformers"}:
         if settings.kaeshi_names_path is None:
-            msg = f"KAESHI_NAMES is {settings.kaeshi_names!r}; KAESHI_NAMES_PATH must say where the model is"
+            msg = (
+                f"KAESHI_NAMES is {settings.kaeshi_names!r}; KAESHI_NAMES_PATH must say where "
+                "the model is"
+            )
             raise Misconfigured(msg)
         return _own_model(settings.kaeshi_names, settings.kaeshi_names_path)
     from kaeshi.pii.finders.word_lists import ListedNames
@@ -45,7 +54,7 @@ def _model(folder: Path) -> NameFinder:
 
 
 def policy_of(settings: Settings) -> Policy:
-    """The policy file's, or the default. Raises Misconfigured, naming what is wrong with it."""
+    """The policy in the policy file, else the default. Raises Misconfigured with the fault."""
     path = settings.kaeshi_pii_policy
     if path is None:
         return DEFAULT

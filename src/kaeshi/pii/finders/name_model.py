@@ -1,7 +1,8 @@
-"""Finds people and postal addresses with a model: Rampart (National Design Studio, CC BY 4.0), made for chat, int8 on onnxruntime.
+"""Finds people and postal addresses with a token classifier.
 
-What the model proposes is joined with what the word lists and introductions know (name_lists.py): each misses what the other finds.
-Texts in which nothing could be a name or an address are not shown to the model.
+Rampart (National Design Studio, CC BY 4.0) is made for chat and runs as int8 on ONNX Runtime. Its
+proposals are joined with those of word lists and introductions (word_lists.py): each misses what
+the other finds. Texts that can hold neither a name nor an address are not shown to the model.
 """
 
 import re
@@ -50,12 +51,49 @@ _ORDINAL = re.compile(r"\d{1,3}(?:st|nd|rd|th)\b", re.IGNORECASE)
 _NUMBERS = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _NEXT_WORD = re.compile(r" ([^\W\d_]+)")
-_BUSINESSES = frozenset(["apartment", "apartments", "bakery", "bar", "barber", "bistro", "cafe", "condos", "diner", "grill", "hostel", "hotel", "inn", "kitchen", "lodge", "lofts", "lounge", "motel", "pizzeria", "residences", "resort", "restaurant", "ristorante", "salon", "shop", "spa", "studio", "suites", "sushi", "tavern", "trattoria"])  # fmt: skip
+_BUSINESSES = frozenset(
+    [
+        "apartment",
+        "apartments",
+        "bakery",
+        "bar",
+        "barber",
+        "bistro",
+        "cafe",
+        "condos",
+        "diner",
+        "grill",
+        "hostel",
+        "hotel",
+        "inn",
+        "kitchen",
+        "lodge",
+        "lofts",
+        "lounge",
+        "motel",
+        "pizzeria",
+        "residences",
+        "resort",
+        "restaurant",
+        "ristorante",
+        "salon",
+        "shop",
+        "spa",
+        "studio",
+        "suites",
+        "sushi",
+        "tavern",
+        "trattoria",
+    ]
+)
 Scores = NDArray[np.float32]
 
 
 class NameModel(ProposingFinder):
-    """A NameFinder. The model loads at the first text; `threads` bounds the cores it uses (0: all)."""
+    """A NameFinder.
+
+    The model loads at the first text; `threads` bounds the cores it uses (0: all).
+    """
 
     version = "rampart-tuned-2+" + ListedNames.version
 
@@ -176,7 +214,7 @@ def _probabilities(logits: Any, parts: Sequence[Sequence[int]]) -> list[Scores]:
 
 
 def _read(text: str, encoding: "Encoding", scores: Scores) -> list[Proposal]:
-    """From tokens to words to spans: neighbours of one kind are one person or one address."""
+    """From tokens to words to spans; neighbours of one kind are one person or address."""
     if not len(scores):
         return []
     words = _words(encoding)
@@ -237,7 +275,7 @@ def _without_titles(spans: list[tuple[int, int, float]], text: str) -> list[tupl
 
 
 def _addresses(text: str, parts: Sequence[Part]) -> list[Proposal]:
-    """Runs of address words with a street among them; a city or a ZIP code alone is no address."""
+    """Runs of address words with a street among them; a city or a ZIP code alone is not one."""
     runs = _neighbouring(parts, text)
     spans = _address_spans(runs, text)
     return [
@@ -248,7 +286,7 @@ def _addresses(text: str, parts: Sequence[Part]) -> list[Proposal]:
 
 
 def _neighbouring(parts: Sequence[Part], text: str) -> list[list[Part]]:
-    """Parts with nothing but punctuation between them, as runs."""
+    """Parts separated by punctuation only, as runs."""
     runs: list[list[Part]] = []
     for part in parts:
         if runs and _BETWEEN_PARTS.fullmatch(text, runs[-1][-1][1], part[0]):
@@ -269,7 +307,10 @@ def _address_spans(runs: list[list[Part]], text: str) -> list[tuple[int, int]]:
 
 
 def _is_address(text: str, start: int, end: int) -> bool:
-    """Without a word for a street or a city it is none if it names a business, or holds everyday words only, which a number may follow."""
+    """Whether a run without a word for a street or city is an address.
+
+    It is not if it names a business, or consists of everyday words and a number.
+    """
     written = [word.lower() for word in _LETTERS.findall(text[start:end])]
     words = {*written}
     if (

@@ -1,4 +1,7 @@
-"""What a model of names has in common with every other: it proposes, text by text, and the word lists and introductions have a say too."""
+"""What every finder with a model has in common.
+
+The model proposes spans text by text; word lists and introductions confirm, drop or add some.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +13,7 @@ from kaeshi.pii.finders.word_lists import ListedNames
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a model sees in one text: PERSON or ADDRESS."""
+    """A span that a model proposes in one text: PERSON or ADDRESS."""
 
     start: int
     end: int
@@ -28,10 +31,13 @@ class ProposingFinder(ABC):
 
     @abstractmethod
     def _proposals(self, texts: Iterable[str], watch: Watch) -> Mapping[str, Sequence[Proposal]]:
-        """What the model sees in each of these texts."""
+        """The model's proposals for each text."""
 
     def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]:
-        """People and addresses in each text of one conversation. Raises MissingModel where the model is not on this machine."""
+        """People and addresses in each text of one conversation.
+
+        Raises MissingModel when the model is not on this machine.
+        """
         return self.find_each([texts], known)[0]
 
     def find_each(
@@ -40,7 +46,7 @@ class ProposingFinder(ABC):
         known: Sequence[str] = (),
         watch: Watch = unwatched,
     ) -> list[list[list[Finding]]]:
-        """The same for many conversations at once: the fast path."""
+        """People and addresses of many conversations at once: the fast path."""
         seen = self._proposals({text for texts in conversations for text in texts}, watch)
         found = []
         for texts in conversations:
@@ -60,7 +66,7 @@ class ProposingFinder(ABC):
 
 
 def _with_addresses(names: Sequence[Finding], seen: Sequence[Proposal]) -> list[Finding]:
-    """Everything found in one text, each under the name of who saw it first."""
+    """All findings in one text, each with the recogniser that found it first."""
     own = {(p.start, p.end) for p in seen}
     said = [
         f.model_copy(update={"recogniser": "model"}) if (f.start, f.end) in own else f

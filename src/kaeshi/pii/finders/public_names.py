@@ -1,8 +1,9 @@
-"""Which proposed names are not private people's: artists, films, restaurants, hotels and cars that a concierge talks about.
+"""Proposed names that are public: artists, films, restaurants, hotels and cars.
 
-A name is public where its own sentence says so ("tickets to see ...", "... is performing", "the ... Hotel"), or where it is offered
-("how about ...", also as one of several), praised, or part of a place's name, while the talk is of events, films, restaurants or hotels. It
-is public in the whole conversation then, and private again where somebody says that it is theirs.
+A name is public where its own sentence says so ("tickets to see ...", "... is performing", "the ...
+Hotel"), or where it is offered ("how about ...", also as one of several), praised, or part of a
+place's name, while the talk is of events, films, restaurants or hotels. It is then public in the
+whole conversation, and private again where a speaker claims it as their own.
 """
 
 import re
@@ -205,7 +206,9 @@ Spans = Sequence[tuple[int, int]]
 def public(
     texts: Sequence[str], proposed: Sequence[Spans], given: AbstractSet[str] = frozenset()
 ) -> frozenset[tuple[int, int, int]]:
-    """Which of the proposed names are public: (text, start, end). `given`: given names; one alone is offered as a person, not as a film.
+    """The proposed names that are public: (text, start, end).
+
+    `given`: given names; a given name alone is a person, not a film.
 
     >>> public(["What about tickets to see Bryan Adams?"], [[(26, 37)]]), public(["Hi, this is Bryan Adams"], [[(12, 23)]])
     (frozenset({(0, 26, 37)}), frozenset())
@@ -264,7 +267,7 @@ def _verdicts(
     found: set[frozenset[str]],
     own: set[str],
 ) -> set[str]:
-    """Add the public names to `found`; returns the words of names that are somebody's own."""
+    """Add the public names to `found`; returns the words of names that speakers claim."""
     for i, text in enumerate(texts):
         # the nearest turn that tells decides
         offers = next(
@@ -297,7 +300,7 @@ def _verdicts(
 
 
 def _is_street(text: str, start: int, end: int, given: AbstractSet[str]) -> bool:
-    """Part of a crossing ("from Forbes and Murray"), or what one drives along."""
+    """Whether it is part of a crossing ("from Forbes and Murray"), or a road."""
     before = text[max(0, start - REACH) : start]
     if _HEADING.search(before):
         return True
@@ -310,7 +313,7 @@ def _is_street(text: str, start: int, end: int, given: AbstractSet[str]) -> bool
 def _told(
     text: str, start: int, end: int, *, private: bool, offers: bool, films: bool, alone: bool
 ) -> Literal["public", "own"] | None:
-    """What its own sentence tells about a name. `alone`: it is nothing but a given name."""
+    """What the sentence says about a name. `alone`: it is only a given name."""
     before = text[max(0, start - REACH) : start]
     doctor = _DOCTOR.search(before)
     if doctor and not films:
@@ -358,7 +361,7 @@ def _is_offered_in_context(
 
 
 def _is_offered(text: str, start: int, end: int) -> bool:
-    """One of several things that are offered, or praised, or on somewhere, where the talk is of such things."""
+    """Whether it is offered among several things, praised, or on show somewhere."""
     among = _OFFERED_AMONG.search(text, max(0, start - LISTED), start)
     if among and (_SEVERAL.match(among[0]) or _SEVERAL.match(text, end)):
         return True

@@ -1,4 +1,7 @@
-"""Finds people with a spaCy pipeline of the user's own, by the name of an installed package or by folder. Addresses are left to patterns."""
+"""Finds people with a spaCy pipeline, given by package name or folder.
+
+Addresses are left to patterns.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,7 +15,10 @@ BATCH = 64
 
 
 class SpacyNames(ProposingFinder):
-    """A NameFinder. Raises MissingExtra without spaCy, and MissingModel where there is no pipeline of that name."""
+    """A NameFinder.
+
+    Raises MissingExtra without spaCy, MissingModel for an unknown pipeline.
+    """
 
     def __init__(self, pipeline: str) -> None:
         super().__init__()
@@ -24,7 +30,10 @@ class SpacyNames(ProposingFinder):
         try:
             self._pipeline = spacy.load(pipeline)
         except OSError as error:
-            msg = f"KAESHI_NAMES_PATH {pipeline!r}: spaCy finds no pipeline of that name or in that folder; install one, nothing is downloaded here"
+            msg = (
+                f"KAESHI_NAMES_PATH {pipeline!r}: spaCy finds no pipeline of that name or in "
+                "that folder; install one, nothing is downloaded here"
+            )
             raise MissingModel(msg) from error
         meta = self._pipeline.meta
         self.version = (

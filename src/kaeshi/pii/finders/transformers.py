@@ -1,4 +1,7 @@
-"""Finds people and addresses with a token classifier of the user's own, in the form that transformers reads: weights from a folder."""
+"""Finds people and addresses with a token classifier in transformers' format.
+
+The weights lie in a folder of the user's.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,17 +24,24 @@ UNBOUNDED = 1_000_000
 
 
 class TokenNames(ProposingFinder):
-    """A NameFinder. Raises MissingExtra without transformers, and MissingModel where the folder holds no such classifier."""
+    """A NameFinder.
+
+    Raises MissingExtra without transformers, MissingModel for a folder without such a classifier.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         if not (folder / "config.json").exists():
-            msg = f"KAESHI_NAMES_PATH {str(folder)!r} holds no config.json of a token classifier; nothing is downloaded here"
+            msg = (
+                f"KAESHI_NAMES_PATH {str(folder)!r} holds no config.json of a token classifier; "
+                "nothing is downloaded here"
+            )
             raise MissingModel(msg)
         tokenizers, pipeline = _transformers()
         tokenizer = tokenizers.from_pretrained(str(folder))
         most = tokenizer.model_max_length
-        # without windows that overlap a long text would be cut, and what stands behind would pass unseen
+        # without windows that overlap a long text would be cut, and what stands behind would pass
+        # unseen
         windows = {"stride": most // 4} if most < UNBOUNDED else {}
         self._classify = pipeline(
             "token-classification",
@@ -57,13 +67,19 @@ def _transformers() -> tuple[Any, Any]:
     try:
         from transformers import AutoTokenizer, pipeline
     except ImportError as error:
-        msg = "KAESHI_NAMES is 'transformers', and it is not installed; type: pip install 'kaeshi[train]'"
+        msg = (
+            "KAESHI_NAMES is 'transformers', and it is not installed; type: pip install "
+            "'kaeshi[train]'"
+        )
         raise MissingExtra(msg) from error
     return AutoTokenizer, pipeline
 
 
 def _joined(text: str, found: Sequence[Mapping[str, Any]]) -> list[Proposal]:
-    """People and addresses; neighbours of one kind are one: given and family name, number and street."""
+    """People and addresses; neighbours of one kind are joined.
+
+    Given and family name, number and street.
+    """
     seen: list[Proposal] = []
     for span in found:
         group = span["entity_group"]

@@ -1,7 +1,8 @@
-"""Finds people by the words around them and by lists of common names. No model: that is a NameFinder of its own.
+"""Finds people by the words around them and by lists of common names.
 
-It knows three things: how people introduce themselves ("my name is ..."), what somebody answers who was asked for a name,
-and which words are names in the US Census. Whoever was found once is found again in every turn of the conversation.
+It uses no model. It knows how people introduce themselves ("my name is ..."), what people answer
+when asked for a name, and which words are names in the US Census. A name that was found once is
+found again in every turn of the conversation.
 """
 
 import re
@@ -251,7 +252,10 @@ _NOBODY = frozenset(["alexa"])  # but where somebody says that it is their name
 
 
 class ListedNames:
-    """A NameFinder that needs nothing but three word lists. `version` goes into every dataset's manifest."""
+    """A NameFinder that needs three word lists only.
+
+    `version` goes into every dataset's manifest.
+    """
 
     version = "lists-4"
 
@@ -261,9 +265,10 @@ class ListedNames:
         known: Sequence[str] = (),
         proposed: Sequence[Sequence[tuple[int, int, float]]] | None = None,
     ) -> list[list[Finding]]:
-        """People in each text. `known`: names the deployment is sure of, such as the customer's own.
+        """People in each text.
 
-        `proposed`: spans that a model saw; then the lists' own guesses are left out, and only what people say of themselves is added.
+        `known`: names that are certain, such as the customer's own. `proposed`: a model's spans;
+        the lists then add only what speakers say of themselves.
         """
         looked = [_look(text) for text in texts]
         spans = _introduced_in(looked, proposed, texts)
@@ -281,7 +286,7 @@ class ListedNames:
         known: Sequence[str] = (),
         watch: Watch = unwatched,
     ) -> list[list[list[Finding]]]:
-        """The same for many conversations."""
+        """People in each text of many conversations."""
         found = []
         for texts in conversations:
             watch()
@@ -294,7 +299,7 @@ def _introduced_in(
     proposed: Sequence[Sequence[tuple[int, int, float]]] | None,
     texts: Sequence[str],
 ) -> list[list[tuple[int, int, bool]]]:
-    """Spans in which people say who they are, or are asked and answer."""
+    """Spans in which speakers introduce themselves, or answer a question for a name."""
     spans = [[*look.introduced, *(look.guessed if proposed is None else ())] for look in looked]
     for i, look in enumerate(looked):
         if i and looked[i - 1].asks:
@@ -341,11 +346,13 @@ def _without_public(
 def _sure_words(
     known: Sequence[str], texts: Sequence[str], spans: list[list[tuple[int, int, bool]]]
 ) -> set[Any]:
-    """The words of names that are surely names, in small letters."""
+    """The words of certain names, in lower case."""
     words = {part.lower() for name in known for part in _TOKENS.findall(name)}
     for text, found in zip(texts, spans, strict=True):
         for start, end, sure in found:
-            if sure:  # initials are nobody, and "salon" or "Vallejo" in the name of one is a word or a place everywhere else
+            # initials are nobody, and "salon" or "Vallejo" in the name of one is a word or a place
+            # everywhere else
+            if sure:
                 words.update(
                     part.lower()
                     for part in _TOKENS.findall(text[start:end])
@@ -369,7 +376,9 @@ def _findings_of(
 
 
 def could_name(text: str) -> bool:
-    """May somebody be named in it, or an address stand there? Not if all its words are everyday ones.
+    """Whether the text may hold a name or an address.
+
+    It may not if all its words are everyday ones.
 
     >>> could_name("Sounds good, see you then!"), could_name("Transfer it to Kagiso")
     (False, True)
@@ -388,7 +397,7 @@ def could_name(text: str) -> bool:
 
 
 def is_misspelt(word: str) -> bool:
-    """Is it a common word with two letters swapped, one missing, or one too many?
+    """Whether it is a common word with two letters swapped, one missing or one too many.
 
     >>> is_misspelt("thnaks"), is_misspelt("transfr"), is_misspelt("pleasee"), is_misspelt("kagiso")
     (True, True, True, False)
@@ -414,7 +423,7 @@ def _is_swapped(length: int, word: str, common: frozenset[str]) -> bool:
 
 
 def names_a_place(words: Sequence[str]) -> bool:
-    """Is a city or a country among them, in one word or two? They are lower case."""
+    """Whether a city or country is among the (lower-case) words, in one word or two."""
     places = _places()
     return any(word in places for word in words) or any(
         f"{a} {b}" in places for a, b in pairwise(words)
@@ -422,14 +431,17 @@ def names_a_place(words: Sequence[str]) -> bool:
 
 
 def is_common_name(word: str) -> bool:
-    """Is it on the list of given names and seldom anything else?"""
+    """Whether it is a listed given name and rarely anything else."""
     given, _surnames, other = _lists()
     lowered = word.lower()
     return lowered in given and lowered not in other
 
 
 def _is_answer(text: str, start: int, end: int, words: int) -> bool:
-    """Is it a listed name, or all that somebody said first who was asked for one? A model has looked already, so little else is."""
+    """Whether it is a listed name, or the whole first answer to a question for one.
+
+    A model has read the text already, so no other rule is needed.
+    """
     given, surnames, other = _lists()
     first = _PARTS.findall(text[start:end].lower())[0]
     if first in given or (
@@ -441,9 +453,9 @@ def _is_answer(text: str, start: int, end: int, words: int) -> bool:
 
 
 def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, bool]]:
-    """What a model proposes, without everyday words and places: (start, end, surely a name).
+    """A model's proposals without everyday words and places: (start, end, certain).
 
-    A name that is sure is looked for in other turns as well.
+    A certain name is searched for in other turns too.
     """
     given, surnames, other = _lists()
     found = []
@@ -460,7 +472,7 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
 
 
 def _is_everyday(text: str, start: int, end: int, words: Sequence[str]) -> bool:
-    """Common words, also misspelt ones, and what stands where no name stands."""
+    """Common words, also misspelt ones, and words in places where no name stands."""
     if not words or all(word in _NOBODY or word in _FILLER for word in words):
         return True
     written = text[start:end]
@@ -470,7 +482,10 @@ def _is_everyday(text: str, start: int, end: int, words: Sequence[str]) -> bool:
 
 
 def _is_place(text: str, start: int, end: int) -> bool:
-    """A city, also with its state; or a word of a city's name ("Morgan" Hill), or what is called after a saint."""
+    """Whether it is a city, also with its state.
+
+    Or a word of a city's name ("Morgan" Hill), or named after a saint.
+    """
     words = [word.lower() for word in _PARTS.findall(text[start:end])]
     named = " ".join(words)
     if named in _places() or (len(words[-1]) == 2 and named[:-3] in _places()):
@@ -494,7 +509,10 @@ Named = tuple[tuple[int, int, bool], ...]  # (start, end, may be looked for in o
 
 
 class Look(NamedTuple):
-    """What one text says by itself: its words, lower-cased; who introduces themselves, has a title, is named by the lists; does it ask for a name?"""
+    """What one text says by itself, in lower-case words.
+
+    Who introduces themselves, who has a title, who is on the lists, and whether it asks for a name.
+    """
 
     said: frozenset[str]
     introduced: Named
@@ -520,7 +538,7 @@ def _look(text: str) -> Look:
 
 @cache
 def _telling() -> frozenset[str]:
-    """Words without which no name is found, unless one was asked for."""
+    """The cues for a name: without one, a text has a name only if one was asked for."""
     given, _surnames, other = _lists()
     return (given - other) | {
         "name",
@@ -556,9 +574,10 @@ def _introduced(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _name_run(text: str, start: int, end: int, *, own: bool) -> Iterator[tuple[int, int]]:
-    """The leading words of what follows an introduction that can be a name: any word at first, then listed or capitalised ones.
+    """The leading words after an introduction that can be a name.
 
-    `own`: somebody tells their own name, or whose account it is, and what they write large is one whatever it means elsewhere.
+    Any word at first, then listed or capitalised ones. `own`: the speaker gives their own name or
+    an account holder's; a capitalised word is then a name whatever else it means.
     """
     given, surnames, other = _lists()
     first = last = None
@@ -608,7 +627,7 @@ def _titled(text: str) -> Iterator[tuple[int, int, bool]]:
 
 
 class _Written(NamedTuple):
-    """A word where it stands. `word`: in small letters."""
+    """A word and its place. `word`: in lower case."""
 
     start: int
     end: int
@@ -617,14 +636,14 @@ class _Written(NamedTuple):
 
     @property
     def is_large(self) -> bool:
-        """Does it begin with a capital letter?"""
+        """Whether it begins with a capital letter."""
         return self.text[0].isupper()
 
 
 def _listed(text: str) -> Iterator[tuple[int, int]]:
-    """Words from the list of given names, with the surname that may follow.
+    """Listed given names, with the surname that may follow.
 
-    They are written large, or stand after a word that announces a person.
+    Capitalised, or after a cue for a person.
     """
     given, _, other = _lists()
     words = [_Written(m.start(), m.end(), m[0], m[0].lower()) for m in _PARTS.finditer(text)]
@@ -646,26 +665,32 @@ def _listed(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_name_alone(name: _Written, *, common: bool, cued: bool) -> bool:
-    """Is a listed given name a name without a surname? `common`: it is an everyday word too."""
+    """Whether a listed given name is a name without a surname.
+
+    `common`: it is an everyday word too.
+    """
     if name.is_large and not common:
         return True
     return cued and (name.is_large or not common)
 
 
 def _follower(text: str, words: Sequence[_Written], i: int) -> _Written | None:
-    """The next word, if nothing but a space stands between."""
+    """The next word, if only a space stands between."""
     if i + 1 < len(words) and words[i + 1].start == words[i].end + 1:
         return words[i + 1] if text[words[i].end] == " " else None
     return None
 
 
 def _is_cued(words: Sequence[_Written], i: int) -> bool:
-    """Does the word before announce a person, at most a comma and a space away?"""
+    """Whether the word before is a cue for a person, at most a comma and a space away."""
     return i > 0 and words[i - 1].word in _CUES and words[i].start - words[i - 1].end <= 2
 
 
 def _is_surname(follow: _Written, *, common: bool) -> bool:
-    """A listed surname. `common`: the given name before it is an everyday word too."""
+    """Whether it is a listed surname.
+
+    `common`: the given name before it is an everyday word too.
+    """
     _, surnames, other = _lists()
     if follow.word not in surnames or follow.word in _STOP_AFTER:
         return False
@@ -673,7 +698,7 @@ def _is_surname(follow: _Written, *, common: bool) -> bool:
 
 
 def _is_unlisted_surname(name: _Written, follow: _Written) -> bool:
-    """Written like a surname, and not an everyday word."""
+    """Whether it is spelt like a surname and is not an everyday word."""
     other = _lists()[2]
     if not (name.is_large and follow.is_large) or follow.text.isupper() or len(follow.text) <= 2:
         return False
@@ -686,7 +711,10 @@ def _is_in_a_place(text: str, name: _Written) -> bool:
 
 
 def _answered(text: str) -> Iterator[tuple[int, int]]:
-    """Somebody was asked for a name: a reply of a few words is one, up to the first that cannot be."""
+    """The name in a reply to a question for one.
+
+    A reply of a few words counts, up to the first word that cannot be a name.
+    """
     given, surnames, other = _lists()
     words = list(islice(_TOKENS.finditer(text), 13))  # one more than a reply of a few words has
     run = [m for m in words[:12] if m[0].lower() not in _FILLER]
@@ -729,7 +757,10 @@ def _last_of_name(head: Match[str], run: list[Match[str]], other: frozenset[str]
 def _findings(
     text: str, found: Sequence[tuple[int, int, bool]], words: AbstractSet[str]
 ) -> list[Finding]:
-    """One finding per person and place; the longest where they overlap. `words`: names known from elsewhere."""
+    """One finding per person and place; the longest where they overlap.
+
+    `words`: names known from other turns.
+    """
     if not found and not words:
         return []
     other = _lists()[2]
@@ -763,7 +794,7 @@ def _longest(spans: dict[tuple[int, int], float]) -> list[Finding]:
 
 
 def _again(text: str, words: AbstractSet[str]) -> Iterator[tuple[int, int]]:
-    """Where known names stand by themselves, two in a row as one."""
+    """Where known names stand by themselves; two in a row are one."""
     start = end = -1
     for match in _TOKENS.finditer(text) if words else ():
         stop = match.end()
@@ -791,7 +822,7 @@ def _again(text: str, words: AbstractSet[str]) -> Iterator[tuple[int, int]]:
 
 @cache
 def _lists() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Given names, surnames, and those of them that are mostly something else."""
+    """Given names, surnames, and those of both that are mostly other words."""
     return _words("given_names.txt"), _words("surnames.txt"), _words("not_names.txt")
 
 

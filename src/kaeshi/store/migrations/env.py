@@ -1,4 +1,4 @@
-"""Run by Alembic. The connection comes from the caller, inside the caller's transaction."""
+"""Run by Alembic, on the caller's connection and inside the caller's transaction."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""What can be trained here."""
+"""Engines: what can be trained here."""

@@ -1,7 +1,8 @@
-"""The responder: picks, among the answers it has seen, the one that fits the conversation, or hands over to a person.
+"""The responder: picks the known answer that fits the conversation, or hands over.
 
-A real, modest model. It cannot write: MiniLM embeddings of what was said go through a trained linear head over the answers of
-the training file, and a calibrated confidence says when to hand over. It trains on a CPU in seconds.
+A real, modest model. It cannot write: MiniLM embeddings of the conversation go through a trained
+linear head over the answers of the training file, and a calibrated confidence decides when to hand
+over. It trains on a CPU in seconds.
 """
 
 import hashlib
@@ -38,7 +39,8 @@ WEIGHTS = (
 # of the head's fit; few steps are a penalty too
 PENALTY = 0.1
 STEPS = 10
-# confidence = sigmoid(weights . (similarity, log(1 + margin), 1)): where it stands before any held-out row has been seen
+# confidence = sigmoid(weights . (similarity, log(1 + margin), 1)): where it stands before any
+# held-out row has been seen
 CALIBRATION = np.array([5.0, 3.5, -3.5])
 CALIBRATION_STRENGTH = 1.0
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -46,7 +48,10 @@ Floats = NDArray[np.float32]
 
 
 class Context(NamedTuple):
-    """A conversation so far: what the customer said, and what the assistant did, each from the last message back."""
+    """A conversation so far.
+
+    The customer's messages and the assistant's, each from the last one back.
+    """
 
     customer: tuple[str, ...]
     assistant: tuple[str, ...]
@@ -54,7 +59,10 @@ class Context(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A conversation so far, and the answer that followed. `row` is the training row it came from."""
+    """A conversation so far, and the answer that followed.
+
+    `row` is its training row.
+    """
 
     context: Context
     answer: str
@@ -63,7 +71,7 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The answer picked, its calibrated confidence, and whether a person should take over instead."""
+    """The picked answer, its calibrated confidence, and whether to hand over instead."""
 
     text: str
     confidence: float
@@ -72,7 +80,11 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Responder:
-    """A trained head. `contexts` and `owners`: every training context, scaled to length one, with the number of its answer, in its order."""
+    """A trained head.
+
+    `contexts` and `owners`: every training context, scaled to length one, with the number of its
+    answer, in order.
+    """
 
     answers: tuple[str, ...]
     weights: Floats
@@ -95,7 +107,10 @@ class Responder:
         ]
 
     def best(self, features: Floats) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Per row the best answer, and what its confidence is made of: cosine to its nearest training context, log margin, 1."""
+        """Per row the best answer, and the features of its confidence.
+
+        Cosine to its nearest training context, log margin, 1.
+        """
         scores = features @ self.weights.T + self.bias
         best = scores.argmax(axis=1)
         top = scores[np.arange(len(best)), best].copy()
@@ -119,7 +134,10 @@ class Responder:
 
 
 def samples(rows: Sequence[Json]) -> list[Sample]:
-    """Every assistant message of the training rows that may be said: not empty, not a hand-over, not weighted 0, without placeholders."""
+    """The training rows' assistant messages that may be said.
+
+    Not empty, not a hand-over, not weighted 0, without placeholders.
+    """
     found = []
     for number, row in enumerate(rows):
         messages = row["messages"]
@@ -138,7 +156,7 @@ def samples(rows: Sequence[Json]) -> list[Sample]:
 
 
 def context(messages: Sequence[Json]) -> Context:
-    """What was said before an answer."""
+    """The conversation before an answer."""
     spoken = {
         role: [
             text
@@ -151,13 +169,19 @@ def context(messages: Sequence[Json]) -> Context:
 
 
 def _to_the_point(text: str) -> str:
-    """Without sentences that only say who and where the customer is (they hold placeholders), where others remain."""
+    """The text without sentences that only introduce the customer, where others remain.
+
+    Such sentences hold placeholders.
+    """
     telling = [sentence for sentence in _SENTENCE.split(text) if not PLACEHOLDER.search(sentence)]
     return " ".join(telling) if telling else PLACEHOLDER.sub("", text).strip() or text
 
 
 def featurize(contexts: Sequence[Context], embedder: Embedder) -> Floats:
-    """Contexts as rows of len(WEIGHTS) x dimensions; equal texts are embedded once, absent ones are zero."""
+    """Contexts as rows of len(WEIGHTS) x dimensions.
+
+    Equal texts are embedded once, absent ones are zero.
+    """
     places, vectors = _embedded_texts(contexts, embedder)
     features = np.zeros((len(contexts), len(WEIGHTS), embedder.dimensions), np.float32)
     for row, found in zip(features, contexts, strict=True):
@@ -187,13 +211,17 @@ def train(
     embedder: Embedder,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Responder:
-    """Fit the head, then calibrate its confidence on the validation rows, or on a tenth of the contexts if there are none.
+    """Fit the head, then calibrate its confidence on the validation rows.
 
-    Raises InvalidInput when no row holds an answer that may be said.
+    On a tenth of the contexts if there are none. Raises InvalidInput when no row holds an answer
+    that may be said.
     """
     drawn = samples(rows)
     if not drawn:
-        msg = f"{len(rows)} rows hold no answer to learn: assistant messages are missing, empty, or contain placeholders"
+        msg = (
+            f"{len(rows)} rows hold no answer to learn: assistant messages are missing, empty, "
+            "or contain placeholders"
+        )
         raise InvalidInput(msg)
     progress(f"embedding {len(drawn)} contexts")
     features = featurize([s.context for s in drawn], embedder)
@@ -233,7 +261,7 @@ def _calibrated(
 
 
 def save(model: Responder, folder: Path, details: Json) -> Json:
-    """Write the model's files and then its manifest, which is read first; returns the manifest."""
+    """Write the model's files and, last, its manifest, which is read first; returns it."""
     buffer = io.BytesIO()
     np.savez(
         buffer,
@@ -254,11 +282,17 @@ def save(model: Responder, folder: Path, details: Json) -> Json:
 
 
 def load(folder: Path, embedder: str) -> Responder:
-    """Read a model, after its files' sha256 were compared with the manifest's. Raises InvalidInput for a changed file, or another version's or embedder's."""
+    """Load a model, after comparing its files' sha256 with the manifest's.
+
+    Raises InvalidInput for a changed file, or another version's or embedder's.
+    """
     manifest = manifests.checked(folder)
     with np.load(folder / "head.npz", allow_pickle=False) as arrays:
         if tuple(arrays.get("parts", ())) != WEIGHTS or manifest.get("embedder") != embedder:
-            msg = f"model in {folder.name!r} was trained by another version of the responder; train it again"
+            msg = (
+                f"model in {folder.name!r} was trained by another version of the responder; "
+                "train it again"
+            )
             raise InvalidInput(msg)
         return Responder(
             answers=tuple(json.loads((folder / "answers.json").read_bytes())),
@@ -271,7 +305,11 @@ def load(folder: Path, embedder: str) -> Responder:
 
 
 def _held_out(drawn: Sequence[Sample]) -> NDArray[np.bool_]:
-    """A tenth of the contexts. None of a file where most answers occur once, such as a FAQ: holding one out would only unlearn it."""
+    """A tenth of the contexts.
+
+    None of a file where most answers occur once, such as a FAQ: holding one out would only unlearn
+    it.
+    """
     counts = Counter(s.answer for s in drawn)
     if sum(counts[s.answer] == 1 for s in drawn) * 2 > len(drawn):
         return np.zeros(len(drawn), np.bool_)
@@ -281,8 +319,9 @@ def _held_out(drawn: Sequence[Sample]) -> NDArray[np.bool_]:
 def fit(drawn: Sequence[Sample], features: Floats) -> Responder:
     """Multinomial logistic regression with a ridge penalty over the most frequent answers.
 
-    The softmax's Hessian is at most half the Gram matrix for every answer (Böhning 1992), so one inverse serves all steps; steps are
-    accelerated (Nesterov 1983). So few of them fit without learning noise by heart.
+    The softmax's Hessian is at most half the Gram matrix for every answer (Böhning 1992), so one
+    inverse serves all steps; steps are accelerated (Nesterov 1983). Few steps are enough, and learn
+    less noise.
     """
     counts = Counter(s.answer for s in drawn)
     kept = sorted(counts, key=lambda answer: (-counts[answer], answer))[:MAX_ANSWERS]
@@ -303,7 +342,7 @@ def fit(drawn: Sequence[Sample], features: Floats) -> Responder:
 
 
 def _softmax(x: Floats, y: NDArray[np.int32], answers: int) -> Floats:
-    """Weights, shape (features, answers), for rows `x` whose answers are `y`."""
+    """Weights, shape (features, answers), for rows `x` with answers `y`."""
     solve = _inverse(x)
     weights = before = np.zeros((x.shape[1], answers), np.float32)
     pace = 1.0
@@ -325,7 +364,7 @@ def _softmax(x: Floats, y: NDArray[np.int32], answers: int) -> Floats:
 
 
 def _inverse(x: Floats) -> Callable[[Floats], Floats]:
-    """What divides by x'x / 2 + PENALTY; of few rows by way of xx', which is smaller (Woodbury)."""
+    """The inverse of x'x / 2 + PENALTY; for few rows through xx' (Woodbury), which is smaller."""
     rows, features = x.shape
     if features <= rows:
         whole = np.linalg.inv((x.T @ x / 2).astype(np.float64) + PENALTY * np.eye(features)).astype(
@@ -339,7 +378,10 @@ def _inverse(x: Floats) -> Callable[[Floats], Floats]:
 
 
 def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDArray[np.float64]:
-    """Logistic regression of "the answer was right" (Platt 1999) by Newton's method, held near CALIBRATION while there is little to go by."""
+    """Logistic regression of "the answer was right" (Platt 1999) by Newton's method.
+
+    With little data it stays near CALIBRATION.
+    """
     if not held:
         return CALIBRATION
     best, signs = head.best(features)

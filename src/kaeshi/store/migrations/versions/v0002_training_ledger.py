@@ -1,4 +1,4 @@
-"""What a training run was asked, and what it may and did cost."""
+"""Questions to providers about training runs, reserved and booked costs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add to the training tables; runs of old are in the new words for their state."""
+    """Extend the training tables; earlier runs get the new names for their state."""
     op.add_column("training_files", sa.Column("tokens", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("training_runs", sa.Column("attempt", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("training_runs", sa.Column("asks", sa.Integer(), nullable=False, server_default="0"))

@@ -1,4 +1,4 @@
-"""How a job is trained and validated, and what the provider said on the way."""
+"""Training and validation settings of a job, and the provider's events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add to the training tables."""
+    """Extend the training tables."""
     op.add_column("training_runs", sa.Column("method", sa.String(12), nullable=False, server_default="supervised"))
     op.add_column("training_runs", sa.Column("validation_file_id", sa.String(200), nullable=True))
     op.create_table(

@@ -1,4 +1,4 @@
-"""What a rollout has to show, and the customers it has counted."""
+"""A rollout's plan, and the customers it has counted."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add to conversations and rollouts."""
+    """Extend conversations and rollouts."""
     op.add_column("conversations", sa.Column("share", sa.Float(), nullable=True))
     op.add_column("rollouts", sa.Column("goal", sa.String(16), nullable=False, server_default="superior"))
     op.add_column("rollouts", sa.Column("plan", sa.Text(), nullable=True))

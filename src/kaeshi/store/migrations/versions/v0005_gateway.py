@@ -1,4 +1,4 @@
-"""What goes through the gateway: requests, how conversations are recognised, how far spools were read, and mirrored answers."""
+"""Gateway traffic: requests, digests of conversations, spool offsets and mirrored answers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Add to candidates and rollouts."""
+    """Extend candidates and rollouts."""
     op.add_column("candidates", sa.Column("serving", sa.Text(), nullable=False, server_default="{}"))
     op.add_column("rollouts", sa.Column("former", sa.String(64), nullable=True))
     op.create_table(

@@ -1,4 +1,4 @@
-"""Rollouts that wait for a person."""
+"""Paused rollouts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,5 +8,5 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add to rollouts."""
+    """Extend rollouts."""
     op.add_column("rollouts", sa.Column("paused", sa.Text(), nullable=True))

@@ -1,4 +1,4 @@
-"""Mirrored answers that a judge has compared with production's."""
+"""The judge's preferences between mirrored answers and production's."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,5 +8,5 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Add to mirrors."""
+    """Extend mirrors."""
     op.add_column("mirrors", sa.Column("preferred", sa.String(12), nullable=True))

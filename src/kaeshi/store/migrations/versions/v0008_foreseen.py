@@ -1,4 +1,4 @@
-"""What first messages said of the customers that a rollout has counted."""
+"""Predictions from first messages for counted customers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,5 +8,5 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Add to rollout_rows."""
+    """Extend rollout_rows."""
     op.add_column("rollout_rows", sa.Column("foreseen", sa.Text, nullable=False, server_default="[]"))

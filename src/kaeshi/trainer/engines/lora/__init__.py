@@ -1,4 +1,7 @@
-"""Low-rank adapters on a language model of your own: the engine of the `train` extra. Nothing here imports torch; the job's process does."""
+"""Low-rank adapters on a language model: the engine of the `train` extra.
+
+Nothing here imports torch; the job's process does.
+"""
 
 import json
 import shutil
@@ -21,7 +24,7 @@ BETA = 0.1  # OpenAI's default for preferences
 
 
 class Stoppable(Protocol):
-    """A running job: ended at once, it can be continued later."""
+    """A running job; ended at once, it can be continued later."""
 
     def terminate(self) -> None: ...
 
@@ -32,21 +35,22 @@ def missing() -> list[str]:
 
 
 def auto_epochs(rows: int) -> int:
-    """`n_epochs: auto`: as many as show about 600 rows, from 2 to 10."""
+    """`n_epochs: auto`: enough to show about 600 rows, from 2 to 10."""
     return min(10, max(2, round(600 / max(rows, 1))))
 
 
 def auto_batch(rows: int) -> int:
-    """`batch_size: auto`: 8 rows a step, 4 where there are fewer than 80."""
+    """`batch_size: auto`: 8 rows a step, 4 below 80 rows."""
     return 8 if rows >= 80 else 4
 
 
 def run(
     spec: Json, folder: Path, started: Callable[[Stoppable], None], heard: Callable[[Json], None]
 ) -> Json | None:
-    """Run a job in a process of its own, which continues where one before it was killed. Returns its last word, None if it was stopped.
+    """Run a job in a process of its own, from its last checkpoint.
 
-    Raises InvalidInput for rows it refuses, and ProviderError when it broke or died; what it printed is in folder/log.txt.
+    Returns its result, None if it was stopped. Raises InvalidInput for rows it refuses, and
+    ProviderError when it broke or died; its output is in folder/log.txt.
     """
     done: Json | None = None
     for message in told(spec, folder, started):
@@ -58,7 +62,7 @@ def run(
 
 
 def told(spec: Json, folder: Path, started: Callable[[Stoppable], None]) -> Iterator[Json]:
-    """The same, line by line as the process says them; nothing is `done` when it was stopped."""
+    """The job's messages, one by one; without a `done` message when it was stopped."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "spec.json", json.dumps(spec).encode())
     done = False
@@ -87,7 +91,10 @@ def told(spec: Json, folder: Path, started: Callable[[Stoppable], None]) -> Iter
 
 def _check_end(done: bool, process: Popen[bytes], folder: Path) -> None:
     if not done and process.returncode >= 0:
-        msg = f"the training process ended with {process.returncode} and no word; see {folder / 'log.txt'}"
+        msg = (
+            f"the training process ended with {process.returncode} and no word; see "
+            f"{folder / 'log.txt'}"
+        )
         raise ProviderError(msg)
     if not done and process.returncode not in {-15, -9}:
         msg = f"the training process died of signal {-process.returncode}; see {folder / 'log.txt'}"
@@ -95,7 +102,10 @@ def _check_end(done: bool, process: Popen[bytes], folder: Path) -> None:
 
 
 def publish(source: Path, target: Path, details: Json) -> Json:
-    """Put an adapter where models are served from, its files first and then the manifest that names them; returns the manifest."""
+    """Copy an adapter to the folder that models are served from; returns its manifest.
+
+    Its files first, then the manifest that names them.
+    """
     target.mkdir(parents=True, exist_ok=True)
     files = {}
     for name in ADAPTER:

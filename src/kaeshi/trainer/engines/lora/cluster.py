@@ -1,7 +1,8 @@
-"""Jobs on a Ray cluster: the same process as here, on whichever of its machines has room. No disk is shared, and no scheduler is ours.
+"""Jobs on a Ray cluster: the same process as here, on any machine with room.
 
-An actor on that machine runs the job and hands over what the process says together with the files that it wrote, so that everything
-a job needs to go on lies in the trainer's own folder: a machine that is lost costs the steps since the last checkpoint.
+No disk is shared, and Ray schedules. An actor on that machine runs the job and returns the
+process's messages together with the files that it wrote, so that everything a job needs to continue
+is in the trainer's own folder: a lost machine costs the steps since the last checkpoint.
 """
 
 import os
@@ -27,7 +28,7 @@ _OURS = {"spec.json", "train.jsonl", "held.jsonl"}  # files of a job that are no
 
 
 class Cluster:
-    """A cluster at an address, as `ray.init` takes it; joined when the first job comes."""
+    """A cluster at an address, as `ray.init` takes it; joined at the first job."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -40,9 +41,11 @@ class Cluster:
         started: Callable[[lora.Stoppable], None],
         heard: Callable[[Json], None],
     ) -> Json | None:
-        """As `lora.run`, elsewhere. A GPU for each job where there are any, otherwise a machine's processors.
+        """`lora.run` on the cluster.
 
-        Raises ProviderError also when the cluster cannot be reached, or lost MACHINES of its machines under this job.
+        A GPU for each job where there are any, otherwise a machine's processors. Raises
+        ProviderError also when the cluster cannot be reached, or lost MACHINES of its machines
+        under this job.
         """
         ray = self._joined()
         for left in reversed(range(MACHINES)):
@@ -54,12 +57,17 @@ class Cluster:
                 if job.stopped.is_set():
                     return None
                 if not left:
-                    msg = f"the Ray cluster at {self._address!r} lost {MACHINES} machines under the job, at last so: {error}"
+                    msg = (
+                        f"the Ray cluster at {self._address!r} lost {MACHINES} machines under "
+                        f"the job, at last so: {error}"
+                    )
                     raise ProviderError(msg) from error
                 heard({"event": "a machine was lost; going on from the last checkpoint"})
                 if job.stopped.wait(
                     PATIENCE
-                ):  # a cluster takes a while to see that a machine is gone, and would put the job there again
+                    # a cluster takes a while to see that a machine is gone, and would put the job there
+                    # again
+                ):
                     return None
             finally:
                 job.end()
@@ -69,7 +77,10 @@ class Cluster:
         try:
             import ray
         except ImportError as error:
-            msg = "TRAINER_RAY is set, and ray is not installed; type: pip install 'kaeshi[train,ray]'"
+            msg = (
+                "TRAINER_RAY is set, and ray is not installed; type: pip install "
+                "'kaeshi[train,ray]'"
+            )
             raise MissingExtra(msg) from error
         with self._guard:
             if not ray.is_initialized():
@@ -82,7 +93,10 @@ class Cluster:
                         logging_level="ERROR",
                     )
                 except (OSError, RuntimeError, ValueError) as error:
-                    msg = f"the Ray cluster at {self._address!r} cannot be joined: {str(error).splitlines()[0]}"
+                    msg = (
+                        f"the Ray cluster at {self._address!r} cannot be joined: "
+                        f"{str(error).splitlines()[0]}"
+                    )
                     raise ProviderError(msg) from error
         return ray
 
@@ -108,7 +122,7 @@ class _Job:
         )
 
     def terminate(self) -> None:
-        """End its process, and where it has none yet wait for none."""
+        """End its process; a process that has not started is not waited for."""
         self.stopped.set()
         if self._begun:
             self._actor.stop.remote()
@@ -116,7 +130,7 @@ class _Job:
             self.end()
 
     def end(self) -> None:
-        """Give the machine back, without the rows that it was lent."""
+        """Release the machine and delete the job's rows on it."""
         if self._begun:
             with suppress(
                 self._ray.exceptions.RayError
@@ -125,7 +139,7 @@ class _Job:
         self._ray.kill(self._actor)
 
     def followed(self, heard: Callable[[Json], None]) -> Json | None:
-        """Take over what it writes and says, until its last word; None if it was stopped."""
+        """Copy the job's files and messages until its last message; None if it was stopped."""
         last: Json = {}
         over = False
         while not over:
@@ -157,7 +171,7 @@ def _rows_and_kept(
 
 
 class Machine:
-    """What runs on the machine that has room: an actor, as Ray calls it."""
+    """The part of a job that runs on the machine: a Ray actor."""
 
     def __init__(self, spec: Json, files: Mapping[str, bytes]) -> None:
         _sweep()
@@ -178,21 +192,26 @@ class Machine:
         self._worker.start()
 
     def stop(self) -> None:
-        """End the process; `told` then says that it is over."""
+        """Stop the process; `told` then reports that it is over."""
         self._stopped = True
         if self._process is not None:
             self._process.terminate()
 
     def clear(self) -> None:
-        """Leave nothing here."""
+        """Delete everything on this machine."""
         self.stop()
         self._worker.join(PATIENCE)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def told(self) -> Json:
-        """Since the last time: `messages`, `files` (name and content) that are new or other, names that are `gone`, and is it `over`?"""
+        """News since the last call.
+
+        `messages`, `files` (name and content) that are new or changed, names that are `gone`, and
+        `over`.
+        """
         messages = self._messages_so_far()
-        # a checkpoint is listed only once it is whole, and so is everything it counts on; therefore list first and read then
+        # a checkpoint is listed only once it is whole, and so is everything it counts on; therefore
+        # list first and read then
         files, gone = self._changed_files()
         over = any("over" in message for message in messages)
         if over:
@@ -255,14 +274,17 @@ class Machine:
 
 
 def _knock(address: str) -> None:
-    """Raise OSError where nobody listens: Ray itself would go on trying for minutes."""
+    """Raise OSError when nothing listens: Ray itself would retry for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=PATIENCE).close()
 
 
 def written(folder: Path) -> list[str]:
-    """Names of a job's files that are whole, checkpoints with their state last: it is what makes them count."""
+    """Names of a job's complete files, a checkpoint's state last.
+
+    The state is what makes a checkpoint count.
+    """
     found = (
         (Path(place) / name).relative_to(folder)
         for place, _, names in os.walk(
@@ -279,7 +301,10 @@ def _order(name: str) -> tuple[bool, str]:
 
 
 def _sweep() -> None:
-    """Remove what actors left here that ended without a word; each folder's name tells whose it was."""
+    """Delete what dead actors left here.
+
+    Each folder's name says whose it was.
+    """
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
         owner = left.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdigit() and not _is_alive(int(owner)):
@@ -297,7 +322,7 @@ def _is_alive(process: int) -> bool:
 
 
 def _seen(folder: Path) -> dict[str, tuple[int, int]]:
-    """What each file looked like: when it was changed, and its size."""
+    """Modification time and size of each file."""
     found = {}
     for name in written(folder):
         with suppress(FileNotFoundError):
@@ -316,9 +341,9 @@ def _take(folder: Path, files: Mapping[str, bytes], gone: Sequence[str]) -> None
 
 
 def _needs(ray: Any) -> dict[str, float]:
-    """What a job reserves: a GPU, or where the cluster has none as many processors as its smallest machine has.
+    """What a job reserves: a GPU, or as many processors as the smallest machine has.
 
-    One where no machine is there yet: a cluster may grow when it is asked.
+    One processor while there is no machine: a cluster may grow on demand.
     """
     machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if any(machine.get("GPU") for machine in machines):

@@ -1,7 +1,9 @@
-"""Ways out for a model trained here: its base with the adapter merged in, as a folder that transformers and vLLM read, or as one GGUF file.
+"""Exports of a model trained here.
 
-GGUF is what llama.cpp and Ollama read. It is written for the architectures and tokenizers below, whose weights lie there as they lie
-here or are moved by a known rule; for any other the merged folder is the way, which llama.cpp's own converter reads.
+Its base with the adapter merged, as a folder that transformers and vLLM read, or as one GGUF file
+for llama.cpp and Ollama. GGUF is written for the architectures and tokenizers below, whose weights
+are copied or moved by a known rule; for any other, export the merged folder and use llama.cpp's own
+converter.
 """
 
 import json
@@ -27,7 +29,10 @@ from kaeshi.trainer.engines.lora.training import load_tokenizer
 
 @dataclass(frozen=True)
 class _Architecture:
-    """How llama.cpp knows it. `turned`: rotary weights of queries and keys lie in pairs there, in halves here."""
+    """An architecture as llama.cpp knows it.
+
+    `turned`: rotary weights of queries and keys are interleaved there, in halves here.
+    """
 
     name: str
     kind: gguf.MODEL_ARCH
@@ -46,7 +51,10 @@ _CUTS = {_WORDS + r"\p{N}" + _REST: "qwen2", _WORDS + r"\p{N}{1,3}" + _REST: "ll
 
 
 def merged(base: str, models_dir: Path, adapter: Path, out: Path) -> Json:
-    """Write the base with the adapter merged in as safetensors, with its tokenizer, and a manifest, which is returned."""
+    """Write the base with the adapter merged in as safetensors; returns the manifest.
+
+    With its tokenizer.
+    """
     place = bases.prepare(base, models_dir)
     plain = AutoModelForCausalLM.from_pretrained(
         place, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
@@ -74,7 +82,10 @@ def _save_merged(out: Path, model: Any, kind: Any | str, place: str, base: str) 
 
 
 def as_gguf(base: str, models_dir: Path, adapter: Path, out: Path) -> Json:
-    """Write the same as one GGUF file in 16 bits. Raises InvalidInput for what llama.cpp would read otherwise than it is meant."""
+    """Write the merged model as one GGUF file in 16 bits.
+
+    Raises InvalidInput for what llama.cpp would read differently.
+    """
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         folder = Path(scratch) / "merged"
         merged(base, models_dir, adapter, folder)
@@ -136,7 +147,10 @@ def _add_tensors(
             continue
         called = places.get_name(there, try_suffixes=(".weight", ".bias"))
         if called is None:
-            msg = f"base {name!r}: GGUF has no place for {there!r} of a {type(model).__name__}; export it merged"
+            msg = (
+                f"base {name!r}: GGUF has no place for {there!r} of a {type(model).__name__}; "
+                "export it merged"
+            )
             raise InvalidInput(msg)
         values = tensor.numpy()
         if architecture.turned and ".q_proj." in there:
@@ -147,7 +161,7 @@ def _add_tensors(
 
 
 def _turned(values: Any, heads: int) -> Any:
-    """Rows of each head from halves to pairs, as llama.cpp turns them."""
+    """Rows of each head from halves to pairs, as llama.cpp orders them."""
     return (
         values.reshape(heads, 2, values.shape[0] // heads // 2, *values.shape[1:])
         .swapaxes(1, 2)
@@ -160,7 +174,10 @@ def _add_tokenizer(writer: gguf.GGUFWriter, folder: Path, size: int, name: str) 
     said = json.loads((folder / "tokenizer.json").read_bytes())
     cut = _cut(said)
     if cut is None:
-        msg = f"base {name!r} has a tokenizer whose name in llama.cpp is not known here: export it merged, and use llama.cpp's convert_hf_to_gguf.py"
+        msg = (
+            f"base {name!r} has a tokenizer whose name in llama.cpp is not known here: export it "
+            "merged, and use llama.cpp's convert_hf_to_gguf.py"
+        )
         raise InvalidInput(msg)
     words = {number: word for word, number in tokenizer.get_vocab().items()}
     added = {token["id"]: token for token in said["added_tokens"]}
@@ -186,7 +203,7 @@ def _kinds_of(size: int, words: dict[Any, Any], added: dict[Any, Any]) -> list[A
 
 
 def _cut(said: Json) -> str | None:
-    """What llama.cpp calls the way in which this byte-level tokenizer cuts a text, None if it has no name that we know."""
+    """llama.cpp's name for this byte-level tokenizer's pre-tokenizer, None if it has none."""
     first = said.get("pre_tokenizer") or {}
     steps = first.get("pretokenizers", [first])
     kinds = [step.get("type") for step in steps]

@@ -1,6 +1,7 @@
-"""Training rows as tokens: which of them the model learns to say, and which rows share a pass. No torch here.
+"""Training rows as tokens: what the model learns to say, and which rows share a pass.
 
-Only what an assistant says is learned, with the mark that ends a turn; rows of one step stand one behind the other without padding.
+Without torch. Only the assistant's text is learned, with the token that ends a turn; rows of one
+step are concatenated without padding.
 """
 
 import json
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
-    """One conversation: its tokens, and the places of those that are learned (never the first: nothing comes before it)."""
+    """One conversation: its tokens, and the positions of learned tokens.
+
+    Never the first token, which has no predecessor.
+    """
 
     ids: tuple[int, ...]
     learned: tuple[int, ...]
@@ -28,7 +32,7 @@ class Encoded:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """The same conversation with the answer that was preferred and the one that was not."""
+    """A conversation with the preferred answer, and with the other one."""
 
     chosen: Encoded
     rejected: Encoded
@@ -61,9 +65,10 @@ def read(
 def encode(
     messages: Sequence[Json], tokenizer: "PreTrainedTokenizerBase", longest: int, tools: Any = None
 ) -> Encoded:
-    """A conversation in the base's own chat template. A longer one loses its end.
+    """A conversation in the base's chat template, truncated at the end if too long.
 
-    Raises InvalidInput when nothing is left to learn, and for functions that the template does not know how to write.
+    Raises InvalidInput when nothing is left to learn, and for functions that the template cannot
+    write.
     """
     _check_tools(tools, messages, tokenizer)
     whole = calls.written(tokenizer, messages, tools)
@@ -79,7 +84,10 @@ def _check_tools(
     if (
         tools or any(message.get("tool_calls") for message in messages)
     ) and "tools" not in tokenizer.chat_template:
-        msg = "it has tools, and the base's chat template has none; take a base that calls functions, or rows without"
+        msg = (
+            "it has tools, and the base's chat template has none; take a base that calls "
+            "functions, or rows without"
+        )
         raise InvalidInput(msg)
 
 
@@ -92,7 +100,10 @@ def _answer_spans(
             before = calls.written(tokenizer, messages[:i], tools, ask=True) if i else ""
             upto = calls.written(tokenizer, messages[: i + 1], tools).rstrip()
             if not (whole.startswith(upto) and upto.startswith(before)):
-                msg = "the base's chat template changes earlier turns when later ones come; give it one row per answer"
+                msg = (
+                    "the base's chat template changes earlier turns when later ones come; give "
+                    "it one row per answer"
+                )
                 raise InvalidInput(msg)
             spans.append((len(before), len(upto)))
     return spans
@@ -109,7 +120,10 @@ def _learned_tokens(
         if i and any(start <= a and b <= end for start, end in spans)
     )
     if not learned:
-        msg = f"no answer to learn in {len(messages)} messages: no assistant message has weight 1 within the first {longest} tokens"
+        msg = (
+            f"no answer to learn in {len(messages)} messages: no assistant message has weight 1 "
+            f"within the first {longest} tokens"
+        )
         raise InvalidInput(msg)
     return ids, learned
 
@@ -131,7 +145,10 @@ def _pair(row: Json, tokenizer: "PreTrainedTokenizerBase", longest: int) -> Pair
 
 
 def order(count: int, batch: int, epochs: int, seed: int) -> list[list[int]]:
-    """Which rows each step sees: every row once an epoch, shuffled anew each time; the same seed gives the same order."""
+    """Which rows each step sees: every row once an epoch, shuffled each time.
+
+    The same seed gives the same order.
+    """
     steps = []
     for epoch in range(epochs):
         numbers = list(range(count))
@@ -141,7 +158,7 @@ def order(count: int, batch: int, epochs: int, seed: int) -> list[list[int]]:
 
 
 def packs(lengths: Sequence[int], room: int) -> list[list[int]]:
-    """Rows to passes of at most `room` tokens, longest first into the first pass with room (first-fit decreasing).
+    """Rows packed into passes of at most `room` tokens, by first-fit decreasing.
 
     A row longer than `room` has a pass to itself.
     """

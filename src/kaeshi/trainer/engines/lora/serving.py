@@ -1,7 +1,8 @@
-"""Answers from a base and its adapters: many conversations a step, each with its own adapter, told token by token.
+"""Answers from a base and its adapters: many conversations a step, token by token.
 
-New conversations join between two steps and finished ones leave, so nobody waits for the longest answer. What was read lies in slots
-of one buffer per layer; prompts are read without padding, by the same attention as in training.
+Each conversation has its own adapter. New conversations join between two steps and finished ones
+leave, so none waits for the longest answer. Keys and values are in slots of one buffer per layer;
+prompts are read without padding, by the same attention as in training.
 """
 
 import json
@@ -42,7 +43,11 @@ Told = Callable[[str, str | None], None]
 
 @dataclass(kw_only=True)
 class Wanted:
-    """One answer asked for. `told` hears its pieces from the engine's thread, the last with why it ended: `stop` or `length`."""
+    """One requested answer.
+
+    `told` is called with its pieces on the engine's thread, the last with the finish reason: `stop`
+    or `length`.
+    """
 
     ids: Sequence[int]
     adapter: str | None
@@ -69,7 +74,7 @@ class _Running:
 
 
 class Engine:
-    """One base in memory with the adapters that were asked for, and a thread that answers."""
+    """One base in memory with the requested adapters, and a thread that answers."""
 
     def __init__(self, base: str, models_dir: Path, threads: int = 0) -> None:
         if threads:
@@ -99,33 +104,51 @@ class Engine:
         return frozenset(ends if isinstance(ends, list) else [ends])
 
     def prompt(self, messages: Sequence[Json], offer: tools.Offer | None = None) -> list[int]:
-        """The conversation so far in the base's template, up to where the assistant speaks. Raises InvalidInput when it is too long."""
+        """The conversation in the base's template, up to the assistant's turn.
+
+        Raises InvalidInput when it is too long.
+        """
         text = tools.written(
             self.tokenizer, messages, None if offer is None else offer.shown, ask=True
         )
         ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         if len(ids) >= self.longest:
-            msg = f"messages have {len(ids)} tokens; {self.name!r} reads {self.longest}, its answer included"
+            msg = (
+                f"messages have {len(ids)} tokens; {self.name!r} reads {self.longest}, its "
+                "answer included"
+            )
             raise InvalidInput(msg)
         return ids
 
     def grammar(self, schema: Json) -> str:
-        """What holds an answer to a JSON schema. Raises InvalidInput for a schema that cannot be held to."""
+        """A grammar that holds an answer to a JSON schema.
+
+        Raises InvalidInput for an unsupported schema.
+        """
         grammar = LLMatcher.grammar_from_json_schema(
             json.dumps(schema), defaults={"whitespace_flexible": False}
         )  # small models pad for ever
         return self._checked("response_format", grammar)
 
     def form(self) -> tools.Form:
-        """How the base writes calls of functions. Raises InvalidInput where its template does not, or does it as is not read here."""
+        """How the base writes function calls.
+
+        Raises InvalidInput where its template does not, or writes them in an unsupported form.
+        """
         form = tools.form_of(self.tokenizer)
         if form is None:
-            msg = f"tools: the chat template of {self.name!r} has none, or writes calls in a form that is not read here"
+            msg = (
+                f"tools: the chat template of {self.name!r} has none, or writes calls in a form "
+                "that is not read here"
+            )
             raise InvalidInput(msg)
         return form
 
     def calling(self, form: tools.Form, offer: tools.Offer) -> str | None:
-        """What holds an answer to the functions offered. Raises InvalidInput for parameters that cannot be held to."""
+        """A grammar that holds an answer to the offered functions.
+
+        Raises InvalidInput for unsupported parameters.
+        """
         grammar = tools.grammar(form, offer)
         return (
             None
@@ -141,11 +164,14 @@ class Engine:
         return grammar
 
     def has(self, adapter: str) -> bool:
-        """Is the adapter in memory?"""
+        """Whether the adapter is in memory."""
         return adapter in self._groups.known
 
     def add(self, adapter: str, folder: Path) -> None:
-        """Bring an adapter into memory. Raises InvalidInput for one that fits no layer of the base."""
+        """Load an adapter.
+
+        Raises InvalidInput for one that fits no layer of the base.
+        """
         config = json.loads((folder / "adapter_config.json").read_bytes())
         scale = config["lora_alpha"] / config["r"]
         weights = load_file(folder / "adapter_model.safetensors")
@@ -167,12 +193,15 @@ class Engine:
                 path = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
                 pairs[path] = (down, weights[name.replace(".lora_A.", ".lora_B.")] * scale)
         if not pairs or len(pairs) * 2 != len(weights) or not pairs.keys() <= self._layers.keys():
-            msg = f"adapter {adapter!r} in {str(folder)!r} is no plain low-rank adapter of {self.name!r}"
+            msg = (
+                f"adapter {adapter!r} in {str(folder)!r} is no plain low-rank adapter of "
+                f"{self.name!r}"
+            )
             raise InvalidInput(msg)
         return pairs
 
     def drop(self, adapter: str) -> None:
-        """Let go of an adapter's memory; answers under way end with an error."""
+        """Unload an adapter; answers under way end with an error."""
         self._groups.known.discard(adapter)
         for layer in self._layers.values():
             layer.adapters.pop(adapter, None)
@@ -221,7 +250,7 @@ class Engine:
         return fresh
 
     def _read(self, fresh: list[Wanted]) -> None:
-        """Take in the prompts of conversations that share an adapter, and say their first token."""
+        """Read the prompts of conversations that share an adapter, and choose their first token."""
         ids: list[int] = []
         places: list[int] = []
         borders = [0]
@@ -259,7 +288,7 @@ class Engine:
             )
 
     def _step(self) -> None:
-        """One more token for everybody."""
+        """One more token for every conversation."""
         running = self._running
         lengths = torch.tensor([r.length for r in running], device=DEVICE)
         self._slots.write(lengths)
@@ -277,7 +306,7 @@ class Engine:
         self._say(logits, list(running), 0)
 
     def _say(self, logits: torch.Tensor, running: Sequence[_Running], first: int) -> None:
-        """Choose everybody's next token, tell it, and free the slots of those who are done."""
+        """Choose each next token, send it, and free the slots of finished conversations."""
         self._hold_to_grammar(running, logits)
         best = logits.argmax(dim=-1).tolist()
         gone: list[int] = []
@@ -303,7 +332,7 @@ class Engine:
                 self._running[slot] = last
 
     def _told(self, r: _Running) -> bool:
-        """Tell what the last token adds; True if the answer is over."""
+        """Send what the last token adds; True if the answer is over."""
         wanted = r.wanted
         if wanted.cancelled:
             return True
@@ -324,7 +353,7 @@ class Engine:
         return _say_ready(wanted, r, over)
 
     def _adapt(self) -> None:
-        """Put a place for adapters around every linear layer but the last."""
+        """Wrap every linear layer but the last with room for adapters."""
         head = self._model.get_output_embeddings()
         for path, module in list(self._model.named_modules()):
             if isinstance(module, torch.nn.Linear) and module is not head:
@@ -348,7 +377,7 @@ def _say_ready(wanted: Wanted, r: _Running, over: str | None) -> bool:
 
 @dataclass
 class _Groups:
-    """Whose rows of the running step belong to which adapter; None for the rows means all."""
+    """Which rows of the running step belong to which adapter; None for the rows means all."""
 
     known: set[str] = field(default_factory=set)
     now: list[tuple[str | None, torch.Tensor | None]] = field(default_factory=list)
@@ -377,7 +406,11 @@ class _Adapted(torch.nn.Module):
 
 
 class _Slots:
-    """Keys and values by slot: shape (SLOTS, heads, columns, width) per layer, columns as many as the longest conversation needs."""
+    """Keys and values by slot.
+
+    Shape (SLOTS, heads, columns, width) per layer, columns as many as the longest conversation
+    needs.
+    """
 
     def __init__(self, config: Any) -> None:
         heads = config.num_key_value_heads
@@ -396,13 +429,13 @@ class _Slots:
         self._most = 0
 
     def read(self, first: int, borders: Sequence[int]) -> None:
-        """The next pass reads prompts between these borders into slots from `first` on."""
+        """Prepare to read prompts between these borders into slots from `first` on."""
         self._first = first
         self._borders = borders
         self._reserve(max(b - a for a, b in pairwise(borders)) + 1)
 
     def write(self, lengths: torch.Tensor) -> None:
-        """The next pass adds a token to the first slots, behind what each holds."""
+        """Prepare for a pass that adds a token to the first slots, behind what each holds."""
         self._borders = ()
         self._lengths = lengths
         self._rows = torch.arange(len(lengths), device=lengths.device)
@@ -410,7 +443,7 @@ class _Slots:
         self._reserve(self._most)
 
     def move(self, source: int, target: int, length: int) -> None:
-        """Another slot's content comes to `target`."""
+        """Move another slot's content to `target`."""
         for pair in self._kept:
             for kept in pair:
                 kept[target, :, :length] = kept[source, :, :length]
@@ -418,7 +451,7 @@ class _Slots:
     def update(
         self, key: torch.Tensor, value: torch.Tensor, layer: int, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What a layer asks of a cache: keep these, give back what attention shall see."""
+        """A layer's call to its cache: store these, return what attention reads."""
         keys, values = self._kept[layer]
         if self._borders:
             for i, (a, b) in enumerate(pairwise(self._borders)):
@@ -431,7 +464,7 @@ class _Slots:
         return keys[:count, :, : self._most], values[:count, :, : self._most]
 
     def get_seq_length(self, *_: Any) -> int:
-        """Positions are told with each pass."""
+        """Zero: positions are given with each pass."""
         return 0
 
     def _empty(self, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -463,7 +496,10 @@ def slot_attention(
     kaeshi_lengths: torch.Tensor | None = None,
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
-    """One new token of each conversation over what its slot holds; prompts are read by `packed_attention`. Shapes (rows, heads, tokens, width)."""
+    """Attention of one new token of each conversation over its slot.
+
+    Prompts are read by `packed_attention`. Shapes (rows, heads, tokens, width).
+    """
     if kaeshi_lengths is None:
         return packed_attention(module, query, key, value, attention_mask, scaling=scaling, **more)
     rows, heads, _, width = query.shape
@@ -504,7 +540,7 @@ def _drawn(logits: torch.Tensor, wanted: Wanted, chance: torch.Generator) -> int
 
 
 def _overlap(text: str, stop: str) -> int:
-    """How many of the text's last characters could begin `stop`."""
+    """How many of the text's last characters may begin `stop`."""
     return next(
         (n for n in range(min(len(stop) - 1, len(text)), 0, -1) if stop.startswith(text[-n:])), 0
     )

@@ -1,7 +1,8 @@
-"""Function calls: how a base's chat template writes them, and back to OpenAI's form. No torch here.
+"""Function calls: how a base's chat template writes them, and back to OpenAI's form.
 
-Two forms are read: `<tool_call>` around JSON (Hermes, Qwen, SmolLM) and a JSON object that is the whole answer (Llama). A base whose
-template writes calls otherwise, or knows none, is offered no functions: guessing would lose calls in the text.
+Without torch. Two forms are read: `<tool_call>` around JSON (Hermes, Qwen, SmolLM) and a JSON
+object that is the whole answer (Llama). A base whose template writes calls otherwise, or has none,
+is offered no functions: guessing would lose calls in the text.
 """
 
 import json
@@ -30,7 +31,7 @@ _SPACING = {
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A function that the model wants called; `arguments` is JSON, as at OpenAI."""
+    """A function call by the model; `arguments` is JSON, as at OpenAI."""
 
     name: str
     arguments: str
@@ -38,7 +39,10 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """What the model is shown, which of it may be called, and whether an answer must call (once, or more often)."""
+    """The offered functions, which of them may be called, and whether a call is required.
+
+    Once, or more often.
+    """
 
     shown: tuple[Json, ...]
     allowed: tuple[Json, ...]
@@ -47,7 +51,10 @@ class Offer:
 
 
 def offered(tools: Sequence[Any] | None, choice: Any, *, several: bool) -> Offer | None:
-    """The request's `tools` and `tool_choice`; None where nothing may be called. Raises InvalidInput for what is not served."""
+    """The request's `tools` and `tool_choice`; None where nothing may be called.
+
+    Raises InvalidInput for unsupported ones.
+    """
     if not tools:
         if choice not in (None, "none", "auto"):  # a tuple: what clients send may have no hash
             msg = f"tool_choice {choice!r} without tools"
@@ -63,7 +70,10 @@ def offered(tools: Sequence[Any] | None, choice: Any, *, several: bool) -> Offer
         case {"type": "function", "function": {"name": name}} if name in names:
             allowed = (tools[names.index(name)],)
         case _:
-            msg = f"tool_choice {choice!r}: none, auto, required and one of the functions {', '.join(names)} are served"
+            msg = (
+                f"tool_choice {choice!r}: none, auto, required and one of the functions "
+                f"{', '.join(names)} are served"
+            )
             raise InvalidInput(msg)
     named = isinstance(choice, dict)
     return Offer(
@@ -86,7 +96,10 @@ def _check_tools(tools: Sequence[Any]) -> None:
 
 
 def form_of(tokenizer: "PreTrainedTokenizerBase") -> Form | None:
-    """How the tokenizer's chat template has a model write calls; None where it has no tools, or writes them as is not read here."""
+    """How the tokenizer's chat template writes calls.
+
+    None where it has no tools, or writes them in an unsupported form.
+    """
     try:
         asked = written(tokenizer, _PROBE[:1], _PROBE_OFFER.shown, ask=True)
         answered = written(tokenizer, _PROBE, _PROBE_OFFER.shown)
@@ -115,7 +128,10 @@ def written(
     *,
     ask: bool = False,
 ) -> str:
-    """The conversation in the tokenizer's chat template, up to where the assistant speaks if it is to `ask`. Raises InvalidInput where the template refuses it."""
+    """The conversation in the tokenizer's chat template.
+
+    Up to the assistant's turn if it is to `ask`. Raises InvalidInput where the template refuses it.
+    """
     from jinja2 import TemplateError
 
     plain_ones = [plain(message) for message in messages]
@@ -134,7 +150,10 @@ def written(
 
 
 def grammar(form: Form, offer: Offer) -> str | None:
-    """What holds an answer to the offer, in llguidance's language; None where nothing needs to be held."""
+    """A grammar in llguidance's language that holds an answer to the offer.
+
+    None where nothing needs to be held.
+    """
     from llguidance import StructTag
 
     starts = [
@@ -154,19 +173,22 @@ def grammar(form: Form, offer: Offer) -> str | None:
         for start, schema in starts
     )
     if not offer.must:
-        return f"start: TEXT | head inside\nhead[lazy]: TEXT {json.dumps(OPEN)}\nTEXT: /(.|\\n)*/\ninside: {insides}"
+        return (
+            f"start: TEXT | head inside\nhead[lazy]: TEXT {json.dumps(OPEN)}\nTEXT: /(.|\\n)*/\n"
+            f"inside: {insides}"
+        )
     more = ' ("\\n" call)*' if offer.several else ""
     return f"start: call{more}\ncall: {json.dumps(OPEN)} inside\ninside: {insides}"
 
 
 def _whole_grammar(starts: Sequence[tuple[str, Any]]) -> str:
-    """An answer that is one call and nothing else."""
+    """The grammar of an answer that is one call and nothing else."""
     calls = [f"{json.dumps(start)} %json {schema} {json.dumps('}')}" for start, schema in starts]
     return "start: " + " | ".join(calls)
 
 
 class Reader:
-    """An answer as it comes, told apart into what is said and what is to be called."""
+    """Splits an answer into text and calls as it arrives."""
 
     def __init__(self, form: Form, offer: Offer) -> None:
         self._form = form
@@ -175,7 +197,7 @@ class Reader:
         self.called = self._beside = False
 
     def take(self, piece: str, *, over: bool) -> list[str | Call]:
-        """What is certain now. White space beside a call is part of neither."""
+        """The parts that are certain. White space beside a call belongs to neither."""
         self._held += piece
         return list(self._whole(over=over) if self._form == "whole" else self._tagged(over=over))
 
@@ -211,7 +233,10 @@ class Reader:
         self._held = self._held[certain:]
 
     def _first_call(self, rest: str, *, over: bool) -> tuple[Call | None, str]:
-        """What was opened, and what comes behind it: its arguments may hold the closing mark too. Unclosed or no call at all, up to the first mark."""
+        """The first call, and the text after it; its arguments may contain the closing mark.
+
+        Without a valid call, the text up to the first mark.
+        """
         ends = [match.start() for match in re.finditer(CLOSE, rest)]
         tried = ends or ([len(rest)] if over else [])
         call, end = next(
@@ -240,7 +265,7 @@ class Reader:
 
 
 class Plain:
-    """An answer to which no function was offered: all of it is said."""
+    """Splits nothing: no function was offered, so all of the answer is text."""
 
     called = False
 
@@ -250,9 +275,10 @@ class Plain:
 
 
 def plain(message: Json) -> Json:
-    """A message as chat templates read it: content as one text, arguments as values, without what is said to the trainer alone.
+    """A message as chat templates read it.
 
-    Raises InvalidInput for calls that are not as at OpenAI, their arguments a JSON object.
+    Content as one text, arguments as values, without fields for the trainer. Raises InvalidInput
+    for calls that are not in OpenAI's form, with a JSON object as arguments.
     """
     kept = {
         name: value
@@ -279,7 +305,10 @@ def _opened(call: Any) -> Json:
                 arguments = None
             if isinstance(arguments, dict):
                 return {**call, "function": {**function, "arguments": arguments}}
-    msg = f"tool_calls has {call!r}: a function with its name, and arguments that are a JSON object in a string"
+    msg = (
+        f"tool_calls has {call!r}: a function with its name, and arguments that are a JSON "
+        "object in a string"
+    )
     raise InvalidInput(msg)
 
 

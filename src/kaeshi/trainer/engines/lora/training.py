@@ -1,8 +1,9 @@
-"""The training loop: low-rank adapters on a frozen base, supervised or from preferences. Runs in a process of its own.
+"""The training loop: low-rank adapters on a frozen base, supervised or by preference.
 
-Three things a general trainer does not do for us: a step can be taken up after a kill at the very place (checkpoints hold the
-optimiser's state, and nothing that is unpickled), rows of a step share passes without padding and without seeing each other, and
-the vocabulary is only computed where something is learned.
+It runs in a process of its own. Three things that a general trainer does not do for us: a job can
+continue after a kill at the very step (checkpoints hold the optimiser's state, and nothing is
+unpickled), rows of a step share passes without padding and without seeing each other, and logits
+are computed only where something is learned.
 """
 
 import json
@@ -42,7 +43,11 @@ Say = Callable[[Json], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What a job asks for. `folder` is its own: checkpoints, epochs and the adapter come into it. `asked_as`: the base's name in the job."""
+    """A job's parameters.
+
+    `folder` is its own: checkpoints, epochs and the adapter are written there. `asked_as`: the
+    base's name in the job.
+    """
 
     base: str
     asked_as: str
@@ -71,7 +76,10 @@ def packed_attention(
     cu_seq_lens_q: Sequence[int] | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Causal attention within each of the rows that share a pass; `cu_seq_lens_q` are their borders. Shapes (1, heads, tokens, width)."""
+    """Causal attention within each of the rows that share a pass.
+
+    `cu_seq_lens_q` are their borders. Shapes (1, heads, tokens, width).
+    """
     assert attention_mask is None
     borders = cu_seq_lens_q if cu_seq_lens_q is not None else (0, query.shape[2])
     groups = query.shape[1] // key.shape[1]
@@ -95,7 +103,11 @@ def _attend_fused(
 def _attend(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None
 ) -> torch.Tensor:
-    """Written out: on a processor the fused one's way back takes as long as all matrices of a layer together."""
+    """Attention written out.
+
+    On a processor, the fused function's backward pass takes as long as all matrices of a layer
+    together.
+    """
     scores = torch.matmul(query * (scaling or query.shape[-1] ** -0.5), key.transpose(-1, -2))
     later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
     return torch.matmul(
@@ -115,7 +127,10 @@ def dtype_of(device: str) -> torch.dtype:
 
 
 def load_base(base: str, device: str, attention: str) -> Any:
-    """The base, frozen. Safetensors only, and no code that comes with it; in four bits where a GPU and bitsandbytes are there."""
+    """The base, frozen.
+
+    Safetensors only, and no remote code; in four bits where a GPU and bitsandbytes are present.
+    """
     more: dict[str, Any] = {}
     if device == "cuda" and _has("bitsandbytes"):
         from transformers import BitsAndBytesConfig
@@ -149,7 +164,10 @@ def load_tokenizer(base: str) -> Any:
 
 
 def train(spec: Spec, say: Say) -> None:
-    """Run the job from its last checkpoint to its end; the adapter of the best epoch lies in folder/adapter when it returns."""
+    """Run the job from its last checkpoint to its end.
+
+    The adapter of the best epoch is in folder/adapter when it returns.
+    """
     if spec.threads:
         torch.set_num_threads(spec.threads)
     torch.manual_seed(spec.seed)
@@ -171,7 +189,7 @@ def train(spec: Spec, say: Say) -> None:
 
 
 def _both_files(spec: Spec, tokenizer: Any) -> tuple[list[Encoded | Pair], list[Encoded | Pair]]:
-    """The rows to learn from, and those held out."""
+    """The training rows, and the held-out rows."""
     taught = _read(Path(spec.training_file), spec, tokenizer, "training_file")
     if not spec.validation_file:
         return taught, []
@@ -233,15 +251,16 @@ def _announce(place: str, base: Any, say: Say, spec: Spec) -> None:
     )
     say(
         {
-            "event": "{asked} is {name} here: {millions} million weights, {licence}, about {gigabytes} GB of memory to train".format(
-                asked=spec.asked_as, name=spec.base, **known
-            )
+            "event": (
+                "{asked} is {name} here: {millions} million weights, {licence}, about "
+                "{gigabytes} GB of memory to train"
+            ).format(asked=spec.asked_as, name=spec.base, **known)
         }
     )
 
 
 class _Run:
-    """The model in training and where it stands."""
+    """The model in training and its state."""
 
     def __init__(self, spec: Spec, base: Any, say: Say) -> None:
         self._spec = spec
@@ -259,7 +278,8 @@ class _Run:
         )
         for module in self._model.modules():
             if isinstance(module, BaseTunerLayer):
-                module.cast_input_dtype_enabled = False  # autocast turns the adapter to the base's precision, not the other way round
+                # autocast turns the adapter to the base's precision, not the other way round
+                module.cast_input_dtype_enabled = False
         self._weights = {
             name: weight for name, weight in self._model.named_parameters() if weight.requires_grad
         }
@@ -270,10 +290,16 @@ class _Run:
 
     def facts(self) -> str:
         count = sum(weight.numel() for weight in self._weights.values())
-        return f"{count} weights of rank {RANK} on {self._device}, {str(dtype_of(self._device)).removeprefix('torch.')}"
+        return (
+            f"{count} weights of rank {RANK} on {self._device}, "
+            f"{str(dtype_of(self._device)).removeprefix('torch.')}"
+        )
 
     def step(self, batch: Sequence[Encoded | Pair], number: int, of: int) -> Json:
-        """One step of the optimiser over a batch, however many passes it takes; returns its loss and accuracy."""
+        """One optimiser step over a batch, in as many passes as it takes.
+
+        Returns its loss and accuracy.
+        """
         for group in self._optimiser.param_groups:
             group["lr"] = self._full * rate(number, of)
         self._model.train()
@@ -302,11 +328,14 @@ class _Run:
 
     def _check_finite(self, loss: float, norm: Any, number: int) -> None:
         if not math.isfinite(loss) or not bool(torch.isfinite(norm)):
-            msg = f"step {number + 1}: the loss is {loss}; a smaller learning_rate_multiplier than {self._spec.multiplier} may help"
+            msg = (
+                f"step {number + 1}: the loss is {loss}; a smaller learning_rate_multiplier than "
+                f"{self._spec.multiplier} may help"
+            )
             raise InvalidInput(msg)
 
     def validate(self, held: Sequence[Encoded | Pair]) -> Json:
-        """Loss and accuracy on rows that are not trained on."""
+        """Loss and accuracy on held-out rows."""
         self._model.eval()
         with torch.no_grad():
             passes = [(whole, hits, count) for _, whole, hits, count in self._passes(held)]
@@ -320,7 +349,7 @@ class _Run:
     def _passes(
         self, batch: Sequence[Encoded | Pair]
     ) -> Iterator[tuple[torch.Tensor, float, float, int]]:
-        """(share of the batch's loss to go back, the same as a number, hits, tokens judged) of each pass."""
+        """(loss share to back-propagate, its value, hits, judged tokens) of each pass."""
         if self._spec.method == "dpo":
             yield from self._preferences([row for row in batch if isinstance(row, Pair)])
             return
@@ -339,7 +368,10 @@ class _Run:
     def _preferences(
         self, pairs: Sequence[Pair]
     ) -> Iterator[tuple[torch.Tensor, float, float, int]]:
-        """Direct preference optimisation (Rafailov et al. 2023): -log sigmoid(beta x (how much more than the base the model prefers the chosen))."""
+        """Direct preference optimisation (Rafailov et al. 2023).
+
+        -log sigmoid(beta x (how much more than the base the model prefers the chosen)).
+        """
         for pack in rows.packs([_size(pair) for pair in pairs], ROOM):
             both = [side for i in pack for side in (pairs[i].chosen, pairs[i].rejected)]
             with torch.no_grad(), self._model.disable_adapter():
@@ -350,13 +382,16 @@ class _Run:
             yield loss, float(loss.detach()), float((gain > 0).sum()), len(pack)
 
     def _sums(self, said: Sequence[Encoded]) -> torch.Tensor:
-        """The log-likelihood of what each row learns."""
+        """The log-likelihood of each row's learned tokens."""
         logits, wanted, owners = self._ask(said)
         each = -functional.cross_entropy(logits.float(), wanted, reduction="none")
         return torch.zeros(len(said), device=each.device).index_add(0, owners, each)
 
     def _ask(self, said: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Logits where something is learned, shape (learned, vocabulary); the tokens wanted there, and whose they are."""
+        """Logits at learned positions, shape (learned, vocabulary).
+
+        With the wanted tokens, and the row of each.
+        """
         ids, places, asked, owners, borders = _packed(said)
         tokens = torch.tensor([ids], device=self._device)
         where = torch.tensor(asked, device=self._device)
@@ -382,7 +417,7 @@ class _Run:
     def end_epoch(
         self, epoch: int, step: int, figures: Json, held: Sequence[Encoded | Pair]
     ) -> None:
-        """Judge the epoch and keep its adapter."""
+        """Validate the epoch and keep its adapter."""
         metrics = {"step": step, **figures, **(self.validate(held) if held else {})}
         self._model.save_pretrained(str(self._folder / f"epoch-{epoch}"))
         self.epochs = [
@@ -401,7 +436,7 @@ class _Run:
         )
 
     def results(self) -> bytes:
-        """OpenAI's table of a job: losses and accuracies by step."""
+        """OpenAI's result table of a job: losses and accuracies by step."""
         validated = {e["metrics"]["step"]: e["metrics"] for e in self.epochs}
         lines = ["step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy"]
         for line in self.history:
@@ -417,7 +452,7 @@ class _Run:
         return ("\n".join(lines) + "\n").encode()
 
     def save(self, step: int) -> None:
-        """A checkpoint appears whole or not at all; older ones go."""
+        """Write a checkpoint, whole or not at all; delete older ones."""
         place = self._folder / "checkpoints"
         fresh = place / "unfinished"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -448,7 +483,7 @@ class _Run:
         }
 
     def resume(self) -> int:
-        """Take up the last whole checkpoint; returns its step, 0 if there is none."""
+        """Load the last whole checkpoint; returns its step, 0 if there is none."""
         for told in sorted((self._folder / "checkpoints").glob("step-*/state.json"), reverse=True):
             place = told.parent
             state = json.loads(told.read_bytes())
@@ -495,7 +530,10 @@ def _packed(
 
 
 def rate(number: int, of: int) -> float:
-    """The learning rate's share at a step, counted from 0: up over the first WARM_UP of all steps, then down in a straight line."""
+    """The learning rate's factor at a step, counted from 0.
+
+    Linear warm-up over the first WARM_UP of all steps, then linear decay.
+    """
     warm = max(1, round(of * WARM_UP))
     return (number + 1) / warm if number < warm else (of - number) / max(of - warm, 1)
 
