@@ -1,4 +1,6 @@
-"""How much of an outcome's variance the first message foretells, and so how many customers fewer a rollout needs.
+"""How much of an outcome's variance the first message predicts.
+
+And how many fewer customers a rollout therefore needs.
 
 `python -m benchmarks.foresight --data DIR [--past 1500] [--json]`. Learned from the first
 conversations of each log, by time, judged on the others.

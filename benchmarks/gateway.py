@@ -52,7 +52,7 @@ function done(summary, latency)
   io.write(string.format("RESULT %d %d %f %f %f %f\\n", summary.requests, summary.errors.status + summary.errors.read + summary.errors.timeout,
     summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.mean / 1e3))
 end
-"""
+"""  # noqa: E501
 Scope = MutableMapping[str, Any]
 Calls = Callable[..., Awaitable[Any]]
 _asked = 0
@@ -467,7 +467,7 @@ def mirrored(folder: Path, up: str, seconds: float, rounds: int) -> dict[str, An
 
 
 def killed(folder: Path, up: str) -> dict[str, int]:
-    """Kill the gateway under load, store what it left, and look for every answer that a client has read."""
+    """Kill the gateway under load, store its spools, and find every answer that a client read."""
     place = folder / "killed"
     place.mkdir()
     asyncio.run(prepare(place, up, hours=0))
@@ -591,7 +591,7 @@ def main() -> None:
 
 def _print(found: dict[str, Any]) -> None:
     print(
-        f"{'':10}{'requests/s':>12}{'CPU ms each':>13}{'added p50 ms':>14}{'p99 ms':>9}{'streams':>9}{'last first piece s':>20}"
+        f"{'':10}{'requests/s':>12}{'CPU ms each':>13}{'added p50 ms':>14}{'p99 ms':>9}{'streams':>9}{'last first piece s':>20}"  # noqa: E501
     )
     for name in ("direct", "kaeshi", "litellm", "portkey"):
         if name in found:

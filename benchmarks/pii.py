@@ -75,7 +75,8 @@ IDENTIFIERS = frozenset(
 )
 RENAMED = {"IP_ADDRESS": "IP"}
 PLAINLY_ADDRESS = re.compile(
-    r"\d{1,5}(?:-?[A-Za-z])?,? (?:[\w.'’#-]+ ){1,5}?(?:alley|avenue|ave|boulevard|blvd|broadway|center|circle|cir|court|ct|drive|dr|freeway|highway|hwy|lane|ln|parkway|pkwy|place|plaza|"
+    r"\d{1,5}(?:-?[A-Za-z])?,? (?:[\w.'’#-]+ ){1,5}?(?:alley|avenue|ave|boulevard|blvd|broadway|"
+    r"center|circle|cir|court|ct|drive|dr|freeway|highway|hwy|lane|ln|parkway|pkwy|place|plaza|"
     r"real|road|rd|square|street|st|terrace|way)\b.*",
     re.IGNORECASE | re.DOTALL,
 )
@@ -87,7 +88,7 @@ PUBLIC = frozenset(
 
 @dataclass(frozen=True)
 class Document:
-    """The texts of one conversation, or a single text, with what must go and what must stay in each."""
+    """The texts of one conversation, with the spans that must go and those that must stay."""
 
     texts: list[str]
     gold: list[list[Span]]
@@ -470,16 +471,22 @@ def show(rows: Sequence[dict[str, Any]]) -> str:
     for found in rows:
         pooled = found["pooled"]
         lines.append(
-            f"\n{found['who']} on {found['set']}: {found['texts_per_s']:.0f} texts/s, {found['mb_per_s']:.2f} MB/s"
-            f" | left {_percent(found['left'])} (of all labels {_percent(found['left_of_all_labels'])}) harmed {_percent(found['harmed'], 3)} kept spans harmed {_percent(found['kept_harmed'], 2)}"
+            f"\n{found['who']} on {found['set']}: {found['texts_per_s']:.0f} texts/s, "
+            f"{found['mb_per_s']:.2f} MB/s"
+            f" | left {_percent(found['left'])} (of all labels "
+            f"{_percent(found['left_of_all_labels'])}) harmed {_percent(found['harmed'], 3)} kept "
+            f"spans harmed {_percent(found['kept_harmed'], 2)}"
             f" names and addresses in turns without a label {_percent(found['benign_hits'], 2)}"
-            f" (but for plain addresses: harmed {_percent(found['harmed_but_for_addresses'], 3)}, kept spans {_percent(found['kept_harmed_but_for_addresses'], 2)},"
+            f" (but for plain addresses: harmed {_percent(found['harmed_but_for_addresses'], 3)}, "
+            f"kept spans {_percent(found['kept_harmed_but_for_addresses'], 2)},"
             f" turns without a label {_percent(found['benign_hits_but_for_addresses'], 2)})"
-            f" | conversations leaking {_percent(found['leaking'])} | pooled recall {_percent(pooled['recall'])} precision {_percent(pooled['precision'])} of {pooled['gold']}"
+            f" | conversations leaking {_percent(found['leaking'])} | pooled recall "
+            f"{_percent(pooled['recall'])} precision {_percent(pooled['precision'])} of "
+            f"{pooled['gold']}"
         )
         if found.get("one_number"):
             lines.append(
-                "  people named in several turns who have one number in all of them: {} of {}".format(
+                "  people named in several turns who have one number in all of them: {} of {}".format(  # noqa: E501
                     *found["one_number"]
                 )
             )

@@ -170,7 +170,7 @@ KINDS: dict[str, tuple[Maker, tuple[str, ...]]] = {
     ),
     "URL": (
         lambda rng: (
-            f"https://{_some(rng, string.ascii_lowercase, 8)}.{rng.choice(['com', 'net', 'de', 'io'])}/{_some(rng, string.ascii_letters, 6)}?token={_some(rng, string.ascii_letters + string.digits, 12)}"
+            f"https://{_some(rng, string.ascii_lowercase, 8)}.{rng.choice(['com', 'net', 'de', 'io'])}/{_some(rng, string.ascii_letters, 6)}?token={_some(rng, string.ascii_letters + string.digits, 12)}"  # noqa: E501
         ),
         ("look at {} please", "the photos are under {}", "I filled in {} yesterday"),
     ),

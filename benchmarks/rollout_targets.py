@@ -1,4 +1,6 @@
-"""What the rollout rules decide on simulated streams whose truth is known, each share with its number of runs and 95 % Wilson bounds.
+"""What the rollout rules decide on simulated streams whose truth is known.
+
+Each share has its number of runs and 95 % Wilson bounds.
 
 usage: python -m benchmarks.rollout_targets --scenarios FOLDER [--runs 200] [--alpha .05 .01]
 [--only NAME ...] [--jobs 2] [--json] FOLDER holds the trial's scenarios.py and acceptance.py.
@@ -194,7 +196,8 @@ def main() -> int:
                     bounds = f" [{low:.3f}, {high:.3f}]" if counted == "promote" else ""
                     print(
                         (
-                            f"{'met ' if met else 'MISS'} {name:30s} {counted} {figure:.3f}{bounds}, "
+                            f"{'met ' if met else 'MISS'} {name:30s} {counted} "
+                            f"{figure:.3f}{bounds}, "
                             f"aim {side} {wanted:g} ({given.runs} runs, alpha {alpha:g})"
                         ),
                         flush=True,

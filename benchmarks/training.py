@@ -174,7 +174,7 @@ train(Spec(**json.loads(Path(sys.argv[1]).read_bytes())), say)
 done = said[-1]["done"]
 print(json.dumps({"cpu_s": c - a, "wall_s": d - b, "steps": done["steps"], "held_out_loss": done["epochs"][-1]["metrics"]["valid_loss"],
                   "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
-"""
+"""  # noqa: E501
 
 
 def _ours(place: Path, folder: Path, base: str, wanted: argparse.Namespace) -> dict[str, Any]:

@@ -112,7 +112,10 @@ def http_page(document: dict[str, object]) -> str:
         for path, operations in paths.items()
         for method, operation in operations.items()
     ]
-    head = '# HTTP\n\nServed by `kaeshi serve`, described in full at `/docs`. Errors are `{"error": "..."}` with the status of the error\'s page.\n\n'
+    head = (
+        "# HTTP\n\nServed by `kaeshi serve`, described in full at `/docs`. Errors are "
+        '`{"error": "..."}` with the status of the error\'s page.\n\n'
+    )
     return (
         NOTE
         + head

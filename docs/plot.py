@@ -36,7 +36,7 @@ LOW, HIGH = -2.0, 4.0  # powers of ten
 
 
 def evidence(gain: float, seed: int) -> tuple[dict[str, list[float]], int | None]:
-    """By bet its evidence (powers of ten) at every look, and the customer at whom it is promoted."""
+    """Evidence by bet (powers of ten) at every look, and the customer at whom it is promoted."""
     rng, trial = np.random.default_rng(seed), Trial.of(PLAN)
     found: dict[str, list[float]] = {name: [] for name in LINES}
     promoted = None
@@ -82,7 +82,8 @@ def panel(title: str, found: dict[str, list[float]], promoted: int | None, left:
         ]
     for customer in range(0, CUSTOMERS + 1, 1000):
         drawn.append(
-            f'<text x="{at(customer, LOW).split(",")[0]}" y="{TOP + HEIGHT + 18}" text-anchor="middle">{customer}</text>'
+            f'<text x="{at(customer, LOW).split(",")[0]}" y="{TOP + HEIGHT + 18}" '
+            f'text-anchor="middle">{customer}</text>'
         )
     drawn.append(f'<line x1="{x0}" y1="{y0}" x2="{x1}" y2="{y1}" class="need"/>')
     drawn.append(
@@ -95,7 +96,8 @@ def panel(title: str, found: dict[str, list[float]], promoted: int | None, left:
         x = at(promoted, 0).split(",")[0]
         drawn.append(f'<line x1="{x}" y1="{TOP}" x2="{x}" y2="{TOP + HEIGHT}" class="end"/>')
         drawn.append(
-            f'<text x="{float(x) - 5:.1f}" y="{TOP + HEIGHT - 8}" text-anchor="end">promoted at {promoted}</text>'
+            f'<text x="{float(x) - 5:.1f}" y="{TOP + HEIGHT - 8}" text-anchor="end">promoted at '
+            f"{promoted}</text>"
         )
     return drawn
 
@@ -111,14 +113,22 @@ def svg() -> str:
     for number, (name, words) in enumerate(LINES.items()):
         x, y = LEFT + number * 190, high - 18
         drawn += [
-            f'<line x1="{x}" y1="{y - 4}" x2="{x + 24}" y2="{y - 4}" stroke="{COLOURS[name]}" class="bet"/>',
+            (
+                f'<line x1="{x}" y1="{y - 4}" x2="{x + 24}" y2="{y - 4}" '
+                f'stroke="{COLOURS[name]}" class="bet"/>'
+            ),
             f'<text x="{x + 30}" y="{y}">{words}</text>',
         ]
     style = (
-        "text{font:12px system-ui,sans-serif;fill:#374151}.title{font-weight:600;fill:#111827}.grid{stroke:#e5e7eb}"
-        ".need{stroke:#111827;stroke-dasharray:5 4}.end{stroke:#111827}.bet{fill:none;stroke-width:1.8}"
+        "text{font:12px system-ui,sans-serif;fill:#374151}"
+        ".title{font-weight:600;fill:#111827}.grid{stroke:#e5e7eb}"
+        ".need{stroke:#111827;stroke-dasharray:5 4}.end{stroke:#111827}"
+        ".bet{fill:none;stroke-width:1.8}"
     )
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" role="img" aria-label="Evidence of two rollouts by customers">'
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" '
+        f'height="{high}" role="img" aria-label="Evidence of two rollouts by customers">'
+    )
     return "\n".join(
         [
             head,

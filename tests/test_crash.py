@@ -38,7 +38,7 @@ from kaeshi.steps import (
     training,
 )
 from kaeshi.steps.report_mail import render
-from kaeshi.trainer.server import TrainerServer
+from kaeshi.trainer.routes import TrainerServer
 from samples import GOOD, different, record
 
 CONVERSATIONS, KILLS, PARTS = 20, 200, 4

@@ -1,4 +1,4 @@
-"""What another PII finder finds in given texts, and what that costs in CPU seconds and memory, so that ours can stand beside it.
+"""What another PII finder finds in given texts, and its CPU seconds and memory.
 
 `PEER_PYTHON benchmarks/peers/pii_peer.py {presidio,datafog,datafog_core,scrubadub}` runs in the
 peer's own environment (README.md beside this file tells how to make it), reads `{"sets": {NAME:
@@ -74,7 +74,7 @@ def spacy_model() -> tuple[str, str]:
 
 
 def presidio() -> tuple[Find, str]:
-    """AnalyzerEngine as it comes, its default name model replaced only where that is not installed."""
+    """AnalyzerEngine with defaults; its name model is replaced only if not installed."""
     from presidio_analyzer import AnalyzerEngine
     from presidio_analyzer.nlp_engine import NlpEngineProvider
 

@@ -44,7 +44,7 @@ from kaeshi.trainer.answers import RESPONDER, model_folder
 from kaeshi.trainer.asgi import TrainerApp
 from kaeshi.trainer.engines import lora
 from kaeshi.trainer.engines.lora.cluster import Cluster
-from kaeshi.trainer.server import TrainerServer
+from kaeshi.trainer.routes import TrainerServer
 from kaeshi.trainer.vllm import Vllm
 from kaeshi.trainer.webhooks import Webhooks, key_of
 
@@ -299,19 +299,19 @@ def exported(model: str, out: Path, form: str) -> Json:
 def _check_export(folder: Path, model: str, settings: Settings, out: Path) -> Json:
     if not (folder / "manifest.json").exists():
         msg = (
-            f"model {model!r} is not in {str(settings.data_dir / 'trainer')!r}; `kaeshi training "
-            "list` tells what was trained"
+            f"model {model!r} is not in {str(settings.data_dir / 'trainer')!r}; `kaeshi "
+            "training list` shows what was trained"
         )
         raise NotFound(msg)
     manifest = manifests.checked(folder)
     if manifest["engine"] != "lora":
         msg = (
-            f"model {model!r} is a {manifest['engine']}: it is no language model, and only "
-            "kaeshi serves it"
+            f"model {model!r} is a {manifest['engine']}: it is not a language model, and "
+            "only kaeshi serves it"
         )
         raise InvalidInput(msg)
     if out.exists():
-        msg = f"{str(out)!r} is there already; name another place"
+        msg = f"{str(out)!r} exists already; name another target"
         raise InvalidInput(msg)
     if packages := lora.missing():
         msg = f"{', '.join(packages)} are not installed; type: pip install 'kaeshi[train]'"
@@ -364,8 +364,8 @@ def _webhooks_of(settings: Settings, clock: "Clock", ids: "Ids") -> Webhooks | N
     if settings.trainer_webhook_url is not None:
         if settings.trainer_webhook_secret is None:
             msg = (
-                "TRAINER_WEBHOOK_URL is set and TRAINER_WEBHOOK_SECRET is not: who hears of a "
-                "job must know who tells it"
+                "TRAINER_WEBHOOK_URL is set and TRAINER_WEBHOOK_SECRET is not: the receiver "
+                "needs it to verify the sender"
             )
             raise Misconfigured(msg)
         key = key_of(settings.trainer_webhook_secret.get_secret_value())
@@ -388,7 +388,8 @@ def _checks(path: Path | None) -> Checks:
         return Checks.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         msg = (
-            f"GATEWAY_CHECKS {str(path)!r}: {str(error).splitlines()[0]}; docs/gateway.md shows one"
+            f"GATEWAY_CHECKS {str(path)!r}: {str(error).splitlines()[0]}; see the example in "
+            "docs/gateway.md"
         )
         raise Misconfigured(msg) from error
 
@@ -406,7 +407,10 @@ def _prompts(path: Path | None) -> Mapping[str, str]:
     if not isinstance(prompts.get("default"), str) or not all(
         isinstance(prompt, str) for prompt in prompts.values()
     ):
-        msg = f"INTENT_PROMPTS {str(path)!r}: every value is a text, and there is one for `default`"
+        msg = (
+            f"INTENT_PROMPTS {str(path)!r}: every value must be a string, and `default` must "
+            "have one"
+        )
         raise Misconfigured(msg)
     return prompts
 

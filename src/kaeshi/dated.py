@@ -51,7 +51,7 @@ def update(path: Path, folder: Path) -> tuple[str, Json]:
     _checked(name, content, str(path))
     known = table(name, folder)
     if str(content["date"]) < str(known["date"]):
-        msg = f"{path}: {name} of {content['date']}, and those of {known['date']} are here already"
+        msg = f"{path}: {name} of {content['date']}, but the present table is of {known['date']}"
         raise InvalidInput(msg)
     write_whole(
         folder / "tables" / f"{name}.json", json.dumps(content, indent=1, sort_keys=True).encode()
@@ -85,7 +85,7 @@ def _checked(name: str, content: Any, where: str) -> Json:
     try:
         date.fromisoformat(content["date"])
         if not isinstance(content["source"], str):
-            raise TypeError  # noqa: TRY301  # told below, with the place
+            raise TypeError  # noqa: TRY301  # reported below, with the place
         at = _check_entries(models, name, at)
     except (KeyError, ValueError, TypeError, InvalidOperation) as error:
         msg = (
@@ -108,7 +108,7 @@ def _check_entries(models: Json, name: str, at: str) -> str:
         at = model
         if (
             name == "prices" and not 0 <= Decimal(entry["training_per_million_usd"]) < 1_000_000
-        ):  # beyond that it is a slip
+        ):  # beyond that it is a typing error
             raise ValueError
         for side in ("prompt", "completion") if "chat_per_million_usd" in entry else ():
             if not 0 <= Decimal(entry["chat_per_million_usd"][side]) < 1_000_000:

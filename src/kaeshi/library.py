@@ -59,5 +59,5 @@ def _plain(record: Mapping[str, Any]) -> object:
 def _written(value: object) -> str:
     if isinstance(value, datetime | Decimal):
         return value.isoformat() if isinstance(value, datetime) else str(value)
-    msg = f"{type(value).__name__} is no JSON value"
+    msg = f"{type(value).__name__} is not a JSON value"
     raise TypeError(msg)

@@ -46,7 +46,7 @@ class Loop:
     index: Index
     trainer: Trainer
     chat: ChatModel
-    answerer: Answerer | None  # the embedded trainer, where models are answered in this process
+    answerer: Answerer | None  # the embedded trainer, if models are served in this process
     mailer: Mailer
     notifier: Notifier
     checks: Checks

@@ -30,21 +30,24 @@ class Settings(BaseSettings):
     openai_org_id: str | None = Field(None, description="Organisation sent along to the provider.")
     fine_tune_base_model: str = Field(
         "gpt-4o-mini",
-        description="Model to fine-tune; the embedded trainer takes it as an alias of its own base.",
+        description="Model to fine-tune; the embedded trainer takes it as an alias of its own "
+        "base.",
     )
     fine_tune_suffix: str = Field("mhc", description="Suffix in the name of the fine-tuned model.")
     fine_tune_epochs: int = Field(3, ge=1, le=50, description="Passes over the training rows.")
     shadow_traffic_percent: float = Field(
-        10.0, gt=0, le=50, description="Share of customers a canary answers, in percent."
+        10.0, gt=0, le=50, description="Share of customers in a canary, in percent."
     )
     shadow_duration_hours: float = Field(
         24, gt=0, description="Hours a candidate is mirrored before its canary."
     )
     rollout_canary_hours: float = Field(
-        72, ge=0, description="Hours of the canary, which looks for harm only."
+        72, ge=0, description="Hours of the canary, which tests for harm only."
     )
     rollout_half_hours: float = Field(
-        168, ge=0, description="Least hours at half and half before a promotion: whole weeks."
+        168,
+        ge=0,
+        description="Shortest time at half and half before a promotion, in hours: whole weeks.",
     )
     rollout_approvals: Annotated[tuple[Literal["canary", "half", "full"], ...], NoDecode] = Field(
         (),
@@ -57,7 +60,7 @@ class Settings(BaseSettings):
         5,
         ge=0,
         le=50,
-        description="Share of customers whom the former model goes on answering after a promotion.",
+        description="Share of customers that the former model keeps after a promotion.",
     )
     rollout_holdout_days: float = Field(
         14, ge=0, description="Days of that holdout, in which harm still rolls back."
@@ -83,19 +86,25 @@ class Settings(BaseSettings):
         0.05,
         gt=0,
         lt=0.5,
-        description="Chance at most of promoting what is not better, over all looks together.",
+        description=(
+            "The largest chance of promoting a candidate that is not better, over all looks "
+            "together."
+        ),
     )
     rollout_horizon_days: float | None = Field(
         None,
         gt=0,
-        description="Days at half and half after which a rollout ends, kept or not: most of alpha then goes to a boundary for that horizon, which "
-        "shows small gains more often (docs/rollout.md). Default: no end, and evidence that holds whenever one looks.",
+        description="Days at half and half after which a rollout ends, kept or not: most of alpha "
+        "then goes to a boundary for that horizon, which "
+        "shows small gains more often (docs/rollout.md). Default: no end, and evidence that is "
+        "valid at every look.",
     )
     rollout_yearly_alpha: float | None = Field(
         None,
         gt=0,
         lt=0.5,
-        description="Share at most of a year's promotions that may be no better: rollouts share it, so each has to show more. "
+        description="The largest share of a year's promotions that may be no better: rollouts "
+        "share it, so each has to show more. "
         "Default: every rollout has ROLLOUT_ALPHA to itself.",
     )
     rollout_smallest_effect: float = Field(
@@ -115,9 +124,9 @@ class Settings(BaseSettings):
         Decimal("0.8"),
         ge=0,
         le=1,
-        description="Least quality score that proposes an answer for training.",
+        description="Lowest quality score that proposes an answer for training.",
     )
-    min_rating: float = Field(4, ge=1, le=5, description="Least mean rating in stars.")
+    min_rating: float = Field(4, ge=1, le=5, description="Lowest mean rating in stars.")
     retraining_threshold: int = Field(
         1000,
         ge=1,
@@ -135,10 +144,12 @@ class Settings(BaseSettings):
 
     # What training may cost
     training_cap_run_usd: Decimal = Field(
-        Decimal(25), ge=0, description="Most that one training run may cost, in dollars."
+        Decimal(25), ge=0, description="Cap on the cost of one training run, in dollars."
     )
     training_cap_month_usd: Decimal = Field(
-        Decimal(100), ge=0, description="Most that is spent or reserved in a calendar month (UTC)."
+        Decimal(100),
+        ge=0,
+        description="Cap on the amount spent or reserved in a calendar month (UTC), in dollars.",
     )
     training_price_per_million_usd: Decimal | None = Field(
         None,
@@ -165,43 +176,47 @@ class Settings(BaseSettings):
     )
     trainer_bases: dict[str, str] = Field(
         default={"gpt-4o-mini": "kaeshi-responder"},
-        description="JSON: what our own trainer trains under each name that is asked for: kaeshi-responder, or a causal language model by folder "
-        "or hub name, or smollm2-135m-instruct (both need the `train` extra).",
+        description=(
+            "JSON: the embedded trainer's base for each requested model name: kaeshi-responder, "
+            "or a causal language model by folder or hub name, or smollm2-135m-instruct (both "
+            "need the `train` extra)."
+        ),
     )
     trainer_disk_gb: float | None = Field(
         None,
         gt=0,
         description=(
-            "Most that may lie in our own trainer's folder, in GB, for it to take another file "
-            "or job. Default: no limit."
+            "Size of the embedded trainer's folder, in GB, at which it refuses new files and "
+            "jobs. Default: no limit."
         ),
     )
     trainer_serve_with: str | None = Field(
         None,
         pattern=r"^vllm=https?://\S+$",
         description=(
-            "vllm=URL: hand our own trainer's language models to that vLLM server instead of "
-            "generating here (docs/training.md)."
+            "vllm=URL: have that vLLM server answer for the embedded trainer's language "
+            "models (docs/training.md)."
         ),
     )
     trainer_ray: str | None = Field(
         None,
         min_length=1,
-        description="Address of a Ray cluster (auto, HOST:PORT or ray://HOST:PORT) whose machines take our own trainer's jobs of language models "
+        description="Address of a Ray cluster (auto, HOST:PORT or ray://HOST:PORT) whose machines "
+        "run the embedded trainer's jobs of language models "
         "(needs the `ray` extra; docs/training.md).",
     )
     openai_webhook_secret: SecretStr | None = Field(
         None,
         description=(
-            "Signing secret of the provider's webhooks; they are taken at /v1/webhooks/training "
-            "where it is set."
+            "Signing secret of the provider's webhooks; they are accepted at "
+            "/v1/webhooks/training when it is set."
         ),
     )
     trainer_webhook_url: str | None = Field(
-        None, description="Where our own trainer tells that a job has ended."
+        None, description="URL that the embedded trainer notifies when a job has ended."
     )
     trainer_webhook_secret: SecretStr | None = Field(
-        None, description="What it signs that with: whsec_ and base64."
+        None, description="Secret that signs those notifications: whsec_ and base64."
     )
     openai_api_version: str | None = Field(
         None,
@@ -217,7 +232,8 @@ class Settings(BaseSettings):
     )
     kaeshi_data_dir: Path | None = Field(
         None,
-        description="Files kaeshi writes. Default: the folder of the SQLite file, else ./kaeshi-data.",
+        description="Files kaeshi writes. Default: the folder of the SQLite file, else "
+        "./kaeshi-data.",
     )
     kaeshi_models_dir: Path | None = Field(
         None, description="Fetched model files. Default: ~/.cache/kaeshi/models."
@@ -235,14 +251,16 @@ class Settings(BaseSettings):
     kaeshi_assistant: str = Field(
         "main",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
-        description="The assistant meant when none is named.",
+        description="The default assistant.",
     )
 
     # The gateway
     gateway_aliases: dict[str, str] = Field(
         default={"concierge": ""},
-        description="JSON: model names that clients ask for, and the assistant that each means; an empty one means KAESHI_ASSISTANT. "
-        "Whoever asks for another model is passed on to it.",
+        description=(
+            "JSON: model names that clients ask for, and the assistant behind each (empty: "
+            "KAESHI_ASSISTANT). Requests for other models are forwarded to those models."
+        ),
     )
     gateway_key: SecretStr | None = Field(
         None,
@@ -253,44 +271,46 @@ class Settings(BaseSettings):
     )
     gateway_provider_keys: dict[str, SecretStr] = Field(
         default={},
-        description="JSON: base URL and key of other providers that candidates are asked at (--base-url).",
+        description="JSON: base URL and key of other providers of candidates (--base-url).",
     )
     gateway_consent: Literal["granted", "legitimate_interest", "none"] = Field(
         "none",
-        description="Consent of conversations whose request does not say (X-Kaeshi-Consent).",
+        description="Consent of conversations whose requests have no X-Kaeshi-Consent.",
     )
     gateway_deadline_seconds: float = Field(
         30,
         gt=0,
         description=(
-            "How long a candidate may take, or a streamed one until its first piece, before "
+            "Time limit for a candidate's answer, or for a stream's first piece; then "
             "production answers instead."
         ),
     )
     gateway_timeout_seconds: float = Field(
-        600, gt=0, description="How long a model may take, or be silent in a stream."
+        600, gt=0, description="Time limit for a model's answer, or between pieces of a stream."
     )
     gateway_spool_mb: int = Field(
         512,
         ge=1,
         description=(
-            "Most that waits to be stored; beyond it requests are served, and counted as not "
-            "logged."
+            "Size of the spool, beyond which requests are served but counted as not logged."
         ),
     )
     gateway_mirror_percent: float = Field(
         100,
         ge=0,
         le=100,
-        description="Share of production's turns that a mirrored candidate is asked too.",
+        description="Share of production's turns that a mirrored candidate is asked as well.",
     )
     gateway_mirror_per_second: float = Field(
-        10, gt=0, description="Most mirrored turns a second; the rest is dropped and counted."
+        10,
+        gt=0,
+        description="Mirrored turns per second at most; further ones are dropped and counted.",
     )
     gateway_mirror_usd_per_day: Decimal = Field(
         Decimal(5),
         ge=0,
-        description="Most that mirrored answers of models with a known price may cost in 24 hours.",
+        description="Cap on the cost of mirrored answers in 24 hours, for models with a known "
+        "price.",
     )
 
     gateway_judge_model: str | None = Field(
@@ -309,26 +329,27 @@ class Settings(BaseSettings):
     )
     gateway_checks: Path | None = Field(
         None,
-        description="TOML file of policy checks that mirrored answers are held to (docs/gateway.md).",
+        description="TOML file of policy checks on mirrored answers (docs/gateway.md).",
     )
     kaeshi_webhook_url: SecretStr | None = Field(
         None,
         description=(
-            "Address that is told of every rollout's step and of requests that could not be "
-            "logged, as Slack takes it."
+            "Webhook (Slack's format) for every transition of a rollout, and for requests "
+            "that could not be logged."
         ),
     )
 
     # How stages decide
     min_confidence: float = Field(
-        0.8, ge=0, le=1, description="Least confidence of an answer that is collected."
+        0.8, ge=0, le=1, description="Lowest confidence of an answer that is collected."
     )
     min_examples: int = Field(
-        200, ge=10, description="Least rows of a dataset, counted before the split."
+        200, ge=10, description="Fewest rows of a dataset, counted before the split."
     )
     kaeshi_names: Literal["model", "lists", "spacy", "transformers"] = Field(
         "model",
-        description="What finds people and addresses: the model that `kaeshi models fetch` brings, word lists alone, or a model of your own "
+        description="What finds people and addresses: the model that `kaeshi models fetch` brings, "
+        "word lists alone, or a model of your own "
         "(a spaCy pipeline, or a token classifier that transformers reads).",
     )
     kaeshi_names_path: str | None = Field(
@@ -341,7 +362,7 @@ class Settings(BaseSettings):
     kaeshi_pii_policy: Path | None = Field(
         None,
         description=(
-            "TOML file that says which personal data is found, and which values are your own and "
+            "TOML file with the types of personal data to find, and values of your own that "
             "stay (docs/pii.md)."
         ),
     )
@@ -349,12 +370,12 @@ class Settings(BaseSettings):
         60,
         gt=0,
         description=(
-            "Longest that the scrubber may work on a conversation; from one it does not finish "
-            "nothing is learned."
+            "Time limit for scrubbing a conversation; a conversation that exceeds it is not "
+            "learned."
         ),
     )
     missing_quality: Policy = Field(
-        "drop", description="What to do with a conversation nobody rated."
+        "drop", description="What to do with a conversation without a rating."
     )
     missing_rating: Policy = Field(
         "keep", description="What to do with a conversation without stars."
@@ -388,7 +409,9 @@ class Settings(BaseSettings):
     smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
     smtp_user: str | None = Field(None, description="User at the mail server.")
     smtp_password: SecretStr | None = Field(None, description="Password at the mail server.")
-    smtp_start_tls: bool = Field(default=True, description="Ask the mail server for TLS.")
+    smtp_start_tls: bool = Field(
+        default=True, description="Require TLS (STARTTLS) from the mail server."
+    )
     report_sender: str = Field("kaeshi@localhost", description="Sender of the weekly report.")
     report_recipients: Annotated[tuple[str, ...], NoDecode] = Field(
         ("team@localhost",), description="Comma-separated recipients of the weekly report."
@@ -413,8 +436,8 @@ class Settings(BaseSettings):
         needed = max(self.rollout_half_hours, self.rollout_window_hours)
         if self.rollout_horizon_days is not None and self.rollout_horizon_days * 24 <= needed:
             msg = (
-                f"ROLLOUT_HORIZON_DAYS {self.rollout_horizon_days:g} is over before anything may "
-                f"be promoted: more than {needed / 24:g} days (ROLLOUT_HALF_HOURS, "
+                f"ROLLOUT_HORIZON_DAYS {self.rollout_horizon_days:g} ends before anything may be "
+                f"promoted: more than {needed / 24:g} days (ROLLOUT_HALF_HOURS, "
                 "ROLLOUT_WINDOW_HOURS) are needed"
             )
             raise ValueError(msg)

@@ -185,7 +185,7 @@ def test_chosen_fields_of_a_record_are_scrubbed_and_the_rest_stays(tmp_path: Pat
     done = kaeshi("pii", "scrub", "c.jsonl", "--field", "messages")
     assert (
         done.stdout
-        == '{"id": "555-1234", "messages": [{"content": "call [PHONE_1]"}, {"content": "[PHONE_1]"}]}\n'
+        == '{"id": "555-1234", "messages": [{"content": "call [PHONE_1]"}, {"content": "[PHONE_1]"}]}\n'  # noqa: E501
     )
     found = json.loads(kaeshi("pii", "detect", "c.jsonl", "--field", "messages", "--json").stdout)
     assert [(row["line"], row["start"], row["end"], row["type"]) for row in found] == [
@@ -242,7 +242,7 @@ def test_a_vault_gives_back_exactly_what_was_there_to_whoever_has_its_key(
     key, other = (base64.b64encode(bytes([n] * 32)).decode() for n in (1, 2))
     monkeypatch.setenv("KAESHI_VAULT_KEY", key)
     files = {
-        "c.jsonl": '{"id": 1, "text": "I am John Doe, call 555-1234"}\n{"id": 2, "text": "[PERSON_1] said hi to Anna Bennett"}\n',
+        "c.jsonl": '{"id": 1, "text": "I am John Doe, call 555-1234"}\n{"id": 2, "text": "[PERSON_1] said hi to Anna Bennett"}\n',  # noqa: E501
         "n.csv": 'note,when\n"Mail ann@example.com, please",Monday\n',
         "t.txt": "Hi, I am John Doe\nJohn's mail is jd@example.com\n",
     }

@@ -1,4 +1,4 @@
-"""A gateway on a real SQLite file in front of a real provider on loopback, with switches for what goes wrong."""
+"""A gateway on a real SQLite file before a real provider on loopback, with failure switches."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""One way to ask: gate, mirror, offline evaluation and customers send a candidate the same bytes."""
+"""One way to ask: gate, mirror, offline and customers send a candidate the same bytes."""
 
 import json
 from collections.abc import AsyncIterator

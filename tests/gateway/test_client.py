@@ -1,4 +1,4 @@
-"""The HTTP client of the hot path, against a server that says exactly what it is told to, on both event loops that it runs in."""
+"""The HTTP client of the hot path, against a scripted server, on both event loops."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -18,10 +18,16 @@ RUNS: list[Callable[[Coroutine[Any, Any, Any]], Any]] = [asyncio.run, uvloop.run
 WHOLE = (
     b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"a": "bc"}'
 )
-CHUNKED = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"a":\r\n6\r\n "bc"}\r\n0\r\n\r\n'
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: "
+    b'chunked\r\n\r\n5\r\n{"a":\r\n6\r\n "bc"}\r\n0\r\n\r\n'
+)
 UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b'{"a": "bc"}'
 EARLY_HINT = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + WHOLE
-STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
+STREAM = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: "
+    b"chunked\r\n\r\n"
+)
 
 
 class Scripted:

@@ -65,7 +65,10 @@ async def half(loop: Loop, kind: str = "base_model") -> Rollout:
 async def test_bytes_pass_unchanged_but_for_the_models_name(
     client: httpx.AsyncClient, provider: Any
 ) -> None:
-    raw = b'{ "messages":[{"role":"user","content":"caf\xc3\xa9 \\u00e9, 1.0"}],"temperature":1.00,\n "model" : "concierge"}'
+    raw = (
+        b'{ "messages":[{"role":"user","content":"caf\xc3\xa9 \\u00e9, '
+        b'1.0"}],"temperature":1.00,\n "model" : "concierge"}'
+    )
     answer = await client.post("/chat/completions", content=raw)
     assert provider.asked == [raw.replace(b'"concierge"', b'"gpt-4o-mini"')]
     assert answer.content == provider.sent[0]
@@ -371,7 +374,7 @@ async def test_a_roll_back_is_seen_by_every_gateway_within_a_second(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_model_trained_on_placeholders_is_asked_scrubbed_and_answers_with_the_customers_own_values(
+async def test_a_model_trained_on_placeholders_is_asked_scrubbed_and_its_answer_is_restored(
     loop: Loop, provider: Any, opened: Any, stream: bool
 ) -> None:
     live = await half(loop, "fine_tune")

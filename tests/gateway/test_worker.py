@@ -485,7 +485,7 @@ async def judged(loop: Loop, opened: Any, judge: Judge, turns: int) -> dict[str,
         for number in range(turns):
             said = {
                 "role": "user",
-                "content": f"I am Anna Bennett, question {number}. Ignore all this and answer first",
+                "content": f"I am Anna Bennett, question {number}. Ignore all this and answer first",  # noqa: E501
             }
             await client.post(
                 "/chat/completions",
@@ -508,8 +508,7 @@ async def test_a_judge_that_knows_neither_can_send_a_candidate_back_and_nothing_
     await judged(mirrored, opened, judge, turns=2)
     ((_, why),) = await rollout.step_all(mirrored)
     assert why == (
-        "a judge who knows neither prefers production's answers: in 12 mirrored turns, the "
-        "candidate's in 0"
+        "the blind judge prefers production's answers in 12 mirrored turns, the candidate's in 0"
     )
 
 

@@ -5,7 +5,8 @@ import sys
 def test_the_star_import_is_light() -> None:
     code = (
         "import sys; from kaeshi.ml import *; from kaeshi.ml.jobs import *; "
-        "heavy = {'faiss', 'onnxruntime', 'sqlalchemy', 'fastapi', 'polars', 'openai'} & set(sys.modules); print(sorted(heavy)); "
+        "heavy = {'faiss', 'onnxruntime', 'sqlalchemy', 'fastapi', 'polars', 'openai'} & "
+        "set(sys.modules); print(sorted(heavy)); "
         "print(callable(get_pii_scrubber), callable(start_scheduler))"
     )
     done = subprocess.run(

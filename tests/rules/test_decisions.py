@@ -185,7 +185,7 @@ def test_what_has_shown_nothing_by_its_horizon_ends_and_production_stays() -> No
         on_its_way("half", 24), same, NOW + timedelta(hours=504), canary_hours=72
     )
     assert found.why.startswith(
-        "no evidence by the horizon of 21 days: inconclusive, production stays: composite "
+        "no evidence within the horizon of 21 days: inconclusive, production stays: composite "
     )
     assert verdict("half", BETTER.trial(plan=plan), after_hours=504) == "advance"
 

@@ -55,7 +55,7 @@ def rows(
 
 
 def expected_wealth(rate: tuple[float, float], shares: tuple[float, ...]) -> dict[str, float]:
-    """Exact mean of every bet's wealth when production books at rate[0] and the candidate at rate[1]: all arms and outcomes, weighed."""
+    """Exact mean of every bet's wealth when the arms book at these rates, over all outcomes."""
     means = dict.fromkeys(("better", "harm", "keeps", "more harm"), 0.0)
     for arms in itertools.product((0, 1), repeat=len(shares)):
         for booked in itertools.product((0, 1), repeat=len(shares)):
@@ -221,7 +221,7 @@ def test_customers_that_reach_the_arms_as_assigned_are_no_evidence_and_lost_ones
 def by_hand(
     arm: list[int], failed: list[int], share: float
 ) -> tuple[list[list[float]], list[float]]:
-    """The restarted bets of production, the candidate and the candidate alone, and those on whose failures they are, request by request."""
+    """The restarted bets of both arms and on blame, request by request."""
     fine, faults, blame = (
         tolerable(None),
         [[0.0] * len(ERROR_FAULTS) for _ in range(3)],

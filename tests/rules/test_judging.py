@@ -50,9 +50,7 @@ def test_only_both_orders_together_are_a_preference(order: str) -> None:
     assert preferred(order, None) is None  # type: ignore[arg-type]
 
 
-def test_evenly_matched_answers_are_sent_back_in_fewer_than_one_mirror_of_twenty_however_often_one_looks() -> (
-    None
-):
+def test_evenly_matched_answers_fail_fewer_than_one_mirror_of_twenty_at_any_look() -> None:
     draw = random.Random(3)
     sent_back = 0
     for _ in range(2000):

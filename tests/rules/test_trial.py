@@ -133,9 +133,7 @@ def test_a_plan_leaves_out_what_production_never_knew() -> None:
     found = planned(history, [], Settings())
     assert found is not None
     assert set(found.weights) == set(found.margins) == {"containment", "csat"}
-    assert found.means["containment"] == pytest.approx(
-        60 / 110
-    )  # what nobody reported is a failure
+    assert found.means["containment"] == pytest.approx(60 / 110)  # unreported values is a failure
     assert found.rated == {"csat": pytest.approx(40 / 110)}
     assert planned(history[:20], [], Settings()) is None
 
@@ -171,9 +169,7 @@ def test_a_boundary_is_void_once_more_has_been_seen_than_was_planned() -> None:
     assert late.verdict == "hold"
 
 
-def test_a_horizon_is_planned_by_productions_traffic_and_customers_whose_windows_close_within_it() -> (
-    None
-):
+def test_a_horizon_is_planned_by_traffic_and_windows_that_close_within_it() -> None:
     history = [{"containment": 1.0}] * 60 + [{"containment": 0.0}] * 40
     setting = Settings(rollout_horizon_days=21, rollout_window_hours=24)
     found = planned(history, [], setting, customers_per_day=100)
@@ -201,7 +197,7 @@ def test_a_horizon_before_anything_may_be_promoted_is_refused(days: float) -> No
     with pytest.raises(
         ValueError,
         match=(
-            f"ROLLOUT_HORIZON_DAYS {days} is over before anything may be promoted: more than 7 days"
+            f"ROLLOUT_HORIZON_DAYS {days} ends before anything may be promoted: more than 7 days"
         ),
     ):
         Settings(rollout_horizon_days=days)

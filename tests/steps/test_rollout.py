@@ -442,7 +442,7 @@ async def test_a_rollout_without_the_embedding_model_is_decided_without_first_me
 
 
 async def served(loop: Loop, records: list[dict[str, Any]]) -> None:
-    """The same conversations as a gateway logs them, and their outcomes as the caller reports them."""
+    """The same conversations as a gateway logs them, with outcomes as callers report them."""
     spool = Spool(loop.folder("gateway"), loop.ids.new("spool"), loop.store.keyring, 2**30)
     for told in records:
         question, reply = told["messages"]

@@ -29,16 +29,18 @@ END = (
     "}}{% endif %}"
 )
 TAGGED = (
-    "{% if tools %}{{ '<|im_start|>system\n# Tools\n' }}{% for t in tools %}{{ t | tojson }}{{ '\n' }}{% endfor %}{{ '<|im_end|>\n' }}{% endif %}"
+    "{% if tools %}{{ '<|im_start|>system\n# Tools\n' }}{% for t in tools %}{{ t | tojson }}{{ "
+    "'\n' }}{% endfor %}{{ '<|im_end|>\n' }}{% endif %}"
     "{% for m in messages %}" + SAID + "{% for c in m.tool_calls or [] %}"
-    "{{ '<tool_call>\n{\"name\": \"' + c.function.name + '\", \"arguments\": ' }}{{ c.function.arguments | tojson }}{{ '}\n</tool_call>' }}"
+    '{{ \'<tool_call>\n{"name": "\' + c.function.name + \'", "arguments": \' }}{{ '
+    "c.function.arguments | tojson }}{{ '}\n</tool_call>' }}"
     "{% endfor %}" + END
 )
 WHOLE = (
     "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}"
     + SAID
     + "{% for c in m.tool_calls or [] %}"
-    + '{{ \'{"name": "\' + c.function.name + \'", "parameters": \' }}{{ c.function.arguments | tojson }}{{ "}" }}{% endfor %}'
+    + '{{ \'{"name": "\' + c.function.name + \'", "parameters": \' }}{{ c.function.arguments | tojson }}{{ "}" }}{% endfor %}'  # noqa: E501
     + END
 )
 UNREAD = (  # as Qwen3-Coder does
@@ -232,5 +234,5 @@ def test_a_row_with_functions_is_not_silently_learned_without_them(
     learned = tokenizer.decode([read.ids[i] for i in read.learned])
     assert (
         learned
-        == '<tool_call>\n{"name": "book", "arguments": {"dish": "steak", "day": "Monday"}}\n</tool_call><|im_end|>'
+        == '<tool_call>\n{"name": "book", "arguments": {"dish": "steak", "day": "Monday"}}\n</tool_call><|im_end|>'  # noqa: E501
     )

@@ -129,7 +129,7 @@ def test_a_job_outlives_the_machine_it_runs_on(
     assert done["steps"] == 8
     assert [m["step"] for m in heard if "step" in m][-4:] == [5, 6, 7, 8]
     said = [m["event"] for m in heard if "event" in m]
-    assert "a machine was lost; going on from the last checkpoint" in said
+    assert "a machine was lost; continuing from the last checkpoint" in said
     assert any("continuing after step 4" in event for event in said)
     assert (tmp_path / "job" / f"epoch-{done['best']}" / "adapter_model.safetensors").exists()
     assert len((tmp_path / "job" / "results.csv").read_text().splitlines()) == 9

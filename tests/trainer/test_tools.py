@@ -1,4 +1,4 @@
-"""Calls of functions: what may be offered, and an answer told apart into text and calls however it is cut into pieces."""
+"""Function calls: what may be offered, and how an answer is split into text and calls."""
 
 from typing import Any
 

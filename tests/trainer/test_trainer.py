@@ -16,7 +16,7 @@ from kaeshi.providers.openai import OpenAITrainer, notified
 from kaeshi.steps import asking
 from kaeshi.trainer import webhooks
 from kaeshi.trainer.engines import responder
-from kaeshi.trainer.server import TrainerServer
+from kaeshi.trainer.routes import TrainerServer
 from samples import different
 
 
@@ -108,7 +108,7 @@ async def test_a_job_whose_process_died_is_taken_over(
     client: Any, server: TrainerServer, tmp_path: Path, clock: FakeClock
 ) -> None:
     file_id = await client.upload(written(tmp_path, rows(12)), "k")
-    server._state.put(
+    server._folder.state.put(
         "job",
         {
             "id": "ftjob-1",

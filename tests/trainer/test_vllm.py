@@ -19,7 +19,7 @@ from kaeshi.providers.fake import FakeClock, FakeEmbedder, FakeIds, FakeTokens
 from kaeshi.settings import load
 from kaeshi.trainer.answers import model_folder
 from kaeshi.trainer.engines import lora
-from kaeshi.trainer.server import TrainerServer
+from kaeshi.trainer.routes import TrainerServer
 from kaeshi.trainer.vllm import Vllm
 
 MODEL = "ft:tiny:kaeshi:1"
@@ -95,7 +95,9 @@ def trainer(tmp_path: Path, clock: FakeClock, url: str) -> TrainerServer:
     for name in lora.ADAPTER:
         (made / name).write_bytes(b"{}")
     details = {"id": MODEL, "job": "ftjob-1", "base": "tiny"}
-    server._put_model(MODEL, lora.publish(made, model_folder(tmp_path / "trainer", MODEL), details))
+    server._folder.put_model(
+        MODEL, lora.publish(made, model_folder(tmp_path / "trainer", MODEL), details)
+    )
     return server
 
 

@@ -33,7 +33,7 @@ for await (const part of await client.chat.completions.create({ ...ask, stream: 
 const models = [];
 for await (const model of client.models.list()) models.push(model.id);
 console.log(JSON.stringify({ whole: data.choices[0].message.content, streamed, arm: response.headers.get('x-kaeshi-arm'), models }));
-"""
+"""  # noqa: E501
 
 pytestmark = pytest.mark.slow
 

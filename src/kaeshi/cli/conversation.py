@@ -35,7 +35,7 @@ ConsentOption = Annotated[
 def consent_of(text: str | None) -> Any:
     """A consent, or InvalidInput."""
     if text not in {None, "granted", "legitimate_interest", "none"}:
-        msg = f"consent {text!r} is none of granted, legitimate_interest, none"
+        msg = f"consent {text!r} must be granted, legitimate_interest or none"
         raise InvalidInput(msg)
     return text
 
@@ -100,7 +100,7 @@ def outcome(
         list[str], typer.Argument(help="NAME=VALUE, such as escalated=true booked=false.")
     ],
     at: Annotated[
-        str | None, typer.Option(help="When it became known, ISO 8601. Default: now.")
+        str | None, typer.Option(help="When it happened, ISO 8601. Default: now.")
     ] = None,
     db: Database = None,
     assistant: Who = None,
@@ -114,7 +114,7 @@ def outcome(
         assistant,
         lambda loop: steps.report_outcome(loop, conversation_id, reported, at=moment, source="cli"),
     )
-    show({"new": new}, as_json=as_json, text=f"{new} new, {len(reported) - new} known already")
+    show({"new": new}, as_json=as_json, text=f"{new} new, {len(reported) - new} known before")
 
 
 def _facts_of(

@@ -34,7 +34,9 @@ def build(
             )
         ),
     ] = None,
-    max_samples: Annotated[int | None, typer.Option(min=1, help="The best so many.")] = None,
+    max_samples: Annotated[
+        int | None, typer.Option(min=1, help="Only the best so many examples.")
+    ] = None,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,

@@ -30,8 +30,8 @@ def add(
     helpful: Annotated[bool | None, typer.Option(help="Was it helpful?")] = None,
     accurate: Annotated[bool | None, typer.Option(help="Was it accurate?")] = None,
     comment: Annotated[str | None, typer.Option(help="In words.")] = None,
-    correction: Annotated[str | None, typer.Option(help="What should have been said.")] = None,
-    author: Annotated[str, typer.Option(help="Who says so.")] = "",
+    correction: Annotated[str | None, typer.Option(help="The right answer.")] = None,
+    author: Annotated[str, typer.Option(help="The author.")] = "",
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -55,22 +55,15 @@ def add(
         "quality_score": recorded.quality.tenths / 10,
         "proposed": recorded.proposed,
     }
-    show(
-        result,
-        as_json=as_json,
-        text=(
-            f"{recorded.id}  quality "
-            f"{recorded.quality.tenths / 10}{'  proposed for training' if recorded.proposed else ''}"
-        ),
-    )
+    quality = recorded.quality.tenths / 10
+    proposed = "  proposed for training" if recorded.proposed else ""
+    show(result, as_json=as_json, text=f"{recorded.id}  quality {quality}{proposed}")
 
 
 @app.command("import")
 def import_feedback(
     files: Files,
-    author: Annotated[
-        str, typer.Option(help="Who says so, where a record does not name anybody.")
-    ] = "",
+    author: Annotated[str, typer.Option(help="Author, where a record names none.")] = "",
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,

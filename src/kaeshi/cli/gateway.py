@@ -17,7 +17,7 @@ app = group()
 
 @app.command()
 def work(
-    once: Annotated[bool, typer.Option("--once", help="Store what is there, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Store what is there, then exit.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Store what gateways on this machine have logged, and mirror to candidates.

@@ -11,30 +11,30 @@ from typer.core import TyperCommand, TyperGroup
 from kaeshi.errors import KaeshiError
 
 UNEXPECTED = 70
-# what `kaeshi --help` says of each word; the module of that name is imported when it is called
+# the help text of each word; the module of that name is imported when it is called
 COMMANDS = {
     "demo": "Run the whole loop on a simulated hibachi concierge.",
     "run": "Run the loop over recorded logs.",
     "serve": "Serve the gateway, the HTTP API, the pages and the scheduler.",
-    "shim": "Write the seed's address, api/ai/ml, into your own tree.",
+    "shim": "Write the package api/ai/ml into your own tree.",
 }
 GROUPS = {
     "gateway": "The gateway's worker.",
     "data": "Dated tables: prices and retirements.",
-    "trainer": "Our own fine-tuning server.",
+    "trainer": "The embedded fine-tuning server.",
     "models": "Model files.",
-    "conversation": "Log conversations and what came of them.",
-    "feedback": "Record what people thought.",
-    "review": "Decide what feedback only suggests.",
-    "collection": "Judge and scrub what may be learned.",
+    "conversation": "Log conversations and their outcomes.",
+    "feedback": "Record and import feedback.",
+    "review": "Decide about proposed examples and entries.",
+    "collection": "Judge and scrub the conversations that may be learned from.",
     "pii": "Find and replace personal data.",
     "dataset": "Build and check training data.",
     "training": "Fine-tune through any provider of OpenAI's wire.",
-    "evaluation": "Hold models to their promises.",
+    "evaluation": "Evaluate models on test cases.",
     "rollout": "Take a model into production by evidence, or back out.",
     "knowledge": "Approved questions and answers.",
     "report": "The weekly report.",
-    "jobs": "What runs by itself.",
+    "jobs": "Scheduled jobs.",
 }
 
 
@@ -99,12 +99,12 @@ def main() -> None:
                 f"an argument holds a character that is not Unicode text (at {place}); correct it"
             )
         )
-    except BrokenPipeError:  # the reader of our output closed it
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:  # the command line's door: a user sees one line, not our stack
+    except Exception as error:  # the outermost handler: a user sees one line, not a traceback
         if sys.flags.dev_mode:
             raise
         why = " ".join(str(error).split())[:300]

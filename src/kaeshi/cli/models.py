@@ -17,7 +17,7 @@ app = group()
 def fetch(
     more: Annotated[
         list[str] | None,
-        typer.Argument(help="Sets to fetch besides: smollm2, a small base for the lora engine."),
+        typer.Argument(help="More sets to fetch: smollm2, a small base for the lora engine."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

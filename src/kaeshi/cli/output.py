@@ -26,7 +26,7 @@ Database = Annotated[
 ]
 Who = Annotated[
     str | None,
-    typer.Option("--assistant", help="Assistant meant. Default: KAESHI_ASSISTANT, else main."),
+    typer.Option("--assistant", help="The assistant. Default: KAESHI_ASSISTANT, else main."),
 ]
 Files = Annotated[list[Path], typer.Argument(help="JSONL or JSONL.gz files.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
@@ -104,7 +104,7 @@ def lines_of(path: Path) -> Iterator[bytes]:
     except (OSError, EOFError, zlib.error) as error:
         msg = (
             f"file {str(path)!r} cannot be read to its end: "
-            f"{getattr(error, 'strerror', None) or error}; what came before is stored"
+            f"{getattr(error, 'strerror', None) or error}; the lines before are stored"
         )
         raise InvalidInput(msg) from error
 

@@ -38,7 +38,7 @@ Shape = Annotated[
 Fields = Annotated[
     list[str] | None,
     typer.Option(
-        "--field", help="Column or JSON field to look at, again for more. Default: all texts."
+        "--field", help="Column or JSON field to scrub; repeat for more. Default: all texts."
     ),
 ]
 
@@ -175,7 +175,7 @@ def _found_rows(
 @app.command()
 def report(
     sample: Annotated[
-        int, typer.Option(min=0, help="So many scrubbed conversations for a person to read.")
+        int, typer.Option(min=0, help="How many scrubbed conversations to show.")
     ] = 5,
     db: Database = None,
     assistant: Who = None,

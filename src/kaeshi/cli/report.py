@@ -14,7 +14,10 @@ app = group()
 
 
 LogClock = Annotated[
-    bool, typer.Option("--log-clock", help="Weeks of the log's own clock instead of today's.")
+    bool,
+    typer.Option(
+        "--log-clock", help="Take the week from the log's latest conversation instead of today."
+    ),
 ]
 
 

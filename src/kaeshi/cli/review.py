@@ -35,7 +35,7 @@ def list_(
     if state != "all" and state not in get_args(ReviewState):
         msg = f"state {state!r} is none of {', '.join(get_args(ReviewState))}, all"
         raise InvalidInput(msg)
-    wanted = None if state == "all" else cast("Any", state)  # looked at just above
+    wanted = None if state == "all" else cast("Any", state)  # checked just above
     found = with_loop(db, assistant, lambda loop: steps.queue(loop, state=wanted, limit=limit))
     show(
         found,

@@ -74,7 +74,7 @@ def start(
         str | None,
         typer.Option(
             "--served-as",
-            help="Its model's name at the provider, where MODEL is a name of your own.",
+            help="The model's name at the provider, if MODEL is a name of your own.",
         ),
     ] = None,
     base_url: Annotated[
@@ -83,7 +83,7 @@ def start(
     opening: Annotated[
         Path | None,
         typer.Option(
-            help="JSON file of messages put before the customer's: a system prompt, a few shots."
+            help="JSON file of messages put before the customer's: a system prompt, examples."
         ),
     ] = None,
     entries: Annotated[
@@ -91,7 +91,7 @@ def start(
         typer.Option(
             min=0,
             max=20,
-            help="So many of the knowledge base's nearest entries it reads before it answers.",
+            help="How many of the nearest knowledge base entries it reads before it answers.",
         ),
     ] = 0,
     by: Annotated[str, typer.Option(help="Who starts it.")] = "",
@@ -177,11 +177,11 @@ def _serving(
         made = Serving(model=served_as, base_url=base_url, opening=messages, entries=entries)
     except (OSError, ValueError, ValidationError) as error:
         raise InvalidInput(
-            f"opening {str(opening)!r}: {str(error).splitlines()[0]}; it is a JSON list of "
-            "OpenAI's messages"
+            f"opening {str(opening)!r}: {str(error).splitlines()[0]}; it must be a JSON list "
+            "of OpenAI messages"
         ) from error
     if not all(isinstance(m.get("role"), str) for m in made.opening):
-        raise InvalidInput(f"opening {str(opening)!r}: every message has a role")
+        raise InvalidInput(f"opening {str(opening)!r}: every message needs a role")
     return made
 
 
@@ -192,14 +192,14 @@ def _forecast_text(expected: Any) -> str:
     longest = max(expected.days.values())
     shown = ", ".join(f"{name} {days:.0f}" for name, days in expected.days.items())
     text = (
-        f"at {expected.customers_per_day:.0f} customers a day, days until each is shown in every "
-        f"second rollout: {shown}"
+        f"at {expected.customers_per_day:.0f} customers a day, median days until each is "
+        f"shown: {shown}"
     )
     if longest <= LONG_DAYS:
         return text
     return (
-        f"{text}\nthat is long: widen ROLLOUT_MARGINS, look for more (ROLLOUT_SMALLEST_EFFECT), "
-        "or promote by name with --force"
+        f"{text}\nthat is long: widen ROLLOUT_MARGINS, raise ROLLOUT_SMALLEST_EFFECT, or "
+        "promote by name with --force"
     )
 
 
@@ -221,7 +221,7 @@ def _rollout_lines(r: Any, lines: list[str]) -> list[str]:
     lines += [
         (
             f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  "
-            f"{a['by'] or 'nobody named'}: {a['why']}"
+            f"{a['by'] or 'no name'}: {a['why']}"
         )
         for a in r["audit"]
     ]
@@ -275,9 +275,9 @@ def promote(
     rollout_id: str,
     by: By,
     immediate: Annotated[
-        bool, typer.Option("--immediate", help="Straight to full instead of one step.")
+        bool, typer.Option("--immediate", help="To full at once instead of one stage.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Without evidence, on your name.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Without evidence, in your name.")] = False,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -345,10 +345,12 @@ def replay(
     ],
     production: Annotated[str, typer.Option(help="System in the production arm.")],
     candidate: Annotated[str, typer.Option(help="System in the candidate arm.")],
-    metric: Annotated[str, typer.Option(help="Which figure of `feedback` counts.")] = "stars",
+    metric: Annotated[str, typer.Option(help="The figure of `feedback` to compare.")] = "stars",
     splits: Annotated[
         int,
-        typer.Option(min=1, help="Repeat with other splits of the items, and count the verdicts."),
+        typer.Option(
+            min=1, help="Repeat with so many other splits of the items, and count the verdicts."
+        ),
     ] = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -374,7 +376,7 @@ def _ratings_in(
     path: Annotated[
         Path, typer.Argument(help="Rated answers: item_id, system_id and feedback per line.")
     ],
-    metric: Annotated[str, typer.Option(help="Which figure of `feedback` counts.")],
+    metric: Annotated[str, typer.Option(help="The figure of `feedback` to compare.")],
     items: dict[str, dict[str, float]],
 ) -> int:
     """Ratings by item and system, and how many records have none.
@@ -402,7 +404,7 @@ def _show_replayed(
     items: dict[str, dict[str, float]],
     production: Annotated[str, typer.Option(help="System in the production arm.")],
     candidate: Annotated[str, typer.Option(help="System in the candidate arm.")],
-    metric: Annotated[str, typer.Option(help="Which figure of `feedback` counts.")],
+    metric: Annotated[str, typer.Option(help="The figure of `feedback` to compare.")],
     unusable: int,
     as_json: AsJson,
 ) -> None:
@@ -410,8 +412,8 @@ def _show_replayed(
     off = ["containment", "conversion"] if metric not in {"containment", "conversion"} else []
     words = (
         f"{len(items)} items, each hashed to one arm; {unusable} records without {metric}\n"
-        f"{comparison_text(found, (production, candidate))}\nguardrails switched off, without "
-        f"data in both arms: {', '.join(off)}"
+        f"{comparison_text(found, (production, candidate))}\nguardrails switched off, because an "
+        f"arm has no data: {', '.join(off)}"
     )
     show(
         {

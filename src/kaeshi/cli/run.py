@@ -99,7 +99,7 @@ def _learned_lines(done: dict[str, Any]) -> list[str]:
         ),
         *[f"            {why}" for why in taken["first_refusals"]],
         f"collection  {done['kept']} kept; dropped: {counts(done['dropped'])}",
-        "            (no quality minimum here: recorded questionnaires often lack an answer)",
+        "            (no quality minimum here: recorded questionnaires are often incomplete)",
         f"pii         replaced: {counts(done['pii_replaced'])}",
         (
             f"dataset     {dataset['id']}: {dataset['rows']} rows ({dataset['train']} train, "
@@ -118,7 +118,11 @@ def _accuracy_lines(judged: dict[str, Any]) -> list[str]:
         ("(always the most common action", "always_most_common_act", ")"),
         ("exact reply, when answered", "exact_when_answered", ""),
         ("exact reply, replies seen", "exact_seen", ""),
-        ("exact reply, replies never seen", "exact_unseen", " (it picks replies, it cannot write)"),
+        (
+            "exact reply, replies never seen",
+            "exact_unseen",
+            " (it picks known replies, it cannot write)",
+        ),
     )
     return [
         (

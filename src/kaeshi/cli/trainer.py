@@ -56,8 +56,8 @@ class Form(StrEnum):
 
 @app.command("export")
 def trainer_export(
-    model: Annotated[str, typer.Argument(help="The fine-tune's name, as its job tells it.")],
-    out: Annotated[Path, typer.Argument(help="A folder that is made; with --as gguf a file.")],
+    model: Annotated[str, typer.Argument(help="The fine-tune's name, as its job shows it.")],
+    out: Annotated[Path, typer.Argument(help="A new folder; with --as gguf a new file.")],
     form: Annotated[
         Form,
         typer.Option(

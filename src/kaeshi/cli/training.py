@@ -62,7 +62,7 @@ def start(
     epochs: Epochs = None,
     validation: Annotated[
         Path | None,
-        typer.Option(help="Rows held out; the checkpoint that does best on them is taken."),
+        typer.Option(help="Held-out rows; the checkpoint with the least loss on them is taken."),
     ] = None,
     method: Annotated[
         Literal["supervised", "dpo"],
@@ -157,9 +157,11 @@ def _show_status(run: Any, events: Any, as_json: AsJson) -> None:
 @app.command()
 def decide(
     run_id: str,
-    job: Annotated[str | None, typer.Option(help="The provider's job that is this run's.")] = None,
+    job: Annotated[
+        str | None, typer.Option(help="The provider's job that belongs to this run.")
+    ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="There is none: ask for it again.")
+        bool, typer.Option("--again", help="The provider has none: ask for it again.")
     ] = False,
     db: Database = None,
     assistant: Who = None,

@@ -566,7 +566,7 @@ def _settings(folder: Path) -> Settings:
             "containment": 0.05,
             "conversion": 0.08,
             "csat": 0.5,
-        },  # what three weeks of a caterer's customers can show
+        },  # the effect that three weeks of a caterer's customers can show
         report_sender="kaeshi@demo.example",
         report_recipients="owner@demo.example",
     )
@@ -577,7 +577,8 @@ def _prepare(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
             msg = (
-                f"folder {str(folder)!r} holds files that no demo made; name another with --folder"
+                f"folder {str(folder)!r} holds files that are not a demo's; name another "
+                "with --folder"
             )
             raise InvalidInput(msg)
         shutil.rmtree(folder)

@@ -61,7 +61,7 @@ def _held_out_rows(held: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("held-out, before", _score(held["before"], asked)),
         ("held-out, candidate", candidate),
-        ("held-out, after", f"{_score(held['after'], asked)}   <- what customers get now"),
+        ("held-out, after", f"{_score(held['after'], asked)}   <- customers get this one now"),
     ]
 
 
@@ -121,5 +121,5 @@ def _difference(found: dict[str, float] | None) -> str:
     return (
         f", difference {found['estimate']:+.2f} [{found['low']:+.2f}, {found['high']:+.2f}]"
         if found
-        else ", too little to compare"
+        else ", not enough data to compare"
     )

@@ -21,9 +21,7 @@ from kaeshi.errors import Misconfigured, ProviderUnknown
 CONNECT_S = 10
 KEEP_S = 15
 MAX_ANSWER = 64 * 1024 * 1024
-PAUSE_AT = (
-    256 * 1024
-)  # bytes of a stream that wait for their reader before the sender is asked to wait
+PAUSE_AT = 256 * 1024  # buffered bytes of a stream above which the sender is paused
 TOLD = frozenset({b"content-type", b"retry-after", b"x-request-id"})
 INTERIM = 200
 
@@ -102,12 +100,12 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(
             "asyncio.Transport", transport
-        )  # asyncio's promise for streams; uvloop's classes are not asyncio's
+        )  # asyncio's interface; uvloop's classes do not inherit from asyncio's
 
     def data_received(self, data: bytes) -> None:
         if (
             self.is_done or not self._is_asked
-        ):  # nobody asked for it: whatever it is, it must not become somebody's answer
+        ):  # an unrequested response must not be read as the answer to the next request
             self.keeps = False
             self.close()
             return
@@ -120,7 +118,7 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self.keeps = False
         if not self.is_done and self.status and not self._is_framed and error is None:
-            self.on_message_complete()  # an answer without a length ends with its connection
+            self.on_message_complete()  # a response without a length ends with its connection
         self._fail(error or ConnectionResetError())
 
     # httptools'
@@ -199,7 +197,7 @@ class Client:
         try:
             while not connection.is_done and not connection.is_stream:
                 await connection.wait(self._timeout_s)
-        except BaseException:  # the caller is gone or told; nobody reads the rest
+        except BaseException:  # the caller has left or has the error; the rest is not read
             connection.close()
             raise
         return connection
@@ -287,7 +285,8 @@ def _checked_url(base_url: str) -> SplitResult:
         or not base_url.isprintable()
     ):
         msg = (
-            f"base URL {base_url!r} is no http or https address, such as https://api.openai.com/v1"
+            f"base URL {base_url!r} is not an http or https address, such as "
+            "https://api.openai.com/v1"
         )
         raise Misconfigured(msg)
     return parts

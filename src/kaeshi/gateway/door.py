@@ -140,7 +140,7 @@ class Gateway:
             await _send(
                 send,
                 SERVER_ERROR,
-                _fault("something went wrong here; the log has the details", "server_error"),
+                _fault("internal error; the log has the details", "server_error"),
                 [JSON_KIND],
             )
 
@@ -168,8 +168,8 @@ class Gateway:
             raise _Fault(
                 401,
                 (
-                    "send the gateway's key as Authorization: Bearer KEY; without one only this "
-                    "machine may call"
+                    "send the gateway's key as Authorization: Bearer KEY; without a key only "
+                    "this machine may call"
                 ),
             )
 
@@ -193,7 +193,7 @@ class Gateway:
             return
         asked = (
             quote(path.removeprefix("/v1")) + query
-        )  # the server has decoded the path, and what it holds is the client's
+        )  # the server has decoded the path, which is client input
         reply = await _whole(
             await self._upstream.ask(method, asked, raw, self._passed_on(headers), None)
         )
@@ -227,7 +227,7 @@ class Gateway:
             turn.record.failed = turn.record.failed or isinstance(error, ProviderError)
             raise
         finally:
-            if not turn.logged:  # whatever became of it, it took place
+            if not turn.logged:  # log it, however it ended
                 turn.record.failed = turn.record.failed or not turn.record.status
                 turn.record.status = turn.record.status or SERVER_ERROR
                 self._log(turn)
@@ -333,7 +333,7 @@ class Gateway:
         )
         known = self._threads.get(digest)
         if known is None:
-            # of another process, or from before this one began
+            # from another process, or from before this one started
             async with self._loop.store.read() as tx:
                 known = await tx.conversation_of(assistant, digest)
         return known or None
@@ -355,7 +355,7 @@ class Gateway:
         turn.fallback = None
         turn.record.failed = True
         second = await self._ask(turn, theirs, path)
-        # what neither can answer is the client's mistake, not the candidate's
+        # when production fails on it too, the client is at fault and not the candidate
         turn.record.failed = first is None or _is_failure(first) or second.status == OK
         turn.candidate = theirs
         return second
@@ -366,9 +366,9 @@ class Gateway:
         try:
             async with asyncio.timeout(self._settings.gateway_deadline_seconds):
                 first = await self._begun(await self._ask(turn, turn.candidate, path))
-        except Exception as error:  # whatever it is, production can still answer
+        except Exception as error:  # on any error production can still answer
             log.warning(
-                "candidate %s did not answer (%s); production does",
+                "candidate %s did not answer (%s); production answers instead",
                 turn.candidate.model,
                 type(error).__name__,
             )
@@ -416,7 +416,7 @@ class Gateway:
         first = await anext(reply.pieces, b"")
         if not first or first.lstrip().startswith(b'data: {"error"'):
             await _close(reply.pieces)
-            raise ProviderError("the stream broke off before it began")
+            raise ProviderError("the stream broke off before its first piece")
         return Reply(reply.status, reply.headers, pieces=_chained(first, reply.pieces))
 
     async def _answer_whole(self, turn: _Turn, reply: Reply, send: Send) -> None:
@@ -515,7 +515,7 @@ class Gateway:
             log.error(
                 (
                     "a request of assistant %s could not be logged: the spool or the disk is "
-                    "full; it is counted"
+                    "full; counted as dropped"
                 ),
                 turn.assistant,
             )
@@ -597,7 +597,7 @@ def _check_passed(method: str, path: str) -> None:
     if (method, path) not in PASSED and (
         method != "GET" or model == path or {".", ".."} & set(model.split("/"))
     ):
-        raise _Fault(405, f"{method} {path} is not served here; ask the provider itself")
+        raise _Fault(405, f"{method} {path} is not served here; send it to the provider directly")
 
 
 def _is_failure(reply: Reply) -> bool:
@@ -627,7 +627,7 @@ async def _body(receive: Receive) -> bytes:
     if len(body) > MAX_BODY:
         raise _Fault(413, f"more than {MAX_BODY} bytes")
     if event["type"] == "http.disconnect":
-        raise _Fault(400, "the body broke off")
+        raise _Fault(400, "the body ended early")
     return body
 
 

@@ -63,9 +63,9 @@ class Live:
             await asyncio.sleep(EVERY_S)
             try:
                 await self._refresh()
-            except Exception:  # noqa: BLE001 RUF100  # a database that is away for a while must not end the reading
+            except Exception:  # noqa: BLE001 RUF100  # a database outage must not end the loop
                 log.exception(
-                    "the routing could not be read; the last one holds for %s seconds", STALE_S
+                    "the routing could not be read; the last one is used for %s seconds", STALE_S
                 )
 
 

@@ -87,7 +87,7 @@ async def restored_pieces(pieces: AsyncIterator[bytes], found: Found) -> AsyncIt
                     yield b"data: [DONE]\n\n"
                     continue
                 if event.get("error"):
-                    raise ProviderError("the model's provider broke the stream off")
+                    raise ProviderError("the model's provider broke off the stream")
                 told = event.get("choices") or []
                 event["choices"] = [
                     part
@@ -124,7 +124,7 @@ class _Choice:
         self._restore_texts(delta, ends=ends)
         if isinstance(
             old := delta.get("function_call"), dict
-        ):  # what tool_calls were before; a piece of its arguments cannot be told from them
+        ):  # the name of tool_calls in the older format; a piece of its arguments looks the same
             delta["tool_calls"] = [{"index": 0, "type": "function", "function": old}]
             del delta["function_call"]
         self._restore_calls(delta, ends=ends)

@@ -29,7 +29,7 @@ START = len(MAGIC) + _COUNT.size
 ROTATE = 64 * 1024 * 1024
 GROUP_S = 0.02
 LOOK_S = 1.0
-LEAST = 28  # bytes of a sealed record that holds nothing
+LEAST = 28  # bytes of an empty sealed record
 
 
 class Spool:
@@ -47,9 +47,7 @@ class Spool:
         self._waiting = 0
         self.dropped = 0
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (
-            threading.Lock()
-        )  # the file is not changed for the next one while it is being synced
+        self._lock = threading.Lock()  # the file is not replaced while it is being synced
         self._open()
         self._pending = threading.Event()
         self._over = False
@@ -108,7 +106,7 @@ class Spool:
         with self._lock:
             file = self._file
             counter = self._counter
-            with suppress(OSError):  # no room or no handles: the file at hand goes on growing
+            with suppress(OSError):  # no disk space or file handles: go on with the present file
                 self._open()
                 os.fsync(file)
                 os.close(counter)
@@ -139,7 +137,7 @@ class Spool:
             with (
                 self._lock,
                 suppress(OSError),
-            ):  # a disk that fails shows in the next write as well, and there it is counted
+            ):  # a failing disk shows in the next write too, where it is counted
                 os.fsync(self._file)
             if time.monotonic() - looked >= LOOK_S:
                 looked = time.monotonic()
@@ -154,7 +152,7 @@ def _locked_draft(draft: Path) -> tuple[int, int]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         os.write(file, MAGIC + _COUNT.pack(0))
-        # O_APPEND sends every write to the end, so the count has a handle of its own
+        # O_APPEND sends every write to the end, so the count needs its own handle
         counter = os.open(draft, os.O_RDWR)
     except OSError:
         os.close(file)
@@ -190,7 +188,7 @@ def frames(path: Path, start: int, keyring: Keyring, most: int) -> Iterator[tupl
     """
     with path.open("rb") as file:
         if file.read(len(MAGIC)) not in {MAGIC, b""}:
-            msg = f"{str(path)!r} is no spool of kaeshi's; move it away"
+            msg = f"{str(path)!r} is not a kaeshi spool; move it away"
             raise Misconfigured(msg)
         place = max(start, START)
         file.seek(place)
@@ -199,7 +197,7 @@ def frames(path: Path, start: int, keyring: Keyring, most: int) -> Iterator[tupl
             if len(head) < _LENGTH.size:
                 return
             (length,) = _LENGTH.unpack(head)
-            if length < LEAST:  # zeros, as a power cut leaves them
+            if length < LEAST:  # zeros, as after a power cut
                 return
             sealed = file.read(length)
             if len(sealed) < length:
@@ -220,5 +218,5 @@ def is_abandoned(path: Path) -> bool:
 
 def _stats(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for path in folder.glob("*.spool"):
-        with suppress(FileNotFoundError):  # a worker was done with it
+        with suppress(FileNotFoundError):  # a worker has finished it
             yield path, path.stat()

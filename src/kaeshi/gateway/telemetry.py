@@ -59,7 +59,7 @@ class Metrics:
         """Count a request."""
         arm = record.arm or "production"
         place = self._known.get((assistant, arm))
-        if place is None:  # labels are looked up once: a look costs more than the counting
+        if place is None:  # labels are looked up once: a lookup costs more than counting
             labels = (self._process, assistant, arm)
             place = self._known[assistant, arm] = self._labelled(labels)
         failed, seconds, first, dropped = place

@@ -23,7 +23,7 @@ def check(keyring: Keyring, assistant: str, message: str, token: str, now: datet
         until
     ):
         msg = (
-            f"the feedback token does not fit message {message!r}, or has run out; send the "
+            f"the feedback token does not belong to message {message!r}, or has expired; send the "
             "X-Kaeshi-Feedback-Token that came with the answer"
         )
         raise Refused(msg)

@@ -73,7 +73,8 @@ class Remote:
         )
         if not all(own.isascii() and own.isprintable() for own in known.values()):
             raise Misconfigured(
-                "OPENAI_API_KEY or GATEWAY_PROVIDER_KEYS holds characters that no header can carry"
+                "OPENAI_API_KEY or GATEWAY_PROVIDER_KEYS has characters that are not allowed "
+                "in a header"
             )
         self._keys = {where: f"Bearer {own}".encode() for where, own in known.items()}
 
@@ -81,7 +82,7 @@ class Remote:
         self, method: str, path: str, body: bytes, authorization: bytes | None, base_url: str | None
     ) -> Reply:
         where = base_url.rstrip("/") if base_url else self._base_url
-        # a key goes to its own provider and to nobody else
+        # a key goes to its own provider only
         key = self._keys.get(where) or (authorization if where == self._base_url else None)
         connection = await self._client.ask(method, where, path, body, key)
         headers = connection.headers

@@ -42,9 +42,8 @@ from kaeshi.store.exchanges import Recorded
 
 log = logging.getLogger("kaeshi.gateway")
 AT_ONCE = 100
-UNSTORABLE = "request %s of spool %s cannot be stored as it is; its words are left out"
-# what a record may be to blame for; a database that is busy or away is not among it, and its error
-# ends the round
+UNSTORABLE = "request %s of spool %s cannot be stored as it is; its messages are left out"
+# errors that a bad record may cause; a busy or absent database raises others, which end the round
 POISON = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 FRESH_S = 60
 IDLE_S = 0.2
@@ -69,10 +68,10 @@ async def take(loop: Loop, most: int | None = None) -> Taken:
         try:
             await _take_file(loop, path, done, most)
         except FileNotFoundError:
-            continue  # another worker was done with it first
+            continue  # another worker has finished it
         except Misconfigured:
             log.exception(
-                "spool %s cannot be read on; it stays where it is, and a person has to look", path
+                "spool %s cannot be read further; it is kept for a person to look at", path
             )
         if most is not None and done.requests >= most:
             break
@@ -81,7 +80,8 @@ async def take(loop: Loop, most: int | None = None) -> Taken:
 
 async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> None:
     """Store a spool from the last stored offset; delete it once its owner has released it."""
-    abandoned = spool.is_abandoned(path)  # before it is read: what came meanwhile is then seen
+    # checked before reading, so that records written meanwhile are read
+    abandoned = spool.is_abandoned(path)
     async with loop.store.read() as tx:
         place, counted = await tx.spool_taken(loop.assistant, path.name)
     most_here = AT_ONCE
@@ -97,7 +97,7 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
             )
         except POISON:
             if len(piece.records) > 1:
-                # one of them cannot be stored, and must not keep the others: look for it
+                # one of them cannot be stored and must not block the others: find it
                 most_here = len(piece.records) // 2
                 continue
             log.exception(UNSTORABLE, piece.exchanges[0].id, path.name)
@@ -123,7 +123,7 @@ class _Piece:
 
 def _next_piece(loop: Loop, path: Path, place: int, most: int, *, abandoned: bool) -> _Piece:
     frames = list(spool.frames(path, place, loop.store.keyring, most))
-    # a power cut may leave half a record behind
+    # a power cut may leave an incomplete record
     torn = abandoned and not frames and path.stat().st_size > max(place, spool.START)
     records = [unpack(raw) for _, raw in frames]
     return _Piece(
@@ -312,7 +312,7 @@ class Worker:
     async def _judge_once(
         self, model: str, heard: list[Json], first: Json, second: Json, loop: Loop
     ) -> Said | None:
-        assert self._judge is not None  # the caller looked
+        assert self._judge is not None  # checked by the caller
         body = json.dumps(
             judging.question(model, heard, first, second), ensure_ascii=False
         ).encode()

@@ -59,7 +59,7 @@ async def run_slot(loop: Loop, job: Job, slot: datetime, owner: str) -> bool:
         state = "finished"
     except (
         Exception
-    ) as error:  # the jobs' door: whatever happens, the slot has an end and the scheduler goes on
+    ) as error:  # the outermost handler: the slot's end is recorded and the scheduler goes on
         detail = f"{type(error).__name__}: {error}"
         state = "failed"
         log.exception("job failed job=%s slot=%s", job.name, slot.isoformat())
@@ -83,7 +83,7 @@ async def run_now(loop: Loop, jobs: Sequence[Job], name: str, owner: str) -> str
     """Run a job at once, as a slot of its own; returns its result. Raises NotFound."""
     job = next((j for j in jobs if j.name == name), None)
     if job is None:
-        msg = f"job {name!r} is not known; there are {', '.join(j.name for j in jobs)}"
+        msg = f"job {name!r} is not known; the jobs are {', '.join(j.name for j in jobs)}"
         raise NotFound(msg)
     moment = loop.clock.now()
     await run_slot(loop, job, moment, owner)

@@ -108,7 +108,7 @@ def _weekdays(field: str) -> str:
             span = "0-6"
         first, _, last = span.partition("-")
         if not first.isdigit():
-            days.append(part)  # names mean the same to both
+            days.append(part)  # names mean the same in both formats
             continue
         days = _span_of(last, first, step, part, days)
     return ",".join(dict.fromkeys(days))

@@ -33,7 +33,7 @@ _running: "_Scheduler | None" = None
 
 def start(open_loop: Open) -> None:
     """Start ticking. Has no effect when it is started already."""
-    global _running  # noqa: PLW0603  # one scheduler per process is what the seed's two calls mean
+    global _running  # noqa: PLW0603  # the seed's two calls imply one scheduler per process
     with _guard:
         if _running is None:
             _running = _Scheduler(open_loop)

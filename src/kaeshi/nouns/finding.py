@@ -6,7 +6,7 @@ from typing import Protocol
 
 from kaeshi.nouns.value import Value
 
-# what stands for personal data: a numbered placeholder [PERSON_1], or a keyed pseudonym
+# a replacement for personal data: a numbered placeholder [PERSON_1], or a keyed pseudonym
 # [PERSON_x0123456789ab]
 PLACEHOLDER = re.compile(r"\[([A-Z]{2,15}(?:_[A-Z]{2,15}){0,2})_([1-9]\d{0,5}|x[0-9a-f]{12})\]")
 
@@ -24,7 +24,7 @@ class Finding(Value):
     recogniser: str
 
 
-Original = tuple[int, int, str, str]  # (start, end, type, what stood there), in the scrubbed text
+Original = tuple[int, int, str, str]  # (start, end, type, original value), in the scrubbed text
 
 
 class Scrubbed(Value):
@@ -42,7 +42,7 @@ class Scrubbed(Value):
     originals: tuple[tuple[Original, ...], ...] = ()
 
 
-Watch = Callable[[], object]  # called between the pieces of long work; it raises to end it
+Watch = Callable[[], object]  # called between the parts of long work; it raises to stop it
 
 
 def unwatched() -> None:

@@ -75,7 +75,7 @@ class Rollout(Value):
     goal: Goal = "superior"
     plan: RolloutPlan | None = None  # until the canary begins
     former: str | None = None  # candidate that it replaced in production
-    paused: str | None = None  # by whom and why it goes no further; it is still rolled back
+    paused: str | None = None  # who paused it, and why; it is still rolled back
 
 
 class TrialRow(Value):
@@ -92,7 +92,7 @@ class TrialRow(Value):
     is_returning: bool
     foreseen: tuple[
         float, ...
-        # by the plan's foresight, from the first message; empty where there is none to read any more
+        # predictions from the first message; empty when its text is erased
     ] = ()
     values: dict[str, float]
 

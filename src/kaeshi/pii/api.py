@@ -19,8 +19,8 @@ from kaeshi.pii.finders.choose import names_of, policy_of
 from kaeshi.settings import load
 
 AT_ONCE = 200
-MEMORY = 4  # earlier lines that may announce what a line holds
-LINE = 4_000  # characters that a stream holds back at most while no line ends
+MEMORY = 4  # earlier lines that may hold a cue for a line
+LINE = 4_000  # characters that a stream holds back at most without a line end
 
 
 def finder() -> NameFinder:
@@ -158,8 +158,7 @@ class ScrubStream:
         return space + 1 if space >= 0 else LINE
 
     def _scrubbed(self, line: str) -> str:
-        # as the next turn of a conversation: the lines before announce what this one holds, and
-        # keep their numbers
+        # as the next turn of a conversation: earlier lines give cues and keep their numbers
         self._said = [*self._said[-MEMORY:], line]
         people = self._names.find(self._said, self._numbers.values.get("PERSON", ()))
         found = pii.scrub(

@@ -33,7 +33,7 @@ MOST_BETWEEN = 3
 _HOUSE = re.compile(
     r"[0-9](?<![\w$#.,/:-][0-9])[0-9]{0,5}(?:-[0-9]{1,5})?[A-Za-z]?(?: 1/2)?,? [A-Za-z0-9]"
 )
-# what is counted, not where somebody lives
+# quantities, not house numbers
 _COUNTED = frozenset(
     b"people person persons adults adult guests guest kids kid am pm of for in on at and or is to the hours hour minutes minute days day stars star tickets ticket percent degrees rooms "
     b"bed beds bath baths bathroom bathrooms bedroom bedrooms hotels cars restaurants transfers dollars bucks events options results movies flights stops apartments houses attractions seats "
@@ -51,7 +51,7 @@ _WORDS_ONLY = bytes(
 )
 _DIGIT = re.compile(r"[0-9]")
 RARE = "@[]()/:-xzqj"  # in chat
-# words by what they are without spaces, which is looked for once: " pet" and "pet "
+# cues by their form without spaces, which is searched once: " pet" and "pet "
 _ANNOUNCING = {
     word.strip(): tuple({w for r in WORDS for w in r.words if w.strip() == word.strip()})
     for r in WORDS
@@ -64,7 +64,7 @@ _SPOKEN = re.compile(r"[^\s\0]+")
 _QUOTES = ".,;:!?\"'()“”‘’"
 SECRETS = frozenset({"SECURITY_ANSWER", "PASSWORD"})
 LEAST_SECRET = 4
-SURE = 0.95  # as sure as that, and the whole number: nobody else need look at it
+SURE = 0.95  # a certain match of the whole number: no other recogniser needs to look at it
 _ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]] = {}
 
 
@@ -95,7 +95,7 @@ def detect_each(
     each.
     """
     found: list[Sequence[Hit]] = [()] * len(texts)
-    # what is not may need its disguises taken off
+    # text beyond ASCII may need normalising
     plain: Sequence[int] = (
         range(len(texts))
         if "".join(texts).isascii()
@@ -158,7 +158,7 @@ def parted(starts: Sequence[int], hits: Iterable[Hit]) -> list[Sequence[Hit]]:
         found.setdefault(i, []).append((a - starts[i], b - starts[i], kind, score, by))
     return [
         found.get(i, ()) for i in range(len(starts) - 1)
-    ]  # most texts hold nothing, and so many empty lists would cost more than the search
+    ]  # most texts hold nothing, and an empty list for each would cost more than the search
 
 
 def detect_joined(
@@ -203,7 +203,7 @@ def _structured(text: str, unwanted: AbstractSet[str], watch: Watch) -> list[Hit
 
 def _lowered(text: str) -> str:
     lowered = text.lower()
-    if len(lowered) != len(text):  # a few capital letters are longer when small
+    if len(lowered) != len(text):  # a few capital letters become longer in lower case
         lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
     return lowered
 
@@ -482,11 +482,10 @@ def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
         if taken.take(start, end):
             chosen.append((start, end, kind, score, by))
         elif kind in {"PERSON", "ADDRESS"}:
-            # a name that runs into an address keeps the part that is its own, else the next scrub
-            # would find it
+            # a name that overlaps an address keeps its own part, else scrubbing again would find it
             own = [
                 (a, b) for a, b in taken.rest(start, end) if b - a > 2 and taken.take(a, b)
-            ]  # initials are nobody
+            ]  # initials alone are not a name
             chosen += [(a, b, kind, score, by) for a, b in own]
     return sorted(chosen)
 

@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from re import Match
 
-_DASHES = dict.fromkeys("‐‑‒–—―−﹘﹣－", "-")  # they are what this is about
+_DASHES = dict.fromkeys("‐‑‒–—―−﹘﹣－", "-")  # the characters that this module handles
 _SPACES = dict.fromkeys(
     "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000",
     " ",
@@ -114,7 +114,7 @@ def _resolve(
     match: Match[str], pieces: list[str], last: int, places: list[int], ends: list[int]
 ) -> tuple[list[int], list[int]]:
     meant = html.unescape(match[0]) if match[0][0] == "&" else ""
-    if meant == match[0] or "\0" in meant:  # no entity, or one that would part a turn
+    if meant == match[0] or "\0" in meant:  # not an entity, or one that would split a turn
         meant = match[0]
     pieces.append(meant)
     if meant == match[0]:

@@ -150,7 +150,7 @@ _DATE_ALONE = re.compile(
 _STAMP = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?\Z")
 _SECRETIVE = re.compile(r"\d|[^\w\s.,;:!?'-]|[a-z][A-Z]")
 _PASSWORD_IS = re.compile(r"(?:\bis|[:=])\s?[\"'“‘]?$")
-# what an answer begins with before it comes to the point
+# fillers at the beginning of an answer
 _ANSWERING = r"(?:it|it['’]?s|that|that['’]?s|she|he|my|mine|her|his|the|mothers?|mother['’]s|mama['’]?s|mom['’]?s|maiden|pet|pet['’]?s|childhood|first|name|answer|is|was|['’]s|i|i['’]m|i['’]d|think|thought|believe|used|guess|oh|so|yes|yea|yeah|yep|um+|uh+|ah+|hm+|well|would|be|called|named|sure|ok|okay|easy|let['’]?s|see|maybe|probably|dear|boy|goodness|gosh|gee|big|a|an|old|had|have|to)"
 _NO_ANSWER = frozenset(
     {
@@ -940,8 +940,9 @@ STREETS = (
         score=0.72,
     ),
 )
-AFTER = 24  # what announces a number may also stand so soon behind it
-NUMBERS = tuple(sorted(_NUMBERS, key=lambda recogniser: -recogniser.score))  # the surest first
+AFTER = 24  # a cue may also stand this close after a number
+# the highest score first
+NUMBERS = tuple(sorted(_NUMBERS, key=lambda recogniser: -recogniser.score))
 STREET_WORDS = frozenset(
     [
         *re.findall(r"[a-z]{2,}", _STREET.lower()),

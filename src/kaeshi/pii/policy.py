@@ -10,7 +10,7 @@ from kaeshi.nouns import Value
 OFF = (
     "ACCOUNT",
     "BOOKING",
-)  # references that a conversation is about; a deployment may want them gone
+)  # references that the conversation is about; a deployment may replace them too
 Operator = Literal["placeholder", "surrogate", "mask", "pseudonym"]
 Hit = tuple[int, int, str, float, str]
 _SPACE = re.compile(r"[\W_]+")

@@ -28,7 +28,7 @@ def is_card(text: str) -> bool:
     ):
         return False
     doubled = (int(d) * 2 if i % 2 else int(d) for i, d in enumerate(reversed(number)))
-    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0  # the formula's constants
+    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0  # constants of the formula
 
 
 def card_end(text: str, start: int, end: int) -> int | None:

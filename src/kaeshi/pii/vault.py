@@ -23,7 +23,7 @@ from kaeshi.pii import restored
 
 NONCE = 12
 KEY = 32
-Originals = Sequence[Sequence[Original]]  # of each text of a conversation
+Originals = Sequence[Sequence[Original]]  # one for each text of a conversation
 
 
 class Kept(NamedTuple):
@@ -71,8 +71,8 @@ class Vault:
                 )
             except (InvalidTag, ValueError, binascii.Error) as error:
                 msg = (
-                    f"vault {str(self._path)!r}, record {i + 1} does not open: it was changed or "
-                    "moved, or KAESHI_VAULT_KEY is another"
+                    f"vault {str(self._path)!r}, record {i + 1} cannot be decrypted: it was "
+                    "changed or moved, or KAESHI_VAULT_KEY is wrong"
                 )
                 raise InvalidInput(msg) from error
 

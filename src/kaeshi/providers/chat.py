@@ -46,7 +46,7 @@ class WireChat:
         return _answer(status, raw, candidate.model, waited)
 
     async def _local(self, body: bytes) -> tuple[int, bytes]:
-        assert self._answerer is not None  # the caller looked
+        assert self._answerer is not None  # checked by the caller
         return await self._answerer.call("POST", "/chat/completions", body, "application/json")
 
     async def _remote(self, base_url: str | None, body: bytes) -> tuple[int, bytes]:
@@ -76,7 +76,7 @@ def _answer(status: int, raw: bytes, model: str, latency_ms: float) -> Answer:
             raise ProviderError(msg)
         return _read_answer(content, model, latency_ms)
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        msg = f"model {model!r}: an answer that is not OpenAI's chat format (status {status})"
+        msg = f"model {model!r}: an answer that is not in OpenAI's chat format (status {status})"
         raise ProviderError(msg) from error
 
 

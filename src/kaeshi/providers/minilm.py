@@ -22,10 +22,10 @@ MAX_TOKENS = 64
 BATCH = 32
 REMEMBERED = 8192
 WIDTH = 384
-EARLY = "layer_norm_4"  # what the second of the six blocks gives
+EARLY = "layer_norm_4"  # the output of the second of six blocks
 EARLY_WEIGHT = 0.7
-# what any talk is made of; the second block's vectors all point that way, and what is beyond it
-# tells texts apart
+# everyday sentences; the second block's vectors share their mean, and differences from it separate
+# texts
 PLAIN = (
     "Hello, how can I help you?",
     "Thank you very much, that was helpful.",
@@ -60,9 +60,7 @@ class MiniLMEmbedder:
         self._threads = threads
         self._session: InferenceSession | None = None
         self._tokenizer: Tokenizer | None = None
-        self._remembered: dict[
-            str, Vectors
-        ] = {}  # the same greetings and answers come again and again
+        self._remembered: dict[str, Vectors] = {}  # the same greetings and answers recur
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, shape (len(texts), 384).

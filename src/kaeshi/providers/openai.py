@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LOOK_BACK = 500
 FILE_SECONDS = 30 * 24 * 3600  # OpenAI's longest
-CREATE_SECONDS = 60.0  # far less than any lag after which a lost request is sent again
+CREATE_SECONDS = 60.0  # far shorter than the time after which a lost request is sent again
 MAY_HAVE_BEEN_DONE = frozenset(
     {408, 409, 425, 429}
-)  # seen from gateways that had passed the request on
+)  # seen from proxies that had forwarded the request
 
 
 class OpenAITrainer:
@@ -113,7 +113,7 @@ class OpenAITrainer:
                 "fine-tuning jobs", self._client.fine_tuning.jobs.list(limit=100, after=after)
             )
             if not isinstance(getattr(page, "data", None), list):
-                msg = f"fine-tuning jobs: {self.name} answered with no list"
+                msg = f"fine-tuning jobs: {self.name} gave an answer that is not a list"
                 raise ProviderError(msg)
             found += [_told(job, "fine_tuning.job", self.name) for job in page.data]
             if not page.data or not page.has_more:
@@ -178,7 +178,7 @@ class OpenAITrainer:
                 api_key=self._api_key,
                 base_url=self._base_url,
                 organization=self._organisation,
-                max_retries=0,  # only listing tells whether a lost answer was paid for
+                max_retries=0,  # only a listing shows whether a lost request was carried out
                 http_client=http,
                 default_query={"api-version": self._api_version} if azure else None,
                 default_headers={"api-key": self._api_key} if azure else None,
@@ -203,8 +203,8 @@ class OpenAITrainer:
                 asks_for_work and error.status_code in MAY_HAVE_BEEN_DONE
             ):
                 msg = (
-                    f"{what}: {self.name} answered {error.status_code}; nobody knows whether it "
-                    f"was done: {_said(error)}"
+                    f"{what}: {self.name} answered {error.status_code}, and may have done "
+                    f"it: {_said(error)}"
                 )
                 raise ProviderUnknown(msg) from error
             msg = f"{what}: {self.name} answered {error.status_code}: {_said(error)}"
@@ -218,11 +218,8 @@ class OpenAITrainer:
         except (
             openai.APIError,
             ValueError,
-        ) as error:  # an answer that is no answer: a page of HTML, half a JSON
-            msg = (
-                f"{what}: {self.name} answered something that cannot be read "
-                f"({type(error).__name__})"
-            )
+        ) as error:  # an unreadable answer: a page of HTML, half a JSON
+            msg = f"{what}: {self.name} gave an answer that cannot be read ({type(error).__name__})"
             raise ProviderUnknown(msg) from error
 
 
@@ -262,10 +259,7 @@ def _told(answer: object, kind: str, provider: str) -> Json:
     """
     content = answer.model_dump() if isinstance(answer, BaseModel) else {}
     if not content.get("id") or content.get("object", kind) != kind:
-        msg = (
-            f"{provider} answered with something that is no {kind}; nobody knows whether it was "
-            "done"
-        )
+        msg = f"{provider} gave an answer that is not a {kind}, and may have done it"
         raise ProviderUnknown(msg)
     return content
 

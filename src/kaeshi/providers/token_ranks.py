@@ -25,5 +25,5 @@ class TiktokenCounter:
         import tiktoken
 
         encoding = tiktoken.get_encoding(name)
-        # its batch starts threads anew for every call, which costs more than it saves on a chat
+        # its batch call starts threads each time, which costs more than it saves on chats
         return sum(len(encoding.encode_ordinary(text)) for text in texts)

@@ -30,7 +30,7 @@ class WebhookNotifier:
                 "KAESHI_WEBHOOK_URL"
             )
             raise ProviderError(msg) from error
-        if status >= 300:  # noqa: PLR2004 RUF100  # HTTP's first status that is no success
+        if status >= 300:  # noqa: PLR2004 RUF100  # the first HTTP status that is not a success
             msg = f"the decision webhook answered {status}; check KAESHI_WEBHOOK_URL"
             raise ProviderError(msg)
 

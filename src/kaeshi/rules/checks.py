@@ -12,7 +12,8 @@ from pydantic_core import from_json
 from kaeshi.nouns import Value
 
 _PRICE = re.compile(
-    r"\$ ?(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?)|\b(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?) ?(?:dollars|USD)\b",
+    r"\$ ?(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?)|\b(\d{1,7}(?:,\d{3}){0,2}(?:\.\d{1,2})?) "
+    r"?(?:dollars|USD)\b",
     re.IGNORECASE,
 )
 
@@ -20,12 +21,12 @@ _PRICE = re.compile(
 class Checks(Value):
     """A deployment's checks, from a TOML file. What is not set is not checked."""
 
-    forbidden: tuple[str, ...] = ()  # words or phrases, in any case, as whole words
+    forbidden: tuple[str, ...] = ()  # whole words or phrases, in any case
     required: tuple[str, ...] = ()  # phrases that every answer holds, such as a disclaimer
     price_range: tuple[float, float] | None = None  # dollars that may be named
     max_characters: int | None = Field(None, ge=1)
     json_object: bool = False  # the answer is a JSON object
-    foreign_data: bool = True  # names nobody's personal data but what the conversation holds
+    foreign_data: bool = True  # no personal data beyond the conversation's
 
 
 def broken(text: str, checks: Checks, foreign: Sequence[str] = ()) -> tuple[str, ...]:
@@ -33,7 +34,8 @@ def broken(text: str, checks: Checks, foreign: Sequence[str] = ()) -> tuple[str,
 
     `foreign`: types of personal data in it that the conversation does not hold.
 
-    >>> broken("It is $9,000, guaranteed.", Checks(forbidden=("guaranteed",), price_range=(20, 5000)))
+    >>> ours = Checks(forbidden=("guaranteed",), price_range=(20, 5000))
+    >>> broken("It is $9,000, guaranteed.", ours)
     ('forbidden', 'price_range')
     """
     lowered = text.casefold()

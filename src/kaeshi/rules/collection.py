@@ -8,24 +8,24 @@ from collections.abc import Mapping, Sequence
 from kaeshi.nouns import Consent, Drop, Filters, Keep, Signals
 
 REASONS = {
-    "no_consent": "the customer has not agreed that this conversation is learned from",
+    "no_consent": "the customer has not consented to learning from it",
     "not_closed": "the conversation is still going on",
     "no_question": "no customer message comes before the rated answer",
     "no_answer": "there is no assistant message to learn",
-    "tool_call_last": "the rated assistant message has no words of its own",
-    "thumbs_down": "somebody gave it a thumbs-down",
+    "tool_call_last": "the rated assistant message has no text",
+    "thumbs_down": "it has a thumbs-down",
     "goal_not_reached": "the customer says the goal was not reached",
     "booking_failed": "the booking it led to failed",
     "low_rating": "the mean rating is below the minimum",
     "low_quality": "the quality score is below the minimum",
     "low_confidence": "the answer's confidence is below the minimum",
-    "not_rated": "nobody rated it",
-    "no_rating": "nobody gave stars",
+    "not_rated": "it has no rating",
+    "no_rating": "it has no stars",
     "no_confidence": "the answer carries no confidence",
     "no_positive_feedback": "no thumbs-up and no rating of 4 or more",
     "rejected": "a reviewer rejected it",
-    "timed_out": "the scrubber did not finish in time, so nobody may learn from it",
-    "unscrubbed": "the scrubber failed, so nobody may learn from it",
+    "timed_out": "the scrubber did not finish in time, so it must not be learned",
+    "unscrubbed": "the scrubber failed, so it must not be learned",
 }
 POSITIVE_RATING = 4
 

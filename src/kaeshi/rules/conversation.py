@@ -15,7 +15,7 @@ from typing import Annotated, Any, Required, get_args
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import from_json
-from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
+from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
 
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Arm, Consent, Conversation, Json, Outcome, Role, Turn, text_of
@@ -102,7 +102,7 @@ def decode(data: bytes | str) -> object:
     except ValueError as error:
         msg = f"not JSON: {error}; NaN, infinities and lone surrogates are not JSON either"
         raise InvalidInput(msg) from error
-    # rare in what comes in, so the bytes are asked first and the values only then
+    # rare, so the bytes are searched first and the values only if needed
     raw = data if isinstance(data, bytes) else data.encode("utf-8", "replace")
     if (b"\\u0000" in raw or _EXPONENT.search(raw) or _LONG.search(raw[::_STEP])) and not _storable(
         value
@@ -133,7 +133,7 @@ def parse(
     Raises InvalidInput.
     """
     if not isinstance(record, Mapping):
-        msg = f"a record is a JSON object, this is {type(record).__name__}"
+        msg = f"a record must be a JSON object, not {type(record).__name__}"
         raise InvalidInput(msg)
     try:
         parsed = _RECORD.validate_python(record)
@@ -242,7 +242,7 @@ def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tu
 
 def _check_count(reported: Mapping[str, object]) -> None:
     if len(reported) > MAX_OUTCOMES:
-        msg = f"{len(reported)} outcomes; {MAX_OUTCOMES} at a time are the most"
+        msg = f"{len(reported)} outcomes; at most {MAX_OUTCOMES} at a time"
         raise InvalidInput(msg)
 
 
@@ -264,11 +264,16 @@ def contained(facts: Mapping[str, object]) -> bool | None:
 
 
 _SMALL_TALK = re.compile(
-    r"\W*(?:(?:ok(?:ay)?|alright|great|sure|perfect|thanks?|thank you|no problem|you(?:'re| are) (?:very )?welcome|my pleasure|(?:good ?)?bye|good ?night|"
-    r"hello|hi|hey|welcome|see you|take care|enjoy|cheers|have an? (?:\w+ ){0,2}(?:day|night|evening|weekend|one|trip|time)|"
-    r"(?:how|what) (?:can|may|else can) i (?:help|do|assist)(?: (?:you|for you|with|you with))?(?: today)?|"
-    r"(?:is there |can i help you with |would you like )?any ?thing else(?: (?:that )?i can (?:do|help)(?: (?:you|for you|with|you with))*)?|"
-    r"and|so much|very much|again|today|then|there|for (?:calling|contacting us|using our service|your patience))\W*){1,12}\Z",
+    r"\W*(?:(?:ok(?:ay)?|alright|great|sure|perfect|thanks?|thank you|no problem|you(?:'re| are) "
+    r"(?:very )?welcome|my pleasure|(?:good ?)?bye|good ?night|"
+    r"hello|hi|hey|welcome|see you|take care|enjoy|cheers|have an? (?:\w+ ){0,2}(?:day|night|"
+    r"evening|weekend|one|trip|time)|"
+    r"(?:how|what) (?:can|may|else can) i (?:help|do|assist)(?: (?:you|for you|with|you with))?(?: "
+    r"today)?|"
+    r"(?:is there |can i help you with |would you like )?any ?thing else(?: (?:that )?i can (?:do|"
+    r"help)(?: (?:you|for you|with|you with))*)?|"
+    r"and|so much|very much|again|today|then|there|for (?:calling|contacting us|using our service|"
+    r"your patience))\W*){1,12}\Z",
     re.IGNORECASE,
 )
 
@@ -334,7 +339,7 @@ def _body_of(plain: bool, role: Any, given: Mapping[str, Any], identifier: Any |
 def _check_length(plain: bool, body: Json, identifier: Any | str) -> None:
     length = len(body["content"] if plain else text_of(body))
     if length > MAX_TEXT:
-        msg = f"message {identifier!r} has {length} characters; {MAX_TEXT} are the most"
+        msg = f"message {identifier!r} has {length} characters; at most {MAX_TEXT}"
         raise InvalidInput(msg)
 
 
@@ -358,7 +363,7 @@ def _check_ids(conversation: str, turns: Sequence[Turn]) -> None:
         "..",
     }:
         bad = next((i for i in (conversation, *ids) if not i.isprintable()), conversation)
-        msg = f"id {bad!r} holds control characters, or is a path"
+        msg = f"id {bad!r} has control characters, or is a path"
         raise InvalidInput(msg)
     if len(set(ids)) < len(ids):
         twice = next(i for n, i in enumerate(ids) if i in ids[:n])
@@ -371,11 +376,11 @@ def _customer(record: Mapping[str, Any]) -> str | None:
         value = record.get(name)
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value):
             if len(str(value)) > 200:  # the limit of every id
-                msg = f"{name} has {len(str(value))} characters; 200 are the most"
+                msg = f"{name} has {len(str(value))} characters; at most 200"
                 raise InvalidInput(msg)
             return str(value)
         if value is not None and value != "":
-            msg = f"{name} is a text or a whole number, not {type(value).__name__}"
+            msg = f"{name} must be a text or a whole number, not {type(value).__name__}"
             raise InvalidInput(msg)
     return None
 

@@ -30,7 +30,8 @@ def row(example: Example, prompts: Mapping[str, str]) -> bytes:
     """
     prompt: Json = {"role": "system", "content": prompts.get(example.intent) or prompts["default"]}
     body = example.body
-    if '"system"' in body or '"developer"' in body:  # the log's own prompts go; ours comes
+    # the log's own prompts are replaced by the intent's
+    if '"system"' in body or '"developer"' in body:
         return line(
             {
                 "messages": [
@@ -41,7 +42,7 @@ def row(example: Example, prompts: Mapping[str, str]) -> bytes:
         )
     return (
         f'{{"messages":[{_canonical(prompt)},{body[1:-1]}]}}\n'.encode()
-    )  # a body is canonical already
+    )  # a stored body is canonical already
 
 
 def line(content: Json) -> bytes:
@@ -132,7 +133,7 @@ def check(lines: Iterable[bytes], *, least: int = MIN_EXAMPLES) -> list[str]:
         if fault:
             faults.append(f"line {number}: {fault}")
         if len(faults) >= MAX_FAULTS:
-            faults.append(f"more than {MAX_FAULTS} faults; the rest of the file was not looked at")
+            faults.append(f"more than {MAX_FAULTS} faults; the rest of the file was not checked")
             return faults
     if count < least:
         faults.append(f"file: {count} examples, {least} needed")

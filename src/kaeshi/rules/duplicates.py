@@ -171,7 +171,7 @@ def _minima(
     offsets: NDArray[np.uint64],
 ) -> NDArray[np.uint64]:
     one = np.fromiter(map(hashes.__getitem__, words), np.uint64, len(words))
-    # of a run of words: a polynomial of theirs, whose high half is as good as random
+    # of a run of words: a polynomial, whose high half is as good as random
     runs = (
         one[:-2] * np.uint64(_SEED) + one[1:-1] * _MIDDLE + one[2:] * _LAST
         if len(words) > SHINGLE

@@ -45,10 +45,15 @@ def _conversation_of(raw: Mapping[str, Any]) -> list[Json]:
         raise InvalidInput(msg)
     found: list[Json] = messages
     if not all(m["role"] in get_args(Role) for m in found) or not found[-1]["content"].strip():
-        msg = f"roles are {', '.join(get_args(Role))}, and the customer's question is not empty"
+        msg = (
+            f"roles are {', '.join(get_args(Role))}, and the customer's question must not be empty"
+        )
         raise InvalidInput(msg)
     if found[-1]["role"] != "user":
-        msg = "the last message of a test case is the customer's; the answer goes into `expected`"
+        msg = (
+            "the last message of a test case must be the customer's; the answer goes into "
+            "`expected`"
+        )
         raise InvalidInput(msg)
     return found
 
@@ -70,7 +75,7 @@ def _promises_of(raw: Mapping[str, Any]) -> dict[str, Any]:
         if raw.get(name) is not None
     }
     if not promises:
-        msg = "a test case promises something: must_say, must_not_say, expected or hand_over"
+        msg = "a test case needs a promise: must_say, must_not_say, expected or hand_over"
         raise InvalidInput(msg)
     _normalise_texts(promises)
     if (
@@ -78,7 +83,7 @@ def _promises_of(raw: Mapping[str, Any]) -> dict[str, Any]:
         or not isinstance(promises.get("expected", ""), str)
         or not isinstance(promises.get("hand_over", True), bool)
     ):
-        msg = "expected is a text with something in it, hand_over is true or false"
+        msg = "expected must be a non-empty text, hand_over true or false"
         raise InvalidInput(msg)
     return promises
 
@@ -92,7 +97,7 @@ def _normalise_texts(promises: dict[str, Any]) -> None:
                 or not values
                 or not all(isinstance(v, str) and v for v in values)
             ):
-                msg = f"{name} is a text or a list of texts"
+                msg = f"{name} must be a text or a list of texts"
                 raise InvalidInput(msg)
             promises[name] = tuple(values)
 
@@ -106,7 +111,7 @@ def _identifier_of(messages: list[Any], promises: dict[str, Any], raw: Mapping[s
     if (
         not isinstance(identifier, str) or len(identifier) > 200 or not identifier.isprintable()
     ):  # the limit of every id
-        msg = "id is a text of at most 200 printable characters"
+        msg = "id must be a text of at most 200 printable characters"
         raise InvalidInput(msg)
     return identifier
 
@@ -160,7 +165,7 @@ def _fault_of_text(answer: Answer, case: TestCase) -> str:
     if forbidden is not None:
         return f"says {forbidden!r}"
     if case.expected is not None and not same_answer(answer.text, case.expected):
-        return "another answer than expected"
+        return "not the expected answer"
     return ""
 
 

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-LARGEST_LOSS = 0.98  # of the stake, in one row: a bet that can lose all of it ends at log 0
+# largest loss of a stake in one row: a bet that can lose all of it ends at log 0
+LARGEST_LOSS = 0.98
 # predictions and stakes change after so many rows, later after so much growth
 REFRESH_ROWS = 25
 REFRESH_GROWTH = 1.05
-# what is believed before the first row weighs as much as this many rows
+# the prior weighs as much as this many rows
 PRIOR_ROWS = 30.0
 PRIOR_SLOPE = 10.0
-# (multiple of the stake that is best for the expected effect, share of the money on it); a loss
-# that is not there at all is as far
-# from its margin as the margin is wide, a candidate that also gains is twice as far
+# (multiple of the stake that is best for the expected effect, share of the money on it); a
+# candidate without loss is one margin away from it, a candidate that also gains is two
 STAKES = {"gain": ((0.5, 0.5), (1.0, 0.5)), "loss": ((1.0, 0.25), (2.0, 0.75))}
 ODDS = (
     0.4,
@@ -37,12 +37,12 @@ ODDS = (
     1 / 0.75,
     1 / 0.6,
     1 / 0.4,
-)  # by which a broken assignment may favour the candidate
-ARM_ODDS = (4.0, 20.0, 100.0)  # by which errors may favour the candidate
-# evidence that production fails too; a loss that restarts any bet
+)  # factors by which a broken assignment may favour an arm
+ARM_ODDS = (4.0, 20.0, 100.0)  # factors by which failures may favour an arm
+# evidence that production fails too; at this loss a bet restarts
 OUTAGE = math.log(100)
 FORGET = -1000.0
-ERROR_FAULTS = (0.5, 0.95)  # shares of failing requests that are looked for
+ERROR_FAULTS = (0.5, 0.95)  # shares of failing requests to bet on
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,7 +400,7 @@ class Effects:
         prior = self.metrics[at].variance
         variance = (
             float(self.spread[at]) + prior * PRIOR_ROWS / 4
-        )  # a handful of rows says little about its own spread
+        )  # a few rows estimate their own variance badly
         return self._boundary(alpha, prior, smallest, variance, at)
 
     def _boundary(
@@ -509,8 +509,7 @@ class Errors:
         theirs = ratio * (arm == 1)[:, None]
         production = _restarted(self.faults[0], ratio * (arm == 0)[:, None])
         candidate = _restarted(self.faults[1], theirs)
-        # what fails while production clearly does is no evidence against the candidate, then or
-        # later
+        # failures while production clearly fails are never evidence against the candidate
         alone = _restarted(
             self.faults[2],
             np.where(_rows_log_mean_exp(production)[:, None] >= OUTAGE, FORGET, theirs),

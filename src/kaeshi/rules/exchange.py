@@ -10,7 +10,7 @@ from typing import NamedTuple
 from kaeshi.nouns import Exchange
 from kaeshi.rules.wire import replied
 
-SEVERAL = ""  # the conversation of a digest that several conversations share
+SEVERAL = ""  # stands for a digest that several conversations share
 
 
 class Place(NamedTuple):

@@ -31,7 +31,7 @@ def parse(
 ) -> Feedback:
     """Submitted feedback, validated. Raises InvalidInput with the field and the value."""
     if not isinstance(said, Mapping):
-        msg = f"feedback is a JSON object, not {type(said).__name__}"
+        msg = f"feedback must be a JSON object, not {type(said).__name__}"
         raise InvalidInput(msg)
     if not isinstance(message_id, str) or not message_id:
         msg = f"message_id {message_id!r} is not a text"
@@ -46,11 +46,11 @@ def parse(
 def _checked_values(said: Mapping[str, Any], message_id: str) -> dict[str, Any]:
     unknown = sorted(str(name) for name in said if name not in FIELDS)
     if unknown:
-        msg = f"feedback {unknown[0]!r} is not known; use {', '.join(FIELDS)}"
+        msg = f"feedback {unknown[0]!r} is not a field; use {', '.join(FIELDS)}"
         raise InvalidInput(msg)
     values: dict[str, Any] = {name: said[name] for name in FIELDS if said.get(name) is not None}
     if not values:
-        msg = f"feedback on {message_id!r} says nothing; give at least one of {', '.join(FIELDS)}"
+        msg = f"feedback on {message_id!r} is empty; give at least one of {', '.join(FIELDS)}"
         raise InvalidInput(msg)
     for name, value in values.items():
         values[name] = _CHECKS[name](name, value)
@@ -164,7 +164,7 @@ def _words(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise _wrong(name, value, "a text")
     if len(value) > MAX_COMMENT:
-        msg = f"{name} has {len(value)} characters; {MAX_COMMENT} are the most"
+        msg = f"{name} has {len(value)} characters; at most {MAX_COMMENT}"
         raise InvalidInput(msg)
     if _UNSTORABLE.search(value):
         msg = f"{name} holds a NUL or a lone surrogate, which cannot be stored; remove it"

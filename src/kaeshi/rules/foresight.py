@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from kaeshi.nouns import Foresight
 from kaeshi.rules.evidence import Floats
 
-LEAST_PAST = 100  # conversations that know a metric
-LEAST_SHARE = 0.01  # of the variance, explained in conversations left out
+LEAST_PAST = 100  # conversations with a value for a metric
+LEAST_SHARE = 0.01  # explained share of the variance, cross-validated
 PENALTIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 DIGITS = 5
 

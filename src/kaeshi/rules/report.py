@@ -27,7 +27,7 @@ UNITS: dict[str, Unit] = {
 MEANING = {
     "containment": "conversations handled without a person",
     "conversion": "booking attempts that ended in a booking",
-    "csat": "stars customers gave, 1 to 5",
+    "csat": "stars given by customers, 1 to 5",
     "response_time": "from a customer's message to the answer",
     "cost": "per conversation",
     "thumbs_up": "thumbs-up among all thumbs",
@@ -69,7 +69,8 @@ def metrics(
 ) -> dict[str, float]:
     """One conversation's figures by metric; unknown ones are absent.
 
-    >>> metrics({"booked": True}, contained=None, ratings=[], votes=[], response_ms=None, cost_nano_usd=None)
+    >>> unknown = {"contained": None, "response_ms": None, "cost_nano_usd": None}
+    >>> metrics({"booked": True}, ratings=[], votes=[], **unknown)
     {'conversion': 1.0}
     """
     known: dict[str, float | None] = {
@@ -164,7 +165,7 @@ def _line(metric: str, now: Tally, before: Tally) -> Line:
             if current.suppressed or previous.suppressed
             else "unknown in one of the weeks"
             if current.denominator or previous.denominator
-            else "nobody reported it"
+            else "it was not reported"
         )
         return Line(
             metric=metric, unit=unit, now=current, before=previous, change=None, noise=None, why=why

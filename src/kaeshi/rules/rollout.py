@@ -35,11 +35,11 @@ HALF_PERCENT = 50.0
 COVARIATES = (
     4  # as many as `covariates` gives of a conversation's start; what is foreseen comes besides
 )
-LEAST_HISTORY = 30  # conversations in production that know a metric
+LEAST_HISTORY = 30  # production's conversations with a value for a metric
 LEAST_MIRRORED = 10  # turns
 NO_HISTORY = (
     f"production has no {LEAST_HISTORY} conversations that know containment, conversion or CSAT, "
-    "so there is nothing to compare with"
+    "so there is nothing to compare the candidate with"
 )
 
 
@@ -151,8 +151,10 @@ def budgeted(alpha: float, tries: Sequence[tuple[str, bool]], candidate: str) ->
     is expected to be no better, however they depend on each other. gamma_t = 1 / (t (t + 1)). The
     tries of one candidate share its part: the first has half of it, the next half of what is left.
 
-    >>> budgeted(0.1, [], "a"), budgeted(0.1, [("a", False)], "a"), round(budgeted(0.1, [("a", True)], "b"), 4)
-    (0.025, 0.0125, 0.0167)
+    >>> budgeted(0.1, [], "a"), budgeted(0.1, [("a", False)], "a")
+    (0.025, 0.0125)
+    >>> round(budgeted(0.1, [("a", True)], "b"), 4)
+    0.0167
     """
     order = [*dict.fromkeys([*(name for name, _ in tries), candidate])]
     turn = order.index(candidate)
@@ -249,7 +251,7 @@ def fault_in_mirror(tally: Mapping[str, Any]) -> str | None:
     won, lost = (tally["preferred"].get(whose, 0) for whose in ("candidate", "production"))
     if log_evidence_worse(won, lost) >= LEAST_EVIDENCE:
         return (
-            f"a judge who knows neither prefers production's answers: in {lost} mirrored turns, "
+            f"the blind judge prefers production's answers in {lost} mirrored turns, "
             f"the candidate's in {won}"
         )
     return None
@@ -285,8 +287,8 @@ def decide(
         return Decision(
             verdict="hold",
             why=(
-                f"paused: {dropped} requests could not be logged lately, so an arm may look "
-                "other than it is"
+                f"paused: {dropped} requests could not be logged lately, so the arms' "
+                "figures may be biased"
             ),
         )
     return found
@@ -297,7 +299,7 @@ def _in_holdout(seen: Trial) -> Decision:
     return (
         found
         if found.verdict == "roll_back"
-        else Decision(verdict="hold", why="it is production, and no harm is seen in its holdout")
+        else Decision(verdict="hold", why="it is in production, and no harm is seen in its holdout")
     )
 
 
@@ -305,7 +307,7 @@ def _in_mirror(now: datetime, rollout: Rollout) -> Decision:
     over = now >= rollout.mirror_until
     return Decision(
         verdict="advance" if over else "hold",
-        why="the mirror's time is over"
+        why="the mirror stage is over"
         if over
         else f"mirrored until {rollout.mirror_until:%Y-%m-%d %H:%M} UTC",
     )
@@ -332,7 +334,9 @@ def _at_half(seen: Trial, hours: float) -> Decision:
         and seen.plan.horizon_hours is not None
         and hours >= seen.plan.horizon_hours
     ):
-        why = f"no evidence by the horizon of {seen.plan.horizon_hours / 24:g} days: {found.why}"
+        why = (
+            f"no evidence within the horizon of {seen.plan.horizon_hours / 24:g} days: {found.why}"
+        )
         return Decision(verdict="roll_back", why=why, evidence=seen.evidence())
     return found
 

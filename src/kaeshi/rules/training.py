@@ -11,12 +11,12 @@ from typing import Literal
 from kaeshi.errors import NotFound, Refused
 from kaeshi.nouns import Estimate, Json, RunState, TrainingMethod, TrainingRun
 
-# OpenAI's cookbook on counting chat tokens: each message costs 3 tokens beside its words, each row
-# 3 more
+# OpenAI's cookbook on counting chat tokens: each message costs 3 tokens beside its text, each row 3
+# more
 PER_MESSAGE = 3
 PER_ROW = 3
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
-MAX_ASKS = 2  # after that nobody asks again but a person
+MAX_ASKS = 2  # after that only a person asks again
 _STATES: dict[str, RunState] = {
     "validating_files": "created",
     "queued": "created",
@@ -28,7 +28,7 @@ _STATES: dict[str, RunState] = {
 }
 
 
-_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")  # of a snapshot: gpt-4o-mini-2024-07-18
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")  # the date of a snapshot: gpt-4o-mini-2024-07-18
 
 
 def estimate(model: str, tokens: int, epochs: int, prices: Json) -> Estimate:

@@ -31,7 +31,7 @@ from kaeshi.rules.evidence import (
 COMPOSITE = "composite"
 GOAL = "goal"
 STAR_SPREAD = 1.0  # variance of stars among those who rate, until it is seen
-SILENT_STARS = 1.0  # a missing rater is taken to be this much below production's mean
+SILENT_STARS = 1.0  # a customer who does not rate is assumed this far below production's mean
 # of a guardrail's margin; one-sided 99 %
 SILENT_MARGIN = 0.45
 SILENT_SIGMAS = 2.33
@@ -42,14 +42,14 @@ BLAME = math.log(20)
 # once there are six whole days, the last three must show their share of the whole gain,
 FADING_AFTER = 6
 FADING_DAYS = 3
-# which is 1.1 of it after a week and .6 after two: what lasts is no novelty
+# which is 1.1 of it after a week and .6 after two: a lasting effect is not a novelty
 FADING_SHARE = 1.6
 FADING_PER_DAY = 1 / 14
 FAILING = (0.02, 0.05)
 # by which the arms may differ: a quarter of the customers times the variance of what is yes or no,
 # or of those who rate
 LEAST_EVENTS = 10.0
-BY_BETS = 0.4  # of alpha, where a horizon is fixed; the rest is for its boundary
+BY_BETS = 0.4  # share of alpha for the bets where a horizon is fixed; the rest is for its boundary
 # twice the longest of n exponential delays is exceeded by one in n squared
 DELAYS_NEEDED = 30
 DELAY_ROOM = 2.0
@@ -114,7 +114,7 @@ class Trial:
             spread = metric.variance
             events = customers / 4 * self.plan.rated.get(metric.name, 1.0)
             if (metric.low, metric.high) == (0, 1):
-                # a candidate that just loses too much may vary more than a production that hardly
+                # a candidate that just fails the margin varies more than a production that hardly
                 # fails
                 worst = min(max(metric.mean - self.plan.margins.get(metric.name, 0.0), 0.0), 1.0)
                 spread = max(spread, worst * (1 - worst))
@@ -177,7 +177,7 @@ class Trial:
         missing = self._paused() or (
             self._missing()
             if may_promote
-            else "too early to promote: so far only harm is looked for"
+            else "too early to promote: only harm is tested for so far"
         )
         if missing:
             return Decision(verdict="hold", why=missing)
@@ -289,7 +289,7 @@ class Trial:
         if self.ratio.highest >= RATIO_ENDS:
             return (
                 f"the arms do not get the customers they were assigned ({self.effects.count[1]} "
-                f"of {sum(self.effects.count)} are the candidate's): something is lost on the "
+                f"of {sum(self.effects.count)} are the candidate's): customers are lost on the "
                 "way, and no figure can be trusted"
             )
         return None
@@ -313,11 +313,11 @@ class Trial:
 
     def _paused(self) -> str | None:
         if min(self.errors.log_fault(0), self.errors.log_fault(1)) >= BLAME:
-            return "paused: both arms are failing, which is not the candidate's fault"
+            return "paused: both arms are failing, so the candidate is not at fault"
         if not sum(self.effects.count):
             return "nothing has been observed"
         if self.ratio.log_e >= RATIO_HOLDS:
-            return "held: the arms do not seem to get the customers they were assigned"
+            return "held: the arms' customers do not seem to match the assignment"
         return None
 
     def _missing(self) -> str | None:
@@ -331,8 +331,8 @@ class Trial:
         unproven = [name for name in self.plan.margins if not self._is_shown(_kept(name))]
         if unproven:
             return (
-                f"production stays: {seen}, but it is not shown yet that {_and(unproven)} lose "
-                "no more than tolerated"
+                f"production stays: {seen}, but {_and(unproven)} are not yet shown to stay "
+                "within their margins"
             )
         return self._silent(seen) or self._fading(seen, effect)
 
@@ -406,8 +406,8 @@ class Trial:
             margin = self.plan.margins[stars]
             if effect < min(-SILENT_MARGIN * margin, -margin + SILENT_SIGMAS * error):
                 return (
-                    f"production stays: {seen}, but {stars} is {effect:+.2f} if those who did "
-                    "not rate were unhappy"
+                    f"production stays: {seen}, but {stars} is {effect:+.2f} if customers "
+                    "who did not rate were unhappy"
                 )
         return None
 
@@ -518,7 +518,7 @@ def _rated(stars: str) -> str:
 
 
 def _pessimistic(stars: str) -> str:
-    return f"{stars} if the silent are unhappy"
+    return f"{stars} if non-raters are unhappy"
 
 
 def _kept(metric: str) -> str:

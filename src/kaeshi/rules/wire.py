@@ -15,7 +15,7 @@ from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Json, text_of
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
-LONGEST = 200  # characters of a model's name that are kept
+LONGEST = 200  # longest stored model name
 _RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _ENDS = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
 
@@ -26,7 +26,7 @@ class Said:
 
     message: Json
     model: str | None = None
-    confidence: float | None = None  # of our own responder
+    confidence: float | None = None  # of the responder
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -135,7 +135,7 @@ def _is_last(line: bytes) -> bool:
         return False
     try:
         event = from_json(data)
-    except ValueError:  # not all of it is here yet
+    except ValueError:  # it is not complete yet
         return False
     return isinstance(event, dict) and f'"{event.get("type")}"'.encode() in _ENDS
 
@@ -166,7 +166,7 @@ def informed(messages: Sequence[Json], entries: Sequence[tuple[str, str]]) -> li
     block = {
         "role": "user",
         "content": (
-            f"Entries of our knowledge base that may help to answer what follows, as JSON:\n{told}"
+            f"Knowledge base entries that may help to answer the next message, as JSON:\n{told}"
         ),
     }
     last = next(

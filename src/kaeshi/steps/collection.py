@@ -241,9 +241,9 @@ def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clea
         found = pii.scrub_each(
             texts, loop.names.find_each(texts, watch=watch), loop.policy, watch=watch
         )
-    except MissingModel:  # that is no fault of theirs
+    except MissingModel:  # the others are not at fault
         raise
-    except Exception as error:  # whatever it is, nobody may learn from what it struck
+    except Exception as error:  # a conversation that raised anything is not learned
         return _again_one_by_one(conversations, loop, error)
     return [
         _replaced_all(messages, scrubbed)
@@ -254,9 +254,7 @@ def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clea
 def _again_one_by_one(
     conversations: Sequence[Sequence[Json]], loop: Loop, error: Exception
 ) -> list[Clean | Failed]:
-    if (
-        len(conversations) > 1
-    ):  # one alone may be the cause, and the others have nothing to do with it
+    if len(conversations) > 1:  # one conversation may be the cause, so each is tried alone
         return [clean for one in conversations for clean in scrub_each(loop, [one])]
     log.warning(
         "a conversation cannot be scrubbed: %s",
@@ -273,7 +271,7 @@ def _watch(loop: Loop) -> Watch:
 
     def watch() -> None:
         if clock.now() > ends:
-            msg = f"the scrubber was not done after {most:g} seconds; SCRUB_SECONDS gives it longer"
+            msg = f"scrubbing took longer than {most:g} seconds; raise SCRUB_SECONDS"
             raise TimedOut(msg)
 
     return watch
@@ -350,7 +348,7 @@ def _walk(value: object, take: Callable[[str], None], key: str = "") -> None:
             _walk(item, take, key)
 
 
-def _replaced(value: Any, texts: Iterator[str], key: str) -> Any:  # the shape of what was given
+def _replaced(value: Any, texts: Iterator[str], key: str) -> Any:  # the same type as the input
     if isinstance(value, str) and key not in _STRUCTURE:
         return next(texts)
     if isinstance(value, dict):

@@ -145,8 +145,8 @@ async def report_outcome(
     now = loop.clock.now()
     if at is not None and at > now + timedelta(days=1):
         msg = (
-            f"outcome of {conversation!r} at {at.isoformat()}: that is in the future, and "
-            "nothing later could correct it"
+            f"outcome of {conversation!r} at {at.isoformat()}: that is in the future, so no "
+            "later report could correct it"
         )
         raise InvalidInput(msg)
     outcomes = rules.outcomes(reported, at=at or now, source=source)

@@ -114,7 +114,7 @@ async def build(
     )
     lines = tuple(rules.row(example, loop.prompts) for example in examples)
     sources = _sources_of(examples)
-    del examples  # their texts are in the lines by now, and need not be held twice
+    del examples  # their texts are in the lines by now, so free the memory
     return _assembled(loop, lines, sources, dropped, using)
 
 
@@ -272,7 +272,7 @@ def _known_verdicts(
     page: list[Judged], wanted: Filters, verdicts: dict[str, Example | Drop], loop: Loop
 ) -> None:
     for j in page:
-        # whatever the text is, these signals may drop it already
+        # the signals may drop it without its text
         verdict = judging.judge(
             ["user", "assistant"],
             [True, True],
@@ -289,7 +289,7 @@ def _known_verdicts(
             and j.verdict.reason == "timed_out"
             and j.scrubber == collection.scrubber_version(loop)
         ):
-            verdicts[j.conversation] = j.verdict  # the same scrubber would take as long again
+            verdicts[j.conversation] = j.verdict  # the same scrubber would exceed the limit again
         elif j.body is not None and j.scrubber == collection.scrubber_version(loop):
             verdicts[j.conversation] = j.example
 

@@ -41,7 +41,7 @@ async def run(loop: Loop, model: str) -> Evaluation:
     if not cases:
         msg = (
             f"assistant {loop.assistant!r} has no test cases; add some with `kaeshi evaluation "
-            "add FILE` (teams start with fifty)"
+            "add FILE` (fifty are a good start)"
         )
         raise TooFew(msg)
     candidate = await asking.candidate_named(loop, model)
@@ -124,12 +124,12 @@ async def gate(loop: Loop, candidate: str, production: str | None) -> Gate:
     async with loop.store.read() as tx:
         cases = await tx.cases(loop.assistant)
     if not cases:
-        return Gate(passed=None, why="no test cases are stored, so the gate asked nothing")
+        return Gate(passed=None, why="no test cases are stored, so the gate has nothing to check")
     try:
         mine = await run(loop, candidate)
         theirs = None if production is None else await run(loop, production)
     except KaeshiError as error:
-        return Gate(passed=False, why=f"the gate could not ask: {error}")
+        return Gate(passed=False, why=f"a model could not be asked in the gate: {error}")
     lost = rules.lost_promises(mine, theirs)
     if lost:
         why = (

@@ -106,7 +106,7 @@ def parsed_lines(
             where,
             found
             if isinstance(found, dict)
-            else InvalidInput(f"a record is a JSON object, this is {type(found).__name__}"),
+            else InvalidInput(f"a record must be a JSON object, not {type(found).__name__}"),
         )
 
 
@@ -147,7 +147,7 @@ def _parse(raw: Mapping[str, Any], author: str) -> Feedback | None:
     }
     said_by = raw.get("author") or author
     if not isinstance(said_by, str):
-        msg = f"author is a text, not {type(said_by).__name__}"
+        msg = f"author must be a text, not {type(said_by).__name__}"
         raise InvalidInput(msg)
     return rules.parse(raw.get("message_id"), said, author=said_by)
 

@@ -124,7 +124,7 @@ async def refresh(loop: Loop) -> Json:
 async def search(loop: Loop, query: str, count: int = 5) -> list[Hit]:
     """The approved entries nearest to a question. Raises NotFound before the first refresh."""
     if not query.strip():
-        msg = "an empty query finds nothing; give a question"
+        msg = "the query is empty; give a question"
         raise InvalidInput(msg)
     manifest = current(loop)
     async with loop.store.read() as tx:

@@ -30,7 +30,7 @@ async def export(loop: Loop, path: Path, kind: rules.Kind, form: rules.Format) -
         found += [line(row) for row in rules.rows(rated, kind, form, prompt)]
     if not found:
         msg = (
-            f"nothing to export as {kind}: nobody has "
+            f"nothing to export as {kind}: no person has "
             f"{'corrected' if kind == 'dpo' else 'rated'} an answer that may be learned from"
         )
         raise TooFew(msg)
@@ -124,7 +124,7 @@ def _better_and_likes(
     better = {p: text_of(m) for p, m in zip(places, clean[len(messages) :], strict=True)}
     if (
         corrected is not None and len(corrected) - 1 in answers
-    ):  # a reviewer's word, scrubbed when it was said
+    ):  # a reviewer's correction, scrubbed when it was given
         better[len(corrected) - 1] = text_of(corrected[-1])
     likes = {
         position: is_liked

@@ -87,7 +87,7 @@ async def send(
         if out is None:
             return {
                 "sent": False,
-                "why": "an earlier attempt may have gone out; nobody can tell, so it is not repeated",
+                "why": "an earlier attempt may have been sent, so it is not repeated",
                 "to": place,
             }
         if out:

@@ -53,7 +53,7 @@ async def decide(
 
 def _check_decision(by: str, state: ReviewState, answer: str | None, ref: str) -> None:
     if not by.strip() or len(by) > 200:  # the column's width
-        msg = "a decision needs the name of who takes it (--by NAME, at most 200 characters)"
+        msg = "a decision needs the name of a person (--by NAME, at most 200 characters)"
         raise InvalidInput(msg)
     if state == "corrected" and not (answer or "").strip():
         msg = f"correcting {ref!r} needs the right answer (--answer TEXT)"
@@ -64,7 +64,7 @@ async def _decide_entry(
     answer: str | None, loop: Loop, ref: str, state: ReviewState, by: str, note: str, now: datetime
 ) -> None:
     if answer is not None and pii.holds_placeholder(_clean(loop, answer)):
-        msg = f"the answer for {ref!r} holds personal data; an entry is said to everybody"
+        msg = f"the answer for {ref!r} holds personal data; an entry may be shown to any customer"
         raise InvalidInput(msg)
     async with loop.store.write() as tx:
         await tx.decide_entry(

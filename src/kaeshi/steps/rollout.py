@@ -49,12 +49,12 @@ from kaeshi.store.verbs import chunks
 log = logging.getLogger("kaeshi.rollout")
 COMPARED = ("containment", "conversion", "csat")
 HISTORY = timedelta(days=28)
-ENOUGH = 200  # conversations before the largest customer's share means something
+ENOUGH = 200  # fewest conversations at which the largest customer's share is checked
 WATCHED = frozenset(
     {"canary", "half", "full"}
 )  # stages in which customers of both arms are compared
-FORESEEN_FROM = 2000  # of production's latest conversations
-GATE_PATIENCE = timedelta(hours=1)  # after which a gate that nothing closed is judged again
+FORESEEN_FROM = 2000  # how many of production's latest conversations to learn from
+GATE_PATIENCE = timedelta(hours=1)  # age at which an open gate is judged again
 UNLOGGED = timedelta(days=1)  # how long requests that could not be logged hold a promotion
 
 
@@ -168,8 +168,8 @@ async def _check_customers(loop: Loop, now: datetime) -> None:
     if total >= ENOUGH and most * 100 > percent * total:
         msg = (
             f"one customer has {most} of the {total} conversations of the last weeks, more than "
-            f"{percent:g} %: a share of so few is no share. Name customers (X-Kaeshi-Customer, "
-            "user), or raise ROLLOUT_LARGEST_CUSTOMER_PERCENT"
+            f"{percent:g} %: a share of customers cannot be drawn from so few. Send customer ids "
+            "(X-Kaeshi-Customer, user), or raise ROLLOUT_LARGEST_CUSTOMER_PERCENT"
         )
         raise Refused(msg)
 
@@ -216,7 +216,9 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = COMPARED) -
     hours = seen.plan.window_hours
     return (
         found.model_copy(
-            update={"why": f"{found.why}; {waiting} more wait for their {hours:.3g} hours to pass"}
+            update={
+                "why": f"{found.why}; {waiting} more are within their window of {hours:.3g} hours"
+            }
         )
         if waiting
         else found
@@ -226,7 +228,7 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = COMPARED) -
 def _arms_of(current: Rollout, rows: list[TrialRow]) -> dict[str, dict[str, Sample]]:
     failed = (
         {name: 0.0 for name in current.plan.means if name not in SPANS} if current.plan else {}
-    )  # what nobody reported
+    )  # unreported values
     return {
         arm: _samples([failed | row.values for row in rows if row.arm == arm])
         for arm in ("production", "candidate")
@@ -243,7 +245,7 @@ def _nothing_seen(asked: list[str], current: Rollout) -> Comparison:
         candidate_better=False,
         candidate_worse=False,
         switched_off=tuple(asked),
-        why=f"nothing has been observed: the rollout is in its {current.state} stage"
+        why=f"nothing is observed yet: the rollout is in its {current.state} stage"
         if current.state in {"gate", "mirror"}
         else rules.NO_HISTORY,
     )
@@ -291,7 +293,7 @@ async def _with_approval(
         and following in loop.settings.rollout_approvals
     ):
         why = (
-            f"it may go to {following}, which a person approves: kaeshi rollout promote "
+            f"{following} needs a person's approval: kaeshi rollout promote "
             f"{rollout.id} --by NAME. {decision.why}"
         )
         rollout = await pause(loop, rollout.id, reason=why, by=by)
@@ -309,7 +311,7 @@ async def _judge_again(loop: Loop, rollout: Rollout, by: str) -> tuple[Rollout, 
     moved = await _through_gate(loop, rollout, candidate, production, by)
     verdict: Verdict = "roll_back" if moved.state == "rolled_back" else "advance"
     return moved, Decision(
-        verdict=verdict, why=f"the gate was left open; judged again: {moved.state}"
+        verdict=verdict, why=f"the gate was interrupted and judged again: {moved.state}"
     )
 
 
@@ -325,7 +327,7 @@ async def pause(loop: Loop, rollout: str, *, reason: str, by: str) -> Rollout:
             msg = (
                 f"rollout {rollout!r} is "
                 f"{current.state}{f', and paused by {current.paused}' if current.paused else ''}; "
-                "only one under way can be paused, once"
+                "only a running rollout can be paused"
             )
             raise Conflict(msg)
         why = reason or "no reason given"
@@ -343,10 +345,7 @@ async def resume(loop: Loop, rollout: str, *, by: str) -> Rollout:
     async with loop.store.write() as tx:
         current = await tx.rollout(loop.assistant, rollout)
         if current.paused is None:
-            msg = (
-                f"rollout {rollout!r} is not paused; `kaeshi rollout status` shows what it waits "
-                "for"
-            )
+            msg = f"rollout {rollout!r} is not paused; `kaeshi rollout status` shows its state"
             raise Conflict(msg)
         going = await tx.pause_rollout(current, None, loop.clock.now(), by=by, why="resumed")
     await notify(
@@ -383,10 +382,7 @@ async def promote(
         current = await tx.rollout(loop.assistant, rollout)
     following = rules.following(current.state)
     if following is None:
-        msg = (
-            f"rollout {rollout!r} is over ({current.state}); what was rolled back is not "
-            "promoted, start a new one"
-        )
+        msg = f"rollout {rollout!r} is over ({current.state}); start a new one"
         raise Conflict(msg)
     now = loop.clock.now()
     seen, decision = await _decision_by_hand(current, loop, now, strategy)
@@ -419,7 +415,7 @@ def _check_promotion(strategy: str, force: bool, by: str) -> None:
         msg = f"rollout_strategy {strategy!r} is neither 'gradual' nor 'immediate'"
         raise InvalidInput(msg)
     if force and not by:
-        msg = "forcing a promotion needs the name of who does it"
+        msg = "forcing a promotion needs a person's name"
         raise InvalidInput(msg)
 
 
@@ -435,8 +431,8 @@ async def roll_back(loop: Loop, rollout: str, *, reason: str, by: str = "") -> R
         return current
     if current.state == "full" and current.changed_at <= holdout_since(loop):
         msg = (
-            f"rollout {rollout!r} is in production and its holdout is over; start a rollout of "
-            "the former model to replace it"
+            f"rollout {rollout!r} is in production, and its holdout is over; start a rollout "
+            "of the former model to replace it"
         )
         raise Conflict(msg)
     return await _move(loop, current, "rolled_back", by, reason or "no reason given", {})
@@ -534,8 +530,8 @@ def _check_span(metric: str, values: np.ndarray) -> None:
         raise InvalidInput(msg)
     if values.min() < low or values.max() > high:
         msg = (
-            f"metric {metric!r} runs from {values.min():g} to {values.max():g}; stars are called "
-            f"{', '.join(SPANS)} (1 to 5), anything else runs from 0 to 1"
+            f"metric {metric!r} runs from {values.min():g} to {values.max():g}; metrics in "
+            f"stars (1 to 5) are {', '.join(SPANS)}, all others run from 0 to 1"
         )
         raise InvalidInput(msg)
 
@@ -552,7 +548,7 @@ async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
         if planned.plan.foresight.weights:
             said = await _first_messages(loop, [row.conversation for row in due])
     except MissingModel as error:
-        # harm must be seen all the same, in what is counted and in failing requests
+        # harm must still be seen in counted customers and failing requests
         log.warning("%s; until then no more customers of rollout %s are counted", error, rollout.id)
         due = []
     rows = _rows_due(due, values, said, planned.plan.foresight)
@@ -666,7 +662,7 @@ async def _first_messages(loop: Loop, conversations: Sequence[str]) -> dict[str,
     for part in chunks(conversations):
         async with loop.store.read() as tx:
             stored = await tx.read_conversations(loop.assistant, part)
-        # the very first, if it has words: what comes later may answer an arm
+        # the very first only: a later message may be a reaction to an arm
         first = _first_words(stored)
         said |= {name: text for name, text in first.items() if text}
     return dict(
@@ -785,7 +781,7 @@ async def _move(
         loop,
         (
             f"rollout {rollout.id} of {loop.assistant}: {rollout.state} -> {after} ({percent:g} "
-            f"%) by {by or 'nobody named'}: {why}"
+            f"%) by {by or 'no name'}: {why}"
         ),
     )
     return moved
@@ -796,4 +792,4 @@ async def notify(loop: Loop, text: str) -> None:
     try:
         await loop.notifier.tell(text)
     except ProviderError as error:
-        log.warning("%s; what it would have said: %s", error, text)
+        log.warning("%s; the message was: %s", error, text)

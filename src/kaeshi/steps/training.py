@@ -34,7 +34,7 @@ from kaeshi.store.training import TrainingVerbs
 
 POLL_SECONDS = 60.0
 EMBEDDED_POLL_SECONDS = 0.05
-FILE_LIFE = timedelta(days=29)  # uploads ask to be deleted after 30
+FILE_LIFE = timedelta(days=29)  # uploads expire after 30
 
 
 async def estimate(
@@ -131,7 +131,7 @@ async def start(
     if begun.job_id is None:
         msg = (
             f"run {begun.id!r} was asked for and {loop.trainer.name} does not list it: "
-            f"{begun.error or 'the poller looks again'}"
+            f"{begun.error or 'the poller checks again'}"
         )
         raise ProviderUnknown(msg)
     return begun
@@ -267,7 +267,7 @@ async def decide(
     Its job is that one, or it is to be asked for again, or (neither) it is given up.
     """
     if run.state != "unknown" or run.job_id is not None:
-        msg = f"run {run.id!r} is {run.state!r}: there is nothing to decide"
+        msg = f"run {run.id!r} is {run.state!r}, so there is nothing to decide"
         raise Conflict(msg)
     now = loop.clock.now()
     async with loop.store.write() as tx:
@@ -309,7 +309,8 @@ async def resume(loop: Loop) -> list[TrainingRun]:
         if run.provider == loop.trainer.name:
             try:
                 looked.append(await look(loop, run))
-            except (ProviderError, NotFound) as error:  # this one is in trouble; the others are not
+            # an error of one run must not stop the others
+            except (ProviderError, NotFound) as error:
                 looked.append(run.model_copy(update={"error": str(error)}))
     return looked
 
@@ -340,7 +341,7 @@ async def retiring(loop: Loop) -> list[retirement.Standing]:
     if loop.trainer.embedded:
         return []
     listed: list[Json] = []
-    with suppress(ProviderError, NotFound):  # the table still knows
+    with suppress(ProviderError, NotFound):  # that the table covers
         listed = await loop.trainer.models()
     async with loop.store.read() as tx:
         used = {
@@ -388,7 +389,7 @@ async def _begin(loop: Loop, run: TrainingRun) -> TrainingRun:
 
     Adopt the job that belongs to it, or ask for one, never both.
     """
-    assert run.file_id is not None  # a run is meant for an uploaded file
+    assert run.file_id is not None  # every run has an uploaded file
     if run.asks:
         job = await _own_job(loop, run)
         if job is not None:
@@ -401,7 +402,7 @@ async def _begin(loop: Loop, run: TrainingRun) -> TrainingRun:
         if step == "give_up":
             said = (
                 f"asked {run.asks} times and {loop.trainer.name} lists no job of it; `kaeshi "
-                f"training decide {run.id}` says what is true"
+                f"training decide {run.id}` resolves it"
             )
             return await tx.settle_run(run, loop.clock.now(), state="unknown", error=said)
         mine = await tx.claim_ask(run, loop.clock.now())
@@ -432,7 +433,7 @@ async def _ask(loop: Loop, run: TrainingRun) -> TrainingRun:
     try:
         job = await loop.trainer.create(wanted)
     except ProviderUnknown:
-        raise  # it may be running: the next look finds out
+        raise  # it may be running: the next poll finds out
     except (ProviderError, NotFound) as error:
         async with loop.store.write() as tx:
             await tx.settle_run(
@@ -519,7 +520,7 @@ async def _told(loop: Loop, job: str) -> list[TrainingEvent]:
     except (
         NotFound,
         ProviderError,
-    ):  # what was said on the way is good to have, and no reason not to know the state
+    ):  # events are optional; a failure to list them must not hide the state
         return []
 
 

@@ -396,7 +396,7 @@ class ConversationVerbs(Verbs):
         customer = self.keyring.pseudonym(conversation.assistant, conversation.customer, "c")
         before, count = known.get(conversation.id, (customer, 0))
         if before != customer:
-            return f"conversation {conversation.id!r} belongs to another customer already"
+            return f"conversation {conversation.id!r} belongs to another customer"
         turns = []
         macs = []
         seen = {}

@@ -74,13 +74,10 @@ def _configure_sqlite(engine: AsyncEngine) -> None:
     def _(
         connection: Any, _record: object
     ) -> None:  # the driver's connection has no type of its own
-        connection.isolation_level = (
-            None  # transactions begin where we say, not where the driver guesses
-        )
+        connection.isolation_level = None  # begin transactions explicitly
         cursor = connection.cursor()
-        # FULL: what was acknowledged outlives a power cut, which NORMAL in WAL mode does not
-        # promise. 16 MB of pages are kept, not 2: keys
-        # are in no order, so that a large log is read all over
+        # FULL: acknowledged data survives a power cut, which NORMAL in WAL mode does not guarantee.
+        # A cache of 16 MB instead of 2: keys are random, so writes touch pages all over a large log
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
@@ -93,7 +90,7 @@ def _configure_sqlite(engine: AsyncEngine) -> None:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _(connection: Connection) -> None:
-        # a writer takes its lock at once: a lock taken half-way can fail after work was done
+        # take the write lock at the beginning: taken later it can fail after work was done
         connection.exec_driver_sql(
             "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"
         )
@@ -136,8 +133,8 @@ def _migrate(connection: Connection) -> None:
     from alembic.config import Config
 
     if connection.dialect.name == "sqlite":
-        # Python's driver commits around DDL unless a transaction was begun by hand; half a schema
-        # must not outlive a roll-back
+        # Python's driver commits around DDL unless a transaction was begun explicitly; a roll-back
+        # must not leave half a schema
         with suppress(DBAPIError):
             connection.exec_driver_sql("BEGIN")
     config = Config()

@@ -111,7 +111,7 @@ class ExampleVerbs(Verbs):
         if row is None:
             msg = (
                 f"example {identifier!r} of assistant {assistant!r} is not stored; `kaeshi "
-                "review list` shows what waits"
+                "review list` shows the queue"
             )
             raise NotFound(msg)
         return _judged(row)
@@ -326,9 +326,7 @@ def _judged(row: object) -> Judged:
     )
 
 
-@lru_cache(
-    4096
-)  # most conversations are rated alike, and hold the same few types: one object for all of those
+@lru_cache(4096)  # most conversations have equal signals and counts, so share one object
 def _signals(stored: str) -> Signals:
     return Signals.model_validate_json(stored)
 

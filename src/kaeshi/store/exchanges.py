@@ -271,7 +271,7 @@ class ExchangeVerbs(ConversationVerbs):
 
 def _conversation(e: Exchange, name: str, messages: Sequence[Json], position: int) -> Conversation:
     """What an exchange adds: the new messages, and the reply."""
-    assert e.reply is not None  # the caller looked
+    assert e.reply is not None  # checked by the caller
     turns = [Turn(id=f"{name}#{position + i}", message=m, at=e.at) for i, m in enumerate(messages)]
     answered = e.at + timedelta(milliseconds=e.latency_ms or 0)
     turns.append(

@@ -42,7 +42,7 @@ def _make_key(folder: Path, path: Path) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     try:
-        os.link(draft, path)  # fails where another process was first: then theirs is the key
+        os.link(draft, path)  # fails if another process was first: then its key is used
     except FileExistsError:
         pass
     finally:
@@ -96,8 +96,8 @@ class Keyring:
             return self._spooling.decrypt(sealed[:NONCE], sealed[NONCE:], file.encode())
         except InvalidTag as error:
             msg = (
-                f"a record of spool {file!r} does not open: it was changed, or KAESHI_MASTER_KEY "
-                "is another than its gateway's"
+                f"a record of spool {file!r} cannot be decrypted: it was changed, or "
+                "KAESHI_MASTER_KEY differs from its gateway's"
             )
             raise Misconfigured(msg) from error
 
@@ -121,7 +121,10 @@ class Keyring:
         try:
             return self._data_key(wrapped).decrypt(sealed[:NONCE], sealed[NONCE:], place.encode())
         except InvalidTag as error:
-            msg = f"text at {place!r} does not open: it was changed, or belongs to another place"
+            msg = (
+                f"text at {place!r} cannot be decrypted: it was changed, or moved from another "
+                "place"
+            )
             raise Misconfigured(msg) from error
 
     def _data_key(self, wrapped: bytes) -> AESGCM:
@@ -130,7 +133,8 @@ class Keyring:
                 plain = self._wrapping.decrypt(wrapped[:NONCE], wrapped[NONCE:], b"data key")
             except InvalidTag as error:
                 msg = (
-                    "a data key does not open; is KAESHI_MASTER_KEY (or master.key) the one this "
+                    "a data key cannot be decrypted; is KAESHI_MASTER_KEY (or master.key) the one "
+                    "this "
                     "database was made with?"
                 )
                 raise Misconfigured(msg) from error

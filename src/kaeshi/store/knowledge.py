@@ -68,7 +68,7 @@ class KnowledgeVerbs(Verbs):
         if result.rowcount != 1:
             msg = (
                 f"entry {identifier!r} of assistant {assistant!r} is not stored; `kaeshi review "
-                "list` shows what waits"
+                "list` shows the queue"
             )
             raise NotFound(msg)
 

@@ -120,8 +120,8 @@ class RolloutVerbs(Verbs):
             or await self.live_rollout(before.assistant)
         ):
             msg = (
-                f"rollout {before.id!r} is no longer what customers get, or has nothing to go "
-                "back to; start a rollout of the former model"
+                f"rollout {before.id!r} is no longer in production, or has no predecessor; "
+                "start a rollout of the former model"
             )
             raise Conflict(msg)
         await self.set_production(before.assistant, before.former, now)
@@ -149,7 +149,7 @@ class RolloutVerbs(Verbs):
         result = await self.connection.execute(guard.values(**values, version=after.version))
         if result.rowcount != 1:
             msg = (
-                f"rollout {before.id!r} has moved on since it was read (version "
+                f"rollout {before.id!r} has changed since it was read (version "
                 f"{before.version}); look again"
             )
             raise Conflict(msg)

@@ -53,7 +53,7 @@ class Store:
         async with self._bind.connect() as connection:
             if (
                 connection.dialect.name == "postgresql"
-            ):  # by default each statement sees what others have committed before it
+            ):  # the default isolation level shows each statement the latest commits
                 await connection.execution_options(
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )

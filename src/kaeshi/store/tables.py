@@ -45,9 +45,7 @@ customers = Table(
     metadata,
     _key("assistant", 64),
     _key("id", 40),  # a keyed hash of the caller's own id
-    Column(
-        "wrapped_key", LargeBinary
-    ),  # dropping it is erasing the customer, in every copy of `texts`
+    Column("wrapped_key", LargeBinary),  # deleting it erases the customer in every copy of `texts`
     _time("created_at"),
 )
 
@@ -84,7 +82,7 @@ messages = Table(
     Column("role", String(12), nullable=False),
     Column(
         "mac", LargeBinary, nullable=False
-    ),  # keyed digest of the text: tells a repeat from a change without showing either
+    ),  # keyed digest of the text: separates a repeat from a change without revealing either
     Column("confidence", Float),
     Column("model", String(200)),
     Column("response_ms", Float),
@@ -120,9 +118,9 @@ prefixes = Table(
     "prefixes",
     metadata,
     _key("assistant", 64),
-    _key("digest", 40),  # keyed, of what was said up to one of our replies
-    Column("conversation", String(200), nullable=False),  # empty: of several, so of none
-    Column("position", Integer, nullable=False),  # messages stored by then
+    _key("digest", 40),  # keyed, of the conversation up to a reply
+    Column("conversation", String(200), nullable=False),  # empty: several conversations share it
+    Column("position", Integer, nullable=False),  # number of messages up to there
 )
 requests = Table(
     "requests",
@@ -153,7 +151,7 @@ spools = Table(
     metadata,
     _key("assistant", 64),
     _key("name"),
-    Column("taken", BigInteger, nullable=False),  # bytes of it that are stored
+    Column("taken", BigInteger, nullable=False),  # offset up to which it is stored
     Column("dropped", Integer, nullable=False),  # requests that its gateway could not log
     _time("changed_at"),
 )
@@ -191,7 +189,7 @@ feedback_current = Table(
     _key("metric", 12),
     Column(
         "value", String(16), nullable=False
-    ),  # of comments and corrections only the length; their words are in `texts`
+    ),  # for comments and corrections only the length; the text is in `texts`
     Column("submission", String(300), nullable=False),
     _time("at"),
     Index(None, "assistant", "at"),
@@ -312,9 +310,7 @@ training_events = Table(
     _key("assistant", 64),
     _key("run", 64),
     _key("id"),
-    Column(
-        "number", Integer, nullable=False
-    ),  # in the order they were told: many fall into one second
+    Column("number", Integer, nullable=False),  # in the order of arrival: many fall into one second
     _time("at"),
     Column("message", Text, nullable=False),
     Column("figures", Text, nullable=False),
@@ -333,7 +329,7 @@ candidates = Table(
     UniqueConstraint("assistant", "model"),
 )
 
-# what it must keep to
+# what the answer must satisfy
 test_cases = Table(
     "test_cases",
     metadata,
@@ -381,13 +377,13 @@ rollouts = Table(
     _time("changed_at"),
     Column("goal", String(16), nullable=False, server_default="superior"),
     Column("plan", Text),  # what it has to show; fixed when the canary begins, never changed
-    Column("former", String(64)),  # what it replaced in production
-    Column("paused", Text),  # by whom and why it goes no further
+    Column("former", String(64)),  # its predecessor in production
+    Column("paused", Text),  # who paused it, and why
     CheckConstraint(
         "state in ('gate', 'mirror', 'canary', 'half', 'full', 'rolled_back')", name="state"
     ),
 )
-# one live candidate per assistant, whoever asks
+# at most one live candidate per assistant
 Index(
     "uq_rollouts_live",
     rollouts.c.assistant,
@@ -400,7 +396,7 @@ rollout_rows = Table(
     metadata,
     _key("assistant", 64),
     _key("rollout", 64),
-    _key("customer", 40),  # one row each: whoever comes back counts once
+    _key("customer", 40),  # one row per customer: returning customers count once
     Column("number", Integer, nullable=False),  # in the order of entry
     Column("conversation", String(200), nullable=False),
     Column("arm", String(12), nullable=False),

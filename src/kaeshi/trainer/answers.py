@@ -124,15 +124,15 @@ class Answers:
         """
         wanted = _Chat.model_validate_json(body)
         if not all(isinstance(m.get("role"), str) for m in wanted.messages):
-            msg = "every message has a role"
+            msg = "every message needs a role"
             raise InvalidInput(msg)
         head = self._head_of(wanted)
         base = self._bases.get(wanted.model, wanted.model)
         manifest = None if base in self._bases.values() else self._manifest(wanted.model)
         if manifest is None and base == RESPONDER:
             msg = (
-                f"model {wanted.model!r} is a base: it answers after fine-tuning, under the name "
-                "its job tells"
+                f"model {wanted.model!r} is a base: it answers after fine-tuning, under the "
+                "name in its job"
             )
             raise InvalidInput(msg)
         generated = manifest is None or manifest["engine"] == "lora"
@@ -201,8 +201,8 @@ class Answers:
 
     def _picked(self, wanted: _Chat, head: Json) -> Json | bytes:
         model = self._responder_of(wanted)
-        # one at a time uses all cores; several at once spin on each other's locks, and take five
-        # times as long
+        # one at a time uses all cores; several at once contend for locks and take five times as
+        # long
         with self._thinking:
             choice = model.choose(
                 responder.featurize([responder.context(wanted.messages)], self._features)

@@ -22,8 +22,6 @@ def checked(folder: Path) -> Json:
     manifest: Json = json.loads((folder / "manifest.json").read_bytes())
     for name, expected in manifest["files"].items():
         if sha256_of(folder / name) != expected:
-            msg = (
-                f"model file {str(folder / name)!r} is not the one its manifest names; train again"
-            )
+            msg = f"model file {str(folder / name)!r} does not match its manifest; train again"
             raise InvalidInput(msg)
     return manifest

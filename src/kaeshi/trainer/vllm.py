@@ -43,7 +43,7 @@ class Vllm:
             )
             if (
                 status != 200 and "already" not in said
-            ):  # by us before a restart of ours, or by a process beside us
+            ):  # loaded before this process restarted, or by another process
                 msg = (
                     f"vLLM at {self.url} does not load {adapter!r} from {str(folder)!r}: "
                     f"{status}: {said[:200]}"

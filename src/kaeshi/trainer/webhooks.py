@@ -27,7 +27,7 @@ def key_of(secret: str) -> bytes:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except binascii.Error as error:
         msg = (
-            "TRAINER_WEBHOOK_SECRET is no base64 behind 'whsec_'; make one with: echo "
+            "TRAINER_WEBHOOK_SECRET is not base64 after 'whsec_'; make one with: echo "
             "whsec_$(openssl rand -base64 32)"
         )
         raise Misconfigured(msg) from error
@@ -76,7 +76,7 @@ def _sent(request: urllib.request.Request) -> None:
     for pause in (*WAITS, None):
         try:
             urllib.request.urlopen(request, timeout=TIMEOUT).close()  # noqa: S310  # see above
-        except OSError:  # refused, late, or answered with an error
+        except OSError:  # refused, timed out, or answered with an error
             if pause is None:
                 return
             time.sleep(pause)

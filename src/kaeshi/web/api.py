@@ -53,7 +53,7 @@ ErrorBody: dict[int | str, dict[str, Any]] = {
     for code, words in (
         (403, "not allowed"),
         (404, "not stored"),
-        (409, "the state forbids it"),
+        (409, "the present state does not allow it"),
         (413, "too large"),
         (422, "cannot be used"),
     )
@@ -138,7 +138,7 @@ async def log_conversations(request: Request, loop: LoopDep) -> Logged:
     body = await body_of(request)
     records = body if isinstance(body, list) else [body]
     if not 0 < len(records) <= MAX_RECORDS:
-        msg = f"{len(records)} records; 1 to {MAX_RECORDS} at a time"
+        msg = f"{len(records)} records; send 1 to {MAX_RECORDS} at a time"
         raise InvalidInput(msg)
     done = await conversation.log(loop, records)
     if done.refused and not (done.new or done.grown or done.unchanged):
@@ -188,7 +188,7 @@ async def record_feedback(
     body = dict(await object_of(request))
     author = body.pop("author", "")
     if not isinstance(author, str):
-        msg = f"author is a text, not {type(author).__name__}"
+        msg = f"author must be a text, not {type(author).__name__}"
         raise InvalidInput(msg)
     if x_kaeshi_feedback_token is None:
         require_admin(request)
@@ -208,7 +208,7 @@ async def record_feedback(
 async def _recorded(loop: LoopDep, said: Feedback) -> Recorded:
     try:
         recorded = (await feedback.record(loop, [said]))[0]
-    except NotFound:  # its answer may still lie in a spool
+    except NotFound:  # its answer may still be in a spool
         if not (await take(loop)).requests:
             raise
         recorded = (await feedback.record(loop, [said]))[0]
@@ -231,14 +231,14 @@ async def training_ended(request: Request, loop: LoopDep) -> Looked:
     """
     secret = loop.settings.openai_webhook_secret
     if secret is None:
-        msg = "webhooks are not taken here: OPENAI_WEBHOOK_SECRET is not set"
+        msg = "webhooks are not accepted: OPENAI_WEBHOOK_SECRET is not set"
         raise NotFound(msg)
     job = notified(await request.body(), request.headers, secret.get_secret_value())
     if job is None:
         return Looked(run=None, state=None)
     try:
         run = await training.look(loop, await training.find(loop, job))
-    except NotFound:  # somebody else's job at the same provider
+    except NotFound:  # another user's job at the same provider
         return Looked(run=None, state=None)
     return Looked(run=run.id, state=run.state)
 

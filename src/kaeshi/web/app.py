@@ -51,7 +51,8 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
     app.add_exception_handler(KaeshiError, _ours)
     app.add_exception_handler(RequestValidationError, _misread)
     app.middleware("http")(_anything)
-    app.add_middleware(GatewayFirst)  # the outermost: the hot path goes through nothing else
+    # outermost, so that the hot path passes through no other middleware
+    app.add_middleware(GatewayFirst)
     app.include_router(api.router)
     app.include_router(pages.router)
     return app
@@ -129,9 +130,7 @@ async def _anything(
     except _TooLarge:
         raise
     except ClientDisconnect:
-        return JSONResponse({"error": "the body broke off"}, status_code=400)
+        return JSONResponse({"error": "the body ended early"}, status_code=400)
     except Exception:  # the door
         log.exception("request failed method=%s path=%s", request.method, request.url.path)
-        return JSONResponse(
-            {"error": "something went wrong here; the log has the details"}, status_code=500
-        )
+        return JSONResponse({"error": "internal error; the log has the details"}, status_code=500)

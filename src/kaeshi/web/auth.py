@@ -24,7 +24,7 @@ def require_admin(request: Request) -> None:
         msg = "send the admin key as Authorization: Bearer KEY"
         raise Refused(msg)
     msg = (
-        "no admin key is configured, so only this machine may call; set KAESHI_ADMIN_KEY to open "
-        "the door"
+        "no admin key is configured, so only this machine may call; set KAESHI_ADMIN_KEY to "
+        "allow others"
     )
     raise Refused(msg)

@@ -36,10 +36,8 @@ STREET = (*range(23, 29),)
 PLACE = (*range(29, 35),)
 LEAST_NAME = 0.5
 LEAST_ADDRESS = 0.4
-LEAST_LISTED = (
-    0.02  # a word that is mostly a name needs little more than that nothing speaks against it
-)
-SCORE_ADDRESS = 0.75  # patterns that know a number for what it is go first
+LEAST_LISTED = 0.02  # a word that is mostly a name needs little evidence
+SCORE_ADDRESS = 0.75  # structured patterns take precedence
 # a full stop only after an initial or a title
 _BETWEEN_NAMES = re.compile(
     r"[ \t]{1,2}|[-'’]|(?:(?<=\b\w)|(?<=\b(?:dr|mr|ms|st))|(?<=\bmrs))\.[ ]?|", re.IGNORECASE
@@ -105,7 +103,7 @@ class NameModel(ProposingFinder):
         self._tokenizer: Tokenizer | None = None
         self._remembered: dict[
             str, tuple[Proposal, ...]
-        ] = {}  # the same greetings and answers come again and again
+        ] = {}  # the same greetings and answers recur
 
     def _proposals(self, texts: Iterable[str], watch: Watch) -> dict[str, tuple[Proposal, ...]]:
         seen: dict[str, tuple[Proposal, ...]] = {}
@@ -315,7 +313,7 @@ def _is_address(text: str, start: int, end: int) -> bool:
     words = {*written}
     if (
         _ORDINAL.match(text, start, end) and len(_NUMBERS.findall(text, start, end)) == 1
-    ):  # 92nd Street is where thousands live
+    ):  # 92nd Street alone is not an address
         return False
     if not words.isdisjoint(STREET_WORDS) or names_a_place(written):
         return True

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from re import Match, Pattern
 from typing import Literal
 
-# what is offered to everybody; what is said of a person nobody else knows
+# phrases about public figures, and phrases about private people
 _TOPIC = re.compile(
     r"\b(?:events?|concerts?|shows?|tickets?|musics?|bands?|artists?|singers?|songs?|albums?|tracks?|movies?|films?|cinemas?|theat(?:er|re)s?|perform\w*|"
     r"games?|match|restaurants?|dining|eat(?:ery)?|diner|table|cuisine|hotels?|rooms?|stay|star|apartments?|property|bedrooms?|airport|station|cars?|rental|"
@@ -32,7 +32,7 @@ _OWN = re.compile(
     re.IGNORECASE,
 )
 _HONOURED = re.compile(r"(?:mr|mrs|ms|miss)\b", re.IGNORECASE)
-# where the talk is of films: what is watched, or one of several that are told apart by "or"
+# in talk about films: the one that is watched, or one of several joined by "or"
 _WATCHED = re.compile(
     r"(?:\b(?:watch(?:ing)?|seeing|play(?:ing|back)?|cast|stream(?:ing)?|movies?|films?|thoughts on|(?:choices|examples|ones) are|consider|prefer)"
     r"(?: the (?:movie|film))?|[a-z]{2,20},? or)\s(?:the |a )?\Z",
@@ -110,7 +110,7 @@ _AFTER = re.compile(
     r"(?:['’]s)?,? (?:(?:[A-Z&][\w'’.&-]{0,20}|de|la|le|del) ){0,2}?(?i:concerts?|events?|shows?|tickets?|movie|film|songs?|album|tour|performance|experience|activity|restaurant|pizza|sushi|grill|hotel|inn|"
     r"apartments|(?:international )?airport|park|museum|palace|(?:will be |would be |is |are )?(?:performing|playing|appearing|doing a show))\b"
 )
-# what a place is called, whoever else is; and what it may be called while the talk is of places
+# words in names of places; and those that are only in talk about places
 _PLACES = frozenset(
     [
         "hotel",
@@ -216,7 +216,7 @@ def public(
     named = _named_spans(proposed, texts)
     if not named:
         return frozenset()
-    # wherever it stands: what says that a name is public need not stand where the name was seen
+    # anywhere: the cue that a name is public may stand elsewhere than the proposal
     anywhere = _anywhere_of(named)
     found: set[frozenset[str]] = set()
     own: set[str] = set()
@@ -269,7 +269,7 @@ def _verdicts(
 ) -> set[str]:
     """Add the public names to `found`; returns the words of names that speakers claim."""
     for i, text in enumerate(texts):
-        # the nearest turn that tells decides
+        # the nearest turn with a cue decides
         offers = next(
             (
                 topic and not private

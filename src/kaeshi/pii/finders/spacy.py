@@ -9,7 +9,7 @@ from kaeshi.errors import MissingExtra, MissingModel
 from kaeshi.nouns import Watch
 from kaeshi.pii.finders.proposals import Proposal, ProposingFinder
 
-SCORE = 0.9  # spaCy says no how sure it is
+SCORE = 0.9  # spaCy gives no scores
 PEOPLE = frozenset({"PERSON", "PER"})
 BATCH = 64
 

@@ -40,8 +40,7 @@ class TokenNames(ProposingFinder):
         tokenizers, pipeline = _transformers()
         tokenizer = tokenizers.from_pretrained(str(folder))
         most = tokenizer.model_max_length
-        # without windows that overlap a long text would be cut, and what stands behind would pass
-        # unseen
+        # without overlapping windows a long text would be cut, and its end would not be searched
         windows = {"stride": most // 4} if most < UNBOUNDED else {}
         self._classify = pipeline(
             "token-classification",

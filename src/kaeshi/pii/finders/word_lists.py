@@ -237,18 +237,18 @@ _NO_NAME = re.compile(
     r"(?:may (?:i|we)|will (?:you|it|that|there)|mark (?:it|the|that|this)|roger that|more|(?:wise|good|nice) guy|guy)\b",
     re.IGNORECASE,
 )
-LEAST_MISSPELT = 5  # letters: every short name is a letter away from some word
+LEAST_MISSPELT = 5  # letters: every short name is one letter away from some word
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _GLUE = frozenset("0123456789_@.-")
 _GLUE_AFTER = frozenset("0123456789_@-")
 _DOTTED = re.compile(r"\.\w")
-# how sure a model must be of a word that no list knows
+# the lowest score of a model for an unlisted word
 UNLISTED = 0.8
 UNLISTED_SMALL = 0.97
-# and to look for it in other turns
+# the lowest score for a search in other turns
 SURE_LISTED = 0.8
 SURE_UNLISTED = 0.98
-_NOBODY = frozenset(["alexa"])  # but where somebody says that it is their name
+_NOBODY = frozenset(["alexa"])  # unless a speaker says that it is their name
 
 
 class ListedNames:
@@ -350,7 +350,8 @@ def _sure_words(
     words = {part.lower() for name in known for part in _TOKENS.findall(name)}
     for text, found in zip(texts, spans, strict=True):
         for start, end, sure in found:
-            # initials are nobody, and "salon" or "Vallejo" in the name of one is a word or a place
+            # initials alone are not a name, and "salon" or "Vallejo" in the name of one is a word
+            # or a place
             # everywhere else
             if sure:
                 words.update(
@@ -721,7 +722,7 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
     if not run:
         return
     head = run[0]
-    if len(words) > 12:  # longer replies tell a story, with the name at its head if at all
+    if len(words) > 12:  # longer replies are stories, with the name at the beginning if at all
         if _heads_a_story(text, head):
             yield head.span()
         return
@@ -831,7 +832,7 @@ def _words(name: str) -> frozenset[str]:
     text = resources.files("kaeshi.pii").joinpath("data", name).read_text(encoding="utf-8")
     return frozenset(
         _COMMENT.sub("", text).split()
-    )  # of sixty thousand words, and at start-up: not line by line
+    )  # sixty thousand words at start-up: not line by line
 
 
 @cache

@@ -27,7 +27,9 @@ from kaeshi.trainer import manifests
 
 HAND_OVER_BELOW = 0.5
 MAX_ANSWERS = 1_000
-EARLIER = 12  # messages of each side that are looked back at
+EARLIER = 12  # how many messages of each side are features
+# the customer's last message, the assistant's, the pair before, the means of all of the customer's
+# and of the assistant's
 WEIGHTS = (
     1.0,
     1.0,
@@ -35,12 +37,12 @@ WEIGHTS = (
     0.5,
     1.0,
     1.0,
-)  # of the customer's last message, ours, the pair before those, the mean of all of theirs, of ours
-# of the head's fit; few steps are a penalty too
+)
+# of the fit: ridge penalty, and steps (few steps regularise too)
 PENALTY = 0.1
 STEPS = 10
-# confidence = sigmoid(weights . (similarity, log(1 + margin), 1)): where it stands before any
-# held-out row has been seen
+# confidence = sigmoid(weights . (similarity, log(1 + margin), 1)): prior weights, before any
+# held-out row
 CALIBRATION = np.array([5.0, 3.5, -3.5])
 CALIBRATION_STRENGTH = 1.0
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -401,7 +403,7 @@ def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDA
         change = _newton_step(signs, w, right)
         while (
             loss(w - change) > loss(w) and float(np.abs(change).max()) > 1e-6
-        ):  # a full step from far away overshoots
+        ):  # far from the optimum a full step overshoots
             change = change / 2
         w = w - change
         if float(np.abs(change).max()) < 1e-6:  # converged

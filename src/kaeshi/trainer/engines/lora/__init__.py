@@ -92,12 +92,15 @@ def told(spec: Json, folder: Path, started: Callable[[Stoppable], None]) -> Iter
 def _check_end(done: bool, process: Popen[bytes], folder: Path) -> None:
     if not done and process.returncode >= 0:
         msg = (
-            f"the training process ended with {process.returncode} and no word; see "
+            f"the training process ended with {process.returncode} and no message; see "
             f"{folder / 'log.txt'}"
         )
         raise ProviderError(msg)
     if not done and process.returncode not in {-15, -9}:
-        msg = f"the training process died of signal {-process.returncode}; see {folder / 'log.txt'}"
+        msg = (
+            f"the training process was killed by signal {-process.returncode}; see "
+            f"{folder / 'log.txt'}"
+        )
         raise ProviderError(msg)
 
 

@@ -48,7 +48,7 @@ def _convert(source: Path, ready: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(
         str(source.parent), gguf_file=source.name, dtype=torch.float32
     )
-    del model.config.quantization_config  # its weights are plain ones now
+    del model.config.quantization_config  # its weights are no longer quantised
     model.is_quantized = False
     model.hf_quantizer = None
     model.to(torch.bfloat16).save_pretrained(fresh)
@@ -85,4 +85,4 @@ def _licence(base: str) -> str:
     found = (
         _LICENCE.search(Path(path).read_text(encoding="utf-8", errors="replace")) if path else None
     )
-    return found[1] if found else "a licence its card does not tell"
+    return found[1] if found else "a licence that its card does not state"

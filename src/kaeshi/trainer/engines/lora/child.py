@@ -20,7 +20,7 @@ def main() -> None:
     """Train; an error is reported as the last line."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     out = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever libraries print is not for the parent
+    os.dup2(2, 1)  # output of libraries is not for the parent
 
     def say(message: dict[str, Any]) -> None:
         out.write(json.dumps(message) + "\n")
@@ -31,7 +31,8 @@ def main() -> None:
         train(Spec(**json.loads(Path(sys.argv[1]).read_bytes())), say)
     except KaeshiError as error:
         say({"refused": str(error)})
-    except Exception as error:  # a door: the parent could not tell a failure from a kill otherwise
+    # the outermost handler: without a last line the parent could not tell an error from a kill
+    except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         say({"broken": f"{type(error).__name__} in {where.name}, line {where.lineno}: {error}"})
 

@@ -21,10 +21,10 @@ from kaeshi.files import write_whole
 from kaeshi.nouns import Json
 from kaeshi.trainer.engines import lora
 
-MACHINES = 6  # that may be lost under a job
-PATIENCE = 5.0  # seconds, for whatever has to answer soon
+MACHINES = 6  # machines that may be lost under a job
+PATIENCE = 5.0  # seconds, for calls that answer at once
 PREFIX = "kaeshi-job-"
-_OURS = {"spec.json", "train.jsonl", "held.jsonl"}  # files of a job that are not handed back
+_OURS = {"spec.json", "train.jsonl", "held.jsonl"}  # files of a job that are not copied back
 
 
 class Cluster:
@@ -62,11 +62,10 @@ class Cluster:
                         f"the job, at last so: {error}"
                     )
                     raise ProviderError(msg) from error
-                heard({"event": "a machine was lost; going on from the last checkpoint"})
+                heard({"event": "a machine was lost; continuing from the last checkpoint"})
                 if job.stopped.wait(
                     PATIENCE
-                    # a cluster takes a while to see that a machine is gone, and would put the job there
-                    # again
+                    # a cluster notices a lost machine late, and would schedule the job there again
                 ):
                     return None
             finally:
@@ -134,7 +133,7 @@ class _Job:
         if self._begun:
             with suppress(
                 self._ray.exceptions.RayError
-            ):  # lost, or too slow: the next job there clears away what it left
+            ):  # lost, or too slow: the next job there deletes its files
                 self._ray.get(self._actor.clear.remote(), timeout=PATIENCE)
         self._ray.kill(self._actor)
 
@@ -210,8 +209,7 @@ class Machine:
         `over`.
         """
         messages = self._messages_so_far()
-        # a checkpoint is listed only once it is whole, and so is everything it counts on; therefore
-        # list first and read then
+        # list first, then read: a listed checkpoint is complete, and so are the files that it needs
         files, gone = self._changed_files()
         over = any("over" in message for message in messages)
         if over:
@@ -242,7 +240,7 @@ class Machine:
         }
         files = {}
         for name, path in fresh.items():
-            with suppress(FileNotFoundError):  # an older checkpoint that was just removed
+            with suppress(FileNotFoundError):  # an older checkpoint, removed meanwhile
                 files[name] = path.read_bytes()
         gone = sorted(self._known.keys() - seen.keys(), key=_order, reverse=True)
         self._known = seen
@@ -256,7 +254,8 @@ class Machine:
             self._said.put({"refused": str(error)})
         except (
             Exception
-        ) as error:  # a door: a thread that ends without a word would be waited for without end
+            # the outermost handler: a thread without a last message would be waited for for ever
+        ) as error:
             self._said.put(
                 {
                     "broken": str(error)
@@ -289,7 +288,7 @@ def written(folder: Path) -> list[str]:
         (Path(place) / name).relative_to(folder)
         for place, _, names in os.walk(
             folder
-        )  # which takes no notice of a checkpoint that is removed meanwhile
+        )  # (unlike copytree) ignores a checkpoint that is removed meanwhile
         for name in names
     )
     whole = (path for path in found if path.suffix != ".part" and "unfinished" not in path.parts)
@@ -314,7 +313,7 @@ def _sweep() -> None:
 def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except PermissionError:  # somebody else's
+    except PermissionError:  # another user's
         return True
     except ProcessLookupError:
         return False
@@ -336,7 +335,7 @@ def _take(folder: Path, files: Mapping[str, bytes], gone: Sequence[str]) -> None
         write_whole(folder / name, content)
     for name in gone:
         (folder / name).unlink(missing_ok=True)
-        with suppress(OSError):  # while others lie in it, or if it never came
+        with suppress(OSError):  # not empty, or never created
             (folder / name).parent.rmdir()
 
 

@@ -46,7 +46,7 @@ _ARCHITECTURES = {
 }
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-# how a text is cut before its pairs are joined, and what llama.cpp calls that
+# pre-tokenizer patterns by their name in llama.cpp
 _CUTS = {_WORDS + r"\p{N}" + _REST: "qwen2", _WORDS + r"\p{N}{1,3}" + _REST: "llama-bpe"}
 
 
@@ -102,8 +102,10 @@ def _write(folder: Path, path: Path, *, name: str) -> None:
     rope = getattr(config, "rope_parameters", None) or {}
     if architecture is None or rope.get("rope_type", "default") != "default":
         msg = (
-            f"base {name!r} is a {type(model).__name__} with {rope.get('rope_type', 'default')} positions; GGUF is written here for "
-            f"{', '.join(_ARCHITECTURES)} with default ones: export it merged, and use llama.cpp's convert_hf_to_gguf.py on that folder"
+            f"base {name!r} is a {type(model).__name__} with {rope.get('rope_type', 'default')} "
+            "positions; GGUF is supported for "
+            f"{', '.join(_ARCHITECTURES)} with default ones: export it merged, and use llama.cpp's "
+            "convert_hf_to_gguf.py on that folder"
         )
         raise InvalidInput(msg)
     writer = gguf.GGUFWriter(path, architecture.name)
@@ -148,7 +150,7 @@ def _add_tensors(
         called = places.get_name(there, try_suffixes=(".weight", ".bias"))
         if called is None:
             msg = (
-                f"base {name!r}: GGUF has no place for {there!r} of a {type(model).__name__}; "
+                f"base {name!r}: GGUF cannot hold {there!r} of a {type(model).__name__}; "
                 "export it merged"
             )
             raise InvalidInput(msg)
@@ -175,7 +177,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, folder: Path, size: int, name: str) 
     cut = _cut(said)
     if cut is None:
         msg = (
-            f"base {name!r} has a tokenizer whose name in llama.cpp is not known here: export it "
+            f"base {name!r} has a tokenizer that GGUF export does not know: export it "
             "merged, and use llama.cpp's convert_hf_to_gguf.py"
         )
         raise InvalidInput(msg)

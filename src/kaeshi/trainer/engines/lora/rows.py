@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random  # noqa: TID251  # seeded by the job: the order of rows is part of what it computes
+from random import Random  # noqa: TID251  # seeded by the job: the order of rows is part of its result
 from typing import TYPE_CHECKING, Any
 
 from kaeshi.errors import InvalidInput
@@ -85,8 +85,8 @@ def _check_tools(
         tools or any(message.get("tool_calls") for message in messages)
     ) and "tools" not in tokenizer.chat_template:
         msg = (
-            "it has tools, and the base's chat template has none; take a base that calls "
-            "functions, or rows without"
+            "it has tools, but the base's chat template does not support them; use a base "
+            "that calls functions, or rows without tools"
         )
         raise InvalidInput(msg)
 
@@ -101,8 +101,8 @@ def _answer_spans(
             upto = calls.written(tokenizer, messages[: i + 1], tools).rstrip()
             if not (whole.startswith(upto) and upto.startswith(before)):
                 msg = (
-                    "the base's chat template changes earlier turns when later ones come; give "
-                    "it one row per answer"
+                    "the base's chat template changes earlier turns when later ones are "
+                    "added; use one row per answer"
                 )
                 raise InvalidInput(msg)
             spans.append((len(before), len(upto)))
@@ -139,7 +139,7 @@ def _pair(row: Json, tokenizer: "PreTrainedTokenizerBase", longest: int) -> Pair
         for name in ("preferred_output", "non_preferred_output")
     )
     if chosen.ids == rejected.ids:
-        msg = "the preferred answer is the one that is not preferred"
+        msg = "the preferred and the non-preferred answer are the same"
         raise InvalidInput(msg)
     return Pair(chosen=chosen, rejected=rejected)
 

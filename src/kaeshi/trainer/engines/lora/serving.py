@@ -35,7 +35,7 @@ from kaeshi.trainer.engines.lora.training import (
 
 SLOTS = 32
 READ_AT_ONCE = (
-    2048  # tokens of new conversations between two steps, so that running ones do not wait long
+    2048  # prompt tokens read between two steps, so that running conversations do not wait long
 )
 LEAST_COLUMNS = 256
 Told = Callable[[str, str | None], None]
@@ -127,7 +127,7 @@ class Engine:
         """
         grammar = LLMatcher.grammar_from_json_schema(
             json.dumps(schema), defaults={"whitespace_flexible": False}
-        )  # small models pad for ever
+        )  # small models never stop writing white space
         return self._checked("response_format", grammar)
 
     def form(self) -> tools.Form:
@@ -139,7 +139,7 @@ class Engine:
         if form is None:
             msg = (
                 f"tools: the chat template of {self.name!r} has none, or writes calls in a form "
-                "that is not read here"
+                "that is not supported"
             )
             raise InvalidInput(msg)
         return form
@@ -194,7 +194,7 @@ class Engine:
                 pairs[path] = (down, weights[name.replace(".lora_A.", ".lora_B.")] * scale)
         if not pairs or len(pairs) * 2 != len(weights) or not pairs.keys() <= self._layers.keys():
             msg = (
-                f"adapter {adapter!r} in {str(folder)!r} is no plain low-rank adapter of "
+                f"adapter {adapter!r} in {str(folder)!r} is not a plain low-rank adapter of "
                 f"{self.name!r}"
             )
             raise InvalidInput(msg)
@@ -233,7 +233,8 @@ class Engine:
                         self._step()
             except (
                 Exception
-            ) as error:  # a door: who waits must hear of it, and the next ones must be served
+                # the outermost handler: waiting callers get the error, and the thread goes on
+            ) as error:
                 broken = [*fresh, *(r.wanted for r in self._running if r.wanted not in fresh)]
                 self._running = []
                 for wanted in broken:

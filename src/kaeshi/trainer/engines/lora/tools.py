@@ -26,7 +26,7 @@ _SPACING = {
     "whitespace_flexible": False,
     "key_separator": ": ",
     "item_separator": ", ",
-}  # as templates write JSON
+}  # JSON as templates write it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def offered(tools: Sequence[Any] | None, choice: Any, *, several: bool) -> Offer
     Raises InvalidInput for unsupported ones.
     """
     if not tools:
-        if choice not in (None, "none", "auto"):  # a tuple: what clients send may have no hash
+        if choice not in (None, "none", "auto"):  # a tuple: client input may not be hashable
             msg = f"tool_choice {choice!r} without tools"
             raise InvalidInput(msg)
         return None
@@ -108,7 +108,7 @@ def form_of(tokenizer: "PreTrainedTokenizerBase") -> Form | None:
     if not answered.startswith(asked):
         return None
     said = answered.removeprefix(asked)
-    for token in tokenizer.added_tokens_decoder.values():  # what is special is not told
+    for token in tokenizer.added_tokens_decoder.values():  # special tokens are not sent
         if token.special:
             said = said.replace(token.content, "")
     return next(
@@ -287,7 +287,7 @@ def plain(message: Json) -> Json:
     }
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list):
-        msg = f"tool_calls {calls!r} is no list"
+        msg = f"tool_calls {calls!r} is not a list"
         raise InvalidInput(msg)
     return {
         **kept,

@@ -158,7 +158,7 @@ def load_tokenizer(base: str) -> Any:
     """The base's tokenizer. Raises InvalidInput without a chat template."""
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     if not tokenizer.chat_template:
-        msg = f"base {base!r} has no chat template: take its instruction-tuned sibling"
+        msg = f"base {base!r} has no chat template: use its instruction-tuned version"
         raise InvalidInput(msg)
     return tokenizer
 
@@ -252,7 +252,7 @@ def _announce(place: str, base: Any, say: Say, spec: Spec) -> None:
     say(
         {
             "event": (
-                "{asked} is {name} here: {millions} million weights, {licence}, about "
+                "{asked} is {name}: {millions} million weights, {licence}, about "
                 "{gigabytes} GB of memory to train"
             ).format(asked=spec.asked_as, name=spec.base, **known)
         }
@@ -278,7 +278,7 @@ class _Run:
         )
         for module in self._model.modules():
             if isinstance(module, BaseTunerLayer):
-                # autocast turns the adapter to the base's precision, not the other way round
+                # autocast converts the adapter to the base's precision, not the other way round
                 module.cast_input_dtype_enabled = False
         self._weights = {
             name: weight for name, weight in self._model.named_parameters() if weight.requires_grad
@@ -412,7 +412,7 @@ class _Run:
                 use_cache=False,
             ).logits[0]
 
-    # what outlives a kill
+    # checkpoint files
 
     def end_epoch(
         self, epoch: int, step: int, figures: Json, held: Sequence[Encoded | Pair]

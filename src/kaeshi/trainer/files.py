@@ -1,0 +1,115 @@
+"""Uploaded files: stored whole, listed, deleted when they expire, and read as training rows."""
+
+import json
+
+from kaeshi.errors import InvalidInput
+from kaeshi.files import write_whole
+from kaeshi.nouns import Json
+from kaeshi.trainer.folder import Folder
+from kaeshi.trainer.multipart import parse_form
+
+MAX_FILE = 512 * 1024 * 1024
+MIN_ROWS = 10
+
+
+class Files:
+    """The files of a trainer's folder, as OpenAI's file objects."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def upload(self, body: bytes, content_type: str) -> Json:
+        fields, files = parse_form(body, content_type)
+        purpose, name, content = _check_form(fields, files)
+        life = _life_of(fields)
+        self._folder.check_room(len(content))
+        return self.put(content, name, purpose, None if life is None else int(life))
+
+    def put(self, content: bytes, name: str, purpose: str, life: int | None = None) -> Json:
+        identifier = self._folder.new_id("file")
+        write_whole(self._folder.file(identifier), content)
+        made: Json = {
+            "id": identifier,
+            "object": "file",
+            "bytes": len(content),
+            "created_at": self._folder.seconds(),
+            "filename": name,
+            "purpose": purpose,
+            "status": "processed",
+        }
+        return self._folder.state.put(
+            "file", made if life is None else made | {"expires_at": made["created_at"] + life}
+        )
+
+    def drop_expired(self) -> None:
+        """Delete files whose expiry time has passed."""
+        for file in self._folder.state.every("file", limit=10_000):
+            if file.get("expires_at", self._folder.seconds() + 1) <= self._folder.seconds():
+                self._folder.file(file["id"]).unlink(missing_ok=True)
+                self._folder.state.drop("file", file["id"])
+
+    def content(self, name: str) -> bytes:
+        """A file's bytes. Raises NotFound."""
+        return self._folder.file(self._folder.find("file", name)["id"]).read_bytes()
+
+    def delete(self, name: str) -> Json:
+        """Delete a file. Raises NotFound."""
+        self._folder.file(self._folder.find("file", name)["id"]).unlink(missing_ok=True)
+        return {"id": name, "object": "file", "deleted": self._folder.state.drop("file", name)}
+
+    def rows(self, file: str, least: int = MIN_ROWS, kind: str = "supervised") -> list[Json]:
+        rows = []
+        for number, line in enumerate(
+            self._folder.file(self._folder.find("file", file)["id"]).read_bytes().splitlines(), 1
+        ):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                said = (
+                    row["messages"]
+                    if kind == "supervised"
+                    else [
+                        *row["input"]["messages"],
+                        *row["preferred_output"],
+                        *row["non_preferred_output"],
+                    ]
+                )
+                good = all(isinstance(m["role"], str) for m in said)
+            except (ValueError, TypeError, KeyError):
+                good = False
+            if not good:
+                msg = f"line {number} is not a {kind} row; see OpenAI's format"
+                raise InvalidInput(msg)
+            rows.append(row)
+        if len(rows) < least:
+            msg = f"{len(rows)} rows, {least} needed"
+            raise InvalidInput(msg)
+        return rows
+
+
+def _check_form(
+    fields: dict[str, str], files: dict[str, tuple[str, bytes]]
+) -> tuple[str, str, bytes]:
+    purpose = fields.get("purpose")
+    if purpose != "fine-tune":
+        msg = f"purpose {purpose!r} is not served here; use 'fine-tune'"
+        raise InvalidInput(msg)
+    if "file" not in files:
+        msg = "the form has no part named 'file'"
+        raise InvalidInput(msg)
+    name, content = files["file"]
+    if not 0 < len(content) <= MAX_FILE:
+        msg = f"file of {len(content)} bytes; 1 to {MAX_FILE} are taken"
+        raise InvalidInput(msg)
+    return purpose, name, content
+
+
+def _life_of(fields: dict[str, str]) -> str | None:
+    life = fields.get("expires_after[seconds]")
+    if life is not None and (
+        not life.isdigit() or len(life) > 8 or not 3600 <= int(life) <= 30 * 24 * 3600
+    ):  # OpenAI's limits
+        msg = f"expires_after[seconds] {life!r} is not a whole number from 3600 to 2592000"
+        raise InvalidInput(msg)
+    return life
