@@ -36,7 +36,7 @@ from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeClock, FakeTokens
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.settings import Settings
-from kaeshi.steps import training
+from kaeshi.steps import spending, training
 
 NOON = datetime(2025, 11, 3, 12, tzinfo=UTC)
 ANSWERS = (
@@ -253,7 +253,7 @@ async def schedulers(folder: Path, port: int, case: Case, stage: Stage) -> dict[
                 await asyncio.gather(*(training.resume(loop) for loop in loops))
             jobs = (await tell())["jobs"]
             runs = await training.history(loops[0])
-            money = await training.money(loops[0])
+            money = await spending.money(loops[0])
         for trainer in trainers:
             await trainer.close()
     return {

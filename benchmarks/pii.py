@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import pii_fresh
-from kaeshi.rules.report import wilson
+from kaeshi.rules.statistics import wilson
 
 Span = tuple[int, int, str]
 CHAT = ("conversations_sgd", "conversations_star", "conversations_taskmaster4")

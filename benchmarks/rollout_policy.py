@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from kaeshi.nouns import RolloutPlan
-from kaeshi.rules.trial import Trial, narrowed, tolerable
+from kaeshi.rules.measured import narrowed, tolerable
+from kaeshi.rules.trial import Trial
 
 
 class make:  # noqa: N801 - the trial asks for a factory by this name

@@ -257,7 +257,10 @@ def test_a_vault_gives_back_exactly_what_was_there_to_whoever_has_its_key(
     assert kaeshi("pii", "scrub", "c.jsonl", "--vault", "w", "--operator", "mask").returncode == 0
     refusals = (
         (("restore", "scrubbed-c.jsonl", "--vault", "v"), "do not belong together"),
-        (("restore", "scrubbed-t.txt", "--vault", "v", "--vault-key", other), "does not open"),
+        (
+            ("restore", "scrubbed-t.txt", "--vault", "v", "--vault-key", other),
+            "cannot be decrypted",
+        ),
         (("restore", "scrubbed-t.txt", "--vault", "v", "--vault-key", "abc"), "32 bytes in base64"),
         (("restore", "scrubbed-t.txt", "--vault", "none"), "cannot be read"),
         (("restore", "c.jsonl", "--vault", "w"), "was changed since"),

@@ -80,7 +80,7 @@ def test_a_torn_end_stops_the_reading_and_a_changed_record_is_told(tmp_path: Pat
     assert [record for _, record in ends] == [b"record 0", b"record 1"]
     assert list(spool.frames(mine.path, ends[0][0], KEYS, 100)) == ends[1:]
     mine.path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(Misconfigured, match="does not open"):
+    with pytest.raises(Misconfigured, match="cannot be decrypted"):
         list(spool.frames(mine.path, 0, KEYS, 100))
     mine.path.write_bytes(b"something else")
     with pytest.raises(Misconfigured, match="no spool"):

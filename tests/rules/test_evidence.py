@@ -8,21 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kaeshi.rules.evidence import (
-    ARM_ODDS,
-    ERROR_FAULTS,
-    OUTAGE,
-    Bet,
-    Effects,
-    Errors,
-    Metric,
-    Mix,
-    Rows,
-    SampleRatio,
-    daily_threshold,
-    fixed_horizon_boundary,
-)
-from kaeshi.rules.trial import tolerable
+from kaeshi.rules.alarms import ARM_ODDS, ERROR_FAULTS, OUTAGE, Errors, SampleRatio, daily_threshold
+from kaeshi.rules.evidence import Bet, Effects, Metric, Mix, Rows, fixed_horizon_boundary
+from kaeshi.rules.measured import tolerable
 
 BOOKED = Metric("conversion", 0, 1, 0.3, 0.21)
 STARS = Metric("csat", -14.0, 8.2, 4.3, 5.5)

@@ -76,7 +76,7 @@ def test_the_threshold_itself_proposes() -> None:
 @pytest.mark.parametrize(
     ("said", "word"),
     [
-        ({}, "says nothing"),
+        ({}, "is empty"),
         ({"vote": "sideways"}, "sideways"),
         ({"vote": True}, "vote"),
         ({"rating": 0}, "1 to 5"),

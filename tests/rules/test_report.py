@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaeshi.rules.report import cell, compose, metrics, tally, weeks, wilson
+from kaeshi.rules.report import cell, compose, metrics, tally, weeks
+from kaeshi.rules.statistics import wilson
 from kaeshi.steps.report_mail import html, text
 
 NOW = datetime(2025, 11, 5, 9, tzinfo=UTC)

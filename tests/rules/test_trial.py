@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaeshi.nouns import RolloutPlan
+from kaeshi.rules.measured import narrowed
 from kaeshi.rules.rollout import budgeted
 from kaeshi.rules.rollout import plan as planned
-from kaeshi.rules.trial import Trial, narrowed
+from kaeshi.rules.trial import Trial
 from kaeshi.settings import Settings
 from trials import BETTER, PLAN, World
 

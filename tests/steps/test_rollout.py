@@ -112,7 +112,7 @@ async def test_a_person_may_take_a_promotion_back_unless_another_rollout_has_beg
     live = await promoted(loop, clock)
     await rollout.register(loop, "newer")
     other = await rollout.begin(loop, "newer", percent=10, hours=1)
-    with pytest.raises(Conflict, match="no longer what customers get"):
+    with pytest.raises(Conflict, match="no longer in production"):
         await rollout.roll_back(loop, live.id, reason="second thoughts")
     await rollout.roll_back(loop, other.id, reason="not now")
     assert (
@@ -267,7 +267,10 @@ async def test_without_history_or_customers_nothing_moves(loop: Loop, clock: Fak
     live = await in_canary(loop, history=29)
     clock.advance(hours=1000)
     after, decision = await rollout.step(loop, live)
-    assert (after.state, "nothing to compare with" in decision.why) == ("canary", True)
+    assert (after.state, "nothing to compare the candidate with" in decision.why) == (
+        "canary",
+        True,
+    )
 
 
 async def test_a_customer_counts_once_and_as_they_stood_when_their_window_closed(

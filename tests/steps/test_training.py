@@ -18,7 +18,7 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import TrainingEvent, TrainingRun
 from kaeshi.providers.fake import FakeClock, FakeTrainer
 from kaeshi.rules import training as rules
-from kaeshi.steps import training
+from kaeshi.steps import spending, training
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ async def test_a_plain_refusal_ends_the_run_frees_its_money_and_may_be_tried_aga
     provider(paid).fail = "create"
     with pytest.raises(ProviderError):
         await begin(paid, rows)
-    assert (await training.money(paid))["committed_usd"] == "0.00"
+    assert (await spending.money(paid))["committed_usd"] == "0.00"
     provider(paid).fail = ""
     assert (await begin(paid, rows)).attempt == 2
 
@@ -205,12 +205,12 @@ async def test_a_model_in_use_is_warned_about_in_time(
     paid: Loop, clock: FakeClock, days: int, level: int | None
 ) -> None:
     clock.time = datetime(2027, 1, 14, 12, tzinfo=UTC) - timedelta(days=days)
-    assert [s.level for s in await training.retiring(paid)] == ([] if level is None else [level])
+    assert [s.level for s in await spending.retiring(paid)] == ([] if level is None else [level])
 
 
 async def test_the_providers_own_word_goes_before_the_table(paid: Loop, clock: FakeClock) -> None:
     provider(paid).known = [{"id": "gpt-4o-mini", "shutdown_date": "2025-12-01"}]
-    (found,) = await training.retiring(paid)
+    (found,) = await spending.retiring(paid)
     assert (str(found.shutdown), found.source, found.days_left) == (
         "2025-12-01",
         "the provider",

@@ -13,6 +13,7 @@ from kaeshi.cli.output import AsJson, By, Database, Who, group, lines_of, show, 
 from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
 from kaeshi.nouns import Serving
+from kaeshi.steps import replay as recorded
 from kaeshi.steps import rollout as steps
 from kaeshi.steps.feedback import parsed_lines
 
@@ -363,7 +364,7 @@ def replay(
     if splits > 1:
         _show_splits(
             [
-                steps.replay(items, production, candidate, metric, salt=f" {n}")
+                recorded.replay(items, production, candidate, metric, salt=f" {n}")
                 for n in range(splits)
             ],
             as_json=as_json,
@@ -408,7 +409,7 @@ def _show_replayed(
     unusable: int,
     as_json: AsJson,
 ) -> None:
-    found = steps.replay(items, production, candidate, metric)
+    found = recorded.replay(items, production, candidate, metric)
     off = ["containment", "conversion"] if metric not in {"containment", "conversion"} else []
     words = (
         f"{len(items)} items, each hashed to one arm; {unusable} records without {metric}\n"

@@ -16,6 +16,7 @@ from kaeshi.cli.output import (
     table,
 )
 from kaeshi.loop import Loop
+from kaeshi.steps import spending
 from kaeshi.steps import training as steps
 
 app = group()
@@ -182,7 +183,7 @@ def decide(
 @app.command()
 def retiring(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
     """List models in use that will be retired within 90 days."""
-    found = with_loop(db, assistant, steps.retiring)
+    found = with_loop(db, assistant, spending.retiring)
     show(
         [vars(s) for s in found],
         as_json=as_json,
@@ -193,7 +194,7 @@ def retiring(db: Database = None, assistant: Who = None, as_json: AsJson = False
 @app.command()
 def money(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
     """Show this month's training costs, the reserved amounts and the caps."""
-    found = with_loop(db, assistant, steps.money)
+    found = with_loop(db, assistant, spending.money)
     text = (
         f"this month: ${found['committed_usd']} of ${found['cap_month_usd']} spent or reserved; "
         f"one run at most ${found['cap_run_usd']}"

@@ -10,7 +10,7 @@ from apscheduler.triggers.cron import CronTrigger
 from kaeshi.errors import Misconfigured
 from kaeshi.loop import Loop
 from kaeshi.settings import Settings
-from kaeshi.steps import collection, conversation, knowledge, report, rollout, training
+from kaeshi.steps import collection, conversation, knowledge, report, rollout, spending, training
 from kaeshi.steps.report_mail import render
 
 Missed = Literal["catch_up", "skip"]
@@ -159,7 +159,7 @@ async def _poll(loop: Loop) -> str:
 
 
 async def _guard(loop: Loop) -> str:
-    return "; ".join(map(str, await training.retiring(loop))) or "no model in use retires soon"
+    return "; ".join(map(str, await spending.retiring(loop))) or "no model in use retires soon"
 
 
 async def _step(loop: Loop) -> str:

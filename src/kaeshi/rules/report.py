@@ -7,11 +7,11 @@ shown.
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from statistics import NormalDist
 from typing import Literal
 
 from kaeshi.nouns import Cell, Line, Report, Sample, Value
 from kaeshi.rules.comparison import sample
+from kaeshi.rules.statistics import newcombe, welch
 
 Unit = Literal["share", "stars", "seconds", "usd"]
 UNITS: dict[str, Unit] = {
@@ -35,7 +35,6 @@ MEANING = {
     "abandonment": "conversations the customer left",
 }
 MIN_CUSTOMERS = 5
-CONFIDENCE = 0.95
 
 
 class Tally(Value):
@@ -141,20 +140,6 @@ def cell(tally: Tally) -> Cell:
     return Cell(value=tally.sample.total / tally.sample.count, denominator=tally.sample.count)
 
 
-def wilson(successes: float, count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Limits of a share after Wilson (1927), between 0 and 1.
-
-    >>> tuple(round(limit, 3) for limit in wilson(8, 10)), wilson(0, 1275)[0], wilson(7, 7)[1]
-    ((0.49, 0.943), 0.0, 1.0)
-    """
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share = successes / count
-    square = z * z / count
-    middle = (share + square / 2) / (1 + square)
-    reach = z / (1 + square) * math.sqrt(share * (1 - share) / count + square / (4 * count))
-    return max(middle - reach, 0.0), min(middle + reach, 1.0)  # which rounding may miss by a hair
-
-
 def _line(metric: str, now: Tally, before: Tally) -> Line:
     unit = UNITS[metric]
     current = cell(now)
@@ -171,7 +156,7 @@ def _line(metric: str, now: Tally, before: Tally) -> Line:
             metric=metric, unit=unit, now=current, before=previous, change=None, noise=None, why=why
         )
     change = current.value - previous.value
-    low, high = _limits(unit, now.sample, before.sample)
+    low, high = (newcombe if unit == "share" else welch)(now.sample, before.sample)
     noise = low <= 0 <= high
     return Line(
         metric=metric,
@@ -182,32 +167,3 @@ def _line(metric: str, now: Tally, before: Tally) -> Line:
         noise=noise,
         why=f"95 % interval of the change [{low:+.3f}, {high:+.3f}]",
     )
-
-
-def _limits(unit: Unit, now: Sample, before: Sample) -> tuple[float, float]:
-    """Limits of the change.
-
-    Newcombe's (1998, method 10) for shares, Welch's with the normal quantile for means.
-    """
-    a = now.total / now.count
-    b = before.total / before.count
-    if unit == "share":
-        return _newcombe(now, before, a, b)
-    return _welch(now, before, a, b)
-
-
-def _newcombe(now: Sample, before: Sample, a: float, b: float) -> tuple[float, float]:
-    (a_low, a_high) = wilson(now.total, now.count)
-    (b_low, b_high) = wilson(before.total, before.count)
-    return a - b - math.hypot(a - a_low, b_high - b), a - b + math.hypot(a_high - a, b - b_low)
-
-
-def _welch(now: Sample, before: Sample, a: float, b: float) -> tuple[float, float]:
-    error = math.sqrt(
-        sum(
-            max(s.squares / s.count - (s.total / s.count) ** 2, 0.0) / max(s.count - 1, 1)
-            for s in (now, before)
-        )
-    )
-    reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * error
-    return a - b - reach, a - b + reach

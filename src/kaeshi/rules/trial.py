@@ -6,32 +6,36 @@ often as before. Harm rolls back on its own.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kaeshi.nouns import Comparison, Decision, Interval, Json, MetricComparison, RolloutPlan, Sample
+from kaeshi.rules.alarms import Errors, SampleRatio, daily_threshold
 from kaeshi.rules.comparison import SPANS
 from kaeshi.rules.evidence import (
-    Bet,
     Effects,
-    Errors,
     Floats,
-    Metric,
-    Mix,
     Rows,
-    SampleRatio,
-    daily_threshold,
     fixed_horizon_boundary,
 )
+from kaeshi.rules.measured import (
+    COMPOSITE,
+    GOAL,
+    base_metrics,
+    bets_of,
+    fewer_name,
+    harm_name,
+    kept_name,
+    mixes,
+    more_name,
+    pessimistic_name,
+    sparse_stars,
+    values_of,
+)
 
-COMPOSITE = "composite"
-GOAL = "goal"
-STAR_SPREAD = 1.0  # variance of stars among those who rate, until it is seen
-SILENT_STARS = 1.0  # a customer who does not rate is assumed this far below production's mean
 # of a guardrail's margin; one-sided 99 %
 SILENT_MARGIN = 0.45
 SILENT_SIGMAS = 2.33
@@ -45,14 +49,10 @@ FADING_DAYS = 3
 # which is 1.1 of it after a week and .6 after two: a lasting effect is not a novelty
 FADING_SHARE = 1.6
 FADING_PER_DAY = 1 / 14
-FAILING = (0.02, 0.05)
 # by which the arms may differ: a quarter of the customers times the variance of what is yes or no,
 # or of those who rate
 LEAST_EVENTS = 10.0
 BY_BETS = 0.4  # share of alpha for the bets where a horizon is fixed; the rest is for its boundary
-# twice the longest of n exponential delays is exceeded by one in n squared
-DELAYS_NEEDED = 30
-DELAY_ROOM = 2.0
 
 
 @dataclass(slots=True)
@@ -70,14 +70,14 @@ class Trial:
     @classmethod
     def of(cls, plan: RolloutPlan) -> "Trial":
         """Before the first customer."""
-        base = _base(plan)
+        base = base_metrics(plan)
         names = [metric.name for metric in base]
         total = sum(plan.weights.values())
-        mixed = _mixed(names, plan, total)
+        mixed = mixes(names, plan, total)
         return cls(
             plan,
             Effects.of(
-                base, mixed, _bets(plan, [*names, *(mix.name for mix in mixed)]), plan.covariates
+                base, mixed, bets_of(plan, [*names, *(mix.name for mix in mixed)]), plan.covariates
             ),
         )
 
@@ -162,7 +162,7 @@ class Trial:
                 arm,
                 share,
                 covariates,
-                np.column_stack([_outcome(self.plan, m.name, values) for m in self.effects.base]),
+                np.column_stack([values_of(self.plan, m.name, values) for m in self.effects.base]),
             )
         )
 
@@ -241,7 +241,7 @@ class Trial:
             "customers": {"production": effects.count[0], "candidate": effects.count[1]},
             "log_evidence": {bet.name: round(effects.log_e(bet.name), 4) for bet in effects.bets},
             "thresholds": {"promote": self._need()}
-            | {_harm(metric): at for metric, at in self._harm_thresholds().items()},
+            | {harm_name(metric): at for metric, at in self._harm_thresholds().items()},
             "effects": {
                 metric.name: interval.model_dump()
                 for metric in effects.metrics
@@ -296,7 +296,7 @@ class Trial:
 
     def _harmed(self) -> str | None:
         for metric, threshold in self._harm_thresholds().items():
-            if self.effects.log_e(_harm(metric)) >= threshold:
+            if self.effects.log_e(harm_name(metric)) >= threshold:
                 effect, low, high = self.effects.interval(
                     metric, self.plan.alpha, self._smallest(metric)
                 )
@@ -328,7 +328,7 @@ class Trial:
         )
         if not self._is_shown(GOAL):
             return f"inconclusive, production stays: {seen}"
-        unproven = [name for name in self.plan.margins if not self._is_shown(_kept(name))]
+        unproven = [name for name in self.plan.margins if not self._is_shown(kept_name(name))]
         if unproven:
             return (
                 f"production stays: {seen}, but {_and(unproven)} are not yet shown to stay "
@@ -365,7 +365,7 @@ class Trial:
 
     def _proven(self) -> dict[str, str]:
         """The bets that a promotion needs, and their metrics."""
-        return {GOAL: COMPOSITE} | {_kept(name): name for name in self.plan.margins}
+        return {GOAL: COMPOSITE} | {kept_name(name): name for name in self.plan.margins}
 
     def _need(self) -> float:
         return math.log(1 / self.plan.alpha_to_promote / (BY_BETS if self.plan.information else 1))
@@ -391,9 +391,9 @@ class Trial:
         return None
 
     def _silent(self, seen: str) -> str | None:
-        for stars in _sparse(self.plan):
+        for stars in sparse_stars(self.plan):
             if (
-                max(self.effects.log_e(_more(stars)), self.effects.log_e(_fewer(stars)))
+                max(self.effects.log_e(more_name(stars)), self.effects.log_e(fewer_name(stars)))
                 >= RATES_DIFFER
             ):
                 return (
@@ -402,7 +402,7 @@ class Trial:
                 )
             if stars not in self.plan.margins:
                 continue
-            effect, error = self.effects.estimate(_pessimistic(stars))
+            effect, error = self.effects.estimate(pessimistic_name(stars))
             margin = self.plan.margins[stars]
             if effect < min(-SILENT_MARGIN * margin, -margin + SILENT_SIGMAS * error):
                 return (
@@ -410,131 +410,6 @@ class Trial:
                     "who did not rate were unhappy"
                 )
         return None
-
-
-def _mixed(names: list[str], plan: RolloutPlan, total: float | Literal[0]) -> list[Mix]:
-    mixed = [
-        Mix(
-            COMPOSITE,
-            tuple(plan.weights.get(name, 0) / total / SPANS.get(name, 1.0) for name in names),
-        )
-    ]
-    for stars in _sparse(plan):
-        weights = {stars: 1.0, _rated(stars): SILENT_STARS / plan.rated[stars]}
-        mixed.append(Mix(_pessimistic(stars), tuple(weights.get(name, 0.0) for name in names)))
-    return mixed
-
-
-def tolerable(failing: float | None) -> float:
-    """Share of a candidate's requests that may fail.
-
-    Twice production's own, but no less than 2 % and no more than 5 %.
-    """
-    least, most = FAILING
-    return most if failing is None else min(max(2 * failing, least), most)
-
-
-def narrowed(window_hours: float, delays: Sequence[float]) -> float:
-    """A shorter window, when production's own conversions all fall into it.
-
-    Twice the longest of `delays` (hours), which are of production's conversations whose full window
-    has closed: it is fixed by one arm's past before any row uses it.
-    """
-    if len(delays) < DELAYS_NEEDED:
-        return window_hours
-    return min(window_hours, DELAY_ROOM * max(delays))
-
-
-def _base(plan: RolloutPlan) -> list[Metric]:
-    """The measured metrics, and for sparse stars whether they were given."""
-    found: list[Metric] = []
-    for name in dict.fromkeys([*plan.weights, *plan.margins]):
-        mean = plan.means[name]
-        rated = plan.rated.get(name, 1.0)
-        if name not in SPANS:
-            found.append(Metric(name, 0.0, 1.0, mean, max(mean * (1 - mean), 0.01)))
-            continue
-        found.append(
-            Metric(
-                name,
-                mean + (1 - mean) / rated,
-                mean + (1 + SPANS[name] - mean) / rated,
-                mean,
-                STAR_SPREAD / rated,
-            )
-        )
-        if name in plan.rated:
-            found.append(Metric(_rated(name), 0.0, 1.0, rated, max(rated * (1 - rated), 0.01)))
-    return found
-
-
-def _bets(plan: RolloutPlan, names: Sequence[str]) -> list[Bet]:
-    size = plan.smallest_effect
-    at = names.index
-    bets = [
-        Bet(GOAL, at(COMPOSITE), 1, 0.0 if plan.goal == "superior" else size, size),
-        Bet(_harm(COMPOSITE), at(COMPOSITE), -1, 0.0 if plan.goal == "superior" else -size, size),
-    ]
-    for name, margin in plan.margins.items():
-        bets += [
-            Bet(_kept(name), at(name), 1, margin, margin),
-            Bet(_harm(name), at(name), -1, -margin, margin),
-        ]
-    return _rate_bets(plan, at, bets)
-
-
-def _rate_bets(plan: RolloutPlan, at: Callable[..., Any], bets: list[Bet]) -> list[Bet]:
-    for name in _sparse(plan):
-        change = plan.rated[name] / 4
-        bets += [
-            Bet(_more(name), at(_rated(name)), 1, 0.0, change),
-            Bet(_fewer(name), at(_rated(name)), -1, 0.0, change),
-        ]
-    return bets
-
-
-def _outcome(plan: RolloutPlan, name: str, values: Mapping[str, Floats]) -> Floats:
-    """One metric's values (n,).
-
-    Stars that only some customers give are linearised around production's history: mean + given
-    (stars - mean) / rated.
-    """
-    if name.startswith(_rated("")):
-        return (~np.isnan(values[name.removeprefix(_rated(""))])).astype(float)
-    seen = values[name]
-    if name not in SPANS:
-        return np.nan_to_num(seen)
-    mean = plan.means[name]
-    return mean + np.nan_to_num(seen - mean) / plan.rated.get(name, 1.0)
-
-
-def _sparse(plan: RolloutPlan) -> list[str]:
-    """Metrics of stars that not every customer gives."""
-    return [name for name in dict.fromkeys([*plan.weights, *plan.margins]) if name in plan.rated]
-
-
-def _rated(stars: str) -> str:
-    return f"rated {stars}"
-
-
-def _pessimistic(stars: str) -> str:
-    return f"{stars} if non-raters are unhappy"
-
-
-def _kept(metric: str) -> str:
-    return f"keeps {metric}"
-
-
-def _harm(metric: str) -> str:
-    return f"harms {metric}"
-
-
-def _more(stars: str) -> str:
-    return f"more rate {stars}"
-
-
-def _fewer(stars: str) -> str:
-    return f"fewer rate {stars}"
 
 
 def _and(names: Mapping[str, float] | Sequence[str]) -> str:

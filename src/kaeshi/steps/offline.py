@@ -14,7 +14,7 @@ from typing import Literal
 from kaeshi.errors import ProviderError, TooFew
 from kaeshi.loop import Loop
 from kaeshi.nouns import Answer, Candidate, Consent, Dataset, Filters, Json, TrainingRun, text_of
-from kaeshi.rules.report import wilson
+from kaeshi.rules.statistics import wilson
 from kaeshi.steps import asking, collection, dataset, knowledge, rollout, training
 from kaeshi.steps import conversation as logging
 from kaeshi.steps import feedback as opinions

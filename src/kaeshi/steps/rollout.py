@@ -3,57 +3,41 @@
 Every transition records why it was made, and by whom.
 """
 
-import asyncio
 import logging
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from kaeshi.errors import Conflict, InvalidInput, MissingModel, NotFound, ProviderError, Refused
+from kaeshi.errors import Conflict, InvalidInput, ProviderError, Refused
 from kaeshi.loop import Loop
 from kaeshi.nouns import (
     Candidate,
     Comparison,
     Decision,
     Forecast,
-    Foresight,
     Goal,
     Json,
     MetricComparison,
     Rollout,
-    RolloutPlan,
     RolloutState,
     Sample,
     Serving,
     TrialRow,
     Verdict,
-    text_of,
 )
-from kaeshi.ports import Vectors
 from kaeshi.rules import rollout as rules
-from kaeshi.rules.assignment import arm_of
-from kaeshi.rules.comparison import SPANS, WEIGHTS, named, sample
-from kaeshi.rules.foresight import foreseen, learned
+from kaeshi.rules.comparison import SPANS, named
 from kaeshi.rules.trial import Trial
 from kaeshi.steps import evaluation
 from kaeshi.steps.conversation import holdout_since
-from kaeshi.store import Tx
-from kaeshi.store.conversations import Stored
-from kaeshi.store.reports import Observed
-from kaeshi.store.verbs import chunks
+from kaeshi.steps.replay import samples
+from kaeshi.steps.trial import HISTORY, budget_of, customers_per_day, observe, trial_of
 
 log = logging.getLogger("kaeshi.rollout")
 COMPARED = ("containment", "conversion", "csat")
-HISTORY = timedelta(days=28)
 ENOUGH = 200  # fewest conversations at which the largest customer's share is checked
 WATCHED = frozenset(
     {"canary", "half", "full"}
 )  # stages in which customers of both arms are compared
-FORESEEN_FROM = 2000  # how many of production's latest conversations to learn from
 GATE_PATIENCE = timedelta(hours=1)  # age at which an open gate is judged again
 UNLOGGED = timedelta(days=1)  # how long requests that could not be logged hold a promotion
 
@@ -182,8 +166,8 @@ async def forecast(loop: Loop, hours: float) -> Forecast | None:
     now = loop.clock.now()
     async with loop.store.read() as tx:
         past = await tx.observed_between(loop.assistant, now - HISTORY, now)
-        budget = await _budget(loop, tx, "", now)
-    per_day = _customers_per_day(past, now)
+        budget = await budget_of(loop, tx, "", now)
+    per_day = customers_per_day(past, now)
     plan = rules.plan(
         [seen.values for seen in past],
         [],
@@ -206,7 +190,7 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = COMPARED) -
     async with loop.store.read() as tx:
         current = await tx.rollout(loop.assistant, rollout)
         assigned = await tx.assigned(loop.assistant, rollout)
-        seen, rows = await _trial(tx, current, assigned)
+        seen, rows = await trial_of(tx, current, assigned)
     waiting = len(assigned) - len(rows)
     asked = named(metrics)
     arms = _arms_of(current, rows)
@@ -230,7 +214,7 @@ def _arms_of(current: Rollout, rows: list[TrialRow]) -> dict[str, dict[str, Samp
         {name: 0.0 for name in current.plan.means if name not in SPANS} if current.plan else {}
     )  # unreported values
     return {
-        arm: _samples([failed | row.values for row in rows if row.arm == arm])
+        arm: samples([failed | row.values for row in rows if row.arm == arm])
         for arm in ("production", "candidate")
     }
 
@@ -259,7 +243,7 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
     now = loop.clock.now()
     if rollout.state == "gate" and now - rollout.began_at >= GATE_PATIENCE:
         return await _judge_again(loop, rollout, by)
-    seen = await _observe(loop, rollout, now) if rollout.state in WATCHED else None
+    seen = await observe(loop, rollout, now) if rollout.state in WATCHED else None
     if rollout.state == "mirror":
         async with loop.store.read() as tx:
             mirrored = await tx.mirror_tally(loop.assistant, rollout.id)
@@ -403,7 +387,7 @@ async def promote(
 async def _decision_by_hand(
     current: Rollout, loop: Loop, now: datetime, strategy: str
 ) -> tuple[Trial | None, Decision]:
-    seen = await _observe(loop, current, now) if current.state in WATCHED else None
+    seen = await observe(loop, current, now) if current.state in WATCHED else None
     async with loop.store.read() as tx:
         dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
     decision = _by_hand(current, seen, now, strategy, loop.settings.rollout_canary_hours, dropped)
@@ -457,275 +441,6 @@ async def status(loop: Loop) -> Json:
         }
 
 
-def replay(
-    items: Mapping[str, Mapping[str, float]],
-    production: str,
-    candidate: str,
-    metric: str,
-    *,
-    salt: str = "",
-) -> Comparison:
-    """Recorded ratings as if they came from live arms.
-
-    Each item is hashed to one arm, whose recorded rating counts. `items`: item -> system -> rating.
-    Raises NotFound for a system without ratings.
-    """
-    _check_systems(production, candidate, items)
-    rated = {
-        item: ratings
-        for item, ratings in items.items()
-        if production in ratings and candidate in ratings
-    }
-    on = [arm_of(f"replay {production} {candidate}{salt}", item, 0.5) for item in rated]
-    values = np.array(
-        [
-            ratings[candidate if arm == "candidate" else production]
-            for arm, ratings in zip(on, rated.values(), strict=True)
-        ]
-    )
-    _check_span(metric, values)
-    return _replayed(metric, values, on)
-
-
-def _check_systems(
-    production: str, candidate: str, items: Mapping[str, Mapping[str, float]]
-) -> None:
-    for system in (production, candidate):
-        if not any(system in ratings for ratings in items.values()):
-            known = sorted({name for ratings in items.values() for name in ratings})
-            msg = f"system {system!r} is not in the file; it has {', '.join(known[:20])}"
-            raise NotFound(msg)
-
-
-def _replayed(
-    metric: str, values: NDArray[Any], on: list[Literal["production", "candidate"]]
-) -> Comparison:
-    plan = RolloutPlan(
-        weights={metric: 1.0},
-        margins={},
-        means={metric: float(values.mean())},
-        window_hours=0,
-        least_hours=0,
-    )
-    arm = np.array([float(which == "candidate") for which in on])
-    share = np.full(len(on), 0.5)
-    seen = Trial.of(plan)
-    seen.assign(arm, share)
-    seen.close(
-        np.zeros(len(on), dtype=np.int64), arm, share, np.zeros((len(on), 0)), {metric: values}
-    )
-    arms = {
-        name: _samples(
-            [{metric: float(v)} for v, which in zip(values, on, strict=True) if which == name]
-        )
-        for name in ("production", "candidate")
-    }
-    return seen.compared([metric], arms)
-
-
-def _check_span(metric: str, values: np.ndarray) -> None:
-    low, high = (1.0, 1.0 + SPANS[metric]) if metric in SPANS else (0.0, 1.0)
-    if not len(values):
-        msg = "the two systems have no item in common"
-        raise InvalidInput(msg)
-    if values.min() < low or values.max() > high:
-        msg = (
-            f"metric {metric!r} runs from {values.min():g} to {values.max():g}; metrics in "
-            f"stars (1 to 5) are {', '.join(SPANS)}, all others run from 0 to 1"
-        )
-        raise InvalidInput(msg)
-
-
-async def _observe(loop: Loop, rollout: Rollout, now: datetime) -> Trial | None:
-    """Fix the plan, count closed windows, and fold the evidence; None without a plan."""
-    planned = rollout if rollout.plan else await _plan(loop, rollout, now)
-    if planned.plan is None:
-        return None
-    before = now - timedelta(hours=planned.plan.window_hours)
-    assigned, due, values = await _due(loop, rollout, before)
-    said: dict[str, Vectors] = {}
-    try:
-        if planned.plan.foresight.weights:
-            said = await _first_messages(loop, [row.conversation for row in due])
-    except MissingModel as error:
-        # harm must still be seen in counted customers and failing requests
-        log.warning("%s; until then no more customers of rollout %s are counted", error, rollout.id)
-        due = []
-    rows = _rows_due(due, values, said, planned.plan.foresight)
-    await _enter(rows, loop, rollout, now)
-    async with loop.store.read() as tx:
-        seen, _ = await _trial(tx, planned, assigned)
-    return seen
-
-
-async def _due(
-    loop: Loop, rollout: Rollout, before: datetime
-) -> tuple[list[TrialRow], list[TrialRow], dict[str, dict[str, float]]]:
-    async with loop.store.read() as tx:
-        counted = {row.customer for row in await tx.entered(loop.assistant, rollout.id)}
-        assigned = await tx.assigned(loop.assistant, rollout.id)
-        due = [row for row in assigned if row.started_at <= before and row.customer not in counted]
-        values = await tx.observed(loop.assistant, [row.conversation for row in due])
-    return assigned, due, values
-
-
-async def _enter(rows: list[TrialRow], loop: Loop, rollout: Rollout, now: datetime) -> None:
-    for part in chunks(rows):
-        async with loop.store.write() as tx:
-            await tx.enter(loop.assistant, rollout.id, part, now)
-
-
-def _rows_due(
-    due: list[TrialRow],
-    values: dict[str, dict[str, float]],
-    said: dict[str, Vectors],
-    foresight: Foresight,
-) -> list[TrialRow]:
-    return [
-        row.model_copy(
-            update={
-                "values": values.get(row.conversation, {}),
-                "foreseen": foreseen(foresight, said[row.conversation].astype(float))
-                if row.conversation in said
-                else (),
-            }
-        )
-        for row in due
-    ]
-
-
-async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
-    """Fix what the rollout has to show from production's last weeks, if they show enough."""
-    until = now - timedelta(hours=loop.settings.rollout_window_hours)
-    past, delays, failing, budget = await _history_of(loop, now, until, rollout)
-    plan = rules.plan(
-        [seen.values for seen in past],
-        delays,
-        loop.settings,
-        goal=rollout.goal,
-        failing=failing,
-        promote_alpha=budget,
-        customers_per_day=_customers_per_day(past, until, loop.settings.rollout_horizon_days),
-        foresight=await _foresight(loop, past),
-    )
-    if plan is None:
-        return rollout
-    async with loop.store.write() as tx:
-        await tx.lock_plan(rollout, plan)
-        return await tx.rollout(loop.assistant, rollout.id)
-
-
-async def _history_of(
-    loop: Loop, now: datetime, until: datetime, rollout: Rollout
-) -> tuple[list[Observed], list[float], float | None, float | None]:
-    async with loop.store.read() as tx:
-        past = await tx.observed_between(loop.assistant, now - HISTORY, until, of_production=True)
-        delays = await tx.conversion_delays(loop.assistant, now - HISTORY, until)
-        failing = await tx.failing_share(loop.assistant, now - HISTORY, now)
-        budget = await _budget(loop, tx, rollout.candidate, now)
-    return past, delays, failing, budget
-
-
-async def _foresight(loop: Loop, past: Sequence[Observed]) -> Foresight:
-    """Learn from first messages how production's latest conversations ended.
-
-    Empty without the embedding model; the log says so.
-    """
-    latest = sorted(past, key=lambda seen: (seen.started_at, seen.conversation))[-FORESEEN_FROM:]
-    try:
-        said = await _first_messages(loop, [seen.conversation for seen in latest])
-    except MissingModel as error:
-        log.warning("%s; until then first messages do not help to decide rollouts", error)
-        return Foresight()
-    read = [seen for seen in latest if seen.conversation in said]
-    if not read:
-        return Foresight()
-    values = _values_of(read)
-    return await asyncio.to_thread(
-        learned, np.stack([said[seen.conversation] for seen in read]).astype(float), values
-    )
-
-
-def _values_of(read: list[Observed]) -> dict[str, NDArray[Any]]:
-    return {
-        name: np.array([seen.values.get(name, math.nan if name in SPANS else 0.0) for seen in read])
-        for name in WEIGHTS
-    }
-
-
-async def _first_messages(loop: Loop, conversations: Sequence[str]) -> dict[str, Vectors]:
-    """By conversation the embedding of its customer's first message.
-
-    None for an erased customer. Raises MissingModel.
-    """
-    said: dict[str, str] = {}
-    for part in chunks(conversations):
-        async with loop.store.read() as tx:
-            stored = await tx.read_conversations(loop.assistant, part)
-        # the very first only: a later message may be a reaction to an arm
-        first = _first_words(stored)
-        said |= {name: text for name, text in first.items() if text}
-    return dict(
-        zip(said, await asyncio.to_thread(loop.embedder.embed, list(said.values())), strict=True)
-    )
-
-
-def _first_words(stored: list[Stored]) -> dict[str, str]:
-    return {
-        each.id: next((text_of(s.message) for s in each.said if s.message["role"] == "user"), "")
-        for each in stored
-    }
-
-
-def _customers_per_day(
-    past: Sequence[Observed], until: datetime, within: float | None = None
-) -> float:
-    """Different customers per day, over the latest `within` days.
-
-    Over longer periods, customers who return lower the figure.
-    """
-    lately = [
-        seen for seen in past if within is None or seen.started_at >= until - timedelta(days=within)
-    ]
-    if not lately:
-        return 0
-    return len({seen.customer for seen in lately}) / max(
-        (until - min(seen.started_at for seen in lately)) / timedelta(days=1), 1
-    )
-
-
-async def _budget(loop: Loop, tx: Tx, candidate: str, now: datetime) -> float | None:
-    """What a try of this candidate may take from the year's budget.
-
-    None without a budget.
-    """
-    alpha = loop.settings.rollout_yearly_alpha
-    if alpha is None:
-        return None
-    planned = [
-        r
-        for r in await tx.rollouts(loop.assistant)
-        if r.plan is not None and r.began_at > now - rules.YEAR
-    ]
-    return rules.budgeted(
-        alpha,
-        [(r.candidate, r.former is not None or r.state == "full") for r in reversed(planned)],
-        candidate,
-    )
-
-
-async def _trial(
-    tx: Tx, rollout: Rollout, assigned: Sequence[TrialRow]
-) -> tuple[Trial | None, list[TrialRow]]:
-    if rollout.plan is None:
-        return None, []
-    of = (rollout.assistant, rollout.id)
-    entered = await tx.entered(*of)
-    return rules.trial(
-        rollout.plan, rollout.began_at, assigned, await tx.requests(*of), entered
-    ), entered
-
-
 def _by_hand(
     rollout: Rollout,
     seen: Trial | None,
@@ -750,11 +465,6 @@ def _by_hand(
             verdict="hold", why=f"it is in its {rollout.state} stage and has no evidence yet"
         )
     return rules.decide(rollout, seen, now, canary_hours=canary_hours, dropped=dropped)
-
-
-def _samples(values: Sequence[Mapping[str, float]]) -> dict[str, Sample]:
-    names = {name for row in values for name in row}
-    return {name: sample([row[name] for row in values if name in row]) for name in names}
 
 
 async def _apply(

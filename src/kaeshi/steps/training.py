@@ -5,9 +5,8 @@ The same work is never paid twice.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,9 +25,8 @@ from kaeshi.nouns import (
     text_of,
 )
 from kaeshi.rules import dataset as rows
-from kaeshi.rules import retirement
 from kaeshi.rules import training as rules
-from kaeshi.rules.retirement import Standing
+from kaeshi.steps.spending import booked_cost, check_base, reserve_of
 from kaeshi.store.store import Tx
 from kaeshi.store.training import TrainingVerbs
 
@@ -124,8 +122,8 @@ async def start(
         )
         attempt, run = await _latest_attempt(loop, tx, work)
         if run is None:
-            _check_base(loop, model)
-            reserved = await _reserved(loop, tx, model, tokens * epochs)
+            check_base(loop, model)
+            reserved = await reserve_of(loop, tx, model, tokens * epochs)
             run, _ = await tx.intend_run(await _intended(loop, tx, work, attempt, reserved))
     begun = run if run.job_id is not None else await _begin(loop, run)
     if begun.job_id is None:
@@ -226,7 +224,7 @@ async def _changes_of(
     changed: dict[str, object] = {"state": state, "error": (job.get("error") or {}).get("message")}
     if state in rules.FINAL:
         tokens = job.get("trained_tokens")
-        changed |= {"trained_tokens": tokens, "booked_usd": _booked(loop, run, state, tokens)}
+        changed |= {"trained_tokens": tokens, "booked_usd": booked_cost(loop, run, state, tokens)}
     if state == "succeeded":
         changed["model"] = rules.best_checkpoint(
             await _checkpoints(loop, str(run.job_id))
@@ -321,50 +319,6 @@ async def history(loop: Loop) -> list[TrainingRun]:
         return await tx.runs(loop.assistant)
 
 
-async def money(loop: Loop) -> Json:
-    """Dollars of this calendar month, spent and reserved, and the caps."""
-    async with loop.store.write() as tx:
-        committed = await tx.committed_usd(loop.assistant, _month(loop))
-    s = loop.settings
-    return {
-        "committed_usd": str(committed.quantize(Decimal("0.01"))),
-        "cap_month_usd": str(s.training_cap_month_usd),
-        "cap_run_usd": str(s.training_cap_run_usd),
-    }
-
-
-async def retiring(loop: Loop) -> list[retirement.Standing]:
-    """Models in use here that will be retired soon, the nearest first.
-
-    The base and every candidate, within the warning times.
-    """
-    if loop.trainer.embedded:
-        return []
-    listed: list[Json] = []
-    with suppress(ProviderError, NotFound):  # that the table covers
-        listed = await loop.trainer.models()
-    async with loop.store.read() as tx:
-        used = {
-            loop.settings.fine_tune_base_model,
-            *(run.model for run in await tx.runs(loop.assistant, ("succeeded",)) if run.model),
-        }
-    today = loop.clock.now().date()
-    table = dict(loop.retirements)
-    found = _ending_soon(used, today, table, listed)
-    return sorted(found, key=lambda s: s.days_left)
-
-
-def _ending_soon(
-    used: set[str], today: date, table: dict[str, object], listed: list[Json]
-) -> list[Standing]:
-    return [
-        s
-        for model in sorted(used)
-        if (s := retirement.standing(model, today, table, listed)) is not None
-        and s.level is not None
-    ]
-
-
 async def events(loop: Loop, run: TrainingRun) -> list[TrainingEvent]:
     """The provider's events of the run, the oldest first.
 
@@ -455,56 +409,6 @@ async def _adopt(loop: Loop, run: TrainingRun, job: Json) -> TrainingRun:
         return await tx.settle_run(
             run, loop.clock.now(), state="created", job_id=job["id"], error=None
         )
-
-
-async def _reserved(loop: Loop, tx: TrainingVerbs, model: str, trained_tokens: int) -> Decimal:
-    """The amount to reserve for a run, if the caps allow it."""
-    if loop.trainer.embedded:
-        return Decimal(0)
-    wanted = rules.cost(trained_tokens, _price(loop, model))
-    rules.check_caps(
-        wanted,
-        await tx.committed_usd(loop.assistant, _month(loop)),
-        per_run=loop.settings.training_cap_run_usd,
-        per_month=loop.settings.training_cap_month_usd,
-    )
-    return wanted
-
-
-def _price(loop: Loop, model: str) -> Decimal:
-    """Dollars per million trained tokens: as set, else the table's."""
-    own = loop.settings.training_price_per_million_usd
-    return own if own is not None else rules.price_of(model, dict(loop.prices))
-
-
-def _check_base(loop: Loop, model: str) -> None:
-    """Raise Refused for a base that is retired too soon.
-
-    The embedded trainer's names are aliases, and its own base stays.
-    """
-    if not loop.trainer.embedded:
-        today = loop.clock.now().date()
-        retirement.check_base(
-            retirement.standing(model, today, dict(loop.retirements)),
-            today,
-            loop.settings.training_payback_days,
-        )
-
-
-def _month(loop: Loop) -> datetime:
-    return loop.clock.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def _booked(loop: Loop, run: TrainingRun, state: RunState, tokens: int | None) -> Decimal:
-    """The actual cost: the tokens that the provider counted.
-
-    Without a count, the whole reserve if it trained, else nothing.
-    """
-    if tokens is None:
-        return run.reserved_usd if state == "succeeded" else Decimal(0)
-    if loop.trainer.embedded:
-        return Decimal(0)
-    return rules.cost(tokens, _price(loop, run.base_model))
 
 
 async def _checkpoints(loop: Loop, job: str) -> list[Json]:

@@ -16,11 +16,12 @@ from pydantic import ValidationError
 from kaeshi.errors import InvalidInput, KaeshiError, NotFound, ProviderError
 from kaeshi.nouns import Json
 from kaeshi.ports import Clock, Embedder, Ids, TokenCounter
-from kaeshi.trainer.answers import RESPONDER, Answers, Pending, Reply, fault
+from kaeshi.trainer.answers import RESPONDER, Answers, Reply
 from kaeshi.trainer.engines.lora.cluster import Cluster
 from kaeshi.trainer.files import Files
 from kaeshi.trainer.folder import Folder
 from kaeshi.trainer.jobs import CreateJob, Jobs, shown
+from kaeshi.trainer.pending import Pending, fault
 from kaeshi.trainer.state import TrainerState
 from kaeshi.trainer.training import Training
 from kaeshi.trainer.vllm import Handed, Vllm
