@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaeshi import dated
+from kaeshi.environment import set_database_url
 from kaeshi.errors import InvalidInput, Misconfigured, MissingExtra, NotFound
 from kaeshi.gateway.upstream import judge_of, upstream_of
 from kaeshi.gateway.worker import Worker
@@ -36,7 +37,7 @@ from kaeshi.providers.outbox import OutboxMailer
 from kaeshi.providers.token_ranks import TiktokenCounter
 from kaeshi.providers.webhook import LogNotifier, WebhookNotifier
 from kaeshi.rules.checks import Checks
-from kaeshi.settings import Settings, load, set_database_url
+from kaeshi.settings import Settings, load
 from kaeshi.store import Bind, Keyring, load_master_key, open_store
 from kaeshi.store.store import Store
 from kaeshi.trainer import manifests
@@ -289,7 +290,7 @@ def exported(model: str, out: Path, form: str) -> Json:
     out.parent.mkdir(parents=True, exist_ok=True)
     if form == "adapter":
         return lora.publish(folder, out, {"form": form})
-    from kaeshi.trainer.engines.lora import export
+    from kaeshi.trainer.engines.lora import export  # needs torch
 
     return {"merged": export.merged, "gguf": export.as_gguf}[form](
         manifest["base"], settings.models_dir, folder, out
@@ -376,7 +377,7 @@ def _webhooks_of(settings: Settings, clock: "Clock", ids: "Ids") -> Webhooks | N
 def _mailer(settings: Settings) -> "Mailer":
     if settings.smtp_host is None:
         return OutboxMailer(settings.data_dir / "outbox")
-    from kaeshi.providers.smtp import SmtpMailer
+    from kaeshi.providers.smtp import SmtpMailer  # aiosmtplib, where it is used
 
     return SmtpMailer(settings)
 

@@ -1,17 +1,17 @@
-"""Everything kaeshi raises on purpose, and nothing else.
+"""Every error that kaeshi raises on purpose.
 
     KaeshiError
-    ├── InvalidInput      what came in cannot be stored or used (HTTP 422)
-    ├── NotFound          a name that nothing answers to (404)
-    ├── Conflict          the state of things forbids it (409)
-    ├── TooFew            not enough data to go on (409)
-    ├── Refused           a safety rule says no (403)
-    ├── TimedOut          it was given up before it was done (503)
+    ├── InvalidInput      the input cannot be stored or used (HTTP 422)
+    ├── NotFound          there is nothing of that name (404)
+    ├── Conflict          the present state does not allow it (409)
+    ├── TooFew            there is not enough data (409)
+    ├── Refused           a safety rule does not allow it (403)
+    ├── TimedOut          it took longer than allowed (503)
     ├── MissingModel      a model file is not on this machine (503)
     ├── MissingExtra      an optional package is not installed (503)
     ├── Misconfigured     a setting has no usable value (500)
-    └── ProviderError     somebody we called answered with an error (502)
-        └── ProviderUnknown   we asked and never heard: look before asking again (502)
+    └── ProviderError     a service that was called answered with an error (502)
+        └── ProviderUnknown   no answer came: look there before asking again (502)
 
 A message names the thing, its value and what to do. It never holds customer text.
 """

@@ -397,9 +397,7 @@ class Settings(BaseSettings):
         15, gt=0, description="Minutes after which a crashed job may be taken over."
     )
     job_catch_up_hours: float = Field(
-        24,
-        ge=0,
-        description="How long a slot missed while down is still run late; older ones are skipped.",
+        24, ge=0, description="How long a slot missed while down is still run late."
     )
 
     # Mail
@@ -409,9 +407,7 @@ class Settings(BaseSettings):
     smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
     smtp_user: str | None = Field(None, description="User at the mail server.")
     smtp_password: SecretStr | None = Field(None, description="Password at the mail server.")
-    smtp_start_tls: bool = Field(
-        default=True, description="Require TLS (STARTTLS) from the mail server."
-    )
+    smtp_start_tls: bool = Field(default=True, description="Require TLS from the mail server.")
     report_sender: str = Field("kaeshi@localhost", description="Sender of the weekly report.")
     report_recipients: Annotated[tuple[str, ...], NoDecode] = Field(
         ("team@localhost",), description="Comma-separated recipients of the weekly report."
@@ -420,11 +416,9 @@ class Settings(BaseSettings):
     @field_validator("report_recipients", "rollout_approvals", mode="before")
     @classmethod
     def _split(cls, raw: object) -> object:
-        return (
-            tuple(part.strip() for part in raw.split(",") if part.strip())
-            if isinstance(raw, str)
-            else raw
-        )
+        if not isinstance(raw, str):
+            return raw
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
 
     @property
     def min_quality_tenths(self) -> int:
@@ -493,26 +487,6 @@ def _read(**overrides: object) -> Settings:
         )
         msg = f"settings: {faults}; correct the environment variable"
         raise Misconfigured(msg) from error
-
-
-def set_database_url(url: str) -> None:
-    """Set DATABASE_URL for the server processes, which read the environment themselves."""
-    os.environ["DATABASE_URL"] = url
-
-
-def set_trainer(*, serve_with: str | None, ray: str | None) -> None:
-    """Set TRAINER_SERVE_WITH and TRAINER_RAY for the server processes, where given.
-
-    Raises Misconfigured for invalid values.
-    """
-    given = {"TRAINER_SERVE_WITH": serve_with, "TRAINER_RAY": ray}
-    os.environ.update({name: value for name, value in given.items() if value is not None})
-    load()
-
-
-def set_rank_folder(folder: Path) -> None:
-    """Set the folder of tiktoken's rank files; tiktoken reads it from the environment only."""
-    os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
 
 
 def sqlite_path(url: str | None) -> Path | None:

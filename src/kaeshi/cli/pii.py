@@ -185,9 +185,8 @@ def report(
 
     By type and recogniser.
     """
-    # the one command of this group that opens a database; the others start without one
-    from kaeshi.cli.opening import with_loop
-    from kaeshi.steps import privacy
+    from kaeshi.cli.opening import with_loop  # opens a database; the others do not
+    from kaeshi.steps import privacy  # as above
 
     found = with_loop(db, assistant, lambda loop: privacy.report(loop, sample=sample))
     left = found["residual"]["at_most_by_type"]

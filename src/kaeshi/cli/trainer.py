@@ -14,7 +14,7 @@ from kaeshi.cli.output import (
     group,
     show,
 )
-from kaeshi.settings import set_trainer
+from kaeshi.environment import set_trainer
 
 app = group()
 

@@ -3,15 +3,15 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from kaeshi.app import open_loop
 from kaeshi.demo.customers import Asked, Crowd, Intent
-from kaeshi.demo.reception import Reception, Response
+from kaeshi.demo.days import A_DAY, Progress, Stage, Tally, live_day
 from kaeshi.errors import InvalidInput, KaeshiError, Refused
 from kaeshi.files import write_whole
 from kaeshi.jobs.runner import run_now
@@ -20,24 +20,18 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import (
     Answer,
     Comparison,
-    Conversation,
     Dataset,
-    Feedback,
-    Outcome,
     ReviewItem,
     Rollout,
     Serving,
-    Turn,
 )
 from kaeshi.providers.fake import FakeClock, FakeIds, FakeNames
 from kaeshi.rules.dataset import line
 from kaeshi.settings import Settings, load
 from kaeshi.steps import (
     asking,
-    conversation,
     dataset,
     evaluation,
-    feedback,
     knowledge,
     report,
     review,
@@ -48,37 +42,13 @@ from kaeshi.steps.report_mail import render
 from kaeshi.steps.shelf import Shelf
 
 Sabotage = Literal["model", "feedback", "pii", "same"]
-Progress = Callable[[str, float], None]
 MONDAY = datetime(2025, 9, 1, 9, tzinfo=UTC)
 LOG_DAYS = 14
-A_DAY = 120
 ROLLOUT_DAYS = 21
 ROLLOUT_A_DAY = 110
 REVIEWER = "Mia (simulated reviewer)"
-TROLLS = 5
-TOGETHER = 10  # customers who ask at the same time
 MARK = ".kaeshi-demo"
 OWNER = "demo"
-
-
-@dataclass
-class Tally:
-    """How customers fared over one period of the demo."""
-
-    asked: int = 0
-    right: int = 0
-    handed_over: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """What every part of the demo needs."""
-
-    loop: Loop
-    clock: FakeClock
-    crowd: Crowd
-    sabotage: str | None
-    progress: Progress
 
 
 async def play(
@@ -203,7 +173,7 @@ async def _two_weeks(stage: Stage) -> Tally:
     tally = Tally()
     for day in range(LOG_DAYS):
         stage.progress(f"customers ask, day {day + 1} of {LOG_DAYS}", day / LOG_DAYS)
-        await _day(stage, A_DAY, tally)
+        await live_day(stage, A_DAY, tally)
     return tally
 
 
@@ -305,7 +275,7 @@ async def _days_of_rollout(loop: Loop, began: Rollout, stage: Stage) -> None:
         if live.state not in {"mirror", "canary", "half"}:
             break
         stage.progress(f"rollout in its {live.state} stage, day {day + 1}", day / ROLLOUT_DAYS)
-        await _day(stage, ROLLOUT_A_DAY, Tally())
+        await live_day(stage, ROLLOUT_A_DAY, Tally())
         await run_now(loop, jobs(loop.settings), "rollout_stepper", OWNER)
 
 
@@ -400,103 +370,6 @@ async def _report(stage: Stage) -> dict[str, Any]:
         "sent_to": sent["to"],
         "page": str(page),
     }
-
-
-async def _day(stage: Stage, count: int, tally: Tally) -> None:
-    """One day's customers, a group at a time: asked, answered, rated, closed overnight."""
-    began = stage.clock.now()
-    async with Reception(stage.loop) as reception:
-        for start in range(0, count, TOGETHER):
-            group = [stage.crowd.ask() for _ in range(min(TOGETHER, count - start))]
-            await _group(stage, reception, group, tally)
-            stage.clock.advance(minutes=2 * len(group))
-    stage.clock.advance(days=1, minutes=(began - stage.clock.now()).total_seconds() / 60)
-    await conversation.close_idle(stage.loop)
-
-
-async def _group(stage: Stage, reception: Reception, group: Sequence[Asked], tally: Tally) -> None:
-    """Customers who ask at the same time, their answers, outcomes and ratings."""
-    answered = await asyncio.gather(*(reception.ask(a.customer, a.text) for a in group))
-    await reception.settle()
-    records: list[Conversation] = []
-    opinions: list[Feedback] = []
-    for question, said in zip(group, answered, strict=True):
-        right = _is_right(question, said)
-        tally.asked += 1
-        tally.right += right
-        tally.handed_over += said.hand_over
-        record = _aftermath(stage, question, said, right=right)
-        helped = right or (said.hand_over and question.intent is not None)
-        records.append(record)
-        opinions += _opinions(stage, question, _rated(said, record), right=helped)
-    await conversation.log(stage.loop, records)
-    if opinions:
-        await feedback.record(stage.loop, opinions)
-
-
-def _is_right(question: Asked, said: Response) -> bool:
-    known = question.intent
-    return not said.hand_over and known is not None and said.text == known.answer
-
-
-def _aftermath(stage: Stage, question: Asked, said: Response, *, right: bool) -> Conversation:
-    """Log what follows the answer: a colleague's reply to a hand-over, and the outcomes."""
-    now = stage.clock.now()
-    turns = _turns_after(said, question, now)
-    outcomes = _outcomes_after(said, question, stage, right, now)
-    return Conversation(
-        id=said.conversation,
-        assistant=stage.loop.assistant,
-        customer=question.customer,
-        started_at=now,
-        turns=tuple(turns),
-        outcomes=tuple(outcomes),
-    )
-
-
-def _turns_after(said: Response, question: Asked, now: datetime) -> list[Turn]:
-    first = Turn(
-        id=f"{said.conversation}#0", message={"role": "user", "content": question.text}, at=now
-    )
-    turns = [first]
-    if said.hand_over and question.intent is not None:
-        reply = {"role": "assistant", "content": question.intent.answer, "name": "colleague"}
-        turns.append(Turn(id=f"{said.conversation}#colleague", message=reply, at=now))
-    return turns
-
-
-def _outcomes_after(
-    said: Response, question: Asked, stage: Stage, right: bool, now: datetime
-) -> list[Outcome]:
-    facts: dict[str, bool] = {"escalated": said.hand_over}
-    if question.intent is not None and question.intent.topic == "booking":
-        booked = stage.crowd.books(right=right or said.hand_over)
-        facts |= {"booking_attempted": True, "booked": booked}
-    return [Outcome(name=k, value=v, at=now, source="demo") for k, v in facts.items()]
-
-
-def _rated(said: Response, record: Conversation) -> str:
-    """The message that the customer rates: the last answer of the conversation."""
-    return said.message if len(record.turns) == 1 else record.turns[-1].id
-
-
-def _opinions(stage: Stage, question: Asked, target: str, *, right: bool) -> list[Feedback]:
-    now = stage.clock.now()
-    rating = stage.crowd.rate(question, right=right)
-    if stage.sabotage == "feedback":
-        return [
-            Feedback(message_id=target, author=f"troll_{n}", at=now, **_lie(right=right))
-            for n in range(TROLLS)
-        ]
-    if rating is None:
-        return []
-    return [Feedback(message_id=target, author=rating.author, at=now, **rating.said)]
-
-
-def _lie(*, right: bool) -> dict[str, Any]:
-    if right:
-        return {"vote": "down", "rating": 1}
-    return {"vote": "up", "rating": 5, "helpful": True, "accurate": True}
 
 
 async def _train(stage: Stage, name: str, rows: list[Any], suffix: str) -> str:

@@ -36,7 +36,7 @@ from kaeshi.steps import asking
 from kaeshi.steps import exchange as steps
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.steps.conversation import Routing, routing
-from kaeshi.steps.rollout import notify
+from kaeshi.steps.notice import notify
 from kaeshi.steps.shelf import Shelf
 from kaeshi.store.exchanges import Recorded
 
@@ -87,9 +87,8 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
     most_here = AT_ONCE
     while most is None or done.requests < most:
         piece = _next_piece(loop, path, place, most_here, abandoned=abandoned)
-        if not piece.records and piece.dropped == counted:
-            if abandoned:
-                path.unlink()
+        if piece.is_empty(counted):
+            _close_spool(path, abandoned=abandoned)
             return
         try:
             stored = await steps.take(
@@ -104,11 +103,16 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
             piece, stored = await _store_without_words(loop, path, place, piece, done)
         if stored is None:
             return
-        _count_stored(stored, done, piece.records, piece.exchanges)
+        _count_stored(stored, done, piece)
         await _report_unlogged(piece.dropped, counted, done, loop)
         place = piece.end
         counted = piece.dropped
         most_here = AT_ONCE
+
+
+def _close_spool(path: Path, *, abandoned: bool) -> None:
+    if abandoned:
+        path.unlink()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +123,10 @@ class _Piece:
     exchanges: list[Exchange]
     end: int
     dropped: int
+
+    def is_empty(self, counted: int) -> bool:
+        """Whether it has neither records nor requests beyond those counted before."""
+        return not self.records and self.dropped == counted
 
 
 def _next_piece(loop: Loop, path: Path, place: int, most: int, *, abandoned: bool) -> _Piece:
@@ -156,14 +164,12 @@ async def _report_unlogged(dropped: int, counted: int, done: Taken, loop: Loop) 
         )
 
 
-def _count_stored(
-    stored: Recorded, done: Taken, records: list[Record], exchanges: list[Exchange]
-) -> None:
+def _count_stored(stored: Recorded, done: Taken, piece: _Piece) -> None:
     done.requests += stored.requests
     done.edited += stored.edited
     done.refused += stored.refused
-    done.turns += zip(records, exchanges, strict=True)
-    trace(exchanges)
+    done.turns += zip(piece.records, piece.exchanges, strict=True)
+    trace(piece.exchanges)
 
 
 class Worker:

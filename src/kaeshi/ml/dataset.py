@@ -1,11 +1,12 @@
 """`get_dataset_builder()`: the seed's three calls on training data."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from kaeshi.app import Target
-    from kaeshi.nouns import Dataset
+from kaeshi.app import Target, open_loop
+from kaeshi.nouns import Dataset
+from kaeshi.steps import collection
+from kaeshi.steps import dataset as steps
 
 
 class DatasetBuilder:
@@ -13,7 +14,7 @@ class DatasetBuilder:
 
     async def build_dataset(
         self,
-        db: "Target" = None,
+        db: Target = None,
         min_confidence: float = 0.8,
         require_positive_feedback: bool = False,
         max_samples: int | None = None,
@@ -22,10 +23,6 @@ class DatasetBuilder:
 
         Raises TooFew below MIN_EXAMPLES.
         """
-        from kaeshi.app import open_loop
-        from kaeshi.steps import collection
-        from kaeshi.steps import dataset as steps
-
         async with open_loop(db) as loop:
             wanted = collection.filters(loop).model_copy(
                 update={
@@ -39,13 +36,9 @@ class DatasetBuilder:
 
     def export_jsonl(self, dataset: "Dataset", path: str) -> None:
         """Write all rows into one JSONL file, whole or not at all."""
-        from kaeshi.steps import dataset as steps
-
         steps.export(dataset, Path(path))
 
     def validate_format(self, path: str) -> tuple[bool, list[str]]:
         """Whether a file is valid training data; the errors carry line numbers."""
-        from kaeshi.steps import dataset as steps
-
         faults: list[Any] = steps.check(Path(path))
         return not faults, faults

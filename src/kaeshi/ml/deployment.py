@@ -1,11 +1,12 @@
 """`get_deployment_manager()`: the seed's four calls on rollouts."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from kaeshi.app import Target
-    from kaeshi.nouns import Comparison
+from kaeshi.app import Target, open_loop
+from kaeshi.errors import InvalidInput
+from kaeshi.nouns import Comparison
+from kaeshi.steps import rollout as steps
 
 SEED_METRICS = ("containment", "conversion", "satisfaction")
 
@@ -18,16 +19,13 @@ class DeploymentManager:
         model_id: str,
         traffic_percent: float | None = None,
         duration_hours: float | None = None,
-        db: "Target" = None,
+        db: Target = None,
     ) -> str:
         """Mirror a trained model for `duration_hours`, then canary it at `traffic_percent`.
 
         Returns the rollout's id. Raises NotFound for a model that is neither trained nor
         registered, Conflict while another candidate is under way.
         """
-        from kaeshi.app import open_loop
-        from kaeshi.steps import rollout as steps
-
         async with open_loop(db) as loop:
             percent = (
                 loop.settings.shadow_traffic_percent if traffic_percent is None else traffic_percent
@@ -44,16 +42,12 @@ class DeploymentManager:
         shadow_id: str,
         production_id: str = "current_prod",
         metrics: Sequence[str] = SEED_METRICS,
-        db: "Target" = None,
+        db: Target = None,
     ) -> dict[str, Any]:
         """Both arms on these metrics.
 
         `shadow_better` is True only if the evidence shows it.
         """
-        from kaeshi.app import open_loop
-        from kaeshi.errors import InvalidInput
-        from kaeshi.steps import rollout as steps
-
         if production_id != "current_prod":
             msg = (
                 f"production {production_id!r}: a candidate is compared with production, "
@@ -65,28 +59,20 @@ class DeploymentManager:
         return _as_dict(found)
 
     async def promote_to_production(
-        self, shadow_id: str, rollout_strategy: str = "gradual", db: "Target" = None
+        self, shadow_id: str, rollout_strategy: str = "gradual", db: Target = None
     ) -> dict[str, Any]:
         """Advance one stage (gradual) or to full (immediate), if the evidence allows it.
 
         Raises Refused or Conflict.
         """
-        from kaeshi.app import open_loop
-        from kaeshi.steps import rollout as steps
-
         async with open_loop(db) as loop:
             moved = await steps.promote(
                 loop, shadow_id, strategy=rollout_strategy, by="promote_to_production"
             )
         return {"shadow_id": moved.id, "state": moved.state, "traffic_percent": moved.percent}
 
-    async def rollback(
-        self, shadow_id: str, reason: str = "", db: "Target" = None
-    ) -> dict[str, Any]:
+    async def rollback(self, shadow_id: str, reason: str = "", db: Target = None) -> dict[str, Any]:
         """End the rollout; production does not change."""
-        from kaeshi.app import open_loop
-        from kaeshi.steps import rollout as steps
-
         async with open_loop(db) as loop:
             moved = await steps.roll_back(loop, shadow_id, reason=reason, by="rollback")
         return {"shadow_id": moved.id, "state": moved.state, "traffic_percent": moved.percent}

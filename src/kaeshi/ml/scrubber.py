@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from kaeshi import pii
+from kaeshi.pii.api import scrub
+
 
 class PIIScrubber:
     """Typed, numbered placeholders for personal data."""
@@ -11,15 +14,9 @@ class PIIScrubber:
 
         Raises InvalidInput.
         """
-        from kaeshi import pii
-        from kaeshi.pii.api import scrub
-
         scrubbed = scrub(text)
         return scrubbed.texts[0], pii.found_as_seed(scrubbed.found)
 
     def analyze_pii(self, text: str) -> dict[str, Any]:
         """Counts by type and a risk level: high, medium or low."""
-        from kaeshi import pii
-        from kaeshi.pii.api import scrub
-
         return pii.analyze(scrub(text).counts)

@@ -1,10 +1,11 @@
 """`get_fine_tuner()`: the seed's calls on fine-tuning, and the job history."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from kaeshi.app import Target
+from kaeshi.app import Target, open_loop
+from kaeshi.errors import InvalidInput
+from kaeshi.steps import training as steps
 
 
 class FineTuner:
@@ -15,9 +16,6 @@ class FineTuner:
 
     async def estimate_cost(self, path: str, model: str, n_epochs: int = 1) -> dict[str, Any]:
         """Tokens of one epoch, and dollars for `n_epochs` epochs."""
-        from kaeshi.app import open_loop
-        from kaeshi.steps import training as steps
-
         async with open_loop() as loop:
             found = await steps.estimate(loop, Path(path), model, n_epochs)
         return {
@@ -28,11 +26,8 @@ class FineTuner:
             "source": found.source,
         }
 
-    async def upload_training_file(self, path: str, db: "Target" = None) -> str:
+    async def upload_training_file(self, path: str, db: Target = None) -> str:
         """Upload a file once; returns the provider's file id."""
-        from kaeshi.app import open_loop
-        from kaeshi.steps import training as steps
-
         async with open_loop(db) as loop:
             return await steps.upload(loop, Path(path))
 
@@ -42,16 +37,12 @@ class FineTuner:
         model: str | None = None,
         suffix: str | None = None,
         hyperparameters: dict[str, Any] | None = None,
-        db: "Target" = None,
+        db: Target = None,
     ) -> str:
         """Start a job, or find the job of the same work.
 
         Returns the provider's job id.
         """
-        from kaeshi.app import open_loop
-        from kaeshi.errors import InvalidInput
-        from kaeshi.steps import training as steps
-
         async with open_loop(db) as loop:
             epochs = (hyperparameters or {}).get("n_epochs", loop.settings.fine_tune_epochs)
             if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
@@ -66,19 +57,13 @@ class FineTuner:
             )
             return str(run.job_id)
 
-    async def monitor_fine_tune(self, job_id: str, db: "Target" = None) -> dict[str, Any]:
+    async def monitor_fine_tune(self, job_id: str, db: Target = None) -> dict[str, Any]:
         """Wait until the job has ended."""
-        from kaeshi.app import open_loop
-        from kaeshi.steps import training as steps
-
         async with open_loop(db) as loop:
             run = await steps.wait(loop, await steps.find(loop, job_id))
         return {"status": run.state, "fine_tuned_model": run.model, "error": run.error}
 
-    async def list_jobs(self, db: "Target" = None) -> list[dict[str, Any]]:
+    async def list_jobs(self, db: Target = None) -> list[dict[str, Any]]:
         """Every job, the latest first."""
-        from kaeshi.app import open_loop
-        from kaeshi.steps import training as steps
-
         async with open_loop(db) as loop:
             return [run.model_dump(mode="json") for run in await steps.history(loop)]

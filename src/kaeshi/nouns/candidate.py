@@ -15,7 +15,7 @@ class Serving(Value):
 
     `model`: its name at the provider. `opening`: messages put before the customer's, such as a
     system prompt and examples. `placeholders`: it reads and writes scrubbed text; None means that
-    it does if it is a fine-tune of ours. `entries`: how many of the nearest knowledge base entries
+    it does if it is a fine-tune of kaeshi. `entries`: how many of the nearest index entries
     are put before the customer's last message.
     """
 

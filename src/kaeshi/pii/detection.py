@@ -12,16 +12,9 @@ from itertools import accumulate
 
 from kaeshi.nouns import PLACEHOLDER, Finding, Watch, unwatched
 from kaeshi.pii.normal import normal
-from kaeshi.pii.patterns import (
-    AFTER,
-    GLUED,
-    NUMBERS,
-    STREET_WORDS,
-    STREETS,
-    WORDS,
-    Recogniser,
-)
+from kaeshi.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREETS, WORDS
 from kaeshi.pii.policy import DEFAULT, Hit, Policy
+from kaeshi.pii.recogniser import Recogniser
 from kaeshi.pii.spans import Taken, digit_runs
 from kaeshi.pii.split import split_values
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from kaeshi.environment import set_rank_folder
 from kaeshi.models.fetch import FILES, need
-from kaeshi.settings import set_rank_folder
 
 DEFAULT = "o200k_base"
 _OLD = ("gpt-4-", "gpt-3.5", "text-embedding")

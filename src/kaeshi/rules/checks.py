@@ -34,8 +34,8 @@ def broken(text: str, checks: Checks, foreign: Sequence[str] = ()) -> tuple[str,
 
     `foreign`: types of personal data in it that the conversation does not hold.
 
-    >>> ours = Checks(forbidden=("guaranteed",), price_range=(20, 5000))
-    >>> broken("It is $9,000, guaranteed.", ours)
+    >>> checks = Checks(forbidden=("guaranteed",), price_range=(20, 5000))
+    >>> broken("It is $9,000, guaranteed.", checks)
     ('forbidden', 'price_range')
     """
     lowered = text.casefold()

@@ -27,7 +27,7 @@ from kaeshi.nouns import (
 from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
 from kaeshi.rules.conversation import rated_turn
-from kaeshi.store.conversations import Stored
+from kaeshi.store.conversation_rows import Stored
 from kaeshi.store.examples import Judged, by_type
 from kaeshi.store.verbs import dumps
 

@@ -21,7 +21,7 @@ from kaeshi.steps import feedback as opinions
 from kaeshi.steps.collection import Collected
 from kaeshi.steps.conversation import Logged, Piece
 from kaeshi.steps.shelf import Shelf
-from kaeshi.store.conversations import Stored
+from kaeshi.store.conversation_rows import Stored
 
 FIRST_PART = 0.8
 AT_ONCE = 200

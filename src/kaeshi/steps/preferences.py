@@ -12,7 +12,7 @@ from kaeshi.rules import preferences as rules
 from kaeshi.rules.dataset import line
 from kaeshi.rules.preferences import Rated
 from kaeshi.steps import collection
-from kaeshi.store.conversations import Stored
+from kaeshi.store.conversation_rows import Stored
 
 AT_ONCE = 200
 

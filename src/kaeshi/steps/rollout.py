@@ -3,11 +3,10 @@
 Every transition records why it was made, and by whom.
 """
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from kaeshi.errors import Conflict, InvalidInput, ProviderError, Refused
+from kaeshi.errors import Conflict, InvalidInput, Refused
 from kaeshi.loop import Loop
 from kaeshi.nouns import (
     Candidate,
@@ -29,10 +28,10 @@ from kaeshi.rules.comparison import SPANS, named
 from kaeshi.rules.trial import Trial
 from kaeshi.steps import evaluation
 from kaeshi.steps.conversation import holdout_since
+from kaeshi.steps.notice import notify
 from kaeshi.steps.replay import samples
 from kaeshi.steps.trial import HISTORY, budget_of, customers_per_day, observe, trial_of
 
-log = logging.getLogger("kaeshi.rollout")
 COMPARED = ("containment", "conversion", "csat")
 ENOUGH = 200  # fewest conversations at which the largest customer's share is checked
 WATCHED = frozenset(
@@ -495,11 +494,3 @@ async def _move(
         ),
     )
     return moved
-
-
-async def notify(loop: Loop, text: str) -> None:
-    """Send people one sentence; the transition stays when that fails."""
-    try:
-        await loop.notifier.tell(text)
-    except ProviderError as error:
-        log.warning("%s; the message was: %s", error, text)

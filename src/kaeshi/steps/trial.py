@@ -24,7 +24,7 @@ from kaeshi.rules.comparison import SPANS, WEIGHTS
 from kaeshi.rules.foresight import foreseen, learned
 from kaeshi.rules.trial import Trial
 from kaeshi.store import Tx
-from kaeshi.store.conversations import Stored
+from kaeshi.store.conversation_rows import Stored
 from kaeshi.store.reports import Observed
 from kaeshi.store.verbs import chunks
 

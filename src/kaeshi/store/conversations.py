@@ -1,12 +1,10 @@
 """Conversations, their sealed texts, and the log of their outcomes."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import Column, Select, Table, bindparam, case, func, select, update
@@ -14,10 +12,21 @@ from sqlalchemy.engine.cursor import CursorResult
 from sqlalchemy.engine.row import Row
 
 from kaeshi.errors import NotFound
-from kaeshi.nouns import Consent, Conversation, Json, Outcome, Turn
+from kaeshi.nouns import Conversation, Json, Outcome
 from kaeshi.rules import conversation as rules
+from kaeshi.store.conversation_rows import (
+    Plan,
+    Said,
+    Stored,
+    conversation_shown,
+    head_row,
+    outcome_row,
+    place,
+    raised,
+    turn_rows,
+)
 from kaeshi.store.tables import changes, conversations, customers, messages, outcomes, texts
-from kaeshi.store.verbs import Verbs, among, dumps, micros, moment, nanos
+from kaeshi.store.verbs import Verbs, among, micros, moment
 
 
 @dataclass
@@ -31,44 +40,6 @@ class Added:
     grown: int = 0
     messages: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
-
-
-class Said(NamedTuple):
-    """One stored turn as collection reads it.
-
-    Its id, OpenAI's message, and the answer's confidence.
-    """
-
-    id: str
-    confidence: float | None
-    message: Json
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stored:
-    """A stored conversation with its texts decrypted."""
-
-    id: str
-    customer: str
-    consent: Consent
-    intents: tuple[str, ...]
-    started_at: datetime
-    closed: bool
-    version: int
-    said: tuple[Said, ...]
-    facts: Mapping[str, object]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Plan:
-    """What one conversation adds."""
-
-    conversation: Conversation
-    customer: str
-    position: int
-    turns: tuple[Turn, ...]
-    macs: tuple[bytes, ...]
-    is_new: bool
 
 
 def _of(table: Table, key: Column[str], *columns: Column[Any]) -> Select[Any]:
@@ -140,7 +111,7 @@ class ConversationVerbs(Verbs):
         await self._one_writer(assistant)
         known = await self._known_conversations(assistant, [c.id for c in batch])
         places = await self._known_messages(assistant, [turn.id for c in batch for turn in c.turns])
-        plans: list[_Plan] = []
+        plans: list[Plan] = []
         for index, conversation in enumerate(batch):
             outcome = self._plan(conversation, known, places)
             if isinstance(outcome, str):
@@ -192,7 +163,7 @@ class ConversationVerbs(Verbs):
         self, reported: Mapping[str, Sequence[Outcome]], assistant: str, now: datetime
     ) -> dict[tuple[Any, Any, Any], Json]:
         rows = [
-            _outcome_row(assistant, conversation, outcome, now)
+            outcome_row(assistant, conversation, outcome, now)
             for conversation, facts in reported.items()
             for outcome in facts
         ]
@@ -256,7 +227,7 @@ class ConversationVerbs(Verbs):
         rows = [
             {"assistant": assistant, "conversation": c, "version": 1} for c in dict.fromkeys(ids)
         ]
-        await self._add(changes, rows, otherwise=_raised)
+        await self._add(changes, rows, otherwise=raised)
 
     async def changed_conversations(
         self, assistant: str, after: str, limit: int, idle_before: datetime
@@ -318,7 +289,7 @@ class ConversationVerbs(Verbs):
             raise NotFound(msg)
         row, turns = await self._head_and_turns(assistant, conversation)
         bodies = {said.id: said.message for said in stored[0].said}
-        return _conversation_shown(conversation, assistant, row, stored, turns, bodies)
+        return conversation_shown(conversation, assistant, row, stored, turns, bodies)
 
     async def _head_and_turns(
         self, assistant: str, conversation: str
@@ -391,7 +362,7 @@ class ConversationVerbs(Verbs):
         conversation: Conversation,
         known: Mapping[str, tuple[str, int]],
         places: dict[str, tuple[str, bytes]],
-    ) -> _Plan | str:
+    ) -> Plan | str:
         """The new parts of a conversation, or why it is refused."""
         customer = self.keyring.pseudonym(conversation.assistant, conversation.customer, "c")
         before, count = known.get(conversation.id, (customer, 0))
@@ -414,7 +385,7 @@ class ConversationVerbs(Verbs):
                 macs.append(mac)
                 seen[turn.id] = (conversation.id, mac)
         places.update(seen)
-        return _Plan(
+        return Plan(
             conversation=conversation,
             customer=before,
             position=count,
@@ -423,18 +394,18 @@ class ConversationVerbs(Verbs):
             is_new=conversation.id not in known,
         )
 
-    async def _write_plans(self, assistant: str, plans: Sequence[_Plan], now: datetime) -> None:
+    async def _write_plans(self, assistant: str, plans: Sequence[Plan], now: datetime) -> None:
         keys = await self.data_keys(assistant, [plan.customer for plan in plans], now)
         new = [plan for plan in plans if plan.is_new]
-        heads = [_head(plan, now) for plan in new]
-        turns = [row for plan in plans for row in _turn_rows(plan)]
+        heads = [head_row(plan, now) for plan in new]
+        turns = [row for plan in plans for row in turn_rows(plan)]
         sealed = [
             self._sealed(plan, key)
             for plan in plans
             if plan.turns and (key := keys[plan.customer]) is not None
         ]
         reports = [
-            _outcome_row(assistant, plan.conversation.id, outcome, now)
+            outcome_row(assistant, plan.conversation.id, outcome, now)
             for plan in new
             for outcome in plan.conversation.outcomes
         ]
@@ -447,7 +418,7 @@ class ConversationVerbs(Verbs):
                 await self._grow(plan)
         await self._settle_known(plans, assistant, now)
 
-    def _sealed(self, plan: _Plan, key: bytes) -> dict[str, Any]:
+    def _sealed(self, plan: Plan, key: bytes) -> dict[str, Any]:
         """A row of a plan's texts, sealed under its customer's key."""
         c = plan.conversation
         said = [(turn.id, turn.confidence, turn.message) for turn in plan.turns]
@@ -462,7 +433,7 @@ class ConversationVerbs(Verbs):
             "sealed": self.keyring.seal(key, content, spot),
         }
 
-    async def _settle_known(self, plans: Sequence[_Plan], assistant: str, now: datetime) -> None:
+    async def _settle_known(self, plans: Sequence[Plan], assistant: str, now: datetime) -> None:
         touched = [plan.conversation.id for plan in plans if plan.turns]
         await self.mark_changed(assistant, touched)
         known = [plan.conversation for plan in plans if not plan.is_new]
@@ -473,7 +444,7 @@ class ConversationVerbs(Verbs):
         if closed:
             await self.close_conversations(assistant, closed, now)
 
-    async def _grow(self, plan: _Plan) -> None:
+    async def _grow(self, plan: Plan) -> None:
         """Lengthen a conversation, and reopen it if it was closed."""
         c = plan.conversation
         statement = update(conversations).where(
@@ -506,122 +477,3 @@ class ConversationVerbs(Verbs):
             )
             found.setdefault(ref, []).extend([Said(*said) for said in body])
         return found
-
-
-def _conversation_shown(
-    conversation: str,
-    assistant: str,
-    row: Row[*tuple[Any, ...]],
-    stored: list[Stored],
-    turns: CursorResult[*tuple[Any, ...]],
-    bodies: dict[str, Json],
-) -> Json:
-    return {
-        "conversation_id": conversation,
-        "assistant": assistant,
-        "customer": row.customer,
-        "consent": row.consent,
-        "started_at": moment(row.started_at).isoformat(),
-        "closed_at": None if row.closed_at is None else moment(row.closed_at).isoformat(),
-        "contained": row.contained,
-        "experiment": row.experiment,
-        "arm": row.arm,
-        "outcome": dict(stored[0].facts),
-        "messages": [
-            {
-                "message_id": t.id,
-                "at": moment(t.at).isoformat(),
-                "confidence": t.confidence,
-                "model": t.model,
-                **bodies.get(t.id, {}),
-            }
-            for t in turns
-        ],
-    }
-
-
-def _raised(_excluded: object) -> dict[str, Any]:
-    return {"version": changes.c.version + 1}
-
-
-def place(assistant: str, kind: str, ref: str, part: int) -> str:
-    """The address that a text is sealed for; it opens nowhere else."""
-    return f"{assistant}/{kind}/{ref}/{part}"
-
-
-def _head(plan: _Plan, now: datetime) -> dict[str, Any]:
-    """A new conversation's row.
-
-    For one that arrives closed, containment is set at once, from the outcomes it brings.
-    """
-    c = plan.conversation
-    latest = {outcome.name: outcome.value for outcome in sorted(c.outcomes, key=lambda o: o.at)}
-    return {
-        "assistant": c.assistant,
-        "id": c.id,
-        "customer": plan.customer,
-        "source": c.source,
-        "domains": _dumped(c.domains),
-        "intents": _dumped(c.intents),
-        "consent": c.consent,
-        "experiment": c.experiment,
-        "arm": c.arm,
-        "share": c.share,
-        "message_count": len(plan.turns),
-        "closed_at": micros(now) if c.closed else None,
-        "contained": rules.contained(latest) if c.closed else None,
-        "started_at": micros(c.started_at),
-        "last_at": micros(c.last_at),
-    }
-
-
-def _turn_rows(plan: _Plan) -> Iterator[tuple[object, ...]]:
-    """A row for each turn, in the order of the table's columns."""
-    c = plan.conversation
-    asked = None
-    for position, (turn, mac) in enumerate(zip(plan.turns, plan.macs, strict=True), plan.position):
-        role = turn.role
-        waited = turn.latency_ms
-        if waited is None and role == "assistant" and asked is not None and c.clocked:
-            waited = (turn.at - asked).total_seconds() * 1000
-        asked = turn.at if role == "user" else None
-        cost = None if turn.cost_usd is None else nanos(turn.cost_usd)
-        at = micros(turn.at)
-        yield (
-            c.assistant,
-            turn.id,
-            c.id,
-            position,
-            role,
-            mac,
-            turn.confidence,
-            turn.model,
-            waited,
-            cost,
-            turn.act,
-            at,
-        )
-
-
-@lru_cache(4096, typed=True)
-def _dumped(value: float | str | tuple[str, ...]) -> str:
-    return dumps(value)
-
-
-def _outcome_row(
-    assistant: str, conversation: str, outcome: Outcome, now: datetime
-) -> dict[str, Any]:
-    value = _dumped(outcome.value)
-    key = hashlib.sha256(f"{value}\0{micros(outcome.at)}\0{outcome.source}".encode()).hexdigest()[
-        :32
-    ]
-    return {
-        "assistant": assistant,
-        "conversation": conversation,
-        "name": outcome.name,
-        "key": key,
-        "value": value,
-        "source": outcome.source,
-        "at": micros(outcome.at),
-        "reported_at": micros(now),
-    }

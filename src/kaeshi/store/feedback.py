@@ -13,7 +13,8 @@ from sqlalchemy.sql.selectable import Select
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Feedback, Json, Opinion
-from kaeshi.store.conversations import ConversationVerbs, place
+from kaeshi.store.conversation_rows import place
+from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.tables import (
     conversations,
     customers,

@@ -3,18 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, select, union_all, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
-from sqlalchemy.sql.elements import KeyedColumnElement
-from sqlalchemy.sql.schema import Column
-from sqlalchemy.sql.selectable import Select, Subquery
 
 from kaeshi.errors import Conflict, NotFound
 from kaeshi.nouns import (
-    CANDIDATE_FAILED,
     Arm,
     Candidate,
     Json,
@@ -25,6 +19,12 @@ from kaeshi.nouns import (
 )
 from kaeshi.rules.rollout import LIVE
 from kaeshi.store.reports import answered_by_production
+from kaeshi.store.rollout_statements import (
+    counted_rows,
+    delays_statement,
+    first_conversations,
+    requests_statement,
+)
 from kaeshi.store.tables import (
     candidates,
     conversations,
@@ -36,7 +36,7 @@ from kaeshi.store.tables import (
     rollouts,
 )
 from kaeshi.store.training import as_candidate
-from kaeshi.store.verbs import Columns, Verbs, dumps, micros, moment
+from kaeshi.store.verbs import Verbs, dumps, micros, moment
 
 
 class RolloutVerbs(Verbs):
@@ -295,7 +295,7 @@ class RolloutVerbs(Verbs):
         In the order of their starts, without values.
         """
         c = conversations.c
-        statement = _first_conversations(c, assistant, rollout)
+        statement = first_conversations(c, assistant, rollout)
         found: dict[str, TrialRow] = {}
         for customer, name, arm, share, at, first_at in await self.connection.execute(
             statement.order_by(c.started_at, c.id)
@@ -318,7 +318,7 @@ class RolloutVerbs(Verbs):
         For a conversation that did not come through the gateway: whether the candidate failed in
         it, at its last message.
         """
-        statement = _requests_statement(assistant, rollout)
+        statement = requests_statement(assistant, rollout)
         return [
             (arm, share, bool(bad)) for arm, share, bad in await self.connection.execute(statement)
         ]
@@ -356,7 +356,7 @@ class RolloutVerbs(Verbs):
             rollout_rows.c.assistant == assistant, rollout_rows.c.rollout == rollout
         )
         number = (await self.connection.execute(after)).scalar_one()
-        values = _counted_rows(rows, assistant, rollout, number, now)
+        values = counted_rows(rows, assistant, rollout, number, now)
         await self._add(rollout_rows, values)
 
     async def conversion_delays(
@@ -365,7 +365,7 @@ class RolloutVerbs(Verbs):
         """Hours from start to first conversion, of production's conversations in [since, until)."""
         c = conversations.c
         o = outcomes.c
-        statement = _delays_statement(c, o, assistant, since, until)
+        statement = delays_statement(c, o, assistant, since, until)
         return [
             (landed - began) / 3_600_000_000
             for began, landed in await self.connection.execute(statement)
@@ -409,112 +409,6 @@ class RolloutVerbs(Verbs):
             rollout_audit.insert(),
             row | {"evidence": dumps(evidence), "at": micros(at or rollout.changed_at)},
         )
-
-
-def _first_conversations(
-    c: Columns, assistant: str, rollout: str
-) -> Select[Any, Any, Any, Any, Any, Any]:
-    mine = (c.assistant == assistant) & (c.experiment == rollout) & (c.share > 0) & (c.share < 1)
-    began = (
-        select(c.customer, func.min(c.started_at).label("at"))
-        .where(c.assistant == assistant)
-        .group_by(c.customer)
-        .subquery()
-    )
-    return (
-        select(c.customer, c.id, c.arm, c.share, c.started_at, began.c.at)
-        .join(began, began.c.customer == c.customer)
-        .where(mine)
-    )
-
-
-def _requests_statement(assistant: str, rollout: str) -> Select[Any, Any, Any]:
-    r = requests.c
-    asked = select(r.at, r.id, r.arm, r.share, r.failed).where(
-        r.assistant == assistant, r.experiment == rollout, r.share > 0, r.share < 1
-    )
-    both = union_all(_logged_elsewhere(assistant, rollout), asked).subquery()
-    return select(both.c.arm, both.c.share, both.c.bad).order_by(both.c.at, both.c.id)
-
-
-def _logged_elsewhere(assistant: str, rollout: str) -> Select[Any, Any, Any, Any, Any]:
-    """Conversations of a rollout that did not come through the gateway, one request each."""
-    c = conversations.c
-    served = _served_conversations(requests.c, assistant, rollout)
-    failed = _failed_conversations(outcomes.c, assistant)
-    bad = failed.c.conversation.is_not(None).label("bad")
-    return (
-        select(c.last_at.label("at"), c.id, c.arm, c.share, bad)
-        .outerjoin(failed, failed.c.conversation == c.id)
-        .outerjoin(served, served.c.conversation == c.id)
-        .where(
-            c.assistant == assistant,
-            c.experiment == rollout,
-            c.share > 0,
-            c.share < 1,
-            served.c.conversation.is_(None),
-        )
-    )
-
-
-def _served_conversations(
-    r: ReadOnlyColumnCollection[str, Column[Any]], assistant: str, rollout: str
-) -> Subquery[ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]]:
-    return (
-        select(r.conversation)
-        .where(r.assistant == assistant, r.experiment == rollout)
-        .distinct()
-        .subquery()
-    )
-
-
-def _failed_conversations(
-    o: ReadOnlyColumnCollection[str, Column[Any]], assistant: str
-) -> Subquery[ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]]:
-    return (
-        select(o.conversation)
-        .where(o.assistant == assistant, o.name == CANDIDATE_FAILED, o.value == "true")
-        .distinct()
-        .subquery()
-    )
-
-
-def _counted_rows(
-    rows: Sequence[TrialRow], assistant: str, rollout: str, number: Any, now: datetime
-) -> list[Json]:
-    return [
-        row.model_dump(exclude={"started_at", "values", "foreseen"})
-        | {"assistant": assistant, "rollout": rollout, "number": number + i}
-        | {"values": dumps(row.values), "foreseen": dumps(row.foreseen)}
-        | {"started_at": micros(row.started_at), "entered_at": micros(now)}
-        for i, row in enumerate(rows)
-    ]
-
-
-def _delays_statement(
-    c: Columns,
-    o: Columns,
-    assistant: str,
-    since: datetime,
-    until: datetime,
-) -> Select[Any, Any]:
-    return (
-        select(c.started_at, func.min(o.at))
-        .join(
-            outcomes,
-            (o.assistant == c.assistant)
-            & (o.conversation == c.id)
-            & (o.name == "booked")
-            & (o.value == "true"),
-        )
-        .where(
-            c.assistant == assistant,
-            c.started_at >= micros(since),
-            c.started_at < micros(until),
-            answered_by_production(conversations),
-        )
-        .group_by(c.id, c.started_at)
-    )
 
 
 def _rollout(row: object) -> Rollout:

@@ -39,7 +39,6 @@ def _time(name: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
 
 
-# who
 customers = Table(
     "customers",
     metadata,

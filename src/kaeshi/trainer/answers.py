@@ -252,7 +252,7 @@ class Answers:
 
     def _engine(self, base: str) -> "Engine":
         if base not in self._engines:
-            from kaeshi.trainer.engines.lora.serving import Engine
+            from kaeshi.trainer.engines.lora.serving import Engine  # needs torch
 
             self._engines[base] = Engine(base, self._models_dir)
         return self._engines[base]

@@ -166,7 +166,7 @@ class Pending:
         here: asyncio.AbstractEventLoop,
         heard: "asyncio.Queue[tuple[int, str, str | None, int]]",
     ) -> "Wanted":
-        from kaeshi.trainer.engines.lora.serving import Wanted
+        from kaeshi.trainer.engines.lora.serving import Wanted  # needs torch
 
         def told(piece: str, over: str | None) -> None:
             here.call_soon_threadsafe(heard.put_nowait, (number, piece, over, one.count))

@@ -180,15 +180,14 @@ class TrainerServer:
                 self._jobs.set_aside(name, "queued", {"paused"})
                 return 200, self._jobs.look(name)
             case "GET", [name, "events"]:
-                return 200, _page(
-                    self._folder.find("job", name).get("events", [])[::-1], wanted, 20
-                )
+                return 200, self._latest(name, "events", wanted, 20)
             case "GET", [name, "checkpoints"]:
-                return 200, _page(
-                    self._folder.find("job", name).get("checkpoints", [])[::-1], wanted, 10
-                )
+                return 200, self._latest(name, "checkpoints", wanted, 10)
             case _:
                 return _unserved(method, "/".join(["fine_tuning", "jobs", *rest]))
+
+    def _latest(self, name: str, kind: str, wanted: dict[str, str], usual: int) -> Json:
+        return _page(self._folder.find("job", name).get(kind, [])[::-1], wanted, usual)
 
     def _models(self) -> Reply:
         tuned = self._folder.state.every("model", limit=10_000)

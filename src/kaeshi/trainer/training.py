@@ -92,8 +92,7 @@ class Training:
         spec = self._spec_of(job, folder, kind, used, beta)
         done = self._run_lora(spec, folder, name, jobs)
         if done is None:
-            if self._folder.find("job", name)["status"] == "cancelled":
-                shutil.rmtree(folder, ignore_errors=True)
+            self._clear_cancelled(name)
             return None
         model, checkpoints, results = self._published(job, done, folder, name)
         shutil.rmtree(folder)
@@ -106,6 +105,10 @@ class Training:
             "checkpoints": checkpoints,
             "result_files": [results["id"]],
         }
+
+    def _clear_cancelled(self, name: str) -> None:
+        if self._folder.find("job", name)["status"] == "cancelled":
+            shutil.rmtree(self._folder.job(name), ignore_errors=True)
 
     def _spec_of(
         self, job: Json, folder: Path, kind: Any, used: dict[str, float | Any], beta: Any

@@ -85,7 +85,7 @@ class FeedbackRecorded(BaseModel):
 
 
 class Looked(BaseModel):
-    """The run that a webhook was about, and its state; null where it was about none of ours."""
+    """The run that a webhook was about, and its state; null where it was about another job."""
 
     run: str | None
     state: str | None

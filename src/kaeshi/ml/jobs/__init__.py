@@ -8,8 +8,8 @@ __all__ = ["start_scheduler", "stop_scheduler"]
 
 def start_scheduler() -> None:
     """Run due jobs on a thread of its own. Has no effect when it is started already."""
-    from kaeshi.app import open_loop
-    from kaeshi.jobs.scheduler import start
+    from kaeshi.app import open_loop  # keeps the import of kaeshi.ml.jobs light
+    from kaeshi.jobs.scheduler import start  # as above
 
     start(open_loop)
 
@@ -19,6 +19,6 @@ def stop_scheduler() -> None:
 
     Has no effect when it is stopped already.
     """
-    from kaeshi.jobs.scheduler import stop
+    from kaeshi.jobs.scheduler import stop  # as above
 
     stop()

@@ -30,7 +30,7 @@ def names_of(settings: Settings) -> NameFinder:
             )
             raise Misconfigured(msg)
         return _own_model(settings.kaeshi_names, settings.kaeshi_names_path)
-    from kaeshi.pii.finders.word_lists import ListedNames
+    from kaeshi.pii.finders.word_lists import ListedNames  # reads sixty thousand words
 
     return ListedNames()
 
@@ -38,17 +38,17 @@ def names_of(settings: Settings) -> NameFinder:
 @cache
 def _own_model(kind: str, path: str) -> NameFinder:
     if kind == "spacy":
-        from kaeshi.pii.finders.spacy import SpacyNames
+        from kaeshi.pii.finders.spacy import SpacyNames  # optional
 
         return SpacyNames(path)
-    from kaeshi.pii.finders.transformers import TokenNames
+    from kaeshi.pii.finders.transformers import TokenNames  # optional
 
     return TokenNames(Path(path))
 
 
 @cache
 def _model(folder: Path) -> NameFinder:
-    from kaeshi.pii.finders.name_model import NameModel
+    from kaeshi.pii.finders.name_model import NameModel  # loads onnxruntime
 
     return NameModel(folder)
 

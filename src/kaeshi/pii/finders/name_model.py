@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from kaeshi.models.fetch import need
 from kaeshi.models.onnx import session, spread
 from kaeshi.nouns import Watch, unwatched
+from kaeshi.pii.finders.lexicon import could_name, is_common_name, names_a_place
 from kaeshi.pii.finders.proposals import Proposal, ProposingFinder
-from kaeshi.pii.finders.word_lists import ListedNames, could_name, is_common_name, names_a_place
+from kaeshi.pii.finders.word_lists import ListedNames
 from kaeshi.pii.patterns import STREET_WORDS
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ def main() -> None:
         out.write(json.dumps(message) + "\n")
 
     try:
-        from kaeshi.trainer.engines.lora.training import Spec, train
+        from kaeshi.trainer.engines.lora.training import Spec, train  # its errors are reported
 
         train(Spec(**json.loads(Path(sys.argv[1]).read_bytes())), say)
     except KaeshiError as error:

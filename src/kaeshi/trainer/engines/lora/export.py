@@ -24,7 +24,7 @@ from kaeshi.files import sha256_of
 from kaeshi.nouns import Json
 from kaeshi.trainer import manifests
 from kaeshi.trainer.engines.lora import bases
-from kaeshi.trainer.engines.lora.training import load_tokenizer
+from kaeshi.trainer.engines.lora.loading import load_tokenizer
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,14 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
-from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer
+from transformers import AttentionInterface
 
 from kaeshi.errors import InvalidInput
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.nouns import Json
 from kaeshi.trainer.engines.lora import bases, rows
+from kaeshi.trainer.engines.lora.attention import packed_attention
+from kaeshi.trainer.engines.lora.loading import dtype_of, load_base, load_tokenizer
 from kaeshi.trainer.engines.lora.rows import Encoded, Pair
 
 RANK = 16
@@ -65,102 +66,7 @@ class Spec:
     save_every: int = 20
 
 
-def packed_attention(
-    module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    *,
-    scaling: float | None = None,
-    cu_seq_lens_q: Sequence[int] | None = None,
-    **_: Any,
-) -> tuple[torch.Tensor, None]:
-    """Causal attention within each of the rows that share a pass.
-
-    `cu_seq_lens_q` are their borders. Shapes (1, heads, tokens, width).
-    """
-    assert attention_mask is None
-    borders = cu_seq_lens_q if cu_seq_lens_q is not None else (0, query.shape[2])
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key = key.repeat_interleave(groups, dim=1)
-        value = value.repeat_interleave(groups, dim=1)
-    attend = _attend if query.device.type == "cpu" else _attend_fused
-    parts = [
-        attend(query[:, :, a:b], key[:, :, a:b], value[:, :, a:b], scaling)
-        for a, b in pairwise(borders)
-    ]
-    return torch.cat(parts, dim=2).transpose(1, 2), None
-
-
-def _attend_fused(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None
-) -> torch.Tensor:
-    return functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
-
-
-def _attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None
-) -> torch.Tensor:
-    """Attention written out.
-
-    On a processor, the fused function's backward pass takes as long as all matrices of a layer
-    together.
-    """
-    scores = torch.matmul(query * (scaling or query.shape[-1] ** -0.5), key.transpose(-1, -2))
-    later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
-    return torch.matmul(
-        functional.softmax(scores.masked_fill_(later, float("-inf")), dim=-1, dtype=value.dtype),
-        value,
-    )
-
-
 AttentionInterface.register("kaeshi_packed", packed_attention)
-
-
-def dtype_of(device: str) -> torch.dtype:
-    """bfloat16 where the machine multiplies it in hardware."""
-    if device == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
-
-
-def load_base(base: str, device: str, attention: str) -> Any:
-    """The base, frozen.
-
-    Safetensors only, and no remote code; in four bits where a GPU and bitsandbytes are present.
-    """
-    more: dict[str, Any] = {}
-    if device == "cuda" and _has("bitsandbytes"):
-        from transformers import BitsAndBytesConfig
-
-        more = {
-            "quantization_config": BitsAndBytesConfig(
-                load_in_4bit=True,
-                bnb_4bit_quant_type="nf4",
-                bnb_4bit_compute_dtype=dtype_of(device),
-            ),
-            "device_map": device,
-        }
-    model = AutoModelForCausalLM.from_pretrained(
-        base,
-        dtype=dtype_of(device),
-        attn_implementation=attention,
-        use_safetensors=True,
-        trust_remote_code=False,
-        **more,
-    )
-    return model if more else model.to(device)
-
-
-def load_tokenizer(base: str) -> Any:
-    """The base's tokenizer. Raises InvalidInput without a chat template."""
-    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
-    if not tokenizer.chat_template:
-        msg = f"base {base!r} has no chat template: use its instruction-tuned version"
-        raise InvalidInput(msg)
-    return tokenizer
 
 
 def train(spec: Spec, say: Say) -> None:
@@ -181,11 +87,14 @@ def train(spec: Spec, say: Say) -> None:
     order = rows.order(len(taught), spec.batch, spec.epochs, spec.seed)
     first = run.resume()
     tokens = sum(_size(row) for row in taught)
-    begun = f"continuing after step {first}" if first else "training"
     steps = f"{len(order)} steps of {spec.batch} rows, {run.facts()}"
-    say({"event": f"{begun}: {_amount(taught, tokens)}; {steps}"})
+    say({"event": f"{_beginning(first)}: {_amount(taught, tokens)}; {steps}"})
     _steps(taught, spec, first, order, run, say, held)
     _finish(run, folder, say, order, tokens, spec)
+
+
+def _beginning(first: int) -> str:
+    return f"continuing after step {first}" if first else "training"
 
 
 def _both_files(spec: Spec, tokenizer: Any) -> tuple[list[Encoded | Pair], list[Encoded | Pair]]:
@@ -552,9 +461,3 @@ def _sides(row: Encoded | Pair) -> tuple[Encoded, ...]:
 
 def _size(row: Encoded | Pair) -> int:
     return sum(len(side.ids) for side in _sides(row))
-
-
-def _has(package: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(package) is not None
