@@ -10,7 +10,7 @@ PRISM := @stoplight/prism-cli@5.14.2
 AIMOCK := @copilotkit/aimock@1.43.0
 OPENAI_JS := openai@7.57.0
 
-.PHONY: help demo test test-wire test-train check docs lock bench clean
+.PHONY: help demo test test-wire test-train check docs site mutants release lock bench clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -37,6 +37,19 @@ check: $(VENV)/.dev ## Format, lint, types, import directions, generated docs an
 docs: $(VENV)/.dev ## Generate settings, commands, errors and HTTP pages, and the OpenAPI snapshot
 	$(BIN)/python docs/generate.py
 
+site: $(VENV)/site/.ready ## Build the documentation site in ./site (needs no network once set up)
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/site/bin/mkdocs build --strict --quiet
+	@echo "the site is in site/index.html"
+
+mutants: $(VENV)/.dev $(VENV)/.models $(VENV)/mutants/.ready ## Mutate ROOM (default rules) and count mutants that the tests do not see (hours)
+	@$(BIN)/python tools/mutants.py $(or $(ROOM),rules) $(ARGS)
+
+release: $(VENV)/.dev $(VENV)/release/.ready ## Build wheel and sdist, check them, and write an SBOM into dist
+	rm -rf dist
+	$(VENV)/release/bin/python -m build --outdir dist .
+	$(VENV)/release/bin/twine check --strict dist/*
+	$(VENV)/release/bin/cyclonedx-py requirements requirements/run.txt --output-file dist/kaeshi.cdx.json
+
 bench: $(VENV)/.dev $(VENV)/.models ## Run the benchmarks on DATA (default ../shared/data)
 	$(BIN)/python -m benchmarks.pipeline --data $(or $(DATA),../shared/data)
 	$(BIN)/python -m benchmarks.start
@@ -44,6 +57,7 @@ bench: $(VENV)/.dev $(VENV)/.models ## Run the benchmarks on DATA (default ../sh
 lock: ## Renew the hash-locked requirements (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml requirements/build.in -c requirements/dev.txt -o requirements/run.txt
+	for name in site release mutants; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt; done
 
 clean: ## Remove what was set up and what demos made
 	rm -rf $(VENV) kaeshi-demo
@@ -77,4 +91,9 @@ $(VENV)/train/.ready: requirements/dev.txt requirements/train.txt pyproject.toml
 
 $(VENV)/.models: src/kaeshi/models/fetch.py | $(VENV)/.run
 	@$(BIN)/kaeshi models fetch
+	@touch $@
+
+$(VENV)/%/.ready: requirements/%.txt
+	@test -x $(VENV)/$*/bin/python || $(PYTHON) -m venv $(VENV)/$*
+	@$(VENV)/$*/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r $<
 	@touch $@

@@ -83,7 +83,7 @@ def test_a_torn_end_stops_the_reading_and_a_changed_record_is_told(tmp_path: Pat
     with pytest.raises(Misconfigured, match="cannot be decrypted"):
         list(spool.frames(mine.path, 0, KEYS, 100))
     mine.path.write_bytes(b"something else")
-    with pytest.raises(Misconfigured, match="no spool"):
+    with pytest.raises(Misconfigured, match="not a kaeshi spool"):
         list(spool.frames(mine.path, 0, KEYS, 100))
 
 

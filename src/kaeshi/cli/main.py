@@ -3,11 +3,12 @@
 import importlib
 import os
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+import kaeshi
 from kaeshi.errors import KaeshiError
 
 UNEXPECTED = 70
@@ -77,8 +78,19 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"kaeshi {kaeshi.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _kaeshi() -> None:
+def _kaeshi(
+    *,
+    version: Annotated[  # typer calls _version
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
     """The self-learning loop for LLM assistants."""
 
 
