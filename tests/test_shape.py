@@ -84,3 +84,12 @@ def test_the_scrubber_loads_without_the_rest_of_the_system() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_packages_of_extras_are_imported_where_they_are_used() -> None:
+    code = (
+        "import sys, kaeshi.app, kaeshi.gateway.worker, kaeshi.cli.main; "
+        "print({'opentelemetry', 'asyncpg', 'torch', 'ray', 'openai'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

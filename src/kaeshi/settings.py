@@ -95,9 +95,8 @@ class Settings(BaseSettings):
         None,
         gt=0,
         description="Days at half and half after which a rollout ends, kept or not: most of alpha "
-        "then goes to a boundary for that horizon, which "
-        "shows small gains more often (docs/rollout.md). Default: no end, and evidence that is "
-        "valid at every look.",
+        "then goes to a boundary for that horizon, which shows small gains more often "
+        "(docs/rollout-method.md). Default: no end; evidence is valid at every look.",
     )
     rollout_yearly_alpha: float | None = Field(
         None,

@@ -8,13 +8,15 @@ serve`), and without its packages there are none.
 from collections.abc import Iterable
 from datetime import timedelta
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from kaeshi.gateway.record import Record
 from kaeshi.nouns import Arm, Exchange
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40)
 
@@ -98,7 +100,7 @@ def trace(exchanges: Iterable[Exchange]) -> None:
         _span(e, tracer, api)
 
 
-def _span(e: Exchange, tracer: Tracer, api: ModuleType) -> None:
+def _span(e: Exchange, tracer: "Tracer", api: ModuleType) -> None:
     arm, experiment = (e.assignment.arm, e.assignment.experiment) if e.assignment else (None, None)
     told = _attributes_of(e, arm, experiment)
     began = e.at

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from openai.pagination import AsyncCursorPage
-from openai.types.fine_tuning.fine_tuning_job_event import FineTuningJobEvent
 from pydantic import BaseModel
 
 from kaeshi.errors import NotFound, ProviderError, ProviderUnknown, Refused
@@ -21,6 +19,8 @@ from kaeshi.ports import Answerer
 if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI, Omit
+    from openai.pagination import AsyncCursorPage
+    from openai.types.fine_tuning.fine_tuning_job_event import FineTuningJobEvent
     from openai.types.fine_tuning.job_create_params import Method
 
 T = TypeVar("T")
@@ -223,7 +223,7 @@ class OpenAITrainer:
             raise ProviderUnknown(msg) from error
 
 
-def _append_events(page: AsyncCursorPage[FineTuningJobEvent], found: list[TrainingEvent]) -> None:
+def _append_events(page: "AsyncCursorPage[FineTuningJobEvent]", found: list[TrainingEvent]) -> None:
     for event in getattr(page, "data", None) or []:
         told = event.data if isinstance(event.data, dict) else {}
         figures = {name: value for name, value in told.items() if isinstance(value, int | float)}
