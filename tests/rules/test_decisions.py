@@ -4,9 +4,11 @@ Rules that one assert can test.
 """
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.nouns import (
     Answer,
     Drop,
+    DropReason,
     Example,
     Filters,
     Keep,
@@ -79,6 +82,18 @@ def changed(**values: Any) -> Signals:
 def test_every_refusal_has_its_reason(verdict: Keep | Drop, reason: str) -> None:
     assert verdict == Drop(reason=reason)
     assert reason in collection.REASONS
+
+
+def test_reasons_are_a_closed_set_and_every_one_is_explained() -> None:
+    assert set(get_args(DropReason)) == set(collection.REASONS)
+
+
+def test_the_reasons_that_the_demo_prints_are_explained() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith(("dropped ", "dataset "))]
+    printed = {name for line in lines for name in re.findall(r"([a-z_]+) \d+", line)}
+    assert len(printed) > 5
+    assert printed <= set(collection.REASONS)
 
 
 def test_a_filter_applies_where_its_value_exists() -> None:

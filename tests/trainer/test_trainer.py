@@ -12,7 +12,7 @@ from kaeshi.errors import InvalidInput, NotFound, ProviderError, Refused
 from kaeshi.nouns import HAND_OVER, JobRequest
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.fake import FakeClock, FakeEmbedder, FakeIds, FakeTokens
-from kaeshi.providers.openai import OpenAITrainer, notified
+from kaeshi.providers.openai import OpenAITrainer, job_of_webhook
 from kaeshi.steps import asking
 from kaeshi.trainer import webhooks
 from kaeshi.trainer.engines import responder
@@ -301,9 +301,9 @@ async def test_the_end_of_a_job_is_told_signed_and_told_again_until_it_is_heard(
         assert ended.wait(10)
         listener.shutdown()
     assert heard[0][0] == heard[1][0]
-    assert notified(*heard[1], secret) == job["id"]
+    assert job_of_webhook(*heard[1], secret) == job["id"]
     with pytest.raises(Refused):
-        notified(
+        job_of_webhook(
             heard[1][0],
             heard[1][1],
             "whsec_" + base64.b64encode(b"another key, another key, another").decode(),

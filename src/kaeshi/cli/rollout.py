@@ -210,13 +210,13 @@ def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) 
     found = with_loop(db, assistant, steps.status)
     lines = [f"production: {found['production'] or 'nothing yet'}"]
     for r in found["rollouts"]:
-        lines = _rollout_lines(r, lines)
+        lines += _rollout_lines(r)
     show(found, as_json=as_json, text="\n".join(lines))
 
 
-def _rollout_lines(r: Any, lines: list[str]) -> list[str]:
+def _rollout_lines(r: Any) -> list[str]:
     paused = f", paused by {r['paused']}" if r["paused"] else ""
-    lines += ["", f"{r['id']}  {r['model']}  {r['state']} ({r['percent']:g} %){paused}"]
+    lines = ["", f"{r['id']}  {r['model']}  {r['state']} ({r['percent']:g} %){paused}"]
     if any(r["mirror"][state] for state in ("answered", "failed", "dropped")):
         lines.append(_mirror_text(r["mirror"]))
     lines += [
@@ -332,7 +332,10 @@ def rollback(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a rollout; production does not change."""
+    """End a rollout; production stays.
+
+    After a promotion the former model becomes production again, while the holdout lasts.
+    """
     moved = with_loop(
         db, assistant, lambda loop: steps.roll_back(loop, rollout_id, reason=reason, by=by)
     )

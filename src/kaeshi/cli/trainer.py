@@ -43,7 +43,7 @@ def trainer_serve(
 ) -> None:
     """Serve the embedded trainer over HTTP."""
     set_trainer(serve_with=serve_with, ray=ray)
-    serving(host, port, "kaeshi.app:trainer_app", None)
+    serving(host, port, "kaeshi.app:trainer_app", db=None)
 
 
 class Form(StrEnum):

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 client that posts JSON over kept-alive connections.
+"""An HTTP/1.1 client for JSON APIs over kept-alive connections.
 
 The response body is handed on as bytes. A general client costs a gateway more CPU than all its
 other work together (docs/decisions/011). Parsing is done by httptools (llhttp). A request is never
@@ -67,6 +67,9 @@ class Connection(asyncio.Protocol):
             finally:
                 late.cancel()
                 self._waiter = None
+        if isinstance(self.error, OverflowError):
+            msg = f"the answer of the model's provider has more than {MAX_ANSWER} bytes"
+            raise ProviderUnknown(msg) from self.error
         if self.error is not None:
             msg = (
                 f"no answer from the model's provider: {type(self.error).__name__}; check "
@@ -132,7 +135,7 @@ class Connection(asyncio.Protocol):
             self._is_framed = True
 
     def on_headers_complete(self) -> None:
-        if self.is_done:
+        if self.is_done:  # a second response, which was not requested
             return
         self.status = self._parser.get_status_code()
         self.is_stream = self.headers.get(b"content-type", b"").startswith(b"text/event-stream")

@@ -5,7 +5,7 @@ They validate nothing about the world: input is parsed where it enters.
 
 from kaeshi.nouns.assignment import Arm, Assignment
 from kaeshi.nouns.candidate import MOST_ENTRIES, Candidate, Serving
-from kaeshi.nouns.collection import Drop, Filters, Keep
+from kaeshi.nouns.collection import Drop, DropReason, Filters, Keep
 from kaeshi.nouns.comparison import Comparison, Interval, MetricComparison, Sample
 from kaeshi.nouns.conversation import (
     CANDIDATE_FAILED,
@@ -74,6 +74,7 @@ __all__ = [
     "Dataset",
     "Decision",
     "Drop",
+    "DropReason",
     "Entry",
     "Estimate",
     "Evaluation",

@@ -27,7 +27,41 @@ class Keep(Value):
     upto: int
 
 
-class Drop(Value):
-    """The conversation may not be learned from; `reason` is one of rules.collection.REASONS."""
+DropReason = Literal[
+    # of collection
+    "no_consent",
+    "erased",
+    "no_question",
+    "no_answer",
+    "tool_call_last",
+    "thumbs_down",
+    "goal_not_reached",
+    "booking_failed",
+    "low_rating",
+    "low_quality",
+    "low_confidence",
+    "not_rated",
+    "no_rating",
+    "no_confidence",
+    "no_positive_feedback",
+    "rejected",
+    "timed_out",
+    "unscrubbed",
+    # of a dataset
+    "duplicate",
+    "near_duplicate",
+    "test_case",
+    "beyond_max_samples",
+    # of the knowledge base
+    "no_pair",
+    "placeholder",
+    "small_talk",
+    "answers_with_a_question",
+    "too_short",
+]
 
-    reason: str
+
+class Drop(Value):
+    """The conversation may not be learned from; rules.collection.REASONS explains `reason`."""
+
+    reason: DropReason

@@ -332,25 +332,29 @@ def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[R
 
 
 def _glued(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: Watch) -> None:
+    """Tokens in which digits are glued to letters (`key-9f3...`), each searched whole."""
     last = 0
     for at, _ in runs:
         if (
-            text[at - 1] not in _GLUED_BEFORE
+            not at
+            or text[at - 1] not in _GLUED_BEFORE
             or at < last
-            or not at
             or _GLUED_AFTER.match(text, at + 1) is None
         ):
             continue
         watch()
-        before = text[max(last, at - LONGEST_TOKEN) : at]
-        first = (
-            at - len(before) + max(before.rfind(" "), before.rfind("\0"), before.rfind("\n")) + 1
-        )
+        first = _token_start(text, at, last)
         stop = _TOKEN_ENDS.search(text, at)
         last = stop.start() if stop else len(text)
         if last - first >= _TOKEN_LEAST:
             for recogniser in GLUED:
                 _matches(recogniser, text, first, last + 1, hits)
+
+
+def _token_start(text: str, at: int, last: int) -> int:
+    before = text[max(last, at - LONGEST_TOKEN) : at]
+    gap = max(before.rfind(" "), before.rfind("\0"), before.rfind("\n"))
+    return at - len(before) + gap + 1
 
 
 def _streets(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: Watch) -> None:

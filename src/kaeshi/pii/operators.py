@@ -221,13 +221,12 @@ def _replaced_name(
 
 
 def _cased(like: str, word: str) -> str:
-    return (
-        word.upper()
-        if like.isupper() and len(like) > 1
-        else word.lower()
-        if like.islower()
-        else word
-    )
+    """`word` in the letter case of `like`; a single capital (an initial) leaves it as it is."""
+    if like.isupper() and len(like) > 1:
+        return word.upper()
+    if like.islower():
+        return word.lower()
+    return word
 
 
 def _phone(value: str, draw: Draw) -> str:

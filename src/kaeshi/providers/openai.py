@@ -231,10 +231,10 @@ def _append_events(page: "AsyncCursorPage[FineTuningJobEvent]", found: list[Trai
         found.append(TrainingEvent(id=event.id, at=at, message=event.message, figures=figures))
 
 
-def notified(body: bytes, headers: Mapping[str, str], secret: str) -> str | None:
+def job_of_webhook(body: bytes, headers: Mapping[str, str], secret: str) -> str | None:
     """The job that a provider's webhook is about, None if it is about something else.
 
-    Raises Refused without the provider's signature.
+    Raises Refused if the signature is missing, wrong or too old.
     """
     import openai
 

@@ -5,11 +5,11 @@ Every refusal has one reason, and reasons are counted.
 
 from collections.abc import Mapping, Sequence
 
-from kaeshi.nouns import Consent, Drop, Filters, Keep, Signals
+from kaeshi.nouns import Consent, Drop, DropReason, Filters, Keep, Signals
 
-REASONS = {
+REASONS: Mapping[DropReason, str] = {
     "no_consent": "the customer has not consented to learning from it",
-    "not_closed": "the conversation is still going on",
+    "erased": "the customer was erased",
     "no_question": "no customer message comes before the rated answer",
     "no_answer": "there is no assistant message to learn",
     "tool_call_last": "the rated assistant message has no text",
@@ -26,6 +26,15 @@ REASONS = {
     "rejected": "a reviewer rejected it",
     "timed_out": "the scrubber did not finish in time, so it must not be learned",
     "unscrubbed": "the scrubber failed, so it must not be learned",
+    "duplicate": "an example with the same words is in the dataset",
+    "near_duplicate": "an example with nearly the same words is in the dataset",
+    "test_case": "it resembles a test case, which no model may be trained on",
+    "beyond_max_samples": "the dataset was limited to its best examples",
+    "no_pair": "it does not end with a question and its answer",
+    "placeholder": "question or answer holds personal data",
+    "small_talk": "question or answer is small talk",
+    "answers_with_a_question": "the answer asks back",
+    "too_short": "question or answer is too short to stand alone",
 }
 POSITIVE_RATING = 4
 
@@ -56,7 +65,7 @@ def judge(
     return Drop(reason=reason) if reason else Keep(upto=upto)
 
 
-def _unhappy(facts: Mapping[str, object], signals: Signals, filters: Filters) -> str | None:
+def _unhappy(facts: Mapping[str, object], signals: Signals, filters: Filters) -> DropReason | None:
     if signals.thumbs_down:
         return "thumbs_down"
     if filters.drop_failed and facts.get("goal_reached") is False:
@@ -66,8 +75,11 @@ def _unhappy(facts: Mapping[str, object], signals: Signals, filters: Filters) ->
     return None
 
 
-def _below(signals: Signals, filters: Filters) -> str | None:
-    checks = (
+def _below(signals: Signals, filters: Filters) -> DropReason | None:
+    checks: tuple[
+        tuple[float | None, float | None, str, DropReason, DropReason],
+        ...,
+    ] = (
         (signals.rating, filters.min_rating, filters.missing_rating, "low_rating", "no_rating"),
         (
             signals.quality_tenths,
@@ -92,7 +104,7 @@ def _below(signals: Signals, filters: Filters) -> str | None:
     return _positive_feedback(signals, filters)
 
 
-def _positive_feedback(signals: Signals, filters: Filters) -> str | None:
+def _positive_feedback(signals: Signals, filters: Filters) -> DropReason | None:
     liked = signals.thumbs_up > 0 or (
         signals.rating is not None and signals.rating >= POSITIVE_RATING
     )

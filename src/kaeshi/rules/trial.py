@@ -171,11 +171,11 @@ class Trial:
 
         `may_promote`: the stage and its shortest duration allow it.
         """
-        ending = self._broken() or self._harmed()
+        ending = self._why_ended() or self._why_harmed()
         if ending:
             return Decision(verdict="roll_back", why=ending, evidence=self.evidence())
-        missing = self._paused() or (
-            self._missing()
+        missing = self._blocked() or (
+            self._why_not_promoted()
             if may_promote
             else "too early to promote: only harm is tested for so far"
         )
@@ -202,7 +202,7 @@ class Trial:
     @property
     def is_calm(self) -> bool:
         """Whether there is no sign that the figures are wrong."""
-        return self._paused() is None
+        return self._blocked() is None
 
     def compared(
         self, metrics: Sequence[str], arms: Mapping[str, Mapping[str, Sample]]
@@ -278,7 +278,7 @@ class Trial:
         each = math.log(2 * max(len(self.plan.margins), 1) / self.plan.alpha)
         return {COMPOSITE: math.log(2 / self.plan.alpha)} | dict.fromkeys(self.plan.margins, each)
 
-    def _broken(self) -> str | None:
+    def _why_ended(self) -> str | None:
         if self.errors.is_blamed:
             failures = self.errors.failures[1]
             requests = self.errors.requests[1]
@@ -294,7 +294,7 @@ class Trial:
             )
         return None
 
-    def _harmed(self) -> str | None:
+    def _why_harmed(self) -> str | None:
         for metric, threshold in self._harm_thresholds().items():
             if self.effects.log_e(harm_name(metric)) >= threshold:
                 effect, low, high = self.effects.interval(
@@ -311,16 +311,16 @@ class Trial:
                 )
         return None
 
-    def _paused(self) -> str | None:
+    def _blocked(self) -> str | None:
         if min(self.errors.log_fault(0), self.errors.log_fault(1)) >= BLAME:
-            return "paused: both arms are failing, so the candidate is not at fault"
+            return "held: both arms are failing, so the candidate is not at fault"
         if not sum(self.effects.count):
             return "nothing has been observed"
         if self.ratio.log_e >= RATIO_HOLDS:
             return "held: the arms' customers do not seem to match the assignment"
         return None
 
-    def _missing(self) -> str | None:
+    def _why_not_promoted(self) -> str | None:
         effects = self.effects
         effect, low, high = effects.interval(COMPOSITE, self.plan.alpha, self.plan.smallest_effect)
         seen = (
@@ -334,7 +334,7 @@ class Trial:
                 f"production stays: {seen}, but {_and(unproven)} are not yet shown to stay "
                 "within their margins"
             )
-        return self._silent(seen) or self._fading(seen, effect)
+        return self._why_silent(seen) or self._why_fading(seen, effect)
 
     def _is_shown(self, bet: str) -> bool:
         """Whether a bet is won, for the goal on the running average too.
@@ -370,8 +370,8 @@ class Trial:
     def _need(self) -> float:
         return math.log(1 / self.plan.alpha_to_promote / (BY_BETS if self.plan.information else 1))
 
-    def _fading(self, seen: str, effect: float) -> str | None:
-        """Whether the effect is fading.
+    def _why_fading(self, seen: str, effect: float) -> str | None:
+        """Why the effect counts as fading; None if it does not.
 
         A novelty stays better on average for weeks after it has worn off.
         """
@@ -390,7 +390,7 @@ class Trial:
                 )
         return None
 
-    def _silent(self, seen: str) -> str | None:
+    def _why_silent(self, seen: str) -> str | None:
         for stars in sparse_stars(self.plan):
             if (
                 max(self.effects.log_e(more_name(stars)), self.effects.log_e(fewer_name(stars)))

@@ -8,9 +8,8 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from kaeshi import pii
 from kaeshi.errors import InvalidInput, NotFound
@@ -26,8 +25,7 @@ Values = Mapping[str, Sequence[str]]
 log = logging.getLogger("kaeshi.asking")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A client's request: the path below the base URL, the body's bytes, and both decoded."""
 
     path: str
@@ -36,8 +34,7 @@ class Question:
     messages: Sequence[Json]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A request as it goes to the candidate's provider.
 
     `values`: what placeholders in the answer stand for, by type; None when the candidate reads and

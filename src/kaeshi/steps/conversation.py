@@ -33,7 +33,7 @@ async def log(
     records: Iterable[object],
     *,
     consent: Consent | None = None,
-    name: Callable[[int], str] = lambda i: f"record {i + 1}",
+    place_of: Callable[[int], str] = lambda i: f"record {i + 1}",
     closed_before: bool = True,
 ) -> Logged:
     """Store conversation records, in transactions of at most MAX_ROWS messages.
@@ -53,19 +53,19 @@ async def log(
                 else rules.parse(record, assistant=loop.assistant, now=now, consent=consent)
             )
         except InvalidInput as error:
-            done.refused.append(f"{name(index)}: {error}")
+            done.refused.append(f"{place_of(index)}: {error}")
             continue
         conversation = _closed_if_idle(closed_before, conversation, now, loop)
         if batch and (
             batch[0][1].assistant != conversation.assistant
             or rows + len(conversation.turns) > MAX_ROWS
         ):
-            await _store(loop, batch, now, done, name)
+            await _store(loop, batch, now, done, place_of)
             batch = []
             rows = 0
         batch.append((index, conversation))
         rows += len(conversation.turns)
-    await _store(loop, batch, now, done, name)
+    await _store(loop, batch, now, done, place_of)
     return done
 
 
@@ -116,7 +116,7 @@ async def log_piece(loop: Loop, piece: Piece, *, consent: Consent | None = None)
         loop,
         (record for _, record in piece.records),
         consent=consent,
-        name=lambda i: piece.records[i][0],
+        place_of=lambda i: piece.records[i][0],
     )
     logged.refused += piece.bad
     return logged
@@ -180,9 +180,9 @@ async def show(loop: Loop, conversation: str) -> Json:
 class Routing:
     """Which models answer customers at one moment.
 
-    Production, and the candidate with its experiment and share while a rollout is live. After a
-    promotion the former model stays production for its holdout, and the new one is the candidate
-    for all other customers. `epoch`: the version of the rollout that this was read from.
+    Production, and the candidate with its experiment and share while a rollout is live. During a
+    holdout `production` is the former model and `candidate` the promoted one, so that arms keep
+    their meaning. `epoch`: the version of the rollout that this was read from.
     """
 
     production: Candidate | None
@@ -197,9 +197,8 @@ class Routing:
         if self.experiment is None:
             return None, self.production
         arm = arm_of(self.experiment, customer, self.share)
-        return Assignment(
-            experiment=self.experiment, arm=arm, share=self.share
-        ), self.candidate if arm == "candidate" else self.production
+        answering = self.candidate if arm == "candidate" else self.production
+        return Assignment(experiment=self.experiment, arm=arm, share=self.share), answering
 
 
 def holdout_since(loop: Loop) -> datetime:
@@ -240,7 +239,7 @@ async def _store(
     batch: list[tuple[int, Conversation]],
     now: datetime,
     done: Logged,
-    name: Callable[[int], str],
+    place_of: Callable[[int], str],
 ) -> None:
     if not batch:
         return
@@ -250,4 +249,4 @@ async def _store(
     done.grown += added.grown
     done.messages += added.messages
     done.unchanged += len(batch) - added.new - added.grown - len(added.refused)
-    done.refused += [f"{name(batch[i][0])}: {why}" for i, why in added.refused]
+    done.refused += [f"{place_of(batch[i][0])}: {why}" for i, why in added.refused]

@@ -38,6 +38,8 @@ from kaeshi.store.tables import (
 from kaeshi.store.training import as_candidate
 from kaeshi.store.verbs import Verbs, dumps, micros, moment
 
+MICROS_PER_HOUR = 3_600_000_000
+
 
 class RolloutVerbs(Verbs):
     """Rollouts and production.
@@ -362,12 +364,15 @@ class RolloutVerbs(Verbs):
     async def conversion_delays(
         self, assistant: str, since: datetime, until: datetime
     ) -> list[float]:
-        """Hours from start to first conversion, of production's conversations in [since, until)."""
+        """Hours from start to first conversion (`booked=true`).
+
+        Of production's conversations in [since, until).
+        """
         c = conversations.c
         o = outcomes.c
         statement = delays_statement(c, o, assistant, since, until)
         return [
-            (landed - began) / 3_600_000_000
+            (landed - began) / MICROS_PER_HOUR
             for began, landed in await self.connection.execute(statement)
         ]
 

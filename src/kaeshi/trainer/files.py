@@ -25,7 +25,8 @@ class Files:
         self._folder.check_room(len(content))
         return self.put(content, name, purpose, None if life is None else int(life))
 
-    def put(self, content: bytes, name: str, purpose: str, life: int | None = None) -> Json:
+    def put(self, content: bytes, name: str, purpose: str, life_s: int | None = None) -> Json:
+        """Store a file; it expires after `life_s` seconds (None: never)."""
         identifier = self._folder.new_id("file")
         write_whole(self._folder.file(identifier), content)
         made: Json = {
@@ -38,7 +39,7 @@ class Files:
             "status": "processed",
         }
         return self._folder.state.put(
-            "file", made if life is None else made | {"expires_at": made["created_at"] + life}
+            "file", made if life_s is None else made | {"expires_at": made["created_at"] + life_s}
         )
 
     def drop_expired(self) -> None:

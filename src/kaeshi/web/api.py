@@ -20,7 +20,7 @@ from kaeshi.jobs.runner import run_now
 from kaeshi.jobs.schedule import jobs
 from kaeshi.loop import Loop
 from kaeshi.nouns import Feedback, Report
-from kaeshi.providers.openai import notified
+from kaeshi.providers.openai import job_of_webhook
 from kaeshi.rules import conversation as conversation_rules
 from kaeshi.rules import feedback as feedback_rules
 from kaeshi.steps import conversation, feedback, report, training
@@ -233,7 +233,7 @@ async def training_ended(request: Request, loop: LoopDep) -> Looked:
     if secret is None:
         msg = "webhooks are not accepted: OPENAI_WEBHOOK_SECRET is not set"
         raise NotFound(msg)
-    job = notified(await request.body(), request.headers, secret.get_secret_value())
+    job = job_of_webhook(await request.body(), request.headers, secret.get_secret_value())
     if job is None:
         return Looked(run=None, state=None)
     try:

@@ -97,8 +97,8 @@ class Responder:
 
     def choose(self, features: Floats) -> list[Choice]:
         """One choice per row of features, as made by `featurize`."""
-        best, signs = self.best(features)
-        sure = _sigmoid(signs @ self.calibration)
+        best, cues = self.best(features)
+        sure = _sigmoid(cues @ self.calibration)
         return [
             Choice(
                 text=self.answers[b] if s >= HAND_OVER_BELOW else HAND_OVER,
@@ -382,28 +382,30 @@ def _inverse(x: Floats) -> Callable[[Floats], Floats]:
 def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDArray[np.float64]:
     """Logistic regression of "the answer was right" (Platt 1999) by Newton's method.
 
-    With little data it stays near CALIBRATION.
+    `held`: held-out samples. Returns the three weights of the confidence; with little data they
+    stay near CALIBRATION.
     """
     if not held:
         return CALIBRATION
-    best, signs = head.best(features)
+    best, cues = head.best(features)
     right = np.array(
         [head.answers[b] == s.answer for b, s in zip(best.tolist(), held, strict=True)], np.float64
     )
 
     def loss(w: NDArray[np.float64]) -> float:
-        z = signs @ w
+        z = cues @ w
         return float(
             (np.logaddexp(0, z) - right * z).sum()
             + CALIBRATION_STRENGTH / 2 * np.square(w - CALIBRATION).sum()
         )
 
+    def overshoots(w: NDArray[np.float64], change: NDArray[np.float64]) -> bool:
+        return loss(w - change) > loss(w) and float(np.abs(change).max()) > 1e-6
+
     w = CALIBRATION.copy()
     for _ in range(100):
-        change = _newton_step(signs, w, right)
-        while (
-            loss(w - change) > loss(w) and float(np.abs(change).max()) > 1e-6
-        ):  # far from the optimum a full step overshoots
+        change = _newton_step(cues, w, right)
+        while overshoots(w, change):
             change = change / 2
         w = w - change
         if float(np.abs(change).max()) < 1e-6:  # converged
@@ -412,11 +414,11 @@ def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDA
 
 
 def _newton_step(
-    signs: NDArray[np.float64], w: NDArray[Any], right: NDArray[np.float64]
+    cues: NDArray[np.float64], w: NDArray[Any], right: NDArray[np.float64]
 ) -> NDArray[Any]:
-    p = _sigmoid(signs @ w)
-    gradient = signs.T @ (p - right) + CALIBRATION_STRENGTH * (w - CALIBRATION)
-    hessian = (signs * (p * (1 - p))[:, None]).T @ signs + CALIBRATION_STRENGTH * np.eye(3)
+    p = _sigmoid(cues @ w)
+    gradient = cues.T @ (p - right) + CALIBRATION_STRENGTH * (w - CALIBRATION)
+    hessian = (cues * (p * (1 - p))[:, None]).T @ cues + CALIBRATION_STRENGTH * np.eye(3)
     return np.linalg.solve(hessian, gradient)
 
 
