@@ -431,7 +431,7 @@ async def test_a_candidate_that_breaks_the_checks_in_its_mirror_never_meets_a_cu
         "rolled_back",
         10,
     )
-    assert heard.told[-1].endswith(f"mirror -> rolled_back (0 %) by schedule: {why}")
+    assert heard.sent[-1].endswith(f"mirror -> rolled_back (0 %) by schedule: {why}")
 
 
 class Judge:

@@ -209,7 +209,7 @@ async def test_a_stage_that_a_person_approves_is_asked_for_once_and_entered_by_n
     for _ in range(2):
         ((_, why),) = await rollout.step_all(careful)
         assert f"kaeshi rollout promote {live.id} --by NAME" in why
-    assert len([told for told in notifier.told if "is paused in half" in told]) == 1
+    assert len([text for text in notifier.sent if "is paused in half" in text]) == 1
     moved = await rollout.promote(careful, live.id, by="ann")
     assert (moved.state, moved.paused) == ("full", None)
 

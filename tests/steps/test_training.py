@@ -297,11 +297,11 @@ async def test_losses_are_kept_and_each_is_kept_once(
         )
         for i in range(1, 13)
     ]
-    provider(paid).told[run.job_id] = told[:1]
+    provider(paid).said[run.job_id] = told[:1]
     job = provider(paid).jobs_made[run.job_id]
     job["status"] = "running"
     await training.look(paid, run)
-    provider(paid).told[run.job_id] = told
+    provider(paid).said[run.job_id] = told
     job["status"] = "succeeded"
     assert (await training.look(paid, run)).state == "succeeded"
     assert await training.events(paid, run) == told

@@ -25,7 +25,7 @@ def test_a_process_that_cannot_even_start_is_told_and_leaves_nothing(
     heard: list[dict[str, Any]] = []
     over = False
     while not over:
-        told = machine.told()
+        told = machine.news()
         heard, over = heard + told["messages"], told["over"]
     assert "FileNotFoundError" in heard[-1]["broken"]
     assert not machine._folder.exists()

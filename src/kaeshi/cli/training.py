@@ -149,10 +149,10 @@ def _show_status(run: Any, events: Any, as_json: AsJson) -> None:
         )
     ]
     words += [f"  {event.at:%Y-%m-%d %H:%M:%S}  {event.message}" for event in events]
-    told = run.model_dump(mode="json") | {
+    shown = run.model_dump(mode="json") | {
         "events": [event.model_dump(mode="json") for event in events]
     }
-    show(told, as_json=as_json, text="\n".join(words))
+    show(shown, as_json=as_json, text="\n".join(words))
 
 
 @app.command()

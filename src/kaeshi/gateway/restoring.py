@@ -88,10 +88,10 @@ async def restored_pieces(pieces: AsyncIterator[bytes], found: Found) -> AsyncIt
                     continue
                 if event.get("error"):
                     raise ProviderError("the model's provider broke off the stream")
-                told = event.get("choices") or []
+                parts = event.get("choices") or []
                 event["choices"] = [
                     part
-                    for c in told
+                    for c in parts
                     for part in choices.setdefault(c.get("index", 0), _Choice(found)).passed(c)
                 ]
                 if event["choices"] or event.get("usage"):

@@ -102,14 +102,14 @@ def trace(exchanges: Iterable[Exchange]) -> None:
 
 def _span(e: Exchange, tracer: "Tracer", api: ModuleType) -> None:
     arm, experiment = (e.assignment.arm, e.assignment.experiment) if e.assignment else (None, None)
-    told = _attributes_of(e, arm, experiment)
+    attributes = _attributes_of(e, arm, experiment)
     began = e.at
     ended = began + timedelta(milliseconds=e.latency_ms or 0)
     span = tracer.start_span(
         f"chat {e.model or ''}".strip(),
         kind=api.SpanKind.SERVER,
         start_time=int(began.timestamp() * 1e9),
-        attributes={name: value for name, value in told.items() if value is not None},
+        attributes={name: value for name, value in attributes.items() if value is not None},
     )
     if e.failed:
         span.set_status(api.StatusCode.ERROR)

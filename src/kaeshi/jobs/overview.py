@@ -19,14 +19,14 @@ async def overview(loop: Loop) -> list[Json]:
                     "cron": job.cron,
                     "missed": job.missed,
                     "next": following.isoformat() if following else "",
-                    "last": _told(slots[0]) if slots else None,
-                    "history": [_told(s) for s in slots],
+                    "last": _slot_shown(slots[0]) if slots else None,
+                    "history": [_slot_shown(s) for s in slots],
                 }
             )
     return found
 
 
-def _told(slot: Slot) -> Json:
+def _slot_shown(slot: Slot) -> Json:
     seconds = (slot.finished_at - slot.started_at).total_seconds() if slot.finished_at else None
     return {
         "slot": slot.slot.isoformat(),

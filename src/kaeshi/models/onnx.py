@@ -39,8 +39,8 @@ def _output(value: str) -> bytes:
     field 12, ValueInfoProto.name field 1 (onnx.proto).
     """
     name = value.encode()
-    told = b"\x0a" + bytes([len(name)]) + name
-    output = b"\x62" + bytes([len(told)]) + told
+    info = b"\x0a" + bytes([len(name)]) + name
+    output = b"\x62" + bytes([len(info)]) + info
     return b"\x3a" + bytes([len(output)]) + output
 
 

@@ -29,8 +29,7 @@ _HOUSE = re.compile(
 # quantities, not house numbers
 _COUNTED = frozenset(
     b"people person persons adults adult guests guest kids kid am pm of for in on at and or is to the hours hour minutes minute days day stars star tickets ticket percent degrees rooms "
-    b"bed beds bath baths bathroom bathrooms bedroom bedrooms hotels cars restaurants transfers dollars bucks events options results movies flights stops apartments houses attractions seats "
-    b"seat salons layovers layover buses dentists places miles".split()
+    b"bed beds bath baths bathroom bathrooms bedroom bedrooms hotels cars restaurants transfers dollars bucks events options results movies flights stops apartments houses attractions seats seat salons layovers layover buses dentists places miles".split()
 )
 _STREETS = frozenset(word.encode() for word in STREET_WORDS)
 _STREET_WITHIN = 62  # characters from a house number to the end of its street
@@ -210,13 +209,10 @@ def _words_announced(lowered: str, watch: Watch, text: str, hits: list[Hit]) -> 
 
 
 def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
-    """Further occurrences of a security answer or a password in its conversation.
-
-    Compared word by word, in linear time.
-    """
-    told: dict[tuple[int, int], dict[str, tuple[str, float]]] = {}
-    _secrets_by_conversation(secrets, text, told)
-    for (first, last), values in told.items():
+    """Further occurrences of a security answer or a password in its conversation."""
+    secret_values: dict[tuple[int, int], dict[str, tuple[str, float]]] = {}
+    _secrets_by_conversation(secrets, text, secret_values)
+    for (first, last), values in secret_values.items():
         for word in _SPOKEN.finditer(text, first, last):
             bare = word[0].strip(_QUOTES)
             if bare.lower() in values:
@@ -227,7 +223,7 @@ def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
 def _secrets_by_conversation(
     secrets: Sequence[Hit],
     text: str,
-    told: dict[tuple[int, int], dict[str, tuple[str, float]]],
+    secret_values: dict[tuple[int, int], dict[str, tuple[str, float]]],
 ) -> None:
     first = 0
     last = -1
@@ -238,7 +234,7 @@ def _secrets_by_conversation(
             first = text.rfind("\0\0", 0, start) + 1
             last = text.find("\0\0", end)
             last = last if last >= 0 else len(text)
-        told.setdefault((first, last), {}).setdefault(
+        secret_values.setdefault((first, last), {}).setdefault(
             text[start:end].strip(_QUOTES).lower(), (kind, score)
         )
 

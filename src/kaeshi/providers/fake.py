@@ -71,7 +71,7 @@ class FakeTrainer:
     files: dict[str, str] = field(default_factory=dict)
     jobs_made: dict[str, Json] = field(default_factory=dict)
     saved: dict[str, list[Json]] = field(default_factory=dict)
-    told: dict[str, list[TrainingEvent]] = field(default_factory=dict)
+    said: dict[str, list[TrainingEvent]] = field(default_factory=dict)
     trained_tokens: int | None = None
     known: list[Json] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -124,7 +124,7 @@ class FakeTrainer:
 
     async def events(self, job_id: str) -> list[TrainingEvent]:
         self._enter("events")
-        return self.told.get(job_id, [])
+        return self.said.get(job_id, [])
 
     async def look(self, job_id: str) -> Json:
         self._enter("look")
@@ -268,13 +268,13 @@ class FakeNotifier:
     """Keeps the messages. `deaf`: accept none."""
 
     deaf: bool = False
-    told: list[str] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
 
     async def tell(self, text: str) -> None:
         if self.deaf:
             msg = "fake webhook is deaf"
             raise ProviderError(msg)
-        self.told.append(text)
+        self.sent.append(text)
 
 
 @dataclass

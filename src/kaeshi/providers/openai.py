@@ -69,9 +69,8 @@ class OpenAITrainer:
                 purpose="fine-tune",
                 expires_after={"anchor": "created_at", "seconds": FILE_SECONDS},
             )
-            return str(
-                _told(await self._ask("upload", sent, asks_for_work=True), "file", self.name)["id"]
-            )
+            answer = await self._ask("upload", sent, asks_for_work=True)
+            return str(_object_of(answer, "file", self.name)["id"])
 
     async def find_file(self, key: str) -> str | None:
         """The id of a file uploaded under that key, if the provider has it."""
@@ -96,7 +95,7 @@ class OpenAITrainer:
             extra_headers={"Idempotency-Key": wanted.key},
             timeout=CREATE_SECONDS,
         )
-        return _told(
+        return _object_of(
             await self._ask("fine-tuning job", job, asks_for_work=True),
             "fine_tuning.job",
             self.name,
@@ -115,7 +114,7 @@ class OpenAITrainer:
             if not isinstance(getattr(page, "data", None), list):
                 msg = f"fine-tuning jobs: {self.name} gave an answer that is not a list"
                 raise ProviderError(msg)
-            found += [_told(job, "fine_tuning.job", self.name) for job in page.data]
+            found += [_object_of(job, "fine_tuning.job", self.name) for job in page.data]
             if not page.data or not page.has_more:
                 break
             after = page.data[-1].id
@@ -124,7 +123,7 @@ class OpenAITrainer:
     async def look(self, job_id: str) -> Json:
         """The present state of a job."""
         job = await self._ask(f"job {job_id!r}", self._client.fine_tuning.jobs.retrieve(job_id))
-        return _told(job, "fine_tuning.job", self.name)
+        return _object_of(job, "fine_tuning.job", self.name)
 
     async def checkpoints(self, job_id: str) -> list[Json]:
         """The models saved during training, with their losses.
@@ -225,8 +224,8 @@ class OpenAITrainer:
 
 def _append_events(page: "AsyncCursorPage[FineTuningJobEvent]", found: list[TrainingEvent]) -> None:
     for event in getattr(page, "data", None) or []:
-        told = event.data if isinstance(event.data, dict) else {}
-        figures = {name: value for name, value in told.items() if isinstance(value, int | float)}
+        data = event.data if isinstance(event.data, dict) else {}
+        figures = {name: value for name, value in data.items() if isinstance(value, int | float)}
         at = datetime.fromtimestamp(event.created_at, UTC)
         found.append(TrainingEvent(id=event.id, at=at, message=event.message, figures=figures))
 
@@ -252,7 +251,7 @@ def job_of_webhook(body: bytes, headers: Mapping[str, str], secret: str) -> str 
     )
 
 
-def _told(answer: object, kind: str, provider: str) -> Json:
+def _object_of(answer: object, kind: str, provider: str) -> Json:
     """An object of OpenAI's wire.
 
     Raises ProviderUnknown for any other body with status 200, such as a proxy's page.

@@ -40,7 +40,7 @@ LEAST_EVIDENCE = math.log(20)
 
 def question(model: str, messages: Sequence[Json], first: Json, second: Json) -> Json:
     """The chat completion request to the judge."""
-    told = {
+    material = {
         "conversation": [
             {"role": m["role"], "content": text_of(m)} for m in messages if m["role"] != "system"
         ],
@@ -49,7 +49,7 @@ def question(model: str, messages: Sequence[Json], first: Json, second: Json) ->
     }
     said = [
         {"role": "system", "content": INSTRUCTIONS},
-        {"role": "user", "content": json.dumps(told, ensure_ascii=False)},
+        {"role": "user", "content": json.dumps(material, ensure_ascii=False)},
     ]
     return {"model": model, "messages": said, "response_format": SCHEMA, "temperature": 0}
 
@@ -57,10 +57,10 @@ def question(model: str, messages: Sequence[Json], first: Json, second: Json) ->
 def verdict(answer: str) -> Order | None:
     """The judge's answer; None for anything outside the schema."""
     try:
-        told = json.loads(answer)
+        decoded = json.loads(answer)
     except ValueError:
         return None
-    better = told.get("better") if isinstance(told, dict) else None
+    better = decoded.get("better") if isinstance(decoded, dict) else None
     return next((order for order in get_args(Order) if order == better), None)
 
 

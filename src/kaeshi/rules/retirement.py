@@ -44,13 +44,13 @@ def standing(model: str, today: date, table: Json, listed: Sequence[Json] = ()) 
     The provider's own date (`listed`) takes precedence over the table's.
     """
     base = model.split(":")[1] if model.startswith("ft:") and model.count(":") > 1 else model
-    told = _listed_shutdown(listed, model, base)
+    date_given = _listed_shutdown(listed, model, base)
     entry: Json = _entry_of(table, base)
-    if told is None and "shutdown" not in entry:
+    if date_given is None and "shutdown" not in entry:
         return None
     shutdown = (
-        date.fromisoformat(str(told)[:10])
-        if told is not None
+        date.fromisoformat(str(date_given)[:10])
+        if date_given is not None
         else date.fromisoformat(entry["shutdown"])
     )
     days = (shutdown - today).days
@@ -63,7 +63,7 @@ def standing(model: str, today: date, table: Json, listed: Sequence[Json] = ()) 
         level=0 if days < 0 else next((n for n in WARN_DAYS if days <= n), None),
         successors=tuple(entry.get("successors", ())),
         source="the provider"
-        if told is not None
+        if date_given is not None
         else (
             f"table of {table['date']}, {(today - date.fromisoformat(table['date'])).days} days old"
         ),

@@ -84,8 +84,8 @@ def plan(
     known = {name: values for name, values in known.items() if len(values) >= LEAST_HISTORY}
     if not known:
         return None
-    told = _foresight_of(foresight, known)
-    found = _plan_of(goal, setting, promote_alpha, known, history, delays, failing, told)
+    predicted = _foresight_of(foresight, known)
+    found = _plan_of(goal, setting, promote_alpha, known, history, delays, failing, predicted)
     days = setting.rollout_horizon_days
     if days is None or not customers_per_day:
         return found
@@ -112,7 +112,7 @@ def _plan_of(
     history: Sequence[Mapping[str, float]],
     delays: Sequence[float],
     failing: float | None,
-    told: Foresight,
+    predicted: Foresight,
 ) -> RolloutPlan:
     return RolloutPlan(
         goal=goal,
@@ -129,8 +129,8 @@ def _plan_of(
         ),
         least_hours=setting.rollout_half_hours,
         failing=tolerable(failing),
-        covariates=COVARIATES + len(told.weights),
-        foresight=told,
+        covariates=COVARIATES + len(predicted.weights),
+        foresight=predicted,
     )
 
 

@@ -172,16 +172,16 @@ def best_checkpoint(checkpoints: Sequence[Json]) -> str | None:
     The full validation loss, else that of the step; None without losses. The last epoch is often
     not the best: small datasets are overfitted.
     """
-    told = []
+    losses = []
     for checkpoint in checkpoints:
         metrics = checkpoint.get("metrics") or {}
         loss = metrics.get("full_valid_loss") or metrics.get("valid_loss")
         if loss is not None and checkpoint.get("fine_tuned_model_checkpoint"):
-            told.append(
+            losses.append(
                 (
                     float(loss),
                     -int(checkpoint.get("step_number") or 0),
                     str(checkpoint["fine_tuned_model_checkpoint"]),
                 )
             )
-    return min(told)[2] if told else None
+    return min(losses)[2] if losses else None

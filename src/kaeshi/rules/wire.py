@@ -98,7 +98,7 @@ def said(raw: bytes) -> Said:
         choice = body["choices"][0]
         message = choice["message"]
         ours = body.get("kaeshi") or {}
-        told = _told(
+        facts = _facts_of(
             body.get("model"),
             choice.get("finish_reason"),
             body.get("usage"),
@@ -106,7 +106,7 @@ def said(raw: bytes) -> Said:
             "completion_tokens",
             ours.get("confidence"),
         )
-        return Said(message={**message, "role": "assistant"}, **told)
+        return Said(message={**message, "role": "assistant"}, **facts)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise InvalidInput("the answer is not OpenAI's chat format") from error
 
@@ -159,14 +159,14 @@ def informed(messages: Sequence[Json], entries: Sequence[tuple[str, str]]) -> li
     It has the user's role and holds JSON: entries come from people's words, which must not act as
     system instructions.
     """
-    told = json.dumps(
+    listed = json.dumps(
         [{"question": question, "answer": answer} for question, answer in entries],
         ensure_ascii=False,
     )
     block = {
         "role": "user",
         "content": (
-            f"Knowledge base entries that may help to answer the next message, as JSON:\n{told}"
+            f"Knowledge base entries that may help to answer the next message, as JSON:\n{listed}"
         ),
     }
     last = next(
@@ -197,7 +197,7 @@ def said_in_stream(raw: bytes) -> Said:
         message = spelt.message()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput("the stream is not OpenAI's chat format") from error
-    about = _told(spelt.model, spelt.finish, spelt.usage, "prompt_tokens", "completion_tokens")
+    about = _facts_of(spelt.model, spelt.finish, spelt.usage, "prompt_tokens", "completion_tokens")
     return Said(message=message, **about)
 
 
@@ -261,7 +261,7 @@ def _listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _told(
+def _facts_of(
     model: object,
     finish: object,
     usage: object,
@@ -304,7 +304,7 @@ def _said_response(body: Mapping[str, Any]) -> Said:
     ended = "tool_calls" if calls and finish == "stop" else finish
     return Said(
         message=message,
-        **_told(body.get("model"), ended, body.get("usage"), "input_tokens", "output_tokens"),
+        **_facts_of(body.get("model"), ended, body.get("usage"), "input_tokens", "output_tokens"),
     )
 
 

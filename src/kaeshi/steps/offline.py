@@ -308,8 +308,8 @@ def _count_votes(
     loop: Loop,
     votes: dict[str, Counter[str]],
 ) -> None:
-    told = [conversation for conversation in stored if conversation.id in labelled]
-    for conversation, messages in zip(told, _scrubbed(loop, told), strict=True):
+    known = [conversation for conversation in stored if conversation.id in labelled]
+    for conversation, messages in zip(known, _scrubbed(loop, known), strict=True):
         for place, act in labelled[conversation.id].items():
             votes.setdefault(text_of(messages[place]).strip(), Counter())[act] += 1
 

@@ -211,8 +211,8 @@ async def look(loop: Loop, run: TrainingRun) -> TrainingRun:
     state = rules.next_state(job)
     now = loop.clock.now()
     changed = await _changes_of(state, job, loop, run)
-    told = await _told(loop, run.job_id) if state in rules.FINAL else []
-    return await _write_down(loop, run, now, changed, told)
+    events = await _events_of(loop, run.job_id) if state in rules.FINAL else []
+    return await _write_down(loop, run, now, changed, events)
 
 
 async def _changes_of(
@@ -237,11 +237,11 @@ async def _write_down(
     run: TrainingRun,
     now: datetime,
     changed: dict[str, object],
-    told: list[TrainingEvent],
+    events: list[TrainingEvent],
 ) -> TrainingRun:
     async with loop.store.write() as tx:
         settled = await tx.settle_run(run, now, **changed)
-        await tx.add_events(run, told)
+        await tx.add_events(run, events)
         if settled.state == "succeeded" and settled.model is not None:
             await tx.add_candidate(
                 Candidate(
@@ -325,9 +325,9 @@ async def events(loop: Loop, run: TrainingRun) -> list[TrainingEvent]:
     Stored for a run that has ended, requested for one under way.
     """
     if run.state not in rules.FINAL and run.job_id is not None:
-        told = await _told(loop, run.job_id)
+        found = await _events_of(loop, run.job_id)
         async with loop.store.write() as tx:
-            await tx.add_events(run, told)
+            await tx.add_events(run, found)
     async with loop.store.read() as tx:
         return await tx.events(run)
 
@@ -418,7 +418,7 @@ async def _checkpoints(loop: Loop, job: str) -> list[Json]:
         return []
 
 
-async def _told(loop: Loop, job: str) -> list[TrainingEvent]:
+async def _events_of(loop: Loop, job: str) -> list[TrainingEvent]:
     try:
         return await loop.trainer.events(job)
     except (

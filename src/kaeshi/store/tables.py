@@ -464,7 +464,7 @@ index_entries = Table(
     Column("entry", String(40), nullable=False),
 )
 
-# what was told, and when things ran
+# sent reports and mails, and job slots
 reports = Table(
     "reports",
     metadata,

@@ -32,7 +32,7 @@ class TrainerApp:
             return
         status, body = await self._respond(scope, receive)
         if not isinstance(body, bytes):
-            await _told(status, body, receive, send)
+            await _send_stream(status, body, receive, send)
             return
         kind = (
             b"application/json"
@@ -87,7 +87,9 @@ class TrainerApp:
         )
 
 
-async def _told(status: int, pieces: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+async def _send_stream(
+    status: int, pieces: AsyncIterator[bytes], receive: Receive, send: Send
+) -> None:
     """Send pieces as they come.
 
     When the client leaves, the iteration is closed.

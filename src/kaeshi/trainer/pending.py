@@ -74,7 +74,7 @@ class Pending:
         called: list[list[Json]] = [[] for _ in said]
         ends = [""] * len(said)
         count = 0
-        async for number, part, over, tokens in self._told():
+        async for number, part, over, tokens in self._generated():
             if isinstance(part, tools.Call):
                 called[number].append(self._shown(number, len(called[number]), part))
             else:
@@ -106,7 +106,7 @@ class Pending:
         calls = [0] * (self.wanted.n or 1)
         for number in range(len(calls)):
             yield chunk(self.head, number, {"role": "assistant", "content": ""}, None)
-        async for number, part, over, tokens in self._told():
+        async for number, part, over, tokens in self._generated():
             if over == "error":
                 yield b"data: " + json.dumps(fault(str(part), "server_error")).encode() + b"\n\n"
                 return
@@ -121,7 +121,7 @@ class Pending:
                 yield chunk(self.head, number, {}, over)
         yield last_chunk(self.head, self.wanted, usage(len(self.prompt), count))
 
-    async def _told(self) -> AsyncIterator[tuple[int, str | tools.Call, str | None, int]]:
+    async def _generated(self) -> AsyncIterator[tuple[int, str | tools.Call, str | None, int]]:
         """(which of the n, text or call, finish reason or None, tokens so far), as generated.
 
         When the caller stops reading, the engine stops.
@@ -168,7 +168,7 @@ class Pending:
     ) -> "Wanted":
         from kaeshi.trainer.engines.lora.serving import Wanted  # needs torch
 
-        def told(piece: str, over: str | None) -> None:
+        def send(piece: str, over: str | None) -> None:
             here.call_soon_threadsafe(heard.put_nowait, (number, piece, over, one.count))
 
         stop = self.wanted.stop
@@ -177,7 +177,7 @@ class Pending:
             ids=self.prompt,
             adapter=self.adapter,
             most=self.most,
-            told=told,
+            send=send,
             temperature=1.0 if self.wanted.temperature is None else self.wanted.temperature,
             top_p=self.wanted.top_p or 1.0,
             seed=None if seed is None else (seed + number) % 2**63,
@@ -200,12 +200,12 @@ def usage(asked: int, said: int) -> Json:
 
 def message(text: str, calls: Sequence[Json] = ()) -> Json:
     """An assistant message with its tool calls."""
-    told: Json = {
+    made: Json = {
         "role": "assistant",
         "content": None if calls and not text else text,
         "refusal": None,
     }
-    return told | ({"tool_calls": list(calls)} if calls else {})
+    return made | ({"tool_calls": list(calls)} if calls else {})
 
 
 def completion(head: Json, said: Sequence[tuple[Json, str]], usage: Json) -> Json:

@@ -30,13 +30,13 @@ class Vllm:
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
-        self._told: set[str] = set()
+        self._loaded: set[str] = set()
         self._guard = threading.Lock()
 
     def tell(self, adapter: str, folder: Path, *, again: bool = False) -> None:
         """Load an adapter, once. Raises ProviderError when that fails."""
         with self._guard:
-            if adapter in self._told and not again:
+            if adapter in self._loaded and not again:
                 return
             status, said = self._post(
                 "load_lora_adapter", {"lora_name": adapter, "lora_path": str(folder.resolve())}
@@ -49,14 +49,14 @@ class Vllm:
                     f"{status}: {said[:200]}"
                 )
                 raise ProviderError(msg)
-            self._told.add(adapter)
+            self._loaded.add(adapter)
 
     def drop(self, adapter: str) -> None:
         """Unload an adapter; an unknown one is not an error."""
         with self._guard:
-            if adapter in self._told:
+            if adapter in self._loaded:
                 self._post("unload_lora_adapter", {"lora_name": adapter})
-                self._told.discard(adapter)
+                self._loaded.discard(adapter)
 
     def _post(self, path: str, body: Json) -> tuple[int, str]:
         request = urllib.request.Request(  # noqa: S310  # the operator's own address

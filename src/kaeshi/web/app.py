@@ -112,8 +112,8 @@ class BodyLimit:
 
 async def _misread(_request: Request, error: Exception) -> Response:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
-    told = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg'].lower()}" for f in faults[:3])
-    return JSONResponse({"error": told or "the request cannot be read"}, status_code=422)
+    why = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg'].lower()}" for f in faults[:3])
+    return JSONResponse({"error": why or "the request cannot be read"}, status_code=422)
 
 
 async def _ours(_request: Request, error: Exception) -> Response:

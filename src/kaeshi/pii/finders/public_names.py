@@ -280,10 +280,10 @@ def _verdicts(
         )
         for match in anywhere.finditer(text):
             words = frozenset(_WORD.findall(match[0].lower()))
-            told = (
+            said_of = (
                 "public"
                 if way and _is_street(text, *match.span(), given)
-                else _told(
+                else _said_of(
                     text,
                     *match.span(),
                     private=topics[i][1],
@@ -292,9 +292,9 @@ def _verdicts(
                     alone=words <= given,
                 )
             )
-            if told == "public":
+            if said_of == "public":
                 found.add(words)
-            elif told == "own":
+            elif said_of == "own":
                 own |= words
     return own
 
@@ -310,7 +310,7 @@ def _is_street(text: str, start: int, end: int, given: AbstractSet[str]) -> bool
     return _CORNER_BEFORE.search(before) is not None
 
 
-def _told(
+def _said_of(
     text: str, start: int, end: int, *, private: bool, offers: bool, films: bool, alone: bool
 ) -> Literal["public", "own"] | None:
     """What the sentence says about a name. `alone`: it is only a given name."""

@@ -399,18 +399,19 @@ def _calibrate(head: Responder, held: Sequence[Sample], features: Floats) -> NDA
             + CALIBRATION_STRENGTH / 2 * np.square(w - CALIBRATION).sum()
         )
 
-    def overshoots(w: NDArray[np.float64], change: NDArray[np.float64]) -> bool:
-        return loss(w - change) > loss(w) and float(np.abs(change).max()) > 1e-6
-
     w = CALIBRATION.copy()
     for _ in range(100):
         change = _newton_step(cues, w, right)
-        while overshoots(w, change):
+        while loss(w - change) > loss(w) and _is_large(change):  # a full step overshoots
             change = change / 2
         w = w - change
-        if float(np.abs(change).max()) < 1e-6:  # converged
+        if not _is_large(change):
             break
     return w
+
+
+def _is_large(change: NDArray[np.float64]) -> bool:
+    return float(np.abs(change).max()) > 1e-6
 
 
 def _newton_step(

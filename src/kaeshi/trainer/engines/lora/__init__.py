@@ -53,7 +53,7 @@ def run(
     ProviderError when it broke or died; its output is in folder/log.txt.
     """
     done: Json | None = None
-    for message in told(spec, folder, started):
+    for message in messages(spec, folder, started):
         if "done" in message:
             done = message["done"]
         else:
@@ -61,7 +61,7 @@ def run(
     return done
 
 
-def told(spec: Json, folder: Path, started: Callable[[Stoppable], None]) -> Iterator[Json]:
+def messages(spec: Json, folder: Path, started: Callable[[Stoppable], None]) -> Iterator[Json]:
     """The job's messages, one by one; without a `done` message when it was stopped."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "spec.json", json.dumps(spec).encode())

@@ -111,13 +111,13 @@ class _Job:
         here, rows, kept = _rows_and_kept(spec, folder)
         needs = _needs(ray)
         threads = 0 if "num_gpus" in needs else int(needs["num_cpus"])
-        told = {
+        spec = {
             **spec,
             **{kind: name for kind, name in here.items() if spec[kind] is not None},
             "threads": threads,
         }
         self._actor = (
-            ray.remote(Machine).options(max_concurrency=2, **needs).remote(told, rows | kept)
+            ray.remote(Machine).options(max_concurrency=2, **needs).remote(spec, rows | kept)
         )
 
     def terminate(self) -> None:
@@ -142,7 +142,7 @@ class _Job:
         last: Json = {}
         over = False
         while not over:
-            found: Json = self._ray.get(self._actor.told.remote())
+            found: Json = self._ray.get(self._actor.news.remote())
             self._begun = True
             over = found["over"]
             _take(self._folder, found["files"], found["gone"])
@@ -191,7 +191,7 @@ class Machine:
         self._worker.start()
 
     def stop(self) -> None:
-        """Stop the process; `told` then reports that it is over."""
+        """Stop the process; `news` then reports that it is over."""
         self._stopped = True
         if self._process is not None:
             self._process.terminate()
@@ -202,7 +202,7 @@ class Machine:
         self._worker.join(PATIENCE)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def told(self) -> Json:
+    def news(self) -> Json:
         """News since the last call.
 
         `messages`, `files` (name and content) that are new or changed, names that are `gone`, and
@@ -248,7 +248,7 @@ class Machine:
 
     def _work(self) -> None:
         try:
-            for message in lora.told(self._spec, self._folder, self._started):
+            for message in lora.messages(self._spec, self._folder, self._started):
                 self._said.put(message)
         except InvalidInput as error:
             self._said.put({"refused": str(error)})

@@ -31,21 +31,21 @@ from kaeshi.trainer.engines.lora.training import DEVICE
 READ_AT_ONCE = (
     2048  # prompt tokens read between two steps, so that running conversations do not wait long
 )
-Told = Callable[[str, str | None], None]
+Send = Callable[[str, str | None], None]
 
 
 @dataclass(kw_only=True)
 class Wanted:
     """One requested answer.
 
-    `told` is called with its pieces on the engine's thread, the last with the finish reason: `stop`
+    `send` is called with its pieces on the engine's thread, the last with the finish reason: `stop`
     or `length`.
     """
 
     ids: Sequence[int]
     adapter: str | None
     most: int
-    told: Told
+    send: Send
     temperature: float = 1.0
     top_p: float = 1.0
     seed: int | None = None
@@ -231,7 +231,7 @@ class Engine:
                 broken = [*fresh, *(r.wanted for r in self._running if r.wanted not in fresh)]
                 self._running = []
                 for wanted in broken:
-                    wanted.told(f"{type(error).__name__}: {error}", "error")
+                    wanted.send(f"{type(error).__name__}: {error}", "error")
 
     def _admitted(self) -> list[Wanted]:
         fresh: list[Wanted] = []
@@ -306,7 +306,7 @@ class Engine:
         gone: list[int] = []
         for i, r in enumerate(running):
             r.last = best[i] if r.chance is None else _drawn(logits[i].float(), r.wanted, r.chance)
-            if self._told(r):
+            if self._send(r):
                 gone.append(first + i)
         self._free_slots(gone)
 
@@ -325,13 +325,13 @@ class Engine:
                 self._slots.move(len(self._running), slot, last.length)
                 self._running[slot] = last
 
-    def _told(self, r: _Running) -> bool:
+    def _send(self, r: _Running) -> bool:
         """Send what the last token adds; True if the answer is over."""
         wanted = r.wanted
         if wanted.cancelled:
             return True
         if wanted.adapter is not None and wanted.adapter not in self._groups.known:
-            wanted.told(f"model {wanted.adapter!r} was deleted", "error")
+            wanted.send(f"model {wanted.adapter!r} was deleted", "error")
             return True
         over = "stop" if r.last in self._ends else None
         if over is None:
@@ -365,7 +365,7 @@ def _say_ready(wanted: Wanted, r: _Running, over: str | None) -> bool:
     keep = 0 if over else max((_overlap(r.held, s) for s in wanted.stop), default=0)
     ready, r.held = (r.held[:-keep], r.held[-keep:]) if keep else (r.held, "")
     if ready or over:
-        wanted.told(ready, over)
+        wanted.send(ready, over)
     return over is not None
 
 

@@ -393,9 +393,10 @@ class _Run:
 
     def resume(self) -> int:
         """Load the last whole checkpoint; returns its step, 0 if there is none."""
-        for told in sorted((self._folder / "checkpoints").glob("step-*/state.json"), reverse=True):
-            place = told.parent
-            state = json.loads(told.read_bytes())
+        states = (self._folder / "checkpoints").glob("step-*/state.json")
+        for path in sorted(states, reverse=True):
+            place = path.parent
+            state = json.loads(path.read_bytes())
             if any(
                 not (place / name).exists() or sha256_of(place / name) != expected
                 for name, expected in state["files"].items()
