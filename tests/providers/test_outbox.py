@@ -1,0 +1,27 @@
+"""Claims about providers/outbox.py."""
+
+from email import message_from_bytes, policy
+from pathlib import Path
+
+from kaeshi.nouns import Mail
+from kaeshi.providers.outbox import OutboxMailer
+
+MAIL = Mail(
+    key="report-1",
+    sender="kaeshi@example.com",
+    recipients=("a@example.com", "b@example.com"),
+    subject="Week – ü",
+    text="plain ü",
+    html="<p>rich ü</p>",
+)
+
+
+async def test_the_outbox_knows_what_it_holds(tmp_path: Path) -> None:
+    mailer = OutboxMailer(tmp_path)
+    assert await mailer.delivered(MAIL.key) is False
+    path = await mailer.send(MAIL)
+    assert await mailer.delivered(MAIL.key) is True
+    assert (
+        message_from_bytes(Path(path).read_bytes(), policy=policy.default)["to"]
+        == "a@example.com, b@example.com"
+    )

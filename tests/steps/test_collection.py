@@ -1,0 +1,124 @@
+"""Claims about steps/collection.py."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from kaeshi.errors import MissingModel, TooFew
+from kaeshi.loop import Loop
+from kaeshi.nouns import Filters, Finding, Watch, unwatched
+from kaeshi.pii.finders.name_model import NameModel
+from kaeshi.providers.fake import FakeClock, FakeNames
+from kaeshi.steps import (
+    collection,
+    dataset,
+)
+from samples import different, learnable, log, rate, record
+
+
+async def test_an_example_ends_with_its_last_rated_answer(loop: Loop) -> None:
+    await log(
+        loop,
+        record(
+            "c",
+            "How much is it?",
+            "It is 550 dollars.",
+            "And for kids?",
+            "Kids are 30 dollars.",
+            "Thanks",
+            "Bye!",
+        ),
+    )
+    await rate(loop, "c#1")
+    await collection.collect(loop)
+    async with loop.store.read() as tx:
+        judged = (await tx.judged("main", "", 10))[0]
+    assert [m["content"] for m in judged.example.messages] == [
+        "How much is it?",
+        "It is 550 dollars.",
+    ]
+
+
+async def test_tool_calls_are_scrubbed_too(loop: Loop) -> None:
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "I am Anna Bennett"}]},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": "x1",
+                    "type": "function",
+                    "function": {"name": "find", "arguments": '{"mail": "anna@example.com"}'},
+                }
+            ],
+        },
+    ]
+    scrubbed, _ = collection.scrub_messages(loop, messages)
+    said = json.dumps(scrubbed)
+    assert "Anna" not in said
+    assert "anna@example.com" not in said
+    assert scrubbed[1]["tool_calls"][0]["id"] == "x1"
+
+
+async def test_a_broken_scrubber_lets_nothing_through(loop: Loop) -> None:
+    await learnable(loop, 12)
+    broken = replace(loop, names=FakeNames(broken=True))
+    assert dict((await collection.collect(broken)).dropped) == {"unscrubbed": 12}
+    with pytest.raises(TooFew):
+        await dataset.build(broken)
+
+
+@dataclass
+class SlowNames(FakeNames):
+    """Takes an hour over a conversation that says `over`."""
+
+    clock: FakeClock = field(kw_only=True)
+    over: str = field(kw_only=True)
+
+    def find_each(
+        self,
+        conversations: Sequence[Sequence[str]],
+        known: Sequence[str] = (),
+        watch: Watch = unwatched,
+    ) -> list[list[list[Finding]]]:
+        if any(self.over in text for texts in conversations for text in texts):
+            self.clock.advance(hours=1)
+        return super().find_each(conversations, known, watch)
+
+
+async def test_what_the_scrubber_does_not_finish_in_time_is_put_aside_and_not_tried_again(
+    loop: Loop, clock: FakeClock
+) -> None:
+    await learnable(loop, 12)
+    slow = replace(loop, names=SlowNames(clock=clock, over=different(3)[0]))
+    done = await collection.collect(slow)
+    assert (done.kept, dict(done.dropped)) == (11, {"timed_out": 1})
+    before = clock.now()
+    kept, dropped = await dataset.gather(slow, collection.filters(loop))
+    assert (len(kept), dropped["timed_out"], clock.now()) == (11, 1, before)
+
+
+async def test_without_the_model_collecting_says_so_and_nothing_is_settled(
+    loop: Loop, tmp_path: Path
+) -> None:
+    await learnable(loop, 12)
+    with pytest.raises(MissingModel, match="kaeshi models fetch"):
+        await collection.collect(replace(loop, names=NameModel(tmp_path)))
+    assert (await collection.collect(loop)).kept == 12
+
+
+async def test_without_consent_nothing_is_learned_whatever_the_filters(loop: Loop) -> None:
+    await log(loop, *(record(f"c{i}", *different(i), consent="none") for i in range(12)))
+    lax = Filters(
+        min_quality_tenths=None,
+        min_confidence=None,
+        min_rating=None,
+        missing_quality="keep",
+        drop_failed=False,
+    )
+    with pytest.raises(TooFew, match="0 examples"):
+        await dataset.build(loop, lax)

@@ -1,0 +1,53 @@
+"""Claims about steps/dataset.py."""
+
+from pathlib import Path
+
+import pytest
+
+from kaeshi.errors import TooFew
+from kaeshi.loop import Loop
+from kaeshi.nouns import Filters
+from kaeshi.steps import (
+    collection,
+    dataset,
+    evaluation,
+)
+from samples import different, learnable, log, record
+
+
+async def test_the_same_inputs_make_the_same_bytes(loop: Loop, tmp_path: Path) -> None:
+    await learnable(loop, 30)
+    first = await dataset.write(loop, await dataset.build(loop), tmp_path / "one")
+    second = await dataset.write(loop, await dataset.build(loop), tmp_path / "two")
+    assert first.id == second.id
+    for name in ("train.jsonl", "validation.jsonl", "manifest.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    assert {e["conversation"] for e in first.manifest["lineage"]} == {
+        f"c{i:04d}" for i in range(30)
+    }
+    assert first.manifest["operator"] == "placeholders"
+
+
+async def test_a_stricter_dataset_is_judged_anew_and_a_laxer_one_finds_what_collection_dropped(
+    loop: Loop,
+) -> None:
+    await learnable(loop, 12)
+    await log(loop, *(record(f"d{i}", *different(100 + i)) for i in range(5)))
+    await collection.collect(loop)
+    unrated = Filters(min_quality_tenths=None, missing_quality="keep")
+    assert len((await dataset.build(loop, unrated)).rows) == 17
+    assert len((await dataset.build(loop)).rows) == 12
+    with pytest.raises(TooFew):
+        await dataset.build(loop, Filters(min_confidence=0.99))
+
+
+async def test_a_test_case_is_never_trained_on(loop: Loop) -> None:
+    await learnable(loop, 12)
+    question, expected = different(3)
+    stored, refused = await evaluation.add(
+        loop, [("case", {"question": question, "expected": expected})]
+    )
+    assert (len(stored), refused) == (1, [])
+    built = await dataset.build(loop)
+    assert len(built.rows) == 11
+    assert built.manifest["dropped"]["test_case"] == 1

@@ -1,0 +1,58 @@
+"""Claims about steps/knowledge.py."""
+
+from pathlib import Path
+
+import pytest
+
+from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.loop import Loop
+from kaeshi.steps import (
+    collection,
+    knowledge,
+    review,
+)
+from samples import different, learnable
+
+
+async def approved(loop: Loop, count: int) -> list[str]:
+    await learnable(loop, count)
+    await collection.collect(loop)
+    await knowledge.propose(loop)
+    refs = [item.ref for item in await review.queue(loop) if item.kind == "entry"]
+    await knowledge.approve(loop, refs, by="ann")
+    return refs
+
+
+async def test_only_new_text_is_embedded_and_the_new_index_is_swapped_in(loop: Loop) -> None:
+    await approved(loop, 3)
+    first = await knowledge.refresh(loop)
+    await learnable(loop, 5)
+    await collection.collect(loop)
+    await knowledge.propose(loop)
+    await knowledge.approve(
+        loop, [i.ref for i in await review.queue(loop) if i.kind == "entry"], by="ann"
+    )
+    second = await knowledge.refresh(loop)
+    assert (first["embedded"], second["embedded"], second["entries"]) == (3, 2, 5)
+    assert first["index"] != second["index"]
+    question, expected = different(4)
+    assert (await knowledge.search(loop, question, 1))[0].entry.answer == expected
+
+
+async def test_nothing_is_approved_without_a_name(loop: Loop) -> None:
+    await learnable(loop, 2)
+    await collection.collect(loop)
+    done = await knowledge.refresh(loop)
+    assert (done["proposed"], done["entries"], done["index"]) == (2, 0, None)
+    with pytest.raises(InvalidInput, match="name"):
+        await knowledge.approve(loop, ["kb_x"], by=" ")
+    with pytest.raises(NotFound):
+        await knowledge.search(loop, "anything")
+
+
+async def test_a_changed_index_file_is_not_searched(loop: Loop) -> None:
+    await approved(loop, 2)
+    await knowledge.refresh(loop)
+    Path(knowledge.current(loop)["path"]).write_bytes(b"other")
+    with pytest.raises(InvalidInput, match="refresh"):
+        await knowledge.search(loop, "anything")

@@ -1,0 +1,44 @@
+"""Claims about steps/report.py."""
+
+from dataclasses import replace
+
+import pytest
+
+from kaeshi.errors import ProviderUnknown
+from kaeshi.loop import Loop
+from kaeshi.providers.fake import FakeClock, FakeMailer
+from kaeshi.steps import (
+    report,
+)
+from kaeshi.steps.report_mail import render
+from samples import log, record
+
+
+async def test_a_report_is_mailed_once(loop: Loop, clock: FakeClock) -> None:
+    await log(
+        loop,
+        *(
+            record(f"c{i}", outcome={"escalated": i % 4 == 0, "booked": i % 2 == 0})
+            for i in range(20)
+        ),
+    )
+    composed = await report.compose(loop, by_log_clock=False)
+    sent, again = (
+        await report.send(loop, composed, render),
+        await report.send(loop, composed, render),
+    )
+    assert (sent["sent"], again["sent"]) == (True, False)
+    assert isinstance(loop.mailer, FakeMailer)
+    assert len(loop.mailer.sent) == 1
+    facts = {line.metric: line.now for line in composed.lines}
+    assert (facts["containment"].value, facts["containment"].denominator) == (0.75, 20)
+    assert facts["csat"].value is None
+
+
+async def test_a_mail_that_may_have_gone_out_is_not_repeated(loop: Loop) -> None:
+    await log(loop, record("c"))
+    silent = replace(loop, mailer=FakeMailer(silent=True))
+    composed = await report.compose(silent)
+    with pytest.raises(ProviderUnknown):
+        await report.send(silent, composed, render)
+    assert (await report.send(silent, composed, render))["sent"] is False

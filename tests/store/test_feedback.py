@@ -1,0 +1,73 @@
+"""Claims about store/feedback.py."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from kaeshi.app import open_loop
+from kaeshi.loop import Loop
+from kaeshi.providers.fake import FakeClock, FakeIds
+from kaeshi.settings import Settings
+from kaeshi.steps import feedback
+from samples import log, rate, record
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def loop(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock
+) -> AsyncIterator[Loop]:
+    url = (
+        request.getfixturevalue("postgres")()
+        if request.param == "postgres"
+        else f"sqlite+aiosqlite:///{tmp_path}/kaeshi.db"
+    )
+    async with open_loop(
+        settings=Settings(
+            database_url=url, kaeshi_data_dir=tmp_path, min_examples=10, kaeshi_names="lists"
+        ),
+        clock=clock,
+        ids=FakeIds(),
+    ) as opened:
+        yield opened
+
+
+async def test_feedback_has_one_current_value_per_author_and_keeps_its_history(loop: Loop) -> None:
+    await log(loop, record("c"))
+    await rate(loop, "c#1", author="ann", vote="up", rating=5)
+    await rate(loop, "c#1", author="ann", vote="down")
+    await rate(loop, "c#1", author="bob", vote="up")
+    found = await feedback.analytics(loop, 30)
+    assert (
+        found["total_feedback"],
+        found["positive_votes"],
+        found["negative_votes"],
+        found["avg_rating"],
+    ) == (2, 1, 1, 5.0)
+    async with loop.store.read() as tx:
+        history = (
+            await tx.connection.execute(
+                text("select metric, value from feedback_history order by submission, metric")
+            )
+        ).all()
+    assert sorted(map(tuple, history)) == [
+        ("rating", "5"),
+        ("vote", "down"),
+        ("vote", "up"),
+        ("vote", "up"),
+    ]
+
+
+async def test_saying_the_same_again_is_the_same_feedback(loop: Loop) -> None:
+    from kaeshi.rules.feedback import parse as said
+
+    await log(loop, record("c"))
+    first = await feedback.record(
+        loop, [said("c#1", {"vote": "up", "comment": "very good indeed, thank you"})]
+    )
+    again = await feedback.record(
+        loop, [said("c#1", {"vote": "up", "comment": "very good indeed, thank you"})]
+    )
+    assert first[0].id == again[0].id
+    assert (await feedback.analytics(loop, 30))["total_feedback"] == 1
