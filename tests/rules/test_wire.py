@@ -225,3 +225,32 @@ def test_openings_and_entries_go_where_they_belong() -> None:
     assert [m["role"] for m in read] == ["user", "assistant", "user", "user"]
     assert read[3] == talk[2]
     assert '{"question": "Open?", "answer": "Until nine."}' in read[2]["content"]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "tokens", "known"),
+    [(0, 0, True), (1, 2**31 - 1, True), (-0.01, -1, False), (1.01, 2**31, False)],
+)
+def test_facts_at_the_borders_of_what_can_be_stored(
+    confidence: float, tokens: int, known: bool
+) -> None:
+    raw = completion(
+        {"content": "x"},
+        usage={"prompt_tokens": tokens, "completion_tokens": tokens},
+        kaeshi={"confidence": confidence},
+    )
+    said = wire.said(raw)
+    found = (said.confidence, said.prompt_tokens, said.completion_tokens)
+    assert found == ((confidence, tokens, tokens) if known else (None, None, None))
+
+
+def test_a_response_ends_with_its_calls_only_when_it_is_complete() -> None:
+    call = {"type": "function_call", "call_id": "c1", "name": "book", "arguments": "{}"}
+    for status, output, finish in (
+        ("completed", [], "stop"),
+        ("completed", [call], "tool_calls"),
+        ("incomplete", [call], "length"),
+        ("failed", [call], None),
+    ):
+        said = wire.said(json.dumps({"status": status, "output": output}).encode())
+        assert said.finish_reason == finish
