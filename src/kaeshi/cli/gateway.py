@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from kaeshi.app import gateway_worker
 from kaeshi.cli.opening import with_loop
 from kaeshi.cli.output import AsJson, counts, group, show
 from kaeshi.gateway.worker import take
+from kaeshi.serving import gateway_worker
 
 app = group()
 

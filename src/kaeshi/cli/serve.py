@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from kaeshi.app import serving
 from kaeshi.cli.output import Database, Host, Port, group
+from kaeshi.serving import serving
 
 app = group()
 

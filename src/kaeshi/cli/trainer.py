@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from kaeshi.app import exported, serving
 from kaeshi.cli.output import (
     AsJson,
     Host,
@@ -15,6 +14,7 @@ from kaeshi.cli.output import (
     show,
 )
 from kaeshi.environment import set_trainer
+from kaeshi.serving import exported, serving
 
 app = group()
 
@@ -43,7 +43,7 @@ def trainer_serve(
 ) -> None:
     """Serve the embedded trainer over HTTP."""
     set_trainer(serve_with=serve_with, ray=ray)
-    serving(host, port, "kaeshi.app:trainer_app", db=None)
+    serving(host, port, "kaeshi.serving:trainer_app", db=None)
 
 
 class Form(StrEnum):
