@@ -7,30 +7,7 @@ from kaeshi import Policy, scrub, scrub_batch, scrub_stream, serve_scrubbed
 from kaeshi.pii import Restorer, detect_each, restore
 from kaeshi.pii.api import ScrubStream
 from kaeshi.pii.finders.word_lists import ListedNames
-
-pieces = st.sampled_from(
-    [
-        "my name is ",
-        "Anna Bennett",
-        " call 415-555-0132 ",
-        "ann@example.com",
-        " 4111 1111 1111 1111 ",
-        " card ",
-        "[PERSON_1]",
-        " at 12 Oak Street ",
-        "536-22-8145",
-        " ok ",
-        ". ",
-        "10 adults in 95630",
-        " account 95381901 ",
-        "\n",
-        "é",
-        "😀",
-    ]
-)
-
-
-texts = st.lists(pieces, max_size=8).map(" ".join)  # glued words are for the scrubber's own depth
+from pii_samples import texts
 
 
 def test_what_is_served_can_be_put_back_whatever_training_rows_hold() -> None:

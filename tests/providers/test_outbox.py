@@ -3,17 +3,8 @@
 from email import message_from_bytes, policy
 from pathlib import Path
 
-from kaeshi.nouns import Mail
 from kaeshi.providers.outbox import OutboxMailer
-
-MAIL = Mail(
-    key="report-1",
-    sender="kaeshi@example.com",
-    recipients=("a@example.com", "b@example.com"),
-    subject="Week – ü",
-    text="plain ü",
-    html="<p>rich ü</p>",
-)
+from provider_samples import MAIL
 
 
 async def test_the_outbox_knows_what_it_holds(tmp_path: Path) -> None:

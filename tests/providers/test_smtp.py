@@ -9,18 +9,9 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from kaeshi.errors import ProviderError
-from kaeshi.nouns import Mail
 from kaeshi.providers.smtp import SmtpMailer
 from kaeshi.settings import Settings
-
-MAIL = Mail(
-    key="report-1",
-    sender="kaeshi@example.com",
-    recipients=("a@example.com", "b@example.com"),
-    subject="Week – ü",
-    text="plain ü",
-    html="<p>rich ü</p>",
-)
+from provider_samples import MAIL
 
 
 class Inbox:

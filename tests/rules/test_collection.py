@@ -1,7 +1,6 @@
 """Claims about rules/collection.py."""
 
 import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,19 +11,12 @@ from kaeshi.nouns import (
     DropReason,
     Filters,
     Keep,
-    Rollout,
     Signals,
 )
-from kaeshi.rules import collection, rollout
-from kaeshi.rules.trial import Trial
-
-NOW = datetime(2025, 11, 3, tzinfo=UTC)
-
+from kaeshi.rules import collection
+from rule_samples import SIGNALS
 
 DEFAULT = Filters()
-
-
-SIGNALS = Signals(quality_tenths=10, rating=5, thumbs_up=1, confidence=0.9)
 
 
 def judged(
@@ -88,29 +80,3 @@ def test_the_reasons_that_the_demo_prints_are_explained() -> None:
 def test_a_filter_applies_where_its_value_exists() -> None:
     assert judged(changed(rating=None, confidence=None)) == Keep(upto=1)
     assert judged(facts={"booked": True, "goal_reached": True}) == Keep(upto=1)
-
-
-def on_its_way(state: Any, hours: float = 24) -> Rollout:
-    return Rollout(
-        id="r",
-        assistant="main",
-        candidate="c",
-        state=state,
-        percent=0,
-        target_percent=10,
-        mirror_until=NOW + timedelta(hours=hours),
-        version=1,
-        began_at=NOW,
-        changed_at=NOW,
-    )
-
-
-def verdict(
-    state: Any,
-    seen: Trial | None,
-    *,
-    after_hours: float = 0,
-    mirror_hours: float = 24,
-) -> str:
-    later = NOW + timedelta(hours=after_hours)
-    return rollout.decide(on_its_way(state, mirror_hours), seen, later, canary_hours=72).verdict

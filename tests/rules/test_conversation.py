@@ -1,13 +1,11 @@
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from kaeshi.errors import InvalidInput
 from kaeshi.rules.conversation import contained, decode, is_small_talk, parse, rated_turn
+from rule_samples import NOW
 from samples import record
-
-NOW = datetime(2025, 11, 3, tzinfo=UTC)
 
 
 def read(raw: Any, **options: Any) -> Any:

@@ -1,13 +1,10 @@
 """Claims about rules/review.py."""
 
-from datetime import UTC, datetime
-
 from kaeshi.nouns import (
     ReviewItem,
 )
 from kaeshi.rules.review import rank
-
-NOW = datetime(2025, 11, 3, tzinfo=UTC)
+from rule_samples import NOW
 
 
 def test_reviewers_see_what_waits_before_what_is_decided_and_the_best_first() -> None:

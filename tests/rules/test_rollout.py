@@ -1,33 +1,14 @@
 """Claims about rules/rollout.py."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from kaeshi.nouns import (
-    Rollout,
-)
 from kaeshi.rules import rollout
 from kaeshi.rules.trial import Trial
+from rule_samples import NOW, on_its_way, verdict
 from trials import BETTER, PLAN, World
-
-NOW = datetime(2025, 11, 3, tzinfo=UTC)
-
-
-def on_its_way(state: Any, hours: float = 24) -> Rollout:
-    return Rollout(
-        id="r",
-        assistant="main",
-        candidate="c",
-        state=state,
-        percent=0,
-        target_percent=10,
-        mirror_until=NOW + timedelta(hours=hours),
-        version=1,
-        began_at=NOW,
-        changed_at=NOW,
-    )
 
 
 @pytest.mark.parametrize("state", ["gate", "mirror", "canary", "half", "full", "rolled_back"])
@@ -42,17 +23,6 @@ def test_a_rollout_takes_one_step_at_a_time(state: Any) -> None:
 def test_shares_only_grow_along_the_way() -> None:
     shares = [rollout.share(state, 10, 5) for state in rollout.ORDER]
     assert shares == [0, 0, 0.1, 0.5, 0.95]
-
-
-def verdict(
-    state: Any,
-    seen: Trial | None,
-    *,
-    after_hours: float = 0,
-    mirror_hours: float = 24,
-) -> str:
-    later = NOW + timedelta(hours=after_hours)
-    return rollout.decide(on_its_way(state, mirror_hours), seen, later, canary_hours=72).verdict
 
 
 def test_decisions_follow_the_stage_and_the_evidence() -> None:

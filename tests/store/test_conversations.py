@@ -1,39 +1,16 @@
 """Claims about store/conversations.py."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from kaeshi.app import open_loop
 from kaeshi.errors import NotFound
 from kaeshi.loop import Loop
-from kaeshi.providers.fake import FakeClock, FakeIds
-from kaeshi.settings import Settings
+from kaeshi.providers.fake import FakeClock
 from kaeshi.steps import conversation, feedback
 from samples import log, record
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def loop(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock
-) -> AsyncIterator[Loop]:
-    url = (
-        request.getfixturevalue("postgres")()
-        if request.param == "postgres"
-        else f"sqlite+aiosqlite:///{tmp_path}/kaeshi.db"
-    )
-    async with open_loop(
-        settings=Settings(
-            database_url=url, kaeshi_data_dir=tmp_path, min_examples=10, kaeshi_names="lists"
-        ),
-        clock=clock,
-        ids=FakeIds(),
-    ) as opened:
-        yield opened
 
 
 async def test_logging_twice_changes_nothing(loop: Loop) -> None:

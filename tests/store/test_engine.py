@@ -1,6 +1,5 @@
 """Claims about store/engine.py."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from kaeshi import log_conversations
-from kaeshi.app import open_loop
 from kaeshi.errors import Misconfigured
 from kaeshi.loop import Loop
-from kaeshi.providers.fake import FakeClock, FakeIds
-from kaeshi.settings import Settings
 from kaeshi.steps import rollout
 from kaeshi.store.engine import HEAD
 from kaeshi.store.tables import metadata
 from samples import record
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def loop(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock
-) -> AsyncIterator[Loop]:
-    url = (
-        request.getfixturevalue("postgres")()
-        if request.param == "postgres"
-        else f"sqlite+aiosqlite:///{tmp_path}/kaeshi.db"
-    )
-    async with open_loop(
-        settings=Settings(
-            database_url=url, kaeshi_data_dir=tmp_path, min_examples=10, kaeshi_names="lists"
-        ),
-        clock=clock,
-        ids=FakeIds(),
-    ) as opened:
-        yield opened
 
 
 async def test_the_schema_is_what_the_migrations_make(loop: Loop) -> None:

@@ -1,38 +1,15 @@
 """Claims about store/rollouts.py."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from kaeshi.app import open_loop
 from kaeshi.errors import Conflict
 from kaeshi.loop import Loop
-from kaeshi.providers.fake import FakeClock, FakeIds
-from kaeshi.settings import Settings
+from kaeshi.providers.fake import FakeClock
 from kaeshi.steps import rollout
 from rollouts import arms, in_half
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def loop(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock
-) -> AsyncIterator[Loop]:
-    url = (
-        request.getfixturevalue("postgres")()
-        if request.param == "postgres"
-        else f"sqlite+aiosqlite:///{tmp_path}/kaeshi.db"
-    )
-    async with open_loop(
-        settings=Settings(
-            database_url=url, kaeshi_data_dir=tmp_path, min_examples=10, kaeshi_names="lists"
-        ),
-        clock=clock,
-        ids=FakeIds(),
-    ) as opened:
-        yield opened
 
 
 async def test_one_candidate_at_a_time_whoever_asks(loop: Loop) -> None:
