@@ -1,9 +1,10 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from kaeshi.errors import InvalidInput
-from kaeshi.rules.conversation import contained, decode, is_small_talk, parse, rated_turn
+from kaeshi.rules.conversation import contained, decode, is_small_talk, outcomes, parse, rated_turn
 from rule_samples import NOW
 from samples import record
 
@@ -151,3 +152,41 @@ def test_substance_is_not_small_talk(text: str) -> None:
 def test_feedback_on_a_conversation_rates_its_last_answer_of_substance() -> None:
     turns = read(record("c", "How much?", "It is 550 dollars.", "Thanks", "You are welcome!")).turns
     assert rated_turn([turn.message for turn in turns]) == 1
+
+
+@pytest.mark.parametrize(
+    "value", [True, False, 0, 2**53 - 1, 1 - 2**53, 2.5, -0.0, "", "x" * 64, "a table for two"]
+)
+def test_a_fact_that_databases_and_json_can_hold_is_stored(value: object) -> None:
+    (found,) = outcomes({"seats": value}, at=NOW, source="api")
+    assert (found.name, found.value, found.at, found.source) == ("seats", value, NOW, "api")
+    assert type(found.value) is type(value)
+
+
+@pytest.mark.parametrize(
+    "value", [2**53, -(2**53), float("nan"), float("inf"), "x" * 65, "a\0b", "a\nb", [], {}]
+)
+def test_any_other_fact_is_refused_by_name(value: object) -> None:
+    with pytest.raises(InvalidInput, match="seats"):
+        outcomes({"seats": value}, at=NOW, source="api")
+
+
+def test_a_logs_outcome_is_as_late_as_its_last_message() -> None:
+    raw = record("c", outcome={"booked": True})
+    raw["messages"][-1]["at"] = "2025-11-01T12:00:00+02:00"
+    (found,) = read(raw).outcomes
+    assert found.at == datetime(2025, 11, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("at", "part"),
+    [
+        ("yesterday", "ISO 8601"),
+        ("2025-10-31T12:00:00", "has no zone"),
+        ("1969-12-31T23:59:59Z", "1970 and 2200"),
+        ("2200-01-02T00:00:00Z", "1970 and 2200"),
+    ],
+)
+def test_a_time_without_meaning_is_refused(at: str, part: str) -> None:
+    with pytest.raises(InvalidInput, match=part):
+        read(record("c") | {"started_at": at})

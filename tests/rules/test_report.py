@@ -80,3 +80,27 @@ def test_a_name_with_markup_is_shown_and_not_run() -> None:
         "<script>alert(1)</script>", NOW, NOW, {}, {}, {}, conversations=0, customers=0
     )
     assert "<script>" not in html(report)
+
+
+def test_a_conversations_figures_are_in_the_reports_units() -> None:
+    found = metrics(
+        {"booked": False},
+        contained=True,
+        ratings=[5, 4, 4],
+        votes=["up", "down", "up", "up"],
+        response_ms=1500.0,
+        cost_nano_usd=2_500_000,
+    )
+    assert found["containment"] == 1.0
+    assert found["conversion"] == 0.0
+    assert found["csat"] == pytest.approx(13 / 3)
+    assert found["response_time"] == 1.5
+    assert found["cost"] == 0.0025
+
+
+def test_a_change_is_this_week_less_the_one_before() -> None:
+    now, before = (tally([(f"c{i}", {"csat": stars}) for i in range(50)]) for stars in (4.5, 4.0))
+    report = compose("main", NOW, NOW, now, before, {}, conversations=50, customers=50)
+    (line,) = [line for line in report.lines if line.metric == "csat"]
+    assert line.change == pytest.approx(0.5)
+    assert line.noise is False
