@@ -225,7 +225,8 @@ def test_a_row_with_functions_is_not_silently_learned_without_them(
 
     path = written(tmp_path / "rows.jsonl", [row(1)])
     with pytest.raises(
-        InvalidInput, match="line 1: it has tools, and the base's chat template has none"
+        InvalidInput,
+        match="line 1: it has tools, but the base's chat template does not support them",
     ):
         rows.read(path, "supervised", training.load_tokenizer(base_folder), 4096)
     tokenizer = training.load_tokenizer(bases["tagged"])

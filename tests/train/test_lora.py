@@ -250,7 +250,7 @@ def test_openais_flow_trains_and_serves_a_language_model(
         assert job.status == "succeeded", job.error
         assert paused
         assert events[-1].message.startswith(
-            f"gpt-4o-mini is {BASE} here: 135 million weights, apache-2.0, about "
+            f"gpt-4o-mini is {BASE}: 135 million weights, apache-2.0, about "
         )
         checkpoints = list(client.fine_tuning.jobs.checkpoints.list(job.id))
         assert {c.step_number for c in checkpoints} == {8, 16}
