@@ -17,7 +17,10 @@ def update(
     file: Annotated[Path, typer.Argument(help="A JSON table of prices or retirements.")],
     as_json: AsJson = False,
 ) -> None:
-    """Replace a dated table by a newer one; every use of a table reports its age."""
+    """Replace a dated table by a newer one (or one of the same date).
+
+    Its content says whether it is prices or retirements. Every use of a table reports its age.
+    """
     name, content = dated.update(file, load().data_dir)
     show(
         {"table": name, "date": content["date"]},
