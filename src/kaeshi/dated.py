@@ -15,8 +15,6 @@ from kaeshi.errors import InvalidInput
 from kaeshi.files import write_whole
 from kaeshi.nouns import Json
 
-TABLES = ("prices", "retirements")
-
 
 def table(name: str, folder: Path) -> Json:
     """The newer of the shipped table and the one in `folder`.

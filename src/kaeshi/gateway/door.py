@@ -45,7 +45,6 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import HAND_OVER, Assignment, Candidate, Consent, Json
 from kaeshi.rules import wire
 from kaeshi.steps import asking
-from kaeshi.steps.asking import Prepared, Question
 from kaeshi.steps.conversation import Routing
 from kaeshi.steps.shelf import Shelf
 
@@ -372,12 +371,6 @@ class Gateway:
         prepared = await asking.prepare(loop, self._shelf, candidate, asked)
         if isinstance(prepared, asking.HandOver):
             return _handed_over(turn, candidate)
-        return await self._reply_to(asked, prepared, turn, candidate)
-
-    async def _reply_to(
-        self, asked: Question, prepared: Prepared, turn: Turn, candidate: Candidate
-    ) -> Reply:
-        assert self._upstream is not None  # started
         reply = await self._upstream.ask(
             "POST", asked.path, prepared.body, turn.authorization, candidate.serving.base_url
         )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Entry, Json, ReviewState
@@ -36,15 +36,6 @@ class KnowledgeVerbs(Verbs):
             .limit(limit)
         )
         return [(_entry(row), row.score) for row in await self.connection.execute(statement)]
-
-    async def count_entries(self, assistant: str) -> dict[str, int]:
-        """Entries by state."""
-        statement = (
-            select(entries.c.state, func.count())
-            .where(entries.c.assistant == assistant)
-            .group_by(entries.c.state)
-        )
-        return dict((await self.connection.execute(statement)).all())
 
     async def decide_entry(
         self,

@@ -119,18 +119,6 @@ class ReportVerbs(ConversationVerbs):
             ],
         )
 
-    async def last_report(self, assistant: str) -> Report | None:
-        """The latest week's."""
-        body = (
-            await self.connection.execute(
-                select(reports.c.body)
-                .where(reports.c.assistant == assistant)
-                .order_by(reports.c.since.desc())
-                .limit(1)
-            )
-        ).scalar()
-        return None if body is None else Report.model_validate_json(body)
-
     async def intend_mail(
         self, assistant: str, key: str, mailer: str, now: datetime
     ) -> tuple[str, str, bool]:
