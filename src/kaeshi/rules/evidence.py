@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kaeshi.rules.statistics import log_sum_exp
-
-Floats = NDArray[np.float64]
+from kaeshi.rules.statistics import Floats, log_sum_exp
 
 # largest loss of a stake in one row: a bet that can lose all of it ends at log 0
 LARGEST_LOSS = 0.98

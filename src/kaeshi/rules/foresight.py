@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kaeshi.nouns import Foresight
-from kaeshi.rules.evidence import Floats
+from kaeshi.rules.statistics import Floats
 
 LEAST_PAST = 100  # conversations with a value for a metric
 LEAST_SHARE = 0.01  # explained share of the variance, cross-validated

@@ -7,12 +7,8 @@ import numpy as np
 
 from kaeshi.nouns import RolloutPlan
 from kaeshi.rules.comparison import SPANS
-from kaeshi.rules.evidence import (
-    Bet,
-    Floats,
-    Metric,
-    Mix,
-)
+from kaeshi.rules.evidence import Bet, Metric, Mix
+from kaeshi.rules.statistics import Floats
 
 COMPOSITE = "composite"
 GOAL = "goal"

@@ -22,10 +22,9 @@ from kaeshi.nouns import (
     TrialRow,
 )
 from kaeshi.rules.comparison import SPANS, WEIGHTS
-from kaeshi.rules.evidence import Floats
 from kaeshi.rules.judging import LEAST_EVIDENCE, log_evidence_worse
 from kaeshi.rules.measured import narrowed, tolerable
-from kaeshi.rules.statistics import wilson
+from kaeshi.rules.statistics import Floats, wilson
 from kaeshi.rules.trial import Trial
 from kaeshi.settings import Settings
 

@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 from kaeshi.nouns import Comparison, Decision, Interval, Json, MetricComparison, RolloutPlan, Sample
 from kaeshi.rules.alarms import Errors, SampleRatio, daily_threshold
 from kaeshi.rules.comparison import SPANS
-from kaeshi.rules.evidence import (
-    Effects,
-    Floats,
-    Rows,
-    fixed_horizon_boundary,
-)
+from kaeshi.rules.evidence import Effects, Rows, fixed_horizon_boundary
 from kaeshi.rules.measured import (
     COMPOSITE,
     GOAL,
@@ -35,6 +30,7 @@ from kaeshi.rules.measured import (
     sparse_stars,
     values_of,
 )
+from kaeshi.rules.statistics import Floats
 
 # of a guardrail's margin; one-sided 99 %
 SILENT_MARGIN = 0.45
