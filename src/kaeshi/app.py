@@ -5,8 +5,8 @@ The only module that chooses implementations, reads the clock or draws random nu
 
 import json
 import re
+import secrets
 import tomllib
-import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -58,7 +58,7 @@ class RandomIds:
     """A prefix and 128 random bits in hex."""
 
     def new(self, prefix: str) -> str:
-        return f"{prefix}_{uuid.uuid4().hex}"
+        return f"{prefix}_{secrets.token_hex(16)}"
 
 
 @asynccontextmanager

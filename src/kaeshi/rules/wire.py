@@ -14,6 +14,8 @@ from pydantic_core import from_json
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Json, text_of
 
+# json.dumps with options makes an encoder for every call
+_json = json.JSONEncoder(ensure_ascii=False).encode
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 LONGEST = 200  # longest stored model name
 _RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
@@ -42,9 +44,9 @@ def with_model(raw: bytes, body: Mapping[str, Any], model: str) -> bytes:
     """
     places = list(_MODEL.finditer(raw))
     if len(places) != 1:
-        return json.dumps({**body, "model": model}, ensure_ascii=False).encode()
+        return _json({**body, "model": model}).encode()
     start, end = places[0].span(1)
-    return raw[:start] + json.dumps(model, ensure_ascii=False).encode() + raw[end:]
+    return raw[:start] + _json(model).encode() + raw[end:]
 
 
 def messages_of(body: object) -> tuple[Json, ...]:
@@ -79,13 +81,12 @@ def thread(messages: Sequence[Json]) -> str:
     messages belong to the caller and may change between turns (such as the date in them), so they
     are left out.
     """
-    return json.dumps(
+    return _json(
         [
             [m["role"], text_of(m), [_call(call) for call in _listed(m.get("tool_calls"))]]
             for m in messages
             if m["role"] not in {"system", "developer"}
-        ],
-        ensure_ascii=False,
+        ]
     )
 
 
