@@ -367,7 +367,7 @@ async def stored(folder: Path, up: str) -> tuple[set[str], int]:
             if not (await take(loop)).requests:
                 await asyncio.sleep(0.2)
         async with loop.store.read() as tx:
-            _, dropped = await tx.count_requests(loop.assistant)
+            _, dropped = await tx.exchanges.count_requests(loop.assistant)
             return {name for (name,) in await tx.connection.execute(select(requests.c.id))}, dropped
 
 

@@ -51,7 +51,7 @@ async def push(url: str, folder: Path, seed: int) -> None:
         while True:
             with suppress(KaeshiError):
                 async with loop.store.read() as tx:
-                    every = await tx.rollouts(loop.assistant)
+                    every = await tx.rollouts.history(loop.assistant)
                 latest = chance.choice(every[:3]).id if every else ""
                 match chance.randrange(5):
                     case 0:

@@ -100,7 +100,7 @@ async def work(loop: Loop, folder: Path) -> None:
     assert run.state == "succeeded"
     await knowledge.propose(loop)
     async with loop.store.read() as tx:
-        proposed = [e.id for e, _ in await tx.entries("main", ("proposed",))]
+        proposed = [e.id for e, _ in await tx.knowledge.entries("main", ("proposed",))]
     if proposed:
         await knowledge.approve(loop, proposed, by="ann")
     await knowledge.refresh(loop)

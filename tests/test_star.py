@@ -57,8 +57,8 @@ async def test_the_rates_of_the_log_and_what_is_left_of_its_secrets(
         await knowledge.propose(loop)
         await report.compose(loop, by_log_clock=True)
         async with loop.store.read() as tx:
-            starts = await tx.starts("main")
-            observed = await tx.observed_between(
+            starts = await tx.reports.starts("main")
+            observed = await tx.reports.observed_between(
                 "main", starts[0][0], starts[-1][0].replace(year=2030)
             )
             dump = [

@@ -81,7 +81,7 @@ async def open_loop(
     if ready is not None:
         yield ready if assistant is None else replace(ready, assistant=assistant)
         return
-    chosen = settings or load(**({"database_url": db} if isinstance(db, str) else {}))
+    chosen = settings or load(db if isinstance(db, str) else None)
     bind = db if db is not None and not isinstance(db, str | Loop) else chosen.url
     secret = chosen.kaeshi_master_key.get_secret_value() if chosen.kaeshi_master_key else None
     store = await open_store(bind, Keyring(load_master_key(secret, chosen.data_dir)))

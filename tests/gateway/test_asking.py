@@ -63,7 +63,7 @@ async def kitchen(loop: Loop, provider: Any) -> Loop:
             state="approved",
             at=loop.clock.now(),
         )
-        await tx.propose_entries([(entry, 10)])
+        await tx.knowledge.propose([(entry, 10)])
     await knowledge.refresh(loop)
     settings = loop.settings.model_copy(
         update={"gateway_provider_keys": {elsewhere: SecretStr("key-elsewhere")}}

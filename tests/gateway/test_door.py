@@ -271,7 +271,7 @@ async def test_a_stream_that_breaks_off_is_an_error_and_no_message(
     (row,) = await requests(loop)
     assert (row.failed, row.finish_reason) == (True, None)
     async with loop.store.read() as tx:
-        assert await tx.count_conversations(loop.assistant) == 0
+        assert await tx.conversations.count(loop.assistant) == 0
 
 
 async def test_what_neither_model_accepts_is_the_clients_mistake(
@@ -513,7 +513,7 @@ async def with_entries(loop: Loop, *pairs: tuple[str, str]) -> None:
                 state="proposed",
                 at=loop.clock.now(),
             )
-            await tx.propose_entries([(entry, 10)])
+            await tx.knowledge.propose([(entry, 10)])
     await knowledge.approve(
         loop, [f"kb_{question[:8]}{number}" for number, (question, _) in enumerate(pairs)], by="ann"
     )

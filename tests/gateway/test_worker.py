@@ -120,7 +120,7 @@ async def test_spools_are_stored_once_by_any_number_of_workers_and_cleared_away(
     assert (await take(loop)).requests == 1
     assert spool.waiting(loop.folder("gateway")) == []
     async with loop.store.read() as tx:
-        assert await tx.count_requests(loop.assistant) == (6, 0)
+        assert await tx.exchanges.count_requests(loop.assistant) == (6, 0)
 
 
 def logged(loop: Loop, *pairs: tuple[object, object], streamed: bool = False) -> None:
@@ -182,7 +182,7 @@ async def test_no_request_keeps_the_others_from_being_stored(
             done = await take(on)
             assert (done.requests, done.refused) == (20, 3)
             async with on.store.read() as tx:
-                assert await tx.count_conversations(on.assistant) == 17
+                assert await tx.conversations.count(on.assistant) == 17
 
 
 async def test_a_database_that_is_busy_costs_nobody_their_words(
@@ -199,7 +199,7 @@ async def test_a_database_that_is_busy_costs_nobody_their_words(
             await take(loop)
     assert (await take(loop)).refused == 0
     async with loop.store.read() as tx:
-        assert await tx.count_conversations(loop.assistant) == 1
+        assert await tx.conversations.count(loop.assistant) == 1
 
 
 async def test_a_spool_that_cannot_be_read_stays_and_keeps_no_other_waiting(loop: Loop) -> None:
@@ -331,7 +331,7 @@ async def test_requests_that_cannot_be_logged_are_served_and_counted(
         assert (await take(loop)).dropped == 3
         assert (await take(loop)).dropped == 0
     async with loop.store.read() as tx:
-        assert await tx.count_requests(loop.assistant) == (0, 3)
+        assert await tx.exchanges.count_requests(loop.assistant) == (0, 3)
 
 
 @pytest.fixture
@@ -343,9 +343,9 @@ async def mirrored(loop: Loop) -> Loop:
 
 async def tally(loop: Loop) -> dict[str, Any]:
     async with loop.store.read() as tx:
-        live = await tx.live_rollout(loop.assistant)
+        live = await tx.rollouts.live(loop.assistant)
         assert live is not None
-        return await tx.mirror_tally(loop.assistant, live.id)
+        return await tx.exchanges.mirror_tally(loop.assistant, live.id)
 
 
 async def test_counters_and_spans_tell_what_was_served_and_never_the_words(
@@ -539,7 +539,10 @@ async def test_a_preference_that_follows_the_order_is_none(
     assert found["preferred"] == preferred
     async with mirrored.store.read() as tx:
         assert (
-            await tx.mirror_spent(mirrored.assistant, mirrored.clock.now() - timedelta(hours=1)) > 0
+            await tx.exchanges.mirror_spent(
+                mirrored.assistant, mirrored.clock.now() - timedelta(hours=1)
+            )
+            > 0
         )  # the judge's answers cost too
 
 

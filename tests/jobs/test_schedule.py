@@ -84,12 +84,12 @@ async def test_a_crash_in_mid_job_is_taken_over_after_the_lease(
 ) -> None:
     counting, slot = Counting(), clock.now()
     async with loop.store.write() as tx:
-        await tx.claim_slot("main", "count", slot, "died", clock.now(), timedelta(minutes=15))
+        await tx.jobs.claim("main", "count", slot, "died", clock.now(), timedelta(minutes=15))
     assert await tick(loop, [counting.job()], "other", clock.now()) == []
     clock.advance(minutes=16)
     assert await tick(loop, [counting.job()], "other", clock.now()) == ["count (taken over)"]
     async with loop.store.read() as tx:
-        (found,) = await tx.slots("main", "count")
+        (found,) = await tx.jobs.slots("main", "count")
     assert (found.state, found.attempts, found.owner) == ("finished", 2, "other")
 
 
@@ -105,7 +105,7 @@ async def test_a_slot_missed_while_down_is_caught_up_once_and_an_old_one_skipped
     await tick(loop, [skipping.job(name="other", missed="skip")], "p", before)
     assert skipping.runs == 0
     async with loop.store.read() as tx:
-        assert [s.state for s in await tx.slots("main", "other")] == ["skipped"]
+        assert [s.state for s in await tx.jobs.slots("main", "other")] == ["skipped"]
 
 
 async def test_a_failing_job_is_written_down_and_stops_nothing(
@@ -118,7 +118,7 @@ async def test_a_failing_job_is_written_down_and_stops_nothing(
     job = Job(name="broken", cron="* * * * *", run=broken, missed="skip")
     assert await run_slot(loop, job, clock.now(), "p")
     async with loop.store.read() as tx:
-        assert [(s.state, s.detail) for s in await tx.slots("main", "broken")] == [
+        assert [(s.state, s.detail) for s in await tx.jobs.slots("main", "broken")] == [
             ("failed", "RuntimeError: no such table")
         ]
 

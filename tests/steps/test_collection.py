@@ -35,7 +35,7 @@ async def test_an_example_ends_with_its_last_rated_answer(loop: Loop) -> None:
     await rate(loop, "c#1")
     await collection.collect(loop)
     async with loop.store.read() as tx:
-        judged = (await tx.judged("main", "", 10))[0]
+        judged = (await tx.examples.judged("main", "", 10))[0]
     assert [m["content"] for m in judged.example.messages] == [
         "How much is it?",
         "It is 550 dollars.",

@@ -70,7 +70,7 @@ async def test_feedback_files_are_read_and_bad_lines_counted(loop: Loop) -> None
     done = await feedback.import_records(loop, raw)
     assert (done.recorded, done.without, len(done.refused)) == (2, 1, 2)
     async with loop.store.read() as tx:
-        assert [position for position, _ in (await tx.feedback_on("main", ["d"]))["d"]] == [1]
+        assert [position for position, _ in (await tx.feedback.on("main", ["d"]))["d"]] == [1]
 
 
 async def test_many_writers_lose_nothing(loop: Loop) -> None:

@@ -10,4 +10,4 @@ async def test_a_case_that_changes_is_a_new_version(loop: Loop) -> None:
     for expected in ("a", "a", "b"):
         await evaluation.add(loop, [("f", {"id": "x", "question": "q?", "expected": expected})])
     async with loop.store.read() as tx:
-        assert [(c.version, c.expected) for c in await tx.cases("main")] == [(2, "b")]
+        assert [(c.version, c.expected) for c in await tx.evaluations.cases("main")] == [(2, "b")]

@@ -50,7 +50,7 @@ async def promoted(loop: Loop, clock: FakeClock) -> Rollout:
     clock.advance(hours=168)
     await rollout.step_all(loop)
     async with loop.store.read() as tx:
-        found = await tx.rollout(loop.assistant, live.id)
+        found = await tx.rollouts.get(loop.assistant, live.id)
     assert found.state == "full"
     return found
 
@@ -100,7 +100,7 @@ async def test_harm_in_the_holdout_brings_the_former_model_back(
         for i, name in enumerate(theirs[:70])
     ]
     async with loop.store.write() as tx:
-        await tx.add_exchanges(failing, clock.now())
+        await tx.exchanges.add(failing, clock.now())
     ((_, why),) = await rollout.step_all(loop)
     status = await rollout.status(loop)
     assert (status["production"], status["rollouts"][0]["state"]) == ("old", "rolled_back"), why
@@ -152,7 +152,7 @@ async def test_nothing_is_promoted_while_requests_go_unlogged(loop: Loop, clock:
     await arms(loop, live, 0.5, 0.9)
     clock.advance(hours=168)
     async with loop.store.write() as tx:
-        await tx.take_spool(loop.assistant, "s", 0, 0, 7, clock.now())
+        await tx.exchanges.take_spool(loop.assistant, "s", 0, 0, 7, clock.now())
     ((_, why),) = await rollout.step_all(loop)
     assert why.startswith("paused: 7 requests could not be logged")
     clock.advance(hours=25)
@@ -309,7 +309,7 @@ async def test_what_a_rollout_has_to_show_is_fixed_by_its_first_look(
     clock.advance(hours=48)
     await rollout.step(loop, live)
     async with loop.store.read() as tx:
-        plan = (await tx.rollout(loop.assistant, live.id)).plan
+        plan = (await tx.rollouts.get(loop.assistant, live.id)).plan
     assert plan is not None
     assert plan.means == {"containment": pytest.approx(0.7)}
 
@@ -323,7 +323,7 @@ async def planned(loop: Loop, clock: FakeClock, model: str) -> float:
     live, _ = await rollout.step(loop, await rollout.begin(loop, model, percent=10, hours=0))
     await rollout.step(loop, live)
     async with loop.store.read() as tx:
-        plan = (await tx.rollout(loop.assistant, live.id)).plan
+        plan = (await tx.rollouts.get(loop.assistant, live.id)).plan
     await rollout.roll_back(loop, live.id, reason="a rehearsal")
     clock.advance(hours=1)
     assert plan is not None
@@ -411,8 +411,8 @@ async def test_what_first_messages_foretell_is_learned_from_production_and_kept_
     await rollout.step_all(loop)
     async with loop.store.read() as tx:
         stored, rows = (
-            await tx.rollout(loop.assistant, live.id),
-            await tx.entered(loop.assistant, live.id),
+            await tx.rollouts.get(loop.assistant, live.id),
+            await tx.rollouts.entered(loop.assistant, live.id),
         )
     assert stored.plan is not None
     assert (list(stored.plan.foresight.weights), stored.plan.covariates) == (["containment"], 5)
@@ -428,7 +428,7 @@ async def test_what_first_messages_foretell_is_learned_from_production_and_kept_
     clock.advance(hours=25)
     await rollout.step_all(watched)
     async with loop.store.read() as tx:
-        assert len(await tx.entered(loop.assistant, live.id)) == len(
+        assert len(await tx.rollouts.entered(loop.assistant, live.id)) == len(
             rows
         )  # who cannot be read waits, and the rollout is judged all the same
 
@@ -438,7 +438,7 @@ async def test_a_rollout_without_the_embedding_model_is_decided_without_first_me
 ) -> None:
     live = await in_half(replace(loop, embedder=Missing()), clock)
     async with loop.store.read() as tx:
-        stored = await tx.rollout(loop.assistant, live.id)
+        stored = await tx.rollouts.get(loop.assistant, live.id)
     assert stored.plan is not None
     assert stored.plan.foresight.weights == {}
     assert "until then first messages do not help" in caplog.text
@@ -516,8 +516,8 @@ async def test_a_stream_through_logs_the_store_and_the_schedule_is_decided_as_by
         ((_, why),) = await rollout.step_all(loop)
     async with loop.store.read() as tx:
         stored, counted = (
-            await tx.rollout(loop.assistant, live.id),
-            await tx.entered(loop.assistant, live.id),
+            await tx.rollouts.get(loop.assistant, live.id),
+            await tx.rollouts.entered(loop.assistant, live.id),
         )
     assert stored.plan is not None
     assert [(row.started_at, row.arm, row.values["containment"]) for row in counted[20:]] == [

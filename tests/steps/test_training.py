@@ -106,7 +106,10 @@ async def test_of_two_schedulers_one_asks(paid: Loop, rows: Path) -> None:
         await begin(paid, rows)
     (run,) = await training.history(paid)
     async with paid.store.write() as tx:
-        assert [await tx.claim_ask(run, paid.clock.now()) for _ in range(2)] == [True, False]
+        assert [await tx.training.claim_ask(run, paid.clock.now()) for _ in range(2)] == [
+            True,
+            False,
+        ]
 
 
 async def test_a_plain_refusal_ends_the_run_frees_its_money_and_may_be_tried_again(

@@ -30,7 +30,7 @@ async def test_a_run_knows_the_dataset_it_came_from_and_becomes_a_candidate(
     assert run.state == "succeeded"
     assert run.dataset == path.parent.name
     async with loop.store.read() as tx:
-        assert (await tx.candidate("main", run.model or "")).run == run.id
+        assert (await tx.candidates.named("main", run.model or "")).run == run.id
 
 
 async def test_asking_twice_pays_once(loop: Loop, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ async def test_unknown_messages_store_nothing(loop: Loop) -> None:
 async def test_assistants_do_not_see_each_other(loop: Loop) -> None:
     await log(loop, record("c"), record("c", "Other?", "Other answer.", assistant="second"))
     async with loop.store.read() as tx:
-        assert await tx.count_conversations("main") == await tx.count_conversations("second") == 1
+        assert await tx.conversations.count("main") == await tx.conversations.count("second") == 1
 
 
 async def test_the_same_conversation_from_many_at_once_is_stored_once(loop: Loop) -> None:

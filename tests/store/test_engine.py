@@ -53,9 +53,9 @@ async def test_a_read_sees_one_moment_whatever_others_commit_meanwhile(loop: Loo
     await rollout.set_production(loop, "old")
     await rollout.register(loop, "new")
     async with loop.store.read() as tx:
-        before = await tx.production(loop.assistant)
+        before = await tx.rollouts.production(loop.assistant)
         live = await rollout.begin(loop, "new", percent=10, hours=1)
         await rollout.promote(loop, live.id, strategy="immediate", by="ann", force=True)
-        assert await tx.rollouts(loop.assistant) == []
-        assert await tx.production(loop.assistant) == before
+        assert await tx.rollouts.history(loop.assistant) == []
+        assert await tx.rollouts.production(loop.assistant) == before
     assert (await rollout.status(loop))["production"] == "new"

@@ -12,7 +12,7 @@ async def test_a_slot_is_claimed_once_and_taken_over_after_its_lease(
 ) -> None:
     async def claim(owner: str) -> bool:
         async with loop.store.write() as tx:
-            return await tx.claim_slot(
+            return await tx.jobs.claim(
                 "main", "job", slot, owner, clock.now(), timedelta(minutes=5)
             )
 
@@ -21,7 +21,7 @@ async def test_a_slot_is_claimed_once_and_taken_over_after_its_lease(
     clock.advance(minutes=6)
     assert await claim("reaper")
     async with loop.store.write() as tx:
-        assert await tx.finish_slot(
+        assert await tx.jobs.finish(
             "main", "job", slot, "reaper", clock.now(), state="finished", detail=""
         )
     clock.advance(minutes=60)

@@ -45,10 +45,10 @@ async def test_two_processes_that_look_at_once_count_each_customer_of_a_rollout_
     await rollout.step(loop, live)
     async with loop.store.read() as tx:
         counted, assigned = (
-            await tx.entered(loop.assistant, live.id),
-            await tx.assigned(loop.assistant, live.id),
+            await tx.rollouts.entered(loop.assistant, live.id),
+            await tx.rollouts.assigned(loop.assistant, live.id),
         )
-        delays = await tx.conversion_delays(
+        delays = await tx.rollouts.conversion_delays(
             loop.assistant, clock.now() - timedelta(days=9), clock.now()
         )
     assert {row.customer for row in counted} == {row.customer for row in assigned}

@@ -198,9 +198,9 @@ async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
 
 async def _collected(loop: Loop, collected: str) -> dict[str, Any]:
     async with loop.store.read() as tx:
-        kept = await tx.count_kept(loop.assistant)
-        reasons = await tx.reasons(loop.assistant)
-        pii = await tx.pii_counts(loop.assistant)
+        kept = await tx.examples.count_kept(loop.assistant)
+        reasons = await tx.examples.reasons(loop.assistant)
+        pii = await tx.examples.pii_counts(loop.assistant)
     found: dict[str, Any] = {
         "collection": {"kept": kept, "dropped": reasons, "pii_replaced": pii, "job": collected},
         "model": None,
@@ -251,7 +251,7 @@ async def _roll_out(stage: Stage, model: str) -> dict[str, Any]:
     comparison = await rollout.compare(loop, began.id)
     ended = await _ended(ended, loop, began, comparison)
     async with loop.store.read() as tx:
-        steps = await tx.audit(loop.assistant, began.id)
+        steps = await tx.rollouts.audit(loop.assistant, began.id)
     evidence = _evidence_of(comparison)
     return {
         "outcome": "promoted" if ended.state == "full" else "rolled back",
@@ -301,7 +301,9 @@ async def _knowledge(stage: Stage) -> dict[str, Any]:
     right = {intent.answer for intent in stage.crowd.known}
     waiting = [item for item in await review.queue(loop, limit=500) if item.kind == "entry"]
     async with loop.store.read() as tx:
-        answers = {e.id: e.answer for e, _ in await tx.entries(loop.assistant, ("proposed",))}
+        answers = {
+            e.id: e.answer for e, _ in await tx.knowledge.entries(loop.assistant, ("proposed",))
+        }
     await _review_entries(waiting, loop, answers, right)
     said = await run_now(loop, jobs(loop.settings), "kb_refresh", OWNER)
     approved = right & set(answers.values())
@@ -419,7 +421,7 @@ def _scores(question: Asked, said: Answer) -> bool:
 
 async def _state(loop: Loop, name: str) -> Rollout:
     async with loop.store.read() as tx:
-        return await tx.rollout(loop.assistant, name)
+        return await tx.rollouts.get(loop.assistant, name)
 
 
 def _settings(folder: Path) -> Settings:

@@ -320,7 +320,7 @@ class Gateway:
         if known is None:
             # from another process, or from before this one started
             async with self._loop.store.read() as tx:
-                known = await tx.conversation_of(assistant, digest)
+                known = await tx.exchanges.conversation_of(assistant, digest)
         return known or None
 
     async def _answered(self, turn: Turn, path: str) -> Reply:

@@ -82,8 +82,7 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
     """Store a spool from the last stored offset; delete it once its owner has released it."""
     # checked before reading, so that records written meanwhile are read
     abandoned = spool.is_abandoned(path)
-    async with loop.store.read() as tx:
-        place, counted = await tx.spool_taken(loop.assistant, path.name)
+    place, counted = await steps.taken(loop, path.name)
     most_here = AT_ONCE
     while most is None or done.requests < most:
         piece = _next_piece(loop, path, place, most_here, abandoned=abandoned)
@@ -220,11 +219,13 @@ class Worker:
                 )
             )
             async with loop.store.write() as tx:
-                await tx.add_mirrored(loop.assistant, asked)
+                await tx.exchanges.add_mirrored(loop.assistant, asked)
 
     async def _budget(self, loop: Loop) -> bool:
         async with loop.store.read() as tx:
-            spent = await tx.mirror_spent(loop.assistant, loop.clock.now() - timedelta(days=1))
+            spent = await tx.exchanges.mirror_spent(
+                loop.assistant, loop.clock.now() - timedelta(days=1)
+            )
         return Decimal(spent) / 1_000_000_000 < loop.settings.gateway_mirror_usd_per_day
 
     async def _one(

@@ -11,7 +11,7 @@ async def overview(loop: Loop) -> list[Json]:
     found = []
     async with loop.store.read() as tx:
         for job in jobs(loop.settings):
-            slots = await tx.slots(loop.assistant, job.name, 5)
+            slots = await tx.jobs.slots(loop.assistant, job.name, 5)
             following = job.trigger.get_next_fire_time(None, now)
             found.append(
                 {

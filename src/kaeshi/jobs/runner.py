@@ -25,8 +25,8 @@ async def tick(loop: Loop, jobs: Sequence[Job], owner: str, since: datetime) -> 
     now = loop.clock.now()
     ran: list[Any] = []
     async with loop.store.read() as tx:
-        abandoned = await tx.abandoned_slots(loop.assistant, now)
-        last = {job.name: await tx.last_slot(loop.assistant, job.name) for job in jobs}
+        abandoned = await tx.jobs.abandoned(loop.assistant, now)
+        last = {job.name: await tx.jobs.last(loop.assistant, job.name) for job in jobs}
     await _take_over(abandoned, jobs, loop, owner, ran)
     for job in jobs:
         for moment in await _wanted(loop, job, last[job.name] or since, now, owner):
@@ -51,7 +51,7 @@ async def run_slot(loop: Loop, job: Job, slot: datetime, owner: str) -> bool:
     """
     lease = timedelta(minutes=loop.settings.job_lease_minutes)
     async with loop.store.write() as tx:
-        if not await tx.claim_slot(loop.assistant, job.name, slot, owner, loop.clock.now(), lease):
+        if not await tx.jobs.claim(loop.assistant, job.name, slot, owner, loop.clock.now(), lease):
             return False
     keeper = asyncio.create_task(_keep(loop, job, slot, owner, lease))
     try:
@@ -74,7 +74,7 @@ async def _finish_slot(
     loop: Loop, job: Job, slot: datetime, owner: str, state: str, detail: str
 ) -> None:
     async with loop.store.write() as tx:
-        await tx.finish_slot(
+        await tx.jobs.finish(
             loop.assistant, job.name, slot, owner, loop.clock.now(), state=state, detail=detail
         )
 
@@ -90,7 +90,7 @@ async def run_now(loop: Loop, jobs: Sequence[Job], name: str, owner: str) -> str
     async with loop.store.read() as tx:
         return next(
             f"{s.state}: {s.detail}"
-            for s in await tx.slots(loop.assistant, name)
+            for s in await tx.jobs.slots(loop.assistant, name)
             if s.slot == moment
         )
 
@@ -115,7 +115,7 @@ async def _wanted(
     missed = moments if age > patience else moments[:-1]
     if missed and missed[-1] is latest:
         async with loop.store.write() as tx:
-            await tx.skip_slot(
+            await tx.jobs.skip(
                 loop.assistant,
                 job.name,
                 latest,
@@ -132,4 +132,6 @@ async def _keep(loop: Loop, job: Job, slot: datetime, owner: str, lease: timedel
     while True:
         await asyncio.sleep(lease.total_seconds() / 3)
         async with loop.store.write() as tx:
-            await tx.extend_lease(loop.assistant, job.name, slot, owner, loop.clock.now(), lease)
+            await tx.jobs.extend_lease(
+                loop.assistant, job.name, slot, owner, loop.clock.now(), lease
+            )

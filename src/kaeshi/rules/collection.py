@@ -61,8 +61,18 @@ def judge(
         return Drop(reason="no_question")
     if not words[upto]:
         return Drop(reason="tool_call_last")
+    refused = refused_by_signals(consent, facts, signals, filters)
+    return refused or Keep(upto=upto)
+
+
+def refused_by_signals(
+    consent: Consent, facts: Mapping[str, object], signals: Signals, filters: Filters
+) -> Drop | None:
+    """The reason to drop a conversation that needs no look at its turns; None without one."""
+    if consent == "none":
+        return Drop(reason="no_consent")
     reason = _unhappy(facts, signals, filters) or _below(signals, filters)
-    return Drop(reason=reason) if reason else Keep(upto=upto)
+    return Drop(reason=reason) if reason else None
 
 
 def _unhappy(facts: Mapping[str, object], signals: Signals, filters: Filters) -> DropReason | None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from kaeshi.errors import Conflict
 from kaeshi.nouns import (
     Arm,
+    Candidate,
     Decision,
     Forecast,
     Foresight,
@@ -46,6 +48,29 @@ NO_HISTORY = (
 def following(state: RolloutState) -> RolloutState | None:
     """The next stage; None from the last one and from rolled back."""
     return ORDER[ORDER.index(state) + 1] if state in LIVE else None
+
+
+def production_after(
+    before: Rollout, state: RolloutState, current: Candidate | None, live: Rollout | None
+) -> str | None:
+    """The id of the candidate that a transition puts into production; None if it stays.
+
+    Reaching full replaces production. A roll-back from full restores the former one. `current`: the
+    production before the transition; `live`: the rollout that is under way, if any. Raises Conflict
+    where the former production cannot be restored.
+    """
+    if state == "full":
+        return before.candidate
+    if before.state != "full":
+        return None
+    is_current = current is not None and current.id == before.candidate
+    if before.former is None or not is_current or live is not None:
+        msg = (
+            f"rollout {before.id!r} is no longer in production, or has no predecessor; "
+            "start a rollout of the former model"
+        )
+        raise Conflict(msg)
+    return before.former
 
 
 def share(state: RolloutState, target_percent: float, holdout_percent: float) -> float:

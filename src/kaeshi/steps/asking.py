@@ -120,7 +120,7 @@ async def candidate_named(loop: Loop, model: str) -> Candidate:
     """The registered candidate of that name; a plain model of that name if there is none."""
     try:
         async with loop.store.read() as tx:
-            return await tx.candidate(loop.assistant, model)
+            return await tx.candidates.named(loop.assistant, model)
     except NotFound:
         return unregistered(loop.assistant, model)
 

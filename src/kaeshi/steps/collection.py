@@ -77,8 +77,8 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
         # on a thread, so that a server which collects goes on answering
         judged = await asyncio.to_thread(judge, loop, stored, said, using, reviews)
         async with loop.store.write() as tx:
-            await tx.put_examples(loop.assistant, judged, loop.clock.now())
-            await tx.settle_changes(loop.assistant, stored)
+            await tx.examples.put(loop.assistant, judged, loop.clock.now())
+            await tx.conversations.settle_changes(loop.assistant, stored)
         _count(done, judged)
         after = stored[-1].id
     await _written_down(loop, done, started)
@@ -95,18 +95,18 @@ async def _next_page(
 ]:
     idle_before = loop.clock.now() - timedelta(minutes=loop.settings.idle_minutes)
     async with loop.store.read() as tx:
-        stored = await tx.changed_conversations(loop.assistant, after, AT_ONCE, idle_before)
-        said = await tx.feedback_on(loop.assistant, [s.id for s in stored])
-        reviews = await tx.reviews(loop.assistant, [s.id for s in stored])
+        stored = await tx.conversations.changed(loop.assistant, after, AT_ONCE, idle_before)
+        said = await tx.feedback.on(loop.assistant, [s.id for s in stored])
+        reviews = await tx.examples.reviews(loop.assistant, [s.id for s in stored])
     return stored, said, reviews
 
 
 async def _written_down(loop: Loop, done: Collected, started: datetime) -> None:
     finished = loop.clock.now()
     async with loop.store.write() as tx:
-        done.total_kept = await tx.count_kept(loop.assistant)
+        done.total_kept = await tx.examples.count_kept(loop.assistant)
         if done.judged:
-            await tx.add_collection_run(
+            await tx.examples.add_collection_run(
                 loop.assistant,
                 loop.ids.new("collection"),
                 done.kept,

@@ -154,7 +154,7 @@ async def report_outcome(
         msg = f"no outcome reported for {conversation!r}; give at least one that is not null"
         raise InvalidInput(msg)
     async with loop.store.write() as tx:
-        return await tx.add_outcomes(loop.assistant, conversation, outcomes, now)
+        return await tx.conversations.add_outcomes(loop.assistant, conversation, outcomes, now)
 
 
 async def close_idle(loop: Loop) -> int:
@@ -164,7 +164,7 @@ async def close_idle(loop: Loop) -> int:
     before = now - timedelta(minutes=loop.settings.idle_minutes)
     while True:
         async with loop.store.write() as tx:
-            closed = await tx.close_idle(loop.assistant, before, now, CLOSE_AT_ONCE)
+            closed = await tx.conversations.close_idle(loop.assistant, before, now, CLOSE_AT_ONCE)
         total += closed
         if closed < CLOSE_AT_ONCE:
             return total
@@ -173,7 +173,7 @@ async def close_idle(loop: Loop) -> int:
 async def show(loop: Loop, conversation: str) -> Json:
     """One conversation with its texts decrypted. Raises NotFound."""
     async with loop.store.read() as tx:
-        return await tx.show_conversation(loop.assistant, conversation)
+        return await tx.conversations.show(loop.assistant, conversation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,15 +210,15 @@ def holdout_since(loop: Loop) -> datetime:
 async def routing(loop: Loop) -> Routing:
     """Read the present routing."""
     async with loop.store.read() as tx:
-        production = await tx.production(loop.assistant)
-        rollout = await tx.live_rollout(loop.assistant) or await tx.held_out(
+        production = await tx.rollouts.production(loop.assistant)
+        rollout = await tx.rollouts.live(loop.assistant) or await tx.rollouts.held_out(
             loop.assistant, holdout_since(loop)
         )
         if rollout is None or rollout.state == "gate":
             return Routing(production=production)
-        candidate = await tx.candidate(loop.assistant, rollout.candidate)
+        candidate = await tx.candidates.named(loop.assistant, rollout.candidate)
         if rollout.state == "full" and rollout.former is not None:
-            production = await tx.candidate(loop.assistant, rollout.former)
+            production = await tx.candidates.named(loop.assistant, rollout.former)
     return _routing_of(rollout, production, candidate)
 
 
@@ -244,7 +244,7 @@ async def _store(
     if not batch:
         return
     async with loop.store.write() as tx:
-        added = await tx.add_conversations([c for _, c in batch], now)
+        added = await tx.conversations.add([c for _, c in batch], now)
     done.new += added.new
     done.grown += added.grown
     done.messages += added.messages

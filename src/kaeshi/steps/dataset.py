@@ -41,7 +41,7 @@ async def gather(
     after = ""
     while True:
         async with loop.store.read() as tx:
-            judged = await tx.judged(loop.assistant, after, AT_ONCE)
+            judged = await tx.examples.judged(loop.assistant, after, AT_ONCE)
         if not judged:
             break
         after = judged[-1].conversation
@@ -214,7 +214,7 @@ async def write(loop: Loop, dataset: Dataset, folder: Path | None = None) -> Dat
 async def register(loop: Loop, dataset: Dataset, path: str) -> None:
     """Register which examples a dataset is made of."""
     async with loop.store.write() as tx:
-        await tx.add_dataset(
+        await tx.datasets.add(
             loop.assistant,
             dataset.id,
             path,
@@ -259,9 +259,9 @@ async def _judge_again(
     loop: Loop, ids: list[str], wanted: Filters, verdicts: dict[str, Example | Drop]
 ) -> None:
     async with loop.store.read() as tx:
-        stored = await tx.read_conversations(loop.assistant, ids)
-        said = await tx.feedback_on(loop.assistant, ids)
-        reviews = await tx.reviews(loop.assistant, ids)
+        stored = await tx.conversations.read(loop.assistant, ids)
+        said = await tx.feedback.on(loop.assistant, ids)
+        reviews = await tx.examples.reviews(loop.assistant, ids)
     for again in collection.judge(loop, stored, said, wanted, reviews):
         verdicts[again.conversation] = (
             again.verdict if isinstance(again.verdict, Drop) else again.example
@@ -271,26 +271,16 @@ async def _judge_again(
 def _known_verdicts(
     page: list[Judged], wanted: Filters, verdicts: dict[str, Example | Drop], loop: Loop
 ) -> None:
+    current = collection.scrubber_version(loop)
     for j in page:
-        # the signals may drop it without its text
-        verdict = judging.judge(
-            ["user", "assistant"],
-            [True, True],
-            1,
-            consent=j.consent,
-            facts=j.facts,
-            signals=j.signals,
-            filters=wanted,
-        )
-        if isinstance(verdict, Drop):
-            verdicts[j.conversation] = verdict
-        elif (
-            isinstance(j.verdict, Drop)
-            and j.verdict.reason == "timed_out"
-            and j.scrubber == collection.scrubber_version(loop)
-        ):
+        refused = judging.refused_by_signals(j.consent, j.facts, j.signals, wanted)
+        if refused is not None:
+            verdicts[j.conversation] = refused
+        elif j.scrubber != current:
+            continue
+        elif isinstance(j.verdict, Drop) and j.verdict.reason == "timed_out":
             verdicts[j.conversation] = j.verdict  # the same scrubber would exceed the limit again
-        elif j.body is not None and j.scrubber == collection.scrubber_version(loop):
+        elif j.body is not None:
             verdicts[j.conversation] = j.example
 
 
@@ -300,7 +290,7 @@ async def _decontaminated(loop: Loop, examples: list[Example]) -> tuple[list[Exa
     A model must not be trained on what it is judged by.
     """
     async with loop.store.read() as tx:
-        cases = await tx.cases(loop.assistant)
+        cases = await tx.evaluations.cases(loop.assistant)
     if not cases:
         return examples, 0
     seen = _seen_by_cases(cases, examples)

@@ -27,7 +27,7 @@ async def add(
             refused.append(f"{where}: {error}")
             continue
         async with loop.store.write() as tx:
-            stored.append(await tx.add_case(loop.assistant, case, loop.clock.now()))
+            stored.append(await tx.evaluations.add_case(loop.assistant, case, loop.clock.now()))
     return stored, refused
 
 
@@ -37,7 +37,7 @@ async def run(loop: Loop, model: str) -> Evaluation:
     Raises TooFew without test cases.
     """
     async with loop.store.read() as tx:
-        cases = await tx.cases(loop.assistant)
+        cases = await tx.evaluations.cases(loop.assistant)
     if not cases:
         msg = (
             f"assistant {loop.assistant!r} has no test cases; add some with `kaeshi evaluation "
@@ -52,7 +52,7 @@ async def run(loop: Loop, model: str) -> Evaluation:
     ]
     evaluation = _evaluation_of(results, loop, model, cases)
     async with loop.store.write() as tx:
-        await tx.add_evaluation(evaluation)
+        await tx.evaluations.add(evaluation)
     return evaluation
 
 
@@ -79,7 +79,7 @@ async def compare(loop: Loop, model: str, other: str) -> Json:
     """
     async with loop.store.read() as tx:
         found = {
-            name: next(iter(await tx.evaluations_of(loop.assistant, [name])), None)
+            name: next(iter(await tx.evaluations.of_models(loop.assistant, [name])), None)
             for name in (model, other)
         }
     a = found[model]
@@ -122,7 +122,7 @@ async def gate(loop: Loop, candidate: str, production: str | None) -> Gate:
     A candidate or a production that cannot be asked fails the gate, with the reason.
     """
     async with loop.store.read() as tx:
-        cases = await tx.cases(loop.assistant)
+        cases = await tx.evaluations.cases(loop.assistant)
     if not cases:
         return Gate(passed=None, why="no test cases are stored, so the gate has nothing to check")
     try:

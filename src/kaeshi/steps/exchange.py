@@ -9,6 +9,12 @@ from kaeshi.rules.training import price_of_answer
 from kaeshi.store.exchanges import Recorded
 
 
+async def taken(loop: Loop, spool: str) -> tuple[int, int]:
+    """(stored bytes of a spool, requests that its owner could not log)."""
+    async with loop.store.read() as tx:
+        return await tx.exchanges.spool_taken(loop.assistant, spool)
+
+
 async def take(
     loop: Loop, spool: str, before: int, after: int, dropped: int, exchanges: Sequence[Exchange]
 ) -> Recorded | None:
@@ -18,9 +24,9 @@ async def take(
     """
     now = loop.clock.now()
     async with loop.store.write() as tx:
-        if not await tx.take_spool(loop.assistant, spool, before, after, dropped, now):
+        if not await tx.exchanges.take_spool(loop.assistant, spool, before, after, dropped, now):
             return None
-        return await tx.add_exchanges(priced(loop, exchanges), now)
+        return await tx.exchanges.add(priced(loop, exchanges), now)
 
 
 def priced(loop: Loop, exchanges: Sequence[Exchange]) -> list[Exchange]:

@@ -42,7 +42,7 @@ async def record(loop: Loop, said: Sequence[Feedback]) -> list[Recorded]:
     """
     ids = [loop.ids.new(f"fb_{f.message_id}") for f in said]
     async with loop.store.write() as tx:
-        stored = await tx.add_feedback(loop.assistant, said, ids, loop.clock.now())
+        stored = await tx.feedback.add(loop.assistant, said, ids, loop.clock.now())
     results = []
     for submission, current in stored:
         quality = rules.score(current)
@@ -119,7 +119,7 @@ async def analytics(loop: Loop, days: int) -> Json:
         msg = f"days {days!r} is not between 1 and 100000"
         raise InvalidInput(msg)
     async with loop.store.read() as tx:
-        t = await tx.feedback_tallies(loop.assistant, loop.clock.now() - timedelta(days=days))
+        t = await tx.feedback.tallies(loop.assistant, loop.clock.now() - timedelta(days=days))
     stars = sum(t["ratings"].values())
     return _analytics_of(t, stars)
 

@@ -33,14 +33,14 @@ async def propose(loop: Loop) -> tuple[int, Counter[str]]:
     after = ""
     while True:
         async with loop.store.read() as tx:
-            judged = await tx.judged(loop.assistant, after, AT_ONCE)
+            judged = await tx.examples.judged(loop.assistant, after, AT_ONCE)
         if not judged:
             return proposed, dropped
         after = judged[-1].conversation
         found: list[tuple[Entry, int]] = []
         _entries_in(judged, dropped, loop, found)
         async with loop.store.write() as tx:
-            proposed += await tx.propose_entries(found)
+            proposed += await tx.knowledge.propose(found)
 
 
 def _entries_in(
@@ -73,7 +73,7 @@ async def approve(loop: Loop, ids: list[str], *, by: str, note: str = "") -> int
         raise InvalidInput(msg)
     async with loop.store.write() as tx:
         for identifier in ids:
-            await tx.decide_entry(
+            await tx.knowledge.decide(
                 loop.assistant, identifier, "approved", by, note, loop.clock.now()
             )
     return len(ids)
@@ -85,7 +85,7 @@ async def approve_by_policy(loop: Loop) -> int:
     It approves proposals that score at least the minimum and that no other answer contradicts.
     """
     async with loop.store.read() as tx:
-        waiting = await tx.entries(loop.assistant, ("proposed",))
+        waiting = await tx.knowledge.entries(loop.assistant, ("proposed",))
     questions = Counter(entry.question.casefold() for entry, _ in waiting)
     sure = [
         entry.id
@@ -104,7 +104,8 @@ async def refresh(loop: Loop) -> Json:
     by_policy = await approve_by_policy(loop) if loop.settings.knowledge_auto_approve else 0
     async with loop.store.read() as tx:
         approved = [
-            entry for entry, _ in await tx.entries(loop.assistant, ("approved", "corrected"))
+            entry
+            for entry, _ in await tx.knowledge.entries(loop.assistant, ("approved", "corrected"))
         ]
     result: Json = {
         "proposed": new,
@@ -128,7 +129,7 @@ async def search(loop: Loop, query: str, count: int = 5) -> list[Hit]:
         raise InvalidInput(msg)
     manifest = current(loop)
     async with loop.store.read() as tx:
-        entries = await tx.index_entries(loop.assistant, manifest["build"])
+        entries = await tx.knowledge.index_entries(loop.assistant, manifest["build"])
     return nearest(loop, manifest, entries, query, count)
 
 
@@ -187,7 +188,7 @@ async def _vectors(
 ) -> tuple["np.ndarray[tuple[int, int], np.dtype[np.float32]]", int]:
     digests = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
     async with loop.store.read() as tx:
-        known = await tx.known_vectors(
+        known = await tx.knowledge.known_vectors(
             loop.assistant, loop.embedder.name, list(dict.fromkeys(digests))
         )
     missing = {d: t for d, t in zip(digests, texts, strict=True) if d not in known}
@@ -204,7 +205,7 @@ async def _embed_missing(
         made = loop.embedder.embed([text for _, text in part])
         fresh = {digest: row.tobytes() for (digest, _), row in zip(part, made, strict=True)}
         async with loop.store.write() as tx:
-            await tx.keep_vectors(loop.assistant, loop.embedder.name, fresh)
+            await tx.knowledge.keep_vectors(loop.assistant, loop.embedder.name, fresh)
         known |= fresh
     return known
 
@@ -238,7 +239,7 @@ async def _record_build(
     approved: list[Entry],
 ) -> None:
     async with loop.store.write() as tx:
-        await tx.add_index_build(
+        await tx.knowledge.add_index_build(
             loop.assistant,
             build,
             str(folder / file),

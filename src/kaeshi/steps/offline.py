@@ -144,9 +144,9 @@ async def _stored_so_far(
     loop: Loop,
 ) -> tuple[list[tuple[datetime, str]], dict[str, int], dict[str, int]]:
     async with loop.store.read() as tx:
-        starts = await tx.starts(loop.assistant)
-        reasons = await tx.reasons(loop.assistant)
-        pii = await tx.pii_counts(loop.assistant)
+        starts = await tx.reports.starts(loop.assistant)
+        reasons = await tx.examples.reasons(loop.assistant)
+        pii = await tx.examples.pii_counts(loop.assistant)
     if not starts:
         msg = f"assistant {loop.assistant!r} has no conversations; check the files' format"
         raise TooFew(msg)
@@ -159,7 +159,7 @@ async def propose_knowledge(loop: Loop, *, approve_policy: bool) -> Json:
     approved = await knowledge.approve_by_policy(loop) if approve_policy else 0
     refreshed = await knowledge.refresh(loop) if approved else {"index": None}
     async with loop.store.read() as tx:
-        sample = await tx.entries(loop.assistant, ("proposed", "approved"), 5)
+        sample = await tx.knowledge.entries(loop.assistant, ("proposed", "approved"), 5)
     return {
         "proposed": new,
         "approved": approved,
@@ -229,8 +229,8 @@ class _Judge:
         """Count these conversations."""
         assistant = self.loop.assistant
         async with self.loop.store.read() as tx:
-            stored = await tx.read_conversations(assistant, conversations)
-            labelled = await tx.acts(assistant, conversations)
+            stored = await tx.conversations.read(assistant, conversations)
+            labelled = await tx.reports.acts(assistant, conversations)
         for each, messages in zip(stored, _scrubbed(self.loop, stored), strict=True):
             await self._take_one(messages, labelled.get(each.id, {}))
 
@@ -294,8 +294,8 @@ async def _acts_of_replies(loop: Loop, earlier: Sequence[str]) -> dict[str, str]
     for start in range(0, len(earlier), AT_ONCE):
         part = earlier[start : start + AT_ONCE]
         async with loop.store.read() as tx:
-            stored = await tx.read_conversations(loop.assistant, part)
-            labelled = await tx.acts(loop.assistant, part)
+            stored = await tx.conversations.read(loop.assistant, part)
+            labelled = await tx.reports.acts(loop.assistant, part)
         _count_votes(stored, labelled, loop, votes)
     return {
         reply: min(counts, key=lambda act: (-counts[act], act)) for reply, counts in votes.items()

@@ -42,12 +42,12 @@ async def _rated(loop: Loop) -> AsyncIterator[tuple[rules.Rated, str]]:
     after = ""
     while True:
         async with loop.store.read() as tx:
-            judged = await tx.judged(loop.assistant, after, AT_ONCE)
+            judged = await tx.examples.judged(loop.assistant, after, AT_ONCE)
             ids = [j.conversation for j in judged if j.consent != "none" and j.review != "rejected"]
-            stored = await tx.read_conversations(loop.assistant, ids)
-            said = await tx.feedback_on(loop.assistant, ids)
-            reviews = await tx.reviews(loop.assistant, ids)
-            corrections = await tx.corrections(loop.assistant, ids)
+            stored = await tx.conversations.read(loop.assistant, ids)
+            said = await tx.feedback.on(loop.assistant, ids)
+            reviews = await tx.examples.reviews(loop.assistant, ids)
+            corrections = await tx.feedback.corrections(loop.assistant, ids)
         if not judged:
             return
         after = judged[-1].conversation

@@ -28,14 +28,14 @@ async def report(loop: Loop, *, sample: int = 5) -> Json:
     The same examples are shown every time: those whose ids hash lowest.
     """
     async with loop.store.read() as tx:
-        recognised = await tx.pii_recognised(loop.assistant)
-        count = await tx.count_kept(loop.assistant)
+        recognised = await tx.examples.pii_recognised(loop.assistant)
+        count = await tx.examples.count_kept(loop.assistant)
     lowest: list[tuple[str, Json]] = []
     scrubbers: set[str] = set()
     after = ""
     while True:
         async with loop.store.read() as tx:
-            page = await tx.judged(loop.assistant, after, PAGE)
+            page = await tx.examples.judged(loop.assistant, after, PAGE)
         if not page:
             break
         after = page[-1].conversation

@@ -21,7 +21,7 @@ async def compose(loop: Loop, *, by_log_clock: bool = False) -> Report:
     is stored.
     """
     async with loop.store.read() as tx:
-        latest = await tx.latest_start(loop.assistant)
+        latest = await tx.reports.latest_start(loop.assistant)
         if latest is None:
             msg = (
                 f"assistant {loop.assistant!r} has no conversations to report on; import some "
@@ -29,10 +29,10 @@ async def compose(loop: Loop, *, by_log_clock: bool = False) -> Report:
             )
             raise TooFew(msg)
         before, since, until = rules.weeks(latest if by_log_clock else loop.clock.now())
-        observed = await tx.observed_between(loop.assistant, before, until)
+        observed = await tx.reports.observed_between(loop.assistant, before, until)
     report = _composed(loop.assistant, observed, before, since, until)
     async with loop.store.write() as tx:
-        await tx.put_report(report, loop.clock.now())
+        await tx.reports.put(report, loop.clock.now())
     return report
 
 
@@ -77,7 +77,7 @@ async def send(
     subject, text, html = render(report)
     settings, key = _key_of(loop, report)
     async with loop.store.write() as tx:
-        state, place, first = await tx.intend_mail(
+        state, place, first = await tx.reports.intend_mail(
             loop.assistant, key, loop.mailer.name, loop.clock.now()
         )
     if state == "sent":
@@ -125,4 +125,4 @@ def _key_of(loop: Loop, report: Report) -> tuple[Settings, str]:
 
 async def _settle(loop: Loop, key: str, state: str, place: str) -> None:
     async with loop.store.write() as tx:
-        await tx.settle_mail(loop.assistant, key, state, place, loop.clock.now())
+        await tx.reports.settle_mail(loop.assistant, key, state, place, loop.clock.now())

@@ -16,11 +16,11 @@ async def queue(
 ) -> list[ReviewItem]:
     """Proposed examples and entries, the most valuable first."""
     async with loop.store.read() as tx:
-        items = await tx.waiting_examples(loop.assistant, state, LIMIT)
+        items = await tx.examples.waiting(loop.assistant, state, LIMIT)
         states: tuple[ReviewState, ...] = (
             (state,) if state else ("proposed", "approved", "corrected", "rejected")
         )
-        found = await tx.entries(loop.assistant, states, LIMIT)
+        found = await tx.knowledge.entries(loop.assistant, states, LIMIT)
     items += [
         ReviewItem(
             kind="entry",
@@ -67,7 +67,7 @@ async def _decide_entry(
         msg = f"the answer for {ref!r} holds personal data; an entry may be shown to any customer"
         raise InvalidInput(msg)
     async with loop.store.write() as tx:
-        await tx.decide_entry(
+        await tx.knowledge.decide(
             loop.assistant,
             ref,
             state,
@@ -82,13 +82,13 @@ async def _decide_example(
     loop: Loop, ref: str, state: ReviewState, answer: str | None, by: str, note: str, now: datetime
 ) -> None:
     async with loop.store.write() as tx:
-        example = await tx.example(loop.assistant, ref)
+        example = await tx.examples.get(loop.assistant, ref)
         corrected = (
             None
             if state != "corrected" or example.body is None
             else _with_answer(example.example.messages, _clean(loop, answer or ""))
         )
-        await tx.decide_example(loop.assistant, ref, state, by, note[:1000], now, corrected)
+        await tx.examples.decide(loop.assistant, ref, state, by, note[:1000], now, corrected)
 
 
 def _clean(loop: Loop, text: str) -> str:

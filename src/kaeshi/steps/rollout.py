@@ -62,7 +62,7 @@ async def register(
         }
     )
     async with loop.store.write() as tx:
-        return await tx.add_candidate(candidate)
+        return await tx.candidates.add(candidate)
 
 
 async def set_production(loop: Loop, model: str, serving: Serving | None = None) -> Candidate:
@@ -72,7 +72,7 @@ async def set_production(loop: Loop, model: str, serving: Serving | None = None)
     """
     candidate = await register(loop, model, kind="base_model", serving=serving)
     async with loop.store.write() as tx:
-        current = await tx.production(loop.assistant)
+        current = await tx.rollouts.production(loop.assistant)
         if current is not None and current.model != model:
             msg = (
                 f"assistant {loop.assistant!r} has {current.model!r} in production; start a "
@@ -80,7 +80,7 @@ async def set_production(loop: Loop, model: str, serving: Serving | None = None)
             )
             raise Conflict(msg)
         if current is None:
-            await tx.set_production(loop.assistant, candidate.id, loop.clock.now())
+            await tx.rollouts.set_production(loop.assistant, candidate.id, loop.clock.now())
     return candidate
 
 
@@ -97,13 +97,13 @@ async def begin(
     now = loop.clock.now()
     await _check_customers(loop, now)
     async with loop.store.write() as tx:
-        candidate = await tx.candidate(loop.assistant, model)
-        production = await tx.production(loop.assistant)
+        candidate = await tx.candidates.named(loop.assistant, model)
+        production = await tx.rollouts.production(loop.assistant)
         if production is not None and production.id == candidate.id:
             msg = f"{model!r} is in production already"
             raise Conflict(msg)
         rollout = _rollout_of(loop, candidate, percent, now, hours, goal)
-        await tx.begin_rollout(rollout, by, f"rollout of {candidate.model} to {percent:g} %")
+        await tx.rollouts.begin(rollout, by, f"rollout of {candidate.model} to {percent:g} %")
     return await _through_gate(loop, rollout, candidate, production, by)
 
 
@@ -146,7 +146,7 @@ async def _through_gate(
 
 async def _check_customers(loop: Loop, now: datetime) -> None:
     async with loop.store.read() as tx:
-        most, total = await tx.largest_customer(loop.assistant, now - HISTORY)
+        most, total = await tx.rollouts.largest_customer(loop.assistant, now - HISTORY)
     percent = loop.settings.rollout_largest_customer_percent
     if total >= ENOUGH and most * 100 > percent * total:
         msg = (
@@ -164,7 +164,7 @@ async def forecast(loop: Loop, hours: float) -> Forecast | None:
     """
     now = loop.clock.now()
     async with loop.store.read() as tx:
-        past = await tx.observed_between(loop.assistant, now - HISTORY, now)
+        past = await tx.reports.observed_between(loop.assistant, now - HISTORY, now)
         budget = await budget_of(loop, tx, "", now)
     per_day = customers_per_day(past, now)
     plan = rules.plan(
@@ -187,8 +187,8 @@ async def compare(loop: Loop, rollout: str, metrics: Sequence[str] = COMPARED) -
     Without observations the candidate is not better.
     """
     async with loop.store.read() as tx:
-        current = await tx.rollout(loop.assistant, rollout)
-        assigned = await tx.assigned(loop.assistant, rollout)
+        current = await tx.rollouts.get(loop.assistant, rollout)
+        assigned = await tx.rollouts.assigned(loop.assistant, rollout)
         seen, rows = await trial_of(tx, current, assigned)
     waiting = len(assigned) - len(rows)
     asked = named(metrics)
@@ -245,7 +245,7 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
     seen = await observe(loop, rollout, now) if rollout.state in WATCHED else None
     if rollout.state == "mirror":
         async with loop.store.read() as tx:
-            mirrored = await tx.mirror_tally(loop.assistant, rollout.id)
+            mirrored = await tx.exchanges.mirror_tally(loop.assistant, rollout.id)
         if why := rules.fault_in_mirror(mirrored):
             decision = Decision(verdict="roll_back", why=why, evidence={"mirror": mirrored})
             return await _apply(loop, rollout, decision, by, decision.evidence), decision
@@ -256,7 +256,7 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
 
 async def _decision_of(loop: Loop, now: datetime, rollout: Rollout, seen: Trial | None) -> Decision:
     async with loop.store.read() as tx:
-        dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
+        dropped = await tx.exchanges.dropped_since(loop.assistant, now - UNLOGGED)
     return rules.decide(
         rollout,
         seen,
@@ -289,8 +289,8 @@ async def _with_approval(
 
 async def _judge_again(loop: Loop, rollout: Rollout, by: str) -> tuple[Rollout, Decision]:
     async with loop.store.read() as tx:
-        candidate = await tx.candidate(loop.assistant, rollout.candidate)
-        production = await tx.production(loop.assistant)
+        candidate = await tx.candidates.named(loop.assistant, rollout.candidate)
+        production = await tx.rollouts.production(loop.assistant)
     moved = await _through_gate(loop, rollout, candidate, production, by)
     verdict: Verdict = "roll_back" if moved.state == "rolled_back" else "advance"
     return moved, Decision(
@@ -305,7 +305,7 @@ async def pause(loop: Loop, rollout: str, *, reason: str, by: str) -> Rollout:
     is over, or paused already.
     """
     async with loop.store.write() as tx:
-        current = await tx.rollout(loop.assistant, rollout)
+        current = await tx.rollouts.get(loop.assistant, rollout)
         if current.state not in rules.LIVE or current.paused is not None:
             msg = (
                 f"rollout {rollout!r} is "
@@ -314,7 +314,7 @@ async def pause(loop: Loop, rollout: str, *, reason: str, by: str) -> Rollout:
             )
             raise Conflict(msg)
         why = reason or "no reason given"
-        held = await tx.pause_rollout(
+        held = await tx.rollouts.pause(
             current, f"{by}: {why}", loop.clock.now(), by=by, why=f"paused: {why}"
         )
     await notify(
@@ -326,11 +326,11 @@ async def pause(loop: Loop, rollout: str, *, reason: str, by: str) -> Rollout:
 async def resume(loop: Loop, rollout: str, *, by: str) -> Rollout:
     """Let a paused rollout continue by its schedule. Raises Conflict for one that is not paused."""
     async with loop.store.write() as tx:
-        current = await tx.rollout(loop.assistant, rollout)
+        current = await tx.rollouts.get(loop.assistant, rollout)
         if current.paused is None:
             msg = f"rollout {rollout!r} is not paused; `kaeshi rollout status` shows its state"
             raise Conflict(msg)
-        going = await tx.pause_rollout(current, None, loop.clock.now(), by=by, why="resumed")
+        going = await tx.rollouts.pause(current, None, loop.clock.now(), by=by, why="resumed")
     await notify(
         loop, f"rollout {rollout} of {loop.assistant} goes on in {going.state}: resumed by {by}"
     )
@@ -343,7 +343,7 @@ async def step_all(loop: Loop) -> list[tuple[str, str]]:
     Returns (rollout, why).
     """
     async with loop.store.read() as tx:
-        live = await tx.live_rollout(loop.assistant) or await tx.held_out(
+        live = await tx.rollouts.live(loop.assistant) or await tx.rollouts.held_out(
             loop.assistant, holdout_since(loop)
         )
     if live is None:
@@ -362,7 +362,7 @@ async def promote(
     """
     _check_promotion(strategy, force, by)
     async with loop.store.read() as tx:
-        current = await tx.rollout(loop.assistant, rollout)
+        current = await tx.rollouts.get(loop.assistant, rollout)
     following = rules.following(current.state)
     if following is None:
         msg = f"rollout {rollout!r} is over ({current.state}); start a new one"
@@ -388,7 +388,7 @@ async def _decision_by_hand(
 ) -> tuple[Trial | None, Decision]:
     seen = await observe(loop, current, now) if current.state in WATCHED else None
     async with loop.store.read() as tx:
-        dropped = await tx.dropped_since(loop.assistant, now - UNLOGGED)
+        dropped = await tx.exchanges.dropped_since(loop.assistant, now - UNLOGGED)
     decision = _by_hand(current, seen, now, strategy, loop.settings.rollout_canary_hours, dropped)
     return seen, decision
 
@@ -409,7 +409,7 @@ async def roll_back(loop: Loop, rollout: str, *, reason: str, by: str = "") -> R
     the holdout lasts. Raises Conflict afterwards.
     """
     async with loop.store.read() as tx:
-        current = await tx.rollout(loop.assistant, rollout)
+        current = await tx.rollouts.get(loop.assistant, rollout)
     if current.state == "rolled_back":
         return current
     if current.state == "full" and current.changed_at <= holdout_since(loop):
@@ -424,16 +424,16 @@ async def roll_back(loop: Loop, rollout: str, *, reason: str, by: str = "") -> R
 async def status(loop: Loop) -> Json:
     """Production, the live rollout, and every rollout's audit."""
     async with loop.store.read() as tx:
-        production = await tx.production(loop.assistant)
-        every = await tx.rollouts(loop.assistant)
+        production = await tx.rollouts.production(loop.assistant)
+        every = await tx.rollouts.history(loop.assistant)
         return {
             "production": production.model if production else None,
             "rollouts": [
                 {
                     **r.model_dump(mode="json"),
-                    "model": (await tx.candidate(loop.assistant, r.candidate)).model,
-                    "mirror": await tx.mirror_tally(loop.assistant, r.id),
-                    "audit": await tx.audit(loop.assistant, r.id),
+                    "model": (await tx.candidates.named(loop.assistant, r.candidate)).model,
+                    "mirror": await tx.exchanges.mirror_tally(loop.assistant, r.id),
+                    "audit": await tx.rollouts.audit(loop.assistant, r.id),
                 }
                 for r in every
             ],
@@ -483,7 +483,7 @@ async def _move(
     held_out = loop.settings.rollout_holdout_percent if loop.settings.rollout_holdout_days else 0.0
     percent = rules.share(after, rollout.target_percent, held_out) * 100
     async with loop.store.write() as tx:
-        moved = await tx.move_rollout(
+        moved = await tx.rollouts.move(
             rollout, after, percent, loop.clock.now(), by=by, why=why, evidence=evidence
         )
     await notify(

@@ -47,6 +47,6 @@ class Shelf:
         if known is None or known[0] != changed:
             manifest = await asyncio.to_thread(knowledge.current, loop)
             async with loop.store.read() as tx:
-                entries = await tx.index_entries(loop.assistant, manifest["build"])
+                entries = await tx.knowledge.index_entries(loop.assistant, manifest["build"])
             known = self._held[loop.assistant] = (changed, manifest, entries)
         return known[1], known[2]

@@ -14,13 +14,13 @@ from kaeshi.nouns import (
 from kaeshi.rules import retirement
 from kaeshi.rules import training as rules
 from kaeshi.rules.retirement import Standing
-from kaeshi.store.training import TrainingVerbs
+from kaeshi.store.store import Tx
 
 
 async def money(loop: Loop) -> Json:
     """Dollars of this calendar month, spent and reserved, and the caps."""
     async with loop.store.write() as tx:
-        committed = await tx.committed_usd(loop.assistant, this_month(loop))
+        committed = await tx.training.committed_usd(loop.assistant, this_month(loop))
     s = loop.settings
     return {
         "committed_usd": str(committed.quantize(Decimal("0.01"))),
@@ -42,7 +42,11 @@ async def retiring(loop: Loop) -> list[retirement.Standing]:
     async with loop.store.read() as tx:
         used = {
             loop.settings.fine_tune_base_model,
-            *(run.model for run in await tx.runs(loop.assistant, ("succeeded",)) if run.model),
+            *(
+                run.model
+                for run in await tx.training.runs(loop.assistant, ("succeeded",))
+                if run.model
+            ),
         }
     today = loop.clock.now().date()
     table = dict(loop.retirements)
@@ -61,14 +65,14 @@ def _ending_soon(
     ]
 
 
-async def reserve_of(loop: Loop, tx: TrainingVerbs, model: str, trained_tokens: int) -> Decimal:
+async def reserve_of(loop: Loop, tx: Tx, model: str, trained_tokens: int) -> Decimal:
     """The amount to reserve for a run, if the caps allow it."""
     if loop.trainer.embedded:
         return Decimal(0)
     wanted = rules.cost(trained_tokens, price_here(loop, model))
     rules.check_caps(
         wanted,
-        await tx.committed_usd(loop.assistant, this_month(loop)),
+        await tx.training.committed_usd(loop.assistant, this_month(loop)),
         per_run=loop.settings.training_cap_run_usd,
         per_month=loop.settings.training_cap_month_usd,
     )

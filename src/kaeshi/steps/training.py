@@ -28,7 +28,6 @@ from kaeshi.rules import dataset as rows
 from kaeshi.rules import training as rules
 from kaeshi.steps.spending import booked_cost, check_base, reserve_of
 from kaeshi.store.store import Tx
-from kaeshi.store.training import TrainingVerbs
 
 POLL_SECONDS = 60.0
 EMBEDDED_POLL_SECONDS = 0.05
@@ -63,7 +62,7 @@ async def upload(loop: Loop, path: Path, method: TrainingMethod = "supervised") 
         else _tokens(loop, path, loop.settings.fine_tune_base_model, method)
     )
     async with loop.store.write() as tx:
-        file_id, first = await tx.intend_upload(
+        file_id, first = await tx.training.intend_upload(
             loop.assistant, provider, sha256, tokens, now, now - FILE_LIFE
         )
     if file_id is not None:
@@ -83,7 +82,7 @@ async def _send_file(loop: Loop, path: Path, sha256: str, *, first: bool) -> str
     if file_id is None:
         file_id = await loop.trainer.upload(path, _key(loop, sha256))
     async with loop.store.write() as tx:
-        await tx.settle_upload(loop.assistant, provider, sha256, file_id, loop.clock.now())
+        await tx.training.settle_upload(loop.assistant, provider, sha256, file_id, loop.clock.now())
     return file_id
 
 
@@ -124,7 +123,9 @@ async def start(
         if run is None:
             check_base(loop, model)
             reserved = await reserve_of(loop, tx, model, tokens * epochs)
-            run, _ = await tx.intend_run(await _intended(loop, tx, work, attempt, reserved))
+            run, _ = await tx.training.intend_run(
+                await _intended(loop, tx, work, attempt, reserved)
+            )
     begun = run if run.job_id is not None else await _begin(loop, run)
     if begun.job_id is None:
         msg = (
@@ -167,7 +168,7 @@ async def _latest_attempt(loop: Loop, tx: Tx, work: _Work) -> tuple[int, Trainin
     """The current attempt with its run; None for the run if this attempt is to begin."""
     attempt = 1
     while True:
-        run = await tx.run_of(loop.assistant, _run_key(loop, work, attempt))
+        run = await tx.training.run_of(loop.assistant, _run_key(loop, work, attempt))
         if run is None or run.state not in {"failed", "cancelled"}:
             return attempt, run
         attempt += 1
@@ -187,7 +188,7 @@ async def _intended(
         epochs=work.epochs,
         provider=loop.trainer.name,
         file_sha256=work.file_sha256,
-        dataset=await tx.dataset_of_file(loop.assistant, work.file_sha256),
+        dataset=await tx.datasets.of_file(loop.assistant, work.file_sha256),
         file_id=work.file_id,
         method=work.method,
         validation_file_id=work.validation_file_id,
@@ -240,10 +241,10 @@ async def _write_down(
     events: list[TrainingEvent],
 ) -> TrainingRun:
     async with loop.store.write() as tx:
-        settled = await tx.settle_run(run, now, **changed)
-        await tx.add_events(run, events)
+        settled = await tx.training.settle_run(run, now, **changed)
+        await tx.training.add_events(run, events)
         if settled.state == "succeeded" and settled.model is not None:
-            await tx.add_candidate(
+            await tx.candidates.add(
                 Candidate(
                     id=loop.ids.new("cand"),
                     assistant=loop.assistant,
@@ -270,10 +271,12 @@ async def decide(
     now = loop.clock.now()
     async with loop.store.write() as tx:
         if job is not None:
-            return await tx.settle_run(run, now, state="created", job_id=job, error=None)
+            return await tx.training.settle_run(run, now, state="created", job_id=job, error=None)
         if again:
-            return await tx.settle_run(run, now, state="intent", asks=0, asked_at=None, error=None)
-        return await tx.settle_run(run, now, state="cancelled", booked_usd=Decimal(0))
+            return await tx.training.settle_run(
+                run, now, state="intent", asks=0, asked_at=None, error=None
+            )
+        return await tx.training.settle_run(run, now, state="cancelled", booked_usd=Decimal(0))
 
 
 async def wait(
@@ -301,7 +304,9 @@ async def wait(
 async def resume(loop: Loop) -> list[TrainingRun]:
     """Poll every run that has not ended: the poller's job."""
     async with loop.store.read() as tx:
-        open_runs = await tx.runs(loop.assistant, ("intent", "created", "running", "unknown"))
+        open_runs = await tx.training.runs(
+            loop.assistant, ("intent", "created", "running", "unknown")
+        )
     looked = []
     for run in open_runs:
         if run.provider == loop.trainer.name:
@@ -316,7 +321,7 @@ async def resume(loop: Loop) -> list[TrainingRun]:
 async def history(loop: Loop) -> list[TrainingRun]:
     """Every run, the latest first."""
     async with loop.store.read() as tx:
-        return await tx.runs(loop.assistant)
+        return await tx.training.runs(loop.assistant)
 
 
 async def events(loop: Loop, run: TrainingRun) -> list[TrainingEvent]:
@@ -327,15 +332,15 @@ async def events(loop: Loop, run: TrainingRun) -> list[TrainingEvent]:
     if run.state not in rules.FINAL and run.job_id is not None:
         found = await _events_of(loop, run.job_id)
         async with loop.store.write() as tx:
-            await tx.add_events(run, found)
+            await tx.training.add_events(run, found)
     async with loop.store.read() as tx:
-        return await tx.events(run)
+        return await tx.training.events(run)
 
 
 async def find(loop: Loop, name: str) -> TrainingRun:
     """By run id or job id. Raises NotFound."""
     async with loop.store.read() as tx:
-        return await tx.run(loop.assistant, name)
+        return await tx.training.run(loop.assistant, name)
 
 
 async def _begin(loop: Loop, run: TrainingRun) -> TrainingRun:
@@ -358,9 +363,9 @@ async def _begin(loop: Loop, run: TrainingRun) -> TrainingRun:
                 f"asked {run.asks} times and {loop.trainer.name} lists no job of it; `kaeshi "
                 f"training decide {run.id}` resolves it"
             )
-            return await tx.settle_run(run, loop.clock.now(), state="unknown", error=said)
-        mine = await tx.claim_ask(run, loop.clock.now())
-        run = await tx.run(run.assistant, run.id)
+            return await tx.training.settle_run(run, loop.clock.now(), state="unknown", error=said)
+        mine = await tx.training.claim_ask(run, loop.clock.now())
+        run = await tx.training.run(run.assistant, run.id)
     return await _ask(loop, run) if mine else run
 
 
@@ -390,7 +395,7 @@ async def _ask(loop: Loop, run: TrainingRun) -> TrainingRun:
         raise  # it may be running: the next poll finds out
     except (ProviderError, NotFound) as error:
         async with loop.store.write() as tx:
-            await tx.settle_run(
+            await tx.training.settle_run(
                 run, loop.clock.now(), state="failed", error=str(error), booked_usd=Decimal(0)
             )
         raise
@@ -400,13 +405,13 @@ async def _ask(loop: Loop, run: TrainingRun) -> TrainingRun:
 async def _own_job(loop: Loop, run: TrainingRun) -> Json | None:
     listed = await loop.trainer.jobs()
     async with loop.store.read() as tx:
-        taken = await tx.adopted(run.assistant, run.provider)
+        taken = await tx.training.adopted(run.assistant, run.provider)
     return next((job for job in listed if job["id"] not in taken and rules.belongs(job, run)), None)
 
 
 async def _adopt(loop: Loop, run: TrainingRun, job: Json) -> TrainingRun:
     async with loop.store.write() as tx:
-        return await tx.settle_run(
+        return await tx.training.settle_run(
             run, loop.clock.now(), state="created", job_id=job["id"], error=None
         )
 
@@ -428,8 +433,8 @@ async def _events_of(loop: Loop, job: str) -> list[TrainingEvent]:
         return []
 
 
-async def _uploaded(loop: Loop, tx: TrainingVerbs, file_id: str) -> tuple[str, int]:
-    found = await tx.uploaded(loop.assistant, loop.trainer.name, file_id)
+async def _uploaded(loop: Loop, tx: Tx, file_id: str) -> tuple[str, int]:
+    found = await tx.training.uploaded(loop.assistant, loop.trainer.name, file_id)
     if found is None:
         msg = (
             f"file {file_id!r} was not uploaded to {loop.trainer.name!r} by assistant "

@@ -61,17 +61,17 @@ async def _due(
     loop: Loop, rollout: Rollout, before: datetime
 ) -> tuple[list[TrialRow], list[TrialRow], dict[str, dict[str, float]]]:
     async with loop.store.read() as tx:
-        counted = {row.customer for row in await tx.entered(loop.assistant, rollout.id)}
-        assigned = await tx.assigned(loop.assistant, rollout.id)
+        counted = {row.customer for row in await tx.rollouts.entered(loop.assistant, rollout.id)}
+        assigned = await tx.rollouts.assigned(loop.assistant, rollout.id)
         due = [row for row in assigned if row.started_at <= before and row.customer not in counted]
-        values = await tx.observed(loop.assistant, [row.conversation for row in due])
+        values = await tx.reports.observed(loop.assistant, [row.conversation for row in due])
     return assigned, due, values
 
 
 async def _enter(rows: list[TrialRow], loop: Loop, rollout: Rollout, now: datetime) -> None:
     for part in chunks(rows):
         async with loop.store.write() as tx:
-            await tx.enter(loop.assistant, rollout.id, part, now)
+            await tx.rollouts.enter(loop.assistant, rollout.id, part, now)
 
 
 def _rows_due(
@@ -110,17 +110,19 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
     if plan is None:
         return rollout
     async with loop.store.write() as tx:
-        await tx.lock_plan(rollout, plan)
-        return await tx.rollout(loop.assistant, rollout.id)
+        await tx.rollouts.lock_plan(rollout, plan)
+        return await tx.rollouts.get(loop.assistant, rollout.id)
 
 
 async def _history_of(
     loop: Loop, now: datetime, until: datetime, rollout: Rollout
 ) -> tuple[list[Observed], list[float], float | None, float | None]:
     async with loop.store.read() as tx:
-        past = await tx.observed_between(loop.assistant, now - HISTORY, until, of_production=True)
-        delays = await tx.conversion_delays(loop.assistant, now - HISTORY, until)
-        failing = await tx.failing_share(loop.assistant, now - HISTORY, now)
+        past = await tx.reports.observed_between(
+            loop.assistant, now - HISTORY, until, of_production=True
+        )
+        delays = await tx.rollouts.conversion_delays(loop.assistant, now - HISTORY, until)
+        failing = await tx.rollouts.failing_share(loop.assistant, now - HISTORY, now)
         budget = await budget_of(loop, tx, rollout.candidate, now)
     return past, delays, failing, budget
 
@@ -160,7 +162,7 @@ async def _first_messages(loop: Loop, conversations: Sequence[str]) -> dict[str,
     said: dict[str, str] = {}
     for part in chunks(conversations):
         async with loop.store.read() as tx:
-            stored = await tx.read_conversations(loop.assistant, part)
+            stored = await tx.conversations.read(loop.assistant, part)
         # the very first only: a later message may be a reaction to an arm
         first = _first_words(stored)
         said |= {name: text for name, text in first.items() if text}
@@ -203,7 +205,7 @@ async def budget_of(loop: Loop, tx: Tx, candidate: str, now: datetime) -> float 
         return None
     planned = [
         r
-        for r in await tx.rollouts(loop.assistant)
+        for r in await tx.rollouts.history(loop.assistant)
         if r.plan is not None and r.began_at > now - rules.YEAR
     ]
     return rules.budgeted(
@@ -220,7 +222,7 @@ async def trial_of(
     if rollout.plan is None:
         return None, []
     of = (rollout.assistant, rollout.id)
-    entered = await tx.entered(*of)
+    entered = await tx.rollouts.entered(*of)
     return rules.trial(
-        rollout.plan, rollout.began_at, assigned, await tx.requests(*of), entered
+        rollout.plan, rollout.began_at, assigned, await tx.rollouts.requests(*of), entered
     ), entered

@@ -99,7 +99,7 @@ _CLOSED = (
 class ConversationVerbs(Verbs):
     """Conversations, their texts and outcomes."""
 
-    async def add_conversations(self, batch: Sequence[Conversation], now: datetime) -> Added:
+    async def add(self, batch: Sequence[Conversation], now: datetime) -> Added:
         """Store the new parts of a batch of one assistant.
 
         A repeat changes nothing; an id that now stands for another conversation is refused.
@@ -109,7 +109,7 @@ class ConversationVerbs(Verbs):
             return added
         assistant = batch[0].assistant
         await self._one_writer(assistant)
-        known = await self._known_conversations(assistant, [c.id for c in batch])
+        known = await self.known(assistant, [c.id for c in batch])
         places = await self._known_messages(assistant, [turn.id for c in batch for turn in c.turns])
         plans: list[Plan] = []
         for index, conversation in enumerate(batch):
@@ -125,9 +125,9 @@ class ConversationVerbs(Verbs):
         await self._write_plans(assistant, plans, now)
         return added
 
-    async def conversation_exists(self, assistant: str, conversation: str) -> bool:
+    async def exists(self, assistant: str, conversation: str) -> bool:
         """Whether the conversation is stored."""
-        return bool(await self._known_conversations(assistant, [conversation]))
+        return bool(await self.known(assistant, [conversation]))
 
     async def add_outcomes(
         self, assistant: str, conversation: str, reported: Sequence[Outcome], now: datetime
@@ -136,7 +136,7 @@ class ConversationVerbs(Verbs):
 
         Raises NotFound for an unknown conversation.
         """
-        if not await self.conversation_exists(assistant, conversation):
+        if not await self.exists(assistant, conversation):
             msg = (
                 f"conversation {conversation!r} of assistant {assistant!r} is not stored; log it "
                 "first"
@@ -213,10 +213,10 @@ class ConversationVerbs(Verbs):
                 await self.connection.execute(idle.order_by(conversations.c.last_at).limit(limit))
             ).scalars()
         )
-        await self.close_conversations(assistant, ids, now)
+        await self.close(assistant, ids, now)
         return len(ids)
 
-    async def close_conversations(self, assistant: str, ids: Sequence[str], now: datetime) -> None:
+    async def close(self, assistant: str, ids: Sequence[str], now: datetime) -> None:
         """Close conversations, and set their containment from the outcomes known by now."""
         await self._each(_CLOSED, [{"a": assistant, "c": c, "t": micros(now)} for c in ids])
         await self._judge_containment(assistant, ids)
@@ -229,7 +229,7 @@ class ConversationVerbs(Verbs):
         ]
         await self._add(changes, rows, otherwise=raised)
 
-    async def changed_conversations(
+    async def changed(
         self, assistant: str, after: str, limit: int, idle_before: datetime
     ) -> list[Stored]:
         """Closed conversations that changed since they were last judged, ordered by id.
@@ -244,7 +244,7 @@ class ConversationVerbs(Verbs):
             idle_before=micros(idle_before),
         )
         versions = dict(rows)
-        return await self.read_conversations(assistant, list(versions), versions)
+        return await self.read(assistant, list(versions), versions)
 
     async def settle_changes(self, assistant: str, judged: Sequence[Stored]) -> None:
         """Mark them as judged at that version.
@@ -253,7 +253,7 @@ class ConversationVerbs(Verbs):
         """
         await self._each(_SETTLED, [{"a": assistant, "c": s.id, "v": s.version} for s in judged])
 
-    async def read_conversations(
+    async def read(
         self, assistant: str, ids: Sequence[str], versions: Mapping[str, int] | None = None
     ) -> list[Stored]:
         """Conversations with their texts, in the order of `ids`.
@@ -281,9 +281,9 @@ class ConversationVerbs(Verbs):
         }
         return [found[i] for i in ids if i in found]
 
-    async def show_conversation(self, assistant: str, conversation: str) -> Json:
+    async def show(self, assistant: str, conversation: str) -> Json:
         """Everything stored about one conversation, texts decrypted. Raises NotFound."""
-        stored = await self.read_conversations(assistant, [conversation])
+        stored = await self.read(assistant, [conversation])
         if not stored:
             msg = f"conversation {conversation!r} of assistant {assistant!r} is not stored"
             raise NotFound(msg)
@@ -308,7 +308,7 @@ class ConversationVerbs(Verbs):
         )
         return row, turns
 
-    async def count_conversations(self, assistant: str) -> int:
+    async def count(self, assistant: str) -> int:
         """How many are stored."""
         return int(
             (
@@ -345,9 +345,8 @@ class ConversationVerbs(Verbs):
     async def _wrapped(self, assistant: str, ids: Sequence[str]) -> dict[str, bytes | None]:
         return dict(await self._rows(_WRAPPED_KEYS, assistant=assistant, ids=list(ids)))
 
-    async def _known_conversations(
-        self, assistant: str, ids: Sequence[str]
-    ) -> dict[str, tuple[str, int]]:
+    async def known(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """(customer's pseudonym, length in messages) of the conversations that are stored."""
         rows = await self._rows(_KNOWN_CONVERSATIONS, assistant=assistant, ids=list(ids))
         return {identifier: (customer, count) for identifier, customer, count in rows}
 
@@ -442,7 +441,7 @@ class ConversationVerbs(Verbs):
         )
         closed = await self._still_open(assistant, [c.id for c in known if c.closed])
         if closed:
-            await self.close_conversations(assistant, closed, now)
+            await self.close(assistant, closed, now)
 
     async def _grow(self, plan: Plan) -> None:
         """Lengthen a conversation, and reopen it if it was closed."""

@@ -49,7 +49,7 @@ class EvaluationVerbs(Verbs):
         ).scalars()
         return [TestCase.model_validate_json(body) for body in bodies]
 
-    async def add_evaluation(self, evaluation: Evaluation) -> None:
+    async def add(self, evaluation: Evaluation) -> None:
         """Store a result."""
         results = json.dumps([r.model_dump() for r in evaluation.results], ensure_ascii=False)
         row = evaluation.model_dump(exclude={"results", "at"}) | {
@@ -58,7 +58,7 @@ class EvaluationVerbs(Verbs):
         }
         await self._add(evaluations, [row])
 
-    async def evaluations_of(self, assistant: str, models: Sequence[str]) -> list[Evaluation]:
+    async def of_models(self, assistant: str, models: Sequence[str]) -> list[Evaluation]:
         """Results of these models, the latest first."""
         statement = (
             select(evaluations)

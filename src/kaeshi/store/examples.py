@@ -8,12 +8,12 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Consent, Drop, Example, Json, Keep, ReviewItem, ReviewState, Signals
-from kaeshi.store.tables import collection_runs, dataset_examples, datasets, examples
-from kaeshi.store.verbs import Verbs, among, chunks, dumps, micros, moment
+from kaeshi.store.tables import collection_runs, examples
+from kaeshi.store.verbs import Verbs, among, dumps, micros, moment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def by_type(recognised: Mapping[str, int]) -> dict[str, int]:
 class ExampleVerbs(Verbs):
     """Examples, datasets and reviews."""
 
-    async def put_examples(self, assistant: str, judged: Sequence[Judged], now: datetime) -> None:
+    async def put(self, assistant: str, judged: Sequence[Judged], now: datetime) -> None:
         """Store verdicts.
 
         An earlier verdict on the same conversation is replaced; a reviewer's decision stays.
@@ -99,7 +99,7 @@ class ExampleVerbs(Verbs):
         )
         return [_judged(row) for row in await self.connection.execute(statement)]
 
-    async def example(self, assistant: str, identifier: str) -> Judged:
+    async def get(self, assistant: str, identifier: str) -> Judged:
         """One verdict. Raises NotFound."""
         row = (
             await self.connection.execute(
@@ -151,7 +151,7 @@ class ExampleVerbs(Verbs):
                 totals[kind] = totals.get(kind, 0) + count
         return dict(sorted(totals.items()))
 
-    async def waiting_examples(
+    async def waiting(
         self, assistant: str, state: ReviewState | None, limit: int
     ) -> list[ReviewItem]:
         """Examples for review."""
@@ -178,7 +178,7 @@ class ExampleVerbs(Verbs):
             )
         return items
 
-    async def decide_example(
+    async def decide(
         self,
         assistant: str,
         identifier: str,
@@ -228,53 +228,6 @@ class ExampleVerbs(Verbs):
                 }
             ],
         )
-
-    async def add_dataset(
-        self,
-        assistant: str,
-        dataset: str,
-        path: str,
-        manifest: Json,
-        lineage: Sequence[tuple[str, str]],
-        now: datetime,
-    ) -> None:
-        """Register a dataset with its (example, split) pairs, in one transaction."""
-        await self._put(
-            datasets,
-            [
-                {
-                    "assistant": assistant,
-                    "id": dataset,
-                    "path": path,
-                    "manifest": dumps(manifest),
-                    "created_at": micros(now),
-                }
-            ],
-        )
-        await self.connection.execute(
-            delete(dataset_examples).where(
-                dataset_examples.c.assistant == assistant, dataset_examples.c.dataset == dataset
-            )
-        )
-        for part in chunks(lineage):
-            await self._add(
-                dataset_examples,
-                [
-                    {"assistant": assistant, "dataset": dataset, "example": example, "split": split}
-                    for example, split in part
-                ],
-            )
-
-    async def dataset_of_file(self, assistant: str, sha256: str) -> str | None:
-        """The dataset that a training file came from, by the sha256 in its manifest."""
-        for row in await self.connection.execute(
-            select(datasets.c.id, datasets.c.manifest)
-            .where(datasets.c.assistant == assistant)
-            .order_by(datasets.c.created_at.desc())
-        ):
-            if sha256 in {f["sha256"] for f in json.loads(row.manifest).get("files", {}).values()}:
-                return str(row.id)
-        return None
 
 
 def _example_rows(judged: Sequence[Judged], assistant: str, now: datetime) -> list[dict[str, Any]]:

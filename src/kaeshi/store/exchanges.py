@@ -9,14 +9,16 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import BooleanClauseList
 
 from kaeshi.nouns import Conversation, Exchange, Json, Mirrored, Role, Turn
 from kaeshi.rules.exchange import Head, Place, course, recognised
 from kaeshi.rules.wire import replied, thread
 from kaeshi.store.conversations import ConversationVerbs
+from kaeshi.store.keys import Keyring
 from kaeshi.store.tables import mirrors, prefixes, requests, spools
-from kaeshi.store.verbs import Columns, among, dumps, micros, nanos
+from kaeshi.store.verbs import Columns, Verbs, among, dumps, micros, nanos
 
 _ROLES = frozenset(get_args(Role))
 _KNOWN = select(requests.c.id).where(
@@ -68,8 +70,14 @@ def _is_readable(e: Exchange) -> bool:
     return all(message.get("role") in _ROLES for message in e.messages)
 
 
-class ExchangeVerbs(ConversationVerbs):
+class ExchangeVerbs(Verbs):
     """Requests, spools and mirrored answers."""
+
+    def __init__(
+        self, connection: AsyncConnection, keyring: Keyring, conversations: ConversationVerbs
+    ) -> None:
+        super().__init__(connection, keyring)
+        self._conversations = conversations
 
     def digest(self, exchange: Exchange, messages: Sequence[Json]) -> str:
         """The digest by which a conversation is recognised at that state."""
@@ -80,7 +88,7 @@ class ExchangeVerbs(ConversationVerbs):
         found = await self._rows(_PREFIXES, assistant=assistant, ids=[digest])
         return found[0][1] or None if found else None
 
-    async def add_exchanges(self, batch: Sequence[Exchange], now: datetime) -> Recorded:
+    async def add(self, batch: Sequence[Exchange], now: datetime) -> Recorded:
         """Store requests of one assistant, and what they add to conversations.
 
         A repeat changes nothing. rules/exchange.py decides which conversation a request belongs to.
@@ -92,7 +100,7 @@ class ExchangeVerbs(ConversationVerbs):
         await self._one_writer(assistant)
         fresh = await self._fresh(assistant, batch)
         plan = await self._planned(assistant, fresh)
-        added = await self.add_conversations(plan.conversations, now)
+        added = await self._conversations.add(plan.conversations, now)
         await self._put(prefixes, plan.prefixes)
         await self._add(requests, plan.requests)
         done.requests = len(plan.requests)
@@ -108,7 +116,7 @@ class ExchangeVerbs(ConversationVerbs):
 
     async def _planned(self, assistant: str, fresh: Sequence[Exchange]) -> "_Plan":
         """What storing these exchanges writes, in order."""
-        known = await self._known_conversations(assistant, [e.conversation for e in fresh])
+        known = await self._conversations.known(assistant, [e.conversation for e in fresh])
         heads = {name: Head(*head) for name, head in known.items()}
         prior = {e.id: self._prior(e) for e in fresh}
         after = {e.id: self.digest(e, (*e.messages, e.reply)) for e in fresh if e.reply is not None}

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine.row import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
@@ -15,6 +16,7 @@ from kaeshi.errors import NotFound
 from kaeshi.nouns import Feedback, Json, Opinion
 from kaeshi.store.conversation_rows import place
 from kaeshi.store.conversations import ConversationVerbs
+from kaeshi.store.keys import Keyring
 from kaeshi.store.tables import (
     conversations,
     customers,
@@ -23,7 +25,7 @@ from kaeshi.store.tables import (
     messages,
     texts,
 )
-from kaeshi.store.verbs import Columns, among, micros
+from kaeshi.store.verbs import Columns, Verbs, among, micros
 
 SIGNALS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
 WORDS = frozenset({"comment", "correction"})
@@ -105,10 +107,16 @@ class _Batch:
             self.touched.append(feedback.message_id)
 
 
-class FeedbackVerbs(ConversationVerbs):
+class FeedbackVerbs(Verbs):
     """Feedback on messages."""
 
-    async def add_feedback(
+    def __init__(
+        self, connection: AsyncConnection, keyring: Keyring, conversations: ConversationVerbs
+    ) -> None:
+        super().__init__(connection, keyring)
+        self._conversations = conversations
+
+    async def add(
         self, assistant: str, said: Sequence[Feedback], ids: Sequence[str], now: datetime
     ) -> list[tuple[str, Opinion]]:
         """Record each submission; returns its id and all that its author now says.
@@ -153,7 +161,7 @@ class FeedbackVerbs(ConversationVerbs):
         await self._add(feedback_history, batch.history)
         await self._put(feedback_current, list(batch.latest.values()))
         touched = [where[name][0] for name in batch.touched]
-        await self.mark_changed(assistant, touched)
+        await self._conversations.mark_changed(assistant, touched)
 
     def _news(
         self, feedback: Feedback, submission: str, before: dict[str, tuple[str, str]]
@@ -187,9 +195,7 @@ class FeedbackVerbs(ConversationVerbs):
             words = str(getattr(feedback, metric))
             await self._keep_words(assistant, metric, submission, customer, words, now)
 
-    async def feedback_on(
-        self, assistant: str, ids: Sequence[str]
-    ) -> dict[str, list[tuple[int, Opinion]]]:
+    async def on(self, assistant: str, ids: Sequence[str]) -> dict[str, list[tuple[int, Opinion]]]:
         """By conversation the current opinions about its messages, each with its position."""
         found: dict[str, dict[tuple[str, str], dict[str, tuple[str, str]]]] = {}
         positions: dict[str, int] = {}
@@ -232,7 +238,7 @@ class FeedbackVerbs(ConversationVerbs):
         }
         return refs, words
 
-    async def feedback_tallies(self, assistant: str, since: datetime) -> Json:
+    async def tallies(self, assistant: str, since: datetime) -> Json:
         """Counts since then: rated messages, votes, ratings, and all assistant messages."""
         fc = feedback_current.c
         recent = (fc.assistant == assistant, fc.at >= micros(since))
@@ -304,7 +310,7 @@ class FeedbackVerbs(ConversationVerbs):
     async def _keep_words(
         self, assistant: str, metric: str, submission: str, customer: str, words: str, now: datetime
     ) -> None:
-        key = (await self.data_keys(assistant, [customer], now))[customer]
+        key = (await self._conversations.data_keys(assistant, [customer], now))[customer]
         if key is not None:
             ref = _ref(submission)
             sealed = self.keyring.seal(key, words.encode(), place(assistant, metric, ref, 0))

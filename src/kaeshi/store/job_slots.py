@@ -15,7 +15,7 @@ from kaeshi.store.verbs import Verbs, maybe_moment, micros, moment
 class JobVerbs(Verbs):
     """Job slots and their leases."""
 
-    async def claim_slot(
+    async def claim(
         self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, lease: timedelta
     ) -> bool:
         """Claim a slot that is free, or whose holder's lease ran out without an end.
@@ -75,7 +75,7 @@ class JobVerbs(Verbs):
             await self.connection.execute(mine.values(lease_until=micros(now + lease)))
         ).rowcount == 1
 
-    async def finish_slot(
+    async def finish(
         self,
         assistant: str,
         job: str,
@@ -101,7 +101,7 @@ class JobVerbs(Verbs):
             )
         ).rowcount == 1
 
-    async def skip_slot(
+    async def skip(
         self, assistant: str, job: str, slot: datetime, owner: str, now: datetime, why: str
     ) -> None:
         """Record that a missed slot is skipped."""
@@ -119,7 +119,7 @@ class JobVerbs(Verbs):
         }
         await self._add(job_slots, [row])
 
-    async def last_slot(self, assistant: str, job: str) -> datetime | None:
+    async def last(self, assistant: str, job: str) -> datetime | None:
         """The latest due time on record."""
         latest = (
             await self.connection.execute(
@@ -130,7 +130,7 @@ class JobVerbs(Verbs):
         ).scalar()
         return None if latest is None else moment(latest)
 
-    async def abandoned_slots(self, assistant: str, now: datetime) -> list[Slot]:
+    async def abandoned(self, assistant: str, now: datetime) -> list[Slot]:
         """Slots whose lease ran out without an end, for the reaper."""
         s = job_slots.c
         return [

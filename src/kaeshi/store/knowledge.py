@@ -14,7 +14,7 @@ from kaeshi.store.verbs import Verbs, chunks, dumps, micros, moment
 class KnowledgeVerbs(Verbs):
     """Entries and index builds."""
 
-    async def propose_entries(self, proposed: Sequence[tuple[Entry, int]]) -> int:
+    async def propose(self, proposed: Sequence[tuple[Entry, int]]) -> int:
         """Add proposals with their score; an existing entry keeps its state.
 
         Returns how many were new.
@@ -37,7 +37,7 @@ class KnowledgeVerbs(Verbs):
         )
         return [(_entry(row), row.score) for row in await self.connection.execute(statement)]
 
-    async def decide_entry(
+    async def decide(
         self,
         assistant: str,
         identifier: str,

@@ -7,12 +7,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, func, not_, select, update
 from sqlalchemy.engine.row import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kaeshi.nouns import Report
 from kaeshi.rules.report import metrics
 from kaeshi.store.conversations import ConversationVerbs
+from kaeshi.store.keys import Keyring
 from kaeshi.store.tables import conversations, feedback_current, mails, messages, reports, rollouts
-from kaeshi.store.verbs import chunks, micros, moment
+from kaeshi.store.verbs import Verbs, chunks, micros, moment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +47,14 @@ def answered_by_production(table: Table) -> ColumnElement[bool]:
     )
 
 
-class ReportVerbs(ConversationVerbs):
+class ReportVerbs(Verbs):
     """Figures and mails."""
+
+    def __init__(
+        self, connection: AsyncConnection, keyring: Keyring, conversations: ConversationVerbs
+    ) -> None:
+        super().__init__(connection, keyring)
+        self._conversations = conversations
 
     async def latest_start(self, assistant: str) -> datetime | None:
         """When the latest conversation began: the log's own clock."""
@@ -105,7 +113,7 @@ class ReportVerbs(ConversationVerbs):
                 found.setdefault(row.conversation, {})[row.position] = row.act
         return found
 
-    async def put_report(self, report: Report, now: datetime) -> None:
+    async def put(self, report: Report, now: datetime) -> None:
         """Store a week's report; the latest of a week counts."""
         await self._put(
             reports,
@@ -164,7 +172,7 @@ class ReportVerbs(ConversationVerbs):
         found: list[Observed] = []
         for part in chunks(rows):
             ids = [row.id for row in part]
-            facts = await self.facts(assistant, ids)
+            facts = await self._conversations.facts(assistant, ids)
             speed = await self._speed(assistant, ids)
             opinions = await self._opinions(assistant, ids)
             for row in part:

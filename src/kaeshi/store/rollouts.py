@@ -17,7 +17,8 @@ from kaeshi.nouns import (
     RolloutState,
     TrialRow,
 )
-from kaeshi.rules.rollout import LIVE
+from kaeshi.rules.rollout import LIVE, production_after
+from kaeshi.store.candidates import as_candidate
 from kaeshi.store.reports import answered_by_production
 from kaeshi.store.rollout_statements import (
     counted_rows,
@@ -35,7 +36,6 @@ from kaeshi.store.tables import (
     rollout_rows,
     rollouts,
 )
-from kaeshi.store.training import as_candidate
 from kaeshi.store.verbs import Verbs, dumps, micros, moment
 
 MICROS_PER_HOUR = 3_600_000_000
@@ -47,7 +47,7 @@ class RolloutVerbs(Verbs):
     Every transition is compare-and-set, with its audit row in the same transaction.
     """
 
-    async def begin_rollout(self, rollout: Rollout, by: str, why: str) -> None:
+    async def begin(self, rollout: Rollout, by: str, why: str) -> None:
         """Start a rollout.
 
         Raises Conflict while another candidate is under way: the database allows one.
@@ -61,7 +61,7 @@ class RolloutVerbs(Verbs):
             async with self.connection.begin_nested():
                 await self.connection.execute(rollouts.insert(), row)
         except IntegrityError as error:
-            live = await self.live_rollout(rollout.assistant)
+            live = await self.live(rollout.assistant)
             msg = (
                 f"assistant {rollout.assistant!r} has a candidate under way already "
                 f"({live.id if live else 'unknown'}, {live.state if live else 'unknown'}); "
@@ -70,7 +70,7 @@ class RolloutVerbs(Verbs):
             raise Conflict(msg) from error
         await self._audit(rollout, "", by, why, {})
 
-    async def move_rollout(
+    async def move(
         self,
         before: Rollout,
         after: RolloutState,
@@ -83,11 +83,12 @@ class RolloutVerbs(Verbs):
     ) -> Rollout:
         """Make one transition; raises Conflict if the rollout has moved in the meantime.
 
-        Reaching full replaces production; a roll-back from there restores the former one, unless
-        another rollout has begun.
+        `rules.rollout.production_after` decides what it does to production.
         """
         await self._one_writer(before.assistant)
         current = await self.production(before.assistant)
+        other = await self.live(before.assistant)
+        replaced = production_after(before, after, current, other)
         moved = before.model_copy(
             update={
                 "state": after,
@@ -108,27 +109,11 @@ class RolloutVerbs(Verbs):
         }
         await self._change(before, moved, changed)
         await self._audit(moved, before.state, by, why, evidence)
-        if after == "full":
-            await self.set_production(before.assistant, before.candidate, now)
-        elif before.state == "full":
-            await self._bring_back(before, current, now)
+        if replaced is not None:
+            await self.set_production(before.assistant, replaced, now)
         return moved
 
-    async def _bring_back(self, before: Rollout, current: Candidate | None, now: datetime) -> None:
-        if (
-            before.former is None
-            or current is None
-            or current.id != before.candidate
-            or await self.live_rollout(before.assistant)
-        ):
-            msg = (
-                f"rollout {before.id!r} is no longer in production, or has no predecessor; "
-                "start a rollout of the former model"
-            )
-            raise Conflict(msg)
-        await self.set_production(before.assistant, before.former, now)
-
-    async def pause_rollout(
+    async def pause(
         self, before: Rollout, paused: str | None, now: datetime, *, by: str, why: str
     ) -> Rollout:
         """Pause a rollout, or resume it (None).
@@ -187,7 +172,7 @@ class RolloutVerbs(Verbs):
         ).first()
         return None if row is None else as_candidate(row)
 
-    async def live_rollout(self, assistant: str) -> Rollout | None:
+    async def live(self, assistant: str) -> Rollout | None:
         """The one under way."""
         row = (
             await self.connection.execute(
@@ -235,7 +220,7 @@ class RolloutVerbs(Verbs):
         ).one()
         return int(most or 0), int(total or 0)
 
-    async def rollout(self, assistant: str, identifier: str) -> Rollout:
+    async def get(self, assistant: str, identifier: str) -> Rollout:
         """By id. Raises NotFound."""
         row = (
             await self.connection.execute(
@@ -252,7 +237,7 @@ class RolloutVerbs(Verbs):
             raise NotFound(msg)
         return _rollout(row)
 
-    async def rollouts(self, assistant: str) -> list[Rollout]:
+    async def history(self, assistant: str) -> list[Rollout]:
         """All of them, the latest first."""
         statement = (
             select(rollouts)

@@ -8,6 +8,9 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from kaeshi.store.candidates import CandidateVerbs
+from kaeshi.store.conversations import ConversationVerbs
+from kaeshi.store.datasets import DatasetVerbs
 from kaeshi.store.evaluations import EvaluationVerbs
 from kaeshi.store.examples import ExampleVerbs
 from kaeshi.store.exchanges import ExchangeVerbs
@@ -20,18 +23,26 @@ from kaeshi.store.rollouts import RolloutVerbs
 from kaeshi.store.training import TrainingVerbs
 
 
-class Tx(
-    FeedbackVerbs,
-    ReportVerbs,
-    ExampleVerbs,
-    ExchangeVerbs,
-    TrainingVerbs,
-    EvaluationVerbs,
-    RolloutVerbs,
-    KnowledgeVerbs,
-    JobVerbs,
-):
-    """All verbs, inside one transaction."""
+class Tx:
+    """One transaction: its verbs, grouped by what they are about.
+
+    All share the connection, so that what they write becomes visible together.
+    """
+
+    def __init__(self, connection: AsyncConnection, keyring: Keyring) -> None:
+        self.connection = connection
+        self.conversations = ConversationVerbs(connection, keyring)
+        self.exchanges = ExchangeVerbs(connection, keyring, self.conversations)
+        self.feedback = FeedbackVerbs(connection, keyring, self.conversations)
+        self.reports = ReportVerbs(connection, keyring, self.conversations)
+        self.examples = ExampleVerbs(connection, keyring)
+        self.datasets = DatasetVerbs(connection, keyring)
+        self.training = TrainingVerbs(connection, keyring)
+        self.candidates = CandidateVerbs(connection, keyring)
+        self.evaluations = EvaluationVerbs(connection, keyring)
+        self.rollouts = RolloutVerbs(connection, keyring)
+        self.knowledge = KnowledgeVerbs(connection, keyring)
+        self.jobs = JobVerbs(connection, keyring)
 
 
 class Store:

@@ -4,19 +4,18 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from kaeshi.errors import NotFound
-from kaeshi.nouns import Candidate, RunState, Serving, TrainingEvent, TrainingRun
-from kaeshi.store.tables import candidates, training_events, training_files, training_runs
+from kaeshi.nouns import RunState, TrainingEvent, TrainingRun
+from kaeshi.store.tables import training_events, training_files, training_runs
 from kaeshi.store.verbs import Verbs, dumps, maybe_moment, micros, moment, nanos, usd
 
 
 class TrainingVerbs(Verbs):
-    """Uploads, training runs and candidates."""
+    """Uploads and training runs."""
 
     async def intend_upload(
         self,
@@ -243,58 +242,6 @@ class TrainingVerbs(Verbs):
             )
             raise NotFound(msg)
         return _run(row)
-
-    async def add_candidate(self, candidate: Candidate) -> Candidate:
-        """Register a candidate.
-
-        The same model is registered once, and its newer evidence is added.
-        """
-        row = candidate.model_dump() | {
-            "evidence": dumps(candidate.evidence),
-            "created_at": micros(candidate.created_at),
-            "serving": candidate.serving.model_dump_json(exclude_defaults=True),
-        }
-        if await self._add(candidates, [row]) == 0:
-            stored = await self.candidate(candidate.assistant, candidate.model)
-            return await self._merge_evidence(candidate, stored)
-        return candidate
-
-    async def _merge_evidence(self, candidate: Candidate, stored: Candidate) -> Candidate:
-        if candidate.evidence:
-            merged = stored.evidence | candidate.evidence
-            await self.connection.execute(
-                update(candidates)
-                .where(candidates.c.assistant == candidate.assistant, candidates.c.id == stored.id)
-                .values(evidence=dumps(merged))
-            )
-            stored = stored.model_copy(update={"evidence": merged})
-        return stored
-
-    async def candidate(self, assistant: str, name: str) -> Candidate:
-        """By id or by model. Raises NotFound."""
-        statement = select(candidates).where(
-            candidates.c.assistant == assistant,
-            (candidates.c.id == name) | (candidates.c.model == name),
-        )
-        row = (await self.connection.execute(statement)).first()
-        if row is None:
-            msg = f"candidate {name!r} of assistant {assistant!r} is not registered"
-            raise NotFound(msg)
-        return as_candidate(row)
-
-
-def as_candidate(row: Row[Any]) -> Candidate:
-    """A candidate from its row."""
-    return Candidate(
-        id=row.id,
-        assistant=row.assistant,
-        kind=row.kind,
-        model=row.model,
-        run=row.run,
-        serving=Serving.model_validate_json(row.serving),
-        evidence=json.loads(row.evidence),
-        created_at=moment(row.created_at),
-    )
 
 
 _COLUMNS = {"reserved_usd": "reserved_nano_usd", "booked_usd": "booked_nano_usd"}

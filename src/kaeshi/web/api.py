@@ -265,7 +265,7 @@ async def run_job(name: Identifier, loop: LoopDep) -> JobDone:
 async def health(loop: LoopDep) -> Health:
     """Whether the database can be read."""
     async with loop.store.read() as tx:
-        return Health(status="ok", conversations=await tx.count_conversations(loop.assistant))
+        return Health(status="ok", conversations=await tx.conversations.count(loop.assistant))
 
 
 def _issuer(loop: Loop, message_id: str, token: str) -> Loop:

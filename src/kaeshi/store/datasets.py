@@ -1,0 +1,70 @@
+"""Datasets, and the examples and files that they are made of."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from kaeshi.nouns import Json
+from kaeshi.store.tables import dataset_examples, dataset_files, datasets
+from kaeshi.store.verbs import Verbs, chunks, dumps, micros
+
+
+class DatasetVerbs(Verbs):
+    """Registers datasets and finds them by their files."""
+
+    async def add(
+        self,
+        assistant: str,
+        dataset: str,
+        path: str,
+        manifest: Json,
+        lineage: Sequence[tuple[str, str]],
+        now: datetime,
+    ) -> None:
+        """Register a dataset, its files, and its (example, split) pairs."""
+        await self._put(
+            datasets,
+            [
+                {
+                    "assistant": assistant,
+                    "id": dataset,
+                    "path": path,
+                    "manifest": dumps(manifest),
+                    "created_at": micros(now),
+                }
+            ],
+        )
+        files = {file["sha256"] for file in manifest.get("files", {}).values()}
+        await self._add(
+            dataset_files,
+            [{"assistant": assistant, "sha256": f, "dataset": dataset} for f in sorted(files)],
+        )
+        await self.connection.execute(
+            delete(dataset_examples).where(
+                dataset_examples.c.assistant == assistant, dataset_examples.c.dataset == dataset
+            )
+        )
+        for part in chunks(lineage):
+            await self._add(
+                dataset_examples,
+                [
+                    {"assistant": assistant, "dataset": dataset, "example": example, "split": split}
+                    for example, split in part
+                ],
+            )
+
+    async def of_file(self, assistant: str, sha256: str) -> str | None:
+        """The dataset that a training file came from; the latest of several with equal files."""
+        statement = (
+            select(datasets.c.id)
+            .join(
+                dataset_files,
+                (dataset_files.c.assistant == datasets.c.assistant)
+                & (dataset_files.c.dataset == datasets.c.id),
+            )
+            .where(datasets.c.assistant == assistant, dataset_files.c.sha256 == sha256)
+            .order_by(datasets.c.created_at.desc())
+        )
+        found = (await self.connection.execute(statement)).first()
+        return None if found is None else str(found.id)

@@ -1,0 +1,79 @@
+"""Every table.
+
+The assistant is in every primary and unique key; times are microseconds since 1970 in UTC; JSON is
+text. Raw customer text is in `texts` alone, sealed under the customer's data key.
+"""
+
+from kaeshi.store.tables.columns import metadata
+from kaeshi.store.tables.conversations import (
+    changes,
+    conversations,
+    customers,
+    feedback_current,
+    feedback_history,
+    messages,
+    outcomes,
+    texts,
+)
+from kaeshi.store.tables.learning import (
+    candidates,
+    collection_runs,
+    dataset_examples,
+    dataset_files,
+    datasets,
+    evaluations,
+    examples,
+    test_cases,
+    training_events,
+    training_files,
+    training_runs,
+)
+from kaeshi.store.tables.operations import (
+    entries,
+    index_builds,
+    index_entries,
+    job_slots,
+    mails,
+    reports,
+    vectors,
+)
+from kaeshi.store.tables.rollouts import productions, rollout_audit, rollout_rows, rollouts
+from kaeshi.store.tables.traffic import mirrors, prefixes, requests, spools
+
+__all__ = [
+    "candidates",
+    "changes",
+    "collection_runs",
+    "conversations",
+    "customers",
+    "dataset_examples",
+    "dataset_files",
+    "datasets",
+    "entries",
+    "evaluations",
+    "examples",
+    "feedback_current",
+    "feedback_history",
+    "index_builds",
+    "index_entries",
+    "job_slots",
+    "mails",
+    "messages",
+    "metadata",
+    "mirrors",
+    "outcomes",
+    "prefixes",
+    "productions",
+    "reports",
+    "requests",
+    "rollout_audit",
+    "rollout_rows",
+    "rollouts",
+    "spools",
+    "test_cases",
+    "texts",
+    "training_events",
+    "training_files",
+    "training_runs",
+    "vectors",
+]

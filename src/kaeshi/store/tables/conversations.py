@@ -1,0 +1,128 @@
+"""What was said, what people thought of it, and what changed since it was judged."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from kaeshi.store.tables.columns import key, metadata, time
+
+customers = Table(
+    "customers",
+    metadata,
+    key("assistant", 64),
+    key("id", 40),  # a keyed hash of the caller's own id
+    Column("wrapped_key", LargeBinary),  # deleting it erases the customer in every copy of `texts`
+    time("created_at"),
+)
+
+# what was said
+conversations = Table(
+    "conversations",
+    metadata,
+    key("assistant", 64),
+    key("id"),
+    Column("customer", String(40), nullable=False),
+    Column("source", String(200), nullable=False),
+    Column("domains", Text, nullable=False),
+    Column("intents", Text, nullable=False),
+    Column("consent", String(20), nullable=False),
+    Column("experiment", String(200)),
+    Column("arm", String(12)),
+    Column("share", Float),  # of the candidate, when the arm was chosen
+    Column("message_count", Integer, nullable=False),
+    Column("contained", Boolean),
+    time("started_at"),
+    time("last_at"),
+    time("closed_at", nullable=True),
+    Index(None, "assistant", "closed_at", "last_at"),
+    Index(None, "assistant", "started_at"),
+    Index(None, "assistant", "experiment", "arm"),
+)
+messages = Table(
+    "messages",
+    metadata,
+    key("assistant", 64),
+    key("id"),
+    Column("conversation", String(200), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("role", String(12), nullable=False),
+    Column(
+        "mac", LargeBinary, nullable=False
+    ),  # keyed digest of the text: separates a repeat from a change without revealing either
+    Column("confidence", Float),
+    Column("model", String(200)),
+    Column("response_ms", Float),
+    Column("cost_nano_usd", BigInteger),
+    Column("act", String(200)),
+    time("at"),
+    UniqueConstraint("assistant", "conversation", "position"),
+)
+texts = Table(
+    "texts",
+    metadata,
+    key("assistant", 64),
+    key("kind", 12),
+    key("ref"),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("customer", String(40), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "assistant", "customer"),
+)
+outcomes = Table(
+    "outcomes",
+    metadata,
+    key("assistant", 64),
+    key("conversation"),
+    key("name", 64),
+    key("key", 32),  # derived from value, time and source: a repeated report is the same row
+    Column("value", Text, nullable=False),
+    Column("source", String(64), nullable=False),
+    time("at"),
+    time("reported_at"),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    key("assistant", 64),
+    key("conversation"),
+    Column("version", Integer, nullable=False),
+)  # conversations to be judged (again)
+
+# what people thought of it
+feedback_current = Table(
+    "feedback_current",
+    metadata,
+    key("assistant", 64),
+    key("message"),
+    key("author", 40),
+    key("metric", 12),
+    Column(
+        "value", String(16), nullable=False
+    ),  # for comments and corrections only the length; the text is in `texts`
+    Column("submission", String(300), nullable=False),
+    time("at"),
+    Index(None, "assistant", "at"),
+)
+feedback_history = Table(
+    "feedback_history",
+    metadata,
+    key("assistant", 64),
+    key("submission", 300),
+    key("metric", 12),
+    Column("message", String(200), nullable=False),
+    Column("author", String(40), nullable=False),
+    Column("value", String(16), nullable=False),
+    time("at"),
+    Index(None, "assistant", "message"),
+)

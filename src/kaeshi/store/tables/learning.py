@@ -1,0 +1,168 @@
+"""What may be learned, what was learned, and what the answer must satisfy."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from kaeshi.store.tables.columns import key, metadata, time
+
+# what may be learned
+examples = Table(
+    "examples",
+    metadata,
+    key("assistant", 64),
+    key("id", 40),
+    Column("conversation", String(200), nullable=False),
+    Column("kept", Boolean, nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("upto", Integer),
+    Column("signals", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("consent", String(20), nullable=False),
+    Column("intent", String(200), nullable=False),
+    Column("messages", Text),  # scrubbed; null when dropped
+    Column("pii", Text, nullable=False),  # counts by type
+    Column("scrubber", String(64), nullable=False),
+    Column("review", String(12), nullable=False),
+    Column("reviewed_by", String(200)),
+    Column("note", String(1000)),
+    time("started_at"),
+    time("judged_at"),
+    time("reviewed_at", nullable=True),
+    UniqueConstraint("assistant", "conversation"),
+    Index(None, "assistant", "kept"),
+)
+collection_runs = Table(
+    "collection_runs",
+    metadata,
+    key("assistant", 64),
+    key("id", 64),
+    Column("kept", Integer, nullable=False),
+    Column("dropped", Text, nullable=False),
+    time("started_at"),
+    time("finished_at"),
+)
+datasets = Table(
+    "datasets",
+    metadata,
+    key("assistant", 64),
+    key("id", 40),
+    Column("path", Text, nullable=False),
+    Column("manifest", Text, nullable=False),
+    time("created_at"),
+)
+dataset_examples = Table(
+    "dataset_examples",
+    metadata,
+    key("assistant", 64),
+    key("dataset", 40),
+    key("example", 40),
+    Column("split", String(12), nullable=False),
+)
+dataset_files = Table(
+    "dataset_files",
+    metadata,
+    key("assistant", 64),
+    key("sha256", 64),
+    key("dataset", 40),
+)
+
+# what was learned
+training_files = Table(
+    "training_files",
+    metadata,
+    key("assistant", 64),
+    key("provider", 300),
+    key("sha256", 64),
+    Column("state", String(12), nullable=False),
+    Column("file_id", String(200)),
+    Column("tokens", Integer, nullable=False, server_default="0"),
+    time("created_at"),
+    time("updated_at"),
+)
+training_runs = Table(
+    "training_runs",
+    metadata,
+    key("assistant", 64),
+    key("id", 64),
+    Column("key", String(64), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("base_model", String(200), nullable=False),
+    Column("suffix", String(64), nullable=False),
+    Column("epochs", Integer, nullable=False),
+    Column("provider", String(300), nullable=False),
+    Column("file_sha256", String(64), nullable=False),
+    Column("dataset", String(40)),
+    Column("file_id", String(200)),
+    Column("job_id", String(200)),
+    Column("model", String(300)),
+    Column("error", Text),
+    Column("method", String(12), nullable=False, server_default="supervised"),
+    Column("validation_file_id", String(200)),
+    Column("attempt", Integer, nullable=False, server_default="1"),
+    Column("asks", Integer, nullable=False, server_default="0"),
+    Column("asked_at", BigInteger),
+    Column("reserved_nano_usd", BigInteger, nullable=False, server_default="0"),
+    Column("booked_nano_usd", BigInteger),
+    Column("trained_tokens", BigInteger),
+    time("created_at"),
+    time("updated_at"),
+    UniqueConstraint("assistant", "key"),
+    Index("one_run_per_job", "assistant", "provider", "job_id", unique=True),
+)
+training_events = Table(
+    "training_events",
+    metadata,
+    key("assistant", 64),
+    key("run", 64),
+    key("id"),
+    Column("number", Integer, nullable=False),  # in the order of arrival: many fall into one second
+    time("at"),
+    Column("message", Text, nullable=False),
+    Column("figures", Text, nullable=False),
+)
+candidates = Table(
+    "candidates",
+    metadata,
+    key("assistant", 64),
+    key("id", 64),
+    Column("kind", String(16), nullable=False),
+    Column("model", String(300), nullable=False),
+    Column("run", String(64)),
+    Column("evidence", Text, nullable=False),
+    time("created_at"),
+    Column("serving", Text, nullable=False, server_default="{}"),
+    UniqueConstraint("assistant", "model"),
+)
+
+# what the answer must satisfy
+test_cases = Table(
+    "test_cases",
+    metadata,
+    key("assistant", 64),
+    key("id"),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    time("created_at"),
+)
+evaluations = Table(
+    "evaluations",
+    metadata,
+    key("assistant", 64),
+    key("id", 64),
+    Column("model", String(300), nullable=False),
+    Column("cases_sha256", String(64), nullable=False),
+    Column("passed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("results", Text, nullable=False),
+    time("at"),
+    Index(None, "assistant", "model"),
+)
