@@ -129,7 +129,7 @@ def http_page(document: dict[str, object]) -> str:
     ]
     head = (
         "# HTTP\n\nServed by `kaeshi serve`, described in full at `/docs`. Errors are "
-        '`{"error": "..."}` with the status of the error\'s page.\n\n'
+        '`{"error": {"message": "...", "type": "..."}}` with the status of the error\'s page.\n\n'
     )
     return (
         NOTE

@@ -80,9 +80,10 @@ class Index(Protocol):
 
 
 class TokenCounter(Protocol):
-    """Counts the tokens of a text for `model`."""
+    """Counts the tokens of a text for `model`, and turns tokens back into text."""
 
     def count(self, texts: Sequence[str], model: str) -> int: ...
+    def text(self, tokens: Sequence[int], model: str) -> str: ...
 
 
 class Mailer(Protocol):

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from kaeshi.errors import Misconfigured
+from kaeshi.settings_gateway import GatewaySettings
 
 Policy = Literal["keep", "drop"]
 
 
-class Settings(BaseSettings):
+class Settings(GatewaySettings):
     """All settings; `docs/settings.md` is generated from this class."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
@@ -253,83 +254,6 @@ class Settings(BaseSettings):
         description="The default assistant.",
     )
 
-    # The gateway
-    gateway_aliases: dict[str, str] = Field(
-        default={"concierge": ""},
-        description=(
-            "JSON: model names that clients ask for, and the assistant behind each (empty: "
-            "KAESHI_ASSISTANT). Requests for other models are forwarded to those models."
-        ),
-    )
-    gateway_key: SecretStr | None = Field(
-        None,
-        description=(
-            "Bearer key for the gateway's paths. Without one KAESHI_ADMIN_KEY; without either "
-            "only loopback may call."
-        ),
-    )
-    gateway_provider_keys: dict[str, SecretStr] = Field(
-        default={},
-        description="JSON: base URL and key of other providers of candidates (--base-url).",
-    )
-    gateway_consent: Literal["granted", "legitimate_interest", "none"] = Field(
-        "none",
-        description="Consent of conversations whose requests have no X-Kaeshi-Consent.",
-    )
-    gateway_deadline_seconds: float = Field(
-        30,
-        gt=0,
-        description=(
-            "Time limit for a candidate's answer, or for a stream's first piece; then "
-            "production answers instead."
-        ),
-    )
-    gateway_timeout_seconds: float = Field(
-        600, gt=0, description="Time limit for a model's answer, or between pieces of a stream."
-    )
-    gateway_spool_mb: int = Field(
-        512,
-        ge=1,
-        description=(
-            "Size of the spool, beyond which requests are served but counted as not logged."
-        ),
-    )
-    gateway_mirror_percent: float = Field(
-        100,
-        ge=0,
-        le=100,
-        description="Share of production's turns that a mirrored candidate is asked as well.",
-    )
-    gateway_mirror_per_second: float = Field(
-        10,
-        gt=0,
-        description="Mirrored turns per second at most; further ones are dropped and counted.",
-    )
-    gateway_mirror_usd_per_day: Decimal = Field(
-        Decimal(5),
-        ge=0,
-        description="Cap on the cost of mirrored answers in 24 hours, for models with a known "
-        "price.",
-    )
-
-    gateway_judge_model: str | None = Field(
-        None,
-        description=(
-            "Model that compares a mirrored candidate's answers with production's, blind and in "
-            "both orders; it never promotes."
-        ),
-    )
-    gateway_judge_base_url: str | None = Field(
-        None,
-        description=(
-            "Where that model is asked. Default: the provider; its key is OPENAI_API_KEY or one "
-            "of GATEWAY_PROVIDER_KEYS."
-        ),
-    )
-    gateway_checks: Path | None = Field(
-        None,
-        description="TOML file of policy checks on mirrored answers (docs/gateway.md).",
-    )
     kaeshi_webhook_url: SecretStr | None = Field(
         None,
         description=(

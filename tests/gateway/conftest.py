@@ -24,17 +24,58 @@ WORDS = ("We have ", "a table ", "for ten.")
 
 
 @dataclass
+class Script:
+    """An answer piece by piece; a number is a pause in seconds.
+
+    `left`: set when the gateway let the request go before its end.
+    """
+
+    pieces: list[bytes | float]
+    kind: str = "text/event-stream"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def play(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(
+            status=self.status, headers={"Content-Type": self.kind, **self.headers}
+        )
+        begun = False
+        for piece in self.pieces:
+            if isinstance(piece, float):
+                await self._pause(request, piece)
+                continue
+            if not begun:
+                await response.prepare(request)
+                begun = True
+            await response.write(piece)
+        if not begun:
+            await response.prepare(request)
+        return response
+
+    async def _pause(self, request: web.Request, seconds: float) -> None:
+        for _ in range(int(seconds / 0.02)):
+            await asyncio.sleep(0.02)
+            if request.transport is None or request.transport.is_closing():
+                self.left.set()
+                return
+
+
+@dataclass
 class Provider:
     """Speaks OpenAI's chat wire.
 
-    `trouble`: by model a status, or slow, cut (a stream that breaks off), html, endless (no finish
-    reason).
+    `trouble`: by model a status, or slow, cut (a stream that breaks off), html, endless (a stream
+    that ends in the middle).
     """
 
     url: str = ""
     trouble: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
+    scripts: dict[str, Script] = field(default_factory=dict)
     asked: list[bytes] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
     sent: list[bytes] = field(default_factory=list)
 
@@ -42,7 +83,10 @@ class Provider:
         raw = await request.read()
         self.asked.append(raw)
         self.authorizations.append(request.headers.get("Authorization"))
+        self._note(request)
         body = json.loads(raw)
+        if body["model"] in self.scripts:
+            return await self.scripts[body["model"]].play(request)
         trouble = self.trouble.get(body["model"])
         if trouble == "slow":
             await asyncio.sleep(1)
@@ -98,17 +142,40 @@ class Provider:
             if trouble == "cut":
                 request.transport.close()  # type: ignore[union-attr]
                 return response
-        if trouble != "endless":
-            choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}
-            await response.write(
-                b"data: " + json.dumps({**about, "choices": [choice]}).encode() + b"\n\n"
-            )
+        if trouble == "endless":
+            return response
+        choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}
+        await response.write(
+            b"data: " + json.dumps({**about, "choices": [choice]}).encode() + b"\n\n"
+        )
         await response.write(b"data: [DONE]\n\n")
+        return response
+
+    def _note(self, request: web.Request) -> None:
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
+        self.targets.append(request.raw_path)
+
+    async def echo(self, request: web.Request) -> web.StreamResponse:
+        """Any other path: sends the body back as it came."""
+        self._note(request)
+        response = web.StreamResponse(
+            status=201,
+            headers={
+                "Content-Type": request.headers.get("Content-Type", "application/octet-stream"),
+                "X-Request-Id": "req_1",
+                "X-Internal": "secret",
+            },
+        )
+        await response.prepare(request)
+        async for piece in request.content.iter_any():
+            await response.write(piece)
         return response
 
     async def responses(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(await request.read())
         body = json.loads(self.asked[-1])
+        if body["model"] in self.scripts:
+            return await self.scripts[body["model"]].play(request)
         said = {
             "type": "message",
             "role": "assistant",
@@ -160,6 +227,8 @@ async def provider() -> AsyncIterator[Provider]:
     app.router.add_post("/hook", made.hook)
     app.router.add_post("/v1/responses", made.responses)
     app.router.add_get("/v1/models", made.models)
+    app.router.add_route("*", "/v1/{rest:.*}", made.echo)
+    app.router.add_route("*", "/openai/{rest:.*}", made.chat)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

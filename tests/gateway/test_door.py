@@ -21,9 +21,9 @@ from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
 from kaeshi.nouns import HAND_OVER, Entry, Rollout, Serving
 from kaeshi.pii import holds_placeholder, restore
+from kaeshi.rules.answer import read
 from kaeshi.rules.assignment import arm_of
-from kaeshi.rules.wire import StreamEnd, said_in_stream, with_model
-from kaeshi.rules.wire import said as said_whole
+from kaeshi.rules.wire import with_model
 from kaeshi.steps import knowledge, rollout
 from kaeshi.steps.conversation import show
 from kaeshi.store.tables import requests as table
@@ -392,7 +392,7 @@ async def test_a_model_trained_on_placeholders_is_asked_scrubbed_and_its_answer_
             )
             assert b"Anna" not in provider.asked[-1]
             assert b"[PERSON_1]" in provider.asked[-1]
-            text = said_in_stream(answer.content) if stream else said_whole(answer.content)
+            text = read(answer.content)
             assert str(text.message["content"]).endswith(heard)
             assert "[PERSON" not in answer.text
 
@@ -448,7 +448,7 @@ def test_no_placeholder_leaves_in_a_stream_however_it_is_cut(
     async def gathered() -> bytes:
         return b"".join([piece async for piece in restored_pieces(cut(), found)])
 
-    served = said_in_stream(asyncio.run(gathered()))
+    served = read(asyncio.run(gathered()))
     said = (
         served.message["tool_calls"][0]["function"]["arguments"]
         if served.message.get("tool_calls")
@@ -712,19 +712,21 @@ async def test_a_path_cannot_carry_a_request_of_its_own(
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
+    ("method", "path", "status"),
     [
-        ("DELETE", "/models/ft:prod"),
-        ("POST", "/models/x"),
-        ("GET", "/chat/completions"),
-        ("GET", "/models/%2e%2e/files"),
-        ("GET", "/embeddings"),
+        ("DELETE", "/models/ft:prod", 405),
+        ("GET", "/organization/users", 405),
+        ("POST", "/organization/projects", 405),
+        ("GET", "/models/%2e%2e/files", 400),
     ],
 )
-async def test_the_operators_key_opens_only_what_is_served(
-    client: httpx.AsyncClient, method: str, path: str
+async def test_the_operators_key_does_not_administer_the_account(
+    client: httpx.AsyncClient, provider: Any, method: str, path: str, status: int
 ) -> None:
-    assert (await client.request(method, path)).status_code == 405
+    answer = await client.request(method, path)
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"]
+    assert provider.asked == []
 
 
 async def test_a_key_goes_to_its_own_provider_only(loop: Loop, opened: Any, provider: Any) -> None:
@@ -755,29 +757,7 @@ async def test_a_fine_tune_asked_by_its_own_name_is_restored_as_well(
         answer = await client.post(
             "/chat/completions", json=asking("I am Anna Bennett") | {"model": "ft:ours"}
         )
-    assert said_whole(answer.content).message["content"] == "Hi Anna Bennett"
-
-
-@pytest.mark.parametrize(
-    ("pieces", "at_piece"),
-    [
-        ([b"data: {}\n\n", b"data: [DONE]\n\n"], 1),
-        ([b'data: {"x": "data: [DONE]"}\n\n', b"data: [DO", b"NE]\n\n"], 2),
-        (
-            [
-                b'event: response.completed\ndata: {"type":"response.completed","response":{"a":',
-                b'"b"}}\n\n',
-            ],
-            1,
-        ),
-        ([b'data: {"type":"delta","delta":"\\"response.completed\\""}\n\n'], None),
-    ],
-)
-def test_the_end_of_a_stream_is_known_however_it_is_cut(
-    pieces: list[bytes], at_piece: int | None
-) -> None:
-    end = StreamEnd()
-    assert next((i for i, piece in enumerate(pieces) if end.reached(piece)), None) == at_piece
+    assert read(answer.content).message["content"] == "Hi Anna Bennett"
 
 
 async def test_a_candidate_at_a_nonsense_address_is_replaced_too(loop: Loop, opened: Any) -> None:

@@ -35,7 +35,7 @@ from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeClock, FakeNotifier
 from kaeshi.providers.webhook import WebhookNotifier
 from kaeshi.rules.checks import Checks, broken
-from kaeshi.rules.wire import thread
+from kaeshi.rules.threads import canonical
 from kaeshi.steps import rollout
 from kaeshi.store.exchanges import ExchangeVerbs
 from kaeshi.store.keys import Keyring
@@ -168,10 +168,10 @@ async def test_no_request_keeps_the_others_from_being_stored(
     poison = saying({"content": "poison"})
     whole = ExchangeVerbs.digest
 
-    def chokes(self: ExchangeVerbs, exchange: Any, messages: Any) -> str:
-        if any(m.get("content") == "poison" for m in messages):
+    def chokes(self: ExchangeVerbs, exchange: Any, state: Any) -> str:
+        if exchange.reply and exchange.reply["content"] == "poison":
             raise OverflowError
-        return whole(self, exchange, messages)
+        return whole(self, exchange, state)
 
     monkeypatch.setattr(ExchangeVerbs, "digest", chokes)
     fine = saying({"content": "hello"})
@@ -311,7 +311,7 @@ def test_whatever_providers_and_clients_say_is_read_or_refused(
                     ),
                     "main",
                 )
-                thread((*made.messages, *([made.reply] if made.reply else [])))
+                canonical((*made.messages, *([made.reply] if made.reply else [])))
                 assert made.prompt_tokens is None or made.prompt_tokens >= 0
                 assert made.model is None or len(made.model) <= 200
 

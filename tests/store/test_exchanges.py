@@ -7,6 +7,7 @@ from typing import Any
 from kaeshi.loop import Loop
 from kaeshi.nouns import Assignment, Exchange, Json, Mirrored
 from kaeshi.providers.fake import FakeClock
+from kaeshi.rules.threads import states_after
 
 
 def exchange(
@@ -82,13 +83,14 @@ async def test_a_state_that_two_conversations_reach_stands_for_neither(loop: Loo
         exchange(loop, "m1", "Hello", "Good evening", conversation="a", scope=""),
         exchange(loop, "m2", "Hello", "Good evening", conversation="b", scope=""),
     ]
-    for turn, known in zip(turns, ("a", None), strict=True):
+    for turn, known in zip(turns, ("a", ""), strict=True):
         async with loop.store.write() as tx:
             await tx.exchanges.add([turn], loop.clock.now())
         async with loop.store.read() as tx:
             assert turn.reply is not None
-            state = tx.exchanges.digest(turn, (*turn.messages, turn.reply))
-            assert await tx.exchanges.conversation_of(loop.assistant, state) == known
+            (state,) = states_after(turn.messages, turn.reply, ())
+            digest = tx.exchanges.digest(turn, state)
+            assert await tx.exchanges.conversation_of(loop.assistant, [digest]) == known
 
 
 async def test_a_message_with_an_unknown_role_is_counted_and_its_request_kept(loop: Loop) -> None:

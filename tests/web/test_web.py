@@ -1,7 +1,11 @@
+import asyncio
 import base64
 import json
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +13,12 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from starlette.routing import Route
 
+from kaeshi.app import open_loop
 from kaeshi.settings import Settings
+from kaeshi.steps import rollout
 from kaeshi.trainer.webhooks import key_of, signed
 from kaeshi.web.app import MAX_BODY, create
 from samples import record
@@ -123,7 +130,6 @@ def test_hostile_bodies_get_a_clear_4xx_everywhere_and_store_nothing(
         "/v1/conversations",
         "/v1/messages/c%231/feedback",
         "/v1/conversations/c/outcome",
-        "/v1/chat/completions",
     ],
 )
 def test_twenty_megabytes_are_turned_away(client: TestClient, path: str) -> None:
@@ -208,6 +214,145 @@ def test_pages_show_jobs_and_the_report(client: TestClient) -> None:
     assert "finished" in page
     assert "Weekly report" in client.get("/report?log_clock=true").text
     assert client.get("/").status_code == client.get("/docs").status_code == 200
+
+
+class Provider(BaseHTTPRequestHandler):
+    """Answers chats as chatcmpl-9, and echoes every other path."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+    def _answer(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        told: dict[str, Any] = {"path": self.path, "method": self.command, "body": raw.decode()}
+        if self.path == "/v1/chat/completions":
+            message = {"role": "assistant", "content": "Yes, at seven."}
+            told = {"id": "chatcmpl-9", "choices": [{"index": 0, "message": message}]}
+        content = json.dumps(told).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_DELETE = _answer  # noqa: N815  # the standard library's names
+
+
+@pytest.fixture
+def provider() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@contextmanager
+def served(tmp_path: Path, provider: str, **more: Any) -> Iterator[TestClient]:
+    chosen = Settings(kaeshi_data_dir=tmp_path / "data", openai_base_url=provider, **more)
+
+    async def begin() -> None:
+        async with open_loop(settings=chosen) as loop:
+            await rollout.set_production(loop, "gpt-4o-mini")
+
+    asyncio.run(begin())
+    app = create(chosen, with_scheduler=False)
+    with TestClient(app, base_url="http://127.0.0.1", client=LOCAL) as opened:
+        yield opened
+
+
+CHAT = {"model": "concierge", "messages": [{"role": "user", "content": "A table?"}]}
+
+
+def test_an_answer_is_rated_by_its_own_id(tmp_path: Path, provider: str) -> None:
+    with served(tmp_path, provider, gateway_key=SecretStr("gate")) as client:
+        gate = {"Authorization": "Bearer gate"}
+        answer = client.post("/v1/chat/completions", json=CHAT, headers=gate)
+        assert answer.json()["id"] == "chatcmpl-9"
+        path = "/v1/messages/chatcmpl-9/feedback"
+        assert client.post(path, json={"vote": "up"}).status_code == 200  # from this machine
+        rated = client.post(path, json={"vote": "down", "author": "ann"}, headers=gate)
+        assert rated.status_code == 200
+        assert client.get("/v1/feedback/stats?days=1").json()["total_feedback"] == 2
+        unknown = client.post("/v1/messages/chatcmpl-0/feedback", json={"vote": "up"})
+        assert unknown.status_code == 404
+        assert "chatcmpl-0" in unknown.json()["error"]["message"]
+
+
+def test_an_answers_own_id_is_no_key(tmp_path: Path, provider: str) -> None:
+    with served(
+        tmp_path, provider, gateway_key=SecretStr("gate"), kaeshi_admin_key=SecretStr("admin")
+    ) as client:
+        client.post("/v1/chat/completions", json=CHAT, headers={"Authorization": "Bearer gate"})
+        refused = client.post("/v1/messages/chatcmpl-9/feedback", json={"vote": "up"})
+        assert refused.status_code == 403
+
+
+def test_pages_of_permitted_origins_may_send_feedback_by_token(
+    tmp_path: Path, provider: str
+) -> None:
+    shop = {"Origin": "https://shop.example"}
+    with served(
+        tmp_path,
+        provider,
+        gateway_key=SecretStr("gate"),
+        kaeshi_admin_key=SecretStr("admin"),
+        gateway_origins=("https://shop.example",),
+    ) as client:
+        gate = {"Authorization": "Bearer gate"}
+        answer = client.post("/v1/chat/completions", json=CHAT, headers=gate)
+        path = f"/v1/messages/{answer.headers['x-kaeshi-message']}/feedback"
+        asked = {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x-kaeshi-feedback-token",
+        }
+        permitted = client.options(path, headers=shop | asked)
+        assert permitted.status_code == 204
+        assert permitted.headers["access-control-allow-origin"] == "https://shop.example"
+        token = {"x-kaeshi-feedback-token": answer.headers["x-kaeshi-feedback-token"]}
+        rated = client.post(path, json={"vote": "up"}, headers=shop | token)
+        assert rated.status_code == 200
+        assert rated.headers["access-control-allow-origin"] == "https://shop.example"
+        other = {"Origin": "https://evil.example"}
+        assert (
+            "access-control-allow-origin" not in client.options(path, headers=other | asked).headers
+        )
+        admin = {"Authorization": "Bearer admin"}
+        assert client.get("/v1/feedback/stats", headers=admin).status_code == 200
+        assert client.get("/v1/feedback/stats", headers=admin | shop).status_code == 403
+
+
+def test_conversations_of_the_providers_api_reach_it_and_ours_stay_here(
+    tmp_path: Path, provider: str
+) -> None:
+    with served(tmp_path, provider) as client:
+        made = client.post("/v1/conversations", json={"metadata": {"topic": "party"}})
+        assert json.loads(made.json()["body"]) == {"metadata": {"topic": "party"}}
+        assert client.post("/v1/conversations", json=record("conv_1")).json()["new"] == 1
+        assert client.get("/v1/conversations/conv_1").json()["conversation_id"] == "conv_1"
+        for method, path in (
+            ("GET", "/v1/conversations/conv_2"),
+            ("DELETE", "/v1/conversations/conv_2"),
+            ("GET", "/v1/conversations/conv_2/items"),
+            ("POST", "/v1/conversations/conv_2/items"),
+        ):
+            assert client.request(method, path).json()["path"] == path
+
+
+def test_errors_have_one_shape_on_every_path(tmp_path: Path, provider: str) -> None:
+    with served(tmp_path, provider, kaeshi_admin_key=SecretStr("admin")) as client:
+        for method, path in (
+            ("GET", "/nothing"),
+            ("GET", "/v1/report"),
+            ("POST", "/v1/jobs/nothing/run"),
+            ("PUT", "/v1/feedback/stats"),
+            ("POST", "/v1/chat/completions"),
+        ):
+            answer = client.request(method, path)
+            assert answer.status_code >= 400
+            assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
 
 
 def test_nothing_in_production_is_said_plainly(client: TestClient) -> None:

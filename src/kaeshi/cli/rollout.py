@@ -209,9 +209,27 @@ def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) 
     """Show production, and every rollout with its steps."""
     found = with_loop(db, assistant, steps.status)
     lines = [f"production: {found['production'] or 'nothing yet'}"]
+    lines += _traffic_lines(found["traffic"])
     for r in found["rollouts"]:
         lines += _rollout_lines(r)
     show(found, as_json=as_json, text="\n".join(lines))
+
+
+def _traffic_lines(traffic: Any) -> list[str]:
+    """The last week's requests, where something about them needs a person's attention."""
+    total = traffic["requests"]
+    lines = []
+    if traffic["unknown_customers"]:
+        lines.append(
+            f"  {traffic['unknown_customers']} of {total} requests of the last week: the customer "
+            "is unknown; send X-Kaeshi-Customer or X-Kaeshi-Conversation"
+        )
+    lines += [
+        f"  {count} of {total} answers of the last week could not be read ({dialect}): they were "
+        "served and not stored"
+        for dialect, count in sorted(traffic["unread"].items())
+    ]
+    return lines
 
 
 def _rollout_lines(r: Any) -> list[str]:

@@ -1,25 +1,56 @@
-"""Who may call the gateway: holders of the key; without a key, this machine only."""
+"""Who may call: holders of the key; without a key, this machine only."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 LOCAL_NAMES = frozenset({b"127.0.0.1", b"localhost", b"[::1]"})
 
 
-def may_call(scope: Mapping[str, Any], headers: Mapping[bytes, bytes], key: bytes | None) -> bool:
+def may_call(
+    scope: Mapping[str, Any],
+    headers: Mapping[bytes, bytes],
+    key: bytes | None,
+    *,
+    origins: Container[str] = (),
+    is_for_pages: bool = False,
+) -> bool:
     """Whether this request may be answered.
 
-    Without a key, a Host that is not loopback or a foreign Origin is refused, so that pages of
-    other sites cannot use a browser on this machine.
+    A page of another site, which a browser names in Origin, may call only if it is one of
+    `origins`, or with a key that is meant for pages (`is_for_pages`): the admin key is not. Without
+    a key, the caller and the Host must be loopback, so that pages of other sites cannot use a
+    browser on this machine.
     """
+    may_come = is_own_page(headers) or origin_of(headers) in origins
     if key is not None:
-        return hmac.compare_digest(headers.get(b"authorization", b""), b"Bearer " + key)
+        return (may_come or is_for_pages) and hmac.compare_digest(credential(headers), key)
     host = headers.get(b"host", b"").lower()
-    if (scope.get("client") or ("",))[0] not in LOOPBACK or (
-        host if host.endswith(b"]") else host.rsplit(b":", 1)[0]
-    ) not in LOCAL_NAMES:
-        return False
+    is_local = (scope.get("client") or ("",))[0] in LOOPBACK
+    name = host if host.endswith(b"]") else host.rsplit(b":", 1)[0]
+    return may_come and is_local and name in LOCAL_NAMES
+
+
+def credential(headers: Mapping[bytes, bytes]) -> bytes:
+    """The key that the caller sent: as a bearer, in any case, or as Azure's clients do."""
+    scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer":
+        return key.strip()
+    return headers.get(b"api-key", b"")
+
+
+def origin_of(headers: Mapping[bytes, bytes]) -> str | None:
+    """The origin of the page that sends the request; None outside a browser."""
     origin = headers.get(b"origin")
-    return origin is None or origin == scope.get("scheme", "http").encode() + b"://" + host
+    return None if origin is None else origin.decode("latin-1")
+
+
+def is_own_page(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the request comes from no page, or from one of this server."""
+    origin = headers.get(b"origin")
+    if origin is None:
+        return True
+    host: bytes = headers.get(b"host", b"").lower()
+    # the scheme is not compared: behind a proxy that ends TLS it differs
+    return origin.rpartition(b"//")[2] == host

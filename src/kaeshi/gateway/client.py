@@ -17,12 +17,12 @@ from urllib.parse import SplitResult, urlsplit
 import httptools
 
 from kaeshi.errors import Misconfigured, ProviderUnknown
+from kaeshi.gateway.headers import Headers, comes_back
 
 CONNECT_S = 10
 KEEP_S = 15
 MAX_ANSWER = 64 * 1024 * 1024
 PAUSE_AT = 256 * 1024  # buffered bytes of a stream above which the sender is paused
-TOLD = frozenset({b"content-type", b"retry-after", b"x-request-id"})
 INTERIM = 200
 
 
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         name = name.lower()
         if self.is_done:
             self.keeps = False
-        elif name in TOLD:
+        elif comes_back(name):
             self.headers[name] = value
         elif name in {b"content-length", b"transfer-encoding"}:
             self._is_framed = True
@@ -182,7 +182,13 @@ class Client:
         self._tls: ssl.SSLContext | None = None
 
     async def ask(
-        self, method: str, base_url: str, path: str, body: bytes, authorization: bytes | None
+        self,
+        method: str,
+        base_url: str,
+        path: str,
+        body: bytes,
+        authorization: bytes | None,
+        headers: Headers = (),
     ) -> Connection:
         """Send a request and wait for the head of a stream, or for a whole response.
 
@@ -196,7 +202,8 @@ class Client:
             f"{method} {prefix}{path} HTTP/1.1\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\n"
         ).encode("latin-1", "replace")
-        connection.send(head + host + auth + b"\r\n" + body)
+        more = b"".join(b"%s: %s\r\n" % (name, value) for name, value in headers)
+        connection.send(head + host + auth + more + b"\r\n" + body)
         try:
             while not connection.is_done and not connection.is_stream:
                 await connection.wait(self._timeout_s)

@@ -9,15 +9,18 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, get_args
-from urllib.parse import quote
 
 from pydantic_core import from_json
 
 from kaeshi.errors import KaeshiError, ProviderError
+from kaeshi.gateway import browsers
 from kaeshi.gateway.auth import may_call
+from kaeshi.gateway.begun import begun, whole
+from kaeshi.gateway.headers import of_another_attempt, to_provider
 from kaeshi.gateway.live import Live, Threads
+from kaeshi.gateway.passing import Passing
 from kaeshi.gateway.record import Record
 from kaeshi.gateway.requests import (
     JSON_KIND,
@@ -27,29 +30,30 @@ from kaeshi.gateway.requests import (
     Scope,
     Send,
     body_of,
-    callers_ids,
-    chained,
-    close_stream,
     decoded,
     fault_body,
     given,
     is_failure,
     send_response,
 )
-from kaeshi.gateway.responses import Responses, Turn
+from kaeshi.gateway.responses import CLIENT_LEFT, Responses, Turn
 from kaeshi.gateway.restoring import completion, restored, restored_pieces
+from kaeshi.gateway.speakers import Speaker, Speakers
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.telemetry import Metrics
 from kaeshi.gateway.upstream import OK, Reply, Upstream, upstream_of
+from kaeshi.gateway.watch import Watch, Watches
 from kaeshi.loop import Loop
 from kaeshi.nouns import HAND_OVER, Assignment, Candidate, Consent, Json
-from kaeshi.rules import wire
+from kaeshi.rules.helpers import is_helper
 from kaeshi.steps import asking
 from kaeshi.steps.conversation import Routing
 from kaeshi.steps.shelf import Shelf
 
 CONSENTS: dict[str, Consent] = {consent: consent for consent in get_args(Consent)}
-PASSED = frozenset({("GET", "/v1/models"), ("POST", "/v1/embeddings")})
+# the first parts of our own API's paths
+OWN = frozenset({"conversations", "feedback", "jobs", "messages", "report", "webhooks"})
+ADMINISTRATION = frozenset({"organization", "organizations", "admin", "dashboard", "usage"})
 CHATS = frozenset({"/v1/chat/completions", "/v1/responses"})
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
@@ -73,15 +77,20 @@ class Gateway:
         self._spools: dict[str, Spool] = {}
         self._name = loop.ids.new("spool")
         self._metrics = Metrics(self._name)
-        self._responses = Responses(loop.store.keyring, self._spools, self._threads, self._metrics)
+        self._speakers = Speakers(loop, self._threads, settings.gateway_timeout_seconds)
+        self._responses = Responses(loop.store.keyring, self._spools, self._speakers, self._metrics)
         self._own_upstream = upstream
         self._upstream = upstream
+        self._watches = Watches()
+        self._passing = Passing(settings, loop.answerer, self._watches)
+        self._limit = settings.gateway_max_body_mb * 1024 * 1024
         key = settings.gateway_key or settings.kaeshi_admin_key
         self._key = None if key is None else key.get_secret_value().encode()
 
     async def start(self) -> None:
         """Read the routing, open the spools and the connection to the provider."""
         await self._live.start()
+        self._watches.start()
         self._upstream = self._upstream or upstream_of(self._loop)
         for assistant in self._loop.served:
             folder = self._live.loop(assistant).folder("gateway")
@@ -91,6 +100,8 @@ class Gateway:
     async def stop(self) -> None:
         """Close the spools, the routing and the connections."""
         await self._live.stop()
+        self._watches.stop()
+        await self._passing.close()
         if self._upstream is not None and self._own_upstream is None:
             await self._upstream.close()
             self._upstream = None
@@ -99,24 +110,33 @@ class Gateway:
 
     @staticmethod
     def takes(path: str) -> bool:
-        """Whether the gateway serves this path."""
-        return (
-            path in CHATS
-            or path in {"/v1/embeddings", "/v1/models", "/metrics"}
-            or path.startswith("/v1/models/")
-        )
+        """Whether the gateway serves this path: all of the provider's, and the counters."""
+        if path == "/metrics":
+            return True
+        return path.startswith("/v1/") and path.split("/", 3)[2] not in OWN
+
+    async def has(self, conversation: str) -> bool:
+        """Whether a conversation of that name is stored here."""
+        async with self._loop.store.read() as tx:
+            return await tx.conversations.exists(self._loop.assistant, conversation)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = scope["path"].removeprefix(scope.get("root_path", "")).rstrip("/")
         headers = dict(scope["headers"])
+        if b"origin" in headers:
+            opened = await browsers.opened(
+                scope, headers, path, self._settings.gateway_origins, send
+            )
+            if opened is None:
+                return
+            send = opened
         try:
             self._check(scope, headers)
             await self._routed(receive, path, send, scope, headers, began)
         except Fault as fault:
-            await send_response(
-                send, fault.status, fault_body(str(fault), "invalid_request_error"), [JSON_KIND]
-            )
+            body = fault_body(str(fault), "invalid_request_error")
+            await send_response(send, fault.status, body, [JSON_KIND, *fault.headers])
         except KaeshiError as error:
             kind = "upstream_error" if isinstance(error, ProviderError) else "invalid_request_error"
             await send_response(send, error.status, fault_body(str(error), kind), [JSON_KIND])
@@ -138,62 +158,80 @@ class Gateway:
         headers: dict[Any, Any],
         began: float,
     ) -> None:
-        raw = await body_of(receive)
-        if path == "/metrics":
+        if path in CHATS and scope["method"] == "POST":
+            raw = await body_of(receive, headers.get(b"content-encoding"), self._limit)
+            query = scope.get("query_string") or b""
+            await self._chat(path, query, raw, headers, began, receive, send)
+        elif path == "/metrics":
             await send_response(send, OK, self._metrics.page(), [PROMETHEUS])
-        elif path in CHATS and scope["method"] == "POST":
-            await self._chat(path, raw, headers, began, receive, send)
         else:
-            _check_passed(scope["method"], path)
-            query = b"?" + scope["query_string"] if scope.get("query_string") else b""
-            await self._pass(scope["method"], path, query.decode("latin-1"), raw, headers, send)
+            await self._pass(path, scope, headers, receive, send)
 
     def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
-        if not may_call(scope, headers, self._key):
+        if not may_call(
+            scope,
+            headers,
+            self._key,
+            origins=self._settings.gateway_origins,
+            is_for_pages=self._settings.gateway_key is not None,
+        ):
             raise Fault(
                 401,
                 (
                     "send the gateway's key as Authorization: Bearer KEY; without a key only "
                     "this machine may call"
                 ),
+                [(b"www-authenticate", b'Bearer realm="kaeshi"')],
             )
 
     async def _pass(
         self,
-        method: str,
         path: str,
-        query: str,
-        raw: bytes,
+        scope: Scope,
         headers: Mapping[bytes, bytes],
+        receive: Receive,
         send: Send,
     ) -> None:
-        """Forward requests without a customer or an arm.
+        """Forward requests without a customer or an arm: every other path of the provider.
 
-        Embeddings, and the list of models, to which the aliases are added.
+        The aliases are added to the list of models.
         """
-        assert self._upstream is not None  # started
+        method = scope["method"]
         wanted = path.removeprefix("/v1/models/")
+        _check_passed(method, path)
         if wanted in self._aliases:
             await send_response(send, OK, json.dumps(_alias(wanted)).encode(), [JSON_KIND])
-            return
-        asked = (
-            quote(path.removeprefix("/v1")) + query
-        )  # the server has decoded the path, which is client input
-        reply = await _whole(
-            await self._upstream.ask(method, asked, raw, self._passed_on(headers), None)
-        )
-        self._with_aliases(path, reply)
-        await send_response(send, reply.status, reply.body, list(reply.headers.items()))
+        elif path == "/v1/models":
+            await self._list_models(headers, send)
+        else:
+            query = (scope.get("query_string") or b"").decode("latin-1")
+            status = await self._passing(
+                method,
+                path.removeprefix("/v1"),
+                query,
+                headers,
+                receive,
+                send,
+                self._passed_on(headers),
+            )
+            self._metrics.add_passed(path.removeprefix("/v1"), status)
 
-    def _with_aliases(self, path: str, reply: Reply) -> None:
-        if path == "/v1/models" and reply.status == OK:
+    async def _list_models(self, headers: Mapping[bytes, bytes], send: Send) -> None:
+        assert self._upstream is not None  # started
+        asked = self._upstream.ask(
+            "GET", "/models", b"", self._passed_on(headers), None, to_provider(headers)
+        )
+        reply = await whole(await asked)
+        if reply.status == OK:
             body = from_json(reply.body)
             body["data"] = [_alias(name) for name in self._aliases] + body["data"]
             reply.body = json.dumps(body).encode()
+        await send_response(send, reply.status, reply.body, list(reply.headers.items()))
 
     async def _chat(
         self,
         path: str,
+        query: bytes,
         raw: bytes,
         headers: Mapping[bytes, bytes],
         began: float,
@@ -201,21 +239,36 @@ class Gateway:
         send: Send,
     ) -> None:
         turn = await self._turn(path, raw, headers, began)
+        if query:
+            path = f"{path}?{query.decode('latin-1')}"
+        watch = Watch(receive, self._watches)
         try:
-            reply = await self._answered(turn, path)
+            with watch:
+                reply = await self._answered(turn, path)
             if reply.pieces is None:
                 await self._responses.send_whole(turn, reply, send)
             else:
-                await self._responses.send_stream(turn, reply, reply.pieces, receive, send)
+                await self._responses.send_stream(turn, reply, reply.pieces, watch, send)
         except KaeshiError as error:
             turn.record.status = turn.record.status or error.status
             turn.record.failed = turn.record.failed or isinstance(error, ProviderError)
             raise
+        except asyncio.CancelledError:
+            if not watch.has_left:
+                raise
+            turn.record.status = CLIENT_LEFT
+            turn.record.cut_off = True
         finally:
-            if not turn.logged:  # log it, however it ended
-                turn.record.failed = turn.record.failed or not turn.record.status
-                turn.record.status = turn.record.status or SERVER_ERROR
-                self._responses.log_turn(turn)
+            watch.end()
+            self._log_unlogged(turn)
+
+    def _log_unlogged(self, turn: Turn) -> None:
+        """Log a request, however it ended."""
+        if not turn.logged:
+            turn.record.failed = turn.record.failed or not turn.record.status
+            turn.record.status = turn.record.status or SERVER_ERROR
+            self._speakers.not_answered(turn.speaker)
+            self._responses.log_turn(turn)
 
     async def _turn(
         self, path: str, raw: bytes, headers: Mapping[bytes, bytes], began: float
@@ -226,26 +279,24 @@ class Gateway:
         if not isinstance(model, str):
             raise Fault(400, f"model is missing; ask for {', '.join(self._aliases)}")
         assistant = self._aliases.get(model, self._loop.assistant)
-        customer, named = callers_ids(headers, body)
+        speaker = await self._speakers.of(assistant, headers, body, messages, raw)
         consent = self._consent_of(headers)
-        conversation = (
-            named
-            or await self._continued(assistant, customer, messages)
-            or self._loop.ids.new("conv")
-        )
-        customer = customer or conversation
         routing = self._live.routing(assistant)
-        assignment, candidate = await self._assigned(assistant, model, customer, routing)
-        record = self._record_of(
-            conversation, customer, named, consent, path, assignment, routing, body, raw
+        is_turn = model in self._aliases and not is_helper(messages)
+        assignment, candidate = await self._assigned(
+            assistant, model, speaker.customer, routing, is_turn=is_turn
         )
+        record = self._record_of(speaker, consent, path, assignment, routing, body, raw)
+        record.is_turn = is_turn
         return Turn(
             assistant=assistant,
             body=body,
             messages=messages,
+            speaker=speaker,
             candidate=candidate,
             fallback=_fallback(routing, assignment),
             authorization=self._passed_on(headers),
+            headers=to_provider(headers),
             began=began,
             record=record,
         )
@@ -259,9 +310,7 @@ class Gateway:
 
     def _record_of(
         self,
-        conversation: str,
-        customer: str,
-        named: str | None,
+        speaker: Speaker,
         consent: Consent,
         path: str,
         assignment: Assignment | None,
@@ -271,9 +320,9 @@ class Gateway:
     ) -> Record:
         return Record(
             id=self._loop.ids.new("msg"),
-            conversation=conversation,
-            customer=customer,
-            scope=named or (customer if customer != conversation else ""),
+            conversation=speaker.conversation,
+            customer=speaker.customer,
+            scope=speaker.scope,
             consent=consent,
             at=self._loop.clock.now().timestamp(),
             path=path,
@@ -282,19 +331,21 @@ class Gateway:
             share=assignment.share if assignment else None,
             epoch=routing.epoch,
             streamed=bool(body.get("stream")),
+            is_unknown=speaker.is_unknown,
             request=raw,
         )
 
     async def _assigned(
-        self, assistant: str, model: str, customer: str, routing: Routing
+        self, assistant: str, model: str, customer: str, routing: Routing, *, is_turn: bool
     ) -> tuple[Assignment | None, Candidate]:
         """Which model answers.
 
-        A model that the client names itself takes part in no experiment.
+        A model that the client names itself takes part in no experiment, nor does what a chat UI
+        asks for itself.
         """
         if model not in self._aliases:
             return None, await asking.candidate_named(self._live.loop(assistant), model)
-        assignment, candidate = routing.assign(customer)
+        assignment, candidate = routing.assign(customer) if is_turn else (None, routing.production)
         if candidate is None:
             raise Fault(
                 503,
@@ -302,26 +353,6 @@ class Gateway:
                 "start with `kaeshi rollout start MODEL --first`",
             )
         return assignment, candidate
-
-    async def _continued(
-        self, assistant: str, customer: str | None, messages: Sequence[Json]
-    ) -> str | None:
-        """The conversation that these messages continue, recognised by our own last reply.
-
-        None for a new conversation, or when several match.
-        """
-        prior = wire.replied(messages)
-        if not prior:
-            return None
-        digest = self._loop.store.keyring.digest(
-            assistant, customer or "", wire.thread(messages[:prior])
-        )
-        known = self._threads.get(digest)
-        if known is None:
-            # from another process, or from before this one started
-            async with self._loop.store.read() as tx:
-                known = await tx.exchanges.conversation_of(assistant, digest)
-        return known or None
 
     async def _answered(self, turn: Turn, path: str) -> Reply:
         """The assigned model's answer.
@@ -339,6 +370,7 @@ class Gateway:
         theirs = turn.fallback
         turn.fallback = None
         turn.record.failed = True
+        turn.headers = of_another_attempt(turn.headers)
         second = await self._ask(turn, theirs, path)
         # when production fails on it too, the client is at fault and not the candidate
         turn.record.failed = first is None or is_failure(first) or second.status == OK
@@ -350,12 +382,13 @@ class Gateway:
         first: Reply | None = None
         try:
             async with asyncio.timeout(self._settings.gateway_deadline_seconds):
-                first = await self._begun(await self._ask(turn, turn.candidate, path))
+                first = await begun(await self._ask(turn, turn.candidate, path))
         except Exception as error:  # on any error production can still answer
             log.warning(
-                "candidate %s did not answer (%s); production answers instead",
+                "candidate %s did not answer (%s: %s); production answers instead",
                 turn.candidate.model,
                 type(error).__name__,
+                error,
             )
         return first
 
@@ -372,7 +405,12 @@ class Gateway:
         if isinstance(prepared, asking.HandOver):
             return _handed_over(turn, candidate)
         reply = await self._upstream.ask(
-            "POST", asked.path, prepared.body, turn.authorization, candidate.serving.base_url
+            "POST",
+            asked.path,
+            prepared.body,
+            turn.authorization,
+            candidate.serving.base_url,
+            turn.headers,
         )
         if prepared.values is None or reply.status != OK:
             return reply
@@ -380,23 +418,6 @@ class Gateway:
             pieces = restored_pieces(reply.pieces, prepared.values)
             return Reply(OK, reply.headers, pieces=pieces)
         return Reply(OK, reply.headers, restored(reply.body, prepared.values))
-
-    async def _begun(self, reply: Reply) -> Reply:
-        """Wait until the answer has begun.
-
-        For a stream that is its first piece, otherwise the whole body.
-        """
-        if reply.pieces is None:
-            if reply.status == OK and reply.said() is None:
-                raise ProviderError("the answer is not OpenAI's format")
-            return reply
-        if reply.status != OK:
-            return await _whole(reply)
-        first = await anext(reply.pieces, b"")
-        if not first or first.lstrip().startswith(b'data: {"error"'):
-            await close_stream(reply.pieces)
-            raise ProviderError("the stream broke off before its first piece")
-        return Reply(reply.status, reply.headers, pieces=chained(first, reply.pieces))
 
     def _passed_on(self, headers: Mapping[bytes, bytes]) -> bytes | None:
         """The client's own key for the provider, where the gateway requires none."""
@@ -418,19 +439,17 @@ def _handed_over(turn: Turn, candidate: Candidate) -> Reply:
 
 
 def _check_passed(method: str, path: str) -> None:
-    """Raise Fault for a model that is not served here: the operator pays for the request."""
-    model = path.removeprefix("/v1/models/")
-    if (method, path) not in PASSED and (
-        method != "GET" or model == path or {".", ".."} & set(model.split("/"))
-    ):
-        raise Fault(405, f"{method} {path} is not served here; send it to the provider directly")
+    """Raise Fault for what a client of the gateway must not reach with the operator's key."""
+    parts = path.split("/")[2:]
+    if {".", ".."} & set(parts):
+        raise Fault(400, f"the path {path[:80]!r} leads out of the API")
+    if parts[0] in ADMINISTRATION or (method == "DELETE" and parts[0] == "models"):
+        raise Fault(
+            405,
+            f"{method} {path} administers the account, and the operator's key opens it; send it to "
+            "the provider directly",
+        )
 
 
 def _alias(name: str) -> Json:
     return {"id": name, "object": "model", "created": 0, "owned_by": "kaeshi"}
-
-
-async def _whole(reply: Reply) -> Reply:
-    if reply.pieces is None:
-        return reply
-    return Reply(reply.status, reply.headers, b"".join([piece async for piece in reply.pieces]))

@@ -14,6 +14,7 @@ from kaeshi.steps.conversation import Routing, routing
 EVERY_S = 0.4
 STALE_S = 5
 THREADS = 200_000
+ATTEMPTS = 20_000
 log = logging.getLogger("kaeshi.gateway")
 
 
@@ -69,6 +70,29 @@ class Live:
                 )
 
 
+class Attempts:
+    """Requests whose answer did not reach the client, until they are tried again.
+
+    A client that times out sends the same bytes again: one turn, and not two conversations.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+
+    def put(self, request: bytes, conversation: str) -> None:
+        """The request began or failed in this conversation."""
+        self._known[request] = (conversation, time.monotonic() + self._seconds)
+        self._known.move_to_end(request)
+        if len(self._known) > ATTEMPTS:
+            self._known.popitem(last=False)
+
+    def take(self, request: bytes) -> str | None:
+        """The conversation of an attempt that waits to be repeated; it is then no longer known."""
+        conversation, until = self._known.pop(request, (None, 0.0))
+        return conversation if time.monotonic() < until else None
+
+
 class Threads:
     """Conversations by the digest of their latest state, the newest THREADS of them.
 
@@ -77,6 +101,18 @@ class Threads:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, str] = OrderedDict()
+        self._customers: OrderedDict[str, str] = OrderedDict()
+
+    def belongs(self, conversation: str, customer: str) -> None:
+        """Remember whose conversation it is: later requests may name neither."""
+        self._customers[conversation] = customer
+        self._customers.move_to_end(conversation)
+        if len(self._customers) > ATTEMPTS:
+            self._customers.popitem(last=False)
+
+    def customer_of(self, conversation: str) -> str | None:
+        """The customer that an earlier request of this conversation named."""
+        return self._customers.get(conversation)
 
     def put(self, digest: str, conversation: str) -> None:
         """Store the state of a conversation."""

@@ -11,10 +11,12 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from kaeshi.errors import InvalidInput
-from kaeshi.nouns import Arm, Assignment, Consent, Exchange
-from kaeshi.rules import wire
-from kaeshi.rules.wire import Said
+from kaeshi.nouns import Arm, Assignment, Consent, Exchange, Json
+from kaeshi.rules import answer, threads, wire
+from kaeshi.rules.answer import Said
+from kaeshi.rules.unread import Unreadable, is_error
 
+OK = 200
 _LENGTHS = struct.Struct("<II")
 
 
@@ -39,6 +41,8 @@ class Record:
     cut_off: bool = False
     latency_ms: float = 0.0
     first_token_ms: float | None = None
+    is_turn: bool = True
+    is_unknown: bool = False
     request: bytes = b""
     answer: bytes = b""
 
@@ -56,7 +60,8 @@ def unpack(raw: bytes) -> Record:
     """The record behind `pack`."""
     head, request = _LENGTHS.unpack_from(raw)
     at = _LENGTHS.size + head
-    known = dict(zip(_HEAD, from_json(raw[_LENGTHS.size : at]), strict=True))
+    # a record of an older version has fewer fields: the newer ones are last, with defaults
+    known = dict(zip(_HEAD, from_json(raw[_LENGTHS.size : at]), strict=False))
     return Record(**known, request=raw[at : at + request], answer=raw[at + request :])
 
 
@@ -64,10 +69,10 @@ def exchange(record: Record, assistant: str) -> Exchange:
     """The Exchange.
 
     A request that is not in OpenAI's format has no messages; an answer that broke off counts as
-    none.
+    none, and so does one in an unknown dialect, which is named.
     """
-    messages, said = _read(record)
-    assignment = _assignment_of(record)
+    messages, refers, context = _asked(record)
+    said, unread = _answered(record)
     return Exchange(
         id=record.id,
         assistant=assistant,
@@ -79,33 +84,51 @@ def exchange(record: Record, assistant: str) -> Exchange:
         status=record.status,
         scope=record.scope,
         consent=record.consent,
-        assignment=assignment,
+        assignment=_assignment_of(record),
         epoch=record.epoch,
         failed=record.failed,
-        model=said.model if said else None,
-        confidence=said.confidence if said else None,
-        finish_reason=said.finish_reason if said else None,
         streamed=record.streamed,
         latency_ms=record.latency_ms,
         first_token_ms=record.first_token_ms,
-        prompt_tokens=said.prompt_tokens if said else None,
-        completion_tokens=said.completion_tokens if said else None,
+        refers=refers.ids,
+        is_delta=refers.is_delta,
+        is_turn=record.is_turn,
+        is_unknown=record.is_unknown,
+        unread=unread,
+        context=context,
+        **(_facts_of(said) if said else {}),
     )
 
 
-def _read(record: Record) -> tuple[tuple[dict[str, Any], ...], Said | None]:
+def _facts_of(said: Said) -> dict[str, Any]:
+    return {
+        "model": said.model,
+        "confidence": said.confidence,
+        "finish_reason": said.finish_reason,
+        "prompt_tokens": said.prompt_tokens,
+        "completion_tokens": said.completion_tokens,
+        "answer_id": said.id,
+        "gave": threads.ids_given(said.id, said.item_ids, said.message),
+    }
+
+
+def _asked(record: Record) -> tuple[tuple[Json, ...], threads.References, Json]:
+    """(messages, what the request refers to, what it offers beside them)."""
     try:
-        messages = wire.messages_of(from_json(record.request))
-        whole = record.status == 200 and not record.cut_off  # HTTP's OK
-        said = (
-            (wire.said_in_stream if record.streamed else wire.said)(record.answer)
-            if whole
-            else None
-        )
+        body = from_json(record.request)
+        return wire.messages_of(body), threads.references(body), wire.context_of(body)
     except (InvalidInput, ValueError):
-        messages = ()
-        said = None
-    return messages, said
+        return (), threads.References(), {}
+
+
+def _answered(record: Record) -> tuple[Said | None, str | None]:
+    """(the reply, None), or (None, the dialect that could not be read)."""
+    if record.status != OK or record.cut_off:
+        return None, None
+    try:
+        return answer.read(record.answer), None
+    except Unreadable as error:
+        return None, None if is_error(record.answer) else error.dialect
 
 
 def _assignment_of(record: Record) -> Assignment | None:

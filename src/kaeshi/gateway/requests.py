@@ -1,12 +1,14 @@
 """Reading and answering ASGI requests of the gateway: headers, bodies, faults."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json
 
 from kaeshi.errors import InvalidInput, ProviderError
+from kaeshi.gateway.encoding import TooLarge
+from kaeshi.gateway.encoding import decoded as decompressed
 from kaeshi.gateway.upstream import Reply
 from kaeshi.nouns import Json
 from kaeshi.rules import wire
@@ -18,9 +20,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-MAX_BODY = 16 * 1024 * 1024
 
 
 LONGEST_ID = 190
@@ -38,9 +37,12 @@ JSON_KIND = (b"content-type", b"application/json")
 class Fault(Exception):
     """A client error, answered in OpenAI's format."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(
+        self, status: int, message: str, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.headers = headers
 
 
 def callers_ids(headers: Mapping[bytes, bytes], body: Any) -> tuple[str | None, str | None]:
@@ -49,10 +51,9 @@ def callers_ids(headers: Mapping[bytes, bytes], body: Any) -> tuple[str | None, 
         given(headers, b"x-kaeshi-customer")
         or text_of(body, "user")
         or text_of(body, "safety_identifier")
+        or given(headers, b"x-openwebui-user-id")
     )
-    named = given(headers, b"x-kaeshi-conversation") or text_of(
-        body.get("metadata"), "conversation_id"
-    )
+    named = given(headers, b"x-kaeshi-conversation") or _conversation_of(headers, body)
     for what, value in (("customer", customer), ("conversation", named)):
         if value and (len(value) > LONGEST_ID or not value.isprintable()):
             raise Fault(
@@ -60,6 +61,17 @@ def callers_ids(headers: Mapping[bytes, bytes], body: Any) -> tuple[str | None, 
                 f"the {what} is {value[:20]!r}...: at most {LONGEST_ID} printable characters",
             )
     return customer, named
+
+
+def _conversation_of(headers: Mapping[bytes, bytes], body: Any) -> str | None:
+    """The conversation by the names that frameworks and UIs give it."""
+    metadata = body.get("metadata")
+    if metadata is not None:
+        for name in ("conversation_id", "thread_id", "session_id", "chat_id"):
+            found = text_of(metadata, name)
+            if found:
+                return found
+    return given(headers, b"x-openwebui-chat-id")
 
 
 def decoded(raw: bytes) -> tuple[Any, tuple[Json, ...]]:
@@ -104,18 +116,33 @@ def text_of(body: object, name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-async def body_of(receive: Receive) -> bytes:
-    """The whole request body. Raises Fault when it is too long or ends early."""
+async def body_of(receive: Receive, encoding: bytes | None, limit: int) -> bytes:
+    """The whole request body, decompressed.
+
+    Raises Fault when it is too long, ends early, or is not in its encoding.
+    """
     event = await receive()
     body: bytes = event.get("body", b"")
-    while event.get("more_body") and len(body) <= MAX_BODY:
-        event = await receive()
-        body += event.get("body", b"")
-    if len(body) > MAX_BODY:
-        raise Fault(413, f"more than {MAX_BODY} bytes")
+    if event.get("more_body"):
+        parts = bytearray(body)
+        while event.get("more_body") and len(parts) <= limit:
+            event = await receive()
+            parts += event.get("body", b"")
+        body = bytes(parts)
+    if len(body) > limit:
+        raise Fault(413, f"the body is over {limit} bytes (GATEWAY_MAX_BODY_MB)")
     if event["type"] == "http.disconnect":
         raise Fault(400, "the body ended early")
-    return body
+    return _decompressed(body, encoding, limit) if encoding else body
+
+
+def _decompressed(body: bytes, encoding: bytes, limit: int) -> bytes:
+    try:
+        return decompressed(body, encoding, limit)
+    except TooLarge as error:
+        raise Fault(413, f"{error} (GATEWAY_MAX_BODY_MB)") from error
+    except InvalidInput as error:
+        raise Fault(415, str(error)) from error
 
 
 async def chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

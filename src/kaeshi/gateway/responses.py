@@ -3,29 +3,33 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kaeshi.errors import InvalidInput, ProviderError
+from kaeshi.errors import ProviderError
 from kaeshi.gateway import tokens
-from kaeshi.gateway.live import Threads
+from kaeshi.gateway.headers import Headers
 from kaeshi.gateway.record import Record, pack
 from kaeshi.gateway.requests import (
-    Receive,
     Send,
     close_stream,
     send_fault,
     send_response,
 )
+from kaeshi.gateway.speakers import Speaker, Speakers
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.telemetry import Metrics
 from kaeshi.gateway.upstream import OK, Reply
+from kaeshi.gateway.watch import Watch
 from kaeshi.nouns import Candidate, Json
-from kaeshi.rules import wire
+from kaeshi.rules import answer, threads
+from kaeshi.rules.answer import Reader, Said
+from kaeshi.rules.unread import Unreadable, is_error
 from kaeshi.store.keys import Keyring
 
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+CLIENT_LEFT = 499  # as nginx logs it
 log = logging.getLogger("kaeshi.gateway")
 
 
@@ -36,23 +40,31 @@ class Turn:
     assistant: str
     body: Mapping[str, Any]
     messages: tuple[Json, ...]
+    speaker: Speaker
     candidate: Candidate  # who was assigned
     fallback: Candidate | None  # who answers if they do not
     authorization: bytes | None
+    headers: Headers  # of the client's, those that the provider gets
     began: float
     record: Record
     logged: bool = False
+
+    @property
+    def expects_usage(self) -> bool:
+        """Whether a stream's tokens were asked for: they come after the answer is complete."""
+        options = self.body.get("stream_options")
+        return isinstance(options, dict) and bool(options.get("include_usage"))
 
 
 class Responses:
     """Sends answers, logs requests to the assistants' spools, remembers conversations."""
 
     def __init__(
-        self, keyring: Keyring, spools: Mapping[str, Spool], threads: Threads, metrics: Metrics
+        self, keyring: Keyring, spools: Mapping[str, Spool], speakers: Speakers, metrics: Metrics
     ) -> None:
         self._keyring = keyring
         self._spools = spools
-        self._threads = threads
+        self._speakers = speakers
         self._metrics = metrics
 
     async def send_whole(self, turn: Turn, reply: Reply, send: Send) -> None:
@@ -60,55 +72,111 @@ class Responses:
         record = turn.record
         record.status = reply.status
         record.answer = reply.body
-        record.streamed = reply.body.startswith(b"data:")
+        record.streamed = answer.is_stream(reply.body)
         record.latency_ms = (time.perf_counter() - turn.began) * 1000
-        self._read_whole(reply, record, turn)
+        if reply.status == OK:
+            self._read_whole(turn, reply)
+        else:
+            self._speakers.not_answered(turn.speaker)
         self.log_turn(turn)
         await send_response(
             send, reply.status, reply.body, [*reply.headers.items(), *self._headers(turn)]
         )
 
-    def _read_whole(self, reply: Reply, record: Record, turn: Turn) -> None:
-        if reply.status == OK:
-            said = reply.said()
-            if said is None:
-                record.failed = True
-            else:
-                self._remember(turn, said.message)
+    def _read_whole(self, turn: Turn, reply: Reply) -> None:
+        said = reply.said()
+        if said is not None:
+            self._remember(turn, said)
+        elif is_error(reply.body):
+            turn.record.failed = True
+        else:  # answered, in a dialect that is not known here: no fault of the model's
+            self._count_unread(turn)
 
     async def send_stream(
-        self, turn: Turn, reply: Reply, pieces: AsyncIterator[bytes], receive: Receive, send: Send
+        self, turn: Turn, reply: Reply, pieces: AsyncIterator[bytes], watch: Watch, send: Send
     ) -> None:
-        """Send a stream; log it before its last piece leaves, or when the client does."""
+        """Send a stream; log it before the piece leaves in which its answer is complete.
+
+        Clients stop reading there. Where usage comes later, the record is written again with it.
+        """
         record = turn.record
         record.status = reply.status
+        record.streamed = True
         headers = self._stream_headers(reply, turn)
-        gone = asyncio.ensure_future(receive())
         seen: list[bytes] = []
-        end = wire.StreamEnd()
-        logged = False
+        reader = Reader()
         try:
-            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-            async for piece in pieces:
-                if gone.done():
-                    record.cut_off = True
-                    break
-                if not seen:
-                    record.first_token_ms = (time.perf_counter() - turn.began) * 1000
-                seen.append(piece)
-                if not logged and end.reached(piece):
-                    logged = True
-                    self._log_stream(turn, seen)
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            watch.begin()
+            with watch:
+                await send(
+                    {"type": "http.response.start", "status": reply.status, "headers": headers}
+                )
+                async for piece in pieces:
+                    if not seen:
+                        record.first_token_ms = (time.perf_counter() - turn.began) * 1000
+                    seen.append(piece)
+                    reader.feed(piece)
+                    self._log_if_complete(turn, reader, seen)
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
         except ProviderError as error:
             record.failed = record.cut_off = True
             await send_fault(send, error)
+        except asyncio.CancelledError:
+            if not watch.has_left:
+                raise
+            record.cut_off = not reader.is_finished
         finally:
-            gone.cancel()
+            watch.end()
             await close_stream(pieces)
-            if not logged:
-                self._log_stream(turn, seen)
+            reader.close()
+            self._log_end(turn, reader, seen)
         await send({"type": "http.response.body", "body": b""})
+
+    def _log_if_complete(self, turn: Turn, reader: Reader, seen: list[bytes]) -> None:
+        is_complete = reader.is_over or (
+            reader.is_finished and (reader.has_usage or not turn.expects_usage)
+        )
+        if is_complete and not turn.logged:
+            self._read_stream(turn, reader)
+            turn.record.answer = b"".join(seen)
+            self.log_turn(turn)
+
+    def _log_end(self, turn: Turn, reader: Reader, seen: list[bytes]) -> None:
+        """Log what was not logged, or only without its usage."""
+        record = turn.record
+        answered = b"".join(seen)
+        if not turn.logged:
+            self._read_stream(turn, reader)
+            record.answer = answered
+            self.log_turn(turn)
+        elif reader.has_usage and len(answered) > len(record.answer):
+            record.answer = answered
+            self._spools[turn.assistant].add(pack(record))
+
+    def _read_stream(self, turn: Turn, reader: Reader) -> None:
+        record = turn.record
+        record.latency_ms = (time.perf_counter() - turn.began) * 1000
+        if record.status != OK or record.cut_off:
+            self._speakers.not_answered(turn.speaker)
+            return
+        try:
+            said = reader.said()
+        except Unreadable:
+            said = None
+        if reader.error is not None or (said is None and reader.is_empty):
+            record.failed = record.cut_off = True
+        elif said is None:
+            self._count_unread(turn)
+        elif reader.is_finished or reader.is_over:
+            self._remember(turn, said)
+        else:  # it ended in the middle
+            record.failed = record.cut_off = True
+        if record.cut_off:
+            self._speakers.not_answered(turn.speaker)
+
+    def _count_unread(self, turn: Turn) -> None:
+        self._metrics.add_unread(turn.assistant, turn.record.arm or "production")
+        log.warning("an answer of %s could not be read; it is not stored", turn.candidate.model)
 
     def _stream_headers(self, reply: Reply, turn: Turn) -> list[tuple[bytes, bytes]]:
         return [
@@ -117,34 +185,15 @@ class Responses:
             *self._headers(turn),
         ]
 
-    def _log_stream(self, turn: Turn, seen: Sequence[bytes]) -> None:
-        record = turn.record
-        record.answer = b"".join(seen)
-        record.streamed = True
-        self._read_whole_stream(turn, record)
-        self.log_turn(turn)
-
-    def _read_whole_stream(self, turn: Turn, record: Record) -> None:
-        record.latency_ms = (time.perf_counter() - turn.began) * 1000
-        if record.status == OK and not record.cut_off:
-            try:
-                said = wire.said_in_stream(record.answer)
-                if said.finish_reason is None:
-                    record.cut_off = record.failed = True
-                else:
-                    self._remember(turn, said.message)
-            except InvalidInput:
-                record.failed = record.cut_off = True
-
-    def _remember(self, turn: Turn, reply: Json) -> None:
+    def _remember(self, turn: Turn, said: Said) -> None:
         """Remember the state of the conversation, so that its next request is recognised."""
-        record = turn.record
-        if record.scope != record.conversation:
-            thread = wire.thread((*turn.messages, reply))
-            self._threads.put(
-                self._keyring.digest(turn.assistant, record.scope, thread),
-                record.conversation,
-            )
+        if not turn.record.is_turn:
+            return
+        gave = threads.ids_given(said.id, said.item_ids, said.message)
+        states = threads.states_after(
+            turn.messages, said.message, gave, is_delta=turn.speaker.is_delta
+        )
+        self._speakers.remember(turn.assistant, turn.speaker, states)
 
     def log_turn(self, turn: Turn) -> None:
         """Append the request to the spool, and count it."""

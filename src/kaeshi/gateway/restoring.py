@@ -7,12 +7,11 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic_core import from_json
-
 from kaeshi import pii
 from kaeshi.errors import ProviderError
 from kaeshi.gateway.upstream import Reply
 from kaeshi.nouns import HAND_OVER, Json
+from kaeshi.rules.events import DONE, Event, EventReader, decoded
 
 Found = Mapping[str, Sequence[str]]
 
@@ -59,7 +58,7 @@ def restored(raw: bytes, found: Found) -> bytes:
     but a completion.
     """
     try:
-        body = from_json(raw)
+        body = decoded(raw)
         choices = [(choice, choice["message"]) for choice in body["choices"]]
     except (ValueError, KeyError, TypeError) as error:
         raise ProviderError("the answer is not OpenAI's chat format") from error
@@ -77,29 +76,36 @@ async def restored_pieces(pieces: AsyncIterator[bytes], found: Found) -> AsyncIt
 
     Where a placeholder remains, the choice ends with a hand-over.
     """
-    held = b""
+    reader = EventReader()
     choices: dict[int, _Choice] = {}
     try:
         async for piece in pieces:
-            *lines, held = (held + piece).split(b"\n")
-            for event in _whole_events(lines):
-                if event is None:
-                    yield b"data: [DONE]\n\n"
-                    continue
-                if event.get("error"):
-                    raise ProviderError("the model's provider broke off the stream")
-                parts = event.get("choices") or []
-                event["choices"] = [
-                    part
-                    for c in parts
-                    for part in choices.setdefault(c.get("index", 0), _Choice(found)).passed(c)
-                ]
-                if event["choices"] or event.get("usage"):
-                    yield _event(event)
+            for event in reader.feed(piece):
+                for passed in _restored_event(event, choices, found):
+                    yield passed
+        for event in reader.close():
+            for passed in _restored_event(event, choices, found):
+                yield passed
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProviderError("the stream is not OpenAI's chat format") from error
     finally:
         await pieces.aclose()  # type: ignore[attr-defined]  # every stream here is an async generator
+
+
+def _restored_event(event: Event, choices: "dict[int, _Choice]", found: Found) -> Iterator[bytes]:
+    body = event.data
+    if body is DONE:
+        yield b"data: [DONE]\n\n"
+        return
+    if event.kind == "error" or body.get("error"):
+        raise ProviderError("the model's provider broke off the stream")
+    body["choices"] = [
+        part
+        for choice in body.get("choices") or []
+        for part in choices.setdefault(choice.get("index") or 0, _Choice(found)).passed(choice)
+    ]
+    if body["choices"] or body.get("usage"):
+        yield _event(body)
 
 
 class _Choice:
@@ -139,12 +145,13 @@ class _Choice:
         }
 
     def _restore_texts(self, delta: Json, *, ends: bool) -> None:
-        for name, text in list(delta.items()):
-            if isinstance(text, str) and name != "role":
+        for name, value in list(delta.items()):
+            text = _text_of_parts(value)
+            if text is not None and name != "role":
                 delta[name] = self._texts.setdefault(name, pii.Restorer(self._found)).feed(text)
         if ends:
             for name, restorer in self._texts.items():
-                delta[name] = delta.get(name, "") + restorer.close()
+                delta[name] = (delta.get(name) or "") + restorer.close()
 
     def _restore_calls(self, delta: Json, *, ends: bool) -> None:
         calls = [self._call(part) for part in delta.get("tool_calls") or ()]
@@ -158,19 +165,31 @@ class _Choice:
         function = part.get("function") or {}
         if "arguments" not in function:
             return part
-        restorer = self._calls.setdefault(part.get("index", 0), pii.Restorer(self._quoted))
-        return {
-            **part,
-            "function": {**function, "arguments": restorer.feed(function["arguments"] or "")},
-        }
+        written = function["arguments"] or ""
+        index = part.get("index")
+        if not isinstance(written, str):
+            arguments = _restored(written, self._found)
+        elif isinstance(index, int):
+            restorer = self._calls.setdefault(index, pii.Restorer(self._quoted))
+            arguments = restorer.feed(written)
+        else:  # where parallel calls have no index, each part is a whole call
+            arguments = pii.restore(written, self._quoted)
+        return {**part, "function": {**function, "arguments": arguments}}
 
 
-def _whole_events(lines: Sequence[bytes]) -> Iterator[Any]:
-    """The data of these lines; None for the end marker."""
-    for line in lines:
-        if line.startswith(b"data:"):
-            data = line[5:].strip()
-            yield None if data == b"[DONE]" else from_json(data)
+def _text_of_parts(value: object) -> str | None:
+    """A piece of text; that of a list of text parts, as some providers send it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(_is_text(part) for part in value):
+        return "".join(part["text"] for part in value)
+    return None
+
+
+def _is_text(part: object) -> bool:
+    return (
+        isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+    )
 
 
 def _restored(value: Any, found: Found, key: str = "") -> Any:

@@ -54,6 +54,15 @@ class Metrics:
         self._dropped = Counter(
             "kaeshi_unlogged_requests", "Requests that could not be logged.", **about
         )
+        self._passed = Counter(
+            "kaeshi_passed_requests",
+            "Requests passed to the provider outside of experiments.",
+            registry=self._registry,
+            labelnames=("process", "path", "status"),
+        )
+        self._unread = Counter(
+            "kaeshi_unread_answers", "Answers in a dialect that could not be read.", **about
+        )
         self._known: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._by_status: dict[tuple[str, str, int], Any] = {}
 
@@ -78,6 +87,15 @@ class Metrics:
             failed.inc()
         if not logged:
             dropped.inc()
+
+    def add_passed(self, path: str, status: int) -> None:
+        """Count a request that was passed on, by the first part of its path."""
+        first = path.split("/", 2)[1] if path.startswith("/") else path
+        self._passed.labels(self._process, first[:40], str(status)).inc()
+
+    def add_unread(self, assistant: str, arm: str) -> None:
+        """Count an answer that could not be read."""
+        self._unread.labels(self._process, assistant, arm).inc()
 
     def _labelled(self, labels: tuple[str, str, str]) -> tuple[Any, ...]:
         return tuple(

@@ -7,15 +7,35 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import quote
 
-from kaeshi.errors import InvalidInput, Misconfigured
-from kaeshi.gateway.client import Client
+from pydantic_core import from_json
+
+from kaeshi.errors import Misconfigured, ProviderError
+from kaeshi.gateway.client import MAX_ANSWER, Client, Connection
+from kaeshi.gateway.encoding import decoded, decoded_pieces
+from kaeshi.gateway.headers import Headers, of_another_account
 from kaeshi.loop import Loop
 from kaeshi.ports import Answerer
-from kaeshi.rules import wire
+from kaeshi.rules import answer
+from kaeshi.rules.unread import Unreadable
 
 OK = 200
+REDIRECTS = range(300, 400)
 OPENAI = "https://api.openai.com/v1"
+# what Azure serves below a deployment
+DEPLOYED = frozenset(
+    {
+        "/chat/completions",
+        "/completions",
+        "/embeddings",
+        "/audio/speech",
+        "/audio/transcriptions",
+        "/audio/translations",
+        "/images/generations",
+        "/images/edits",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -29,18 +49,16 @@ class Reply:
     headers: Mapping[bytes, bytes]
     body: bytes = b""
     pieces: AsyncIterator[bytes] | None = None
-    _said: wire.Said | None = None
+    _said: answer.Said | None = None
 
-    def said(self) -> wire.Said | None:
+    def said(self) -> answer.Said | None:
         """The content of a whole answer.
 
         None for an error, or where it is not OpenAI's format.
         """
         if self._said is None and self.status == OK:
-            with suppress(InvalidInput):
-                self._said = (wire.said_in_stream if self.body.startswith(b"data:") else wire.said)(
-                    self.body
-                )
+            with suppress(Unreadable):
+                self._said = answer.read(self.body)
         return self._said
 
 
@@ -48,7 +66,13 @@ class Upstream(Protocol):
     """Asks a model. Raises ProviderUnknown when no answer came."""
 
     async def ask(
-        self, method: str, path: str, body: bytes, authorization: bytes | None, base_url: str | None
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        authorization: bytes | None,
+        base_url: str | None,
+        headers: Headers = (),
     ) -> Reply: ...
     async def close(self) -> None: ...
 
@@ -56,7 +80,8 @@ class Upstream(Protocol):
 class Remote:
     """Any provider that speaks OpenAI's wire.
 
-    Connections are kept alive; a request is never sent twice.
+    Connections are kept alive; a request is never sent twice. `api_version`: Azure's, which also
+    wants its key in a header of its own.
     """
 
     def __init__(
@@ -65,9 +90,11 @@ class Remote:
         key: str | None,
         timeout_s: float,
         keys: Mapping[str, str] | None = None,
+        api_version: str | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._client = Client(timeout_s)
+        self._api_version = api_version
         known = {where.rstrip("/"): own for where, own in (keys or {}).items()} | (
             {self._base_url: key} if key is not None else {}
         )
@@ -76,22 +103,56 @@ class Remote:
                 "OPENAI_API_KEY or GATEWAY_PROVIDER_KEYS has characters that are not allowed "
                 "in a header"
             )
-        self._keys = {where: f"Bearer {own}".encode() for where, own in known.items()}
+        self._keys = {where: own.encode() for where, own in known.items()}
 
     async def ask(
-        self, method: str, path: str, body: bytes, authorization: bytes | None, base_url: str | None
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        authorization: bytes | None,
+        base_url: str | None,
+        headers: Headers = (),
     ) -> Reply:
         where = base_url.rstrip("/") if base_url else self._base_url
+        is_main = where == self._base_url
         # a key goes to its own provider only
-        key = self._keys.get(where) or (authorization if where == self._base_url else None)
-        connection = await self._client.ask(method, where, path, body, key)
-        headers = connection.headers
-        headers.setdefault(b"content-type", b"application/json")
+        key = self._keys.get(where)
+        sent = authorization if is_main else None
+        if key is not None:
+            sent = b"Bearer " + key
+        if not is_main:
+            headers = of_another_account(headers)
+        elif self._api_version is not None:
+            path = azure_path(where, path, body, self._api_version)
+            if key is not None:
+                headers = [*headers, (b"api-key", key)]
+                sent = None
+        connection = await self._client.ask(method, where, path, body, sent, headers)
+        return self._reply(where, connection)
+
+    def _reply(self, where: str, connection: Connection) -> Reply:
+        found = connection.headers
+        location = found.pop(b"location", b"")
+        found.setdefault(b"content-type", b"application/json")
+        encoding = found.pop(b"content-encoding", b"").strip()
+        if connection.status in REDIRECTS:
+            connection.close()
+            msg = (
+                f"the model's provider at {where} redirects to {location.decode('latin-1')!r}, and "
+                "redirects are not followed; set OPENAI_BASE_URL to that place"
+            )
+            raise ProviderError(msg)
         if connection.is_stream:
-            return Reply(connection.status, headers, pieces=self._client.pieces(where, connection))
-        reply = Reply(connection.status, headers, connection.take())
+            pieces = self._client.pieces(where, connection)
+            if encoding not in {b"", b"identity"}:
+                pieces = decoded_pieces(pieces, encoding)
+            return Reply(connection.status, found, pieces=pieces)
+        body = connection.take()
         self._client.done(where, connection)
-        return reply
+        if encoding not in {b"", b"identity"}:
+            body = decoded(body, encoding, MAX_ANSWER)
+        return Reply(connection.status, found, body)
 
     async def close(self) -> None:
         self._client.close()
@@ -110,18 +171,32 @@ class Local:
         body: bytes,
         _authorization: bytes | None,
         _base_url: str | None,
+        _headers: Headers = (),
     ) -> Reply:
-        status, answer = await self._answerer.stream(method, path, body, "application/json")
-        if isinstance(answer, bytes) and not answer.startswith(b"data: "):
-            return Reply(status, {b"content-type": b"application/json"}, answer)
+        status, said = await self._answerer.stream(method, path, body, "application/json")
+        if isinstance(said, bytes) and not said.startswith(b"data: "):
+            return Reply(status, {b"content-type": b"application/json"}, said)
         return Reply(
             status,
             {b"content-type": b"text/event-stream"},
-            pieces=_one(answer) if isinstance(answer, bytes) else answer,
+            pieces=_one(said) if isinstance(said, bytes) else said,
         )
 
     async def close(self) -> None:
         """Does nothing: the trainer belongs to the Loop."""
+
+
+def azure_path(base_url: str, path: str, body: bytes, api_version: str) -> str:
+    """The path at Azure: its version as a query, and a deployment for what a model answers.
+
+    Azure's `/openai/v1` speaks OpenAI's paths and takes the version alone.
+    """
+    bare, _, query = path.partition("?")
+    if base_url.endswith("/openai") and bare in DEPLOYED:
+        name = from_json(body).get("model") if body.startswith(b"{") else None
+        if isinstance(name, str):
+            bare = f"/deployments/{quote(name, safe='')}{bare}"
+    return f"{bare}?{query + '&' if query else ''}api-version={quote(api_version)}"
 
 
 async def _one(piece: bytes) -> AsyncIterator[bytes]:
@@ -152,4 +227,5 @@ def _remote(loop: Loop) -> Remote:
         key,
         settings.gateway_timeout_seconds,
         settings.provider_keys,
+        settings.openai_api_version,
     )

@@ -28,10 +28,11 @@ from kaeshi.gateway.telemetry import trace
 from kaeshi.gateway.upstream import OK, Reply, Upstream
 from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate, Exchange, Json, Mirrored, Preferred, text_of
-from kaeshi.rules import judging, wire
+from kaeshi.rules import judging
+from kaeshi.rules.answer import Said
 from kaeshi.rules.checks import broken
+from kaeshi.rules.threads import canonical
 from kaeshi.rules.training import price_of_answer
-from kaeshi.rules.wire import Said
 from kaeshi.steps import asking
 from kaeshi.steps import exchange as steps
 from kaeshi.steps.collection import scrub_messages
@@ -275,7 +276,7 @@ class Worker:
         cost = price_of_answer(
             said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices)
         )
-        same = wire.thread([said.message]) == wire.thread([reply])
+        same = canonical([said.message]) == canonical([reply])
         only_theirs = await _broken_by_candidate(said, reply, loop, e)
         whose, fee = (
             (None, None) if same else await self._judged(loop, e.messages, reply, said.message)

@@ -34,6 +34,8 @@ DropReason = Literal[
     "no_question",
     "no_answer",
     "tool_call_last",
+    "weightless",
+    "unfit",
     "thumbs_down",
     "goal_not_reached",
     "booking_failed",

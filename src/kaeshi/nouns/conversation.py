@@ -74,6 +74,7 @@ class Conversation(Value):
     experiment: str | None = None
     arm: Arm | None = None
     share: float | None = None  # of the candidate, when the arm was chosen
+    context: Json = {}  # what its requests offered beside the messages, such as tools; scrubbed
     closed: bool = False
     clocked: bool = True  # the times are real, so that response times can be computed
 

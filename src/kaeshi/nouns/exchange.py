@@ -1,6 +1,6 @@
 """One request through the gateway, and a mirrored answer to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -18,6 +18,14 @@ class Exchange:
     conversation as the client sent it. `scope` separates equal conversations: the conversation's id
     where the caller named one, else the customer's, else empty. `failed`: the assigned arm did not
     answer. `status`: HTTP, as the client saw it. Unknown values are None.
+
+    `refers`: ids of answers that the request continues; `gave`: ids in the answer by which it may
+    be continued; `answer_id`: the answer's own. `is_delta`: the provider keeps the history, and
+    `messages` are new ones only. `is_turn`: of a conversation; a chat UI's request for a title, and
+    one for a model by its own name, are not. `is_unknown`: it has a history, and neither customer
+    nor conversation are named or recognised. `unread`: the dialect of an answer that could not be
+    read. `context`: what the request offers beside its messages, such as tools. `is_estimated`:
+    tokens were counted here, because the provider did not send them.
     """
 
     id: str
@@ -42,6 +50,15 @@ class Exchange:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost_usd: Decimal | None = None
+    refers: tuple[str, ...] = ()
+    gave: tuple[str, ...] = ()
+    answer_id: str | None = None
+    is_delta: bool = False
+    is_turn: bool = True
+    is_unknown: bool = False
+    unread: str | None = None
+    is_estimated: bool = False
+    context: Json = field(default_factory=dict)
 
 
 Preferred = Literal["candidate", "production", "tie"]

@@ -262,6 +262,9 @@ class FakeTokens:
     def count(self, texts: Sequence[str], model: str) -> int:  # noqa: ARG002  # the port's signature
         return sum(len(text.split()) for text in texts)
 
+    def text(self, tokens: Sequence[int], model: str) -> str:  # noqa: ARG002  # the port's signature
+        return " ".join(map(str, tokens))
+
 
 @dataclass
 class FakeNotifier:

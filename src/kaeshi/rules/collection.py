@@ -12,7 +12,9 @@ REASONS: Mapping[DropReason, str] = {
     "erased": "the customer was erased",
     "no_question": "no customer message comes before the rated answer",
     "no_answer": "there is no assistant message to learn",
-    "tool_call_last": "the rated assistant message has no text",
+    "tool_call_last": "the rated assistant message has neither text nor a call",
+    "weightless": "every answer has weight 0, which marks it as bad",
+    "unfit": "its row breaks the format of training files",
     "thumbs_down": "it has a thumbs-down",
     "goal_not_reached": "the customer says the goal was not reached",
     "booking_failed": "the booking it led to failed",
@@ -48,10 +50,12 @@ def judge(
     facts: Mapping[str, object],
     signals: Signals,
     filters: Filters,
+    learnable: Sequence[bool] | None = None,
 ) -> Keep | Drop:
     """Keep the turns up to `upto`, or drop with a reason.
 
-    `words[i]`: whether turn i has text; `facts`: the latest outcomes.
+    `words[i]`: whether turn i has text or a call; `learnable[i]`: whether it is an answer that may
+    be learned (without: every one); `facts`: the latest outcomes.
     """
     if consent == "none":
         return Drop(reason="no_consent")
@@ -61,6 +65,8 @@ def judge(
         return Drop(reason="no_question")
     if not words[upto]:
         return Drop(reason="tool_call_last")
+    if learnable is not None and not any(learnable[: upto + 1]):
+        return Drop(reason="weightless")
     refused = refused_by_signals(consent, facts, signals, filters)
     return refused or Keep(upto=upto)
 

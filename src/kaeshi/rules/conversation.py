@@ -19,6 +19,7 @@ from typing_extensions import TypedDict  # pydantic requires this one before Pyt
 
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Arm, Consent, Conversation, Json, Outcome, Role, Turn, text_of
+from kaeshi.rules.wire import context_of
 
 MAX_MESSAGES = 2_000
 MAX_TEXT = 1_000_000
@@ -35,6 +36,7 @@ OPENAI_FIELDS = (
     "function_call",
     "audio",
     "annotations",
+    "weight",
 )
 _SELDOM = OPENAI_FIELDS[2:]  # beside a role and a content
 CUSTOMER_FIELDS = ("customer_id", "user_id", "user", "user_worker")
@@ -87,6 +89,11 @@ class _Record(TypedDict, total=False):
     share: Annotated[float, Field(ge=0, le=1)] | None
     closed: bool
     timestamps_synthetic: bool
+    tools: list[dict[str, Any]] | None
+    functions: list[dict[str, Any]] | None
+    tool_choice: Any
+    response_format: dict[str, Any] | None
+    parallel_tool_calls: bool | None
 
 
 _RECORD: TypeAdapter[_Record] = TypeAdapter(_Record)
@@ -168,6 +175,7 @@ def _about(parsed: _Record) -> dict[str, Any]:
         "arm": parsed.get("arm"),
         "share": parsed.get("share"),
         "closed": parsed.get("closed", False),
+        "context": context_of(parsed),
     }
 
 
@@ -287,14 +295,27 @@ def is_small_talk(text: str) -> bool:
     return len(text) < 160 and _SMALL_TALK.match(text) is not None
 
 
+def is_answer(message: Json) -> bool:
+    """Whether an assistant's message says or does something that may be learned.
+
+    A tool call does; a message of weight 0, as training files mark bad answers, does not count.
+    """
+    if message["role"] != "assistant" or message.get("weight") == 0:
+        return False
+    return bool(
+        text_of(message).strip() or message.get("tool_calls") or message.get("function_call")
+    )
+
+
 def rated_turn(messages: Sequence[Json]) -> int | None:
     """The message that feedback on the whole conversation is about.
 
-    The assistant's last one of substance, else its last one.
+    The assistant's last one of substance, else its last one. Those of weight 0 are not to be
+    learned.
     """
     last = None
     for i in range(len(messages) - 1, -1, -1):
-        if messages[i]["role"] != "assistant":
+        if messages[i]["role"] != "assistant" or messages[i].get("weight") == 0:
             continue
         text = text_of(messages[i])
         if text and not is_small_talk(text):
@@ -307,6 +328,7 @@ def rated_turn(messages: Sequence[Json]) -> int | None:
 def _turn(message: _Message, fallback_id: str, at: datetime) -> Turn:
     given: Mapping[str, Any] = message
     role = given["role"]
+    _check_weight(given.get("weight"), role)
     identifier = given.get("message_id") or fallback_id
     if role not in _ROLES:
         msg = f"message role {role!r} is none of {', '.join(sorted(_ROLES))}"
@@ -315,6 +337,15 @@ def _turn(message: _Message, fallback_id: str, at: datetime) -> Turn:
     body = _body_of(plain, role, given, identifier)
     _check_length(plain, body, identifier)
     return _made_turn(identifier, body, at, given)
+
+
+def _check_weight(weight: object, role: str) -> None:
+    """Raise InvalidInput for a weight that OpenAI's training files do not have."""
+    if weight is None:
+        return
+    if role != "assistant" or isinstance(weight, bool) or weight not in (0, 1):
+        msg = f"weight {weight!r} of a message from {role!r}: 0 or 1, of assistant messages only"
+        raise InvalidInput(msg)
 
 
 def _body_of(plain: bool, role: Any, given: Mapping[str, Any], identifier: Any | str) -> Json:

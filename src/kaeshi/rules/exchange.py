@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kaeshi.nouns import Exchange
+from kaeshi.rules.threads import root
 from kaeshi.rules.wire import replied
 
 SEVERAL = ""  # stands for a digest that several conversations share
@@ -37,20 +38,39 @@ class Course:
     is_fork: bool
 
 
-def course(exchange: Exchange, customer: str, head: Head | None, prior: Place | None) -> Course:
+def continued(exchange: Exchange, prior: Place | None) -> str:
+    """The conversation that a request continues if it does not fork: a fork goes on as itself."""
+    if prior is not None and root(prior.conversation) == root(exchange.conversation):
+        return prior.conversation
+    return exchange.conversation
+
+
+def course(
+    exchange: Exchange,
+    customer: str,
+    head: Head | None,
+    prior: Place | None,
+    *,
+    is_window: bool = False,
+) -> Course:
     """Continue the conversation, or fork into one named after both.
 
-    `head`: the stored state of the named conversation. `prior`: the place of the messages up to the
-    last reply. A request forks when an earlier message was edited, when an answer is asked for
-    again, and when another customer uses the conversation's id.
+    `head`: the stored state of the named conversation. `prior`: the place that the request's
+    history stands for; `is_window`: by the end of the conversation only. A request forks when an
+    earlier message was edited, when an answer is asked for again, and when another customer uses
+    the conversation's id. A history that is shorter than the conversation and ends as it does is a
+    window on it.
     """
-    name = exchange.conversation
+    name = continued(exchange, prior)
     if head is None or head.length == 0:
         return Course(conversation=name, position=0, new_from=0, is_fork=False)
-    if head.customer == customer and prior == Place(name, head.length):
-        new_from = replied(exchange.messages)
-        return Course(conversation=name, position=head.length, new_from=new_from, is_fork=False)
-    fork = f"{name[:120]}~{exchange.id}"
+    replies = replied(exchange.messages)
+    continues = prior == Place(name, head.length) and (not is_window or replies < head.length)
+    if exchange.is_delta and not exchange.refers:
+        continues = True  # the provider's own conversation, which takes whatever comes next
+    if head.customer == customer and continues:
+        return Course(conversation=name, position=head.length, new_from=replies, is_fork=False)
+    fork = f"{root(name)[:120]}~{exchange.id}"
     return Course(conversation=fork, position=0, new_from=0, is_fork=True)
 
 

@@ -34,6 +34,8 @@ def choose(example: Example) -> Keep | Drop:
 def question_and_answer(messages: Sequence[Json]) -> tuple[str, str] | None:
     """The last assistant message and the customer's message right before it."""
     for i in range(len(messages) - 1, 0, -1):
+        if messages[i].get("weight") == 0:
+            return None  # an answer that is marked bad
         if messages[i]["role"] == "assistant" and messages[i - 1]["role"] == "user":
             return text_of(messages[i - 1]).strip(), text_of(messages[i]).strip()
     return None

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from kaeshi.errors import InvalidInput
+from kaeshi.formats.training_rows import as_written
 from kaeshi.nouns import Json, Opinion, text_of
+from kaeshi.rules.dataset import offered
 
 Kind = Literal["sft", "dpo", "kto"]
 Format = Literal["openai", "trl"]
@@ -26,6 +28,7 @@ class Rated:
     messages: Sequence[Json]
     liked: Mapping[int, bool] = field(default_factory=dict)
     corrections: Mapping[int, str] = field(default_factory=dict)
+    context: Json = field(default_factory=dict)  # what its requests offered, such as tools
 
 
 def liked(said: Iterable[tuple[int, Opinion]]) -> dict[int, bool]:
@@ -47,9 +50,8 @@ def rows(rated: Rated, kind: Kind, form: Format, prompt: str) -> list[Json]:
 
     Raises InvalidInput for KTO in OpenAI's format, which has none.
     """
-    spoken = [m for m in rated.messages if m["role"] not in {"system", "developer"}]
-    if len(spoken) < len(rated.messages):  # positions count those too
-        rated = _without_system(rated, spoken)
+    spoken = [as_written(m) for m in rated.messages if m["role"] not in {"system", "developer"}]
+    rated = _without_system(rated, spoken)  # positions count those too
     system: Json = {"role": "system", "content": prompt}
     if kind == "sft":
         return _weighted(rated, form, system)
@@ -72,6 +74,7 @@ def _without_system(rated: Rated, spoken: list[Json]) -> Rated:
         messages=spoken,
         liked={back[i]: is_liked for i, is_liked in rated.liked.items() if i in back},
         corrections={back[i]: text for i, text in rated.corrections.items() if i in back},
+        context=rated.context,
     )
 
 
@@ -114,7 +117,7 @@ def _weighted_row(
         messages[position]["weight"] = 0
     if form == "openai":
         messages[upto]["weight"] = 1
-    return [{"messages": [system, *messages]}]
+    return [{"messages": [system, *messages], **offered(rated.context)}]
 
 
 def _pair(rated: Rated, form: Format, system: Json, position: int, better: str) -> Json:
@@ -124,7 +127,11 @@ def _pair(rated: Rated, form: Format, system: Json, position: int, better: str) 
     if form == "trl":
         return {"prompt": before, "chosen": [right], "rejected": [original]}
     return {
-        "input": {"messages": before, "tools": [], "parallel_tool_calls": True},
+        "input": {
+            "messages": before,
+            "tools": rated.context.get("tools", []),
+            "parallel_tool_calls": rated.context.get("parallel_tool_calls", True),
+        },
         "preferred_output": [right],
         "non_preferred_output": [original],
     }

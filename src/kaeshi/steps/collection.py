@@ -26,7 +26,7 @@ from kaeshi.nouns import (
 )
 from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
-from kaeshi.rules.conversation import rated_turn
+from kaeshi.rules.conversation import is_answer, rated_turn
 from kaeshi.store.conversation_rows import Stored
 from kaeshi.store.examples import Judged, by_type
 from kaeshi.store.verbs import dumps
@@ -154,14 +154,26 @@ def _verdict_of(
     ],
 ) -> None:
     roles = [t.message["role"] for t in s.said]
-    words = [bool(text_of(t.message).strip()) for t in s.said]
+    words = [_says_something(t.message) for t in s.said]
     verdict: Keep | Drop = rules.judge(
-        roles, words, upto, consent=s.consent, facts=s.facts, signals=known, filters=using
+        roles,
+        words,
+        upto,
+        consent=s.consent,
+        facts=s.facts,
+        signals=known,
+        filters=using,
+        learnable=[is_answer(t.message) for t in s.said],
     )
     signals.append(known)
     verdicts.append(
         Drop(reason="rejected") if reviews.get(s.id, _UNSEEN)[0] == "rejected" else verdict
     )
+
+
+def _says_something(message: Json) -> bool:
+    calls = message.get("tool_calls") or message.get("function_call")
+    return bool(calls or text_of(message).strip())
 
 
 def _signals_of(
@@ -200,6 +212,7 @@ def _judged_as(
         scrubber=version,
         started_at=s.started_at,
         review=review,
+        context=s.context,
     )
 
 

@@ -9,6 +9,7 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import Assignment, Candidate, Consent, Conversation, Json, Rollout
 from kaeshi.rules import conversation as rules
 from kaeshi.rules.assignment import arm_of
+from kaeshi.steps.contexts import clean
 
 MAX_ROWS = 400
 CLOSE_AT_ONCE = 200
@@ -56,6 +57,7 @@ async def log(
             done.refused.append(f"{place_of(index)}: {error}")
             continue
         conversation = _closed_if_idle(closed_before, conversation, now, loop)
+        conversation = _with_clean_context(loop, conversation)
         if batch and (
             batch[0][1].assistant != conversation.assistant
             or rows + len(conversation.turns) > MAX_ROWS
@@ -108,6 +110,12 @@ def pieces(lines: Iterable[bytes], where: str) -> Iterator[Piece]:
             records = []
             bad = []
     yield Piece(records, bad)
+
+
+def _with_clean_context(loop: Loop, conversation: Conversation) -> Conversation:
+    if not conversation.context:
+        return conversation
+    return conversation.model_copy(update={"context": clean(loop, conversation.context)})
 
 
 async def log_piece(loop: Loop, piece: Piece, *, consent: Consent | None = None) -> Logged:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from kaeshi.rules import dataset as rules
 from kaeshi.rules.duplicates import resembles
 from kaeshi.steps import collection
 from kaeshi.steps.privacy import proof
+from kaeshi.store.contexts import context_id
 from kaeshi.store.examples import Judged
 
 AT_ONCE = 400
@@ -48,10 +49,19 @@ async def gather(
         inside = _within(judged, since, until)
         await _sort_out(loop, inside, wanted, dropped, kept)
     kept.sort(key=lambda e: (e.started_at, e.conversation))
+    kept = _fit(loop, kept, dropped)
     kept, leaked = await _decontaminated(loop, kept)
     kept, repeats = rules.distinct(kept)
     kept = _at_most(dropped, leaked, repeats, max_samples, kept)
     return kept, dropped
+
+
+def _fit(loop: Loop, kept: list[Example], dropped: Counter[str]) -> list[Example]:
+    """The examples whose rows a trainer accepts."""
+    fit = [e for e in kept if rules.fault(e, loop.prompts) is None]
+    if len(fit) < len(kept):
+        dropped["unfit"] += len(kept) - len(fit)
+    return fit
 
 
 async def _sort_out(
@@ -126,6 +136,7 @@ def _sources_of(examples: list[Example]) -> "list[_Source]":
             intent=e.intent,
             scrubber=e.scrubber,
             pii=e.pii,
+            context=e.context,
         )
         for e in examples
     ]
@@ -140,6 +151,7 @@ class _Source:
     intent: str
     scrubber: str
     pii: Mapping[str, int]
+    context: Json
 
 
 def _assembled(
@@ -178,8 +190,10 @@ def _manifest_of(
     lines: tuple[bytes, ...],
     dropped: Counter[str],
     splits: tuple[Literal["train", "validation"], ...],
-) -> dict[str, Collection[Collection[str]]]:
+) -> Json:
+    contexts = {context_id(s.context): s.context for s in sources if s.context}
     return {
+        **({"contexts": contexts} if contexts else {}),
         "assistant": loop.assistant,
         "operator": f"{loop.policy.operator}s",
         "scrubber": sorted({source.scrubber for source in sources}),
@@ -189,7 +203,13 @@ def _manifest_of(
         "dropped": dict(sorted(dropped.items())),
         "intents": dict(sorted(Counter(source.intent or "none" for source in sources).items())),
         "lineage": [
-            {"row": i, "conversation": source.conversation, "example": source.example, "split": s}
+            {
+                "row": i,
+                "conversation": source.conversation,
+                "example": source.example,
+                "split": s,
+                **({"context": context_id(source.context)} if source.context else {}),
+            }
             for i, (source, s) in enumerate(zip(sources, splits, strict=True))
         ],
     }

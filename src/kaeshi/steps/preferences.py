@@ -9,6 +9,7 @@ from kaeshi.files import write_whole
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json, Opinion, text_of
 from kaeshi.rules import preferences as rules
+from kaeshi.rules.conversation import is_answer
 from kaeshi.rules.dataset import line
 from kaeshi.rules.preferences import Rated
 from kaeshi.steps import collection
@@ -99,18 +100,19 @@ def _scrubbed(
         return None
     better, likes = _better_and_likes(places, clean, messages, corrected, answers, said)
     return (
-        rules.Rated(messages=clean[: len(messages)], liked=likes, corrections=better)
+        rules.Rated(
+            messages=clean[: len(messages)],
+            liked=likes,
+            corrections=better,
+            context=stored.context,
+        )
         if likes or better
         else None
     )
 
 
 def _answer_places(stored: Stored) -> set[int]:
-    return {
-        i
-        for i, s in enumerate(stored.said)
-        if s.message["role"] == "assistant" and text_of(s.message).strip()
-    }
+    return {i for i, s in enumerate(stored.said) if is_answer(s.message)}
 
 
 def _better_and_likes(

@@ -30,10 +30,10 @@ from kaeshi.steps import evaluation
 from kaeshi.steps.conversation import holdout_since
 from kaeshi.steps.notice import notify
 from kaeshi.steps.replay import samples
+from kaeshi.steps.traffic import RECENT, check_customers
 from kaeshi.steps.trial import HISTORY, budget_of, customers_per_day, observe, trial_of
 
 COMPARED = ("containment", "conversion", "csat")
-ENOUGH = 200  # fewest conversations at which the largest customer's share is checked
 WATCHED = frozenset(
     {"canary", "half", "full"}
 )  # stages in which customers of both arms are compared
@@ -95,7 +95,7 @@ async def begin(
     """
     _check_begin(percent, hours)
     now = loop.clock.now()
-    await _check_customers(loop, now)
+    await check_customers(loop, now)
     async with loop.store.write() as tx:
         candidate = await tx.candidates.named(loop.assistant, model)
         production = await tx.rollouts.production(loop.assistant)
@@ -142,19 +142,6 @@ async def _through_gate(
     after: RolloutState = "rolled_back" if found.passed is False else "mirror"
     evidence = {} if found.passed is None else {"gate": {"passed": found.passed}}
     return await _move(loop, rollout, after, by, found.why, evidence)
-
-
-async def _check_customers(loop: Loop, now: datetime) -> None:
-    async with loop.store.read() as tx:
-        most, total = await tx.rollouts.largest_customer(loop.assistant, now - HISTORY)
-    percent = loop.settings.rollout_largest_customer_percent
-    if total >= ENOUGH and most * 100 > percent * total:
-        msg = (
-            f"one customer has {most} of the {total} conversations of the last weeks, more than "
-            f"{percent:g} %: a share of customers cannot be drawn from so few. Send customer ids "
-            "(X-Kaeshi-Customer, user), or raise ROLLOUT_LARGEST_CUSTOMER_PERCENT"
-        )
-        raise Refused(msg)
 
 
 async def forecast(loop: Loop, hours: float) -> Forecast | None:
@@ -428,6 +415,7 @@ async def status(loop: Loop) -> Json:
         every = await tx.rollouts.history(loop.assistant)
         return {
             "production": production.model if production else None,
+            "traffic": await tx.exchanges.recognised(loop.assistant, loop.clock.now() - RECENT),
             "rollouts": [
                 {
                     **r.model_dump(mode="json"),

@@ -4,6 +4,7 @@ The same work is never paid twice.
 """
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, ProviderUnknown
 from kaeshi.files import sha256_of
+from kaeshi.formats.training_rows import messages_of, parse_preference_row, parse_row
 from kaeshi.loop import Loop
 from kaeshi.nouns import (
     Candidate,
@@ -24,7 +26,6 @@ from kaeshi.nouns import (
     TrainingRun,
     text_of,
 )
-from kaeshi.rules import dataset as rows
 from kaeshi.rules import training as rules
 from kaeshi.steps.spending import booked_cost, check_base, reserve_of
 from kaeshi.store.store import Tx
@@ -452,10 +453,13 @@ def _tokens(loop: Loop, path: Path, model: str, method: TrainingMethod) -> int:
         if not raw.strip():
             continue
         try:
-            messages = rows.parse(raw) if method == "supervised" else rows.parse_preference(raw)
+            row = parse_row(raw) if method == "supervised" else parse_preference_row(raw)
         except InvalidInput as error:
             msg = f"{path}, line {number}: {error}"
             raise InvalidInput(msg) from error
+        messages = messages_of(row)
+        tools = (row.get("input") or row).get("tools")
+        texts += [json.dumps(tools, ensure_ascii=False)] if tools else []
         texts += [text for message in messages if (text := text_of(message))]
         extra += rules.PER_ROW + rules.PER_MESSAGE * len(messages)
     return loop.tokens.count(texts, model) + extra

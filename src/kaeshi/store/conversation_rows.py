@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from sqlalchemy.engine.row import Row
 
 from kaeshi.nouns import Consent, Conversation, Json, Outcome, Turn
 from kaeshi.rules import conversation as rules
+from kaeshi.store.contexts import context_id
 from kaeshi.store.tables import changes
 from kaeshi.store.verbs import dumps, micros, moment, nanos
 
@@ -40,6 +41,7 @@ class Stored:
     version: int
     said: tuple[Said, ...]
     facts: Mapping[str, object]
+    context: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +120,7 @@ def head_row(plan: Plan, now: datetime) -> dict[str, Any]:
         "message_count": len(plan.turns),
         "closed_at": micros(now) if c.closed else None,
         "contained": rules.contained(latest) if c.closed else None,
+        "context": context_id(c.context),
         "started_at": micros(c.started_at),
         "last_at": micros(c.last_at),
     }

@@ -10,10 +10,12 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import Column, Select, Table, bindparam, case, func, select, update
 from sqlalchemy.engine.cursor import CursorResult
 from sqlalchemy.engine.row import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Conversation, Json, Outcome
 from kaeshi.rules import conversation as rules
+from kaeshi.store.contexts import ContextVerbs, context_id
 from kaeshi.store.conversation_rows import (
     Plan,
     Said,
@@ -25,7 +27,15 @@ from kaeshi.store.conversation_rows import (
     raised,
     turn_rows,
 )
-from kaeshi.store.tables import changes, conversations, customers, messages, outcomes, texts
+from kaeshi.store.keys import Keyring
+from kaeshi.store.tables import (
+    changes,
+    conversations,
+    customers,
+    messages,
+    outcomes,
+    texts,
+)
 from kaeshi.store.verbs import Verbs, among, micros, moment
 
 
@@ -57,7 +67,15 @@ _KNOWN_CONVERSATIONS = _of(conversations, _c.id, _c.id, _c.customer, _c.message_
 _KNOWN_MESSAGES = _of(messages, _m.id, _m.id, _m.conversation, _m.mac)
 _STILL_OPEN = _of(conversations, _c.id, _c.id).where(_c.closed_at.is_(None))
 _HEADS = _of(
-    conversations, _c.id, _c.id, _c.customer, _c.consent, _c.intents, _c.started_at, _c.closed_at
+    conversations,
+    _c.id,
+    _c.id,
+    _c.customer,
+    _c.consent,
+    _c.intents,
+    _c.started_at,
+    _c.closed_at,
+    _c.context,
 )
 _REPORTED = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.key)
 _FACTS = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.value).order_by(
@@ -98,6 +116,10 @@ _CLOSED = (
 
 class ConversationVerbs(Verbs):
     """Conversations, their texts and outcomes."""
+
+    def __init__(self, connection: AsyncConnection, keyring: Keyring) -> None:
+        super().__init__(connection, keyring)
+        self._contexts = ContextVerbs(connection, keyring)
 
     async def add(self, batch: Sequence[Conversation], now: datetime) -> Added:
         """Store the new parts of a batch of one assistant.
@@ -262,6 +284,8 @@ class ConversationVerbs(Verbs):
         """
         said = await self._texts(assistant, ids)
         facts = await self.facts(assistant, ids)
+        heads = await self._rows(_HEADS, assistant=assistant, ids=list(ids))
+        offered = await self._contexts.of(assistant, {head[-1] for head in heads})
         found = {
             identifier: Stored(
                 id=identifier,
@@ -273,10 +297,9 @@ class ConversationVerbs(Verbs):
                 version=(versions or {}).get(identifier, 0),
                 said=tuple(said[identifier]),
                 facts=facts.get(identifier, {}),
+                context=offered.get(context, {}),
             )
-            for identifier, customer, consent, intents, started, closed in await self._rows(
-                _HEADS, assistant=assistant, ids=list(ids)
-            )
+            for identifier, customer, consent, intents, started, closed, context in heads
             if identifier in said
         }
         return [found[i] for i in ids if i in found]
@@ -294,13 +317,10 @@ class ConversationVerbs(Verbs):
     async def _head_and_turns(
         self, assistant: str, conversation: str
     ) -> tuple[Row[*tuple[Any, ...]], CursorResult[*tuple[Any, ...]]]:
-        row = (
-            await self.connection.execute(
-                select(conversations).where(
-                    conversations.c.assistant == assistant, conversations.c.id == conversation
-                )
-            )
-        ).one()
+        head = select(conversations).where(
+            conversations.c.assistant == assistant, conversations.c.id == conversation
+        )
+        row = (await self.connection.execute(head)).one()
         turns = await self.connection.execute(
             select(messages)
             .where(messages.c.assistant == assistant, messages.c.conversation == conversation)
@@ -310,13 +330,8 @@ class ConversationVerbs(Verbs):
 
     async def count(self, assistant: str) -> int:
         """How many are stored."""
-        return int(
-            (
-                await self.connection.execute(
-                    select(func.count()).where(conversations.c.assistant == assistant)
-                )
-            ).scalar_one()
-        )
+        statement = select(func.count()).where(conversations.c.assistant == assistant)
+        return int((await self.connection.execute(statement)).scalar_one())
 
     async def data_keys(
         self, assistant: str, ids: Iterable[str], now: datetime
@@ -395,27 +410,30 @@ class ConversationVerbs(Verbs):
 
     async def _write_plans(self, assistant: str, plans: Sequence[Plan], now: datetime) -> None:
         keys = await self.data_keys(assistant, [plan.customer for plan in plans], now)
+        await self._contexts.add(assistant, [plan.conversation.context for plan in plans])
         new = [plan for plan in plans if plan.is_new]
-        heads = [head_row(plan, now) for plan in new]
-        turns = [row for plan in plans for row in turn_rows(plan)]
-        sealed = [
-            self._sealed(plan, key)
-            for plan in plans
-            if plan.turns and (key := keys[plan.customer]) is not None
-        ]
+        await self._add(conversations, [head_row(plan, now) for plan in new])
+        await self._add_many(messages, [row for plan in plans for row in turn_rows(plan)])
+        await self._add(texts, self._all_sealed(plans, keys))
         reports = [
             outcome_row(assistant, plan.conversation.id, outcome, now)
             for plan in new
             for outcome in plan.conversation.outcomes
         ]
-        await self._add(conversations, heads)
-        await self._add_many(messages, turns)
-        await self._add(texts, sealed)
         await self._add(outcomes, reports)
         for plan in plans:
             if plan.turns and not plan.is_new:
                 await self._grow(plan)
         await self._settle_known(plans, assistant, now)
+
+    def _all_sealed(
+        self, plans: Sequence[Plan], keys: Mapping[str, bytes | None]
+    ) -> list[dict[str, Any]]:
+        return [
+            self._sealed(plan, key)
+            for plan in plans
+            if plan.turns and (key := keys[plan.customer]) is not None
+        ]
 
     def _sealed(self, plan: Plan, key: bytes) -> dict[str, Any]:
         """A row of a plan's texts, sealed under its customer's key."""
@@ -456,6 +474,7 @@ class ConversationVerbs(Verbs):
                 last_at=case((conversations.c.last_at > last, conversations.c.last_at), else_=last),
                 closed_at=None,
                 contained=None,
+                **({"context": context_id(c.context)} if c.context else {}),
             )
         )
 

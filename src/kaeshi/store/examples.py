@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Consent, Drop, Example, Json, Keep, ReviewItem, ReviewState, Signals
-from kaeshi.store.tables import collection_runs, examples
+from kaeshi.store.contexts import context_id
+from kaeshi.store.tables import collection_runs, contexts, examples
 from kaeshi.store.verbs import Verbs, among, dumps, micros, moment
 
 
@@ -35,6 +36,7 @@ class Judged:
     scrubber: str
     started_at: datetime
     review: ReviewState = "proposed"
+    context: Json = field(default_factory=dict)
 
     @property
     def example(self) -> Example:
@@ -49,6 +51,7 @@ class Judged:
             consent=self.consent,
             scrubber=self.scrubber,
             pii=self.pii,
+            context=self.context,
         )
 
 
@@ -92,7 +95,7 @@ class ExampleVerbs(Verbs):
     async def judged(self, assistant: str, after: str, limit: int) -> list[Judged]:
         """Every verdict in the order of conversation ids; `after` is the cursor."""
         statement = (
-            select(examples)
+            _with_context()
             .where(examples.c.assistant == assistant, examples.c.conversation > after)
             .order_by(examples.c.conversation)
             .limit(limit)
@@ -103,7 +106,7 @@ class ExampleVerbs(Verbs):
         """One verdict. Raises NotFound."""
         row = (
             await self.connection.execute(
-                select(examples).where(
+                _with_context().where(
                     examples.c.assistant == assistant, examples.c.id == identifier
                 )
             )
@@ -230,6 +233,14 @@ class ExampleVerbs(Verbs):
         )
 
 
+def _with_context() -> Select[Any]:
+    """Examples with what their conversation's requests offered."""
+    return select(examples, contexts.c.body.label("offered")).outerjoin(
+        contexts,
+        (contexts.c.assistant == examples.c.assistant) & (contexts.c.id == examples.c.context),
+    )
+
+
 def _example_rows(judged: Sequence[Judged], assistant: str, now: datetime) -> list[dict[str, Any]]:
     return [
         {
@@ -246,6 +257,7 @@ def _example_rows(judged: Sequence[Judged], assistant: str, now: datetime) -> li
             "messages": j.body,
             "pii": dumps(dict(j.pii)),
             "scrubber": j.scrubber,
+            "context": context_id(j.context),
             "review": j.review,
             "started_at": micros(j.started_at),
             "judged_at": micros(now),
@@ -276,6 +288,7 @@ def _judged(row: object) -> Judged:
         scrubber=r["scrubber"],
         started_at=moment(r["started_at"]),
         review=r["review"],
+        context=json.loads(r["offered"]) if r["offered"] else {},
     )
 
 

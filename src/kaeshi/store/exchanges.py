@@ -3,7 +3,7 @@
 Requests, the conversations they belong to, offsets of spools, and mirrored answers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, get_args
@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import BooleanClauseList
 
 from kaeshi.nouns import Conversation, Exchange, Json, Mirrored, Role, Turn
-from kaeshi.rules.exchange import Head, Place, course, recognised
-from kaeshi.rules.wire import replied, thread
+from kaeshi.rules.exchange import Head, Place, continued, course, recognised
+from kaeshi.rules.threads import State, states_after, states_before
+from kaeshi.rules.wire import replied
 from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.keys import Keyring
 from kaeshi.store.tables import mirrors, prefixes, requests, spools
@@ -48,6 +49,8 @@ class _Plan:
     assistant: str = ""
     conversations: list[Conversation] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    heads: dict[str, Head] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
     moved: dict[str, Place] = field(default_factory=dict)
     forks: int = 0
     unreadable: int = 0
@@ -66,8 +69,31 @@ class _Plan:
         ]
 
 
-def _is_readable(e: Exchange) -> bool:
-    return all(message.get("role") in _ROLES for message in e.messages)
+@dataclass(frozen=True, kw_only=True)
+class _States:
+    """Digests: (of a state that is continued, whether it is a window), and of those led to."""
+
+    before: list[tuple[str, bool]]
+    after: list[str]
+
+    @property
+    def digests(self) -> list[str]:
+        """All of them."""
+        return [*(digest for digest, _ in self.before), *self.after]
+
+    def prior(self, places: Mapping[str, Place]) -> tuple[Place | None, bool]:
+        """The place of the strongest known state, and whether that is a window."""
+        known = ((places[d], is_window) for d, is_window in self.before if d in places)
+        return next(known, (None, False))
+
+
+def _is_stored(e: Exchange) -> bool:
+    """Whether it adds messages to a conversation."""
+    return (
+        e.is_turn
+        and e.reply is not None
+        and all(message.get("role") in _ROLES for message in e.messages)
+    )
 
 
 class ExchangeVerbs(Verbs):
@@ -79,14 +105,18 @@ class ExchangeVerbs(Verbs):
         super().__init__(connection, keyring)
         self._conversations = conversations
 
-    def digest(self, exchange: Exchange, messages: Sequence[Json]) -> str:
+    def digest(self, exchange: Exchange, state: State) -> str:
         """The digest by which a conversation is recognised at that state."""
-        return self.keyring.digest(exchange.assistant, exchange.scope, thread(messages))
+        scope = "" if state.is_id else exchange.scope
+        return self.keyring.digest(exchange.assistant, scope, state.key)
 
-    async def conversation_of(self, assistant: str, digest: str) -> str | None:
-        """The one conversation in that state; empty where there are several."""
-        found = await self._rows(_PREFIXES, assistant=assistant, ids=[digest])
-        return found[0][1] or None if found else None
+    async def conversation_of(self, assistant: str, digests: Sequence[str]) -> str | None:
+        """The conversation in the first of these states that is known.
+
+        Empty where several are in that state, None where none of them is known.
+        """
+        found = await self._places(assistant, set(digests))
+        return next((found[d].conversation for d in digests if d in found), None)
 
     async def add(self, batch: Sequence[Exchange], now: datetime) -> Recorded:
         """Store requests of one assistant, and what they add to conversations.
@@ -110,57 +140,57 @@ class ExchangeVerbs(Verbs):
 
     async def _fresh(self, assistant: str, batch: Sequence[Exchange]) -> list[Exchange]:
         """Those that are not stored yet."""
-        ids = [e.id for e in batch]
-        stored = {name for (name,) in await self._rows(_KNOWN, assistant=assistant, ids=ids)}
-        return [e for e in batch if e.id not in stored]
+        # a stream is logged when its answer is complete, and again once its usage has come
+        latest = {e.id: e for e in batch}
+        rows = await self._rows(_KNOWN, assistant=assistant, ids=list(latest))
+        stored = {name for (name,) in rows}
+        return [e for e in latest.values() if e.id not in stored]
 
     async def _planned(self, assistant: str, fresh: Sequence[Exchange]) -> "_Plan":
         """What storing these exchanges writes, in order."""
-        known = await self._conversations.known(assistant, [e.conversation for e in fresh])
-        heads = {name: Head(*head) for name, head in known.items()}
-        prior = {e.id: self._prior(e) for e in fresh}
-        after = {e.id: self.digest(e, (*e.messages, e.reply)) for e in fresh if e.reply is not None}
-        places = await self._places(assistant, {*prior.values(), *after.values()} - {""})
-        plan = _Plan()
+        states = {e.id: self._states(e) for e in fresh if _is_stored(e)}
+        digests = {digest for each in states.values() for digest in each.digests}
+        plan = _Plan(assistant=assistant)
+        plan.places = await self._places(assistant, digests)
+        names = {e.conversation for e in fresh} | {p.conversation for p in plan.places.values()}
+        known = await self._conversations.known(assistant, sorted(names))
+        plan.heads = {name: Head(*head) for name, head in known.items()}
         for e in fresh:
             name = e.conversation
-            if e.reply is not None and not _is_readable(e):
+            if e.id in states:
+                name = self._add_to_plan(e, states[e.id], plan)
+            elif e.reply is not None and e.is_turn:
                 plan.unreadable += 1
-            elif e.reply is not None:
-                name = self._add_to_plan(assistant, e, heads, name, places, prior, after, plan)
             plan.requests.append(_request_row(e, name))
-        plan.assistant = assistant
         return plan
 
-    def _add_to_plan(
-        self,
-        assistant: str,
-        e: Exchange,
-        heads: dict[str, Head],
-        name: str,
-        places: dict[str, Place],
-        prior: dict[str, str],
-        after: dict[str, str],
-        plan: _Plan,
-    ) -> str:
-        customer = self.keyring.pseudonym(assistant, e.customer, "c")
-        found = course(e, customer, heads.get(name), places.get(prior[e.id]))
+    def _add_to_plan(self, e: Exchange, states: "_States", plan: "_Plan") -> str:
+        customer = self.keyring.pseudonym(plan.assistant, e.customer, "c")
+        prior, is_window = states.prior(plan.places)
+        name = continued(e, prior)
+        found = course(e, customer, plan.heads.get(name), prior, is_window=is_window)
         name = found.conversation
         added = _conversation(e, name, e.messages[found.new_from :], found.position)
         position = found.position + len(added.turns)
-        heads[name] = Head(customer, position)
-        place = recognised(found, position, places.get(after[e.id]))
-        if place is not None:
-            places[after[e.id]] = place
-            plan.moved[after[e.id]] = place
+        plan.heads[name] = Head(customer, position)
+        for digest in states.after:
+            place = recognised(found, position, plan.places.get(digest))
+            if place is not None:
+                plan.places[digest] = place
+                plan.moved[digest] = place
         plan.forks += found.is_fork
         plan.conversations.append(added)
         return name
 
-    def _prior(self, e: Exchange) -> str:
-        """The digest of the messages up to the last reply; empty without one."""
-        upto = replied(e.messages) if e.reply is not None else 0
-        return self.digest(e, e.messages[:upto]) if upto else ""
+    def _states(self, e: Exchange) -> "_States":
+        """The digests that an exchange continues from, and those that it leads to."""
+        assert e.reply is not None  # checked by the caller
+        before = states_before(e.messages, replied(e.messages), e.refers, is_named=bool(e.scope))
+        after = states_after(e.messages, e.reply, e.gave, is_delta=e.is_delta)
+        return _States(
+            before=[(self.digest(e, state), state.is_window) for state in before],
+            after=[self.digest(e, state) for state in after],
+        )
 
     async def _places(self, assistant: str, digests: set[str]) -> dict[str, Place]:
         rows = await self._rows(_PREFIXES, assistant=assistant, ids=list(digests))
@@ -203,6 +233,33 @@ class ExchangeVerbs(Verbs):
             spools.c.assistant == assistant, spools.c.changed_at >= micros(since)
         )
         return int((await self.connection.execute(statement)).scalar_one())
+
+    async def recognised(self, assistant: str, since: datetime) -> Json:
+        """Requests since then, those of unknown customers, and unread answers by dialect."""
+        mine = (requests.c.assistant == assistant) & (requests.c.at >= micros(since))
+        total, unknown = (
+            await self.connection.execute(
+                select(func.count(), func.count().filter(requests.c.is_unknown)).where(mine)
+            )
+        ).one()
+        dialects = await self.connection.execute(
+            select(requests.c.unread, func.count())
+            .where(mine, requests.c.unread.is_not(None))
+            .group_by(requests.c.unread)
+        )
+        return {
+            "requests": int(total),
+            "unknown_customers": int(unknown),
+            "unread": {str(dialect): int(count) for dialect, count in dialects},
+        }
+
+    async def message_of(self, assistant: str, answer: str) -> str | None:
+        """The message that an answer of the provider's id was stored as."""
+        statement = select(requests.c.id).where(
+            requests.c.assistant == assistant, requests.c.answer_id == answer
+        )
+        found = (await self.connection.execute(statement)).first()
+        return None if found is None else str(found.id)
 
     async def count_requests(self, assistant: str) -> tuple[int, int]:
         """(logged, dropped) of all time."""
@@ -300,6 +357,7 @@ def _conversation(e: Exchange, name: str, messages: Sequence[Json], position: in
         started_at=e.at,
         turns=tuple(turns),
         consent=e.consent,
+        context=e.context,
         source="gateway",
         experiment=e.assignment.experiment if e.assignment else None,
         arm=e.assignment.arm if e.assignment else None,
@@ -319,6 +377,10 @@ def _request_row(e: Exchange, conversation: str) -> dict[str, Any]:
         "streamed",
         "latency_ms",
         "first_token_ms",
+        "answer_id",
+        "unread",
+        "is_unknown",
+        "is_estimated",
     )
     return {
         **{name: getattr(e, name) for name in (*fields, "prompt_tokens", "completion_tokens")},

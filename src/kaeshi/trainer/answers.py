@@ -29,6 +29,7 @@ from kaeshi.trainer.engines.responder import Responder
 from kaeshi.trainer.pending import (
     ChatRequest,
     Pending,
+    base_of,
     chunk,
     completion,
     deltas,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 RESPONDER = "kaeshi-responder"
 COUNTED_AS = "gpt-4o-mini"
+EMBEDDED_AS = "text-embedding-3-small"  # whose tokens clients send
 UNSERVED = (
     "functions",
     "logprobs",
@@ -60,9 +62,18 @@ UNSERVED = (
 class _Embeddings(BaseModel):
     model_config = ConfigDict(extra="ignore")
     model: str
-    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
+    # texts, or their tokens in OpenAI's encoding of embeddings
+    input: (
+        Annotated[str, Field(min_length=1)]
+        | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=2048)]
+        | Annotated[list[int], Field(min_length=1)]
+        | Annotated[
+            list[Annotated[list[int], Field(min_length=1)]], Field(min_length=1, max_length=2048)
+        ]
+    )
     encoding_format: Literal["float", "base64"] | None = None
-    dimensions: int | None = None
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+    user: str | None = None
 
 
 class Answers:
@@ -106,7 +117,7 @@ class Answers:
             msg = "every message needs a role"
             raise InvalidInput(msg)
         head = self._head_of(wanted)
-        base = self._bases.get(wanted.model, wanted.model)
+        base = base_of(self._bases, wanted.model)
         manifest = None if base in self._bases.values() else self._manifest(wanted.model)
         if manifest is None and base == RESPONDER:
             msg = (
@@ -135,22 +146,35 @@ class Answers:
         }
 
     def embed(self, body: bytes) -> Json:
-        """Embeddings by the one embedding model."""
+        """Embeddings by the one embedding model.
+
+        Fewer dimensions are the first of each vector, normalised again, as OpenAI's are.
+        """
         wanted = _Embeddings.model_validate_json(body)
-        if wanted.model != self._embedder.name or wanted.dimensions not in {
-            None,
-            self._embedder.dimensions,
-        }:
+        most = self._embedder.dimensions
+        if wanted.model != self._embedder.name or (wanted.dimensions or most) > most:
             msg = (
                 f"model {wanted.model!r} with {wanted.dimensions} dimensions: "
-                f"{self._embedder.name!r} with {self._embedder.dimensions} is served"
+                f"{self._embedder.name!r} with at most {most} is served"
             )
             raise InvalidInput(msg)
-        texts = [wanted.input] if isinstance(wanted.input, str) else wanted.input
-        vectors = self._embedder.embed(texts)
+        texts = self._texts_of(wanted.input)
+        vectors = shortened(self._embedder.embed(texts), wanted.dimensions or most)
         as_text = wanted.encoding_format == "base64"
         count = self._tokens.count(texts, COUNTED_AS)
         return _embeddings_shown(wanted, vectors, as_text, count)
+
+    def _texts_of(self, given: str | list[str] | list[int] | list[list[int]]) -> list[str]:
+        if isinstance(given, str):
+            return [given]
+        texts = [item for item in given if isinstance(item, str)]
+        if texts:
+            return texts
+        numbers = [item for item in given if isinstance(item, int)]
+        lists = [item for item in given if isinstance(item, list)]
+        return [
+            self._tokens.text(tokens, EMBEDDED_AS) for tokens in ([numbers] if numbers else lists)
+        ]
 
     def count(self, rows: Sequence[Json]) -> int:
         """Tokens of the rows' messages, as OpenAI counts them."""
@@ -188,6 +212,13 @@ class Answers:
             )[0]
         asked = self.count([{"messages": wanted.messages}])
         said = self._tokens.count([choice.text], COUNTED_AS)
+        most = wanted.max_completion_tokens or wanted.max_tokens or said
+        if most < said:
+            msg = (
+                f"{wanted.model!r} chooses one of its answers, and this one has {said} tokens, "
+                f"more than the {most} allowed"
+            )
+            raise InvalidInput(msg)
         count = wanted.n or 1
         counts = usage(asked, said * count)
         if wanted.stream:
@@ -271,11 +302,22 @@ def _refuse_extras(wanted: ChatRequest) -> None:
         if _schema(wanted) is not None
         else "tools"
         if _offer(wanted) is not None
+        else "stop"
+        if wanted.stop
         else None
     )
     if refused is not None:
         msg = f"{refused} is not served by {wanted.model!r}: it chooses one of its answers"
         raise InvalidInput(msg)
+
+
+def shortened(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
+    """The first dimensions of each row, of length 1 again."""
+    if dimensions == vectors.shape[1]:
+        return vectors
+    cut = vectors[:, :dimensions]
+    lengths = np.linalg.norm(cut, axis=1, keepdims=True)
+    return np.ascontiguousarray(cut / np.maximum(lengths, np.finfo(np.float32).tiny))
 
 
 def _embeddings_shown(

@@ -1,15 +1,22 @@
 """Uploaded files: stored whole, listed, deleted when they expire, and read as training rows."""
 
-import json
-
 from kaeshi.errors import InvalidInput
 from kaeshi.files import write_whole
+from kaeshi.formats.training_rows import parse_preference_row, parse_row
 from kaeshi.nouns import Json
 from kaeshi.trainer.folder import Folder
 from kaeshi.trainer.multipart import parse_form
 
 MAX_FILE = 512 * 1024 * 1024
 MIN_ROWS = 10
+
+
+class FileFault(InvalidInput):
+    """A file that is not training data. `param`: the field of the job that names it."""
+
+    def __init__(self, message: str, param: str) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 class Files:
@@ -58,34 +65,23 @@ class Files:
         self._folder.file(self._folder.find("file", name)["id"]).unlink(missing_ok=True)
         return {"id": name, "object": "file", "deleted": self._folder.state.drop("file", name)}
 
-    def rows(self, file: str, least: int = MIN_ROWS, kind: str = "supervised") -> list[Json]:
+    def rows(
+        self, file: str, least: int = MIN_ROWS, kind: str = "supervised", what: str = "training"
+    ) -> list[Json]:
+        """The rows of a file. Raises FileFault, with the file (`what`) and the line at fault."""
+        parsed = parse_row if kind == "supervised" else parse_preference_row
         rows = []
-        for number, line in enumerate(
-            self._folder.file(self._folder.find("file", file)["id"]).read_bytes().splitlines(), 1
-        ):
+        for number, line in enumerate(self.content(file).splitlines(), 1):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-                said = (
-                    row["messages"]
-                    if kind == "supervised"
-                    else [
-                        *row["input"]["messages"],
-                        *row["preferred_output"],
-                        *row["non_preferred_output"],
-                    ]
-                )
-                good = all(isinstance(m["role"], str) for m in said)
-            except (ValueError, TypeError, KeyError):
-                good = False
-            if not good:
-                msg = f"line {number} is not a {kind} row; see OpenAI's format"
-                raise InvalidInput(msg)
-            rows.append(row)
+                rows.append(parsed(line))
+            except InvalidInput as error:
+                msg = f"{what} file {file}, line {number}: {error}"
+                raise FileFault(msg, f"{what}_file") from error
         if len(rows) < least:
-            msg = f"{len(rows)} rows, {least} needed"
-            raise InvalidInput(msg)
+            msg = f"{what} file {file}: {len(rows)} rows, {least} needed"
+            raise FileFault(msg, f"{what}_file")
         return rows
 
 

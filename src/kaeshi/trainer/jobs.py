@@ -18,7 +18,9 @@ from kaeshi.errors import InvalidInput, KaeshiError, ProviderError
 from kaeshi.nouns import Json
 from kaeshi.trainer.answers import RESPONDER
 from kaeshi.trainer.engines import lora
+from kaeshi.trainer.files import FileFault
 from kaeshi.trainer.folder import Folder
+from kaeshi.trainer.pending import base_of
 from kaeshi.trainer.webhooks import Webhooks
 
 KEY = "kaeshi_key"  # metadata key of a job that is created only once, however often it is requested
@@ -165,7 +167,7 @@ class Jobs:
             self._folder.state.put("job", job | {"events": self._with_event(job, text, figures)})
 
     def _check_job(self, wanted: CreateJob) -> str:
-        base = self._bases.get(wanted.model, wanted.model)
+        base = base_of(self._bases, wanted.model)
         if base not in self._bases.values():
             msg = (
                 f"model {wanted.model!r} cannot be fine-tuned here; use one of "
@@ -265,6 +267,8 @@ class Jobs:
                 self._finish(name, {"status": "succeeded", **result})
         except ProviderError as error:  # the training process failed; its rows may be fine
             self._finish(name, _failed("server_error", str(error)))
+        except FileFault as error:
+            self._finish(name, _failed(f"invalid_{error.param}", str(error), error.param))
         except KaeshiError as error:
             self._finish(name, _failed("invalid_training_file", str(error), "training_file"))
         except Exception as error:  # the outermost handler: see above

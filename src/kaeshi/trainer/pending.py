@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,9 @@ DONE = b"data: [DONE]\n\n"
 
 if TYPE_CHECKING:
     from kaeshi.trainer.engines.lora.serving import Engine, Wanted
+
+
+_DATE = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")  # as in gpt-4o-mini-2024-07-18
 
 
 class ChatRequest(BaseModel):
@@ -248,3 +252,8 @@ def last_chunk(head: Json, wanted: ChatRequest, usage: Json) -> bytes:
         + b"\n\n"
         + DONE
     )
+
+
+def base_of(bases: Mapping[str, str], model: str) -> str:
+    """The base behind a name that clients ask for, with or without its date; else the name."""
+    return bases.get(model) or bases.get(_DATE.sub("", model)) or model

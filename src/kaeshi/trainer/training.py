@@ -51,7 +51,9 @@ class Training:
     def _trained_responder(self, job: Json, jobs: Jobs) -> Json:
         rows = self._files.rows(job["training_file"])
         validation = (
-            self._files.rows(job["validation_file"], least=0) if job["validation_file"] else []
+            self._files.rows(job["validation_file"], least=0, what="validation")
+            if job["validation_file"]
+            else []
         )
         trained = responder.train(
             rows, validation, self._features, lambda text: jobs.event(job["id"], text)
@@ -86,7 +88,7 @@ class Training:
         folder = self._folder.job(name)
         rows = self._files.rows(job["training_file"], kind=kind)
         if job["validation_file"]:
-            self._files.rows(job["validation_file"], least=1, kind=kind)
+            self._files.rows(job["validation_file"], least=1, kind=kind, what="validation")
         chosen, used = _chosen_figures(job, kind, rows)
         beta = chosen.get("beta", "auto")
         spec = self._spec_of(job, folder, kind, used, beta)

@@ -25,7 +25,7 @@ from kaeshi.rules import conversation as conversation_rules
 from kaeshi.rules import feedback as feedback_rules
 from kaeshi.steps import conversation, feedback, report, training
 from kaeshi.steps.feedback import Recorded
-from kaeshi.web.auth import require_admin
+from kaeshi.web.auth import require_admin, require_caller
 
 router = APIRouter()
 admin = [Depends(require_admin)]
@@ -183,18 +183,23 @@ async def record_feedback(
 
     vote, rating, helpful, accurate, comment, correction; `author` says who. The token that came
     with an answer lets its holder rate that answer as its customer; without a token the admin key
-    is required.
+    is required. The message is named by its id, or by the answer's own (chatcmpl-..., resp_...),
+    which is all that chat UIs and frameworks hand on: for that the gateway's key is enough.
     """
     body = dict(await object_of(request))
     author = body.pop("author", "")
     if not isinstance(author, str):
         msg = f"author must be a text, not {type(author).__name__}"
         raise InvalidInput(msg)
-    if x_kaeshi_feedback_token is None:
-        require_admin(request)
-    else:
-        loop = _issuer(loop, message_id, x_kaeshi_feedback_token)
+    own_id = await _own_id(loop, message_id)
+    if x_kaeshi_feedback_token is not None:
+        loop = _issuer(loop, own_id, x_kaeshi_feedback_token)
         author = "customer"
+    elif own_id != message_id:
+        require_caller(request)
+    else:
+        require_admin(request)
+    message_id = own_id
     said = feedback_rules.parse(message_id, body, author=author)
     recorded = await _recorded(loop, said)
     return FeedbackRecorded(
@@ -266,6 +271,18 @@ async def health(loop: LoopDep) -> Health:
     """Whether the database can be read."""
     async with loop.store.read() as tx:
         return Health(status="ok", conversations=await tx.conversations.count(loop.assistant))
+
+
+async def _own_id(loop: Loop, message: str) -> str:
+    """The id of a message that is named by the provider's id of the answer."""
+    if message.startswith("msg_") and "-" not in message:
+        return message
+    for attempt in range(2):
+        async with loop.store.read() as tx:
+            found = await tx.exchanges.message_of(loop.assistant, message)
+        if found is not None or attempt or not (await take(loop)).requests:
+            return found or message
+    return message
 
 
 def _issuer(loop: Loop, message_id: str, token: str) -> Loop:

@@ -1,23 +1,29 @@
 """The application: one Loop, one place where errors become responses, a body limit."""
 
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kaeshi.app import open_loop
 from kaeshi.errors import KaeshiError
+from kaeshi.gateway import browsers
 from kaeshi.gateway.door import Gateway
+from kaeshi.gateway.requests import SERVER_ERROR, fault_body
 from kaeshi.jobs import scheduler
 from kaeshi.settings import Settings, load
 from kaeshi.web import api, pages
 
 MAX_BODY = 16 * 1024 * 1024
+UNAUTHORIZED = 401
+PEEKED = 1024 * 1024  # largest body that creates a conversation at the provider
+CONVERSATIONS = "/v1/conversations"
 log = logging.getLogger("kaeshi.web")
 
 
@@ -49,6 +55,7 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
     app.state.settings = chosen
     app.add_middleware(BodyLimit)
     app.add_exception_handler(KaeshiError, _ours)
+    app.add_exception_handler(HTTPException, _not_served)
     app.add_exception_handler(RequestValidationError, _misread)
     app.middleware("http")(_anything)
     # outermost, so that the hot path passes through no other middleware
@@ -59,18 +66,78 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
 
 
 class GatewayFirst:
-    """Passes the gateway's paths to it before any other middleware."""
+    """Passes the gateway's paths to it before any other middleware.
+
+    OpenAI's Conversations API is among them; its paths share their first part with kaeshi's.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and Gateway.takes(
-            scope["path"].removeprefix(scope.get("root_path", ""))
-        ):
-            await scope["app"].state.gateway(scope, receive, send)
-        else:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        gateway: Gateway = scope["app"].state.gateway
+        if Gateway.takes(path):
+            await gateway(scope, receive, send)
+        elif path.startswith(CONVERSATIONS):
+            is_theirs, receive = await _is_providers(gateway, scope, path, receive)
+            await (gateway if is_theirs else self._app)(scope, receive, send)
+        else:
+            headers = dict(scope["headers"])
+            origins = scope["app"].state.settings.gateway_origins
+            opened = await browsers.opened(scope, headers, path, origins, send)
+            if opened is not None:
+                await self._app(scope, receive, opened)
+
+
+async def _is_providers(
+    gateway: Gateway, scope: Scope, path: str, receive: Receive
+) -> tuple[bool, Receive]:
+    """Whether a request below /v1/conversations is meant for the provider.
+
+    With a receive that has the body again, where it had to be read.
+    """
+    method = scope["method"]
+    name, _, rest = path.removeprefix(CONVERSATIONS).strip("/").partition("/")
+    if name:
+        is_ours = (method == "POST" and rest == "outcome") or (
+            method == "GET" and not rest.startswith("items") and await gateway.has(name)
+        )
+        return name.startswith("conv_") and not is_ours, receive
+    if method != "POST":
+        return False, receive
+    messages = await _peeked(receive)
+    body = b"".join(message.get("body", b"") for message in messages)
+    replayed = iter(messages)
+
+    async def again() -> Message:
+        return next(replayed, None) or await receive()
+
+    return _creates_conversation(body), again
+
+
+async def _peeked(receive: Receive) -> list[Message]:
+    """The body's messages, as far as a small body goes."""
+    messages: list[Message] = []
+    size = 0
+    while size <= PEEKED and (not messages or messages[-1].get("more_body")):
+        messages.append(await receive())
+        size += len(messages[-1].get("body", b""))
+    return messages
+
+
+def _creates_conversation(body: bytes) -> bool:
+    """Whether the body is OpenAI's for a new conversation: items, metadata, or nothing."""
+    if len(body) > PEEKED:
+        return False
+    try:
+        asked = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(asked, dict) and asked.keys() <= {"items", "metadata"}
 
 
 class _TooLarge(Exception):
@@ -98,9 +165,7 @@ class BodyLimit:
                 raise _TooLarge
             return message
 
-        answer = JSONResponse(
-            {"error": f"more than {MAX_BODY} bytes; send fewer records at a time"}, status_code=413
-        )
+        answer = _fault(413, f"more than {MAX_BODY} bytes; send fewer records at a time")
         if declared.isdigit() and int(declared) > MAX_BODY:
             await answer(scope, receive, send)
             return
@@ -110,15 +175,32 @@ class BodyLimit:
             await answer(scope, receive, send)
 
 
+def _fault(status: int, message: str) -> Response:
+    """An error in OpenAI's format, as the gateway's are."""
+    kind = "server_error" if status >= SERVER_ERROR else "invalid_request_error"
+    return Response(
+        fault_body(message, kind),
+        status,
+        {"WWW-Authenticate": "Bearer"} if status == UNAUTHORIZED else None,
+        media_type="application/json",
+    )
+
+
+async def _not_served(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    told = error.detail if isinstance(error, HTTPException) else "not found"
+    return _fault(status, str(told).lower())
+
+
 async def _misread(_request: Request, error: Exception) -> Response:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     why = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg'].lower()}" for f in faults[:3])
-    return JSONResponse({"error": why or "the request cannot be read"}, status_code=422)
+    return _fault(422, why or "the request cannot be read")
 
 
 async def _ours(_request: Request, error: Exception) -> Response:
     status = error.status if isinstance(error, KaeshiError) else 500
-    return JSONResponse({"error": " ".join(str(error).split())}, status_code=status)
+    return _fault(status, " ".join(str(error).split()))
 
 
 async def _anything(
@@ -130,7 +212,7 @@ async def _anything(
     except _TooLarge:
         raise
     except ClientDisconnect:
-        return JSONResponse({"error": "the body ended early"}, status_code=400)
+        return _fault(400, "the body ended early")
     except Exception:  # the door
         log.exception("request failed method=%s path=%s", request.method, request.url.path)
-        return JSONResponse({"error": "internal error; the log has the details"}, status_code=500)
+        return _fault(500, "internal error; the log has the details")

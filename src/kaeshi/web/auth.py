@@ -7,6 +7,17 @@ from kaeshi.gateway.auth import may_call
 from kaeshi.settings import Settings
 
 
+def require_caller(request: Request) -> None:
+    """Raise Refused without the gateway's key or the admin key."""
+    settings: Settings = request.app.state.settings
+    headers = dict(request.scope["headers"])
+    key = settings.gateway_key
+    if key is None or not may_call(
+        request.scope, headers, key.get_secret_value().encode(), is_for_pages=True
+    ):
+        require_admin(request)
+
+
 def require_admin(request: Request) -> None:
     """Raise Refused without the admin key.
 

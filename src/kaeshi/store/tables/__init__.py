@@ -7,6 +7,7 @@ text. Raw customer text is in `texts` alone, sealed under the customer's data ke
 from kaeshi.store.tables.columns import metadata
 from kaeshi.store.tables.conversations import (
     changes,
+    contexts,
     conversations,
     customers,
     feedback_current,
@@ -44,6 +45,7 @@ __all__ = [
     "candidates",
     "changes",
     "collection_runs",
+    "contexts",
     "conversations",
     "customers",
     "dataset_examples",

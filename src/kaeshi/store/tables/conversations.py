@@ -41,12 +41,20 @@ conversations = Table(
     Column("share", Float),  # of the candidate, when the arm was chosen
     Column("message_count", Integer, nullable=False),
     Column("contained", Boolean),
+    Column("context", String(40)),  # what its latest request offered beside the messages
     time("started_at"),
     time("last_at"),
     time("closed_at", nullable=True),
     Index(None, "assistant", "closed_at", "last_at"),
     Index(None, "assistant", "started_at"),
     Index(None, "assistant", "experiment", "arm"),
+)
+contexts = Table(
+    "contexts",
+    metadata,
+    key("assistant", 64),
+    key("id", 40),  # of the content
+    Column("body", Text, nullable=False),  # scrubbed
 )
 messages = Table(
     "messages",

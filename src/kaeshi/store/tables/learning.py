@@ -31,6 +31,7 @@ examples = Table(
     Column("messages", Text),  # scrubbed; null when dropped
     Column("pii", Text, nullable=False),  # counts by type
     Column("scrubber", String(64), nullable=False),
+    Column("context", String(40)),
     Column("review", String(12), nullable=False),
     Column("reviewed_by", String(200)),
     Column("note", String(1000)),

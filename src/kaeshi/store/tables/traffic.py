@@ -10,6 +10,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from kaeshi.store.tables.columns import key, metadata, time
@@ -42,9 +43,14 @@ requests = Table(
     Column("prompt_tokens", Integer),
     Column("completion_tokens", Integer),
     Column("cost_nano_usd", BigInteger),
+    Column("answer_id", String(200)),  # the provider's, such as chatcmpl-... or resp_...
+    Column("unread", String(100)),  # the dialect of an answer that could not be read
+    Column("is_unknown", Boolean, nullable=False, server_default=false()),
+    Column("is_estimated", Boolean, nullable=False, server_default=false()),
     time("at"),
     Index(None, "assistant", "experiment", "at"),
     Index(None, "assistant", "conversation"),
+    Index(None, "assistant", "answer_id"),
 )
 spools = Table(
     "spools",

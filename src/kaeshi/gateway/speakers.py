@@ -1,0 +1,140 @@
+"""Who is speaking: the customer and the conversation that a request belongs to.
+
+In this order: a conversation of the provider's own, an id of a former answer, the caller's names, a
+repeated attempt, the state of the conversation (rules/threads.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from kaeshi.gateway.live import Attempts, Threads
+from kaeshi.gateway.requests import callers_ids
+from kaeshi.loop import Loop
+from kaeshi.nouns import Json
+from kaeshi.rules import threads, wire
+from kaeshi.rules.threads import References, State
+
+RETRIES = b"x-stainless-retry-count"
+IDEMPOTENCY = b"idempotency-key"
+
+
+class Speaker(NamedTuple):
+    """The customer and conversation of a request.
+
+    `scope` separates equal conversations: the conversation's name, else the customer's, else empty.
+    `is_unknown`: the request has a history, and neither is named or recognised. `attempt`: by which
+    a repetition of this request is recognised. `is_delta`: the provider keeps the history.
+    """
+
+    conversation: str
+    customer: str
+    scope: str
+    is_unknown: bool
+    attempt: bytes
+    is_delta: bool
+
+
+class Speakers:
+    """Recognises who is speaking, from memory and else from the store."""
+
+    def __init__(self, loop: Loop, known: Threads, seconds: float) -> None:
+        self._store = loop.store
+        self._keyring = loop.store.keyring
+        self._ids = loop.ids
+        self._threads = known
+        self._begun = Attempts(seconds)
+        self._failed = Attempts(seconds)
+
+    async def of(
+        self,
+        assistant: str,
+        headers: Mapping[bytes, bytes],
+        body: Any,
+        messages: Sequence[Json],
+        raw: bytes,
+    ) -> Speaker:
+        """Who sent this request. Raises Fault for bad ids."""
+        customer, named = callers_ids(headers, body)
+        refers = threads.references(body)
+        scope = refers.conversation or named or customer or ""
+        known = await self._by_name(assistant, refers, named)
+        attempt = self._attempt_of(assistant, customer, headers, raw)
+        replies = wire.replied(messages)
+        if known is None and (replies or refers.ids):
+            states = threads.states_before(
+                messages, replies, refers.ids, is_named=customer is not None
+            )
+            known = await self._in_state(assistant, scope, states)
+        is_unknown = known is None and customer is None and bool(replies or refers.is_delta)
+        known = known or self._repeated(assistant, attempt, headers) or self._ids.new("conv")
+        self._begun.put(attempt, known)
+        customer = customer or self._threads.customer_of(known) or threads.root(known)
+        return Speaker(known, customer, scope, is_unknown, attempt, refers.is_delta)
+
+    async def _by_name(self, assistant: str, refers: References, named: str | None) -> str | None:
+        """The conversation as the request names it: the provider's, a former answer's, its own."""
+        if refers.conversation is not None:
+            return refers.conversation
+        if refers.is_delta:
+            states = threads.states_before((), 0, refers.ids, is_named=False)
+            known = await self._in_state(assistant, "", states)
+            if known is not None:
+                return known
+        return named
+
+    def remember(
+        self,
+        assistant: str,
+        speaker: Speaker,
+        states: Sequence[State],
+    ) -> None:
+        """The conversation is now in these states."""
+        conversation = speaker.conversation
+        is_named = speaker.scope == conversation
+        for state in states:
+            if state.is_id or not is_named:  # a named conversation is not looked up by its state
+                self._threads.put(self._digest(assistant, speaker.scope, state), conversation)
+        if speaker.customer != threads.root(conversation):
+            self._threads.belongs(conversation, speaker.customer)
+
+    def not_answered(self, speaker: Speaker) -> None:
+        """The request had no answer, or it did not reach the client, which may send it again."""
+        self._failed.put(speaker.attempt, speaker.conversation)
+
+    async def _in_state(self, assistant: str, scope: str, states: Sequence[State]) -> str | None:
+        """The conversation in the strongest known state; None without one, or with several."""
+        if not states:
+            return None
+        digests = [self._digest(assistant, scope, state) for state in states]
+        for digest in digests:
+            known = self._threads.get(digest)
+            if known is not None:
+                return known or None
+        # from another process, or from before this one started
+        async with self._store.read() as tx:
+            return await tx.exchanges.conversation_of(assistant, digests) or None
+
+    def _digest(self, assistant: str, scope: str, state: State) -> str:
+        return self._keyring.digest(assistant, "" if state.is_id else scope, state.key)
+
+    def _attempt_of(
+        self, assistant: str, customer: str | None, headers: Mapping[bytes, bytes], raw: bytes
+    ) -> bytes:
+        digest = blake2b(headers.get(IDEMPOTENCY) or raw, digest_size=16)
+        digest.update(f"\0{assistant}\0{customer or ''}".encode("utf-8", "replace"))
+        return digest.digest()
+
+    def _repeated(
+        self, assistant: str, attempt: bytes, headers: Mapping[bytes, bytes]
+    ) -> str | None:
+        """The conversation that an earlier attempt of this request began.
+
+        Equal bytes alone are no repetition: many conversations begin with "Hello". An attempt must
+        have failed, or the client must say that it repeats one.
+        """
+        if IDEMPOTENCY in headers:
+            # the same in every process of the gateway
+            return self._keyring.pseudonym(assistant, attempt.hex(), "conv")
+        says_so = headers.get(RETRIES, b"0").strip() not in {b"0", b""}
+        return self._failed.take(attempt) or (self._begun.take(attempt) if says_so else None)

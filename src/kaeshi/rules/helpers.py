@@ -1,0 +1,55 @@
+"""Requests that a chat UI makes for itself: titles, tags, follow-up suggestions.
+
+They go to the assistant's model because the UI knows no other, and are no conversation with a
+customer. They are recognised by the instructions that the UIs ship, and by a general form of them.
+"""
+
+import re
+from collections.abc import Sequence
+
+from kaeshi.nouns import Json, text_of
+
+# the beginning of shipped instructions, lower-cased
+_SHIPPED = (
+    "### task:\n",  # Open WebUI: title, tags, follow-ups, search queries, autocompletion
+    "your task is to reflect the speaker's likely facial expression",  # Open WebUI
+    "provide a concise, 5-word-or-less title",  # LibreChat
+    "please generate a concise, 5-word-or-less title",  # LibreChat
+    "please generate a four to five word title",  # NextChat
+    "summarize the discussion briefly in 200 words",  # NextChat
+    "based on the chat history, give this conversation a name",  # Chatbox
+    "summarize in a 10-word title",  # Jan
+    "you are a chat thread titling assistant",  # chat-ui
+    "you are an ai conversation titling assistant",  # big-AGI
+)
+_GENERAL = re.compile(
+    r"\b(generate|provide|write|create|produce|give|suggest|come up with|summari[sz]e)\b"
+    r"[^.\n]{0,80}\b(title|tags|headline|name)\b[^.\n]{0,80}"
+    r"\b(conversation|chat|dialogue|discussion|thread|messages)\b",
+    re.IGNORECASE,
+)
+_SHORT = re.compile(r"\b(concise|short|brief|at most|no more than|\d+|\w+ to \w+)\b", re.IGNORECASE)
+_LOOKED_AT = 600
+
+
+def is_helper(messages: Sequence[Json]) -> bool:
+    """Whether a chat UI asks for itself.
+
+    >>> is_helper([{"role": "user", "content": "Write a short title for this chat: hi"}])
+    True
+    >>> is_helper([{"role": "user", "content": "A table for ten, please"}])
+    False
+    """
+    instructions = [messages[-1]] if messages[-1].get("role") == "user" else []
+    instructions += [m for m in messages[:1] if m.get("role") in {"system", "developer"}]
+    return any(_instructs(text_of(message)[:_LOOKED_AT]) for message in instructions)
+
+
+def _instructs(text: str) -> bool:
+    head = text.lower()
+    if "title" not in head and "tags" not in head and "name" not in head and "task" not in head:
+        return "summarize the discussion briefly in 200 words" in head
+    if head.lstrip().startswith(_SHIPPED):
+        return True
+    found = _GENERAL.search(text)
+    return found is not None and found.start() < 80 and _SHORT.search(text) is not None

@@ -1,0 +1,213 @@
+"""Which conversation a request continues: the states that recognise one.
+
+Clients rewrite their history between turns: agent frameworks dump a call's arguments again, chat
+UIs trim white space and drop the model's thoughts, windows leave out old turns. A state is
+therefore the canonical form of what was said up to a reply. A conversation is recognised by, in
+this order: an id that the answer gave (of a response, an item, a tool call), all that was said, the
+last two turns, the last turn, the last reply.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from kaeshi.nouns import Json, text_of
+
+# the ids of some local servers are counters; these are long enough to be random
+LEAST_ID = 16
+LEAST_WINDOW = 120  # characters of a turn by which an unnamed customer is recognised
+_THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?</\1>\s*", re.DOTALL)
+_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+_ASKERS = frozenset({"user", "system", "developer", "tool", "function"})
+CALLERS = frozenset({"system", "developer"})
+Unit = tuple[str, str]  # a kind (user, assistant, call, tool) and its canonical text
+
+
+class State(NamedTuple):
+    """A key by which a conversation is recognised.
+
+    `is_id`: it is unique by itself, so that no customer's name has to separate it. `is_window`: it
+    covers the end of the conversation only.
+    """
+
+    key: str
+    is_id: bool = False
+    is_window: bool = False
+
+
+class References(NamedTuple):
+    """How a request names what it continues.
+
+    `conversation`: an id of OpenAI's Conversations API. `ids`: of answers and items, the strongest
+    first. `is_delta`: the provider keeps the history, and the request holds new messages only.
+    """
+
+    conversation: str | None = None
+    ids: tuple[str, ...] = ()
+    is_delta: bool = False
+
+
+def canonical(messages: Sequence[Json]) -> list[Unit]:
+    """What was said, without what clients add, drop or respell.
+
+    System and developer messages belong to the caller and may change between turns (such as the
+    date in them), so they are left out, like reasoning, ids, cache marks and empty messages. Text
+    is NFC without outer white space; arguments are parsed and their keys sorted.
+    """
+    return [unit for message in messages for unit in _units(message)]
+
+
+def _units(message: Json) -> Iterator[Unit]:
+    role = str(message.get("role"))
+    if role in CALLERS:
+        return
+    if role in {"tool", "function"}:
+        yield "tool", _respelt(text_of(message))
+        return
+    text = text_of(message)
+    if role == "assistant":
+        if "<" in text:
+            text = _THOUGHTS.sub("", text)
+        text = text or str(message.get("refusal") or "")
+    text = _trimmed(text)
+    if text:
+        yield role, text
+    if "tool_calls" in message or "function_call" in message:
+        for name, arguments in _calls(message):
+            yield "call", f"{name} {_respelt(arguments)}"
+
+
+def _calls(message: Json) -> Iterator[tuple[str, str]]:
+    """(name, arguments as text) of each call, the one of the older format among them."""
+    found = message.get("tool_calls")
+    calls: list[Any] = found if isinstance(found, list) else []
+    old = message.get("function_call")
+    if isinstance(old, dict) and not calls:
+        calls = [{"function": old}]
+    for call in calls:
+        named = call.get("function") or call.get("custom") if isinstance(call, dict) else None
+        if not isinstance(named, dict):
+            yield "", _json(call)
+            continue
+        written = named.get("arguments", named.get("input"))
+        text = written if isinstance(written, str) else _json(written)
+        yield str(named.get("name")), "" if text in {"null", "{}"} else text
+
+
+def _trimmed(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return text.replace("\r\n", "\n").strip()
+
+
+def _respelt(text: str) -> str:
+    """JSON with its keys sorted and its white space normal; other text trimmed."""
+    text = text.strip()
+    if text.startswith(("{", "[")):
+        with suppress(ValueError):
+            text = _json(json.loads(text))
+    return "" if text == "{}" else _trimmed(text)
+
+
+def states_before(
+    messages: Sequence[Json], replies: int, ids: Sequence[str], *, is_named: bool
+) -> list[State]:
+    """The states that a request may continue, the strongest first.
+
+    `replies`: how many messages there are up to the assistant's last. `ids`: what it refers to.
+    `is_named`: the customer or the conversation is. Where it is not, short turns such as "Thanks!"
+    are too common to tell one conversation from another.
+    """
+    known = [State(f"id {identifier}", is_id=True) for identifier in ids]
+    if not replies:
+        return known
+    units = canonical(messages[:replies])
+    windows = _windows(units, is_request=True)
+    if not is_named:
+        windows = [state for state in windows if len(state.key) >= LEAST_WINDOW]
+    return [*known, State(f"all {_json(units)}"), *windows]
+
+
+def states_after(
+    messages: Sequence[Json], reply: Json, ids: Sequence[str], *, is_delta: bool = False
+) -> list[State]:
+    """The states by which the next request is recognised, once this reply was given.
+
+    `is_delta`: the messages are new ones only, so that they are not all that was said.
+    """
+    known = [State(f"id {identifier}", is_id=True) for identifier in ids]
+    units = canonical((*messages, reply))
+    whole = [] if is_delta else [State(f"all {_json(units)}")]
+    return [*known, *whole, *_windows(units, is_request=is_delta)]
+
+
+def _windows(units: Sequence[Unit], *, is_request: bool) -> list[State]:
+    """The turns from the last two user messages on, from the last one on, and the last reply.
+
+    A request may be a window itself, so its first turns may be the last of the conversation
+    (`is_request`). In a whole conversation they are all that was said.
+    """
+    starts = [i for i, (kind, _) in enumerate(units) if kind == "user"]
+    found = []
+    for number in (2, 1):
+        if len(starts) >= number and (is_request or starts[-number] > 0):
+            found.append(State(f"last {number} {_json(units[starts[-number] :])}", is_window=True))
+    said = units[starts[-1] + 1 :] if starts else units
+    if said and (is_request or len(starts) > 1):
+        found.append(State(f"reply {_json(said)}", is_window=True))
+    return found
+
+
+def references(body: Mapping[str, Any]) -> References:
+    """How the request names what it continues."""
+    named = body.get("conversation")
+    if isinstance(named, dict):
+        named = named.get("id")
+    previous = body.get("previous_response_id")
+    ids = [previous] if isinstance(previous, str) and previous else []
+    is_delta = bool(ids) or isinstance(named, str)
+    listed = body.get("messages") if "messages" in body else body.get("input")
+    if isinstance(listed, list) and len(listed) > 1:
+        ids += _ids_in(listed)
+    return References(
+        conversation=named if isinstance(named, str) and named else None,
+        ids=tuple(ids),
+        is_delta=is_delta,
+    )
+
+
+def _ids_in(listed: Sequence[object]) -> list[str]:
+    """Ids of the last answer in a history: of a responses item, or of a tool call."""
+    for item in reversed(listed):
+        if not isinstance(item, dict) or item.get("role") in _ASKERS:
+            continue
+        found = [item.get("id")] if "type" in item else []
+        if item.get("role") == "assistant" and isinstance(item.get("tool_calls"), list):
+            found += [call.get("id") for call in item["tool_calls"] if isinstance(call, dict)]
+        if item.get("type") == "function_call":
+            found.append(item.get("call_id"))
+        kept = [i for i in found if isinstance(i, str) and len(i) >= LEAST_ID]
+        if kept or item.get("role") == "assistant":
+            return kept
+    return []
+
+
+def ids_given(answer_id: str | None, item_ids: Sequence[str], reply: Json) -> tuple[str, ...]:
+    """The ids in an answer by which a later request may refer to it.
+
+    A chat completion's own id is none: no request ever names it.
+    """
+    calls = reply.get("tool_calls")
+    if not calls and not item_ids:
+        return ()
+    found = [answer_id, *item_ids] if item_ids else []
+    found += [call.get("id") for call in calls or () if isinstance(call, dict)]
+    return tuple(dict.fromkeys(i for i in found if isinstance(i, str) and len(i) >= LEAST_ID))
+
+
+def root(conversation: str) -> str:
+    """The conversation that a fork left: who is one customer before it is one after it."""
+    return conversation.partition("~msg_")[0]
