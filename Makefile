@@ -10,7 +10,7 @@ PRISM := @stoplight/prism-cli@5.14.2
 AIMOCK := @copilotkit/aimock@1.43.0
 OPENAI_JS := openai@7.57.0
 
-.PHONY: help demo test test-wire test-train check docs site mutants release lock bench clean
+.PHONY: help demo test test-wire test-clients test-train check docs site mutants release lock bench clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -23,6 +23,9 @@ test: $(VENV)/.dev $(VENV)/.models ## Run the test suite
 
 test-wire: $(VENV)/.dev $(VENV)/.models $(VENV)/.wire ## Have strangers judge the wire: prism and aimock (needs npm)
 	@WIRE_TOOLS=$(CURDIR)/$(VENV)/wire $(BIN)/python -m pytest tests/wire $(ARGS)
+
+test-clients: $(VENV)/.dev $(VENV)/.models $(VENV)/clients/.ready ## Have SDKs and agent frameworks talk to the gateway, each in its own environment (needs npm)
+	@CLIENTS=$(CURDIR)/$(VENV)/clients $(BIN)/python -m pytest tests/clients $(ARGS)
 
 test-train: $(VENV)/train/.ready $(VENV)/.models ## Train and serve a small language model with the lora engine (an environment of its own, with torch)
 	@$(VENV)/train/bin/python -m pytest tests/train $(ARGS)
@@ -78,6 +81,16 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml
 
 $(VENV)/.wire: Makefile | $(VENV)/.dev
 	@npm install --silent --no-audit --no-fund --no-save --prefix $(VENV)/wire $(PRISM) $(AIMOCK) $(OPENAI_JS)
+	@touch $@
+
+$(VENV)/clients/.ready: $(wildcard requirements/clients/*.txt) Makefile | $(VENV)/.dev
+	@echo "setting up clients in $(VENV)/clients (once)"
+	@for file in requirements/clients/*.txt; do \
+	  home=$(VENV)/clients/$$(basename $$file .txt); \
+	  test -x $$home/bin/python || $(PYTHON) -m venv $$home; \
+	  $$home/bin/python -m pip --disable-pip-version-check --quiet install -r $$file || exit 1; \
+	done
+	@npm install --silent --no-audit --no-fund --no-save --prefix $(VENV)/clients/openai-js $(OPENAI_JS)
 	@touch $@
 
 $(VENV)/train/.ready: requirements/dev.txt requirements/train.txt pyproject.toml src/kaeshi/models/fetch.py
