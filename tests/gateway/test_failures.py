@@ -21,6 +21,8 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import Feedback, Rollout
 from kaeshi.rules.answer import read
 from kaeshi.rules.assignment import arm_of
+from kaeshi.rules.dataset import fault
+from kaeshi.rules.dataset import row as training_row
 from kaeshi.steps import collection, dataset, feedback, rollout
 from kaeshi.steps.conversation import show
 from kaeshi.store.tables import requests as table
@@ -185,6 +187,61 @@ async def test_no_dialect_is_blamed_on_a_candidate(
     assert stored["content"] == sample.said["content"]
     assert calls_of(stored) == sample.said["calls"]
     assert row.finish_reason == sample.said["finish"]
+
+
+async def test_every_dialect_is_learned_as_it_was_said(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    readable = [sample for sample in SAMPLES if "finish" in sample.said]
+    said: dict[str, Sample] = {}
+    liked: list[Feedback] = []
+    async with opened(gateway_consent="granted") as client:
+        for sample in readable:
+            kind = "text/event-stream" if sample.is_stream else "application/json"
+            provider.scripts = {"gpt-4o-mini": Script([sample.raw], kind)}
+            path = "/responses" if sample.name.startswith("responses") else "/chat/completions"
+            words = f"what about {sample.name}, and why is it so?"
+            body = (
+                {"input": words}
+                if path == "/responses"
+                else {"messages": [{"role": "user", "content": words}]}
+            )
+            asked = {"model": "concierge", "stream": sample.is_stream, **body}
+            answer = await client.post(path, json=asked)
+            said[answer.headers["x-kaeshi-conversation"]] = sample
+            liked.append(
+                Feedback(
+                    message_id=answer.headers["x-kaeshi-message"],
+                    vote="up",
+                    rating=5,
+                    helpful=True,
+                    accurate=True,
+                )
+            )
+    await take(loop)
+    await feedback.record(loop, liked)
+    async with loop.store.write() as tx:
+        await tx.conversations.close(loop.assistant, list(said), loop.clock.now())
+    wanted = collection.filters(loop).model_copy(
+        update={"missing_confidence": "keep", "missing_quality": "keep"}
+    )
+    await collection.collect(loop, wanted)
+    async with loop.store.read() as tx:
+        judged = await tx.examples.judged(loop.assistant, "", 100)
+    learned = {}
+    for example in (j.example for j in judged if j.body is not None):
+        if fault(example, loop.prompts) is None:
+            sample = said[example.conversation]
+            learned[sample.name] = parse_row(training_row(example, loop.prompts))["messages"][-1]
+    for name, message in learned.items():
+        expected = next(s.said for s in readable if s.name == name)
+        assert calls_of(message) == expected["calls"], name
+        assert (message.get("content") or None) == (
+            expected["content"] or expected.get("refusal")
+        ), name
+    # no training file takes an image of the assistant, or a call of a custom tool
+    missing = {sample.name for sample in readable} - learned.keys()
+    assert missing == {"openrouter-images", "openai-custom-call"}
 
 
 async def metrics(opened: Any) -> str:

@@ -35,6 +35,7 @@ from kaeshi.gateway.requests import (
     given,
     is_failure,
     send_response,
+    without_body,
 )
 from kaeshi.gateway.responses import CLIENT_LEFT, Responses, Turn
 from kaeshi.gateway.restoring import completion, restored, restored_pieces
@@ -202,7 +203,7 @@ class Gateway:
         if wanted in self._aliases:
             await send_response(send, OK, json.dumps(_alias(wanted)).encode(), [JSON_KIND])
         elif path == "/v1/models":
-            await self._list_models(headers, send)
+            await self._list_models(headers, send if method != "HEAD" else without_body(send))
         else:
             query = (scope.get("query_string") or b"").decode("latin-1")
             status = await self._passing(
@@ -254,10 +255,11 @@ class Gateway:
             turn.record.failed = turn.record.failed or isinstance(error, ProviderError)
             raise
         except asyncio.CancelledError:
+            # the client has left; a server may say so by cancelling the request
+            turn.record.status = turn.record.status or CLIENT_LEFT
+            turn.record.cut_off = True
             if not watch.has_left:
                 raise
-            turn.record.status = CLIENT_LEFT
-            turn.record.cut_off = True
         finally:
             watch.end()
             self._log_unlogged(turn)

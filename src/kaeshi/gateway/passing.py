@@ -14,7 +14,7 @@ from yarl import URL
 from kaeshi.errors import ProviderError, ProviderUnknown
 from kaeshi.gateway.headers import comes_back, to_provider
 from kaeshi.gateway.requests import Fault, Receive, Send, send_response
-from kaeshi.gateway.upstream import OPENAI, REDIRECTS, azure_path
+from kaeshi.gateway.upstream import DEPLOYED, OPENAI, REDIRECTS, azure_path
 from kaeshi.gateway.watch import Watch, Watches
 from kaeshi.ports import Answerer
 from kaeshi.settings import Settings
@@ -83,15 +83,17 @@ class Passing:
         authorization: bytes | None,
         watch: Watch,
     ) -> int:
+        body: AsyncIterator[bytes] | bytes | None = None
+        if b"content-length" in headers or b"transfer-encoding" in headers:
+            body = _pieces(receive)
         if self._version is not None:
-            asked = azure_path(self._base_url, asked, b"", self._version)
+            body, asked = await self._for_azure(asked, body)
         sent = self._headers(headers, authorization)
-        has_body = b"content-length" in headers or b"transfer-encoding" in headers
         begun = False
         async with self._opened().request(
             method,
             URL(self._base_url + asked, encoded=True),
-            data=_pieces(receive) if has_body else None,
+            data=body,
             headers=sent,
             allow_redirects=False,
         ) as reply:
@@ -116,6 +118,16 @@ class Passing:
                     raise  # after the first byte the client sees the answer break off
             await send({"type": "http.response.body", "body": b""})
             return reply.status
+
+    async def _for_azure(
+        self, asked: str, body: AsyncIterator[bytes] | bytes | None
+    ) -> tuple[AsyncIterator[bytes] | bytes | None, str]:
+        """The body, read where the deployment is in it, and the path at Azure."""
+        assert self._version is not None  # checked
+        if asked.partition("?")[0] in DEPLOYED and body is not None and not isinstance(body, bytes):
+            body = b"".join([piece async for piece in body])
+        known = body if isinstance(body, bytes) else b""
+        return body, azure_path(self._base_url, asked, known, self._version)
 
     def _headers(
         self, headers: Mapping[bytes, bytes], authorization: bytes | None

@@ -169,6 +169,17 @@ async def send_response(
     await send({"type": "http.response.body", "body": body})
 
 
+def without_body(send: Send) -> Send:
+    """A send for HEAD: the same head, and no body."""
+
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.body":
+            message["body"] = b""
+        await send(message)
+
+    return sent
+
+
 def fault_body(message: str, kind: str) -> bytes:
     """An error in OpenAI's format."""
     return json.dumps(

@@ -38,6 +38,7 @@ OPENAI_FIELDS = (
     "annotations",
     "weight",
 )
+_BESIDE_TEXT = ("tool_calls", "function_call", "refusal")
 _SELDOM = OPENAI_FIELDS[2:]  # beside a role and a content
 CUSTOMER_FIELDS = ("customer_id", "user_id", "user", "user_worker")
 _OUTCOME_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
@@ -302,9 +303,12 @@ def is_answer(message: Json) -> bool:
     """
     if message["role"] != "assistant" or message.get("weight") == 0:
         return False
-    return bool(
-        text_of(message).strip() or message.get("tool_calls") or message.get("function_call")
-    )
+    return says_something(message)
+
+
+def says_something(message: Json) -> bool:
+    """Whether a message has a text, a call or a refusal."""
+    return bool(text_of(message).strip() or any(map(message.get, _BESIDE_TEXT)))
 
 
 def rated_turn(messages: Sequence[Json]) -> int | None:

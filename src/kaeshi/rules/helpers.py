@@ -20,16 +20,21 @@ _SHIPPED = (
     "based on the chat history, give this conversation a name",  # Chatbox
     "summarize in a 10-word title",  # Jan
     "you are a chat thread titling assistant",  # chat-ui
+    "you are a title generator",  # opencode
+    "you are a professional conversation summarizer",  # LobeChat
+    "you are an assistant skilled in conversation. summarize",  # Cherry Studio
+    "analyze this conversation and provide:",  # LibreChat
     "you are an ai conversation titling assistant",  # big-AGI
 )
 _GENERAL = re.compile(
-    r"\b(generate|provide|write|create|produce|give|suggest|come up with|summari[sz]e)\b"
+    r"\b(generate|provide|write|create|produce|output|give|suggest|come up with|summari[sz]e)\b"
     r"[^.\n]{0,80}\b(title|tags|headline|name)\b[^.\n]{0,80}"
     r"\b(conversation|chat|dialogue|discussion|thread|messages)\b",
     re.IGNORECASE,
 )
 _SHORT = re.compile(r"\b(concise|short|brief|at most|no more than|\d+|\w+ to \w+)\b", re.IGNORECASE)
 _LOOKED_AT = 600
+_WORDS = ("title", "tags", "name", "### task", "discussion", "conversation", "expression")
 
 
 def is_helper(messages: Sequence[Json]) -> bool:
@@ -47,9 +52,12 @@ def is_helper(messages: Sequence[Json]) -> bool:
 
 def _instructs(text: str) -> bool:
     head = text.lower()
-    if "title" not in head and "tags" not in head and "name" not in head and "task" not in head:
-        return "summarize the discussion briefly in 200 words" in head
+    if not any(word in head for word in _WORDS):
+        return False
     if head.lstrip().startswith(_SHIPPED):
         return True
     found = _GENERAL.search(text)
-    return found is not None and found.start() < 80 and _SHORT.search(text) is not None
+    if found is None or found.start() > 80:
+        return False
+    # customers ask for names and tags as well, but hardly for a title of their conversation
+    return found[2].lower() == "title" or _SHORT.search(text) is not None

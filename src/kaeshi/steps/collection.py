@@ -22,11 +22,10 @@ from kaeshi.nouns import (
     Scrubbed,
     Signals,
     Watch,
-    text_of,
 )
 from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
-from kaeshi.rules.conversation import is_answer, rated_turn
+from kaeshi.rules.conversation import is_answer, rated_turn, says_something
 from kaeshi.store.conversation_rows import Stored
 from kaeshi.store.examples import Judged, by_type
 from kaeshi.store.verbs import dumps
@@ -154,7 +153,7 @@ def _verdict_of(
     ],
 ) -> None:
     roles = [t.message["role"] for t in s.said]
-    words = [_says_something(t.message) for t in s.said]
+    words = [says_something(t.message) for t in s.said]
     verdict: Keep | Drop = rules.judge(
         roles,
         words,
@@ -169,11 +168,6 @@ def _verdict_of(
     verdicts.append(
         Drop(reason="rejected") if reviews.get(s.id, _UNSEEN)[0] == "rejected" else verdict
     )
-
-
-def _says_something(message: Json) -> bool:
-    calls = message.get("tool_calls") or message.get("function_call")
-    return bool(calls or text_of(message).strip())
 
 
 def _signals_of(

@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import BooleanClauseList
 
 from kaeshi.nouns import Conversation, Exchange, Json, Mirrored, Role, Turn
 from kaeshi.rules.exchange import Head, Place, continued, course, recognised
-from kaeshi.rules.threads import State, states_after, states_before
+from kaeshi.rules.threads import State, root, states_after, states_before
 from kaeshi.rules.wire import replied
 from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.keys import Keyring
@@ -165,10 +165,13 @@ class ExchangeVerbs(Verbs):
         return plan
 
     def _add_to_plan(self, e: Exchange, states: "_States", plan: "_Plan") -> str:
-        customer = self.keyring.pseudonym(plan.assistant, e.customer, "c")
         prior, is_window = states.prior(plan.places)
         name = continued(e, prior)
-        found = course(e, customer, plan.heads.get(name), prior, is_window=is_window)
+        head = plan.heads.get(name)
+        customer = self.keyring.pseudonym(plan.assistant, e.customer, "c")
+        if head is not None and prior is not None and e.customer == root(e.conversation):
+            customer = head.customer  # unnamed, and recognised: who was named before goes on
+        found = course(e, customer, head, prior, is_window=is_window)
         name = found.conversation
         added = _conversation(e, name, e.messages[found.new_from :], found.position)
         position = found.position + len(added.turns)
