@@ -211,7 +211,8 @@ class Answers:
                 responder.featurize([responder.context(wanted.messages)], self._features)
             )[0]
         asked = self.count([{"messages": wanted.messages}])
-        said = self._tokens.count([choice.text], COUNTED_AS)
+        text = _before(choice.text, wanted.stop)
+        said = self._tokens.count([text], COUNTED_AS)
         most = wanted.max_completion_tokens or wanted.max_tokens or said
         if most < said:
             msg = (
@@ -223,12 +224,10 @@ class Answers:
         counts = usage(asked, said * count)
         if wanted.stream:
             pieces = [
-                chunk(head, i, delta, over)
-                for i in range(count)
-                for delta, over in deltas(choice.text)
+                chunk(head, i, delta, over) for i in range(count) for delta, over in deltas(text)
             ]
             return b"".join(pieces) + last_chunk(head, wanted, counts)
-        return completion(head, [(message(choice.text), "stop")] * count, counts) | {
+        return completion(head, [(message(text), "stop")] * count, counts) | {
             "kaeshi": {"confidence": choice.confidence, "hand_over": choice.hand_over}
         }
 
@@ -296,14 +295,19 @@ def _check_served(wanted: ChatRequest) -> None:
         raise InvalidInput(msg)
 
 
+def _before(text: str, stop: str | list[str] | None) -> str:
+    """The text up to the first of the stop sequences."""
+    ends = [stop] if isinstance(stop, str) else stop or []
+    places = [text.find(end) for end in ends if end]
+    return text[: min((p for p in places if p >= 0), default=len(text))]
+
+
 def _refuse_extras(wanted: ChatRequest) -> None:
     refused = (
         "response_format"
         if _schema(wanted) is not None
         else "tools"
         if _offer(wanted) is not None
-        else "stop"
-        if wanted.stop
         else None
     )
     if refused is not None:
