@@ -213,13 +213,7 @@ class Answers:
         asked = self.count([{"messages": wanted.messages}])
         text = _before(choice.text, wanted.stop)
         said = self._tokens.count([text], COUNTED_AS)
-        most = wanted.max_completion_tokens or wanted.max_tokens or said
-        if most < said:
-            msg = (
-                f"{wanted.model!r} chooses one of its answers, and this one has {said} tokens, "
-                f"more than the {most} allowed"
-            )
-            raise InvalidInput(msg)
+        _check_room(wanted, said)
         count = wanted.n or 1
         counts = usage(asked, said * count)
         if wanted.stream:
@@ -292,6 +286,16 @@ def _check_served(wanted: ChatRequest) -> None:
     unserved = next((name for name in UNSERVED if getattr(wanted, name)), None)
     if unserved is not None:
         msg = f"{unserved} is not served by {wanted.model!r}"
+        raise InvalidInput(msg)
+
+
+def _check_room(wanted: ChatRequest, said: int) -> None:
+    most = wanted.max_completion_tokens or wanted.max_tokens or said
+    if most < said:
+        msg = (
+            f"{wanted.model!r} chooses one of its answers, and this one has {said} tokens, "
+            f"more than the {most} allowed"
+        )
         raise InvalidInput(msg)
 
 
