@@ -361,6 +361,22 @@ async def test_an_sdk_that_repeats_a_request_makes_one_conversation(
     assert found[3] != found[0]  # another customer who says the same
 
 
+async def test_a_named_customer_who_sends_a_request_again_too_early_stays_in_one_conversation(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    provider.trouble = {"gpt-4o-mini": "slow"}
+    async with opened(gateway_deadline_seconds=30.0) as client:
+        for customer, count in (("ann", 1), (None, 2)):
+            headers = {"x-kaeshi-customer": customer} if customer else {}
+            answers = await asyncio.gather(
+                *(
+                    client.post("/chat/completions", json=asking(), headers=headers)
+                    for _ in range(2)
+                )
+            )
+            assert len({a.headers["x-kaeshi-conversation"] for a in answers}) == count
+
+
 async def test_a_title_for_the_ui_is_no_conversation_and_takes_part_in_no_rollout(
     loop: Loop, opened: Any
 ) -> None:

@@ -242,6 +242,7 @@ class Gateway:
         turn = await self._turn(path, raw, headers, began)
         if query:
             path = f"{path}?{query.decode('latin-1')}"
+        self._speakers.began(turn.speaker)
         watch = Watch(receive, self._watches)
         try:
             with watch:
@@ -262,6 +263,7 @@ class Gateway:
                 raise
         finally:
             watch.end()
+            self._speakers.ended(turn.speaker)
             self._log_unlogged(turn)
 
     def _log_unlogged(self, turn: Turn) -> None:

@@ -45,6 +45,7 @@ class Speakers:
         self._threads = known
         self._begun = Attempts(seconds)
         self._failed = Attempts(seconds)
+        self._under_way: dict[bytes, str] = {}
 
     async def of(
         self,
@@ -67,7 +68,9 @@ class Speakers:
             )
             known = await self._in_state(assistant, scope, states)
         is_unknown = known is None and customer is None and bool(replies or refers.is_delta)
-        known = known or self._repeated(assistant, attempt, headers) or self._ids.new("conv")
+        known = (
+            known or self._repeated(assistant, attempt, headers, customer) or self._ids.new("conv")
+        )
         self._begun.put(attempt, known)
         customer = customer or self._threads.customer_of(known) or threads.root(known)
         return Speaker(known, customer, scope, is_unknown, attempt, refers.is_delta)
@@ -98,6 +101,14 @@ class Speakers:
         if speaker.customer != threads.root(conversation):
             self._threads.belongs(conversation, speaker.customer)
 
+    def began(self, speaker: Speaker) -> None:
+        """The request is being answered."""
+        self._under_way[speaker.attempt] = speaker.conversation
+
+    def ended(self, speaker: Speaker) -> None:
+        """The request is over, however it ended."""
+        self._under_way.pop(speaker.attempt, None)
+
     def not_answered(self, speaker: Speaker) -> None:
         """The request had no answer, or it did not reach the client, which may send it again."""
         self._failed.put(speaker.attempt, speaker.conversation)
@@ -126,15 +137,22 @@ class Speakers:
         return digest.digest()
 
     def _repeated(
-        self, assistant: str, attempt: bytes, headers: Mapping[bytes, bytes]
+        self,
+        assistant: str,
+        attempt: bytes,
+        headers: Mapping[bytes, bytes],
+        customer: str | None,
     ) -> str | None:
         """The conversation that an earlier attempt of this request began.
 
         Equal bytes alone are no repetition: many conversations begin with "Hello". An attempt must
-        have failed, or the client must say that it repeats one.
+        have failed, or be of the same named customer and still under way, or the client must say
+        that it repeats one.
         """
         if IDEMPOTENCY in headers:
             # the same in every process of the gateway
             return self._keyring.pseudonym(assistant, attempt.hex(), "conv")
+        if customer is not None and attempt in self._under_way:
+            return self._under_way[attempt]
         says_so = headers.get(RETRIES, b"0").strip() not in {b"0", b""}
         return self._failed.take(attempt) or (self._begun.take(attempt) if says_so else None)
