@@ -34,8 +34,8 @@ from kaeshi.gateway.worker import Worker, take
 from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeClock, FakeNotifier
 from kaeshi.providers.webhook import WebhookNotifier
+from kaeshi.rules.canonical import canonical
 from kaeshi.rules.checks import Checks, broken
-from kaeshi.rules.threads import canonical
 from kaeshi.steps import rollout
 from kaeshi.store.exchanges import ExchangeVerbs
 from kaeshi.store.keys import Keyring

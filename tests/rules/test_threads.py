@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaeshi.nouns import Json
+from kaeshi.rules.canonical import canonical
 from kaeshi.rules.threads import (
-    canonical,
     ids_given,
     references,
     root,

@@ -88,7 +88,7 @@ async def test_a_state_that_two_conversations_reach_stands_for_neither(loop: Loo
             await tx.exchanges.add([turn], loop.clock.now())
         async with loop.store.read() as tx:
             assert turn.reply is not None
-            (state,) = states_after(turn.messages, turn.reply, ())
+            state, _ = states_after(turn.messages, turn.reply, ())
             digest = tx.exchanges.digest(turn, state)
             assert await tx.exchanges.conversation_of(loop.assistant, [digest]) == known
 

@@ -22,6 +22,7 @@ MESSAGE_KEYS = frozenset(
 USER_PARTS = frozenset({"text", "image_url", "input_audio", "file"})
 ASSISTANT_PARTS = frozenset({"text", "refusal"})
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_SPEAKER = re.compile(r"[^\s<|\\/>]{1,64}\Z")
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -110,13 +111,18 @@ def _preference_faults(row: Json) -> Iterator[str]:
     if not isinstance(asked, dict) or not all(isinstance(part, list) and part for part in parts):
         yield "no input.messages, preferred_output and non_preferred_output"
         return
+    yield from _unknown_keys(asked, ROW_KEYS)
     yield from _tools_faults(asked)
+    if not any(isinstance(m, dict) and m.get("role") == "user" for m in asked["messages"]):
+        yield "no user message in input"
     offered = _offered(asked)
     for answers in parts[1:]:
         assert answers is not None  # checked
         yield from _messages_faults([*(parts[0] or ()), *answers], offered)
         if any(answer["role"] != "assistant" for answer in answers):
             yield "an answer is not the assistant's"
+        if len(answers) > 1:
+            yield f"an output has {len(answers)} messages, and one is taken"
 
 
 def _object(raw: bytes) -> Json:
@@ -215,6 +221,8 @@ def _turn_faults(message: Json, open_calls: dict[str, None]) -> Iterator[str]:
         yield f"the call {next(iter(open_calls))!r} before it has no result"
         open_calls.clear()
     for call in message.get("tool_calls") or ():
+        if call["id"] in open_calls:
+            yield f"two calls have the id {call['id'][:60]!r}"
         open_calls[call["id"]] = None
 
 
@@ -247,8 +255,8 @@ def _role_faults(message: Json, role: str) -> Iterator[str]:
         if message.get(field) is not None and role != "assistant":
             yield f"{field} belongs to assistant messages, not to {role!r}"
     name = message.get("name")
-    if name is not None and not _is_name(name):
-        yield _not_a_name(name)
+    if name is not None and not (isinstance(name, str) and _SPEAKER.match(name)):
+        yield f"the name {str(name)[:70]!r} is not 1 to 64 characters without space, <, |, \\, /, >"
 
 
 def _weight_faults(weight: object, role: str) -> Iterator[str]:
@@ -285,6 +293,8 @@ def _parts_faults(parts: Sequence[Any], role: str) -> Iterator[str]:
             yield f"a part of type {str(kind)[:40]!r} is not allowed from {role!r}"
         elif kind == "text" and not isinstance(part.get("text"), str):
             yield "a content part's text is not a text"
+        elif kind == "refusal" and not isinstance(part.get("refusal"), str):
+            yield "a refusal part has no refusal"
         elif kind == "image_url" and not _has_url(part.get("image_url")):
             yield "an image part has no image_url.url"
 

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 from kaeshi.errors import ProviderError
 from kaeshi.gateway.requests import chained, close_stream
 from kaeshi.gateway.upstream import OK, Reply
-from kaeshi.rules.answer import Reader
-from kaeshi.rules.unread import is_error
+from kaeshi.rules.answer import Reader, is_failure_of_model
 
 
 async def begun(reply: Reply) -> Reply:
@@ -16,7 +15,7 @@ async def begun(reply: Reply) -> Reply:
     error in any spelling, and for a stream that ends with nothing.
     """
     if reply.pieces is None:
-        if reply.status == OK and is_error(reply.body):
+        if reply.status == OK and is_failure_of_model(reply.body):
             raise ProviderError("the answer is an error")
         return reply
     if reply.status != OK:

@@ -138,7 +138,8 @@ class Connection(asyncio.Protocol):
         if self.is_done:  # a second response, which was not requested
             return
         self.status = self._parser.get_status_code()
-        self.is_stream = self.headers.get(b"content-type", b"").startswith(b"text/event-stream")
+        kind = self.headers.get(b"content-type", b"").lower()
+        self.is_stream = kind.startswith(b"text/event-stream")
         if self.is_stream:
             self._wake()
 

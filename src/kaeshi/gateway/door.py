@@ -12,15 +12,13 @@ import time
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from pydantic_core import from_json
-
 from kaeshi.errors import KaeshiError, ProviderError
 from kaeshi.gateway import browsers
 from kaeshi.gateway.auth import may_call
 from kaeshi.gateway.begun import begun, whole
 from kaeshi.gateway.headers import of_another_attempt, to_provider
 from kaeshi.gateway.live import Live, Threads
-from kaeshi.gateway.passing import Passing
+from kaeshi.gateway.passing import Passing, models_in, raw_path
 from kaeshi.gateway.record import Record
 from kaeshi.gateway.requests import (
     JSON_KIND,
@@ -203,12 +201,14 @@ class Gateway:
         if wanted in self._aliases:
             await send_response(send, OK, json.dumps(_alias(wanted)).encode(), [JSON_KIND])
         elif path == "/v1/models":
-            await self._list_models(headers, send if method != "HEAD" else without_body(send))
+            await self._list_models(
+                scope, headers, send if method != "HEAD" else without_body(send)
+            )
         else:
             query = (scope.get("query_string") or b"").decode("latin-1")
             status = await self._passing(
                 method,
-                path.removeprefix("/v1"),
+                raw_path(scope, path),
                 query,
                 headers,
                 receive,
@@ -217,16 +217,17 @@ class Gateway:
             )
             self._metrics.add_passed(path.removeprefix("/v1"), status)
 
-    async def _list_models(self, headers: Mapping[bytes, bytes], send: Send) -> None:
+    async def _list_models(self, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> None:
         assert self._upstream is not None  # started
+        query = (scope.get("query_string") or b"").decode("latin-1")
+        path = f"/models?{query}" if query else "/models"
         asked = self._upstream.ask(
-            "GET", "/models", b"", self._passed_on(headers), None, to_provider(headers)
+            "GET", path, b"", self._passed_on(headers), None, to_provider(headers)
         )
         reply = await whole(await asked)
         if reply.status == OK:
-            body = from_json(reply.body)
-            body["data"] = [_alias(name) for name in self._aliases] + body["data"]
-            reply.body = json.dumps(body).encode()
+            listed = [_alias(name) for name in self._aliases] + models_in(reply.body)
+            reply.body = json.dumps({"object": "list", "data": listed}).encode()
         await send_response(send, reply.status, reply.body, list(reply.headers.items()))
 
     async def _chat(
@@ -444,9 +445,9 @@ def _handed_over(turn: Turn, candidate: Candidate) -> Reply:
 
 def _check_passed(method: str, path: str) -> None:
     """Raise Fault for what a client of the gateway must not reach with the operator's key."""
-    parts = path.split("/")[2:]
-    if {".", ".."} & set(parts):
-        raise Fault(400, f"the path {path[:80]!r} leads out of the API")
+    parts = [part.lower() for part in path.split("/")[2:]]
+    if not parts or {"", ".", ".."} & set(parts):
+        raise Fault(404, f"the path {path[:80]!r} is none of the API's")
     if parts[0] in ADMINISTRATION or (method == "DELETE" and parts[0] == "models"):
         raise Fault(
             405,

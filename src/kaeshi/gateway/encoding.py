@@ -5,7 +5,6 @@ A small body can be the compressed form of a huge one, so every decoder has a li
 
 import zlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import brotli
 import zstandard
@@ -53,7 +52,7 @@ def _decoded(body: bytes, name: str, limit: int) -> bytes:
 
 def _decoder(name: str) -> Callable[[bytes], bytes]:
     if name in {"gzip", "x-gzip"}:
-        return _bounded(zlib.decompressobj(GZIP))
+        return _Gzip()
     if name == "deflate":
         return _Deflate()
     if name == "br":
@@ -64,13 +63,24 @@ def _decoder(name: str) -> Callable[[bytes], bytes]:
     raise InvalidInput(msg)
 
 
-def _bounded(decoder: Any) -> Callable[[bytes], bytes]:
-    return lambda piece: bytes(decoder.decompress(piece))
-
-
 def _brotli() -> Callable[[bytes], bytes]:
     decoder = brotli.Decompressor()
     return lambda piece: bytes(decoder.process(piece))
+
+
+class _Gzip:
+    """Gzip, of one member or of several (RFC 1952)."""
+
+    def __init__(self) -> None:
+        self._decoder = zlib.decompressobj(GZIP)
+
+    def __call__(self, piece: bytes) -> bytes:
+        parts = [self._decoder.decompress(piece)]
+        while self._decoder.eof and self._decoder.unused_data:
+            rest = self._decoder.unused_data
+            self._decoder = zlib.decompressobj(GZIP)
+            parts.append(self._decoder.decompress(rest))
+        return b"".join(parts)
 
 
 class _Deflate:

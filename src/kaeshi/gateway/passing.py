@@ -6,16 +6,18 @@ memory stays flat; nothing is parsed or stored but a count.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import aiohttp
+from pydantic_core import from_json
 from yarl import URL
 
 from kaeshi.errors import ProviderError, ProviderUnknown
 from kaeshi.gateway.headers import comes_back, to_provider
-from kaeshi.gateway.requests import Fault, Receive, Send, send_response
+from kaeshi.gateway.requests import Fault, Receive, Scope, Send, send_response
 from kaeshi.gateway.upstream import DEPLOYED, OPENAI, REDIRECTS, azure_path
 from kaeshi.gateway.watch import Watch, Watches
+from kaeshi.nouns import Json
 from kaeshi.ports import Answerer
 from kaeshi.settings import Settings
 
@@ -55,8 +57,8 @@ class Passing:
         send: Send,
         authorization: bytes | None,
     ) -> int:
-        """Pass one request; returns the status. `path` starts behind /v1, decoded."""
-        asked = quote(path, safe="/:@!$&'()*+,;=~") + (f"?{query}" if query else "")
+        """Pass one request; returns the status. `path` starts behind /v1, quoted."""
+        asked = path + (f"?{query}" if query else "")
         if self._answerer is not None:
             return await self._to_trainer(self._answerer, method, asked, headers, receive, send)
         watch = Watch(receive, self._watches)
@@ -176,6 +178,28 @@ class Passing:
             said = b"".join([piece async for piece in said])
         await send_response(send, status, said, [(b"content-type", b"application/json")])
         return status
+
+
+def raw_path(scope: Scope, path: str) -> str:
+    """The path behind /v1 as the client quoted it, where the server tells it."""
+    raw: bytes = scope.get("raw_path") or b""
+    sent = raw.partition(b"?")[0].decode("latin-1")
+    if unquote(sent).rstrip("/").endswith(path) and "/v1/" in sent:
+        return "/" + sent.split("/v1/", 1)[1]
+    return quote(path.removeprefix("/v1"), safe="/:@!$&'()*+,;=~")
+
+
+def models_in(raw: bytes) -> list[Json]:
+    """The models in a provider's list, in the shapes that providers send."""
+    body = from_json(raw)
+    if isinstance(body, dict):  # Cohere's, and Ollama's without any
+        body = body.get("data") or body.get("models") or []
+    named = [{"id": item} if isinstance(item, str) else item for item in body]
+    return [_with_id(item) for item in named if isinstance(item, dict)]
+
+
+def _with_id(item: Json) -> Json:
+    return item if "id" in item else {"id": item.get("name"), "object": "model", **item}
 
 
 def _start(reply: aiohttp.ClientResponse) -> dict[str, object]:

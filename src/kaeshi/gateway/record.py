@@ -14,7 +14,7 @@ from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Arm, Assignment, Consent, Exchange, Json
 from kaeshi.rules import answer, threads, wire
 from kaeshi.rules.answer import Said
-from kaeshi.rules.unread import Unreadable, is_error
+from kaeshi.rules.unread import Unreadable
 
 OK = 200
 _LENGTHS = struct.Struct("<II")
@@ -108,6 +108,7 @@ def _facts_of(said: Said) -> dict[str, Any]:
         "prompt_tokens": said.prompt_tokens,
         "completion_tokens": said.completion_tokens,
         "answer_id": said.id,
+        "others": said.others,
         "gave": threads.ids_given(said.id, said.item_ids, said.message),
     }
 
@@ -128,7 +129,7 @@ def _answered(record: Record) -> tuple[Said | None, str | None]:
     try:
         return answer.read(record.answer), None
     except Unreadable as error:
-        return None, None if is_error(record.answer) else error.dialect
+        return None, None if answer.is_failure_of_model(record.answer) else error.dialect
 
 
 def _assignment_of(record: Record) -> Assignment | None:

@@ -11,7 +11,7 @@ from kaeshi.gateway.encoding import TooLarge
 from kaeshi.gateway.encoding import decoded as decompressed
 from kaeshi.gateway.upstream import Reply
 from kaeshi.nouns import Json
-from kaeshi.rules import wire
+from kaeshi.rules import threads, wire
 
 Scope = MutableMapping[str, Any]
 
@@ -54,7 +54,11 @@ def callers_ids(headers: Mapping[bytes, bytes], body: Any) -> tuple[str | None, 
         or given(headers, b"x-openwebui-user-id")
     )
     named = given(headers, b"x-kaeshi-conversation") or _conversation_of(headers, body)
-    for what, value in (("customer", customer), ("conversation", named)):
+    for what, value in (
+        ("customer", customer),
+        ("conversation", named),
+        ("conversation", threads.references(body).conversation),
+    ):
         if value and (len(value) > LONGEST_ID or not value.isprintable()):
             raise Fault(
                 400,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ from kaeshi.gateway.watch import Watch
 from kaeshi.nouns import Candidate, Json
 from kaeshi.rules import answer, threads
 from kaeshi.rules.answer import Reader, Said
-from kaeshi.rules.unread import Unreadable, is_error
+from kaeshi.rules.unread import Unreadable
 from kaeshi.store.keys import Keyring
 
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
@@ -87,7 +88,7 @@ class Responses:
         said = reply.said()
         if said is not None:
             self._remember(turn, said)
-        elif is_error(reply.body):
+        elif answer.is_failure_of_model(reply.body):
             turn.record.failed = True
         else:  # answered, in a dialect that is not known here: no fault of the model's
             self._count_unread(turn)
@@ -149,9 +150,18 @@ class Responses:
             self._read_stream(turn, reader)
             record.answer = answered
             self.log_turn(turn)
-        elif reader.has_usage and len(answered) > len(record.answer):
+        elif len(answered) > len(record.answer) and (reader.has_usage or self._grew(turn, reader)):
             record.answer = answered
             self._spools[turn.assistant].add(pack(record))
+
+    def _grew(self, turn: Turn, reader: Reader) -> bool:
+        """Whether words came after the first finish reason: Gemini sends one with every piece."""
+        with suppress(Unreadable):
+            said = reader.said()
+            if said.message != answer.read(turn.record.answer).message:
+                self._remember(turn, said)
+                return True
+        return False
 
     def _read_stream(self, turn: Turn, reader: Reader) -> None:
         record = turn.record
@@ -193,6 +203,8 @@ class Responses:
         states = threads.states_after(
             turn.messages, said.message, gave, is_delta=turn.speaker.is_delta
         )
+        for other in said.others:
+            states += threads.states_after(turn.messages, other, (), is_delta=turn.speaker.is_delta)
         self._speakers.remember(turn.assistant, turn.speaker, states)
 
     def log_turn(self, turn: Turn) -> None:

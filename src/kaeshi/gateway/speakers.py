@@ -67,7 +67,8 @@ class Speakers:
                 messages, replies, refers.ids, is_named=customer is not None
             )
             known = await self._in_state(assistant, scope, states)
-        is_unknown = known is None and customer is None and bool(replies or refers.is_delta)
+        is_unknown = known is None and customer is None
+        is_unknown = is_unknown and (refers.is_delta or _has_asked(messages[:replies]))
         known = (
             known or self._repeated(assistant, attempt, headers, customer) or self._ids.new("conv")
         )
@@ -156,3 +157,8 @@ class Speakers:
             return self._under_way[attempt]
         says_so = headers.get(RETRIES, b"0").strip() not in {b"0", b""}
         return self._failed.take(attempt) or (self._begun.take(attempt) if says_so else None)
+
+
+def _has_asked(history: Sequence[Json]) -> bool:
+    """Whether the customer said something in it: a widget's greeting is no history."""
+    return any(message["role"] == "user" for message in history)

@@ -30,8 +30,8 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate, Exchange, Json, Mirrored, Preferred, text_of
 from kaeshi.rules import judging
 from kaeshi.rules.answer import Said
+from kaeshi.rules.canonical import canonical
 from kaeshi.rules.checks import broken
-from kaeshi.rules.threads import canonical
 from kaeshi.rules.training import price_of_answer
 from kaeshi.steps import asking
 from kaeshi.steps import exchange as steps

@@ -20,12 +20,13 @@ class Exchange:
     answer. `status`: HTTP, as the client saw it. Unknown values are None.
 
     `refers`: ids of answers that the request continues; `gave`: ids in the answer by which it may
-    be continued; `answer_id`: the answer's own. `is_delta`: the provider keeps the history, and
-    `messages` are new ones only. `is_turn`: of a conversation; a chat UI's request for a title, and
-    one for a model by its own name, are not. `is_unknown`: it has a history, and neither customer
-    nor conversation are named or recognised. `unread`: the dialect of an answer that could not be
-    read. `context`: what the request offers beside its messages, such as tools. `is_estimated`:
-    tokens were counted here, because the provider did not send them.
+    be continued; `others`: further choices, any of which may be continued; `answer_id`: the
+    answer's own. `is_delta`: the provider keeps the history, and `messages` are new ones only.
+    `is_turn`: of a conversation; a chat UI's request for a title, and one for a model by its own
+    name, are not. `is_unknown`: it has a history, and neither customer nor conversation are named
+    or recognised. `unread`: the dialect of an answer that could not be read. `context`: what the
+    request offers beside its messages, such as tools. `is_estimated`: tokens were counted here,
+    because the provider did not send them.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Exchange:
     cost_usd: Decimal | None = None
     refers: tuple[str, ...] = ()
     gave: tuple[str, ...] = ()
+    others: tuple[Json, ...] = ()
     answer_id: str | None = None
     is_delta: bool = False
     is_turn: bool = True

@@ -13,7 +13,7 @@ from typing import Any
 from kaeshi.nouns import Json
 from kaeshi.rules.events import DONE, Event, EventReader, decoded
 from kaeshi.rules.message import Calls, Content, call_of_item, calls_in, message_of
-from kaeshi.rules.unread import Unreadable, dialect_of, error_of, kind_of_text
+from kaeshi.rules.unread import Unreadable, dialect_of, error_of, is_error, kind_of_text
 
 LONGEST = 200  # longest stored name of a model or id of an answer
 SHORT = 40
@@ -22,6 +22,8 @@ _ENDS = {
     "response.incomplete": "length",
     "response.done": "stop",
 }
+_UNDER_WAY = frozenset({"queued", "in_progress"})
+_NO_REASONS = frozenset({"", "null", "None"})
 _STATUSES = {"completed": "stop", "incomplete": "length"}
 
 
@@ -36,7 +38,18 @@ class Said:
     finish_reason: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    item_ids: tuple[str, ...] = ()  # of a response's output items
+    item_ids: tuple[str, ...] = ()  # of a response's output items, or of an audio answer
+    others: tuple[Json, ...] = ()  # the messages of further choices
+
+
+def is_failure_of_model(raw: bytes) -> bool:
+    """Whether a whole answer with a good status is no answer: an error, a page, or nothing."""
+    if not is_stream(raw):
+        return is_error(raw)
+    reader = Reader()
+    reader.feed(raw)
+    reader.close()
+    return reader.error is not None or reader.is_empty
 
 
 def read(raw: bytes) -> Said:
@@ -161,7 +174,7 @@ class _Chat:
         self.has_begun = True
         self._model = body.get("model") or self._model
         self._id = body.get("id") or self._id
-        self.usage = body.get("usage") or self.usage
+        self.usage = body.get("usage") or _groqs(body) or self.usage
         self._confidence = (body.get("kaeshi") or {}).get("confidence") or self._confidence
         for choice in choices:
             if (choice.get("index") or 0) == 0:
@@ -170,7 +183,7 @@ class _Chat:
         return True
 
     def _take_choice(self, choice: Mapping[str, Any]) -> None:
-        self.finish = choice.get("finish_reason") or self.finish
+        self.finish = _finish(choice.get("finish_reason")) or self.finish
         # some servers repeat the whole message at the end
         delta = choice.get("delta") or (
             (choice.get("message") or {}) if not self.has_substance else {}
@@ -303,10 +316,23 @@ def _said_chat(body: Mapping[str, Any]) -> Said:
         id=_short(body.get("id"), LONGEST),
         model=_short(body.get("model"), LONGEST),
         confidence=_confidence(own.get("confidence")),
-        finish_reason=_short(choice.get("finish_reason"), SHORT),
+        finish_reason=_short(_finish(choice.get("finish_reason")), SHORT),
         prompt_tokens=asked,
         completion_tokens=answered,
+        item_ids=_audio_ids(message),
+        others=tuple(_other_messages(choices, choice)),
     )
+
+
+def _other_messages(choices: Sequence[Any], first: Mapping[str, Any]) -> list[Json]:
+    """The messages of further choices: the client may go on with any of them."""
+    others = [c for c in choices if c is not first] if len(choices) > 1 else ()
+    return [message_of(c["message"]) for c in others if isinstance(c.get("message"), dict)]
+
+
+def _audio_ids(message: Mapping[str, Any]) -> tuple[str, ...]:
+    audio = message.get("audio")
+    return (str(audio["id"]),) if isinstance(audio, dict) and audio.get("id") else ()
 
 
 def _message_of_items(items: Sequence[Json]) -> Json:
@@ -331,7 +357,13 @@ def _message_of_items(items: Sequence[Json]) -> Json:
 def _said_response(body: Mapping[str, Any]) -> Said:
     message = _message_of_items(body["output"])
     calls = message.get("tool_calls")
-    finish = _STATUSES.get(str(body.get("status")))
+    status = str(body.get("status"))
+    if status in _UNDER_WAY and not body["output"]:
+        raise Unreadable("a response in the background")
+    finish = _STATUSES.get(status)
+    why = (body.get("incomplete_details") or {}).get("reason")
+    if finish == "length" and why == "content_filter":
+        finish = why
     asked, answered = _tokens(body.get("usage"))
     return Said(
         message=message,
@@ -342,6 +374,17 @@ def _said_response(body: Mapping[str, Any]) -> Said:
         prompt_tokens=asked,
         completion_tokens=answered,
     )
+
+
+def _finish(reason: object) -> str | None:
+    """A finish reason; some servers spell its absence as a text."""
+    return reason if isinstance(reason, str) and reason not in _NO_REASONS else None
+
+
+def _groqs(body: Mapping[str, Any]) -> object:
+    """Where Groq puts the usage of a stream."""
+    own = body.get("x_groq")
+    return own.get("usage") if isinstance(own, dict) else None
 
 
 def _confidence(value: object) -> float | None:

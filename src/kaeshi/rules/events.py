@@ -35,6 +35,7 @@ class EventReader:
         self._held = b""
         self._kind = ""
         self._pending: list[bytes] = []
+        self._plain: list[bytes] = []
 
     def feed(self, piece: bytes) -> Iterator[Event]:
         """The events that this piece completes."""
@@ -54,8 +55,12 @@ class EventReader:
         self._held = b""
         yield from self._line(held)
         yield from self._flushed()
+        self._plain.clear()
 
     def _line(self, line: bytes) -> Iterator[Event]:
+        if self._plain or line.startswith(b"{"):
+            yield from self._plain_line(line)
+            return
         if not line:
             yield from self._flushed()
             return
@@ -67,8 +72,14 @@ class EventReader:
             self._kind = value.decode("utf-8", "replace")
         elif name == b"error" and value:
             yield Event("error", _decoded(value))
-        elif line.startswith(b"{"):  # an error written as a plain body under this content type
-            yield from self._data(line)
+
+    def _plain_line(self, line: bytes) -> Iterator[Event]:
+        """A line of JSON that is no event: an error as a plain body under this content type."""
+        self._plain.append(line)
+        body = _whole(b"\n".join(self._plain))
+        if body is not None:
+            self._plain.clear()
+            yield Event("", body)
 
     def _data(self, value: bytes) -> Iterator[Event]:
         """An event whose JSON is whole on one line does not wait for the blank line."""

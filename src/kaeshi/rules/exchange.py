@@ -52,11 +52,13 @@ def course(
     prior: Place | None,
     *,
     is_window: bool = False,
+    covered: int | None = None,
 ) -> Course:
     """Continue the conversation, or fork into one named after both.
 
     `head`: the stored state of the named conversation. `prior`: the place that the request's
-    history stands for; `is_window`: by the end of the conversation only. A request forks when an
+    history stands for; `is_window`: by the end of the conversation only; `covered`: by so many of
+    its messages, None for those up to the last reply. A request forks when an
     earlier message was edited, when an answer is asked for again, and when another customer uses
     the conversation's id. A history that is shorter than the conversation and ends as it does is a
     window on it.
@@ -69,7 +71,8 @@ def course(
     if exchange.is_delta and not exchange.refers:
         continues = True  # the provider's own conversation, which takes whatever comes next
     if head.customer == customer and continues:
-        return Course(conversation=name, position=head.length, new_from=replies, is_fork=False)
+        start = replies if covered is None else covered
+        return Course(conversation=name, position=head.length, new_from=start, is_fork=False)
     fork = f"{root(name)[:120]}~{exchange.id}"
     return Course(conversation=fork, position=0, new_from=0, is_fork=True)
 

@@ -8,34 +8,32 @@ last two turns, the last turn, the last reply.
 """
 
 import json
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
-from kaeshi.nouns import Json, text_of
+from kaeshi.nouns import Json
+from kaeshi.rules.canonical import Unit, canonical, words
 
 # the ids of some local servers are counters; these are long enough to be random
 LEAST_ID = 16
-LEAST_WINDOW = 120  # characters of a turn by which an unnamed customer is recognised
-_THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?</\1>\s*", re.DOTALL)
-_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+LEAST_WINDOW = 100  # characters of a turn by which an unnamed customer is recognised
+EARLIER = 2  # how many replies before the last one are tried, where that is not known
+_json = json.JSONEncoder(ensure_ascii=False).encode
 _ASKERS = frozenset({"user", "system", "developer", "tool", "function"})
-CALLERS = frozenset({"system", "developer"})
-Unit = tuple[str, str]  # a kind (user, assistant, call, tool) and its canonical text
 
 
 class State(NamedTuple):
     """A key by which a conversation is recognised.
 
     `is_id`: it is unique by itself, so that no customer's name has to separate it. `is_window`: it
-    covers the end of the conversation only.
+    covers the end of the conversation only. `replies`: how many of the request's messages it
+    covers; None for all up to the assistant's last.
     """
 
     key: str
     is_id: bool = False
     is_window: bool = False
+    replies: int | None = None
 
 
 class References(NamedTuple):
@@ -50,68 +48,6 @@ class References(NamedTuple):
     is_delta: bool = False
 
 
-def canonical(messages: Sequence[Json]) -> list[Unit]:
-    """What was said, without what clients add, drop or respell.
-
-    System and developer messages belong to the caller and may change between turns (such as the
-    date in them), so they are left out, like reasoning, ids, cache marks and empty messages. Text
-    is NFC without outer white space; arguments are parsed and their keys sorted.
-    """
-    return [unit for message in messages for unit in _units(message)]
-
-
-def _units(message: Json) -> Iterator[Unit]:
-    role = str(message.get("role"))
-    if role in CALLERS:
-        return
-    if role in {"tool", "function"}:
-        yield "tool", _respelt(text_of(message))
-        return
-    text = text_of(message)
-    if role == "assistant":
-        if "<" in text:
-            text = _THOUGHTS.sub("", text)
-        text = text or str(message.get("refusal") or "")
-    text = _trimmed(text)
-    if text:
-        yield role, text
-    if "tool_calls" in message or "function_call" in message:
-        for name, arguments in _calls(message):
-            yield "call", f"{name} {_respelt(arguments)}"
-
-
-def _calls(message: Json) -> Iterator[tuple[str, str]]:
-    """(name, arguments as text) of each call, the one of the older format among them."""
-    found = message.get("tool_calls")
-    calls: list[Any] = found if isinstance(found, list) else []
-    old = message.get("function_call")
-    if isinstance(old, dict) and not calls:
-        calls = [{"function": old}]
-    for call in calls:
-        named = call.get("function") or call.get("custom") if isinstance(call, dict) else None
-        if not isinstance(named, dict):
-            yield "", _json(call)
-            continue
-        written = named.get("arguments", named.get("input"))
-        text = written if isinstance(written, str) else _json(written)
-        yield str(named.get("name")), "" if text in {"null", "{}"} else text
-
-
-def _trimmed(text: str) -> str:
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    return text.replace("\r\n", "\n").strip()
-
-
-def _respelt(text: str) -> str:
-    """JSON with its keys sorted and its white space normal; other text trimmed."""
-    text = text.strip()
-    if text.startswith(("{", "[")):
-        with suppress(ValueError):
-            text = _json(json.loads(text))
-    return "" if text == "{}" else _trimmed(text)
-
-
 def states_before(
     messages: Sequence[Json], replies: int, ids: Sequence[str], *, is_named: bool
 ) -> list[State]:
@@ -119,7 +55,8 @@ def states_before(
 
     `replies`: how many messages there are up to the assistant's last. `ids`: what it refers to.
     `is_named`: the customer or the conversation is. Where it is not, short turns such as "Thanks!"
-    are too common to tell one conversation from another.
+    are too common to tell one conversation from another. An answer that was stopped or edited is
+    not known: then the replies before it are tried.
     """
     known = [State(f"id {identifier}", is_id=True) for identifier in ids]
     if not replies:
@@ -128,7 +65,10 @@ def states_before(
     windows = _windows(units, is_request=True)
     if not is_named:
         windows = [state for state in windows if len(state.key) >= LEAST_WINDOW]
-    return [*known, State(f"all {_json(units)}"), *windows]
+    known += [*_whole(units), *windows]
+    for upto in _earlier(messages, replies):
+        known += [s._replace(replies=upto) for s in _whole(canonical(messages[:upto]))]
+    return known
 
 
 def states_after(
@@ -140,8 +80,27 @@ def states_after(
     """
     known = [State(f"id {identifier}", is_id=True) for identifier in ids]
     units = canonical((*messages, reply))
-    whole = [] if is_delta else [State(f"all {_json(units)}")]
+    whole = [] if is_delta else _whole(units)
     return [*known, *whole, *_windows(units, is_request=is_delta)]
+
+
+def _earlier(messages: Sequence[Json], replies: int) -> Iterator[int]:
+    """How many messages there are up to the replies before the last, the latest first."""
+    found = 0
+    for i in range(replies - 1, 0, -1):
+        is_turn = messages[i - 1]["role"] == "assistant" and messages[i]["role"] == "user"
+        if is_turn and found < EARLIER:
+            found += 1
+            yield i
+
+
+def _whole(units: Sequence[Unit]) -> list[State]:
+    """All that was said, and the words alone: many clients leave calls out of the history."""
+    said = words(units)
+    found = [State(f"all {_json(units)}")]
+    if len(said) < len(units):
+        found.append(State(f"all {_json(said)}"))
+    return found
 
 
 def _windows(units: Sequence[Unit], *, is_request: bool) -> list[State]:
@@ -155,8 +114,8 @@ def _windows(units: Sequence[Unit], *, is_request: bool) -> list[State]:
     for number in (2, 1):
         if len(starts) >= number and (is_request or starts[-number] > 0):
             found.append(State(f"last {number} {_json(units[starts[-number] :])}", is_window=True))
-    said = units[starts[-1] + 1 :] if starts else units
-    if said and (is_request or len(starts) > 1):
+    said = words(units[starts[-1] + 1 :] if starts else units)
+    if said:
         found.append(State(f"reply {_json(said)}", is_window=True))
     return found
 
@@ -187,8 +146,10 @@ def _ids_in(listed: Sequence[object]) -> list[str]:
         found = [item.get("id")] if "type" in item else []
         if item.get("role") == "assistant" and isinstance(item.get("tool_calls"), list):
             found += [call.get("id") for call in item["tool_calls"] if isinstance(call, dict)]
-        if item.get("type") == "function_call":
+        if str(item.get("type")).endswith("_call"):
             found.append(item.get("call_id"))
+        if isinstance(item.get("audio"), dict):
+            found.append(item["audio"].get("id"))
         kept = [i for i in found if isinstance(i, str) and len(i) >= LEAST_ID]
         if kept or item.get("role") == "assistant":
             return kept

@@ -22,7 +22,11 @@ def error_in(raw: bytes) -> str | None:
     except ValueError:
         return None
     first = body[0] if isinstance(body, list) and body else body
-    return error_of(first) if isinstance(first, dict) else None
+    if not isinstance(first, dict):
+        return None
+    if "choices" in first and not first["choices"] and "output" not in first:
+        return error_of(first) or "an answer without choices"
+    return error_of(first)
 
 
 def error_of(body: object) -> str | None:
@@ -30,7 +34,7 @@ def error_of(body: object) -> str | None:
     if not isinstance(body, dict):
         return None
     error = _error_field(body)
-    if error is None or error is False:
+    if not error:
         return None
     told = error.get("message") if isinstance(error, dict) else error
     return str(told or error)[:LONGEST]
@@ -38,16 +42,39 @@ def error_of(body: object) -> str | None:
 
 def _error_field(body: Mapping[str, Any]) -> Any:
     """The error's object or text, wherever the provider puts it."""
-    if body.get("error") is not None:
+    if body.get("error"):
         return body["error"]
     if body.get("type") == "response.failed":
         return (body.get("response") or {}).get("error") or "the response failed"
     if body.get("type") == "error" or body.get("object") == "error":
         return body.get("message") or "error"
     choices = body.get("choices")
-    listed = choices if isinstance(choices, list) else ()
-    broken = any(isinstance(c, dict) and c.get("finish_reason") == "error" for c in listed)
-    return "the provider broke off" if broken else None
+    if isinstance(choices, list) and choices:
+        return next((_error_in_choice(c) for c in choices if _error_in_choice(c)), None)
+    if "output" in body or "candidates" in body:
+        return None
+    return _error_beside(body)
+
+
+def _error_in_choice(choice: object) -> Any:
+    """OpenRouter's: the choice itself holds the error."""
+    if not isinstance(choice, dict):
+        return None
+    broken = "the provider broke off" if choice.get("finish_reason") == "error" else None
+    return choice.get("error") or broken
+
+
+def _error_beside(body: Mapping[str, Any]) -> Any:
+    """Errors with status 200 of servers that have a form of their own, where there is no answer."""
+    base = body.get("base_resp")  # MiniMax
+    if isinstance(base, dict) and base.get("status_code"):
+        return base.get("status_msg") or "error"
+    if body.get("success") is False:  # Cloudflare, Zhipu
+        return body.get("errors") or body.get("msg") or body.get("message") or "error"
+    if body.get("error_code"):  # FastChat
+        return body.get("text") or body.get("message") or "error"
+    detail = body.get("detail")  # FastAPI
+    return str(detail) if detail and len(body) == 1 else None
 
 
 def dialect_of(body: object) -> str:

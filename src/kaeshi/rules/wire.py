@@ -40,6 +40,8 @@ def messages_of(body: object) -> tuple[Json, ...]:
     if not isinstance(body, dict):
         raise InvalidInput("the body is a JSON object")
     found = body.get("messages") if "messages" in body else _from_input(body)
+    if found == [] and _is_continued(body):
+        return ()
     if (
         not isinstance(found, list)
         or not found
@@ -48,6 +50,12 @@ def messages_of(body: object) -> tuple[Json, ...]:
         msg = "messages is a list of at least one message with a role"
         raise InvalidInput(msg)
     return tuple(found)
+
+
+def _is_continued(body: Mapping[str, Any]) -> bool:
+    """Whether a responses request needs no message: it answers a call, or names a prompt."""
+    named = ("previous_response_id", "conversation", "prompt")
+    return "messages" not in body and (bool(body.get("input")) or any(map(body.get, named)))
 
 
 def replied(messages: Sequence[Json]) -> int:
@@ -133,6 +141,8 @@ def _from_input(body: Mapping[str, Any]) -> object:
     asked = body.get("input")
     if isinstance(asked, str):
         asked = [{"role": "user", "content": asked}]
+    if asked is None and body.get("prompt"):
+        asked = []
     if not isinstance(asked, list):
         return None
     found: list[Json] = (
@@ -143,20 +153,31 @@ def _from_input(body: Mapping[str, Any]) -> object:
     for item in asked:
         if not isinstance(item, dict):
             return None
-        if item.get("type") == "function_call":
-            call = {
-                "id": item.get("call_id"),
-                "type": "function",
-                "function": {k: item.get(k) for k in ("name", "arguments")},
-            }
-            found.append({"role": "assistant", "content": None, "tool_calls": [call]})
-        elif item.get("type") == "function_call_output":
-            found.append(
-                {"role": "tool", "tool_call_id": item.get("call_id"), "content": item.get("output")}
-            )
+        kind = item.get("type")
+        if kind in {"function_call", "custom_tool_call"}:
+            found.append({"role": "assistant", "content": None, "tool_calls": [_call_of(item)]})
+        elif kind in {"function_call_output", "custom_tool_call_output"}:
+            found.append(_result_of(item))
         elif "role" in item:
             found.append({"role": item["role"], "content": _plain(item.get("content"))})
     return found
+
+
+def _call_of(item: Json) -> Json:
+    if item["type"] == "custom_tool_call":
+        custom = {"name": item.get("name"), "input": item.get("input")}
+        return {"id": item.get("call_id"), "type": "custom", "custom": custom}
+    function = {k: item.get(k) for k in ("name", "arguments")}
+    return {"id": item.get("call_id"), "type": "function", "function": function}
+
+
+def _result_of(item: Json) -> Json:
+    output = item.get("output")
+    return {
+        "role": "tool",
+        "tool_call_id": item.get("call_id"),
+        "content": _plain(output) if isinstance(output, list) else output,
+    }
 
 
 def _plain(content: object) -> object:

@@ -71,9 +71,9 @@ class _Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class _States:
-    """Digests: (of a state that is continued, whether it is a window), and of those led to."""
+    """Digests of the states that are continued, and of those led to."""
 
-    before: list[tuple[str, bool]]
+    before: list[tuple[str, State]]
     after: list[str]
 
     @property
@@ -81,10 +81,10 @@ class _States:
         """All of them."""
         return [*(digest for digest, _ in self.before), *self.after]
 
-    def prior(self, places: Mapping[str, Place]) -> tuple[Place | None, bool]:
-        """The place of the strongest known state, and whether that is a window."""
-        known = ((places[d], is_window) for d, is_window in self.before if d in places)
-        return next(known, (None, False))
+    def prior(self, places: Mapping[str, Place]) -> tuple[Place | None, State]:
+        """The strongest known state, and its place."""
+        known = ((places[d], state) for d, state in self.before if d in places)
+        return next(known, (None, State("")))
 
 
 def _is_stored(e: Exchange) -> bool:
@@ -165,13 +165,13 @@ class ExchangeVerbs(Verbs):
         return plan
 
     def _add_to_plan(self, e: Exchange, states: "_States", plan: "_Plan") -> str:
-        prior, is_window = states.prior(plan.places)
+        prior, state = states.prior(plan.places)
         name = continued(e, prior)
         head = plan.heads.get(name)
         customer = self.keyring.pseudonym(plan.assistant, e.customer, "c")
         if head is not None and prior is not None and e.customer == root(e.conversation):
             customer = head.customer  # unnamed, and recognised: who was named before goes on
-        found = course(e, customer, head, prior, is_window=is_window)
+        found = course(e, customer, head, prior, is_window=state.is_window, covered=state.replies)
         name = found.conversation
         added = _conversation(e, name, e.messages[found.new_from :], found.position)
         position = found.position + len(added.turns)
@@ -190,8 +190,10 @@ class ExchangeVerbs(Verbs):
         assert e.reply is not None  # checked by the caller
         before = states_before(e.messages, replied(e.messages), e.refers, is_named=bool(e.scope))
         after = states_after(e.messages, e.reply, e.gave, is_delta=e.is_delta)
+        for other in e.others:
+            after += states_after(e.messages, other, (), is_delta=e.is_delta)
         return _States(
-            before=[(self.digest(e, state), state.is_window) for state in before],
+            before=[(self.digest(e, state), state) for state in before],
             after=[self.digest(e, state) for state in after],
         )
 
@@ -258,8 +260,11 @@ class ExchangeVerbs(Verbs):
 
     async def message_of(self, assistant: str, answer: str) -> str | None:
         """The message that an answer of the provider's id was stored as."""
-        statement = select(requests.c.id).where(
-            requests.c.assistant == assistant, requests.c.answer_id == answer
+        # some servers count their answers from zero: the latest is meant
+        statement = (
+            select(requests.c.id)
+            .where(requests.c.assistant == assistant, requests.c.answer_id == answer)
+            .order_by(requests.c.at.desc())
         )
         found = (await self.connection.execute(statement)).first()
         return None if found is None else str(found.id)
