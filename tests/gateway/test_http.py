@@ -14,7 +14,8 @@ import zstandard
 from pydantic import SecretStr
 
 from gateway.conftest import Script
-from kaeshi.gateway.upstream import Remote, azure_path
+from kaeshi.gateway.encoding import decoded
+from kaeshi.gateway.upstream import Remote, Reply, azure_path
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
 
@@ -294,3 +295,53 @@ async def test_the_admin_key_never_works_from_a_page(opened: Any) -> None:
         assert (await client.post("/chat/completions", json=ASKED, headers=told)).status_code == 200
         told["Origin"] = SHOP
         assert (await client.post("/chat/completions", json=ASKED, headers=told)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [{"id": "m"}],
+        {"data": [{"id": "m"}]},
+        {"models": [{"name": "m"}]},
+        {"data": None},
+        ["m"],
+    ],
+)
+async def test_lists_of_models_come_in_many_shapes(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, listed: Any
+) -> None:
+    async def lists(*_: object, **__: object) -> Reply:
+        return Reply(200, {}, json.dumps(listed).encode())
+
+    monkeypatch.setattr(Remote, "ask", lists)
+    names = [m["id"] for m in (await client.get("/models")).json()["data"]]
+    assert names in (["concierge"], ["concierge", "m"])
+
+
+@pytest.mark.parametrize("path", ["//organization/admin_api_keys", "/Organization/users", "/", ""])
+async def test_no_spelling_of_a_path_opens_the_account(
+    client: httpx.AsyncClient, provider: Any, path: str
+) -> None:
+    answer = await client.get(f"http://127.0.0.1/v1{path}")
+    assert answer.status_code in {404, 405}
+    assert provider.asked == []
+
+
+async def test_quoted_names_stay_quoted(client: httpx.AsyncClient, provider: Any) -> None:
+    await client.get("/models/meta-llama%2FLlama-3?x=1")
+    assert provider.targets == ["/v1/models/meta-llama%2FLlama-3?x=1"]
+
+
+async def test_an_event_stream_is_one_in_any_spelling_of_its_type(
+    loop: Loop, client: httpx.AsyncClient, provider: Any
+) -> None:
+    choice = {"index": 0, "delta": {"content": "Yes."}, "finish_reason": "stop"}
+    raw = b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\ndata: [DONE]\n\n"
+    provider.scripts = {"gpt-4o-mini": Script([raw], "Text/Event-Stream; charset=utf-8")}
+    answer = await client.post("/chat/completions", json={**ASKED, "stream": True})
+    assert answer.content == raw
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+def test_gzip_of_several_members_is_one_body() -> None:
+    assert decoded(gzip.compress(b"a") + gzip.compress(b"b"), b"gzip", 10) == b"ab"

@@ -67,8 +67,8 @@ class Speakers:
                 messages, replies, refers.ids, is_named=customer is not None
             )
             known = await self._in_state(assistant, scope, states)
-        is_unknown = known is None and customer is None
-        is_unknown = is_unknown and (refers.is_delta or _has_asked(messages[:replies]))
+        has_history = refers.is_delta or _has_history(messages)
+        is_unknown = known is None and customer is None and has_history
         known = (
             known or self._repeated(assistant, attempt, headers, customer) or self._ids.new("conv")
         )
@@ -159,6 +159,15 @@ class Speakers:
         return self._failed.take(attempt) or (self._begun.take(attempt) if says_so else None)
 
 
-def _has_asked(history: Sequence[Json]) -> bool:
-    """Whether the customer said something in it: a widget's greeting is no history."""
-    return any(message["role"] == "user" for message in history)
+def _has_history(messages: Sequence[Json]) -> bool:
+    """Whether the customer was answered before.
+
+    A widget's greeting is no answer, and neither is the beginning of one that is asked for.
+    """
+    has_asked = False
+    for message in messages[:-1]:
+        if message["role"] == "user":
+            has_asked = True
+        elif message["role"] == "assistant" and has_asked:
+            return True
+    return False

@@ -16,7 +16,7 @@ from kaeshi.rules.canonical import Unit, canonical, words
 
 # the ids of some local servers are counters; these are long enough to be random
 LEAST_ID = 16
-LEAST_WINDOW = 100  # characters of a turn by which an unnamed customer is recognised
+LEAST_WINDOW = 90  # characters of a turn by which an unnamed customer is recognised
 EARLIER = 2  # how many replies before the last one are tried, where that is not known
 _json = json.JSONEncoder(ensure_ascii=False).encode
 _ASKERS = frozenset({"user", "system", "developer", "tool", "function"})

@@ -168,9 +168,7 @@ class ExchangeVerbs(Verbs):
         prior, state = states.prior(plan.places)
         name = continued(e, prior)
         head = plan.heads.get(name)
-        customer = self.keyring.pseudonym(plan.assistant, e.customer, "c")
-        if head is not None and prior is not None and e.customer == root(e.conversation):
-            customer = head.customer  # unnamed, and recognised: who was named before goes on
+        customer = self._customer_of(e, head, prior)
         found = course(e, customer, head, prior, is_window=state.is_window, covered=state.replies)
         name = found.conversation
         added = _conversation(e, name, e.messages[found.new_from :], found.position)
@@ -184,6 +182,12 @@ class ExchangeVerbs(Verbs):
         plan.forks += found.is_fork
         plan.conversations.append(added)
         return name
+
+    def _customer_of(self, e: Exchange, head: Head | None, prior: Place | None) -> str:
+        """The customer's pseudonym; of an unnamed one who is recognised, the conversation's."""
+        if head is not None and prior is not None and e.customer == root(e.conversation):
+            return head.customer
+        return self.keyring.pseudonym(e.assistant, e.customer, "c")
 
     def _states(self, e: Exchange) -> "_States":
         """The digests that an exchange continues from, and those that it leads to."""
