@@ -31,6 +31,7 @@ from kaeshi.providers.webhook import LogNotifier, WebhookNotifier
 from kaeshi.rules.checks import Checks
 from kaeshi.settings import Settings, load
 from kaeshi.store import Bind, Keyring, load_master_key, open_store
+from kaeshi.store.keys import MASTER_KEY
 from kaeshi.store.store import Store
 from kaeshi.trainer.answers import RESPONDER
 from kaeshi.trainer.engines import lora
@@ -84,7 +85,11 @@ async def open_loop(
     chosen = settings or load(db if isinstance(db, str) else None)
     bind = db if db is not None and not isinstance(db, str | Loop) else chosen.url
     secret = chosen.kaeshi_master_key.get_secret_value() if chosen.kaeshi_master_key else None
+    key = chosen.data_dir / MASTER_KEY
+    is_new = secret is None and not key.exists()
     store = await open_store(bind, Keyring(load_master_key(secret, chosen.data_dir)))
+    if is_new:
+        await _check_new_key(store, key)
     server: TrainerServer | None = None
     loop: Loop | None = None
     try:
@@ -92,6 +97,19 @@ async def open_loop(
         yield loop
     finally:
         await _close(loop, server, store)
+
+
+async def _check_new_key(store: Store, key: Path) -> None:
+    """Raise Misconfigured, and remove the key, where the texts need the one that was there."""
+    sealed = await store.sealed_customers()
+    if sealed:
+        await store.close()
+        key.unlink()
+        msg = (
+            f"{str(key)!r} is missing, and the texts of {sealed} customers in the database cannot "
+            "be read without it: put it back, or set KAESHI_MASTER_KEY. A new key would lose them"
+        )
+        raise Misconfigured(msg)
 
 
 async def _close(loop: Loop | None, server: TrainerServer | None, store: Store) -> None:

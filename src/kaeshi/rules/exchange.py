@@ -7,7 +7,7 @@ keeps one place for each digest.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from kaeshi.nouns import Exchange
+from kaeshi.nouns import Exchange, Json
 from kaeshi.rules.threads import root
 from kaeshi.rules.wire import replied
 
@@ -75,6 +75,16 @@ def course(
         return Course(conversation=name, position=head.length, new_from=start, is_fork=False)
     fork = f"{root(name)[:120]}~{exchange.id}"
     return Course(conversation=fork, position=0, new_from=0, is_fork=True)
+
+
+def as_context(message: Json) -> Json:
+    """A message that a client sent, as it is stored.
+
+    Anyone can write an assistant's message into a history. Only replies that left through the
+    gateway, or that an operator imported, are learned: these have weight 0, as training files mark
+    what is read and not learned.
+    """
+    return {**message, "weight": 0} if message["role"] == "assistant" else message
 
 
 def recognised(course: Course, position: int, known: Place | None) -> Place | None:

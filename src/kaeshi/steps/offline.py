@@ -14,6 +14,7 @@ from typing import Literal
 from kaeshi.errors import ProviderError, TooFew
 from kaeshi.loop import Loop
 from kaeshi.nouns import Answer, Candidate, Consent, Dataset, Filters, Json, TrainingRun, text_of
+from kaeshi.rules.conversation import is_answer
 from kaeshi.rules.statistics import wilson
 from kaeshi.steps import asking, collection, dataset, knowledge, rollout, training
 from kaeshi.steps import conversation as logging
@@ -278,14 +279,19 @@ class _Judge:
 def _replies(rows: Sequence[Json]) -> frozenset[str]:
     """The assistant's replies in training rows."""
     messages = [message for row in rows for message in row["messages"]]
-    return frozenset(text_of(m).strip() for m in messages if m["role"] == "assistant")
+    return frozenset(text_of(m).strip() for m in messages if is_answer(m))
 
 
 def _answered_places(messages: Sequence[Json]) -> list[int]:
     """Positions of the assistant's replies to a customer."""
     roles = [message["role"] for message in messages]
     first = roles.index("user") if "user" in roles else len(roles)
-    return [place for place in range(first, len(roles)) if roles[place] == "assistant"]
+    return [place for place in range(first, len(roles)) if _is_reply(messages[place])]
+
+
+def _is_reply(message: Json) -> bool:
+    """Whether the assistant gave it, and no client wrote it into its history."""
+    return message["role"] == "assistant" and message.get("weight") != 0
 
 
 async def _acts_of_replies(loop: Loop, earlier: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import BooleanClauseList
 
 from kaeshi.nouns import Conversation, Exchange, Json, Mirrored, Role, Turn
-from kaeshi.rules.exchange import Head, Place, continued, course, recognised
+from kaeshi.rules.exchange import Head, Place, as_context, continued, course, recognised
 from kaeshi.rules.threads import State, root, states_after, states_before
 from kaeshi.rules.wire import replied
 from kaeshi.store.conversations import ConversationVerbs
@@ -349,7 +349,8 @@ class ExchangeVerbs(Verbs):
 def _conversation(e: Exchange, name: str, messages: Sequence[Json], position: int) -> Conversation:
     """What an exchange adds: the new messages, and the reply."""
     assert e.reply is not None  # checked by the caller
-    turns = [Turn(id=f"{name}#{position + i}", message=m, at=e.at) for i, m in enumerate(messages)]
+    sent = [as_context(message) for message in messages]
+    turns = [Turn(id=f"{name}#{position + i}", message=m, at=e.at) for i, m in enumerate(sent)]
     answered = e.at + timedelta(milliseconds=e.latency_ms or 0)
     turns.append(
         Turn(

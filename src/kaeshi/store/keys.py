@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from kaeshi.errors import Misconfigured
 from kaeshi.files import sync_folder
 
+MASTER_KEY = "master.key"
 NONCE = 12
 KEY = 32
 
@@ -28,7 +29,7 @@ def load_master_key(configured: str | None, folder: Path) -> bytes:
     """
     if configured:
         return _decoded(configured, "KAESHI_MASTER_KEY")
-    path = folder / "master.key"
+    path = folder / MASTER_KEY
     if not path.exists():
         _make_key(folder, path)
     return _decoded(path.read_text(encoding="ascii").strip(), str(path))

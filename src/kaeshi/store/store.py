@@ -6,6 +6,7 @@ Read in one, write in another, and keep both short.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kaeshi.store.candidates import CandidateVerbs
@@ -20,6 +21,7 @@ from kaeshi.store.keys import Keyring
 from kaeshi.store.knowledge import KnowledgeVerbs
 from kaeshi.store.reports import ReportVerbs
 from kaeshi.store.rollouts import RolloutVerbs
+from kaeshi.store.tables import customers
 from kaeshi.store.training import TrainingVerbs
 
 
@@ -84,6 +86,14 @@ class Store:
             await connection.execution_options(writes=True)
             async with connection.begin():
                 yield Tx(connection, self.keyring)
+
+    async def sealed_customers(self) -> int:
+        """How many customers have texts that only the master key opens."""
+        statement = (
+            select(func.count()).select_from(customers).where(customers.c.wrapped_key.is_not(None))
+        )
+        async with self.read() as tx:
+            return int((await tx.connection.execute(statement)).scalar_one())
 
     async def close(self) -> None:
         """Close what this store opened."""
