@@ -75,6 +75,10 @@ class Misconfigured(KaeshiError):
     """A setting has no usable value."""
 
 
+class Damaged(Misconfigured):
+    """A stored text was changed, and cannot be decrypted."""
+
+
 class ProviderError(KaeshiError):
     """A service that was called answered with an error."""
 

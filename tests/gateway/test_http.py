@@ -100,9 +100,7 @@ async def test_an_answer_that_comes_compressed_unasked_is_read_and_logged(
         assert await tx.conversations.count(loop.assistant) == 1
 
 
-async def test_headers_of_the_api_pass_and_no_others(
-    client: httpx.AsyncClient, provider: Any
-) -> None:
+async def test_headers_of_the_api_pass_and_no_others(opened: Any, provider: Any) -> None:
     sent = {
         "OpenAI-Beta": "assistants=v2",
         "OpenAI-Organization": "org-1",
@@ -114,7 +112,9 @@ async def test_headers_of_the_api_pass_and_no_others(
         "X-Title": "App",
     }
     refused = {"Cookie": "a=b", "X-Forwarded-For": "1.2.3.4", "X-Kaeshi-Customer": "ann"}
-    await client.post("/chat/completions", json=ASKED, headers={**sent, **refused})
+    key = {"Authorization": "Bearer k"}
+    async with opened(gateway_key=SecretStr("k")) as client:
+        await client.post("/chat/completions", json=ASKED, headers={**sent, **refused, **key})
     (came,) = provider.headers
     assert {name: came[name.lower()] for name in sent} == sent
     assert not {name.lower() for name in refused} & came.keys()
@@ -345,3 +345,12 @@ async def test_an_event_stream_is_one_in_any_spelling_of_its_type(
 
 def test_gzip_of_several_members_is_one_body() -> None:
     assert decoded(gzip.compress(b"a") + gzip.compress(b"b"), b"gzip", 10) == b"ab"
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+async def test_strangers_behind_a_proxy_on_this_machine_are_not_local(
+    client: httpx.AsyncClient, provider: Any, name: str
+) -> None:
+    answer = await client.post("/chat/completions", json=ASKED, headers={name: "203.0.113.7"})
+    assert answer.status_code == 401
+    assert provider.asked == []

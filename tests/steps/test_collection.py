@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from kaeshi.errors import MissingModel, TooFew
 from kaeshi.loop import Loop
@@ -16,6 +17,7 @@ from kaeshi.steps import (
     collection,
     dataset,
 )
+from kaeshi.store.tables import texts
 from samples import different, learnable, log, rate, record
 
 
@@ -122,3 +124,19 @@ async def test_without_consent_nothing_is_learned_whatever_the_filters(loop: Loo
     )
     with pytest.raises(TooFew, match="0 examples"):
         await dataset.build(loop, lax)
+
+
+async def test_one_flipped_bit_puts_its_conversation_aside_and_nothing_else(loop: Loop) -> None:
+    for name in ("a", "b", "c"):
+        await log(loop, record(name, *different(ord(name)), closed=True))
+    where = (texts.c.kind == "messages") & (texts.c.ref == "b")
+    async with loop.store.write() as tx:
+        (sealed,) = (await tx.connection.execute(select(texts.c.sealed).where(where))).scalars()
+        flipped = sealed[:-1] + bytes([sealed[-1] ^ 1])
+        await tx.connection.execute(update(texts).where(where).values(sealed=flipped))
+    wanted = collection.filters(loop).model_copy(update={"missing_quality": "keep"})
+    done = await collection.collect(loop, wanted)
+    assert done.dropped["damaged"] == 1
+    built = await dataset.build(loop, wanted, least=0)
+    assert [line["conversation"] for line in built.manifest["lineage"]] == ["a", "c"]
+    assert built.manifest["dropped"]["damaged"] == 1

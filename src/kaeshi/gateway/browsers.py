@@ -6,8 +6,8 @@ https://fetch.spec.whatwg.org/#http-cors-protocol. A preflight carries no key.
 from collections.abc import Collection, Mapping, MutableMapping
 from typing import Any
 
-from kaeshi.gateway.auth import origin_of
 from kaeshi.gateway.requests import Scope, Send
+from kaeshi.guard import origin_of
 
 CHAT = frozenset({"/v1/chat/completions", "/v1/responses", "/v1/models"})
 EXPOSED = (

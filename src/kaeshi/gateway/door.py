@@ -14,7 +14,6 @@ from typing import Any, get_args
 
 from kaeshi.errors import KaeshiError, ProviderError
 from kaeshi.gateway import browsers
-from kaeshi.gateway.auth import may_call
 from kaeshi.gateway.begun import begun, whole
 from kaeshi.gateway.headers import of_another_attempt, to_provider
 from kaeshi.gateway.live import Live, Threads
@@ -42,6 +41,7 @@ from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.telemetry import Metrics
 from kaeshi.gateway.upstream import OK, Reply, Upstream, upstream_of
 from kaeshi.gateway.watch import Watch, Watches
+from kaeshi.guard import may_call
 from kaeshi.loop import Loop
 from kaeshi.nouns import HAND_OVER, Assignment, Candidate, Consent, Json
 from kaeshi.rules.helpers import is_helper

@@ -36,6 +36,7 @@ DropReason = Literal[
     "tool_call_last",
     "weightless",
     "unfit",
+    "damaged",
     "thumbs_down",
     "goal_not_reached",
     "booking_failed",

@@ -14,6 +14,7 @@ REASONS: Mapping[DropReason, str] = {
     "no_answer": "there is no assistant message to learn",
     "tool_call_last": "the rated assistant message has neither text nor a call",
     "weightless": "every answer has weight 0, which marks it as bad",
+    "damaged": "its text was changed in the database and cannot be decrypted",
     "unfit": "its row breaks the format of training files",
     "thumbs_down": "it has a thumbs-down",
     "goal_not_reached": "the customer says the goal was not reached",

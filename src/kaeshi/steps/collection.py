@@ -166,7 +166,11 @@ def _verdict_of(
     )
     signals.append(known)
     verdicts.append(
-        Drop(reason="rejected") if reviews.get(s.id, _UNSEEN)[0] == "rejected" else verdict
+        Drop(reason="damaged")
+        if s.is_damaged
+        else Drop(reason="rejected")
+        if reviews.get(s.id, _UNSEEN)[0] == "rejected"
+        else verdict
     )
 
 

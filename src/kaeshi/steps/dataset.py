@@ -298,8 +298,8 @@ def _known_verdicts(
             verdicts[j.conversation] = refused
         elif j.scrubber != current:
             continue
-        elif isinstance(j.verdict, Drop) and j.verdict.reason == "timed_out":
-            verdicts[j.conversation] = j.verdict  # the same scrubber would exceed the limit again
+        elif isinstance(j.verdict, Drop) and j.verdict.reason in {"timed_out", "damaged"}:
+            verdicts[j.conversation] = j.verdict  # it would be the same again
         elif j.body is not None:
             verdicts[j.conversation] = j.example
 

@@ -42,6 +42,7 @@ class Stored:
     said: tuple[Said, ...]
     facts: Mapping[str, object]
     context: Json = field(default_factory=dict)
+    is_damaged: bool = False  # a text cannot be decrypted
 
 
 @dataclass(frozen=True, kw_only=True)

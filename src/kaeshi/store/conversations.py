@@ -1,18 +1,19 @@
 """Conversations, their sealed texts, and the log of their outcomes."""
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Column, Select, Table, bindparam, case, func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.engine.cursor import CursorResult
 from sqlalchemy.engine.row import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kaeshi.errors import NotFound
+from kaeshi.errors import Damaged, NotFound
 from kaeshi.nouns import Conversation, Json, Outcome
 from kaeshi.rules import conversation as rules
 from kaeshi.store.contexts import ContextVerbs, context_id
@@ -27,6 +28,20 @@ from kaeshi.store.conversation_rows import (
     raised,
     turn_rows,
 )
+from kaeshi.store.conversation_statements import (
+    CHANGED,
+    CLOSED,
+    FACTS,
+    HEADS,
+    JUDGED,
+    KNOWN_CONVERSATIONS,
+    KNOWN_MESSAGES,
+    REPORTED,
+    SETTLED,
+    STILL_OPEN,
+    TEXTS,
+    WRAPPED_KEYS,
+)
 from kaeshi.store.keys import Keyring
 from kaeshi.store.tables import (
     changes,
@@ -36,7 +51,7 @@ from kaeshi.store.tables import (
     outcomes,
     texts,
 )
-from kaeshi.store.verbs import Verbs, among, micros, moment
+from kaeshi.store.verbs import Verbs, micros, moment
 
 
 @dataclass
@@ -52,66 +67,7 @@ class Added:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-def _of(table: Table, key: Column[str], *columns: Column[Any]) -> Select[Any]:
-    """Those columns of one assistant's rows whose key is one of `ids`."""
-    return select(*columns).where(table.c.assistant == bindparam("assistant"), among(key, "ids"))
-
-
-_c = conversations.c
-_m = messages.c
-_k = customers.c
-_o = outcomes.c
-_t = texts.c
-_WRAPPED_KEYS = _of(customers, _k.id, _k.id, _k.wrapped_key)
-_KNOWN_CONVERSATIONS = _of(conversations, _c.id, _c.id, _c.customer, _c.message_count)
-_KNOWN_MESSAGES = _of(messages, _m.id, _m.id, _m.conversation, _m.mac)
-_STILL_OPEN = _of(conversations, _c.id, _c.id).where(_c.closed_at.is_(None))
-_HEADS = _of(
-    conversations,
-    _c.id,
-    _c.id,
-    _c.customer,
-    _c.consent,
-    _c.intents,
-    _c.started_at,
-    _c.closed_at,
-    _c.context,
-)
-_REPORTED = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.key)
-_FACTS = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.value).order_by(
-    _o.at, _o.reported_at, _o.key
-)
-_TEXTS = (
-    _of(texts, _t.ref, _t.ref, _t.part, _t.sealed, _k.wrapped_key)
-    .join_from(texts, customers, (_k.assistant == _t.assistant) & (_k.id == _t.customer))
-    .where(_t.kind == "messages", _k.wrapped_key.is_not(None))
-    .order_by(_t.ref, _t.part)
-)
-_CHANGED = (
-    select(changes.c.conversation, changes.c.version)
-    .join(conversations, (_c.assistant == changes.c.assistant) & (_c.id == changes.c.conversation))
-    .where(
-        changes.c.assistant == bindparam("assistant"), changes.c.conversation > bindparam("after")
-    )
-    .where(_c.closed_at.is_not(None) | (_c.last_at <= bindparam("idle_before")))
-    .order_by(changes.c.conversation)
-    .limit(bindparam("at_most"))
-)
-_SETTLED = changes.delete().where(
-    changes.c.assistant == bindparam("a"),
-    changes.c.conversation == bindparam("c"),
-    changes.c.version == bindparam("v"),
-)
-_JUDGED = (
-    update(conversations)
-    .where(_c.assistant == bindparam("a"), _c.id == bindparam("c"), _c.closed_at.is_not(None))
-    .values(contained=bindparam("k"))
-)
-_CLOSED = (
-    update(conversations)
-    .where(_c.assistant == bindparam("a"), _c.id == bindparam("c"), _c.closed_at.is_(None))
-    .values(closed_at=bindparam("t"))
-)
+log = logging.getLogger("kaeshi")
 
 
 class ConversationVerbs(Verbs):
@@ -191,7 +147,7 @@ class ConversationVerbs(Verbs):
         ]
         known = {
             tuple(row)
-            for row in await self._rows(_REPORTED, assistant=assistant, ids=list(reported))
+            for row in await self._rows(REPORTED, assistant=assistant, ids=list(reported))
         }
         return {
             place: row
@@ -204,7 +160,7 @@ class ConversationVerbs(Verbs):
             [
                 identifier
                 for (identifier,) in await self._rows(
-                    _STILL_OPEN, assistant=assistant, ids=list(ids)
+                    STILL_OPEN, assistant=assistant, ids=list(ids)
                 )
             ]
             if ids
@@ -215,7 +171,7 @@ class ConversationVerbs(Verbs):
         """The latest value of every outcome, by conversation."""
         found: dict[str, dict[str, object]] = {}
         for conversation, name, value in await self._rows(
-            _FACTS, assistant=assistant, ids=list(ids)
+            FACTS, assistant=assistant, ids=list(ids)
         ):
             found.setdefault(conversation, {})[name] = json.loads(value)
         return found
@@ -240,7 +196,7 @@ class ConversationVerbs(Verbs):
 
     async def close(self, assistant: str, ids: Sequence[str], now: datetime) -> None:
         """Close conversations, and set their containment from the outcomes known by now."""
-        await self._each(_CLOSED, [{"a": assistant, "c": c, "t": micros(now)} for c in ids])
+        await self._each(CLOSED, [{"a": assistant, "c": c, "t": micros(now)} for c in ids])
         await self._judge_containment(assistant, ids)
         await self.mark_changed(assistant, ids)
 
@@ -259,7 +215,7 @@ class ConversationVerbs(Verbs):
         `after` is the cursor.
         """
         rows = await self._rows(
-            _CHANGED,
+            CHANGED,
             assistant=assistant,
             after=after,
             at_most=limit,
@@ -273,18 +229,20 @@ class ConversationVerbs(Verbs):
 
         One that has changed again stays marked.
         """
-        await self._each(_SETTLED, [{"a": assistant, "c": s.id, "v": s.version} for s in judged])
+        await self._each(SETTLED, [{"a": assistant, "c": s.id, "v": s.version} for s in judged])
 
     async def read(
         self, assistant: str, ids: Sequence[str], versions: Mapping[str, int] | None = None
     ) -> list[Stored]:
         """Conversations with their texts, in the order of `ids`.
 
-        Those of erased customers are left out.
+        Those of erased customers are left out, and damaged ones unless `versions` are given.
         """
-        said = await self._texts(assistant, ids)
+        said, damaged = await self._texts(assistant, ids)
+        if damaged and versions is None:
+            log.error("%d conversations cannot be decrypted, such as %r", len(damaged), damaged[0])
         facts = await self.facts(assistant, ids)
-        heads = await self._rows(_HEADS, assistant=assistant, ids=list(ids))
+        heads = await self._rows(HEADS, assistant=assistant, ids=list(ids))
         offered = await self._contexts.of(assistant, {head[-1] for head in heads})
         found = {
             identifier: Stored(
@@ -296,11 +254,12 @@ class ConversationVerbs(Verbs):
                 closed=closed is not None,
                 version=(versions or {}).get(identifier, 0),
                 said=tuple(said[identifier]),
+                is_damaged=identifier in damaged,
                 facts=facts.get(identifier, {}),
                 context=offered.get(context, {}),
             )
             for identifier, customer, consent, intents, started, closed, context in heads
-            if identifier in said
+            if identifier in said and (versions is not None or identifier not in damaged)
         }
         return [found[i] for i in ids if i in found]
 
@@ -358,17 +317,17 @@ class ConversationVerbs(Verbs):
         return keys
 
     async def _wrapped(self, assistant: str, ids: Sequence[str]) -> dict[str, bytes | None]:
-        return dict(await self._rows(_WRAPPED_KEYS, assistant=assistant, ids=list(ids)))
+        return dict(await self._rows(WRAPPED_KEYS, assistant=assistant, ids=list(ids)))
 
     async def known(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, int]]:
         """(customer's pseudonym, length in messages) of the conversations that are stored."""
-        rows = await self._rows(_KNOWN_CONVERSATIONS, assistant=assistant, ids=list(ids))
+        rows = await self._rows(KNOWN_CONVERSATIONS, assistant=assistant, ids=list(ids))
         return {identifier: (customer, count) for identifier, customer, count in rows}
 
     async def _known_messages(
         self, assistant: str, ids: Sequence[str]
     ) -> dict[str, tuple[str, bytes]]:
-        rows = await self._rows(_KNOWN_MESSAGES, assistant=assistant, ids=list(ids))
+        rows = await self._rows(KNOWN_MESSAGES, assistant=assistant, ids=list(ids))
         return {identifier: (conversation, mac) for identifier, conversation, mac in rows}
 
     def _plan(
@@ -482,16 +441,21 @@ class ConversationVerbs(Verbs):
         """Set the containment of closed conversations; a late report sets it again."""
         facts = await self.facts(assistant, ids)
         await self._each(
-            _JUDGED, [{"a": assistant, "c": i, "k": rules.contained(facts.get(i, {}))} for i in ids]
+            JUDGED, [{"a": assistant, "c": i, "k": rules.contained(facts.get(i, {}))} for i in ids]
         )
 
-    async def _texts(self, assistant: str, ids: Sequence[str]) -> dict[str, list[Said]]:
+    async def _texts(
+        self, assistant: str, ids: Sequence[str]
+    ) -> tuple[dict[str, list[Said]], list[str]]:
+        """(texts by conversation, conversations with a text that was damaged)."""
         found: dict[str, list[Said]] = {}
-        for ref, part, sealed, wrapped in await self._rows(
-            _TEXTS, assistant=assistant, ids=list(ids)
-        ):
-            body = from_json(
-                self.keyring.open(wrapped, sealed, place(assistant, "messages", ref, part))
-            )
-            found.setdefault(ref, []).extend([Said(*said) for said in body])
-        return found
+        damaged: list[str] = []
+        rows = await self._rows(TEXTS, assistant=assistant, ids=list(ids))
+        for ref, part, sealed, wrapped in rows:
+            try:
+                raw = self.keyring.open(wrapped, sealed, place(assistant, "messages", ref, part))
+            except Damaged:  # one text must not stop the others
+                damaged.append(ref)
+                raw = b"[]"
+            found.setdefault(ref, []).extend([Said(*said) for said in from_json(raw)])
+        return found, damaged

@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from kaeshi.errors import Misconfigured
+from kaeshi.errors import Damaged, Misconfigured
 from kaeshi.files import sync_folder
 
 MASTER_KEY = "master.key"
@@ -117,7 +117,7 @@ class Keyring:
     def open(self, wrapped: bytes, sealed: bytes, place: str) -> bytes:
         """Decrypt.
 
-        Raises Misconfigured for the wrong master key, or changed bytes.
+        Raises Misconfigured for the wrong master key, Damaged for changed bytes.
         """
         try:
             return self._data_key(wrapped).decrypt(sealed[:NONCE], sealed[NONCE:], place.encode())
@@ -126,7 +126,7 @@ class Keyring:
                 f"text at {place!r} cannot be decrypted: it was changed, or moved from another "
                 "place"
             )
-            raise Misconfigured(msg) from error
+            raise Damaged(msg) from error
 
     def _data_key(self, wrapped: bytes) -> AESGCM:
         if wrapped not in self._opened:

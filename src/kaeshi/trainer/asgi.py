@@ -1,10 +1,11 @@
 """The trainer over HTTP: plain ASGI, with an optional key and a limit on bodies."""
 
 import asyncio
-import hmac
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
+
+from kaeshi.guard import may_call
 
 MAX_BODY = 513 * 1024 * 1024
 Scope = MutableMapping[str, Any]
@@ -80,11 +81,7 @@ class TrainerApp:
         )
 
     def _allowed(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
-        if self._key is None:
-            return (scope.get("client") or ("",))[0] in {"127.0.0.1", "::1"}
-        return hmac.compare_digest(
-            headers.get(b"authorization", b""), f"Bearer {self._key}".encode()
-        )
+        return may_call(scope, headers, None if self._key is None else self._key.encode())
 
 
 async def _send_stream(

@@ -3,7 +3,7 @@
 from fastapi import Request
 
 from kaeshi.errors import Refused
-from kaeshi.gateway.auth import may_call
+from kaeshi.guard import may_call
 from kaeshi.settings import Settings
 
 

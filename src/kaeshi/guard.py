@@ -1,10 +1,15 @@
-"""Who may call: holders of the key; without a key, this machine only."""
+"""Who may call one of the servers: holders of the key; without a key, this machine only.
+
+The gateway, the API and the trainer's server share it.
+"""
 
 import hmac
 from collections.abc import Container, Mapping
 from typing import Any
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
+# a proxy on this machine makes every stranger local, and says so in these
+FORWARDING = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 LOCAL_NAMES = frozenset({b"127.0.0.1", b"localhost", b"[::1]"})
 
 
@@ -21,12 +26,14 @@ def may_call(
     A page of another site, which a browser names in Origin, may call only if it is one of
     `origins`, or with a key that is meant for pages (`is_for_pages`): the admin key is not. Without
     a key, the caller and the Host must be loopback, so that pages of other sites cannot use a
-    browser on this machine.
+    browser on this machine, and nothing may have been forwarded by a proxy.
     """
     may_come = is_own_page(headers) or origin_of(headers) in origins
     if key is not None:
         return (may_come or is_for_pages) and hmac.compare_digest(credential(headers), key)
     host = headers.get(b"host", b"").lower()
+    if FORWARDING & headers.keys():
+        return False
     is_local = (scope.get("client") or ("",))[0] in LOOPBACK
     name = host if host.endswith(b"]") else host.rsplit(b":", 1)[0]
     return may_come and is_local and name in LOCAL_NAMES
