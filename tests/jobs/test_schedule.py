@@ -12,7 +12,7 @@ from kaeshi.jobs.runner import run_now, run_slot, tick
 from kaeshi.jobs.schedule import Job, crontab, due, jobs
 from kaeshi.loop import Loop
 from kaeshi.ml.jobs import start_scheduler, stop_scheduler
-from kaeshi.providers.fake import FakeClock
+from kaeshi.providers.fake import FakeClock, FakeNotifier
 from kaeshi.settings import Settings
 from samples import learnable
 
@@ -77,6 +77,21 @@ async def test_over_many_processes_a_slot_runs_once(loop: Loop, clock: FakeClock
     clock.advance(days=1)
     await tick(loop, [counting.job()], "process 0", since)
     assert counting.runs == 2
+
+
+async def test_a_clock_that_was_ahead_stops_no_job_and_is_reported(
+    loop: Loop, clock: FakeClock
+) -> None:
+    told = FakeNotifier()
+    loop = replace(loop, notifier=told)
+    counting, since = Counting(), clock.now()
+    clock.advance(days=30)
+    await tick(loop, [counting.job()], "ahead", since)
+    clock.advance(days=-29)
+    assert await tick(loop, [counting.job()], "right", since) == ["count"]
+    assert counting.runs == 2
+    assert [message for message in told.sent if "recorded in the future" in message]
+    assert await tick(loop, [counting.job()], "right", since) == []
 
 
 async def test_a_crash_in_mid_job_is_taken_over_after_the_lease(

@@ -13,6 +13,7 @@ from kaeshi.errors import NotFound
 from kaeshi.jobs.schedule import Job, due
 from kaeshi.loop import Loop
 from kaeshi.nouns import Slot
+from kaeshi.steps.notice import notify
 
 log = logging.getLogger("kaeshi.jobs")
 
@@ -24,6 +25,7 @@ async def tick(loop: Loop, jobs: Sequence[Job], owner: str, since: datetime) -> 
     """
     now = loop.clock.now()
     ran: list[Any] = []
+    await _mend_clock(loop, now)
     async with loop.store.read() as tx:
         abandoned = await tx.jobs.abandoned(loop.assistant, now)
         last = {job.name: await tx.jobs.last(loop.assistant, job.name) for job in jobs}
@@ -33,6 +35,21 @@ async def tick(loop: Loop, jobs: Sequence[Job], owner: str, since: datetime) -> 
             if await run_slot(loop, job, moment, owner):
                 ran.append(job.name)
     return ran
+
+
+async def _mend_clock(loop: Loop, now: datetime) -> None:
+    """A clock that was once ahead must not stop the jobs until that date."""
+    async with loop.store.read() as tx:
+        if not await tx.jobs.ahead(loop.assistant, now):
+            return
+    async with loop.store.write() as tx:
+        ahead = await tx.jobs.drop_ahead(loop.assistant, now)
+    msg = (
+        f"{ahead} job slots of {loop.assistant} were recorded in the future: a clock was ahead. "
+        "They are removed, and the jobs run by the present time"
+    )
+    log.warning(msg)
+    await notify(loop, msg)
 
 
 async def _take_over(

@@ -5,11 +5,13 @@ Claimed in the database, so that a slot runs once.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from kaeshi.nouns import Slot
 from kaeshi.store.tables import job_slots
 from kaeshi.store.verbs import Verbs, maybe_moment, micros, moment
+
+AHEAD = timedelta(minutes=5)  # clocks of several machines differ by less
 
 
 class JobVerbs(Verbs):
@@ -129,6 +131,27 @@ class JobVerbs(Verbs):
             )
         ).scalar()
         return None if latest is None else moment(latest)
+
+    async def ahead(self, assistant: str, now: datetime) -> int:
+        """How many slots are beyond AHEAD from now."""
+        statement = (
+            select(func.count())
+            .select_from(job_slots)
+            .where(job_slots.c.assistant == assistant, job_slots.c.slot > micros(now + AHEAD))
+        )
+        return int((await self.connection.execute(statement)).scalar_one())
+
+    async def drop_ahead(self, assistant: str, now: datetime) -> int:
+        """Remove slots beyond AHEAD from now, which a clock that was ahead has left.
+
+        While they are there nothing before them is due. Returns how many there were.
+        """
+        result = await self.connection.execute(
+            delete(job_slots).where(
+                job_slots.c.assistant == assistant, job_slots.c.slot > micros(now + AHEAD)
+            )
+        )
+        return int(result.rowcount)
 
     async def abandoned(self, assistant: str, now: datetime) -> list[Slot]:
         """Slots whose lease ran out without an end, for the reaper."""
