@@ -14,6 +14,7 @@ import zstandard
 from pydantic import SecretStr
 
 from gateway.conftest import Script
+from kaeshi.gateway.door import Gateway
 from kaeshi.gateway.encoding import decoded
 from kaeshi.gateway.upstream import Remote, Reply, azure_path
 from kaeshi.gateway.worker import take
@@ -274,6 +275,7 @@ async def test_pages_of_permitted_origins_may_chat_with_the_gateways_key(opened:
         answer = await client.post("/chat/completions", json=ASKED, headers=told)
         assert answer.status_code == 200
         assert answer.headers["access-control-allow-origin"] == SHOP
+        assert "x-kaeshi-arm" not in answer.headers  # arms are for operators
         assert "x-kaeshi-feedback-token" in answer.headers["access-control-expose-headers"]
 
 
@@ -354,3 +356,31 @@ async def test_strangers_behind_a_proxy_on_this_machine_are_not_local(
     answer = await client.post("/chat/completions", json=ASKED, headers={name: "203.0.113.7"})
     assert answer.status_code == 401
     assert provider.asked == []
+
+
+async def test_a_body_that_does_not_come_is_given_up(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kaeshi.gateway.requests.BODY_S", 0.05)
+    gateway = Gateway(loop)
+    await gateway.start()
+    sent: list[Any] = []
+    first = iter([{"type": "http.request", "body": b"{", "more_body": True}])
+
+    async def receive() -> Any:
+        return next(first, None) or await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "path": "/v1/chat/completions",
+        "method": "POST",
+        "headers": [(b"host", b"127.0.0.1")],
+        "client": ("127.0.0.1", 1),
+        "query_string": b"",
+    }
+    await asyncio.wait_for(gateway(scope, receive, send), 2)
+    assert sent[0]["status"] == 408
+    await gateway.stop()

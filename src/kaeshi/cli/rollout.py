@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic import ValidationError
 
+from kaeshi.cli.address import check_address
 from kaeshi.cli.opening import with_loop
 from kaeshi.cli.output import AsJson, By, Database, Who, group, lines_of, show, table
 from kaeshi.errors import InvalidInput
@@ -175,6 +176,7 @@ def _serving(
         return None
     try:
         messages = json.loads(opening.read_text(encoding="utf-8")) if opening else []
+        check_address(base_url)
         made = Serving(model=served_as, base_url=base_url, opening=messages, entries=entries)
     except (OSError, ValueError, ValidationError) as error:
         raise InvalidInput(

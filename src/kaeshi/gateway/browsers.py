@@ -11,8 +11,7 @@ from kaeshi.guard import origin_of
 
 CHAT = frozenset({"/v1/chat/completions", "/v1/responses", "/v1/models"})
 EXPOSED = (
-    b"x-kaeshi-message, x-kaeshi-conversation, x-kaeshi-arm, x-kaeshi-feedback-token, "
-    b"x-request-id, retry-after"
+    b"x-kaeshi-message, x-kaeshi-conversation, x-kaeshi-feedback-token, x-request-id, retry-after"
 )
 AGE_S = b"600"
 
@@ -61,12 +60,15 @@ async def answer_preflight(send: Send, headers: Mapping[bytes, bytes], origin: b
 
 
 def readable_by(origin: bytes, send: Send) -> Send:
-    """A send whose response the page may read."""
+    """A send whose response the page may read.
+
+    Arms are for operators: a customer who knows the arm can vote for or against it.
+    """
 
     async def sent(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [
-                *message.get("headers", ()),
+                *(h for h in message.get("headers", ()) if h[0] != b"x-kaeshi-arm"),
                 (b"access-control-allow-origin", origin),
                 (b"access-control-expose-headers", EXPOSED),
                 (b"vary", b"origin"),

@@ -1,5 +1,6 @@
 """Reading and answering ASGI requests of the gateway: headers, bodies, faults."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 LONGEST_ID = 190
+BODY_S = 30  # a client that sends less in this time holds a connection and memory for nothing
 
 
 TOO_MANY = 429
@@ -125,19 +127,29 @@ async def body_of(receive: Receive, encoding: bytes | None, limit: int) -> bytes
 
     Raises Fault when it is too long, ends early, or is not in its encoding.
     """
-    event = await receive()
-    body: bytes = event.get("body", b"")
-    if event.get("more_body"):
-        parts = bytearray(body)
-        while event.get("more_body") and len(parts) <= limit:
-            event = await receive()
-            parts += event.get("body", b"")
-        body = bytes(parts)
+    try:
+        async with asyncio.timeout(BODY_S):
+            event, body = await _read(receive, limit)
+    except TimeoutError as error:
+        raise Fault(408, f"the body was not here within {BODY_S} seconds") from error
     if len(body) > limit:
         raise Fault(413, f"the body is over {limit} bytes (GATEWAY_MAX_BODY_MB)")
     if event["type"] == "http.disconnect":
         raise Fault(400, "the body ended early")
     return _decompressed(body, encoding, limit) if encoding else body
+
+
+async def _read(receive: Receive, limit: int) -> tuple[MutableMapping[str, Any], bytes]:
+    """(the last message of the body, the body as far as the limit goes)."""
+    event = await receive()
+    body: bytes = event.get("body", b"")
+    if not event.get("more_body"):
+        return event, body
+    parts = bytearray(body)
+    while event.get("more_body") and len(parts) <= limit:
+        event = await receive()
+        parts += event.get("body", b"")
+    return event, bytes(parts)
 
 
 def _decompressed(body: bytes, encoding: bytes, limit: int) -> bytes:

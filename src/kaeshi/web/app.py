@@ -1,5 +1,6 @@
 """The application: one Loop, one place where errors become responses, a body limit."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,7 +16,7 @@ from kaeshi.app import open_loop
 from kaeshi.errors import KaeshiError
 from kaeshi.gateway import browsers
 from kaeshi.gateway.door import Gateway
-from kaeshi.gateway.requests import SERVER_ERROR, fault_body
+from kaeshi.gateway.requests import BODY_S, SERVER_ERROR, fault_body
 from kaeshi.jobs import scheduler
 from kaeshi.settings import Settings, load
 from kaeshi.web import api, pages
@@ -144,8 +145,12 @@ class _TooLarge(Exception):
     """Raised inside the application when a body exceeds the limit."""
 
 
+class _TooSlow(Exception):
+    """Raised inside the application when a body does not come."""
+
+
 class BodyLimit:
-    """Refuses bodies over MAX_BODY before they are read into memory."""
+    """Refuses bodies over MAX_BODY before they are read into memory, and those that do not come."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -156,10 +161,19 @@ class BodyLimit:
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         seen = 0
+        is_whole = False
+        until = asyncio.get_running_loop().time() + BODY_S
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, is_whole
+            if is_whole:  # what comes next is the client's leaving, whenever that is
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError as error:
+                raise _TooSlow from error
+            is_whole = not message.get("more_body")
             seen += len(message.get("body", b""))
             if seen > MAX_BODY:
                 raise _TooLarge
@@ -173,6 +187,9 @@ class BodyLimit:
             await self._app(scope, counted, send)
         except _TooLarge:
             await answer(scope, receive, send)
+        except _TooSlow:
+            late = _fault(408, f"the body was not here within {BODY_S} seconds")
+            await late(scope, receive, send)
 
 
 def _fault(status: int, message: str) -> Response:
@@ -209,7 +226,7 @@ async def _anything(
     """Any other exception becomes a 500 without internals, and is logged."""
     try:
         return await call_next(request)
-    except _TooLarge:
+    except (_TooLarge, _TooSlow):
         raise
     except ClientDisconnect:
         return _fault(400, "the body ended early")
