@@ -105,8 +105,9 @@ class Threads:
 
     def belongs(self, conversation: str, customer: str) -> None:
         """Remember whose conversation it is: later requests may name neither."""
+        if self._customers.get(conversation) == customer:
+            return
         self._customers[conversation] = customer
-        self._customers.move_to_end(conversation)
         if len(self._customers) > ATTEMPTS:
             self._customers.popitem(last=False)
 

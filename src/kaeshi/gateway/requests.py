@@ -12,7 +12,8 @@ from kaeshi.gateway.encoding import TooLarge
 from kaeshi.gateway.encoding import decoded as decompressed
 from kaeshi.gateway.upstream import Reply
 from kaeshi.nouns import Json
-from kaeshi.rules import threads, wire
+from kaeshi.rules import wire
+from kaeshi.rules.threads import References
 
 Scope = MutableMapping[str, Any]
 
@@ -47,7 +48,9 @@ class Fault(Exception):
         self.headers = headers
 
 
-def callers_ids(headers: Mapping[bytes, bytes], body: Any) -> tuple[str | None, str | None]:
+def callers_ids(
+    headers: Mapping[bytes, bytes], body: Any, refers: References
+) -> tuple[str | None, str | None]:
     """(customer, conversation) as the caller names them. Raises Fault for bad ids."""
     customer = (
         given(headers, b"x-kaeshi-customer")
@@ -59,7 +62,7 @@ def callers_ids(headers: Mapping[bytes, bytes], body: Any) -> tuple[str | None, 
     for what, value in (
         ("customer", customer),
         ("conversation", named),
-        ("conversation", threads.references(body).conversation),
+        ("conversation", refers.conversation),
     ):
         if value and (len(value) > LONGEST_ID or not value.isprintable()):
             raise Fault(
@@ -127,11 +130,10 @@ async def body_of(receive: Receive, encoding: bytes | None, limit: int) -> bytes
 
     Raises Fault when it is too long, ends early, or is not in its encoding.
     """
-    try:
-        async with asyncio.timeout(BODY_S):
-            event, body = await _read(receive, limit)
-    except TimeoutError as error:
-        raise Fault(408, f"the body was not here within {BODY_S} seconds") from error
+    event = await receive()
+    body: bytes = event.get("body", b"")
+    if event.get("more_body"):
+        event, body = await _read_rest(receive, body, limit)
     if len(body) > limit:
         raise Fault(413, f"the body is over {limit} bytes (GATEWAY_MAX_BODY_MB)")
     if event["type"] == "http.disconnect":
@@ -139,16 +141,19 @@ async def body_of(receive: Receive, encoding: bytes | None, limit: int) -> bytes
     return _decompressed(body, encoding, limit) if encoding else body
 
 
-async def _read(receive: Receive, limit: int) -> tuple[MutableMapping[str, Any], bytes]:
+async def _read_rest(
+    receive: Receive, begun: bytes, limit: int
+) -> tuple[MutableMapping[str, Any], bytes]:
     """(the last message of the body, the body as far as the limit goes)."""
-    event = await receive()
-    body: bytes = event.get("body", b"")
-    if not event.get("more_body"):
-        return event, body
-    parts = bytearray(body)
-    while event.get("more_body") and len(parts) <= limit:
-        event = await receive()
-        parts += event.get("body", b"")
+    parts = bytearray(begun)
+    event: MutableMapping[str, Any] = {"more_body": True}
+    try:
+        async with asyncio.timeout(BODY_S):
+            while event.get("more_body") and len(parts) <= limit:
+                event = await receive()
+                parts += event.get("body", b"")
+    except TimeoutError as error:
+        raise Fault(408, f"the body was not here within {BODY_S} seconds") from error
     return event, bytes(parts)
 
 

@@ -56,8 +56,8 @@ class Speakers:
         raw: bytes,
     ) -> Speaker:
         """Who sent this request. Raises Fault for bad ids."""
-        customer, named = callers_ids(headers, body)
         refers = threads.references(body)
+        customer, named = callers_ids(headers, body, refers)
         scope = refers.conversation or named or customer or ""
         known = await self._by_name(assistant, refers, named)
         attempt = self._attempt_of(assistant, customer, headers, raw)

@@ -305,7 +305,9 @@ def _whole(raw: bytes) -> Said:
 
 def _said_chat(body: Mapping[str, Any]) -> Said:
     choices = body["choices"]
-    choice = next((c for c in choices if (c.get("index") or 0) == 0), choices[0])
+    choice = choices[0]
+    if len(choices) > 1:
+        choice = next((c for c in choices if (c.get("index") or 0) == 0), choice)
     message = choice.get("message") or choice.get("delta")
     if not isinstance(message, dict):
         message = {"content": choice["text"]}
@@ -319,15 +321,15 @@ def _said_chat(body: Mapping[str, Any]) -> Said:
         finish_reason=_short(_finish(choice.get("finish_reason")), SHORT),
         prompt_tokens=asked,
         completion_tokens=answered,
-        item_ids=_audio_ids(message),
-        others=tuple(_other_messages(choices, choice)),
+        item_ids=_audio_ids(message) if "audio" in message else (),
+        others=_other_messages(choices, choice) if len(choices) > 1 else (),
     )
 
 
-def _other_messages(choices: Sequence[Any], first: Mapping[str, Any]) -> list[Json]:
+def _other_messages(choices: Sequence[Any], first: Mapping[str, Any]) -> tuple[Json, ...]:
     """The messages of further choices: the client may go on with any of them."""
-    others = [c for c in choices if c is not first] if len(choices) > 1 else ()
-    return [message_of(c["message"]) for c in others if isinstance(c.get("message"), dict)]
+    others = [c for c in choices if c is not first]
+    return tuple(message_of(c["message"]) for c in others if isinstance(c.get("message"), dict))
 
 
 def _audio_ids(message: Mapping[str, Any]) -> tuple[str, ...]:

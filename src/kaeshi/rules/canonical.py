@@ -32,22 +32,33 @@ def canonical(messages: Sequence[Json]) -> list[Unit]:
     is NFC without white space; arguments are parsed and their keys sorted. Adjacent texts of the
     assistant are one: a continued answer comes back whole.
     """
-    return joined(unit for message in messages for unit in _units(message))
+    found: list[Unit] = []
+    for message in messages:
+        content = message.get("content")
+        if message.get("role") == "user" and isinstance(content, str):  # most of them
+            text = _squeezed(content)
+            if text:
+                found.append(("user", text))
+        else:
+            found += _units(message)
+    return joined(found)
 
 
 def words(units: Sequence[Unit]) -> list[Unit]:
     """The units without calls and their results, which many clients leave out of a history."""
-    return joined(unit for unit in units if unit[0] in {"user", "assistant"})
+    return joined([unit for unit in units if unit[0] in {"user", "assistant"}])
 
 
 def joined(units: Iterable[Unit]) -> list[Unit]:
     """The units with adjacent texts of the assistant as one."""
     found: list[Unit] = []
+    last = ""
     for unit in units:
-        if found and unit[0] == "assistant" == found[-1][0]:
+        if unit[0] == "assistant" == last:
             found[-1] = ("assistant", _respelt(found[-1][1] + unit[1]))
         else:
             found.append(unit)
+            last = unit[0]
     return found
 
 

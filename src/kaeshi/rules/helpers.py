@@ -47,16 +47,7 @@ _TITLER = re.compile(
 _SHORT = re.compile(r"\b(concise|short|brief|at most|no more than|\d+|\w+ to \w+)\b", re.IGNORECASE)
 _LOOKED_AT = 600
 _CALLERS = frozenset({"system", "developer"})
-_WORDS = (
-    "title",
-    "tags",
-    "name",
-    "### task",
-    "discussion",
-    "conversation",
-    "expression",
-    "session",
-)
+_WORDS = re.compile("title|tags|name|### task|discussion|conversation|expression")
 
 
 def is_helper(messages: Sequence[Json]) -> bool:
@@ -81,7 +72,7 @@ def is_helper(messages: Sequence[Json]) -> bool:
 
 def _instructs(text: str) -> bool:
     head = text.lower()
-    if not any(word in head for word in _WORDS):
+    if _WORDS.search(head) is None:
         return False
     if _is_shipped(head) or "create a concise, 3-5 word phrase as a title" in head:  # Page Assist
         return True

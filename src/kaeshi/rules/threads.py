@@ -7,7 +7,6 @@ this order: an id that the answer gave (of a response, an item, a tool call), al
 last two turns, the last turn, the last reply.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,9 +15,8 @@ from kaeshi.rules.canonical import Unit, canonical, words
 
 # the ids of some local servers are counters; these are long enough to be random
 LEAST_ID = 16
-LEAST_WINDOW = 90  # characters of a turn by which an unnamed customer is recognised
+LEAST_WINDOW = 80  # characters of a turn by which an unnamed customer is recognised
 EARLIER = 2  # how many replies before the last one are tried, where that is not known
-_json = json.JSONEncoder(ensure_ascii=False).encode
 _ASKERS = frozenset({"user", "system", "developer", "tool", "function"})
 
 
@@ -96,11 +94,19 @@ def _earlier(messages: Sequence[Json], replies: int) -> Iterator[int]:
 
 def _whole(units: Sequence[Unit]) -> list[State]:
     """All that was said, and the words alone: many clients leave calls out of the history."""
-    said = words(units)
-    found = [State(f"all {_json(units)}")]
-    if len(said) < len(units):
-        found.append(State(f"all {_json(said)}"))
+    found = [State(f"all {_key(units)}")]
+    if _has_calls(units):
+        found.append(State(f"all {_key(words(units))}"))
     return found
+
+
+def _has_calls(units: Sequence[Unit]) -> bool:
+    return any(kind in {"call", "tool"} for kind, _ in units)
+
+
+def _key(units: Sequence[Unit]) -> str:
+    """The units as one text: theirs hold no white space, so that none can look like two."""
+    return "\n".join([f"{kind} {text}" for kind, text in units])
 
 
 def _windows(units: Sequence[Unit], *, is_request: bool) -> list[State]:
@@ -113,10 +119,10 @@ def _windows(units: Sequence[Unit], *, is_request: bool) -> list[State]:
     found = []
     for number in (2, 1):
         if len(starts) >= number and (is_request or starts[-number] > 0):
-            found.append(State(f"last {number} {_json(units[starts[-number] :])}", is_window=True))
-    said = words(units[starts[-1] + 1 :] if starts else units)
+            found.append(State(f"last {number} {_key(units[starts[-number] :])}", is_window=True))
+    said = units[starts[-1] + 1 :] if starts else units
     if said:
-        found.append(State(f"reply {_json(said)}", is_window=True))
+        found.append(State(f"reply {_key(words(said))}", is_window=True))
     return found
 
 
