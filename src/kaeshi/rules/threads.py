@@ -105,7 +105,7 @@ def _has_calls(units: Sequence[Unit]) -> bool:
 
 
 def _key(units: Sequence[Unit]) -> str:
-    """The units as one text: theirs hold no white space, so that none can look like two."""
+    """The units as one text. They hold no white space, so that none can look like two."""
     return "\n".join([f"{kind} {text}" for kind, text in units])
 
 
