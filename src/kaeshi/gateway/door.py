@@ -54,7 +54,6 @@ CONSENTS: dict[str, Consent] = {consent: consent for consent in get_args(Consent
 OWN = frozenset({"conversations", "feedback", "jobs", "messages", "report", "webhooks"})
 ADMINISTRATION = frozenset({"organization", "organizations", "admin", "dashboard", "usage"})
 CHATS = frozenset({"/v1/chat/completions", "/v1/responses"})
-EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 log = logging.getLogger("kaeshi.gateway")
 

@@ -12,10 +12,10 @@ import aiohttp
 from pydantic_core import from_json
 from yarl import URL
 
-from kaeshi.errors import ProviderError, ProviderUnknown
+from kaeshi.errors import ProviderUnknown
 from kaeshi.gateway.headers import comes_back, to_provider
 from kaeshi.gateway.requests import Fault, Receive, Scope, Send, send_response
-from kaeshi.gateway.upstream import DEPLOYED, OPENAI, REDIRECTS, azure_path
+from kaeshi.gateway.upstream import DEPLOYED, OPENAI, REDIRECTS, azure_path, redirected
 from kaeshi.gateway.watch import Watch, Watches
 from kaeshi.nouns import Json
 from kaeshi.ports import Answerer
@@ -100,11 +100,7 @@ class Passing:
             allow_redirects=False,
         ) as reply:
             if reply.status in REDIRECTS:
-                msg = (
-                    f"the model's provider redirects to {reply.headers.get('Location', '')!r}, and "
-                    "redirects are not followed; set OPENAI_BASE_URL to that place"
-                )
-                raise ProviderError(msg)
+                raise redirected("the model's provider", reply.headers.get("Location", ""))
             try:
                 watch.begin()
                 with watch:

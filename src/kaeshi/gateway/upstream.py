@@ -138,11 +138,7 @@ class Remote:
         encoding = found.pop(b"content-encoding", b"").strip()
         if connection.status in REDIRECTS:
             connection.close()
-            msg = (
-                f"the model's provider at {where} redirects to {location.decode('latin-1')!r}, and "
-                "redirects are not followed; set OPENAI_BASE_URL to that place"
-            )
-            raise ProviderError(msg)
+            raise redirected(f"the model's provider at {where}", location.decode("latin-1"))
         if connection.is_stream:
             pieces = self._client.pieces(where, connection)
             if encoding not in {b"", b"identity"}:
@@ -229,3 +225,12 @@ def _remote(loop: Loop) -> Remote:
         settings.provider_keys,
         settings.openai_api_version,
     )
+
+
+def redirected(provider: str, location: str) -> ProviderError:
+    """What is raised where a provider answers with a redirect to `location`."""
+    msg = (
+        f"{provider} redirects to {location!r}, and redirects are not followed; "
+        "set OPENAI_BASE_URL to that place"
+    )
+    return ProviderError(msg)

@@ -46,9 +46,7 @@ def is_failure_of_model(raw: bytes) -> bool:
     """Whether a whole answer with a good status is no answer: an error, a page, or nothing."""
     if not is_stream(raw):
         return is_error(raw)
-    reader = Reader()
-    reader.feed(raw)
-    reader.close()
+    reader = _reader_of(raw)
     return reader.error is not None or reader.is_empty
 
 
@@ -59,10 +57,14 @@ def read(raw: bytes) -> Said:
     """
     if not is_stream(raw):
         return _whole(raw)
+    return _reader_of(raw).said()
+
+
+def _reader_of(raw: bytes) -> "Reader":
     reader = Reader()
     reader.feed(raw)
     reader.close()
-    return reader.said()
+    return reader
 
 
 def is_stream(raw: bytes) -> bool:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from kaeshi.nouns import Json, text_of
+from kaeshi.rules.canonical import CALLERS
 
 # the beginning of shipped instructions, lower-cased
 _SHIPPED = (
@@ -46,7 +47,6 @@ _TITLER = re.compile(
 )
 _SHORT = re.compile(r"\b(concise|short|brief|at most|no more than|\d+|\w+ to \w+)\b", re.IGNORECASE)
 _LOOKED_AT = 600
-_CALLERS = frozenset({"system", "developer"})
 _WORDS = re.compile("title|tags|name|### task|discussion|conversation|expression")
 
 
@@ -64,7 +64,7 @@ def is_helper(messages: Sequence[Json]) -> bool:
     if last.get("role") == "user" and _instructs(text_of(last)[:_LOOKED_AT]):
         return True
     first = messages[0]
-    if first.get("role") not in _CALLERS:
+    if first.get("role") not in CALLERS:
         return False
     head = text_of(first)[:_LOOKED_AT].lower()
     return _is_shipped(head) or _TITLER.match(head) is not None

@@ -24,9 +24,10 @@ def error_in(raw: bytes) -> str | None:
     first = body[0] if isinstance(body, list) and body else body
     if not isinstance(first, dict):
         return None
-    if "choices" in first and not first["choices"] and "output" not in first:
-        return error_of(first) or "an answer without choices"
-    return error_of(first)
+    found = error_of(first)
+    if found is None and "choices" in first and not first["choices"] and "output" not in first:
+        return "an answer without choices"
+    return found
 
 
 def error_of(body: object) -> str | None:
@@ -50,7 +51,7 @@ def _error_field(body: Mapping[str, Any]) -> Any:
         return body.get("message") or "error"
     choices = body.get("choices")
     if isinstance(choices, list) and choices:
-        return next((_error_in_choice(c) for c in choices if _error_in_choice(c)), None)
+        return next(filter(None, map(_error_in_choice, choices)), None)
     if "output" in body or "candidates" in body:
         return None
     return _error_beside(body)

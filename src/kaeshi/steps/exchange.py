@@ -26,17 +26,18 @@ async def take(
     None where another worker was first.
     """
     now = loop.clock.now()
+    # counting and scrubbing take their time, and SQLite has one writer
+    known = priced(loop, counted(loop, exchanges))
+    known = [replace(e, context=clean(loop, e.context)) if e.context else e for e in known]
     async with loop.store.write() as tx:
         if not await tx.exchanges.take_spool(loop.assistant, spool, before, after, dropped, now):
             return None
-        known = priced(loop, counted(loop, exchanges))
-        known = [replace(e, context=clean(loop, e.context)) if e.context else e for e in known]
         return await tx.exchanges.add(known, now)
 
 
 def counted(loop: Loop, exchanges: Sequence[Exchange]) -> list[Exchange]:
     """The exchanges with their tokens, counted here and marked so where the provider sent none."""
-    return [_counted(loop, e) if e.reply is not None else e for e in exchanges]
+    return [_counted(loop, e) for e in exchanges]
 
 
 def _counted(loop: Loop, e: Exchange) -> Exchange:
