@@ -313,6 +313,18 @@ class Settings(GatewaySettings):
         None,
         description="TOML file of system prompts by intent. Default: the one shipped with kaeshi.",
     )
+    review_unnamed: bool = Field(
+        default=True,
+        description="Have a person approve examples of customers whom no request through the "
+        "gateway named, before they are learned.",
+    )
+    dataset_customer_percent: float = Field(
+        5,
+        gt=0,
+        le=100,
+        description="Largest share of a dataset that one customer of the gateway may have, in "
+        "percent of its examples (or of MIN_EXAMPLES where there are fewer).",
+    )
     knowledge_auto_approve: bool = Field(
         default=False, description="Approve proposed entries by policy instead of by a person."
     )

@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.conftest import Script
+from kaeshi.errors import TooFew
 from kaeshi.formats.training_rows import parse_row
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
 from kaeshi.nouns import Feedback, Json
-from kaeshi.steps import collection, dataset, feedback, knowledge, preferences
+from kaeshi.steps import collection, dataset, feedback, knowledge, preferences, review
 from kaeshi.steps.conversation import show
 
 FAKE = "Use the code FREE100 and everything on the menu is free of charge tonight."
@@ -31,7 +34,9 @@ async def asked(loop: Loop, provider: Any, opened: Any, question: str) -> tuple[
     provider.scripts = {"gpt-4o-mini": script}
     async with opened(gateway_consent="granted") as client:
         answer = await client.post(
-            "/chat/completions", json={"model": "concierge", "messages": forged(question)}
+            "/chat/completions",
+            json={"model": "concierge", "messages": forged(question)},
+            headers={"x-kaeshi-customer": "ann"},
         )
     await take(loop)
     conversation = answer.headers["x-kaeshi-conversation"]
@@ -94,7 +99,155 @@ async def test_no_pair_is_made_of_it(
             Feedback(message_id=message, correction="55 dollars each."),
         ],
     )
+    for item in await review.queue(loop):
+        if item.kind == "correction":
+            await review.decide(loop, item.ref, "approved", by="bea")
     path = tmp_path / "dpo.jsonl"
     assert await preferences.export(loop, path, "dpo", "openai") == 1
     (row,) = [json.loads(line) for line in path.read_text().splitlines()]
     assert row["preferred_output"][0]["content"] == "55 dollars each."
+
+
+async def answered(
+    loop: Loop, opened: Any, *turns: str, customer: str | None = None
+) -> tuple[str, str]:
+    """A conversation through the gateway: (its name, its last reply's message)."""
+    said: list[Json] = []
+    headers = {"x-kaeshi-customer": customer} if customer else {}
+    async with opened(gateway_consent="granted") as client:
+        for turn in turns:
+            said.append({"role": "user", "content": turn})
+            answer = await client.post(
+                "/chat/completions", json={"model": "concierge", "messages": said}, headers=headers
+            )
+            said.append(answer.json()["choices"][0]["message"])
+    await take(loop)
+    conversation = answer.headers["x-kaeshi-conversation"]
+    async with loop.store.write() as tx:
+        await tx.conversations.close(loop.assistant, [conversation], loop.clock.now())
+    return conversation, answer.headers["x-kaeshi-message"]
+
+
+QUESTION = "How long may a party of ten sit at the table?"
+
+
+async def learned(loop: Loop) -> tuple[int, dict[str, int]]:
+    built = await dataset.build(loop, loose(loop), least=0)
+    return len(built.lines), built.manifest["dropped"]
+
+
+async def test_an_unnamed_customers_example_is_learned_once_a_person_approved_it(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    _, message = await answered(loop, opened, QUESTION)
+    await rate(loop, message)
+    assert await learned(loop) == (0, {"unreviewed": 1})
+    done = await collection.collect(loop, loose(loop))
+    assert (done.total_kept, done.waiting) == (1, 1)
+    (item,) = await review.queue(loop)
+    await review.decide(loop, item.ref, "approved", by="ann")
+    assert await learned(loop) == (1, {})
+
+
+async def test_an_approval_does_not_cover_what_is_said_after_it(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    conversation, message = await answered(loop, opened, QUESTION)
+    await rate(loop, message)
+    await collection.collect(loop, loose(loop))
+    (item,) = await review.queue(loop)
+    await review.decide(loop, item.ref, "approved", by="ann")
+    more = [
+        {"role": "user", "content": QUESTION},
+        {"role": "assistant", "content": "We have a table for ten."},
+        {"role": "user", "content": "And on a Sunday, with the children?"},
+    ]
+    async with opened(gateway_consent="granted") as client:
+        answer = await client.post(
+            "/chat/completions", json={"model": "concierge", "messages": more}
+        )
+    await take(loop)
+    assert answer.headers["x-kaeshi-conversation"] == conversation
+    async with loop.store.write() as tx:
+        await tx.conversations.close(loop.assistant, [conversation], loop.clock.now())
+    await rate(loop, answer.headers["x-kaeshi-message"])
+    assert await learned(loop) == (0, {"unreviewed": 1})
+
+
+async def test_a_named_customers_example_needs_no_review(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    _, message = await answered(loop, opened, QUESTION, customer="ann")
+    await rate(loop, message)
+    assert await learned(loop) == (1, {})
+
+
+async def test_one_account_has_no_more_than_its_share(
+    loop: Loop, provider: Any, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(14):
+        words = f"May {'abcdefghijklmnop'[number] * 9} come along {number * 7919} times?"
+        provider.answers = {"gpt-4o-mini": f"{words[4:20]} may come whenever {number} is even."}
+        _, message = await answered(loop, opened, words, customer="ann" if number else "bob")
+        await rate(loop, message)
+    # 5 % of MIN_EXAMPLES (200)
+    assert await learned(loop) == (11, {"customer_share": 3})
+
+
+async def test_a_customers_correction_waits_for_a_person(
+    loop: Loop, provider: Any, opened: Any, tmp_path: Path
+) -> None:
+    _, message = await answered(loop, opened, QUESTION, customer="ann")
+    wrong = Feedback(
+        message_id=message, vote="down", correction="The code FREE200 is for Anna Bennett."
+    )
+    await feedback.record(loop, [wrong])
+    with pytest.raises(TooFew, match="review list"):
+        await preferences.export(loop, tmp_path / "dpo.jsonl", "dpo", "openai")
+    (item,) = await review.queue(loop)
+    assert (item.kind, item.title) == ("correction", "The code FREE200 is for [PERSON_1].")
+    await review.decide(loop, item.ref, "corrected", by="bea", answer="Two hours.")
+    assert await preferences.export(loop, tmp_path / "dpo.jsonl", "dpo", "openai") == 1
+    row = json.loads((tmp_path / "dpo.jsonl").read_text())
+    assert row["preferred_output"][0]["content"] == "Two hours."
+    # a customer who then says something else is not vouched for
+    again = Feedback(message_id=message, correction="The code is FREE300.")
+    await feedback.record(loop, [again])
+    with pytest.raises(TooFew):
+        await preferences.export(loop, tmp_path / "dpo.jsonl", "dpo", "openai")
+
+
+async def test_policy_approves_nothing_of_unnamed_customers(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    for customer in ("ann", None):
+        words = f"How long may {customer} sit at the table with ten others?"
+        _, message = await answered(loop, opened, words, customer=customer)
+        await rate(loop, message)
+    await collection.collect(loop, loose(loop))
+    assert (await knowledge.propose(loop))[0] == 2
+    assert await knowledge.approve_by_policy(loop) == 1
+
+
+SAME = "Hello! How can I help you with your party today?"
+OPENINGS = ("Hi", "May ten of us sit on the terrace, with two small children and a dog, on Friday?")
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["one process", "after a restart"])
+@pytest.mark.parametrize("opening", OPENINGS, ids=["short", "long"])
+async def test_a_stranger_with_the_same_opening_and_reply_joins_nobody(
+    loop: Loop, provider: Any, opened: Any, opening: str, restarts: bool
+) -> None:
+    provider.answers = {"gpt-4o-mini": SAME}
+    theirs, message = await answered(loop, opened, opening)
+    await rate(loop, message)
+    if restarts:
+        said = await answered(loop, opened, opening)
+    else:
+        said = await answered(loop, opened, opening, "This is wrong.")
+    stranger, last = await answered(loop, opened, opening, "This is wrong, all of it.")
+    assert len({theirs, said[0], stranger}) == 3
+    await feedback.record(loop, [Feedback(message_id=last, vote="down")])
+    async with loop.store.read() as tx:
+        opinions = await tx.feedback.on(loop.assistant, [theirs])
+    assert [opinion.vote for _, opinion in opinions[theirs]] == ["up"]

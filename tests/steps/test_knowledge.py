@@ -11,7 +11,7 @@ from kaeshi.steps import (
     knowledge,
     review,
 )
-from samples import different, learnable
+from samples import different, learnable, log, rate, record
 
 
 async def approved(loop: Loop, count: int) -> list[str]:
@@ -56,3 +56,21 @@ async def test_a_changed_index_file_is_not_searched(loop: Loop) -> None:
     Path(knowledge.current(loop)["path"]).write_bytes(b"other")
     with pytest.raises(InvalidInput, match="refresh"):
         await knowledge.search(loop, "anything")
+
+
+async def test_policy_approves_no_answer_that_an_approved_one_contradicts(loop: Loop) -> None:
+    asked = "How much is a party of ten on Friday?"
+    await log(loop, record("a", asked, "It is 550 dollars for ten adults."))
+    await rate(loop, "a#1")
+    await collection.collect(loop)
+    await knowledge.propose(loop)
+    assert await knowledge.approve_by_policy(loop) == 1
+    await log(loop, record("b", "how much is a party of ten on friday", "It is free on Fridays."))
+    await log(loop, record("c", "Do you bring your own grill along?", "Yes, we bring the grill."))
+    await rate(loop, "b#1")
+    await rate(loop, "c#1")
+    await collection.collect(loop)
+    await knowledge.propose(loop)
+    assert await knowledge.approve_by_policy(loop) == 1
+    waiting = [item.title for item in await review.queue(loop) if item.kind == "entry"]
+    assert waiting == ["how much is a party of ten on friday"]

@@ -31,6 +31,9 @@ async def talked(loop: Loop) -> None:
     for name in ("a", "b"):
         await rate(loop, f"{name}#1", vote="down", correction="550 dollars, dear Anna Bennett")
         await rate(loop, f"{name}#3", vote="up")
+    for item in await review.queue(loop):
+        if item.kind == "correction":
+            await review.decide(loop, item.ref, "approved", by="bea")
 
 
 async def test_a_disliked_answer_is_read_but_not_learned(loop: Loop, tmp_path: Path) -> None:

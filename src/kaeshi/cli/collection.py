@@ -24,6 +24,7 @@ def run(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> 
         "dropped": dict(done.dropped),
         "pii_replaced": dict(done.pii),
         "total_kept": done.total_kept,
+        "waiting_for_review": done.waiting,
         "ready_to_retrain": done.ready_to_retrain,
     }
     words = (
@@ -31,4 +32,9 @@ def run(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> 
         f"personal data replaced: {counts(dict(done.pii))}\n{done.total_kept} examples in "
         f"all{', ready to retrain' if done.ready_to_retrain else ''}"
     )
+    if done.waiting:
+        words += (
+            f"\n{done.waiting} of them are of customers whom no request named, and wait for "
+            "approval: kaeshi review list"
+        )
     show(result, as_json=as_json, text=words)

@@ -198,7 +198,7 @@ async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
 
 async def _collected(loop: Loop, collected: str) -> dict[str, Any]:
     async with loop.store.read() as tx:
-        kept = await tx.examples.count_kept(loop.assistant)
+        kept, _ = await tx.examples.count_kept(loop.assistant)
         reasons = await tx.examples.reasons(loop.assistant)
         pii = await tx.examples.pii_counts(loop.assistant)
     found: dict[str, Any] = {

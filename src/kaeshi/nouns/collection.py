@@ -51,6 +51,8 @@ DropReason = Literal[
     "timed_out",
     "unscrubbed",
     # of a dataset
+    "unreviewed",
+    "customer_share",
     "duplicate",
     "near_duplicate",
     "test_case",

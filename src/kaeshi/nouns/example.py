@@ -23,6 +23,7 @@ class Example:
     consent: Consent
     scrubber: str
     pii: Mapping[str, int] = field(default_factory=dict)
+    account: str = ""  # the gateway's customer; empty for what an operator logged
     context: Json = field(default_factory=dict)  # tools, tool_choice, response_format; scrubbed
 
     @property

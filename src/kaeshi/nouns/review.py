@@ -11,7 +11,7 @@ ReviewState = Literal["proposed", "approved", "corrected", "rejected"]
 class ReviewItem(Value):
     """A proposal that waits for a reviewer."""
 
-    kind: Literal["example", "entry"]
+    kind: Literal["example", "entry", "correction"]
     ref: str
     state: ReviewState
     title: str

@@ -29,6 +29,8 @@ REASONS: Mapping[DropReason, str] = {
     "rejected": "a reviewer rejected it",
     "timed_out": "the scrubber did not finish in time, so it must not be learned",
     "unscrubbed": "the scrubber failed, so it must not be learned",
+    "unreviewed": "no request named its customer, and no person has approved it",
+    "customer_share": "its customer has a larger share of the examples than is allowed",
     "duplicate": "an example with the same words is in the dataset",
     "near_duplicate": "an example with nearly the same words is in the dataset",
     "test_case": "it resembles a test case, which no model may be trained on",

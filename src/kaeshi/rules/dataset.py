@@ -5,6 +5,7 @@ System prompts by intent, no duplicates, and a split by conversation.
 
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -73,6 +74,25 @@ def _canonical(value: object) -> str:
 def said(messages: Iterable[Json]) -> str:
     """The words of customer and assistant, by which duplicates are found."""
     return "\n".join(text_of(m) for m in messages if m["role"] in {"user", "assistant"})
+
+
+def shared_out(examples: Sequence[Example], percent: float, least: int) -> list[Example]:
+    """The examples, of which one account has at most `percent`.
+
+    The share is counted of all, or of `least` where there are fewer. An account keeps its best
+    rated examples, of equal ones the earliest. What an operator logged has no account.
+    """
+    allowed = math.ceil(percent / 100 * max(len(examples), least))
+    best = sorted(
+        examples, key=lambda e: (-(e.signals.quality_tenths or 0), e.started_at, e.conversation)
+    )
+    taken: Counter[str] = Counter()
+    refused = set[str]()
+    for example in best:
+        taken[example.account] += 1
+        if example.account and taken[example.account] > allowed:
+            refused.add(example.id)
+    return [example for example in examples if example.id not in refused]
 
 
 class _Said(Sequence[str]):

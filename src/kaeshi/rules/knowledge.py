@@ -3,11 +3,16 @@
 import re
 from collections.abc import Sequence
 
-from kaeshi.nouns import Drop, Example, Json, Keep, text_of
+import numpy as np
+from numpy.typing import NDArray
+
+from kaeshi.nouns import Drop, Entry, Example, Json, Keep, text_of
 from kaeshi.pii import holds_placeholder
 from kaeshi.rules.conversation import is_small_talk
 
 MIN_WORDS = 3
+# cosine of two questions' vectors from which on they may be the same; a false alarm costs a review
+SAME_QUESTION = 0.8
 _WORD = re.compile(r"\w+")
 
 
@@ -39,3 +44,27 @@ def question_and_answer(messages: Sequence[Json]) -> tuple[str, str] | None:
         if messages[i]["role"] == "assistant" and messages[i - 1]["role"] == "user":
             return text_of(messages[i - 1]).strip(), text_of(messages[i]).strip()
     return None
+
+
+def opposed(entries: Sequence[Entry], vectors: NDArray[np.float32]) -> set[str]:
+    """Ids of the entries that another one contradicts: the same question, another answer.
+
+    A rejected entry contradicts every answer to its question. `vectors`: of the questions, shape
+    (n, d).
+    """
+    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    answers = [_plain(entry.answer) for entry in entries]
+    questions = [_plain(entry.question) for entry in entries]
+    found = set[str]()
+    for i, entry in enumerate(entries):
+        near = np.flatnonzero(vectors @ vectors[i] >= SAME_QUESTION)
+        same = {int(j) for j in near} | {j for j, q in enumerate(questions) if q == questions[i]}
+        others = (j for j in same if j != i)
+        if any(answers[j] != answers[i] or entries[j].state == "rejected" for j in others):
+            found.add(entry.id)
+    return found
+
+
+def _plain(text: str) -> str:
+    """The words alone."""
+    return " ".join(_WORD.findall(text.casefold()))

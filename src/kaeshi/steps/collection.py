@@ -18,7 +18,6 @@ from kaeshi.nouns import (
     Json,
     Keep,
     Opinion,
-    ReviewState,
     Scrubbed,
     Signals,
     Watch,
@@ -27,7 +26,7 @@ from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
 from kaeshi.rules.conversation import is_answer, rated_turn, says_something
 from kaeshi.store.conversation_rows import Stored
-from kaeshi.store.examples import Judged, by_type
+from kaeshi.store.examples import Judged, Reviewed, by_type
 from kaeshi.store.verbs import dumps
 
 AT_ONCE = 100
@@ -43,6 +42,7 @@ class Collected:
     dropped: Counter[str] = field(default_factory=Counter)
     pii: Counter[str] = field(default_factory=Counter)
     total_kept: int = 0
+    waiting: int = 0  # of those, how many a person must approve first
     ready_to_retrain: bool = False
 
 
@@ -81,17 +81,13 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
         _count(done, judged)
         after = stored[-1].id
     await _written_down(loop, done, started)
-    done.ready_to_retrain = done.total_kept >= loop.settings.retraining_threshold
+    done.ready_to_retrain = done.total_kept - done.waiting >= loop.settings.retraining_threshold
     return done
 
 
 async def _next_page(
     loop: Loop, after: str
-) -> tuple[
-    list[Stored],
-    dict[str, list[tuple[int, Opinion]]],
-    dict[str, tuple[Literal["proposed", "approved", "corrected", "rejected"], list[Json] | None]],
-]:
+) -> tuple[list[Stored], dict[str, list[tuple[int, Opinion]]], dict[str, Reviewed]]:
     idle_before = loop.clock.now() - timedelta(minutes=loop.settings.idle_minutes)
     async with loop.store.read() as tx:
         stored = await tx.conversations.changed(loop.assistant, after, AT_ONCE, idle_before)
@@ -103,7 +99,8 @@ async def _next_page(
 async def _written_down(loop: Loop, done: Collected, started: datetime) -> None:
     finished = loop.clock.now()
     async with loop.store.write() as tx:
-        done.total_kept = await tx.examples.count_kept(loop.assistant)
+        done.total_kept, waiting = await tx.examples.count_kept(loop.assistant)
+        done.waiting = waiting if loop.settings.review_unnamed else 0
         if done.judged:
             await tx.examples.add_collection_run(
                 loop.assistant,
@@ -120,7 +117,7 @@ def judge(
     stored: Sequence[Stored],
     said: Mapping[str, list[tuple[int, Opinion]]],
     using: Filters,
-    reviews: Mapping[str, tuple[ReviewState, list[Json] | None]],
+    reviews: Mapping[str, Reviewed],
 ) -> list[Judged]:
     """Each conversation's verdict, with its scrubbed text where it is kept.
 
@@ -136,8 +133,8 @@ def judge(
     judged = []
     for s, known, verdict in zip(stored, signals, verdicts, strict=True):
         clean = next(scrubbed) if isinstance(verdict, Keep) else verdict.reason
-        review, corrected = reviews.get(s.id, _UNSEEN)
-        judged.append(_judged_as(loop, s, clean, verdict, known, corrected, version, review))
+        review = _still_valid(reviews.get(s.id, _UNSEEN), verdict)
+        judged.append(_judged_as(loop, s, clean, verdict, known, version, review))
     return judged
 
 
@@ -148,9 +145,7 @@ def _verdict_of(
     using: Filters,
     signals: list[Any] | list[Signals],
     verdicts: list[Drop | Keep],
-    reviews: Mapping[
-        str, tuple[Literal["proposed", "approved", "corrected", "rejected"], list[Json] | None]
-    ],
+    reviews: Mapping[str, Reviewed],
 ) -> None:
     roles = [t.message["role"] for t in s.said]
     words = [says_something(t.message) for t in s.said]
@@ -169,7 +164,7 @@ def _verdict_of(
         Drop(reason="damaged")
         if s.is_damaged
         else Drop(reason="rejected")
-        if reviews.get(s.id, _UNSEEN)[0] == "rejected"
+        if reviews.get(s.id, _UNSEEN).state == "rejected"
         else verdict
     )
 
@@ -191,9 +186,8 @@ def _judged_as(
     clean: tuple[tuple[Json, ...], Scrubbed] | str,
     verdict: Keep | Drop,
     known: Signals,
-    corrected: list[Json] | None,
     version: str,
-    review: Literal["proposed", "approved", "corrected", "rejected"],
+    review: Reviewed,
 ) -> Judged:
     return Judged(
         id=example_id(loop.assistant, s.id),
@@ -205,13 +199,21 @@ def _judged_as(
         intent=s.intents[0] if s.intents else "",
         body=None
         if isinstance(clean, str)
-        else dumps(clean[0] if corrected is None else corrected),
+        else dumps(clean[0] if review.corrected is None else review.corrected),
         pii={} if isinstance(clean, str) else clean[1].recognised,
         scrubber=version,
         started_at=s.started_at,
-        review=review,
+        review=review.state,
         context=s.context,
+        account=s.customer if s.is_from_gateway else "",
+        is_unnamed=s.is_unnamed,
     )
+
+
+def _still_valid(review: Reviewed, verdict: Keep | Drop) -> Reviewed:
+    """The decision, unless a later answer was never seen by the person who approved."""
+    grown = isinstance(verdict, Keep) and verdict.upto != review.upto
+    return _UNSEEN if review.state == "approved" and grown else review
 
 
 def _scrubbed_texts(
@@ -321,7 +323,7 @@ def _upto(stored: Stored, said: list[tuple[int, Opinion]]) -> int | None:
     return rated_turn([s.message for s in stored.said])
 
 
-_UNSEEN: tuple[ReviewState, None] = ("proposed", None)
+_UNSEEN = Reviewed("proposed", None, None)
 _STRUCTURE = frozenset({"role", "type", "id", "tool_call_id", "detail", "format"})
 
 

@@ -52,6 +52,7 @@ async def gather(
     kept = _fit(loop, kept, dropped)
     kept, leaked = await _decontaminated(loop, kept)
     kept, repeats = rules.distinct(kept)
+    kept = _shared_out(loop, kept, dropped)
     kept = _at_most(dropped, leaked, repeats, max_samples, kept)
     return kept, dropped
 
@@ -62,6 +63,15 @@ def _fit(loop: Loop, kept: list[Example], dropped: Counter[str]) -> list[Example
     if len(fit) < len(kept):
         dropped["unfit"] += len(kept) - len(fit)
     return fit
+
+
+def _shared_out(loop: Loop, kept: list[Example], dropped: Counter[str]) -> list[Example]:
+    """The examples without those that exceed their account's share."""
+    s = loop.settings
+    fair = rules.shared_out(kept, s.dataset_customer_percent, s.min_examples)
+    if len(fair) < len(kept):
+        dropped["customer_share"] += len(kept) - len(fair)
+    return fair
 
 
 async def _sort_out(
@@ -272,7 +282,13 @@ async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Exa
     ids = [j.conversation for j in page if j.conversation not in verdicts]
     if ids:
         await _judge_again(loop, ids, wanted, verdicts)
-    return [verdicts.get(j.conversation, Drop(reason="erased")) for j in page]
+    return [
+        Drop(reason="unreviewed")
+        if j.waits and loop.settings.review_unnamed and isinstance(verdict, Example)
+        else verdict
+        for j in page
+        for verdict in [verdicts.get(j.conversation, Drop(reason="erased"))]
+    ]
 
 
 async def _judge_again(

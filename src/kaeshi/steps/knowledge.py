@@ -82,15 +82,26 @@ async def approve(loop: Loop, ids: list[str], *, by: str, note: str = "") -> int
 async def approve_by_policy(loop: Loop) -> int:
     """Approve by policy, which is off by default.
 
-    It approves proposals that score at least the minimum and that no other answer contradicts.
+    It approves proposals that score at least the minimum, that come from customers who were named,
+    and that no other answer contradicts, be it proposed, approved or corrected.
     """
     async with loop.store.read() as tx:
-        waiting = await tx.knowledge.entries(loop.assistant, ("proposed",))
-    questions = Counter(entry.question.casefold() for entry, _ in waiting)
+        proposed = await tx.knowledge.entries(loop.assistant, ("proposed",))
+        decided = await tx.knowledge.entries(loop.assistant, ("approved", "corrected", "rejected"))
+        unvouched = await tx.examples.unvouched(
+            loop.assistant, [e.conversation for e, _ in proposed if e.conversation]
+        )
+    if not proposed:
+        return 0
+    every = [entry for entry, _ in (*proposed, *decided)]
+    vectors, _ = await _vectors(loop, [entry.question for entry in every])
+    opposed = rules.opposed(every, vectors)
     sure = [
         entry.id
-        for entry, score in waiting
-        if score >= loop.settings.min_quality_tenths and questions[entry.question.casefold()] == 1
+        for entry, score in proposed
+        if score >= loop.settings.min_quality_tenths
+        and entry.id not in opposed
+        and (entry.conversation not in unvouched or not loop.settings.review_unnamed)
     ]
     return await approve(loop, sure, by=POLICY) if sure else 0
 

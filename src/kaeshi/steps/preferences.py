@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Literal
 
 from kaeshi.errors import KaeshiError, TooFew
 from kaeshi.files import write_whole
@@ -14,6 +13,7 @@ from kaeshi.rules.dataset import line
 from kaeshi.rules.preferences import Rated
 from kaeshi.steps import collection
 from kaeshi.store.conversation_rows import Stored
+from kaeshi.store.examples import Reviewed
 
 AT_ONCE = 200
 
@@ -22,7 +22,8 @@ async def export(loop: Loop, path: Path, kind: rules.Kind, form: rules.Format) -
     """Write rows of that kind into one file, whole or not at all; returns how many.
 
     Only conversations with consent, scrubbed as datasets are. What a reviewer rejected is left out,
-    what one corrected is a correction. Raises TooFew without rows.
+    what one corrected is a correction; a customer's correction counts once a person has approved
+    it, and an unnamed customer's ratings once the example is approved. Raises TooFew without rows.
     """
     await collection.collect(loop)
     found: list[bytes] = []
@@ -32,7 +33,8 @@ async def export(loop: Loop, path: Path, kind: rules.Kind, form: rules.Format) -
     if not found:
         msg = (
             f"nothing to export as {kind}: no person has "
-            f"{'corrected' if kind == 'dpo' else 'rated'} an answer that may be learned from"
+            f"{'corrected' if kind == 'dpo' else 'rated'} an answer that may be learned from "
+            "(`kaeshi review list` shows what waits for approval)"
         )
         raise TooFew(msg)
     write_whole(path, found)
@@ -45,8 +47,9 @@ async def _rated(loop: Loop) -> AsyncIterator[tuple[rules.Rated, str]]:
         async with loop.store.read() as tx:
             judged = await tx.examples.judged(loop.assistant, after, AT_ONCE)
             ids = [j.conversation for j in judged if j.consent != "none" and j.review != "rejected"]
+            unrated = {j.conversation for j in judged if j.waits and loop.settings.review_unnamed}
             stored = await tx.conversations.read(loop.assistant, ids)
-            said = await tx.feedback.on(loop.assistant, ids)
+            said = await tx.feedback.on(loop.assistant, [i for i in ids if i not in unrated])
             reviews = await tx.examples.reviews(loop.assistant, ids)
             corrections = await tx.feedback.corrections(loop.assistant, ids)
         if not judged:
@@ -59,21 +62,19 @@ async def _rated(loop: Loop) -> AsyncIterator[tuple[rules.Rated, str]]:
 
 
 def _rated_of(
-    reviews: dict[
-        str, tuple[Literal["proposed", "approved", "corrected", "rejected"], list[Json] | None]
-    ],
+    reviews: dict[str, Reviewed],
     conversation: Stored,
     loop: Loop,
     said: dict[str, list[tuple[int, Opinion]]],
     corrections: dict[str, dict[int, str]],
 ) -> Rated | None:
-    _, corrected = reviews.get(conversation.id, ("proposed", None))
+    review = reviews.get(conversation.id)
     return _scrubbed(
         loop,
         conversation,
         said.get(conversation.id, []),
         corrections.get(conversation.id, {}),
-        corrected,
+        review.corrected if review else None,
     )
 
 

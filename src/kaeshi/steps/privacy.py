@@ -29,7 +29,7 @@ async def report(loop: Loop, *, sample: int = 5) -> Json:
     """
     async with loop.store.read() as tx:
         recognised = await tx.examples.pii_recognised(loop.assistant)
-        count = await tx.examples.count_kept(loop.assistant)
+        count, _ = await tx.examples.count_kept(loop.assistant)
     lowest: list[tuple[str, Json]] = []
     scrubbers: set[str] = set()
     after = ""

@@ -1,5 +1,6 @@
 """The review queue and its decisions. Every decision carries a name."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from kaeshi import pii
@@ -7,20 +8,24 @@ from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json, ReviewItem, ReviewState
 from kaeshi.rules import review as rules
+from kaeshi.store.feedback import Correction
 
 LIMIT = 500
+CORRECTED = 10  # tenths: a right answer in a customer's own words is worth a look first
 
 
 async def queue(
     loop: Loop, *, state: ReviewState | None = "proposed", limit: int = 50
 ) -> list[ReviewItem]:
-    """Proposed examples and entries, the most valuable first."""
+    """Proposed examples, entries and customers' corrections, the most valuable first."""
     async with loop.store.read() as tx:
         items = await tx.examples.waiting(loop.assistant, state, LIMIT)
         states: tuple[ReviewState, ...] = (
             (state,) if state else ("proposed", "approved", "corrected", "rejected")
         )
         found = await tx.knowledge.entries(loop.assistant, states, LIMIT)
+        given = await tx.feedback.corrections_given(loop.assistant, state, LIMIT)
+    items += _corrections(loop, given)
     items += [
         ReviewItem(
             kind="entry",
@@ -36,17 +41,41 @@ async def queue(
     return rules.rank(items)[:limit]
 
 
+def _corrections(loop: Loop, given: Sequence[Correction]) -> list[ReviewItem]:
+    texts = [[one.words] for one in given]
+    clean = pii.scrub_each(texts, loop.names.find_each(texts), loop.policy)
+    return [
+        ReviewItem(
+            kind="correction",
+            ref=one.submission,
+            state=one.state,
+            title=scrubbed.texts[0][:120],
+            score=CORRECTED,
+            at=one.at,
+            by=one.by,
+        )
+        for one, scrubbed in zip(given, clean, strict=True)
+    ]
+
+
 async def decide(
     loop: Loop, ref: str, state: ReviewState, *, by: str, note: str = "", answer: str | None = None
 ) -> None:
-    """Approve, correct or reject an example (ex_...) or an entry (kb_...).
+    """Approve, correct or reject an example (ex_...), an entry (kb_...) or a correction (fb_...).
 
-    A correction needs the right answer, which is scrubbed first.
+    Correcting needs the right answer, which is scrubbed first.
     """
     _check_decision(by, state, answer, ref)
     now = loop.clock.now()
     if ref.startswith("kb_"):
         await _decide_entry(answer, loop, ref, state, by, note, now)
+        return
+    if ref.startswith("fb_"):
+        clean = _clean(loop, answer) if answer is not None and state == "corrected" else None
+        async with loop.store.write() as tx:
+            await tx.feedback.decide_correction(
+                loop.assistant, ref, state, by, note[:1000], now, clean
+            )
         return
     await _decide_example(loop, ref, state, answer, by, note, now)
 

@@ -43,6 +43,8 @@ class Stored:
     facts: Mapping[str, object]
     context: Json = field(default_factory=dict)
     is_damaged: bool = False  # a text cannot be decrypted
+    is_from_gateway: bool = False  # else an operator logged or imported it
+    is_unnamed: bool = False  # no request through the gateway named its customer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ HEADS = _of(
     _c.id,
     _c.id,
     _c.customer,
+    _c.source,
     _c.consent,
     _c.intents,
     _c.started_at,

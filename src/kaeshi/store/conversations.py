@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kaeshi.errors import Damaged, NotFound
 from kaeshi.nouns import Conversation, Json, Outcome
 from kaeshi.rules import conversation as rules
+from kaeshi.rules.threads import root
 from kaeshi.store.contexts import ContextVerbs, context_id
 from kaeshi.store.conversation_rows import (
     Plan,
@@ -67,6 +68,7 @@ class Added:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
+GATEWAY = "gateway"  # the source of what came through it
 log = logging.getLogger("kaeshi")
 
 
@@ -257,11 +259,17 @@ class ConversationVerbs(Verbs):
                 is_damaged=identifier in damaged,
                 facts=facts.get(identifier, {}),
                 context=offered.get(context, {}),
+                is_from_gateway=source == GATEWAY,
+                is_unnamed=source == GATEWAY and customer == self._unnamed(assistant, identifier),
             )
-            for identifier, customer, consent, intents, started, closed, context in heads
+            for identifier, customer, source, consent, intents, started, closed, context in heads
             if identifier in said and (versions is not None or identifier not in damaged)
         }
         return [found[i] for i in ids if i in found]
+
+    def _unnamed(self, assistant: str, conversation: str) -> str:
+        """The pseudonym of a customer whom nothing but the conversation stands for."""
+        return self.keyring.pseudonym(assistant, root(conversation), "c")
 
     async def show(self, assistant: str, conversation: str) -> Json:
         """Everything stored about one conversation, texts decrypted. Raises NotFound."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, bindparam, func, select, update
 
@@ -37,6 +37,13 @@ class Judged:
     started_at: datetime
     review: ReviewState = "proposed"
     context: Json = field(default_factory=dict)
+    account: str = ""
+    is_unnamed: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody vouches for it: an unnamed customer's, which no person has approved."""
+        return self.is_unnamed and self.review == "proposed"
 
     @property
     def example(self) -> Example:
@@ -51,14 +58,35 @@ class Judged:
             consent=self.consent,
             scrubber=self.scrubber,
             pii=self.pii,
+            account=self.account,
             context=self.context,
         )
 
 
-_REVIEWED = select(examples.c.conversation, examples.c.review, examples.c.messages).where(
+class Reviewed(NamedTuple):
+    """A reviewer's decision.
+
+    `upto`: the answer it was about; `corrected`: the messages where the reviewer corrected it.
+    """
+
+    state: ReviewState
+    upto: int | None
+    corrected: list[Json] | None
+
+
+_REVIEWED = select(
+    examples.c.conversation, examples.c.review, examples.c.upto, examples.c.messages
+).where(
     examples.c.assistant == bindparam("assistant"),
     among(examples.c.conversation, "ids"),
     examples.c.review != "proposed",
+)
+
+_UNVOUCHED = select(examples.c.conversation).where(
+    examples.c.assistant == bindparam("assistant"),
+    among(examples.c.conversation, "ids"),
+    examples.c.is_unnamed,
+    examples.c.review == "proposed",
 )
 
 
@@ -82,14 +110,12 @@ class ExampleVerbs(Verbs):
         rows = _example_rows(judged, assistant, now)
         await self._put(examples, rows)
 
-    async def reviews(
-        self, assistant: str, conversations: Sequence[str]
-    ) -> dict[str, tuple[ReviewState, list[Json] | None]]:
-        """Reviewers' decisions by conversation, with corrected messages if there are any."""
+    async def reviews(self, assistant: str, conversations: Sequence[str]) -> dict[str, Reviewed]:
+        """Reviewers' decisions by conversation."""
         rows = await self._rows(_REVIEWED, assistant=assistant, ids=list(conversations))
         return {
-            c: (review, json.loads(body) if review == "corrected" and body else None)
-            for c, review, body in rows
+            c: Reviewed(state, upto, json.loads(body) if state == "corrected" and body else None)
+            for c, state, upto, body in rows
         }
 
     async def judged(self, assistant: str, after: str, limit: int) -> list[Judged]:
@@ -119,15 +145,17 @@ class ExampleVerbs(Verbs):
             raise NotFound(msg)
         return _judged(row)
 
-    async def count_kept(self, assistant: str) -> int:
-        """How many examples may be trained on."""
-        return int(
-            (
-                await self.connection.execute(
-                    select(func.count()).where(examples.c.assistant == assistant, examples.c.kept)
+    async def count_kept(self, assistant: str) -> tuple[int, int]:
+        """How many examples are kept, and how many of these wait: see `Judged.waits`."""
+        waits = examples.c.is_unnamed & (examples.c.review == "proposed")
+        kept, waiting = (
+            await self.connection.execute(
+                select(func.count(), func.count().filter(waits)).where(
+                    examples.c.assistant == assistant, examples.c.kept
                 )
-            ).scalar_one()
-        )
+            )
+        ).one()
+        return int(kept), int(waiting)
 
     async def reasons(self, assistant: str) -> dict[str, int]:
         """Dropped conversations, counted by reason."""
@@ -153,6 +181,11 @@ class ExampleVerbs(Verbs):
             for kind, count in json.loads(counts).items():
                 totals[kind] = totals.get(kind, 0) + count
         return dict(sorted(totals.items()))
+
+    async def unvouched(self, assistant: str, conversations: Sequence[str]) -> set[str]:
+        """Those of these conversations whose example waits: see `Judged.waits`."""
+        rows = await self._rows(_UNVOUCHED, assistant=assistant, ids=list(conversations))
+        return {conversation for (conversation,) in rows}
 
     async def waiting(
         self, assistant: str, state: ReviewState | None, limit: int
@@ -258,6 +291,8 @@ def _example_rows(judged: Sequence[Judged], assistant: str, now: datetime) -> li
             "pii": dumps(dict(j.pii)),
             "scrubber": j.scrubber,
             "context": context_id(j.context),
+            "account": j.account,
+            "is_unnamed": j.is_unnamed,
             "review": j.review,
             "started_at": micros(j.started_at),
             "judged_at": micros(now),
@@ -288,6 +323,8 @@ def _judged(row: object) -> Judged:
         scrubber=r["scrubber"],
         started_at=moment(r["started_at"]),
         review=r["review"],
+        account=r["account"],
+        is_unnamed=bool(r["is_unnamed"]),
         context=json.loads(r["offered"]) if r["offered"] else {},
     )
 

@@ -16,7 +16,7 @@ from kaeshi.nouns import Conversation, Exchange, Json, Mirrored, Role, Turn
 from kaeshi.rules.exchange import Head, Place, as_context, continued, course, recognised
 from kaeshi.rules.threads import State, root, states_after, states_before
 from kaeshi.rules.wire import replied
-from kaeshi.store.conversations import ConversationVerbs
+from kaeshi.store.conversations import GATEWAY, ConversationVerbs
 from kaeshi.store.keys import Keyring
 from kaeshi.store.tables import mirrors, prefixes, requests, spools
 from kaeshi.store.verbs import Columns, Verbs, among, dumps, micros, nanos
@@ -371,7 +371,7 @@ def _conversation(e: Exchange, name: str, messages: Sequence[Json], position: in
         turns=tuple(turns),
         consent=e.consent,
         context=e.context,
-        source="gateway",
+        source=GATEWAY,
         experiment=e.assignment.experiment if e.assignment else None,
         arm=e.assignment.arm if e.assignment else None,
         share=e.assignment.share if e.assignment else None,

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine.row import Row
@@ -13,19 +13,20 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
 from kaeshi.errors import NotFound
-from kaeshi.nouns import Feedback, Json, Opinion
+from kaeshi.nouns import Feedback, Json, Opinion, ReviewState
 from kaeshi.store.conversation_rows import place
 from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.keys import Keyring
 from kaeshi.store.tables import (
     conversations,
+    corrections,
     customers,
     feedback_current,
     feedback_history,
     messages,
     texts,
 )
-from kaeshi.store.verbs import Columns, Verbs, among, micros
+from kaeshi.store.verbs import Columns, Verbs, among, micros, moment
 
 SIGNALS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
 WORDS = frozenset({"comment", "correction"})
@@ -39,15 +40,25 @@ _SAID = (
     .where(_m.assistant == bindparam("assistant"), among(_m.conversation, "ids"))
     .order_by(_m.position, _f.author, _f.metric)
 )
-_CORRECTED = (
-    select(_m.conversation, _m.position, _f.submission)
+_d = corrections.c
+_DECIDED = (_d.assistant == _f.assistant) & (_d.submission == _f.submission)
+_ACCEPTED = (
+    select(_m.conversation, _m.position, _f.submission, _d.answer)
     .join_from(messages, feedback_current, (_f.assistant == _m.assistant) & (_f.message == _m.id))
+    .join(corrections, _DECIDED)
     .where(
         _m.assistant == bindparam("assistant"),
         among(_m.conversation, "ids"),
         _f.metric == "correction",
+        (_d.state == "approved") | (_d.state == "corrected"),
     )
     .order_by(_f.at, _f.author)
+)
+_GIVEN = (
+    select(_f.submission, _f.at, func.coalesce(_d.state, "proposed"), _d.by)
+    .join_from(feedback_current, corrections, _DECIDED, isouter=True)
+    .where(_f.assistant == bindparam("assistant"), _f.metric == "correction")
+    .order_by(_f.at.desc(), _f.submission)
 )
 _WORDS = (
     select(texts.c.ref, texts.c.sealed, customers.c.wrapped_key)
@@ -75,6 +86,16 @@ _WHERE = (
 _CURRENT = select(_f.message, _f.author, _f.metric, _f.value, _f.submission).where(
     _f.assistant == bindparam("assistant"), among(_f.message, "ids")
 )
+
+
+class Correction(NamedTuple):
+    """A right answer that a customer gave, not scrubbed, and what a person decided about it."""
+
+    submission: str
+    at: datetime
+    state: ReviewState
+    by: str | None
+    words: str
 
 
 @dataclass(kw_only=True)
@@ -216,27 +237,70 @@ class FeedbackVerbs(Verbs):
         }
 
     async def corrections(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[int, str]]:
-        """By conversation the corrected answers, by position of the message.
+        """By conversation the corrected answers that a person accepted, by position of the message.
 
         The latest where several people gave one. Not scrubbed.
         """
-        rows = await self._rows(_CORRECTED, assistant=assistant, ids=list(ids))
-        refs, words = await self._opened_words(rows, assistant)
+        rows = await self._rows(_ACCEPTED, assistant=assistant, ids=list(ids))
+        words = await self._opened_words([submission for _, _, submission, _ in rows], assistant)
         found: dict[str, dict[int, str]] = {}
-        for (conversation, position, _), ref in zip(rows, refs, strict=True):
-            if ref in words:
-                found.setdefault(conversation, {})[position] = words[ref]
+        for conversation, position, submission, answer in rows:
+            # the words of an erased customer are gone, and so is what was made of them
+            if submission in words:
+                found.setdefault(conversation, {})[position] = answer or words[submission]
         return found
 
-    async def _opened_words(
-        self, rows: Sequence[Any], assistant: str
-    ) -> tuple[list[str], dict[Any, str]]:
-        refs = [_ref(submission) for _, _, submission in rows]
-        words = {
-            ref: self.keyring.open(key, sealed, place(assistant, "correction", ref, 0)).decode()
-            for ref, sealed, key in await self._rows(_WORDS, assistant=assistant, refs=refs)
+    async def corrections_given(
+        self, assistant: str, state: ReviewState | None, limit: int
+    ) -> list[Correction]:
+        """Corrections that customers gave, the latest first; of any state for None."""
+        given = await self._rows(_GIVEN, assistant=assistant)
+        kept = [row for row in given if state is None or row[2] == state][:limit]
+        words = await self._opened_words([row[0] for row in kept], assistant)
+        return [
+            Correction(submission, moment(at), now, by, words[submission])
+            for submission, at, now, by in kept
+            if submission in words
+        ]
+
+    async def decide_correction(
+        self,
+        assistant: str,
+        submission: str,
+        state: ReviewState,
+        by: str,
+        note: str,
+        now: datetime,
+        answer: str | None = None,
+    ) -> None:
+        """Store a reviewer's decision about a correction. Raises NotFound."""
+        given = await self._rows(_GIVEN, assistant=assistant)
+        if submission not in {row[0] for row in given}:
+            msg = (
+                f"correction {submission!r} of assistant {assistant!r} is not stored; `kaeshi "
+                "review list` shows the queue"
+            )
+            raise NotFound(msg)
+        row = {
+            "assistant": assistant,
+            "submission": submission,
+            "state": state,
+            "by": by,
+            "note": note,
+            "answer": answer,
+            "at": micros(now),
         }
-        return refs, words
+        await self._put(corrections, [row])
+
+    async def _opened_words(self, submissions: Sequence[str], assistant: str) -> dict[str, str]:
+        """The words of these corrections, without those of erased customers."""
+        refs = {_ref(submission): submission for submission in submissions}
+        return {
+            refs[ref]: self.keyring.open(
+                key, sealed, place(assistant, "correction", ref, 0)
+            ).decode()
+            for ref, sealed, key in await self._rows(_WORDS, assistant=assistant, refs=list(refs))
+        }
 
     async def tallies(self, assistant: str, since: datetime) -> Json:
         """Counts since then: rated messages, votes, ratings, and all assistant messages."""

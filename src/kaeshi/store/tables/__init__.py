@@ -19,6 +19,7 @@ from kaeshi.store.tables.conversations import (
 from kaeshi.store.tables.learning import (
     candidates,
     collection_runs,
+    corrections,
     dataset_examples,
     dataset_files,
     datasets,
@@ -47,6 +48,7 @@ __all__ = [
     "collection_runs",
     "contexts",
     "conversations",
+    "corrections",
     "customers",
     "dataset_examples",
     "dataset_files",

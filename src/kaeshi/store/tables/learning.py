@@ -10,6 +10,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from kaeshi.store.tables.columns import key, metadata, time
@@ -32,6 +33,9 @@ examples = Table(
     Column("pii", Text, nullable=False),  # counts by type
     Column("scrubber", String(64), nullable=False),
     Column("context", String(40)),
+    # of customers who came through the gateway; empty for what an operator logged or imported
+    Column("account", String(40), nullable=False, server_default=""),
+    Column("is_unnamed", Boolean, nullable=False, server_default=false()),
     Column("review", String(12), nullable=False),
     Column("reviewed_by", String(200)),
     Column("note", String(1000)),
@@ -40,6 +44,17 @@ examples = Table(
     time("reviewed_at", nullable=True),
     UniqueConstraint("assistant", "conversation"),
     Index(None, "assistant", "kept"),
+)
+corrections = Table(
+    "corrections",  # what people decided about corrections that customers gave
+    metadata,
+    key("assistant", 64),
+    key("submission", 300),
+    Column("state", String(12), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("note", String(1000), nullable=False),
+    Column("answer", Text),  # scrubbed, where the reviewer gave another one
+    time("at"),
 )
 collection_runs = Table(
     "collection_runs",
