@@ -19,7 +19,7 @@ from kaeshi.store.keys import Keyring
 from kaeshi.store.store import Store
 
 Bind = str | AsyncEngine | AsyncConnection | AsyncSession
-HEAD = "0011"
+HEAD = "0012"
 SCHEMA_LOCK = 0x6B616573
 
 
