@@ -6,6 +6,7 @@
     ├── Conflict          the present state does not allow it (409)
     ├── TooFew            there is not enough data (409)
     ├── Refused           a safety rule does not allow it (403)
+    ├── TooMany           it was asked too often (429)
     ├── TimedOut          it took longer than allowed (503)
     ├── MissingModel      a model file is not on this machine (503)
     ├── MissingExtra      an optional package is not installed (503)
@@ -51,6 +52,12 @@ class Refused(KaeshiError):
     """A safety rule does not allow it."""
 
     status = 403
+
+
+class TooMany(KaeshiError):
+    """It was asked too often."""
+
+    status = 429
 
 
 class TimedOut(KaeshiError):

@@ -4,8 +4,11 @@ The gateway, the API and the trainer's server share it.
 """
 
 import hmac
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
+
+Networks = Sequence[IPv4Network | IPv6Network]
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 # a proxy on this machine makes every stranger local, and says so in these
@@ -20,23 +23,53 @@ def may_call(
     *,
     origins: Container[str] = (),
     is_for_pages: bool = False,
+    proxies: Networks = (),
 ) -> bool:
     """Whether this request may be answered.
 
     A page of another site, which a browser names in Origin, may call only if it is one of
     `origins`, or with a key that is meant for pages (`is_for_pages`): the admin key is not. Without
     a key, the caller and the Host must be loopback, so that pages of other sites cannot use a
-    browser on this machine, and nothing may have been forwarded by a proxy.
+    browser on this machine, and nothing may have been forwarded, except by one of `proxies`, which
+    says from where.
     """
     may_come = is_own_page(headers) or origin_of(headers) in origins
     if key is not None:
         return (may_come or is_for_pages) and hmac.compare_digest(credential(headers), key)
-    host = headers.get(b"host", b"").lower()
-    if FORWARDING & headers.keys():
+    return may_come and _is_local(scope, headers, proxies)
+
+
+def _is_local(scope: Mapping[str, Any], headers: Mapping[bytes, bytes], proxies: Networks) -> bool:
+    """Whether the request was made on this machine, and for this machine."""
+    peer = (scope.get("client") or ("",))[0]
+    if FORWARDING & headers.keys() and not _is_among(peer, proxies):
         return False
-    is_local = (scope.get("client") or ("",))[0] in LOOPBACK
+    host = headers.get(b"host", b"").lower()
     name = host if host.endswith(b"]") else host.rsplit(b":", 1)[0]
-    return may_come and is_local and name in LOCAL_NAMES
+    return client_address(scope, headers, proxies) in LOOPBACK and name in LOCAL_NAMES
+
+
+def client_address(
+    scope: Mapping[str, Any], headers: Mapping[bytes, bytes], proxies: Networks
+) -> str:
+    """The address that the request comes from; empty where it is not known.
+
+    A proxy among `proxies` is believed about the one before it, from the right of X-Forwarded-For
+    to the left: what is further left was written by the client.
+    """
+    address: str = (scope.get("client") or ("",))[0]
+    before = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+    while _is_among(address, proxies) and before and before[-1].strip():
+        address = before.pop().strip()
+    return address
+
+
+def _is_among(address: str, networks: Networks) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:  # a socket's path, or a name that a proxy made up
+        return False
+    return any(found in network for network in networks)
 
 
 def credential(headers: Mapping[bytes, bytes]) -> bytes:

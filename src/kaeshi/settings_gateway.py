@@ -1,6 +1,7 @@
 """The gateway's settings; `kaeshi.settings` reads them with all others."""
 
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -90,6 +91,20 @@ class GatewaySettings(BaseSettings):
     gateway_max_body_mb: int = Field(
         50, ge=1, description="Largest request to the gateway, after decompression; OpenAI's is 50."
     )
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (),
+        description=(
+            "Comma-separated addresses or networks of reverse proxies that are believed about "
+            "X-Forwarded-For. Default: none, and without a key forwarded requests are refused."
+        ),
+    )
+    gateway_tell_arm: bool = Field(
+        default=False,
+        description=(
+            "Send X-Kaeshi-Arm to every caller. Default: to holders of the admin key, and without "
+            "keys to this machine; a customer who knows the arm can vote for or against it."
+        ),
+    )
     gateway_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description=(
@@ -97,6 +112,13 @@ class GatewaySettings(BaseSettings):
             "GATEWAY_KEY, from a browser, such as https://shop.example. Default: none."
         ),
     )
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _split_proxies(cls, raw: object) -> object:
+        if not isinstance(raw, str):
+            return raw
+        return tuple(part.strip() for part in raw.split(",") if part.strip())
 
     @field_validator("gateway_origins", mode="before")
     @classmethod

@@ -129,7 +129,7 @@ def test_a_stranger_imports_rates_collects_and_reports(tmp_path: Path) -> None:
     assert told("review", "list")[0]["kind"] == "example"
     assert told("conversation", "show", "c1")["contained"] is False
     assert told("report", "show", "--log-clock")["assistant"] == "main"
-    assert len(told("jobs", "list")) == 7
+    assert len(told("jobs", "list")) == 8
 
 
 @pytest.mark.parametrize(
@@ -163,6 +163,13 @@ def test_an_error_is_one_line_and_a_non_zero_exit(words: tuple[str, ...], part: 
 def test_a_pipe_gets_results_only() -> None:
     done = kaeshi("pii", "scrub", "-", stdin="Hi, I'm John Doe\n")
     assert (done.stdout, done.stderr) == ("Hi, I'm [PERSON_1]\n", "replaced: PERSON 1\n")
+
+
+def test_a_scrubbed_table_holds_no_formula(tmp_path: Path) -> None:
+    cells = ("=1+1", "@SUM(A1)", "-2+3+cmd|' /C calc'!A0", "+1|x", "-5", "+1.5", "plain")
+    (tmp_path / "f.csv").write_text("note\n" + "\n".join(cells) + "\n")
+    found = kaeshi("pii", "scrub", "f.csv").stdout.splitlines()[1:]
+    assert [line[0] == "'" for line in found] == [True, True, True, True, False, False, False]
 
 
 def test_a_row_of_a_table_is_one_conversation(tmp_path: Path) -> None:

@@ -449,7 +449,9 @@ async def test_what_a_request_offers_is_in_the_row_that_is_learned_from_it(
         offered = [{"type": "function", "function": function}]
     provider.scripts = {"gpt-4o-mini": Script([json.dumps(said).encode()], "application/json")}
     async with opened(gateway_consent="granted") as client:
-        answer = await client.post(path, json={**asked, "tools": offered})
+        answer = await client.post(
+            path, json={**asked, "tools": offered}, headers={"x-kaeshi-customer": "ann"}
+        )
     await take(loop)
     await feedback.record(
         loop,

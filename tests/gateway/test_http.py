@@ -384,3 +384,31 @@ async def test_a_body_that_does_not_come_is_given_up(
     await asyncio.wait_for(gateway(scope, receive, send), 2)
     assert sent[0]["status"] == 408
     await gateway.stop()
+
+
+KEYS = {
+    "gateway_key": SecretStr("for-the-shop"),
+    "kaeshi_admin_key": SecretStr("for-operators"),
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "more", "tells"),
+    [
+        ("for-the-shop", {}, False),
+        ("for-operators", {"gateway_key": None}, True),
+        ("for-the-shop", {"gateway_tell_arm": True}, True),
+    ],
+    ids=["a client", "an operator", "where it is set"],
+)
+async def test_the_arm_is_told_to_operators_alone(
+    opened: Any, key: str, more: dict[str, Any], tells: bool
+) -> None:
+    async with opened(**KEYS | more) as client:
+        answer = await client.post(
+            "/chat/completions",
+            json={"model": "concierge", "messages": [{"role": "user", "content": "hi"}]},
+            headers={"authorization": f"Bearer {key}"},
+        )
+    assert answer.status_code == 200
+    assert ("x-kaeshi-arm" in answer.headers) is tells

@@ -1,6 +1,7 @@
 """Claims about steps/knowledge.py."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,3 +75,40 @@ async def test_policy_approves_no_answer_that_an_approved_one_contradicts(loop: 
     assert await knowledge.approve_by_policy(loop) == 1
     waiting = [item.title for item in await review.queue(loop) if item.kind == "entry"]
     assert waiting == ["how much is a party of ten on friday"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda folder, _: (folder / "manifest.json").write_text('{"build": "kb'), "damaged"),
+        (lambda folder, _: (folder / "manifest.json").write_text("{}"), "damaged"),
+        (lambda _, index: index.unlink(), "missing"),
+        (lambda _, index: index.write_bytes(b""), "not the file"),
+    ],
+    ids=["torn", "empty", "no index", "emptied index"],
+)
+async def test_a_damaged_index_says_what_to_type(loop: Loop, spoil: Any, why: str) -> None:
+    await approved(loop, 2)
+    await knowledge.refresh(loop)
+    index = Path(knowledge.current(loop)["path"])
+    spoil(index.parent, index)
+    with pytest.raises(InvalidInput, match=f"{why}.*kaeshi knowledge refresh"):
+        await knowledge.search(loop, "anything")
+    await knowledge.refresh(loop)
+    assert await knowledge.search(loop, "anything")
+
+
+async def test_an_index_of_another_embedder_is_not_searched(loop: Loop) -> None:
+    await approved(loop, 2)
+    await knowledge.refresh(loop)
+    path = knowledge.manifest_path(loop)
+    path.write_text(path.read_text().replace(loop.embedder.name, "another"))
+    with pytest.raises(InvalidInput, match="built with 'another'"):
+        await knowledge.search(loop, "anything")
+
+
+async def test_old_index_files_are_removed(loop: Loop) -> None:
+    for count in (2, 3, 4, 5):
+        await approved(loop, count)
+        await knowledge.refresh(loop)
+    assert len(list(loop.folder("knowledge").glob("kb_*.faiss"))) == 2

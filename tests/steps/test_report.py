@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kaeshi.errors import ProviderUnknown
+from kaeshi.errors import ProviderError, ProviderUnknown
 from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeClock, FakeMailer
 from kaeshi.steps import (
@@ -42,3 +42,26 @@ async def test_a_mail_that_may_have_gone_out_is_not_repeated(loop: Loop) -> None
     with pytest.raises(ProviderUnknown):
         await report.send(silent, composed, render)
     assert (await report.send(silent, composed, render))["sent"] is False
+
+
+async def test_a_refused_mail_is_sent_again_after_pauses_that_double(
+    loop: Loop, clock: FakeClock
+) -> None:
+    await log(loop, record("c"))
+    mailer = FakeMailer(refuses=3)
+    refused = replace(loop, mailer=mailer)
+    with pytest.raises(ProviderError):
+        await report.send(refused, await report.compose(refused), render)
+    assert await report.retry(refused, render) is None
+    tries = []
+    for minute in range(1, 60):
+        clock.advance(minutes=1)
+        left = mailer.refuses
+        try:
+            done = await report.retry(refused, render)
+        except ProviderError:
+            done = None
+        if done is not None or mailer.refuses < left:
+            tries.append(minute)
+    assert tries == [5, 10, 20]
+    assert len(mailer.sent) == 1

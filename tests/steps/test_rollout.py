@@ -227,6 +227,16 @@ async def test_an_equal_candidate_stays_where_it_is_unless_somebody_forces_it(
     assert (await rollout.promote(loop, live.id, by="ann", force=True)).state == "full"
 
 
+async def test_two_people_who_force_a_promotion_at_once_take_one_stage(
+    loop: Loop, clock: FakeClock
+) -> None:
+    live = await in_half(loop, clock)
+    with pytest.raises(Conflict, match="force it again"):
+        await rollout.promote(loop, live.id, by="bea", force=True)
+    clock.advance(minutes=1)
+    assert (await rollout.promote(loop, live.id, by="bea", force=True)).state == "full"
+
+
 async def test_a_forced_migration_needs_a_candidate_that_is_not_worse(
     loop: Loop, clock: FakeClock
 ) -> None:

@@ -399,3 +399,33 @@ def test_a_webhook_is_known_by_its_signature(tmp_path: Path) -> None:
         assert provider.post(path, content=body).status_code == 403
     with TestClient(create(Settings(kaeshi_data_dir=tmp_path), with_scheduler=False)) as unset:
         assert unset.post(path, content=body, headers=right).status_code == 404
+
+
+def test_one_person_changes_a_rating_twenty_times_and_not_more(client: TestClient) -> None:
+    client.post("/v1/conversations", json=record("c1"))
+    said = [
+        client.post("/v1/messages/c1%231/feedback", json={"rating": 1 + i % 5, "author": "ann"})
+        for i in range(24)
+    ]
+    assert [answer.status_code for answer in said] == [200] * 20 + [429] * 4
+    other = client.post("/v1/messages/c1%231/feedback", json={"rating": 5, "author": "bob"})
+    assert other.status_code == 200
+
+
+def test_only_logs_of_conversations_are_long(client: TestClient) -> None:
+    client.post("/v1/conversations", json=record("c1"))
+    long = {"comment": "x" * 70_000, "vote": "up"}
+    assert client.post("/v1/messages/c1%231/feedback", json=long).status_code == 413
+    assert (
+        client.post("/v1/conversations/c1/outcome", json={"note": "x" * 70_000}).status_code == 413
+    )
+    assert client.post("/v1/conversations", json=[record(f"d{i}") for i in range(500)]).is_success
+
+
+def test_a_strangers_body_is_not_read(client: TestClient) -> None:
+    answer = client.post(
+        "/v1/messages/c1%231/feedback",
+        content=b"this is not JSON",
+        headers={"x-kaeshi-feedback-token": "forged"},
+    )
+    assert answer.status_code == 403

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from kaeshi.pii.api import ScrubStream, finder, policy, scrub_conversations
 from kaeshi.pii.policy import Policy
 from kaeshi.pii.vault import Kept, Vault, put_back, sha256_of
 
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d\s().,-]*$)")
 app = group()
 
 
@@ -381,7 +383,15 @@ def _json_line(record: Any, fields: Sequence[str], texts: Sequence[str]) -> str:
 
 def _csv_line(row: Sequence[str], columns: Sequence[int], texts: Sequence[str]) -> str:
     fresh = dict(zip(columns, texts, strict=True))
-    return _csv([fresh.get(i, cell) for i, cell in enumerate(row)])
+    return _csv([_inert(fresh.get(i, cell)) for i, cell in enumerate(row)])
+
+
+def _inert(cell: str) -> str:
+    """The cell, with an apostrophe before what a spreadsheet would run as a formula.
+
+    Numbers with a sign stay as they are. https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _vault(path: Path, key: str) -> "Vault":

@@ -6,6 +6,7 @@ placeholders the conversation is scrubbed on the way in and restored on the way 
 """
 
 import asyncio
+import hmac
 import json
 import logging
 import time
@@ -41,7 +42,7 @@ from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.telemetry import Metrics
 from kaeshi.gateway.upstream import OK, Reply, Upstream, upstream_of
 from kaeshi.gateway.watch import Watch, Watches
-from kaeshi.guard import may_call
+from kaeshi.guard import credential, may_call
 from kaeshi.loop import Loop
 from kaeshi.nouns import HAND_OVER, Assignment, Candidate, Consent, Json
 from kaeshi.rules.helpers import is_helper
@@ -172,6 +173,7 @@ class Gateway:
             self._key,
             origins=self._settings.gateway_origins,
             is_for_pages=self._settings.gateway_key is not None,
+            proxies=self._settings.trusted_proxies,
         ):
             raise Fault(
                 401,
@@ -301,8 +303,18 @@ class Gateway:
             fallback=_fallback(routing, assignment),
             authorization=self._passed_on(headers),
             headers=to_provider(headers),
+            tells_arm=self._tells_arm(headers),
             began=began,
             record=record,
+        )
+
+    def _tells_arm(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether the caller may know the arm: operators, and others where that is set."""
+        if self._settings.gateway_tell_arm or self._key is None:
+            return True
+        admin = self._settings.kaeshi_admin_key
+        return admin is not None and hmac.compare_digest(
+            credential(headers), admin.get_secret_value().encode()
         )
 
     def _consent_of(self, headers: Mapping[bytes, bytes]) -> Consent:

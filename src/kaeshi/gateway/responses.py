@@ -48,6 +48,7 @@ class Turn:
     headers: Headers  # of the client's, those that the provider gets
     began: float
     record: Record
+    tells_arm: bool = False
     logged: bool = False
 
     @property
@@ -225,9 +226,11 @@ class Responses:
     def _headers(self, turn: Turn) -> list[tuple[bytes, bytes]]:
         record = turn.record
         token = tokens.issue(self._keyring, turn.assistant, record.id, int(record.at))
-        return [
+        found = [
             (b"x-kaeshi-message", record.id.encode()),
             (b"x-kaeshi-conversation", record.conversation.encode("utf-8", "replace")),
-            (b"x-kaeshi-arm", (record.arm or "production").encode()),
             (b"x-kaeshi-feedback-token", token.encode()),
         ]
+        if turn.tells_arm:
+            found.append((b"x-kaeshi-arm", (record.arm or "production").encode()))
+        return found

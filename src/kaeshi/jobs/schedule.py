@@ -51,6 +51,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             run=_report,
             missed="catch_up",
         ),
+        Job(name="report_retry", cron="*/5 * * * *", run=_retry_report, missed="skip"),
         Job(name="conversation_closer", cron="*/5 * * * *", run=_close, missed="skip"),
         Job(name="training_poller", cron="* * * * *", run=_poll, missed="skip"),
         Job(name="retirement_guard", cron="30 3 * * *", run=_guard, missed="catch_up"),
@@ -145,6 +146,13 @@ async def _refresh(loop: Loop) -> str:
 async def _report(loop: Loop) -> str:
     sent = await report.send(loop, await report.compose(loop), render)
     return f"sent to {sent['to']}" if sent["sent"] else str(sent["why"])
+
+
+async def _retry_report(loop: Loop) -> str:
+    again = await report.retry(loop, render)
+    if again is None:
+        return "no report was refused"
+    return f"sent to {again['to']}" if again["sent"] else str(again["why"])
 
 
 async def _close(loop: Loop) -> str:

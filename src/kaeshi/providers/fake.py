@@ -282,13 +282,22 @@ class FakeNotifier:
 
 @dataclass
 class FakeMailer:
-    """Keeps mails. `silent`: accept the mail, then fail as a broken connection would."""
+    """Keeps mails.
+
+    `silent`: accept the mail, then fail as a broken connection would. `refuses`: how many mails to
+    refuse first.
+    """
 
     name: str = "fake"
     silent: bool = False
+    refuses: int = 0
     sent: list[Mail] = field(default_factory=list)
 
     async def send(self, mail: Mail) -> str:
+        if self.refuses:
+            self.refuses -= 1
+            msg = "fake mail server refused the mail: 451 try again later"
+            raise ProviderError(msg)
         self.sent.append(mail)
         if self.silent:
             msg = "fake mail server went silent"

@@ -53,16 +53,18 @@ def opposed(entries: Sequence[Entry], vectors: NDArray[np.float32]) -> set[str]:
     (n, d).
     """
     vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    answers = [_plain(entry.answer) for entry in entries]
-    questions = [_plain(entry.question) for entry in entries]
+    questions = np.array([_plain(entry.question) for entry in entries])
     found = set[str]()
     for i, entry in enumerate(entries):
-        near = np.flatnonzero(vectors @ vectors[i] >= SAME_QUESTION)
-        same = {int(j) for j in near} | {j for j, q in enumerate(questions) if q == questions[i]}
-        others = (j for j in same if j != i)
-        if any(answers[j] != answers[i] or entries[j].state == "rejected" for j in others):
+        is_same = (vectors @ vectors[i] >= SAME_QUESTION) | (questions == questions[i])
+        others = (entries[int(j)] for j in np.flatnonzero(is_same) if j != i)
+        if any(_contradicts(other, entry) for other in others):
             found.add(entry.id)
     return found
+
+
+def _contradicts(other: Entry, entry: Entry) -> bool:
+    return other.state == "rejected" or _plain(other.answer) != _plain(entry.answer)
 
 
 def _plain(text: str) -> str:

@@ -20,6 +20,8 @@ from kaeshi.store.examples import Judged
 
 AT_ONCE = 200
 POLICY = "policy:auto"
+MANIFEST = frozenset({"build", "file", "sha256", "embedder"})
+KEPT_INDEXES = 2  # the current one, and its predecessor for requests that are being answered
 EMBED_AT_ONCE = 256
 
 
@@ -95,14 +97,11 @@ async def approve_by_policy(loop: Loop) -> int:
         return 0
     every = [entry for entry, _ in (*proposed, *decided)]
     vectors, _ = await _vectors(loop, [entry.question for entry in every])
-    opposed = rules.opposed(every, vectors)
-    sure = [
-        entry.id
-        for entry, score in proposed
-        if score >= loop.settings.min_quality_tenths
-        and entry.id not in opposed
-        and (entry.conversation not in unvouched or not loop.settings.review_unnamed)
-    ]
+    waiting = rules.opposed(every, vectors)
+    if loop.settings.review_unnamed:
+        waiting |= {entry.id for entry in every if entry.conversation in unvouched}
+    good = [entry.id for entry, score in proposed if score >= loop.settings.min_quality_tenths]
+    sure = [identifier for identifier in good if identifier not in waiting]
     return await approve(loop, sure, by=POLICY) if sure else 0
 
 
@@ -173,13 +172,31 @@ def current(loop: Loop) -> Json:
     if not path.exists():
         msg = f"assistant {loop.assistant!r} has no knowledge index; type: kaeshi knowledge refresh"
         raise NotFound(msg)
-    manifest: Json = json.loads(path.read_bytes())
-    manifest["path"] = str(path.parent / manifest["file"])
-    if sha256_of(Path(manifest["path"])) != manifest["sha256"]:
+    manifest = _read_manifest(path)
+    index = path.parent / manifest["file"]
+    if not index.is_file() or sha256_of(index) != manifest["sha256"]:
         msg = (
-            f"knowledge index {manifest['path']!r} is not the file its manifest names; type: "
-            "kaeshi knowledge refresh"
+            f"knowledge index {str(index)!r} is {'not' if index.is_file() else 'missing or not'} "
+            "the file its manifest names; type: kaeshi knowledge refresh"
         )
+        raise InvalidInput(msg)
+    if manifest["embedder"] != loop.embedder.name:
+        msg = (
+            f"knowledge index {str(index)!r} is built with {manifest['embedder']!r}, and questions "
+            f"are embedded with {loop.embedder.name!r}; type: kaeshi knowledge refresh"
+        )
+        raise InvalidInput(msg)
+    return {**manifest, "path": str(index)}
+
+
+def _read_manifest(path: Path) -> Json:
+    """The manifest as it was written. Raises InvalidInput for anything else."""
+    try:
+        manifest = json.loads(path.read_bytes())
+    except ValueError:
+        manifest = None
+    if not isinstance(manifest, dict) or not manifest.keys() >= MANIFEST:
+        msg = f"the manifest {str(path)!r} is damaged; type: kaeshi knowledge refresh"
         raise InvalidInput(msg)
     return manifest
 
@@ -228,17 +245,29 @@ async def _swap_in(
 
     Until the manifest is renamed, readers see the old index whole.
     """
-    content = hashlib.sha256(
-        "\n".join(f"{e.id} {e.answer}" for e in approved).encode()
-    ).hexdigest()[:16]
-    build = f"kb_{content}"
+    build = _build_id(approved)
     folder = loop.folder("knowledge")
     file = f"{build}.faiss"
     digest = loop.index.build(folder / file, vectors)
     manifest = _index_manifest(build, file, digest, approved, loop)
     await _record_build(loop, build, folder, file, manifest, approved)
     write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+    _remove_old(folder, folder / file)
     return build
+
+
+def _build_id(approved: list[Entry]) -> str:
+    """The same entries make the same build."""
+    content = "\n".join(f"{e.id} {e.answer}" for e in approved)
+    return f"kb_{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def _remove_old(folder: Path, current_file: Path) -> None:
+    """Delete the index files that no reader can be using."""
+    others = [path for path in folder.glob("kb_*.faiss") if path != current_file]
+    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in others[KEPT_INDEXES - 1 :]:
+        path.unlink(missing_ok=True)
 
 
 async def _record_build(

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from kaeshi.errors import TooFew
+from kaeshi.errors import ProviderError, ProviderUnknown, TooFew
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json, Mail, Report
 from kaeshi.rules import report as rules
@@ -12,6 +12,7 @@ from kaeshi.settings import Settings
 from kaeshi.store.reports import Observed
 
 DAYS = 14
+REFUSED_PAUSE = timedelta(minutes=5)
 
 
 async def compose(loop: Loop, *, by_log_clock: bool = False) -> Report:
@@ -72,7 +73,8 @@ async def send(
     """Mail the report to the stakeholders, once per week and content.
 
     `render` makes (subject, text, html). A mail whose fate is unknown is looked up where the
-    service allows that, and never sent again blindly.
+    service allows that, and never sent again blindly. One that was refused is sent again, after
+    pauses that double from REFUSED_PAUSE on.
     """
     subject, text, html = render(report)
     settings, key = _key_of(loop, report)
@@ -82,6 +84,8 @@ async def send(
         )
     if state == "sent":
         return {"sent": False, "why": "sent before", "to": place}
+    if state == "refused":
+        return await _again(key, settings, subject, text, html, loop, place)
     if not first:
         out = await loop.mailer.delivered(key)
         if out is None:
@@ -96,11 +100,46 @@ async def send(
     return await _deliver(key, settings, subject, text, html, loop)
 
 
+async def retry(loop: Loop, render: Callable[[Report], tuple[str, str, str]]) -> Json | None:
+    """Send a refused report again when its pause is over; None where there is none."""
+    async with loop.store.read() as tx:
+        due = await tx.reports.refused_mails(loop.assistant, loop.clock.now(), REFUSED_PAUSE)
+    if not due:
+        return None
+    report = await compose(loop)
+    _, key = _key_of(loop, report)
+    result = await send(loop, report, render)
+    # late outcomes may have changed the report since: the older mail is not needed any more
+    for older in due:
+        if older != key:
+            await _settle(loop, older, "replaced", key)
+    return result
+
+
+async def _again(
+    key: str, settings: Settings, subject: str, text: str, html: str, loop: Loop, why: str
+) -> Json:
+    async with loop.store.write() as tx:
+        due = await tx.reports.refused_mails(loop.assistant, loop.clock.now(), REFUSED_PAUSE)
+        is_mine = key in due
+        if is_mine:  # no other process sends it too
+            await tx.reports.settle_mail(loop.assistant, key, "intended", "", loop.clock.now())
+    if not is_mine:
+        return {"sent": False, "why": f"refused lately, and tried again later: {why}", "to": ""}
+    return await _deliver(key, settings, subject, text, html, loop)
+
+
 async def _deliver(
     key: str, settings: Settings, subject: str, text: str, html: str, loop: Loop
 ) -> Json:
     mail = _mail_of(key, settings, subject, text, html)
-    where = await loop.mailer.send(mail)
+    try:
+        where = await loop.mailer.send(mail)
+    except ProviderUnknown:
+        raise
+    except ProviderError as error:  # certainly not taken
+        await _settle(loop, key, "refused", str(error)[:500])
+        raise
     await _settle(loop, key, "sent", where)
     return {"sent": True, "to": where}
 

@@ -38,6 +38,7 @@ WATCHED = frozenset(
     {"canary", "half", "full"}
 )  # stages in which customers of both arms are compared
 GATE_PATIENCE = timedelta(hours=1)  # age at which an open gate is judged again
+FORCED_PAUSE = timedelta(seconds=10)
 UNLOGGED = timedelta(days=1)  # how long requests that could not be logged hold a promotion
 
 
@@ -344,8 +345,9 @@ async def promote(
 ) -> Rollout:
     """Advance by evidence: gradual takes one stage, immediate goes to full.
 
-    Without evidence it is refused, unless a named person forces it. Raises Refused without
-    evidence, Conflict for a rollout that is over.
+    Without evidence it is refused, unless a named person forces it. Two people who force it at once
+    mean one stage: a second one within FORCED_PAUSE is refused. Raises Refused without evidence,
+    Conflict for a rollout that is over or has just moved.
     """
     _check_promotion(strategy, force, by)
     async with loop.store.read() as tx:
@@ -355,6 +357,8 @@ async def promote(
         msg = f"rollout {rollout!r} is over ({current.state}); start a new one"
         raise Conflict(msg)
     now = loop.clock.now()
+    if force:
+        _check_settled(current, now)
     seen, decision = await _decision_by_hand(current, loop, now, strategy)
     if decision.verdict != "advance" and not force:
         msg = f"rollout {rollout!r} is not promoted: {decision.why}"
@@ -368,6 +372,16 @@ async def promote(
         why,
         seen.evidence() if seen else {},
     )
+
+
+def _check_settled(current: Rollout, now: datetime) -> None:
+    ago = now - current.changed_at
+    if current.state in WATCHED and ago < FORCED_PAUSE:
+        msg = (
+            f"rollout {current.id!r} moved to {current.state} {ago.seconds} seconds ago; look at "
+            f"it, and force it again after {FORCED_PAUSE.seconds} seconds if that is what you mean"
+        )
+        raise Conflict(msg)
 
 
 async def _decision_by_hand(

@@ -247,25 +247,33 @@ class ConversationVerbs(Verbs):
         heads = await self._rows(HEADS, assistant=assistant, ids=list(ids))
         offered = await self._contexts.of(assistant, {head[-1] for head in heads})
         found = {
-            identifier: Stored(
-                id=identifier,
-                customer=customer,
-                consent=consent,
-                intents=tuple(json.loads(intents)),
-                started_at=moment(started),
-                closed=closed is not None,
-                version=(versions or {}).get(identifier, 0),
-                said=tuple(said[identifier]),
-                is_damaged=identifier in damaged,
-                facts=facts.get(identifier, {}),
-                context=offered.get(context, {}),
-                is_from_gateway=source == GATEWAY,
-                is_unnamed=source == GATEWAY and customer == self._unnamed(assistant, identifier),
+            head[0]: Stored(
+                **self._head(assistant, head),
+                version=(versions or {}).get(head[0], 0),
+                said=tuple(said[head[0]]),
+                is_damaged=head[0] in damaged,
+                facts=facts.get(head[0], {}),
+                context=offered.get(head[-1], {}),
             )
-            for identifier, customer, source, consent, intents, started, closed, context in heads
-            if identifier in said and (versions is not None or identifier not in damaged)
+            for head in heads
+            if head[0] in said and (versions is not None or head[0] not in damaged)
         }
         return [found[i] for i in ids if i in found]
+
+    def _head(self, assistant: str, head: Sequence[Any]) -> dict[str, Any]:
+        """A row of HEADS as the fields of a Stored."""
+        identifier, customer, source, consent, intents, started, closed, _ = head
+        is_from_gateway = source == GATEWAY
+        return {
+            "id": identifier,
+            "customer": customer,
+            "consent": consent,
+            "intents": tuple(json.loads(intents)),
+            "started_at": moment(started),
+            "closed": closed is not None,
+            "is_from_gateway": is_from_gateway,
+            "is_unnamed": is_from_gateway and customer == self._unnamed(assistant, identifier),
+        }
 
     def _unnamed(self, assistant: str, conversation: str) -> str:
         """The pseudonym of a customer whom nothing but the conversation stands for."""

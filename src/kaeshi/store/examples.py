@@ -42,7 +42,7 @@ class Judged:
 
     @property
     def waits(self) -> bool:
-        """Whether nobody vouches for it: an unnamed customer's, which no person has approved."""
+        """Whether a person must approve it first: its customer is unnamed."""
         return self.is_unnamed and self.review == "proposed"
 
     @property

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
-from kaeshi.errors import NotFound
+from kaeshi.errors import NotFound, TooMany
 from kaeshi.nouns import Feedback, Json, Opinion, ReviewState
 from kaeshi.store.conversation_rows import place
 from kaeshi.store.conversations import ConversationVerbs
@@ -29,6 +29,7 @@ from kaeshi.store.tables import (
 from kaeshi.store.verbs import Columns, Verbs, among, micros, moment
 
 SIGNALS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
+MOST_CHANGES = 20  # of one person's feedback on one message: a token is no way to fill the disk
 WORDS = frozenset({"comment", "correction"})
 
 
@@ -85,6 +86,14 @@ _WHERE = (
 )
 _CURRENT = select(_f.message, _f.author, _f.metric, _f.value, _f.submission).where(
     _f.assistant == bindparam("assistant"), among(_f.message, "ids")
+)
+
+
+_h = feedback_history.c
+_CHANGES = (
+    select(_h.message, _h.author, func.count(_h.submission.distinct()))
+    .where(_h.assistant == bindparam("assistant"), among(_h.message, "ids"))
+    .group_by(_h.message, _h.author)
 )
 
 
@@ -148,12 +157,15 @@ class FeedbackVerbs(Verbs):
         await self._one_writer(assistant)
         messages_said, where = await self._messages_said_of(said, assistant)
         current = await self._current(assistant, messages_said)
+        changed = await self._changes(assistant, messages_said)
         batch = _Batch(assistant=assistant, now=now)
         results = []
         for feedback, submission in zip(said, ids, strict=True):
             author = self._author(assistant, feedback)
             before = current.setdefault((feedback.message_id, author), {})
             name, fresh = self._news(feedback, submission, before)
+            if fresh:
+                _check_changes(feedback, changed.get((feedback.message_id, author), 0))
             batch.add(feedback, author, submission, fresh)
             results.append((name, _opinion(feedback.message_id, author, before)))
             await self._keep_all_words(
@@ -175,6 +187,11 @@ class FeedbackVerbs(Verbs):
             )
             raise NotFound(msg)
         return messages_said, where
+
+    async def _changes(self, assistant: str, ids: Sequence[str]) -> dict[tuple[str, str], int]:
+        """How many times each author has changed feedback on these messages."""
+        rows = await self._rows(_CHANGES, assistant=assistant, ids=list(ids))
+        return {(message, author): count for message, author, count in rows}
 
     async def _write_batch(
         self, batch: _Batch, where: dict[str, tuple[str, str]], assistant: str
@@ -391,6 +408,15 @@ class FeedbackVerbs(Verbs):
                     }
                 ],
             )
+
+
+def _check_changes(feedback: Feedback, times: int) -> None:
+    if times >= MOST_CHANGES:
+        msg = (
+            f"feedback on {feedback.message_id!r} was changed {MOST_CHANGES} times by the same "
+            "person; the last one stays"
+        )
+        raise TooMany(msg)
 
 
 def _answered_statement(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, func, not_, select, update
@@ -150,10 +150,22 @@ class ReportVerbs(Verbs):
         ).one()
         return stored.state, stored.place, first
 
+    async def refused_mails(self, assistant: str, now: datetime, pause: timedelta) -> list[str]:
+        """Keys of refused mails that may be tried again.
+
+        The pause is as long as the tries so far took, and at least `pause`: it doubles.
+        """
+        m = mails.c
+        spent = m.updated_at - m.created_at
+        least = int(pause / timedelta(microseconds=1))
+        over = (m.updated_at + spent <= micros(now)) & (m.updated_at + least <= micros(now))
+        statement = select(m.key).where(m.assistant == assistant, m.state == "refused", over)
+        return list((await self.connection.execute(statement)).scalars())
+
     async def settle_mail(
         self, assistant: str, key: str, state: str, where: str, now: datetime
     ) -> None:
-        """Record that it was sent (to that place), or that its fate is unknown."""
+        """Record that it was sent (to that place), refused (and why), or that neither is known."""
         await self.connection.execute(
             update(mails)
             .where(mails.c.assistant == assistant, mails.c.key == key)

@@ -186,19 +186,20 @@ async def record_feedback(
     is required. The message is named by its id, or by the answer's own (chatcmpl-..., resp_...),
     which is all that chat UIs and frameworks hand on: for that the gateway's key is enough.
     """
-    body = dict(await object_of(request))
-    author = body.pop("author", "")
-    if not isinstance(author, str):
-        msg = f"author must be a text, not {type(author).__name__}"
-        raise InvalidInput(msg)
     own_id = await _own_id(loop, message_id)
+    # before the body is read: strangers must not fill the memory
     if x_kaeshi_feedback_token is not None:
         loop = _issuer(loop, own_id, x_kaeshi_feedback_token)
-        author = "customer"
     elif own_id != message_id:
         require_caller(request)
     else:
         require_admin(request)
+    body = dict(await object_of(request))
+    author = body.pop("author", "") if x_kaeshi_feedback_token is None else "customer"
+    body.pop("author", None)
+    if not isinstance(author, str):
+        msg = f"author must be a text, not {type(author).__name__}"
+        raise InvalidInput(msg)
     message_id = own_id
     said = feedback_rules.parse(message_id, body, author=author)
     recorded = await _recorded(loop, said)

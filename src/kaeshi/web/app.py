@@ -22,6 +22,7 @@ from kaeshi.settings import Settings, load
 from kaeshi.web import api, pages
 
 MAX_BODY = 16 * 1024 * 1024
+MAX_SMALL_BODY = 64 * 1024
 UNAUTHORIZED = 401
 PEEKED = 1024 * 1024  # largest body that creates a conversation at the provider
 CONVERSATIONS = "/v1/conversations"
@@ -175,12 +176,13 @@ class BodyLimit:
                 raise _TooSlow from error
             is_whole = not message.get("more_body")
             seen += len(message.get("body", b""))
-            if seen > MAX_BODY:
+            if seen > most:
                 raise _TooLarge
             return message
 
-        answer = _fault(413, f"more than {MAX_BODY} bytes; send fewer records at a time")
-        if declared.isdigit() and int(declared) > MAX_BODY:
+        most = _most(scope)
+        answer = _fault(413, f"more than {most} bytes; send fewer records at a time")
+        if declared.isdigit() and int(declared) > most:
             await answer(scope, receive, send)
             return
         try:
@@ -190,6 +192,12 @@ class BodyLimit:
         except _TooSlow:
             late = _fault(408, f"the body was not here within {BODY_S} seconds")
             await late(scope, receive, send)
+
+
+def _most(scope: Scope) -> int:
+    """The largest body of a path: only logs of conversations are long."""
+    path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
+    return MAX_BODY if path.rstrip("/") == CONVERSATIONS else MAX_SMALL_BODY
 
 
 def _fault(status: int, message: str) -> Response:

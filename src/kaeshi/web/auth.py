@@ -13,7 +13,10 @@ def require_caller(request: Request) -> None:
     headers = dict(request.scope["headers"])
     key = settings.gateway_key
     if key is None or not may_call(
-        request.scope, headers, key.get_secret_value().encode(), is_for_pages=True
+        request.scope,
+        headers,
+        key.get_secret_value().encode(),
+        is_for_pages=True,
     ):
         require_admin(request)
 
@@ -29,6 +32,7 @@ def require_admin(request: Request) -> None:
         request.scope,
         dict(request.scope["headers"]),
         None if key is None else key.get_secret_value().encode(),
+        proxies=settings.trusted_proxies,
     ):
         return
     if key is not None:
