@@ -29,7 +29,7 @@ from kaeshi.providers.outbox import OutboxMailer
 from kaeshi.providers.token_ranks import TiktokenCounter
 from kaeshi.providers.webhook import LogNotifier, WebhookNotifier
 from kaeshi.rules.checks import Checks
-from kaeshi.settings import Settings, load
+from kaeshi.settings import Settings, load, sqlite_path
 from kaeshi.store import Bind, Keyring, load_master_key, open_store
 from kaeshi.store.keys import MASTER_KEY
 from kaeshi.store.store import Store
@@ -43,6 +43,7 @@ from kaeshi.trainer.webhooks import Webhooks, key_of
 if TYPE_CHECKING:
     from kaeshi.ports import Clock, Ids, Mailer
 
+EMPTIED_AFTER_S = 60
 ASSISTANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 Target = Bind | Loop | None
 _using: ContextVar[Loop | None] = ContextVar("kaeshi_loop", default=None)
@@ -87,6 +88,8 @@ async def open_loop(
     secret = chosen.kaeshi_master_key.get_secret_value() if chosen.kaeshi_master_key else None
     key = chosen.data_dir / MASTER_KEY
     is_new = secret is None and not key.exists()
+    if isinstance(bind, str) and not is_new:
+        _check_emptied(bind, key)
     store = await open_store(bind, Keyring(load_master_key(secret, chosen.data_dir)))
     if is_new:
         await _check_new_key(store, key)
@@ -108,6 +111,20 @@ async def _check_new_key(store: Store, key: Path) -> None:
         msg = (
             f"{str(key)!r} is missing, and the texts of {sealed} customers in the database cannot "
             "be read without it: put it back, or set KAESHI_MASTER_KEY. A new key would lose them"
+        )
+        raise Misconfigured(msg)
+
+
+def _check_emptied(url: str, key: Path) -> None:
+    """Raise Misconfigured for an empty database file beside a master key that was in use."""
+    path = sqlite_path(url)
+    if path is None or not path.is_file() or path.stat().st_size or not key.exists():
+        return
+    # a process that starts beside this one creates the key first, and the tables a moment later
+    if SystemClock().now().timestamp() - key.stat().st_mtime > EMPTIED_AFTER_S:
+        msg = (
+            f"{str(path)!r} is empty, and {str(key)!r} belongs to a database that was not: put a "
+            "backup in its place, or remove the empty file to start without the earlier data"
         )
         raise Misconfigured(msg)
 

@@ -1,5 +1,7 @@
 """Claims about store/engine.py."""
 
+import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from kaeshi import log_conversations
-from kaeshi.errors import Misconfigured
+from kaeshi.app import open_loop
+from kaeshi.errors import Misconfigured, TimedOut
 from kaeshi.loop import Loop
+from kaeshi.settings import Settings
 from kaeshi.steps import rollout
+from kaeshi.store import engine as store_engine
 from kaeshi.store.engine import HEAD
 from kaeshi.store.tables import metadata
-from samples import record
+from samples import log, record
 
 
 async def test_the_schema_is_what_the_migrations_make(loop: Loop) -> None:
@@ -59,3 +64,44 @@ async def test_a_read_sees_one_moment_whatever_others_commit_meanwhile(loop: Loo
         assert await tx.rollouts.history(loop.assistant) == []
         assert await tx.rollouts.production(loop.assistant) == before
     assert (await rollout.status(loop))["production"] == "new"
+
+
+async def test_an_emptied_database_beside_its_key_is_refused(tmp_path: Path) -> None:
+    settings = Settings(kaeshi_data_dir=tmp_path)
+    async with open_loop(settings=settings) as loop:
+        await log(loop, record("c"))
+    for name in ("kaeshi.db-wal", "kaeshi.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / "kaeshi.db").write_bytes(b"")
+    os.utime(tmp_path / "master.key", (0, 0))
+    with pytest.raises(Misconfigured, match=r"is empty.*backup"):
+        async with open_loop(settings=settings):
+            pass
+    (tmp_path / "kaeshi.db").unlink()
+    async with open_loop(settings=settings) as loop:
+        await log(loop, record("c"))
+
+
+async def test_a_locked_and_a_full_database_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_engine, "BUSY_MS", 50)
+    async with open_loop(settings=Settings(kaeshi_data_dir=tmp_path)) as loop:
+        other = sqlite3.connect(tmp_path / "kaeshi.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TimedOut, match="another program"):
+            await log(loop, record("c"))
+        other.execute("ROLLBACK")
+        other.close()
+        await log(loop, record("c"))
+        with pytest.raises(Misconfigured, match="full"):
+            await filled(loop)
+
+
+async def filled(loop: Loop) -> None:
+    """Write more than the database may hold."""
+    async with loop.store.write() as tx:
+        await tx.connection.execute(text("PRAGMA max_page_count = 1"))
+        await tx.connection.execute(text("CREATE TABLE more (x)"))
+        for _ in range(100):
+            await tx.connection.execute(text("INSERT INTO more VALUES (zeroblob(100000))"))

@@ -20,6 +20,7 @@ from kaeshi.store.store import Store
 
 Bind = str | AsyncEngine | AsyncConnection | AsyncSession
 HEAD = "0012"
+BUSY_MS = 10_000  # transactions take milliseconds: a lock of seconds is another program's
 SCHEMA_LOCK = 0x6B616573
 
 
@@ -81,7 +82,7 @@ def _configure_sqlite(engine: AsyncEngine) -> None:
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
-            "busy_timeout=30000",
+            f"busy_timeout={BUSY_MS}",
             "foreign_keys=ON",
             "cache_size=-16000",
         ):

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from kaeshi.errors import Misconfigured, TimedOut
 from kaeshi.store.candidates import CandidateVerbs
 from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.datasets import DatasetVerbs
@@ -45,6 +47,25 @@ class Tx:
         self.rollouts = RolloutVerbs(connection, keyring)
         self.knowledge = KnowledgeVerbs(connection, keyring)
         self.jobs = JobVerbs(connection, keyring)
+
+
+def explained(error: OperationalError) -> Exception:
+    """What a refusal of SQLite means, and the remedy; the error itself where that is not known."""
+    why = str(error.orig)
+    if "locked" in why:
+        return TimedOut(
+            "another program holds the lock of the database's file; end it, or try again"
+        )
+    if "readonly" in why:
+        return Misconfigured(
+            "the database's file cannot be written; give this user write access to the file and "
+            "its folder"
+        )
+    if "full" in why:
+        return Misconfigured(
+            "the disk of the database is full; nothing was stored. Make room, and send it again"
+        )
+    return error
 
 
 class Store:
@@ -84,8 +105,11 @@ class Store:
             return
         async with self._bind.connect() as connection:
             await connection.execution_options(writes=True)
-            async with connection.begin():
-                yield Tx(connection, self.keyring)
+            try:
+                async with connection.begin():
+                    yield Tx(connection, self.keyring)
+            except OperationalError as error:
+                raise explained(error) from error
 
     async def sealed_customers(self) -> int:
         """How many customers have texts that only the master key opens."""
