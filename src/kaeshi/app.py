@@ -88,8 +88,7 @@ async def open_loop(
     secret = chosen.kaeshi_master_key.get_secret_value() if chosen.kaeshi_master_key else None
     key = chosen.data_dir / MASTER_KEY
     is_new = secret is None and not key.exists()
-    if isinstance(bind, str) and not is_new:
-        _check_emptied(bind, key)
+    _check_emptied(bind, key)
     store = await open_store(bind, Keyring(load_master_key(secret, chosen.data_dir)))
     if is_new:
         await _check_new_key(store, key)
@@ -115,9 +114,9 @@ async def _check_new_key(store: Store, key: Path) -> None:
         raise Misconfigured(msg)
 
 
-def _check_emptied(url: str, key: Path) -> None:
+def _check_emptied(bind: Bind, key: Path) -> None:
     """Raise Misconfigured for an empty database file beside a master key that was in use."""
-    path = sqlite_path(url)
+    path = sqlite_path(bind) if isinstance(bind, str) else None
     if path is None or not path.is_file() or path.stat().st_size or not key.exists():
         return
     # a process that starts beside this one creates the key first, and the tables a moment later
