@@ -9,6 +9,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from kaeshi.errors import Misconfigured
 from kaeshi.loop import Loop
+from kaeshi.nouns import Json
 from kaeshi.settings import Settings
 from kaeshi.steps import collection, conversation, knowledge, report, rollout, spending, training
 from kaeshi.steps.report_mail import render
@@ -144,15 +145,16 @@ async def _refresh(loop: Loop) -> str:
 
 
 async def _report(loop: Loop) -> str:
-    sent = await report.send(loop, await report.compose(loop), render)
-    return f"sent to {sent['to']}" if sent["sent"] else str(sent["why"])
+    return _sent(await report.send(loop, await report.compose(loop), render))
 
 
 async def _retry_report(loop: Loop) -> str:
     again = await report.retry(loop, render)
-    if again is None:
-        return "no report was refused"
-    return f"sent to {again['to']}" if again["sent"] else str(again["why"])
+    return "no report was refused" if again is None else _sent(again)
+
+
+def _sent(done: Json) -> str:
+    return f"sent to {done['to']}" if done["sent"] else str(done["why"])
 
 
 async def _close(loop: Loop) -> str:

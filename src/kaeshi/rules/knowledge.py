@@ -47,7 +47,7 @@ def question_and_answer(messages: Sequence[Json]) -> tuple[str, str] | None:
 
 
 def opposed(entries: Sequence[Entry], vectors: NDArray[np.float32]) -> set[str]:
-    """Ids of the entries that another one contradicts: the same question, another answer.
+    """Ids of the proposed entries that another one contradicts: the same question, another answer.
 
     A rejected entry contradicts every answer to its question. `vectors`: of the questions, shape
     (n, d).
@@ -56,6 +56,8 @@ def opposed(entries: Sequence[Entry], vectors: NDArray[np.float32]) -> set[str]:
     questions = np.array([_plain(entry.question) for entry in entries])
     found = set[str]()
     for i, entry in enumerate(entries):
+        if entry.state != "proposed":
+            continue
         is_same = (vectors @ vectors[i] >= SAME_QUESTION) | (questions == questions[i])
         others = (entries[int(j)] for j in np.flatnonzero(is_same) if j != i)
         if any(_contradicts(other, entry) for other in others):

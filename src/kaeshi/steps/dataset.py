@@ -282,13 +282,14 @@ async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Exa
     ids = [j.conversation for j in page if j.conversation not in verdicts]
     if ids:
         await _judge_again(loop, ids, wanted, verdicts)
-    return [
-        Drop(reason="unreviewed")
-        if j.waits and loop.settings.review_unnamed and isinstance(verdict, Example)
-        else verdict
-        for j in page
-        for verdict in [verdicts.get(j.conversation, Drop(reason="erased"))]
-    ]
+    erased = Drop(reason="erased")
+    return [_unless_waiting(loop, j, verdicts.get(j.conversation, erased)) for j in page]
+
+
+def _unless_waiting(loop: Loop, judged: Judged, verdict: Example | Drop) -> Example | Drop:
+    """The verdict; of an example that a person must approve first, the refusal."""
+    waits = judged.waits and loop.settings.review_unnamed
+    return Drop(reason="unreviewed") if waits and isinstance(verdict, Example) else verdict
 
 
 async def _judge_again(

@@ -71,11 +71,7 @@ async def decide(
         await _decide_entry(answer, loop, ref, state, by, note, now)
         return
     if ref.startswith("fb_"):
-        clean = _clean(loop, answer) if answer is not None and state == "corrected" else None
-        async with loop.store.write() as tx:
-            await tx.feedback.decide_correction(
-                loop.assistant, ref, state, by, note[:1000], now, clean
-            )
+        await _decide_correction(answer, loop, ref, state, by, note, now)
         return
     await _decide_example(loop, ref, state, answer, by, note, now)
 
@@ -105,6 +101,14 @@ async def _decide_entry(
             now,
             answer if state == "corrected" else None,
         )
+
+
+async def _decide_correction(
+    answer: str | None, loop: Loop, ref: str, state: ReviewState, by: str, note: str, now: datetime
+) -> None:
+    clean = _clean(loop, answer) if answer is not None and state == "corrected" else None
+    async with loop.store.write() as tx:
+        await tx.feedback.decide_correction(loop.assistant, ref, state, by, note[:1000], now, clean)
 
 
 async def _decide_example(

@@ -291,8 +291,12 @@ class FeedbackVerbs(Verbs):
         answer: str | None = None,
     ) -> None:
         """Store a reviewer's decision about a correction. Raises NotFound."""
-        given = await self._rows(_GIVEN, assistant=assistant)
-        if submission not in {row[0] for row in given}:
+        given = await self.connection.execute(
+            select(_f.submission).where(
+                _f.assistant == assistant, _f.metric == "correction", _f.submission == submission
+            )
+        )
+        if given.first() is None:
             msg = (
                 f"correction {submission!r} of assistant {assistant!r} is not stored; `kaeshi "
                 "review list` shows the queue"
