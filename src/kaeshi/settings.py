@@ -107,6 +107,24 @@ class Settings(GatewaySettings):
         "share it, so each has to show more. "
         "Default: every rollout has ROLLOUT_ALPHA to itself.",
     )
+    rollout_false_percent: float = Field(
+        1,
+        ge=0,
+        le=20,
+        description=(
+            "Share of customers who may be false, and vote for a candidate, without a promotion "
+            "being wrong (docs/rollout.md). Where customers are signed, false ones have no vote."
+        ),
+    )
+    rollout_false_harm_percent: float = Field(
+        5,
+        ge=0,
+        le=50,
+        description=(
+            "Share of false customers who may vote against a candidate without rolling it back: "
+            "harm that they could have made sets it aside for a person."
+        ),
+    )
     rollout_smallest_effect: float = Field(
         0.033,
         gt=0,

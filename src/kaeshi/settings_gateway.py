@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
+LEAST_SECRET = 32  # characters; RFC 7518 asks for 256 bits with HS256
+
 
 class GatewaySettings(BaseSettings):
     """How the gateway asks, logs and mirrors."""
@@ -24,6 +26,13 @@ class GatewaySettings(BaseSettings):
         description=(
             "Bearer key for the gateway's paths. Without one KAESHI_ADMIN_KEY; without either "
             "only loopback may call."
+        ),
+    )
+    gateway_customer_secret: SecretStr | None = Field(
+        None,
+        description=(
+            "Secret with which your back end signs customers' tokens (X-Kaeshi-Customer-Token, "
+            "docs/gateway.md), 32 characters at least. Rollouts then count signed customers only."
         ),
     )
     gateway_provider_keys: dict[str, SecretStr] = Field(
@@ -112,6 +121,18 @@ class GatewaySettings(BaseSettings):
             "GATEWAY_KEY, from a browser, such as https://shop.example. Default: none."
         ),
     )
+
+    @field_validator("gateway_customer_secret")
+    @classmethod
+    def _check_length(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < LEAST_SECRET:
+            msg = (
+                f"GATEWAY_CUSTOMER_SECRET has {len(secret.get_secret_value())} characters, and a "
+                f"token signed with fewer than {LEAST_SECRET} can be guessed; make one with "
+                "`openssl rand -base64 32`"
+            )
+            raise ValueError(msg)
+        return secret
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaeshi.nouns import RolloutPlan
-from kaeshi.rules.measured import narrowed
+from kaeshi.rules.measured import narrowed, sway, values_of
 from kaeshi.rules.rollout import budgeted
 from kaeshi.rules.rollout import plan as planned
 from kaeshi.rules.trial import Trial
@@ -202,3 +202,74 @@ def test_a_horizon_before_anything_may_be_promoted_is_refused(days: float) -> No
         ),
     ):
         Settings(rollout_horizon_days=days)
+
+
+CAREFUL = PLAN.model_copy(update={"false_promote": 0.01, "false_harm": 0.05})
+
+
+def test_customers_decide_containment_and_stars_and_the_operator_conversions() -> None:
+    # .5 of containment, .2 of stars from 1 to 5 that one in five gives
+    assert sway(PLAN, "composite") == pytest.approx(0.5 + 0.2 / 0.2)
+    assert sway(PLAN, "csat") == pytest.approx(4 / 0.2)
+    assert sway(PLAN, "conversion") == 0
+
+
+@given(st.floats(0.0, 0.05), st.integers(0, 5))
+def test_false_customers_move_the_composite_by_no_more_than_their_share_of_the_sway(
+    false: float, seed: int
+) -> None:
+    """Every one of them gives everything to the candidate, and nothing to production."""
+    rng = np.random.default_rng(seed)
+    n = 4000
+    arm = np.arange(n) % 2 * 1.0
+    stars = np.where(rng.uniform(size=n) < 0.2, 4.0, math.nan)
+    contained = (rng.uniform(size=n) < 0.7) * 1.0
+    is_false = rng.uniform(size=n) < false
+    voted = {
+        "containment": np.where(is_false, arm, contained),
+        "csat": np.where(is_false, 1 + 4 * arm, stars),
+    }
+    honest = {"containment": contained, "csat": stars}
+    effect = []
+    for values in (honest, voted):
+        columns = {name: values_of(PLAN, name, values) for name in values}
+        composite = 0.5 * columns["containment"] + 0.2 * columns["csat"] / 4
+        effect.append(composite[arm == 1].mean() - composite[arm == 0].mean())
+    room = 4 * math.sqrt(false / n) * 2  # the draw
+    assert effect[1] - effect[0] <= false * sway(PLAN, "composite") + room
+
+
+def test_a_gain_that_false_customers_could_have_made_is_held_for_a_person() -> None:
+    slight = World(customers=20000, contained=0.03, booked=0.02)  # 1 % can make .015
+    assert slight.trial().verdict(may_promote=True).verdict == "advance"
+    found = slight.trial(plan=CAREFUL).verdict(may_promote=True)
+    assert found.verdict == "hold"
+    assert "better if every customer is real" in found.why
+    clear = BETTER.trial(plan=CAREFUL).verdict(may_promote=True)
+    assert clear.verdict == "advance"
+    assert "even if" in clear.why
+
+
+def test_harm_that_false_customers_could_have_made_sets_the_candidate_aside() -> None:
+    slight = World(customers=8000, contained=-0.05)
+    assert slight.trial().verdict(may_promote=False).verdict == "roll_back"
+    found = slight.trial(plan=CAREFUL).verdict(may_promote=False)
+    assert found.verdict == "set_aside"
+    assert "5% of false customers could do that: a person decides" in found.why
+    trusted = slight.trial(plan=CAREFUL)
+    trusted.is_trusted = True
+    assert trusted.verdict(may_promote=False).verdict == "hold"
+
+
+def test_harm_beyond_what_false_customers_could_do_rolls_back() -> None:
+    clear = World(customers=8000, contained=-0.35, stars=-1)
+    assert clear.trial(plan=CAREFUL).verdict(may_promote=False).verdict == "roll_back"
+    arranged = clear.trial(plan=CAREFUL)
+    arranged.suspicion = "all came at once"
+    assert arranged.verdict(may_promote=False).verdict == "set_aside"
+
+
+def test_where_votes_look_arranged_nothing_is_promoted() -> None:
+    trial = BETTER.trial()
+    trial.suspicion = "all came at once"
+    assert trial.verdict(may_promote=True).why == "held: all came at once"

@@ -20,7 +20,7 @@ from kaeshi.providers.fake import FakeChat, FakeClock, FakeEmbedder, FakeNotifie
 from kaeshi.rules.assignment import arm_of
 from kaeshi.rules.rollout import covariates
 from kaeshi.rules.trial import Trial
-from kaeshi.steps import conversation, evaluation, rollout
+from kaeshi.steps import conversation, evaluation, pausing, rollout
 from rollouts import arms, in_canary, in_half, seen
 from samples import log
 
@@ -166,15 +166,15 @@ async def test_a_paused_rollout_goes_no_further_until_it_is_resumed(
     live = await in_half(loop, clock)
     await arms(loop, live, 0.5, 0.9)
     assert (
-        await rollout.pause(loop, live.id, reason="the menu changes", by="ann")
+        await pausing.pause(loop, live.id, reason="the menu changes", by="ann")
     ).percent == live.percent
     clock.advance(hours=168)
     assert await rollout.step_all(loop) == [(live.id, "paused by ann: the menu changes")]
     with pytest.raises(Conflict, match="paused by ann"):
-        await rollout.pause(loop, live.id, reason="again", by="bob")
-    await rollout.resume(loop, live.id, by="ann")
+        await pausing.pause(loop, live.id, reason="again", by="bob")
+    await pausing.resume(loop, live.id, by="ann")
     with pytest.raises(Conflict, match="is not paused"):
-        await rollout.resume(loop, live.id, by="ann")
+        await pausing.resume(loop, live.id, by="ann")
     ((_, why),) = await rollout.step_all(loop)
     assert "better" in why
     audit = (await rollout.status(loop))["rollouts"][0]["audit"]
@@ -188,7 +188,7 @@ async def test_a_paused_rollout_goes_no_further_until_it_is_resumed(
 async def test_harm_rolls_back_what_is_paused(loop: Loop, clock: FakeClock) -> None:
     live = await in_canary(loop)
     await arms(loop, live, 0.9, 0.5)
-    await rollout.pause(loop, live.id, reason="", by="ann")
+    await pausing.pause(loop, live.id, reason="", by="ann")
     clock.advance(hours=25)
     ((_, why),) = await rollout.step_all(loop)
     assert "worse" in why
@@ -237,9 +237,16 @@ async def test_two_people_who_force_a_promotion_at_once_take_one_stage(
     assert (await rollout.promote(loop, live.id, by="bea", force=True)).state == "full"
 
 
+def trusting(loop: Loop) -> Loop:
+    """Where no customer is taken to be false."""
+    sure = {"rollout_false_percent": 0, "rollout_false_harm_percent": 0}
+    return replace(loop, settings=loop.settings.model_copy(update=sure))
+
+
 async def test_a_forced_migration_needs_a_candidate_that_is_not_worse(
     loop: Loop, clock: FakeClock
 ) -> None:
+    loop = trusting(loop)
     live = await in_half(loop, clock, "non_inferior")
     await arms(loop, live, 0.7, 0.7, count=4500)
     clock.advance(hours=168)
@@ -505,6 +512,7 @@ async def test_a_stream_through_logs_the_store_and_the_schedule_is_decided_as_by
 
     The rows in the store are those of the stream, and so are evidence and verdict.
     """
+    loop = trusting(loop)
     live = await in_half(loop, clock)
     rng, streamed = random.Random(4), []
     for day in range(7):

@@ -14,6 +14,7 @@ from kaeshi.cli.output import AsJson, By, Database, Who, group, lines_of, show, 
 from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
 from kaeshi.nouns import Serving
+from kaeshi.steps import pausing
 from kaeshi.steps import replay as recorded
 from kaeshi.steps import rollout as steps
 from kaeshi.steps.feedback import parsed_lines
@@ -198,6 +199,11 @@ def _forecast_text(expected: Any) -> str:
         f"at {expected.customers_per_day:.0f} customers a day, median days until each is "
         f"shown: {shown}"
     )
+    if expected.false_customers:
+        text += (
+            f"\nthat leaves room for {expected.false_customers:.1%} of false customers; signed "
+            "customers (GATEWAY_CUSTOMER_SECRET) need no such room, and fewer days"
+        )
     if longest <= LONG_DAYS:
         return text
     return (
@@ -325,7 +331,7 @@ def pause(
 ) -> None:
     """Pause a rollout; harm still rolls it back."""
     held = with_loop(
-        db, assistant, lambda loop: steps.pause(loop, rollout_id, reason=reason, by=by)
+        db, assistant, lambda loop: pausing.pause(loop, rollout_id, reason=reason, by=by)
     )
     show(
         held,
@@ -339,7 +345,7 @@ def resume(
     rollout_id: str, by: By, db: Database = None, assistant: Who = None, as_json: AsJson = False
 ) -> None:
     """Resume a paused rollout."""
-    going = with_loop(db, assistant, lambda loop: steps.resume(loop, rollout_id, by=by))
+    going = with_loop(db, assistant, lambda loop: pausing.resume(loop, rollout_id, by=by))
     show(going, as_json=as_json, text=f"{going.id}  {going.state} ({going.percent:g} %)")
 
 

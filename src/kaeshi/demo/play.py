@@ -437,6 +437,9 @@ def _settings(folder: Path) -> Settings:
         gateway_mirror_percent=100,
         retraining_threshold=250,
         min_examples=200,
+        # the demo's customers are simulated, and none of them is false
+        rollout_false_percent=0,
+        rollout_false_harm_percent=0,
         rollout_margins={
             "containment": 0.05,
             "conversion": 0.08,

@@ -16,6 +16,7 @@ from typing import Any, get_args
 from kaeshi.errors import KaeshiError, ProviderError
 from kaeshi.gateway import browsers
 from kaeshi.gateway.begun import begun, whole
+from kaeshi.gateway.callers import Callers
 from kaeshi.gateway.headers import of_another_attempt, to_provider
 from kaeshi.gateway.live import Live, Threads
 from kaeshi.gateway.passing import Passing, models_in, raw_path
@@ -76,7 +77,8 @@ class Gateway:
         self._spools: dict[str, Spool] = {}
         self._name = loop.ids.new("spool")
         self._metrics = Metrics(self._name)
-        self._speakers = Speakers(loop, self._threads, settings.gateway_timeout_seconds)
+        self._callers = Callers(loop)
+        self._speakers = Speakers(loop, self._threads, self._callers)
         self._responses = Responses(loop.store.keyring, self._spools, self._speakers, self._metrics)
         self._own_upstream = upstream
         self._upstream = upstream
@@ -159,8 +161,9 @@ class Gateway:
     ) -> None:
         if path in CHATS and scope["method"] == "POST":
             raw = await body_of(receive, headers.get(b"content-encoding"), self._limit)
-            query = scope.get("query_string") or b""
-            await self._chat(path, query, raw, headers, began, receive, send)
+            turn = await self._turn(path, raw, headers, began)
+            turn.record.network = self._callers.network(scope, headers, turn.assistant)
+            await self._chat(turn, scope.get("query_string") or b"", receive, send)
         elif path == "/metrics":
             await send_response(send, OK, self._metrics.page(), [PROMETHEUS])
         else:
@@ -231,17 +234,8 @@ class Gateway:
             reply.body = json.dumps({"object": "list", "data": listed}).encode()
         await send_response(send, reply.status, reply.body, list(reply.headers.items()))
 
-    async def _chat(
-        self,
-        path: str,
-        query: bytes,
-        raw: bytes,
-        headers: Mapping[bytes, bytes],
-        began: float,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        turn = await self._turn(path, raw, headers, began)
+    async def _chat(self, turn: Turn, query: bytes, receive: Receive, send: Send) -> None:
+        path = turn.record.path
         if query:
             path = f"{path}?{query.decode('latin-1')}"
         self._speakers.began(turn.speaker)
@@ -348,6 +342,7 @@ class Gateway:
             epoch=routing.epoch,
             streamed=bool(body.get("stream")),
             is_unknown=speaker.is_unknown,
+            is_verified=speaker.is_verified,
             request=raw,
         )
 

@@ -43,6 +43,8 @@ class Record:
     first_token_ms: float | None = None
     is_turn: bool = True
     is_unknown: bool = False
+    is_verified: bool = False
+    network: str = ""
     request: bytes = b""
     answer: bytes = b""
 
@@ -94,6 +96,8 @@ def exchange(record: Record, assistant: str) -> Exchange:
         is_delta=refers.is_delta,
         is_turn=record.is_turn,
         is_unknown=record.is_unknown,
+        is_verified=record.is_verified,
+        network=record.network,
         unread=unread,
         context=context,
         **(_facts_of(said) if said else {}),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from kaeshi.gateway.callers import Callers
 from kaeshi.gateway.live import Attempts, Threads
 from kaeshi.gateway.requests import callers_ids
 from kaeshi.loop import Loop
@@ -25,6 +26,7 @@ class Speaker(NamedTuple):
     `scope` separates equal conversations: the conversation's name, else the customer's, else empty.
     `is_unknown`: the request has a history, and neither is named or recognised. `attempt`: by which
     a repetition of this request is recognised. `is_delta`: the provider keeps the history.
+    `is_verified`: a signed token names the customer.
     """
 
     conversation: str
@@ -33,12 +35,15 @@ class Speaker(NamedTuple):
     is_unknown: bool
     attempt: bytes
     is_delta: bool
+    is_verified: bool
 
 
 class Speakers:
     """Recognises who is speaking, from memory and else from the store."""
 
-    def __init__(self, loop: Loop, known: Threads, seconds: float) -> None:
+    def __init__(self, loop: Loop, known: Threads, callers: Callers) -> None:
+        seconds = loop.settings.gateway_timeout_seconds
+        self._callers = callers
         self._store = loop.store
         self._keyring = loop.store.keyring
         self._ids = loop.ids
@@ -57,16 +62,14 @@ class Speakers:
     ) -> Speaker:
         """Who sent this request. Raises Fault for bad ids."""
         refers = threads.references(body)
-        customer, named = callers_ids(headers, body, refers)
+        said, named = callers_ids(headers, body, refers)
+        customer, is_verified = self._callers.customer(headers, said)
         scope = refers.conversation or named or customer or ""
         known = await self._by_name(assistant, refers, named)
+        if known is None:
+            is_named = customer is not None
+            known = await self._by_history(assistant, scope, messages, refers, is_named=is_named)
         attempt = self._attempt_of(assistant, customer, headers, raw)
-        replies = wire.replied(messages)
-        if known is None and (replies or refers.ids):
-            states = threads.states_before(
-                messages, replies, refers.ids, is_named=customer is not None
-            )
-            known = await self._in_state(assistant, scope, states)
         has_history = refers.is_delta or _has_history(messages)
         is_unknown = known is None and customer is None and has_history
         known = (
@@ -74,7 +77,23 @@ class Speakers:
         )
         self._begun.put(attempt, known)
         customer = customer or self._threads.customer_of(known) or threads.root(known)
-        return Speaker(known, customer, scope, is_unknown, attempt, refers.is_delta)
+        return Speaker(known, customer, scope, is_unknown, attempt, refers.is_delta, is_verified)
+
+    async def _by_history(
+        self,
+        assistant: str,
+        scope: str,
+        messages: Sequence[Json],
+        refers: References,
+        *,
+        is_named: bool,
+    ) -> str | None:
+        """The conversation that what was said so far stands for."""
+        replies = wire.replied(messages)
+        if not replies and not refers.ids:
+            return None
+        states = threads.states_before(messages, replies, refers.ids, is_named=is_named)
+        return await self._in_state(assistant, scope, states)
 
     async def _by_name(self, assistant: str, refers: References, named: str | None) -> str | None:
         """The conversation as the request names it: the provider's, a former answer's, its own."""

@@ -58,7 +58,9 @@ class Outcome(Value):
 class Conversation(Value):
     """A dialogue with one customer.
 
-    `customer` is the caller's own id, stored only as a keyed hash.
+    `customer` is the caller's own id, stored only as a keyed hash. `is_verified`: the operator says
+    who the customer is, by a log or a signed token. `network`: a keyed digest of where it came
+    from.
     """
 
     id: str
@@ -76,6 +78,8 @@ class Conversation(Value):
     share: float | None = None  # of the candidate, when the arm was chosen
     context: Json = {}  # what its requests offered beside the messages, such as tools; scrubbed
     closed: bool = False
+    is_verified: bool = True
+    network: str = ""
     clocked: bool = True  # the times are real, so that response times can be computed
 
     @property

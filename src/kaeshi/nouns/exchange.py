@@ -26,7 +26,8 @@ class Exchange:
     name, are not. `is_unknown`: it has a history, and neither customer nor conversation are named
     or recognised. `unread`: the dialect of an answer that could not be read. `context`: what the
     request offers beside its messages, such as tools. `is_estimated`: tokens were counted here,
-    because the provider did not send them.
+    because the provider did not send them. `is_verified`: a signed token named the customer.
+    `network`: a keyed digest of the network that it came from.
     """
 
     id: str
@@ -58,6 +59,8 @@ class Exchange:
     is_delta: bool = False
     is_turn: bool = True
     is_unknown: bool = False
+    is_verified: bool = False
+    network: str = ""
     unread: str | None = None
     is_estimated: bool = False
     context: Json = field(default_factory=dict)

@@ -8,7 +8,7 @@ from kaeshi.nouns.value import Json, Value
 
 Goal = Literal["superior", "non_inferior"]
 RolloutState = Literal["gate", "mirror", "canary", "half", "full", "rolled_back"]
-Verdict = Literal["hold", "advance", "roll_back"]
+Verdict = Literal["hold", "advance", "roll_back", "set_aside"]  # set aside: for a person
 
 
 class Foresight(Value):
@@ -40,6 +40,11 @@ class RolloutPlan(Value):
     window_hours: float  # after which a conversation's outcomes are final
     least_hours: float  # no promotion before
     failing: float = 0.05  # share of failing requests that is tolerable
+    # share of customers who may be false, and vote for one arm: with so many a promotion still
+    # holds, and with so many a roll-back; 0 where customers are verified
+    false_promote: float = 0.0
+    false_harm: float = 0.0
+    only_verified: bool = False  # customers who are not verified are left out
     covariates: int = 0
     foresight: Foresight = Foresight()
     horizon_hours: float | None = None  # at half and half, after which it ends without evidence
@@ -76,6 +81,7 @@ class Rollout(Value):
     plan: RolloutPlan | None = None  # until the canary begins
     former: str | None = None  # candidate that it replaced in production
     paused: str | None = None  # who paused it, and why; it is still rolled back
+    trusted_by: str | None = None  # who resumed it after it was set aside
 
 
 class TrialRow(Value):
@@ -90,6 +96,8 @@ class TrialRow(Value):
     share: float
     started_at: datetime
     is_returning: bool
+    is_verified: bool = True
+    network: str = ""  # a keyed digest of where the conversation came from
     foreseen: tuple[
         float, ...
         # predictions from the first message; empty when its text is erased
@@ -105,6 +113,7 @@ class Forecast(Value):
 
     customers_per_day: float
     customers_needed: dict[str, int]
+    false_customers: float = 0.0  # share of all with which a promotion still holds
     days: dict[str, float]
 
 

@@ -1,5 +1,6 @@
 """How a rollout's metrics are measured: bounds, sparse stars, bets and windows."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -12,6 +13,10 @@ from kaeshi.rules.statistics import Floats
 
 COMPOSITE = "composite"
 GOAL = "goal"
+TRUSTING_GOAL = "goal if every customer is real"
+# metrics that a customer decides alone; conversions are reported by the operator
+VOTED = ("containment", *SPANS)
+LEAST_EXPECTED = 0.1  # of the smallest effect, for a goal that false customers have to leave over
 STAR_SPREAD = 1.0  # variance of stars among those who rate, until it is seen
 SILENT_STARS = 1.0  # a customer who does not rate is assumed this far below production's mean
 FAILING = (0.02, 0.05)
@@ -79,20 +84,49 @@ def base_metrics(plan: RolloutPlan) -> list[Metric]:
 
 def bets_of(plan: RolloutPlan, names: Sequence[str]) -> list[Bet]:
     """The bets of a rollout: on its goal, its guardrails, harm and willingness to rate."""
-    size = plan.smallest_effect
     at = names.index
-    bets = [
-        Bet(GOAL, at(COMPOSITE), 1, 0.0 if plan.goal == "superior" else size, size),
-        Bet(
-            harm_name(COMPOSITE), at(COMPOSITE), -1, 0.0 if plan.goal == "superior" else -size, size
-        ),
-    ]
+    bets = _goal_bets(plan, at(COMPOSITE))
     for name, margin in plan.margins.items():
         bets += [
             Bet(kept_name(name), at(name), 1, margin, margin),
-            Bet(harm_name(name), at(name), -1, -margin, margin),
+            *_harm_bets(plan, name, at(name), margin, margin),
         ]
     return _rate_bets(plan, at, bets)
+
+
+def _goal_bets(plan: RolloutPlan, composite: int) -> list[Bet]:
+    size = plan.smallest_effect
+    margin = 0.0 if plan.goal == "superior" else size
+    bought = plan.false_promote * sway(plan, COMPOSITE)
+    goal = Bet(GOAL, composite, 1, margin - bought, max(size - bought, LEAST_EXPECTED * size))
+    trusting = [Bet(TRUSTING_GOAL, composite, 1, margin, size)] if bought else []
+    return [goal, *trusting, *_harm_bets(plan, COMPOSITE, composite, margin, size)]
+
+
+def _harm_bets(
+    plan: RolloutPlan, name: str, metric: int, margin: float, expected: float
+) -> list[Bet]:
+    """That a metric is harmed, and that it is whatever the planned false customers did."""
+    harm = Bet(harm_name(name), metric, -1, -margin, expected)
+    if not plan.false_harm:
+        return [harm]
+    bought = plan.false_harm * sway(plan, name)
+    return [harm, Bet(sure_harm_name(name), metric, -1, -margin - bought, expected)]
+
+
+def sway(plan: RolloutPlan, name: str) -> float:
+    """By how much a metric's effect moves per share of false customers.
+
+    They know their arm, and give the best of everything in one and the worst in the other: the
+    effect moves by at most this times their share.
+    """
+    if name == COMPOSITE:
+        total = sum(plan.weights.values())
+        return math.fsum(
+            weight / total * sway(plan, each) / SPANS.get(each, 1.0)
+            for each, weight in plan.weights.items()
+        )
+    return SPANS.get(name, 1.0) / plan.rated.get(name, 1.0) if name in VOTED else 0.0
 
 
 def _rate_bets(plan: RolloutPlan, at: Callable[..., Any], bets: list[Bet]) -> list[Bet]:
@@ -143,6 +177,11 @@ def kept_name(metric: str) -> str:
 def harm_name(metric: str) -> str:
     """The bet that a metric is harmed."""
     return f"harms {metric}"
+
+
+def sure_harm_name(metric: str) -> str:
+    """The bet that a metric is harmed, whatever false customers did."""
+    return f"surely harms {metric}"
 
 
 def more_name(stars: str) -> str:

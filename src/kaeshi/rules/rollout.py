@@ -24,6 +24,7 @@ from kaeshi.nouns import (
     TrialRow,
 )
 from kaeshi.rules.comparison import SPANS, WEIGHTS
+from kaeshi.rules.crowds import suspicion
 from kaeshi.rules.judging import LEAST_EVIDENCE, log_evidence_worse
 from kaeshi.rules.measured import narrowed, tolerable
 from kaeshi.rules.statistics import Floats, wilson
@@ -95,27 +96,42 @@ def plan(
     promote_alpha: float | None = None,
     customers_per_day: float = 0,
     foresight: Foresight | None = None,
+    only_verified: bool = False,
 ) -> RolloutPlan | None:
     """What a rollout has to show, from production's past.
 
     `history`: its conversations' figures by metric; `delays`: hours that its conversions took;
     `failing`: share of its requests that failed; `promote_alpha`: this try's part of a year's
     budget, if there is one; `customers_per_day`: for a horizon, where one is set; `foresight`:
-    predictions from first messages. A metric that fewer than LEAST_HISTORY conversations know is
+    predictions from first messages; `only_verified`: customers who are not are left out, so that
+    none is false. A metric that fewer than LEAST_HISTORY conversations know is
     left out, because there is nothing to compare the candidate with; None when no metric is left.
     """
-    known = {name: [row[name] for row in history if name in row] for name in WEIGHTS}
-    known = {name: values for name, values in known.items() if len(values) >= LEAST_HISTORY}
+    known = _known(history)
     if not known:
         return None
     predicted = _foresight_of(foresight, known)
     found = _plan_of(goal, setting, promote_alpha, known, history, delays, failing, predicted)
+    if only_verified:
+        found = found.model_copy(
+            update={"only_verified": True, "false_promote": 0.0, "false_harm": 0.0}
+        )
     days = setting.rollout_horizon_days
     if days is None or not customers_per_day:
         return found
     return Trial.of(found).with_horizon(
         days * 24, customers_per_day * (days - found.window_hours / 24)
     )
+
+
+def known_metrics(history: Sequence[Mapping[str, float]]) -> list[str]:
+    """The metrics that enough of these conversations know."""
+    return list(_known(history))
+
+
+def _known(history: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    known = {name: [row[name] for row in history if name in row] for name in WEIGHTS}
+    return {name: values for name, values in known.items() if len(values) >= LEAST_HISTORY}
 
 
 def _foresight_of(foresight: Foresight | None, known: dict[str, list[float]]) -> Foresight:
@@ -153,6 +169,8 @@ def _plan_of(
         ),
         least_hours=setting.rollout_half_hours,
         failing=tolerable(failing),
+        false_promote=setting.rollout_false_percent / 100,
+        false_harm=setting.rollout_false_harm_percent / 100,
         covariates=COVARIATES + len(predicted.weights),
         foresight=predicted,
     )
@@ -200,7 +218,12 @@ def forecast(plan: RolloutPlan, customers_per_day: float, *, before_half_hours: 
     around = (before_half_hours + plan.window_hours) / 24
     least = (before_half_hours + plan.least_hours) / 24
     days = {name: max(least, around + count / customers_per_day) for name, count in needed.items()}
-    return Forecast(customers_per_day=customers_per_day, customers_needed=needed, days=days)
+    return Forecast(
+        customers_per_day=customers_per_day,
+        customers_needed=needed,
+        false_customers=plan.false_promote,
+        days=days,
+    )
 
 
 def covariates(plan: RolloutPlan, row: TrialRow) -> tuple[float, ...]:
@@ -227,12 +250,18 @@ def trial(
     assigned: Sequence[TrialRow],
     requests: Sequence[tuple[Arm, float, bool]],
     entered: Sequence[TrialRow],
+    *,
+    is_trusted: bool = False,
 ) -> Trial:
     """The evidence of a rollout: a fold over its rows, so that it can be computed at any time.
 
-    `requests`: (arm, share, failed) in the order in which they ended.
+    `requests`: (arm, share, failed) in the order in which they ended. `is_trusted`: a person has
+    looked at its customers.
     """
     found = Trial.of(plan)
+    found.is_trusted = is_trusted
+    assigned = _counted(plan, assigned)
+    entered = _counted(plan, entered)
     found.assign(_arms(row.arm for row in assigned), np.array([row.share for row in assigned]))
     share = np.array([share for _, share, _ in requests])
     days = max((row.started_at - began_at).days for row in assigned) + 1 if assigned else 1
@@ -243,7 +272,13 @@ def trial(
         candidate_per_day=float(share.sum()) / days,
     )
     _close(found, entered, began_at, plan)
+    if not is_trusted:
+        found.suspicion = suspicion(plan, entered)
     return found
+
+
+def _counted(plan: RolloutPlan, rows: Sequence[TrialRow]) -> Sequence[TrialRow]:
+    return [row for row in rows if row.is_verified] if plan.only_verified else rows
 
 
 def _close(
@@ -290,7 +325,7 @@ def decide(
     canary_hours: float,
     dropped: int = 0,
 ) -> Decision:
-    """Hold, advance or roll back.
+    """Hold, advance, roll back, or set aside for a person.
 
     Unknown holds; inconclusive keeps production. The mirror ends by time alone: a mirrored answer
     has no outcome, so it can show a fault but never a gain. So does the canary, if no harm is seen:
@@ -323,7 +358,7 @@ def _in_holdout(seen: Trial) -> Decision:
     found = seen.verdict(may_promote=False)
     return (
         found
-        if found.verdict == "roll_back"
+        if found.verdict in {"roll_back", "set_aside"}
         else Decision(verdict="hold", why="it is in production, and no harm is seen in its holdout")
     )
 

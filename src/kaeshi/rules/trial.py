@@ -6,7 +6,7 @@ often as before. Harm rolls back on its own.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from kaeshi.rules.evidence import Effects, Rows, fixed_horizon_boundary
 from kaeshi.rules.measured import (
     COMPOSITE,
     GOAL,
+    TRUSTING_GOAL,
     base_metrics,
     bets_of,
     fewer_name,
@@ -28,6 +29,8 @@ from kaeshi.rules.measured import (
     more_name,
     pessimistic_name,
     sparse_stars,
+    sure_harm_name,
+    sway,
     values_of,
 )
 from kaeshi.rules.statistics import Floats
@@ -62,6 +65,8 @@ class Trial:
     effects: Effects
     ratio: SampleRatio = field(default_factory=SampleRatio)
     errors: Errors = field(default_factory=Errors)
+    suspicion: str | None = None  # why the customers' votes look arranged
+    is_trusted: bool = False  # a person has looked at the customers
 
     @classmethod
     def of(cls, plan: RolloutPlan) -> "Trial":
@@ -167,9 +172,10 @@ class Trial:
 
         `may_promote`: the stage and its shortest duration allow it.
         """
-        ending = self._why_ended() or self._why_harmed()
-        if ending:
+        if ending := self._why_ended():
             return Decision(verdict="roll_back", why=ending, evidence=self.evidence())
+        if (harmed := self._harmed()) is not None:
+            return harmed
         missing = self._blocked() or (
             self._why_not_promoted()
             if may_promote
@@ -191,7 +197,7 @@ class Trial:
         )
         why = (
             f"the candidate is {goal}: composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over "
-            f"{sum(self.effects.count)} customers{kept}"
+            f"{sum(self.effects.count)} customers{kept}{self._stands(low)}"
         )
         return Decision(verdict="advance", why=why, evidence=self.evidence())
 
@@ -222,7 +228,7 @@ class Trial:
             metrics=rows,
             composite=self._interval(COMPOSITE),
             candidate_better=verdict.verdict == "advance",
-            candidate_worse=verdict.verdict == "roll_back",
+            candidate_worse=verdict.verdict in {"roll_back", "set_aside"},
             switched_off=tuple(name for name in metrics if name not in names),
             why=verdict.why,
         )
@@ -290,9 +296,40 @@ class Trial:
             )
         return None
 
-    def _why_harmed(self) -> str | None:
+    def _stands(self, low: float) -> str:
+        """What share of false customers the lower end of the composite's interval allows for."""
+        if not self.plan.false_promote:
+            return ""
+        share = max(low, self.plan.false_promote * sway(self.plan, COMPOSITE)) / sway(
+            self.plan, COMPOSITE
+        )
+        return f", even if {share:.1%} of the customers were false"
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a person has to look at the customers."""
+        harmed = self._harmed()
+        return self.suspicion is not None or (harmed is not None and harmed.verdict == "set_aside")
+
+    def _harmed(self) -> Decision | None:
+        """What follows from harm that customers show.
+
+        False customers may have made it, if they are as many as the plan allows for or look
+        arranged; then a person decides, and until then it has no customers.
+        """
+        sure = self._why_harmed(sure_harm_name if self.plan.false_harm else harm_name)
+        if sure and self.suspicion is None:
+            return Decision(verdict="roll_back", why=sure, evidence=self.evidence())
+        doubtful = sure or self._why_harmed(harm_name)
+        if doubtful is None or self.is_trusted:
+            return None
+        doubt = self.suspicion or f"{self.plan.false_harm:.0%} of false customers could do that"
+        why = f"{doubtful}, but {doubt}: a person decides"
+        return Decision(verdict="set_aside", why=why, evidence=self.evidence())
+
+    def _why_harmed(self, name_of: Callable[[str], str]) -> str | None:
         for metric, threshold in self._harm_thresholds().items():
-            if self.effects.log_e(harm_name(metric)) >= threshold:
+            if self.effects.log_e(name_of(metric)) >= threshold:
                 effect, low, high = self.effects.interval(
                     metric, self.plan.alpha, self._smallest(metric)
                 )
@@ -312,6 +349,8 @@ class Trial:
             return "held: both arms are failing, so the candidate is not at fault"
         if not sum(self.effects.count):
             return "nothing has been observed"
+        if self.suspicion is not None:
+            return f"held: {self.suspicion}"
         if self.ratio.log_e >= RATIO_HOLDS:
             return "held: the arms' customers do not seem to match the assignment"
         return None
@@ -323,7 +362,7 @@ class Trial:
             f"composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over {sum(effects.count)} customers"
         )
         if not self._is_shown(GOAL):
-            return f"inconclusive, production stays: {seen}"
+            return f"inconclusive, production stays: {seen}{self._if_all_are_real()}"
         unproven = [name for name in self.plan.margins if not self._is_shown(kept_name(name))]
         if unproven:
             return (
@@ -332,6 +371,15 @@ class Trial:
             )
         return self._why_silent(seen) or self._why_fading(seen, effect)
 
+    def _if_all_are_real(self) -> str:
+        if not self.plan.false_promote or not self._is_shown(TRUSTING_GOAL):
+            return ""
+        return (
+            f"; it is better if every customer is real, and not shown to be if "
+            f"{self.plan.false_promote:.1%} are false: a person may promote it, and signed "
+            "customers need no such doubt"
+        )
+
     def _is_shown(self, bet: str) -> bool:
         """Whether a bet is won, for the goal on the running average too.
 
@@ -339,7 +387,9 @@ class Trial:
         """
         effects = self.effects
         need = self._need()
-        if effects.log_e(bet) >= need and (bet != GOAL or effects.average_log_e(bet) >= need):
+        if effects.log_e(bet) >= need and (
+            bet not in {GOAL, TRUSTING_GOAL} or effects.average_log_e(bet) >= need
+        ):
             return True
         found = self._at_horizon(bet)
         return found is not None and found[2] <= 1 and found[0] >= found[1]
@@ -349,7 +399,7 @@ class Trial:
 
         None without a horizon.
         """
-        planned = self.plan.information.get(self._proven()[bet])
+        planned = self.plan.information.get(self._proven().get(bet, COMPOSITE))
         if planned is None:
             return None
         gain, variance = self.effects.gain(bet)

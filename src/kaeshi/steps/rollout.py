@@ -29,14 +29,12 @@ from kaeshi.rules.trial import Trial
 from kaeshi.steps import evaluation
 from kaeshi.steps.conversation import holdout_since
 from kaeshi.steps.notice import notify
+from kaeshi.steps.pausing import WATCHED, for_people, percent_of
 from kaeshi.steps.replay import samples
 from kaeshi.steps.traffic import RECENT, check_customers
-from kaeshi.steps.trial import HISTORY, budget_of, customers_per_day, observe, trial_of
+from kaeshi.steps.trial import HISTORY, budget_of, customers_per_day, observe, of_verified, trial_of
 
 COMPARED = ("containment", "conversion", "csat")
-WATCHED = frozenset(
-    {"canary", "half", "full"}
-)  # stages in which customers of both arms are compared
 GATE_PATIENCE = timedelta(hours=1)  # age at which an open gate is judged again
 FORCED_PAUSE = timedelta(seconds=10)
 UNLOGGED = timedelta(days=1)  # how long requests that could not be logged hold a promotion
@@ -154,6 +152,7 @@ async def forecast(loop: Loop, hours: float) -> Forecast | None:
     async with loop.store.read() as tx:
         past = await tx.reports.observed_between(loop.assistant, now - HISTORY, now)
         budget = await budget_of(loop, tx, "", now)
+    past, only_verified = of_verified(loop.settings, past)
     per_day = customers_per_day(past, now)
     plan = rules.plan(
         [seen.values for seen in past],
@@ -161,6 +160,7 @@ async def forecast(loop: Loop, hours: float) -> Forecast | None:
         loop.settings,
         promote_alpha=budget,
         customers_per_day=per_day,
+        only_verified=only_verified,
     )
     if plan is None:
         return None
@@ -238,7 +238,7 @@ async def step(loop: Loop, rollout: Rollout, *, by: str = "schedule") -> tuple[R
             decision = Decision(verdict="roll_back", why=why, evidence={"mirror": mirrored})
             return await _apply(loop, rollout, decision, by, decision.evidence), decision
     decision = await _decision_of(loop, now, rollout, seen)
-    rollout, decision = await _with_approval(rollout, decision, loop, by)
+    rollout, decision = await for_people(rollout, decision, seen, loop, by)
     return await _apply(loop, rollout, decision, by, decision.evidence), decision
 
 
@@ -254,27 +254,6 @@ async def _decision_of(loop: Loop, now: datetime, rollout: Rollout, seen: Trial 
     )
 
 
-async def _with_approval(
-    rollout: Rollout, decision: Decision, loop: Loop, by: str
-) -> tuple[Rollout, Decision]:
-    following = rules.following(rollout.state)
-    if (
-        decision.verdict == "advance"
-        and rollout.paused is None
-        and following in loop.settings.rollout_approvals
-    ):
-        why = (
-            f"{following} needs a person's approval: kaeshi rollout promote "
-            f"{rollout.id} --by NAME. {decision.why}"
-        )
-        rollout = await pause(loop, rollout.id, reason=why, by=by)
-    if decision.verdict == "advance" and rollout.paused is not None:
-        decision = decision.model_copy(
-            update={"verdict": "hold", "why": f"paused by {rollout.paused}"}
-        )
-    return rollout, decision
-
-
 async def _judge_again(loop: Loop, rollout: Rollout, by: str) -> tuple[Rollout, Decision]:
     async with loop.store.read() as tx:
         candidate = await tx.candidates.named(loop.assistant, rollout.candidate)
@@ -284,45 +263,6 @@ async def _judge_again(loop: Loop, rollout: Rollout, by: str) -> tuple[Rollout, 
     return moved, Decision(
         verdict=verdict, why=f"the gate was interrupted and judged again: {moved.state}"
     )
-
-
-async def pause(loop: Loop, rollout: str, *, reason: str, by: str) -> Rollout:
-    """Pause a rollout until it is resumed, or promoted by name.
-
-    Shares stay, customers are counted, and harm still rolls it back. Raises Conflict for one that
-    is over, or paused already.
-    """
-    async with loop.store.write() as tx:
-        current = await tx.rollouts.get(loop.assistant, rollout)
-        if current.state not in rules.LIVE or current.paused is not None:
-            msg = (
-                f"rollout {rollout!r} is "
-                f"{current.state}{f', and paused by {current.paused}' if current.paused else ''}; "
-                "only a running rollout can be paused"
-            )
-            raise Conflict(msg)
-        why = reason or "no reason given"
-        held = await tx.rollouts.pause(
-            current, f"{by}: {why}", loop.clock.now(), by=by, why=f"paused: {why}"
-        )
-    await notify(
-        loop, f"rollout {rollout} of {loop.assistant} is paused in {held.state} by {held.paused}"
-    )
-    return held
-
-
-async def resume(loop: Loop, rollout: str, *, by: str) -> Rollout:
-    """Let a paused rollout continue by its schedule. Raises Conflict for one that is not paused."""
-    async with loop.store.write() as tx:
-        current = await tx.rollouts.get(loop.assistant, rollout)
-        if current.paused is None:
-            msg = f"rollout {rollout!r} is not paused; `kaeshi rollout status` shows its state"
-            raise Conflict(msg)
-        going = await tx.rollouts.pause(current, None, loop.clock.now(), by=by, why="resumed")
-    await notify(
-        loop, f"rollout {rollout} of {loop.assistant} goes on in {going.state}: resumed by {by}"
-    )
-    return going
 
 
 async def step_all(loop: Loop) -> list[tuple[str, str]]:
@@ -482,8 +422,7 @@ async def _apply(
 async def _move(
     loop: Loop, rollout: Rollout, after: RolloutState, by: str, why: str, evidence: Json
 ) -> Rollout:
-    held_out = loop.settings.rollout_holdout_percent if loop.settings.rollout_holdout_days else 0.0
-    percent = rules.share(after, rollout.target_percent, held_out) * 100
+    percent = percent_of(loop, after, rollout.target_percent)
     async with loop.store.write() as tx:
         moved = await tx.rollouts.move(
             rollout, after, percent, loop.clock.now(), by=by, why=why, evidence=evidence

@@ -23,6 +23,7 @@ from kaeshi.rules import rollout as rules
 from kaeshi.rules.comparison import SPANS, WEIGHTS
 from kaeshi.rules.foresight import foreseen, learned
 from kaeshi.rules.trial import Trial
+from kaeshi.settings import Settings
 from kaeshi.store import Tx
 from kaeshi.store.conversation_rows import Stored
 from kaeshi.store.reports import Observed
@@ -97,6 +98,7 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
     """Fix what the rollout has to show from production's last weeks, if they show enough."""
     until = now - timedelta(hours=loop.settings.rollout_window_hours)
     past, delays, failing, budget = await _history_of(loop, now, until, rollout)
+    past, only_verified = of_verified(loop.settings, past)
     plan = rules.plan(
         [seen.values for seen in past],
         delays,
@@ -106,12 +108,26 @@ async def _plan(loop: Loop, rollout: Rollout, now: datetime) -> Rollout:
         promote_alpha=budget,
         customers_per_day=customers_per_day(past, until, loop.settings.rollout_horizon_days),
         foresight=await _foresight(loop, past),
+        only_verified=only_verified,
     )
     if plan is None:
         return rollout
     async with loop.store.write() as tx:
         await tx.rollouts.lock_plan(rollout, plan)
         return await tx.rollouts.get(loop.assistant, rollout.id)
+
+
+def of_verified(settings: Settings, past: list[Observed]) -> tuple[list[Observed], bool]:
+    """Verified customers' conversations, where tokens are used and they know all metrics.
+
+    Else all of them, and False.
+    """
+    verified = [seen for seen in past if seen.is_verified]
+    known = rules.known_metrics([seen.values for seen in verified])
+    is_enough = known == rules.known_metrics([seen.values for seen in past])
+    if settings.gateway_customer_secret is None or not is_enough:
+        return past, False
+    return verified, True
 
 
 async def _history_of(
@@ -224,5 +240,10 @@ async def trial_of(
     of = (rollout.assistant, rollout.id)
     entered = await tx.rollouts.entered(*of)
     return rules.trial(
-        rollout.plan, rollout.began_at, assigned, await tx.rollouts.requests(*of), entered
+        rollout.plan,
+        rollout.began_at,
+        assigned,
+        await tx.rollouts.requests(*of),
+        entered,
+        is_trusted=rollout.trusted_by is not None,
     ), entered

@@ -120,6 +120,8 @@ def head_row(plan: Plan, now: datetime) -> dict[str, Any]:
         "experiment": c.experiment,
         "arm": c.arm,
         "share": c.share,
+        "is_verified": c.is_verified,
+        "network": c.network,
         "message_count": len(plan.turns),
         "closed_at": micros(now) if c.closed else None,
         "contained": rules.contained(latest) if c.closed else None,

@@ -372,6 +372,8 @@ def _conversation(e: Exchange, name: str, messages: Sequence[Json], position: in
         consent=e.consent,
         context=e.context,
         source=GATEWAY,
+        is_verified=e.is_verified,
+        network=e.network,
         experiment=e.assignment.experiment if e.assignment else None,
         arm=e.assignment.arm if e.assignment else None,
         share=e.assignment.share if e.assignment else None,

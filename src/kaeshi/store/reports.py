@@ -25,6 +25,7 @@ class Observed:
     customer: str
     arm: str | None
     started_at: datetime
+    is_verified: bool
     values: dict[str, float]
 
 
@@ -176,7 +177,7 @@ class ReportVerbs(Verbs):
         c = conversations.c
         rows = (
             await self.connection.execute(
-                select(c.id, c.customer, c.arm, c.started_at, c.contained)
+                select(c.id, c.customer, c.arm, c.started_at, c.contained, c.is_verified)
                 .where(c.assistant == assistant, condition)
                 .order_by(c.started_at, c.id)
             )
@@ -233,7 +234,7 @@ class ReportVerbs(Verbs):
 
 def _observed_one(
     speed: dict[str, tuple[float | None, int | None]],
-    row: Row[Any, Any, Any, Any, Any],
+    row: Row[Any, Any, Any, Any, Any, Any],
     opinions: dict[str, tuple[list[int], list[str]]],
     facts: dict[str, dict[str, object]],
     found: list[Observed],
@@ -254,6 +255,7 @@ def _observed_one(
             customer=row.customer,
             arm=row.arm,
             started_at=moment(row.started_at),
+            is_verified=row.is_verified,
             values=values,
         )
     )

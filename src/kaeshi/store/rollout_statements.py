@@ -36,7 +36,16 @@ def first_conversations(
         .subquery()
     )
     return (
-        select(c.customer, c.id, c.arm, c.share, c.started_at, began.c.at)
+        select(
+            c.customer,
+            c.id,
+            c.arm,
+            c.share,
+            c.started_at,
+            began.c.at.label("first_at"),
+            c.is_verified,
+            c.network,
+        )
         .join(began, began.c.customer == c.customer)
         .where(mine)
     )

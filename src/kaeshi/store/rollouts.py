@@ -114,15 +114,24 @@ class RolloutVerbs(Verbs):
         return moved
 
     async def pause(
-        self, before: Rollout, paused: str | None, now: datetime, *, by: str, why: str
+        self,
+        before: Rollout,
+        paused: str | None,
+        now: datetime,
+        *,
+        by: str,
+        why: str,
+        percent: float,
+        trusted_by: str | None = None,
     ) -> Rollout:
-        """Pause a rollout, or resume it (None).
+        """Pause a rollout, or resume it (None), with that share of the customers.
 
         Raises Conflict if it has moved in the meantime.
         """
         await self._one_writer(before.assistant)
-        held = before.model_copy(update={"version": before.version + 1, "paused": paused})
-        await self._change(before, held, {"paused": paused})
+        changed = {"paused": paused, "percent": percent, "trusted_by": trusted_by}
+        held = before.model_copy(update={"version": before.version + 1, **changed})
+        await self._change(before, held, changed)
         await self._audit(held, before.state, by, why, {}, now)
         return held
 
@@ -284,17 +293,17 @@ class RolloutVerbs(Verbs):
         c = conversations.c
         statement = first_conversations(c, assistant, rollout)
         found: dict[str, TrialRow] = {}
-        for customer, name, arm, share, at, first_at in await self.connection.execute(
-            statement.order_by(c.started_at, c.id)
-        ):
-            if customer not in found:
-                found[customer] = TrialRow(
-                    customer=customer,
-                    conversation=name,
-                    arm=arm,
-                    share=share,
-                    started_at=moment(at),
-                    is_returning=first_at < at,
+        for row in await self.connection.execute(statement.order_by(c.started_at, c.id)):
+            if row.customer not in found:
+                found[row.customer] = TrialRow(
+                    customer=row.customer,
+                    conversation=row.id,
+                    arm=row.arm,
+                    share=row.share,
+                    started_at=moment(row.started_at),
+                    is_returning=row.first_at < row.started_at,
+                    is_verified=row.is_verified,
+                    network=row.network,
                     values={},
                 )
         return list(found.values())
@@ -329,6 +338,8 @@ class RolloutVerbs(Verbs):
                 share=row.share,
                 started_at=moment(row.started_at),
                 is_returning=row.is_returning,
+                is_verified=row.is_verified,
+                network=row.network,
                 foreseen=tuple(json.loads(row.foreseen)),
                 values=json.loads(row._mapping["values"]),  # a row has a method of that name
             )

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    true,
 )
 
 from kaeshi.store.tables.columns import key, metadata, time
@@ -41,6 +42,8 @@ conversations = Table(
     Column("share", Float),  # of the candidate, when the arm was chosen
     Column("message_count", Integer, nullable=False),
     Column("contained", Boolean),
+    Column("is_verified", Boolean, nullable=False, server_default=true()),
+    Column("network", String(40), nullable=False, server_default=""),
     Column("context", String(40)),  # what its latest request offered beside the messages
     time("started_at"),
     time("last_at"),

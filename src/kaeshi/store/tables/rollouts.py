@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     text,
+    true,
 )
 
 from kaeshi.store.tables.columns import key, metadata, time
@@ -42,6 +43,7 @@ rollouts = Table(
     Column("plan", Text),  # what it has to show; fixed when the canary begins, never changed
     Column("former", String(64)),  # its predecessor in production
     Column("paused", Text),  # who paused it, and why
+    Column("trusted_by", String(200)),  # who resumed it after it was set aside
     CheckConstraint(
         "state in ('gate', 'mirror', 'canary', 'half', 'full', 'rolled_back')", name="state"
     ),
@@ -65,6 +67,8 @@ rollout_rows = Table(
     Column("arm", String(12), nullable=False),
     Column("share", Float, nullable=False),
     Column("is_returning", Boolean, nullable=False),
+    Column("is_verified", Boolean, nullable=False, server_default=true()),
+    Column("network", String(40), nullable=False, server_default=""),
     Column("foreseen", Text, nullable=False, server_default="[]"),
     Column("values", Text, nullable=False),
     time("started_at"),

@@ -1,0 +1,92 @@
+"""Who a caller's customer is, and which network a request comes from.
+
+A customer's token is a JSON Web Token (RFC 7519) that the operator's back end signs with HS256:
+`sub` is the customer's id, `exp` the time in seconds after which it is void.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import jwt
+
+from kaeshi.gateway.requests import LONGEST_ID, Fault, Scope, given
+from kaeshi.guard import client_address
+from kaeshi.loop import Loop
+
+TOKEN = b"x-kaeshi-customer-token"
+UNVERIFIED = "unverified:"
+TOKENS_KEPT = 4096
+ADDRESSES_KEPT = 4096
+NETWORK_BITS = {4: 24, 6: 48}  # what one subscriber or office usually has
+
+
+class Callers:
+    """Reads customers' tokens and callers' networks."""
+
+    def __init__(self, loop: Loop) -> None:
+        secret = loop.settings.gateway_customer_secret
+        self._secret = None if secret is None else secret.get_secret_value()
+        self._proxies = loop.settings.trusted_proxies
+        self._keyring = loop.store.keyring
+        self._clock = loop.clock
+        self._read = lru_cache(TOKENS_KEPT)(self._decoded)
+        self._digest = lru_cache(ADDRESSES_KEPT)(self._network_digest)
+
+    def customer(self, headers: Mapping[bytes, bytes], said: str | None) -> tuple[str | None, bool]:
+        """(the customer, whether a token says so).
+
+        `said`: the name that the request gives. Where tokens are used, a name without one stands
+        apart from the customer of that name. Raises Fault for a token that is not valid.
+        """
+        token = given(headers, TOKEN)
+        if token is None:
+            is_doubted = self._secret is not None and said is not None
+            return f"{UNVERIFIED}{said}" if is_doubted else said, False
+        if self._secret is None:
+            raise Fault(
+                400, "X-Kaeshi-Customer-Token was sent, and GATEWAY_CUSTOMER_SECRET is unset"
+            )
+        customer, until = self._read(token)
+        if until <= self._clock.now().timestamp():
+            raise _refused("it has expired")
+        return customer, True
+
+    def network(self, scope: Scope, headers: Mapping[bytes, bytes], assistant: str) -> str:
+        """A keyed digest of the caller's network; empty where it has no address."""
+        return self._digest(client_address(scope, headers, self._proxies), assistant)
+
+    def _decoded(self, token: str) -> tuple[str, float]:
+        assert self._secret is not None  # checked by the caller
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self._secret,
+                algorithms=["HS256"],
+                # the time is compared with our own clock
+                options={"require": ["sub", "exp"], "verify_exp": False, "verify_aud": False},
+            )
+            customer: str = claims["sub"]
+            until = float(claims["exp"])
+        except (jwt.InvalidTokenError, ValueError) as error:
+            raise _refused(str(error)) from error
+        if not 0 < len(customer) <= LONGEST_ID or not customer.isprintable():
+            raise _refused(f"sub must have 1 to {LONGEST_ID} printable characters")
+        return customer, until
+
+    def _network_digest(self, address: str, assistant: str) -> str:
+        try:
+            version = ip_address(address).version
+        except ValueError:  # a socket's path
+            return ""
+        network = ip_network(f"{address}/{NETWORK_BITS[version]}", strict=False)
+        return self._keyring.pseudonym(assistant, str(network), "n")
+
+
+def _refused(why: str) -> Fault:
+    return Fault(
+        401,
+        f"X-Kaeshi-Customer-Token is not valid: {why}; the back end makes one with "
+        "GATEWAY_CUSTOMER_SECRET (HS256, sub and exp)",
+    )

@@ -1,0 +1,76 @@
+"""Claims about rules/crowds.py."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaeshi.nouns import TrialRow
+from kaeshi.rules.crowds import suspicion
+from rule_samples import NOW
+from trials import PLAN
+
+
+def customer(i: int, *, minute: float, rated: bool, network: str = "") -> TrialRow:
+    values = {"containment": 1.0, "conversion": 0.0} | ({"csat": 5.0} if rated else {})
+    return TrialRow(
+        customer=f"c{i}",
+        conversation=f"conv{i}",
+        arm=("production", "candidate")[i % 2],
+        share=0.5,
+        started_at=NOW + timedelta(minutes=minute),
+        is_returning=False,
+        network=network,
+        values=values,
+    )
+
+
+def ordinary(count: int, *, every: float = 3, networks: int = 0) -> list[TrialRow]:
+    """One in five rates, as production's customers do."""
+    return [
+        customer(
+            i, minute=i * every, rated=i % 5 == 0, network=f"n{i % networks}" if networks else ""
+        )
+        for i in range(count)
+    ]
+
+
+def test_customers_who_rate_as_before_are_not_suspected_however_many_come_at_once() -> None:
+    assert suspicion(PLAN, ordinary(500)) is None
+    campaign = [customer(1000 + i, minute=60, rated=i % 5 == 0) for i in range(400)]
+    assert suspicion(PLAN, ordinary(500) + campaign) is None
+
+
+def test_a_crowd_that_begins_together_and_all_rates_is_suspected() -> None:
+    crowd = [customer(1000 + i, minute=60, rated=True) for i in range(15)]
+    found = suspicion(PLAN, ordinary(500) + crowd)
+    assert found is not None
+    assert "customers who began within 10 minutes" in found
+    assert "gave csat" in found
+
+
+def test_a_crowd_that_calls_for_a_person_all_at_once_is_suspected() -> None:
+    rows = [
+        row.model_copy(update={"values": {"containment": 0.0 if row.started_at > NOW else 1.0}})
+        for row in [customer(i, minute=60, rated=False) for i in range(25)]
+    ]
+    found = suspicion(PLAN, ordinary(500) + rows)
+    assert found is not None
+    assert "asked for a person" in found
+
+
+def test_votes_that_come_from_one_network_among_many_are_suspected() -> None:
+    farm = [customer(1000 + i, minute=i * 60, rated=True, network="farm") for i in range(20)]
+    found = suspicion(PLAN, ordinary(500, networks=100) + farm)
+    assert found == "20 of the 120 customers who gave csat came from one network"
+
+
+def test_a_back_end_before_all_customers_hides_their_networks_and_is_not_suspected() -> None:
+    behind = [row.model_copy(update={"network": "office"}) for row in ordinary(500)]
+    strays = [customer(1000 + i, minute=i, rated=False, network=f"n{i}") for i in range(30)]
+    assert suspicion(PLAN, behind + strays) is None
+
+
+@given(st.integers(0, 300), st.integers(1, 40))
+def test_nothing_regular_is_suspected_at_any_pace(count: int, every: int) -> None:
+    assert suspicion(PLAN, ordinary(count, every=every)) is None
