@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from kaeshi import dated
 from kaeshi.errors import InvalidInput, Misconfigured
@@ -30,8 +30,8 @@ from kaeshi.providers.token_ranks import TiktokenCounter
 from kaeshi.providers.webhook import LogNotifier, WebhookNotifier
 from kaeshi.rules.checks import Checks
 from kaeshi.settings import Settings, load, sqlite_path
-from kaeshi.store import Bind, Keyring, load_master_key, open_store
-from kaeshi.store.keys import MASTER_KEY
+from kaeshi.store import Bind, load_master_key, open_store
+from kaeshi.store.master_key import MASTER_KEY, take_next
 from kaeshi.store.store import Store
 from kaeshi.trainer.answers import RESPONDER
 from kaeshi.trainer.engines import lora
@@ -85,13 +85,7 @@ async def open_loop(
         return
     chosen = settings or load(db if isinstance(db, str) else None)
     bind = db if db is not None and not isinstance(db, str | Loop) else chosen.url
-    secret = chosen.kaeshi_master_key.get_secret_value() if chosen.kaeshi_master_key else None
-    key = chosen.data_dir / MASTER_KEY
-    is_new = secret is None and not key.exists()
-    _check_emptied(bind, key)
-    store = await open_store(bind, Keyring(load_master_key(secret, chosen.data_dir)))
-    if is_new:
-        await _check_new_key(store, key)
+    store = await _opened_store(bind, chosen)
     server: TrainerServer | None = None
     loop: Loop | None = None
     try:
@@ -99,6 +93,52 @@ async def open_loop(
         yield loop
     finally:
         await _close(loop, server, store)
+
+
+async def _opened_store(bind: Bind, chosen: Settings) -> Store:
+    secret = chosen.kaeshi_master_key.get_secret_value() if chosen.kaeshi_master_key else None
+    key = chosen.data_dir / MASTER_KEY
+    is_new = secret is None and not key.exists()
+    _check_emptied(bind, key)
+    store = await open_store(bind, load_master_key(secret, chosen.data_dir))
+    if is_new:
+        await _check_new_key(store, key)
+    await _check_key(store, key)
+    return store
+
+
+async def _check_key(store: Store, path: Path) -> None:
+    """Raise Misconfigured, and close the store, where the master key is not the database's."""
+    try:
+        async with store.read() as tx:
+            fingerprint = await tx.keys.in_use()
+            wrapped = await tx.keys.some_key()
+        if fingerprint == store.keyring.fingerprint:
+            return
+        if fingerprint is None or wrapped is None:
+            await _enter_key(store, wrapped)
+            return
+        store.keyring = take_next(path.parent, fingerprint) or _refuse_key(store, fingerprint)
+    except BaseException:
+        await store.close()
+        raise
+
+
+async def _enter_key(store: Store, wrapped: bytes | None) -> None:
+    """Enter the key of a database without texts, or of one from before keys were entered."""
+    if wrapped is not None:
+        store.keyring.rewrap(wrapped, store.keyring)
+    async with store.write() as tx:
+        await tx.keys.enter(store.keyring.fingerprint, SystemClock().now())
+
+
+def _refuse_key(store: Store, fingerprint: str) -> NoReturn:
+    msg = (
+        f"the master key is {store.keyring.fingerprint}, and this database is under {fingerprint}: "
+        "set KAESHI_MASTER_KEY or put master.key back as it was then, or restore a sealed copy "
+        "with `kaeshi keys restore FILE`"
+    )
+    raise Misconfigured(msg)
 
 
 async def _check_new_key(store: Store, key: Path) -> None:

@@ -263,6 +263,13 @@ class Settings(GatewaySettings):
             "data directory."
         ),
     )
+    kaeshi_escrow_passphrase: SecretStr | None = Field(
+        None,
+        description=(
+            "Passphrase of the sealed copy of the master key (`kaeshi keys escrow`). Default: the "
+            "command asks for it."
+        ),
+    )
     kaeshi_admin_key: SecretStr | None = Field(
         None, description="Bearer key for the HTTP API. Without one only loopback may call."
     )

@@ -66,6 +66,10 @@ COMMANDS = {
     "report send",
     "jobs list",
     "jobs run",
+    "keys check",
+    "keys escrow",
+    "keys restore",
+    "keys rotate",
 }
 
 

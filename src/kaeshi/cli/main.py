@@ -36,6 +36,7 @@ GROUPS = {
     "knowledge": "Approved questions and answers.",
     "report": "The weekly report.",
     "jobs": "Scheduled jobs.",
+    "keys": "The master key: check, rotate, seal a copy.",
 }
 
 

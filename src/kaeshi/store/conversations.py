@@ -43,6 +43,7 @@ from kaeshi.store.conversation_statements import (
     TEXTS,
     WRAPPED_KEYS,
 )
+from kaeshi.store.key_use import KeyVerbs
 from kaeshi.store.keys import Keyring
 from kaeshi.store.tables import (
     changes,
@@ -78,6 +79,7 @@ class ConversationVerbs(Verbs):
     def __init__(self, connection: AsyncConnection, keyring: Keyring) -> None:
         super().__init__(connection, keyring)
         self._contexts = ContextVerbs(connection, keyring)
+        self._keys = KeyVerbs(connection, keyring)
 
     async def add(self, batch: Sequence[Conversation], now: datetime) -> Added:
         """Store the new parts of a batch of one assistant.
@@ -328,6 +330,7 @@ class ConversationVerbs(Verbs):
             if c not in keys
         ]
         if missing:
+            await self._keys.check()
             await self._add(customers, missing)
             keys.update(await self._wrapped(assistant, [row["id"] for row in missing]))
         return keys

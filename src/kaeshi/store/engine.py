@@ -19,7 +19,7 @@ from kaeshi.store.keys import Keyring
 from kaeshi.store.store import Store
 
 Bind = str | AsyncEngine | AsyncConnection | AsyncSession
-HEAD = "0013"
+HEAD = "0014"
 BUSY_MS = 10_000  # transactions take milliseconds: a lock of seconds is another program's
 SCHEMA_LOCK = 0x6B616573
 

@@ -5,60 +5,32 @@ customer's texts in every copy. The key table is small: keep it out of long-live
 database, and erasure reaches those too.
 """
 
-import base64
-import binascii
 import hashlib
 import os
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kaeshi.errors import Damaged, Misconfigured
-from kaeshi.files import sync_folder
 
-MASTER_KEY = "master.key"
 NONCE = 12
 KEY = 32
 
 
-def load_master_key(configured: str | None, folder: Path) -> bytes:
-    """The configured key, else the one in `folder`, created at first use.
-
-    Raises Misconfigured for a key of the wrong length.
-    """
-    if configured:
-        return _decoded(configured, "KAESHI_MASTER_KEY")
-    path = folder / MASTER_KEY
-    if not path.exists():
-        _make_key(folder, path)
-    return _decoded(path.read_text(encoding="ascii").strip(), str(path))
-
-
-def _make_key(folder: Path, path: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".master.key.{os.getpid()}.part"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-        stream.write(base64.b64encode(AESGCM.generate_key(bit_length=256)) + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    try:
-        os.link(draft, path)  # fails if another process was first: then its key is used
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    sync_folder(folder)
-
-
 class Keyring:
-    """Encrypts and decrypts with data keys, and hashes the caller's ids."""
+    """Encrypts and decrypts with data keys, and hashes the caller's ids.
 
-    def __init__(self, master: bytes) -> None:
-        self._wrapping = AESGCM(hashlib.blake2b(b"wrap", key=master, digest_size=KEY).digest())
-        self._naming = hashlib.blake2b(b"name", key=master, digest_size=KEY).digest()
-        self._spooling = AESGCM(hashlib.blake2b(b"spool", key=master, digest_size=KEY).digest())
-        self._signing = hashlib.blake2b(b"sign", key=master, digest_size=KEY).digest()
+    `lasting`: the keys of an earlier master key that pseudonyms and spools are made with; a new
+    master key keeps them.
+    """
+
+    def __init__(self, master: bytes, lasting: bytes | None = None) -> None:
+        self.lasting = lasting or _derived(master, b"name") + _derived(master, b"spool")
+        self.fingerprint = _derived(master, b"fingerprint")[:8].hex()
+        self._wrapping = AESGCM(_derived(master, b"wrap"))
+        self._naming = self.lasting[:KEY]
+        self._spooling = AESGCM(self.lasting[KEY:])
+        self._signing = _derived(master, b"sign")
         self._opened: dict[bytes, AESGCM] = {}
 
     def pseudonym(self, assistant: str, identifier: str, prefix: str) -> str:
@@ -104,10 +76,25 @@ class Keyring:
 
     def new_data_key(self) -> bytes:
         """A fresh data key, wrapped."""
+        return self._wrap(AESGCM.generate_key(bit_length=256))
+
+    def rewrap(self, wrapped: bytes, after: "Keyring") -> bytes:
+        """The same data key, wrapped by another master key. Raises Misconfigured."""
+        return after._wrap(self._unwrapped(wrapped))
+
+    def _wrap(self, key: bytes) -> bytes:
         nonce = os.urandom(NONCE)
-        return nonce + self._wrapping.encrypt(
-            nonce, AESGCM.generate_key(bit_length=256), b"data key"
-        )
+        return nonce + self._wrapping.encrypt(nonce, key, b"data key")
+
+    def _unwrapped(self, wrapped: bytes) -> bytes:
+        try:
+            return self._wrapping.decrypt(wrapped[:NONCE], wrapped[NONCE:], b"data key")
+        except InvalidTag as error:
+            msg = (
+                "a data key cannot be decrypted; is KAESHI_MASTER_KEY (or master.key) the one this "
+                "database was made with?"
+            )
+            raise Misconfigured(msg) from error
 
     def seal(self, wrapped: bytes, plain: bytes, place: str) -> bytes:
         """Encrypt for one place in the table; it opens nowhere else."""
@@ -130,31 +117,12 @@ class Keyring:
 
     def _data_key(self, wrapped: bytes) -> AESGCM:
         if wrapped not in self._opened:
-            try:
-                plain = self._wrapping.decrypt(wrapped[:NONCE], wrapped[NONCE:], b"data key")
-            except InvalidTag as error:
-                msg = (
-                    "a data key cannot be decrypted; is KAESHI_MASTER_KEY (or master.key) the one "
-                    "this "
-                    "database was made with?"
-                )
-                raise Misconfigured(msg) from error
+            plain = self._unwrapped(wrapped)
             if len(self._opened) > 10_000:  # bounds the memory
                 self._opened.clear()
             self._opened[wrapped] = AESGCM(plain)
         return self._opened[wrapped]
 
 
-def _decoded(text: str, where: str) -> bytes:
-    try:
-        key = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        msg = f"{where}: not base64; make one with `head -c 32 /dev/urandom | base64`"
-        raise Misconfigured(msg) from error
-    if len(key) != KEY:
-        msg = (
-            f"{where}: {len(key)} bytes, {KEY} needed; make one with `head -c 32 /dev/urandom | "
-            "base64`"
-        )
-        raise Misconfigured(msg)
-    return key
+def _derived(master: bytes, purpose: bytes) -> bytes:
+    return hashlib.blake2b(purpose, key=master, digest_size=KEY).digest()

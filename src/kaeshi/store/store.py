@@ -19,6 +19,7 @@ from kaeshi.store.examples import ExampleVerbs
 from kaeshi.store.exchanges import ExchangeVerbs
 from kaeshi.store.feedback import FeedbackVerbs
 from kaeshi.store.job_slots import JobVerbs
+from kaeshi.store.key_use import KeyVerbs
 from kaeshi.store.keys import Keyring
 from kaeshi.store.knowledge import KnowledgeVerbs
 from kaeshi.store.reports import ReportVerbs
@@ -47,6 +48,7 @@ class Tx:
         self.rollouts = RolloutVerbs(connection, keyring)
         self.knowledge = KnowledgeVerbs(connection, keyring)
         self.jobs = JobVerbs(connection, keyring)
+        self.keys = KeyVerbs(connection, keyring)
 
 
 def explained(error: OperationalError) -> Exception:
@@ -75,7 +77,7 @@ class Store:
         self, bind: AsyncEngine | AsyncConnection, keyring: Keyring, *, owned: bool
     ) -> None:
         self._bind = bind
-        self.keyring = keyring
+        self.keyring = keyring  # assigned again where a rotation has not put its key in place
         self._owned = owned
 
     @asynccontextmanager

@@ -26,6 +26,14 @@ customers = Table(
     time("created_at"),
 )
 
+master_keys = Table(
+    "master_keys",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", String(16), nullable=False),
+    time("since"),
+)  # the latest one wraps every data key
+
 # what was said
 conversations = Table(
     "conversations",
