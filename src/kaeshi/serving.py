@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import resource
 import subprocess
 import sys
 import threading
@@ -24,6 +25,11 @@ from kaeshi.trainer.answers import model_folder
 from kaeshi.trainer.asgi import TrainerApp
 from kaeshi.trainer.engines import lora
 
+MOST_CONNECTIONS = 16_384
+LEAST_CONNECTIONS = 128
+OTHER_HANDLES = 1024  # files, and connections to providers and the database
+HEAD_S = 30  # a client that has not sent a request's head by then is let go
+
 
 def serving(
     host: str,
@@ -40,8 +46,10 @@ def serving(
     that runs as long as this one serves, and is restarted when it ends.
     """
     from granian.constants import Interfaces
+    from granian.http import HTTP1Settings
     from granian.server import Server
 
+    connections = _connections()
     if db is not None:
         set_database_url(db)
     server = Server(
@@ -52,9 +60,24 @@ def serving(
         factory=True,
         log_access=False,
         workers=processes,
+        # one that sends nothing takes a place among them, and memory; it must not take the last
+        backlog=connections,
+        backpressure=connections,
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_S * 1000),
     )
     with _running(beside):
         server.serve()
+
+
+def _connections() -> int:
+    """How many connections a server process accepts at once.
+
+    Each takes a file handle: their limit is raised as far as the system allows it.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    handles = MOST_CONNECTIONS * 2 if most == resource.RLIM_INFINITY else most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (handles, most))
+    return max(min(handles - OTHER_HANDLES, MOST_CONNECTIONS), LEAST_CONNECTIONS)
 
 
 @contextmanager

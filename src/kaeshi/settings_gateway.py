@@ -100,6 +100,14 @@ class GatewaySettings(BaseSettings):
     gateway_max_body_mb: int = Field(
         50, ge=1, description="Largest request to the gateway, after decompression; OpenAI's is 50."
     )
+    gateway_large_bodies_mb: int = Field(
+        256,
+        ge=1,
+        description=(
+            "Requests of a megabyte or more that are handled at once, in megabytes together; "
+            "further ones wait."
+        ),
+    )
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         (),
         description=(

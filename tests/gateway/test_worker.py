@@ -613,3 +613,17 @@ async def test_a_mirror_that_is_late_too_quick_or_has_spent_its_budget_drops_and
     await upstream.close()
     found = await tally(mirrored)
     assert (found["answered"] + found["failed"], found["dropped"]) == (1, 4)
+
+
+async def test_a_spool_of_large_requests_is_read_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "BYTES_AT_ONCE", 2500)
+    mine = spool.Spool(tmp_path, "big", KEYS, 10**6)
+    for number in range(6):
+        mine.add(b"%d" % number * 1000)
+    first = list(spool.frames(mine.path, 0, KEYS, 100))
+    assert [record[:1] for _, record in first] == [b"0", b"1", b"2"]
+    rest = list(spool.frames(mine.path, first[-1][0], KEYS, 100))
+    assert [record[:1] for _, record in rest] == [b"3", b"4", b"5"]
+    mine.close()

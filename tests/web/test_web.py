@@ -20,7 +20,8 @@ from kaeshi.app import open_loop
 from kaeshi.settings import Settings
 from kaeshi.steps import rollout
 from kaeshi.trainer.webhooks import key_of, signed
-from kaeshi.web.app import MAX_BODY, create
+from kaeshi.web.app import create
+from kaeshi.web.limits import MAX_BODY
 from samples import record
 
 LOCAL = ("127.0.0.1", 50000)

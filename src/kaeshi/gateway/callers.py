@@ -76,12 +76,17 @@ class Callers:
         return customer, until
 
     def _network_digest(self, address: str, assistant: str) -> str:
-        try:
-            version = ip_address(address).version
-        except ValueError:  # a socket's path
-            return ""
-        network = ip_network(f"{address}/{NETWORK_BITS[version]}", strict=False)
-        return self._keyring.pseudonym(assistant, str(network), "n")
+        network = network_of(address)
+        return self._keyring.pseudonym(assistant, network, "n") if network else ""
+
+
+def network_of(address: str) -> str:
+    """The network of an address, as much as one subscriber or office has; empty without one."""
+    try:
+        version = ip_address(address).version
+    except ValueError:  # a socket's path
+        return ""
+    return str(ip_network(f"{address}/{NETWORK_BITS[version]}", strict=False))
 
 
 def _refused(why: str) -> Fault:

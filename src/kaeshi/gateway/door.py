@@ -24,11 +24,11 @@ from kaeshi.gateway.record import Record
 from kaeshi.gateway.requests import (
     JSON_KIND,
     SERVER_ERROR,
+    Bodies,
     Fault,
     Receive,
     Scope,
     Send,
-    body_of,
     decoded,
     fault_body,
     given,
@@ -38,6 +38,7 @@ from kaeshi.gateway.requests import (
 )
 from kaeshi.gateway.responses import CLIENT_LEFT, Responses, Turn
 from kaeshi.gateway.restoring import completion, restored, restored_pieces
+from kaeshi.gateway.room import Room
 from kaeshi.gateway.speakers import Speaker, Speakers
 from kaeshi.gateway.spool import Spool
 from kaeshi.gateway.telemetry import Metrics
@@ -47,6 +48,7 @@ from kaeshi.guard import credential, may_call
 from kaeshi.loop import Loop
 from kaeshi.nouns import HAND_OVER, Assignment, Candidate, Consent, Json
 from kaeshi.rules.helpers import is_helper
+from kaeshi.settings import Settings
 from kaeshi.steps import asking
 from kaeshi.steps.conversation import Routing
 from kaeshi.steps.shelf import Shelf
@@ -56,6 +58,7 @@ CONSENTS: dict[str, Consent] = {consent: consent for consent in get_args(Consent
 OWN = frozenset({"conversations", "feedback", "jobs", "messages", "report", "webhooks"})
 ADMINISTRATION = frozenset({"organization", "organizations", "admin", "dashboard", "usage"})
 CHATS = frozenset({"/v1/chat/completions", "/v1/responses"})
+MEGABYTE = 1024 * 1024
 PROMETHEUS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 log = logging.getLogger("kaeshi.gateway")
 
@@ -84,9 +87,10 @@ class Gateway:
         self._upstream = upstream
         self._watches = Watches()
         self._passing = Passing(settings, loop.answerer, self._watches)
-        self._limit = settings.gateway_max_body_mb * 1024 * 1024
-        key = settings.gateway_key or settings.kaeshi_admin_key
-        self._key = None if key is None else key.get_secret_value().encode()
+        largest = settings.gateway_max_body_mb * MEGABYTE
+        self._bodies = Bodies(largest)
+        self._room = Room(settings.gateway_large_bodies_mb * MEGABYTE, largest)
+        self._key = _key_of(settings)
 
     async def start(self) -> None:
         """Read the routing, open the spools and the connection to the provider."""
@@ -95,7 +99,7 @@ class Gateway:
         self._upstream = self._upstream or upstream_of(self._loop)
         for assistant in self._loop.served:
             folder = self._live.loop(assistant).folder("gateway")
-            limit = self._settings.gateway_spool_mb * 1024 * 1024
+            limit = self._settings.gateway_spool_mb * MEGABYTE
             self._spools[assistant] = Spool(folder, self._name, self._loop.store.keyring, limit)
 
     async def stop(self) -> None:
@@ -160,24 +164,29 @@ class Gateway:
         began: float,
     ) -> None:
         if path in CHATS and scope["method"] == "POST":
-            raw = await body_of(receive, headers.get(b"content-encoding"), self._limit)
-            turn = await self._turn(path, raw, headers, began)
-            turn.record.network = self._callers.network(scope, headers, turn.assistant)
-            await self._chat(turn, scope.get("query_string") or b"", receive, send)
+            async with self._room.of(headers):
+                raw = await self._bodies.read(receive, headers.get(b"content-encoding"))
+                turn = await self._turn(path, raw, headers, began)
+                turn.record.network = self._callers.network(scope, headers, turn.assistant)
+                await self._chat(turn, scope.get("query_string") or b"", receive, send)
         elif path == "/metrics":
             await send_response(send, OK, self._metrics.page(), [PROMETHEUS])
         else:
             await self._pass(path, scope, headers, receive, send)
 
-    def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
-        if not may_call(
+    def admits(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether the caller may use the gateway."""
+        return may_call(
             scope,
             headers,
             self._key,
             origins=self._settings.gateway_origins,
             is_for_pages=self._settings.gateway_key is not None,
             proxies=self._settings.trusted_proxies,
-        ):
+        )
+
+    def _check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+        if not self.admits(scope, headers):
             raise Fault(
                 401,
                 (
@@ -433,6 +442,11 @@ class Gateway:
     def _passed_on(self, headers: Mapping[bytes, bytes]) -> bytes | None:
         """The client's own key for the provider, where the gateway requires none."""
         return headers.get(b"authorization") if self._key is None else None
+
+
+def _key_of(settings: Settings) -> bytes | None:
+    key = settings.gateway_key or settings.kaeshi_admin_key
+    return None if key is None else key.get_secret_value().encode()
 
 
 def _fallback(routing: Routing, assignment: Assignment | None) -> Candidate | None:

@@ -26,6 +26,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LONGEST_ID = 190
 BODY_S = 30  # a client that sends less in this time holds a connection and memory for nothing
+SPREAD_S = 0.01
 
 
 TOO_MANY = 429
@@ -125,36 +126,47 @@ def text_of(body: object, name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-async def body_of(receive: Receive, encoding: bytes | None, limit: int) -> bytes:
-    """The whole request body, decompressed.
+class Bodies:
+    """Reads request bodies of at most `limit` bytes, decompressed."""
 
-    Raises Fault when it is too long, ends early, or is not in its encoding.
-    """
-    event = await receive()
-    body: bytes = event.get("body", b"")
-    if event.get("more_body"):
-        event, body = await _read_rest(receive, body, limit)
-    if len(body) > limit:
-        raise Fault(413, f"the body is over {limit} bytes (GATEWAY_MAX_BODY_MB)")
-    if event["type"] == "http.disconnect":
-        raise Fault(400, "the body ended early")
-    return _decompressed(body, encoding, limit) if encoding else body
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._unfinished = 0
 
+    async def read(self, receive: Receive, encoding: bytes | None) -> bytes:
+        """The whole body.
 
-async def _read_rest(
-    receive: Receive, begun: bytes, limit: int
-) -> tuple[MutableMapping[str, Any], bytes]:
-    """(the last message of the body, the body as far as the limit goes)."""
-    parts = bytearray(begun)
-    event: MutableMapping[str, Any] = {"more_body": True}
-    try:
-        async with asyncio.timeout(BODY_S):
-            while event.get("more_body") and len(parts) <= limit:
-                event = await receive()
-                parts += event.get("body", b"")
-    except TimeoutError as error:
-        raise Fault(408, f"the body was not here within {BODY_S} seconds") from error
-    return event, bytes(parts)
+        Raises Fault when it is too long, too late, ends early, or is not in its encoding.
+        """
+        event = await receive()
+        body: bytes = event.get("body", b"")
+        if event.get("more_body"):
+            event, body = await self._read_rest(receive, body)
+        if len(body) > self._limit:
+            raise Fault(413, f"the body is over {self._limit} bytes (GATEWAY_MAX_BODY_MB)")
+        if event["type"] == "http.disconnect":
+            raise Fault(400, "the body ended early")
+        return _decompressed(body, encoding, self._limit) if encoding else body
+
+    async def _read_rest(
+        self, receive: Receive, begun: bytes
+    ) -> tuple[MutableMapping[str, Any], bytes]:
+        """(the last message of the body, the body as far as the limit goes)."""
+        parts = bytearray(begun)
+        event: MutableMapping[str, Any] = {"more_body": True}
+        # those that began together must not be refused together, which would stop all others
+        seconds = BODY_S + SPREAD_S * self._unfinished
+        self._unfinished += 1
+        try:
+            async with asyncio.timeout(seconds):
+                while event.get("more_body") and len(parts) <= self._limit:
+                    event = await receive()
+                    parts += event.get("body", b"")
+        except TimeoutError as error:
+            raise Fault(408, f"the body was not here within {seconds:.0f} seconds") from error
+        finally:
+            self._unfinished -= 1
+        return event, bytes(parts)
 
 
 def _decompressed(body: bytes, encoding: bytes, limit: int) -> bytes:

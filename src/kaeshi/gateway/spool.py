@@ -29,6 +29,7 @@ START = len(MAGIC) + _COUNT.size
 ROTATE = 64 * 1024 * 1024
 GROUP_S = 0.02
 LOOK_S = 1.0
+BYTES_AT_ONCE = 16 * 1024 * 1024  # one record, however large, is read
 LEAST = 28  # bytes of an empty sealed record
 
 
@@ -183,8 +184,8 @@ def dropped(path: Path) -> int:
 def frames(path: Path, start: int, keyring: Keyring, most: int) -> Iterator[tuple[int, bytes]]:
     """(end offset, record) of at most `most` frames from `start` (0: the first).
 
-    Stops at an incomplete frame. Raises Misconfigured for a file that is not a spool, or was sealed
-    under another key.
+    Fewer where they come to BYTES_AT_ONCE. Stops at an incomplete frame. Raises Misconfigured for a
+    file that is not a spool, or was sealed under another key.
     """
     with path.open("rb") as file:
         if file.read(len(MAGIC)) not in {MAGIC, b""}:
@@ -192,7 +193,10 @@ def frames(path: Path, start: int, keyring: Keyring, most: int) -> Iterator[tupl
             raise Misconfigured(msg)
         place = max(start, START)
         file.seek(place)
+        beyond = place + BYTES_AT_ONCE
         for _ in range(most):
+            if place >= beyond:
+                return
             head = file.read(_LENGTH.size)
             if len(head) < _LENGTH.size:
                 return

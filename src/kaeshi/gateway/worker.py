@@ -27,6 +27,7 @@ from kaeshi.gateway.restoring import restored
 from kaeshi.gateway.telemetry import trace
 from kaeshi.gateway.upstream import OK, Reply, Upstream
 from kaeshi.loop import Loop
+from kaeshi.memory import give_back
 from kaeshi.nouns import Candidate, Exchange, Json, Mirrored, Preferred, text_of
 from kaeshi.rules import judging
 from kaeshi.rules.answer import Said
@@ -43,6 +44,7 @@ from kaeshi.store.exchanges import Recorded
 
 log = logging.getLogger("kaeshi.gateway")
 AT_ONCE = 100
+LARGE = 4 * 1024 * 1024  # bytes of a round after which memory is given back
 UNSTORABLE = "request %s of spool %s cannot be stored as it is; its messages are left out"
 # errors that a bad record may cause; a busy or absent database raises others, which end the round
 POISON = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
@@ -57,12 +59,22 @@ class Taken(Recorded):
 
     dropped: int = 0
     turns: list[tuple[Record, Exchange]] = field(default_factory=list)
+    read: int = 0  # bytes of the spools
+
+    def is_enough(self, most: int | None) -> bool:
+        """Whether so many requests, or as many bytes as are read at once, were stored."""
+        return most is not None and (self.requests >= most or self.read >= spool.BYTES_AT_ONCE)
+
+    def keep(self, piece: "_Piece", most: int | None) -> None:
+        """Keep the requests that were stored, where they are limited."""
+        if most is not None:
+            self.turns += zip(piece.records, piece.exchanges, strict=True)
 
 
 async def take(loop: Loop, most: int | None = None) -> Taken:
     """Store what is in the assistant's spools, and delete finished spools.
 
-    `most`: stop after so many requests.
+    `most`: stop after so many requests, or spool.BYTES_AT_ONCE, and keep them.
     """
     done = Taken()
     for path in spool.waiting(loop.folder("gateway")):
@@ -74,7 +86,7 @@ async def take(loop: Loop, most: int | None = None) -> Taken:
             log.exception(
                 "spool %s cannot be read further; it is kept for a person to look at", path
             )
-        if most is not None and done.requests >= most:
+        if done.is_enough(most):
             break
     return done
 
@@ -85,7 +97,7 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
     abandoned = spool.is_abandoned(path)
     place, counted = await steps.taken(loop, path.name)
     most_here = AT_ONCE
-    while most is None or done.requests < most:
+    while not done.is_enough(most):
         piece = _next_piece(loop, path, place, most_here, abandoned=abandoned)
         if piece.is_empty(counted):
             _close_spool(path, abandoned=abandoned)
@@ -94,16 +106,17 @@ async def _take_file(loop: Loop, path: Path, done: Taken, most: int | None) -> N
             stored = await steps.take(
                 loop, path.name, place, piece.end, piece.dropped, piece.exchanges
             )
-        except POISON:
+        except POISON as error:
             if len(piece.records) > 1:
                 # one of them cannot be stored and must not block the others: find it
                 most_here = len(piece.records) // 2
                 continue
-            log.exception(UNSTORABLE, piece.exchanges[0].id, path.name)
-            piece, stored = await _store_without_words(loop, path, place, piece, done)
+            piece, stored = await _store_without_words(loop, path.name, place, piece, done, error)
         if stored is None:
             return
         _count_stored(stored, done, piece)
+        done.read += piece.end - place
+        done.keep(piece, most)
         await _report_unlogged(piece.dropped, counted, done, loop)
         place = piece.end
         counted = piece.dropped
@@ -143,11 +156,12 @@ def _next_piece(loop: Loop, path: Path, place: int, most: int, *, abandoned: boo
 
 
 async def _store_without_words(
-    loop: Loop, path: Path, place: int, piece: _Piece, done: Taken
+    loop: Loop, name: str, place: int, piece: _Piece, done: Taken, error: Exception
 ) -> tuple[_Piece, Recorded | None]:
     """Store a request without its messages when it cannot be stored as it is."""
+    log.error(UNSTORABLE, piece.exchanges[0].id, name, exc_info=error)
     wordless = [replace(e, messages=(), reply=None, model=None) for e in piece.exchanges]
-    stored = await steps.take(loop, path.name, place, piece.end, piece.dropped, wordless)
+    stored = await steps.take(loop, name, place, piece.end, piece.dropped, wordless)
     done.refused += 1
     return replace(piece, exchanges=wordless), stored
 
@@ -168,7 +182,6 @@ def _count_stored(stored: Recorded, done: Taken, piece: _Piece) -> None:
     done.requests += stored.requests
     done.edited += stored.edited
     done.refused += stored.refused
-    done.turns += zip(piece.records, piece.exchanges, strict=True)
     trace(piece.exchanges)
 
 
@@ -203,6 +216,9 @@ class Worker:
             total += taken.requests
             if taken.turns:
                 await self._mirror(loop, taken.turns)
+            if taken.read >= LARGE:
+                taken.turns.clear()
+                give_back()
         return total
 
     async def _mirror(self, loop: Loop, turns: Sequence[tuple[Record, Exchange]]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -16,16 +16,20 @@ from kaeshi.app import open_loop
 from kaeshi.errors import KaeshiError
 from kaeshi.gateway import browsers
 from kaeshi.gateway.door import Gateway
-from kaeshi.gateway.requests import BODY_S, SERVER_ERROR, fault_body
 from kaeshi.jobs import scheduler
 from kaeshi.settings import Settings, load
 from kaeshi.web import api, pages
+from kaeshi.web.limits import (
+    CONVERSATIONS,
+    SMALL_BODY_S,
+    BodyLimit,
+    TokenLimit,
+    TooLarge,
+    TooSlow,
+    fault,
+)
 
-MAX_BODY = 16 * 1024 * 1024
-MAX_SMALL_BODY = 64 * 1024
-UNAUTHORIZED = 401
 PEEKED = 1024 * 1024  # largest body that creates a conversation at the provider
-CONVERSATIONS = "/v1/conversations"
 log = logging.getLogger("kaeshi.web")
 
 
@@ -60,6 +64,7 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
     app.add_exception_handler(HTTPException, _not_served)
     app.add_exception_handler(RequestValidationError, _misread)
     app.middleware("http")(_anything)
+    app.add_middleware(TokenLimit, settings=chosen)
     # outermost, so that the hot path passes through no other middleware
     app.add_middleware(GatewayFirst)
     app.include_router(api.router)
@@ -109,7 +114,7 @@ async def _is_providers(
             method == "GET" and not rest.startswith("items") and await gateway.has(name)
         )
         return name.startswith("conv_") and not is_ours, receive
-    if method != "POST":
+    if method != "POST" or not gateway.admits(scope, dict(scope["headers"])):
         return False, receive
     messages = await _peeked(receive)
     body = b"".join(message.get("body", b"") for message in messages)
@@ -122,12 +127,14 @@ async def _is_providers(
 
 
 async def _peeked(receive: Receive) -> list[Message]:
-    """The body's messages, as far as a small body goes."""
+    """The body's messages, as far as a small body goes, and as long as one may take."""
     messages: list[Message] = []
     size = 0
-    while size <= PEEKED and (not messages or messages[-1].get("more_body")):
-        messages.append(await receive())
-        size += len(messages[-1].get("body", b""))
+    with suppress(TimeoutError):  # the application refuses what is late
+        async with asyncio.timeout(SMALL_BODY_S):
+            while size <= PEEKED and (not messages or messages[-1].get("more_body")):
+                messages.append(await receive())
+                size += len(messages[-1].get("body", b""))
     return messages
 
 
@@ -142,90 +149,21 @@ def _creates_conversation(body: bytes) -> bool:
     return isinstance(asked, dict) and asked.keys() <= {"items", "metadata"}
 
 
-class _TooLarge(Exception):
-    """Raised inside the application when a body exceeds the limit."""
-
-
-class _TooSlow(Exception):
-    """Raised inside the application when a body does not come."""
-
-
-class BodyLimit:
-    """Refuses bodies over MAX_BODY before they are read into memory, and those that do not come."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        seen = 0
-        is_whole = False
-        until = asyncio.get_running_loop().time() + BODY_S
-
-        async def counted() -> Message:
-            nonlocal seen, is_whole
-            if is_whole:  # what comes next is the client's leaving, whenever that is
-                return await receive()
-            try:
-                async with asyncio.timeout_at(until):
-                    message = await receive()
-            except TimeoutError as error:
-                raise _TooSlow from error
-            is_whole = not message.get("more_body")
-            seen += len(message.get("body", b""))
-            if seen > most:
-                raise _TooLarge
-            return message
-
-        most = _most(scope)
-        answer = _fault(413, f"more than {most} bytes; send fewer records at a time")
-        if declared.isdigit() and int(declared) > most:
-            await answer(scope, receive, send)
-            return
-        try:
-            await self._app(scope, counted, send)
-        except _TooLarge:
-            await answer(scope, receive, send)
-        except _TooSlow:
-            late = _fault(408, f"the body was not here within {BODY_S} seconds")
-            await late(scope, receive, send)
-
-
-def _most(scope: Scope) -> int:
-    """The largest body of a path: only logs of conversations are long."""
-    path = str(scope["path"]).removeprefix(scope.get("root_path", ""))
-    return MAX_BODY if path.rstrip("/") == CONVERSATIONS else MAX_SMALL_BODY
-
-
-def _fault(status: int, message: str) -> Response:
-    """An error in OpenAI's format, as the gateway's are."""
-    kind = "server_error" if status >= SERVER_ERROR else "invalid_request_error"
-    return Response(
-        fault_body(message, kind),
-        status,
-        {"WWW-Authenticate": "Bearer"} if status == UNAUTHORIZED else None,
-        media_type="application/json",
-    )
-
-
 async def _not_served(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     told = error.detail if isinstance(error, HTTPException) else "not found"
-    return _fault(status, str(told).lower())
+    return fault(status, str(told).lower())
 
 
 async def _misread(_request: Request, error: Exception) -> Response:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     why = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg'].lower()}" for f in faults[:3])
-    return _fault(422, why or "the request cannot be read")
+    return fault(422, why or "the request cannot be read")
 
 
 async def _ours(_request: Request, error: Exception) -> Response:
     status = error.status if isinstance(error, KaeshiError) else 500
-    return _fault(status, " ".join(str(error).split()))
+    return fault(status, " ".join(str(error).split()))
 
 
 async def _anything(
@@ -234,10 +172,10 @@ async def _anything(
     """Any other exception becomes a 500 without internals, and is logged."""
     try:
         return await call_next(request)
-    except (_TooLarge, _TooSlow):
+    except (TooLarge, TooSlow):
         raise
     except ClientDisconnect:
-        return _fault(400, "the body ended early")
+        return fault(400, "the body ended early")
     except Exception:  # the door
         log.exception("request failed method=%s path=%s", request.method, request.url.path)
-        return _fault(500, "internal error; the log has the details")
+        return fault(500, "internal error; the log has the details")
