@@ -12,16 +12,19 @@ from kaeshi.cli.output import (
     Files,
     Who,
     group,
-    lines_of,
     progress,
     show,
 )
 from kaeshi.errors import InvalidInput
+from kaeshi.formats.logs import NAMES
 from kaeshi.loop import Loop
 from kaeshi.rules.conversation import decode
 from kaeshi.steps import conversation as steps
+from kaeshi.steps import importing
+from kaeshi.steps.importing import Logs
 
 app = group()
+COUNTED = ("new", "grown", "unchanged", "messages", "feedback")
 
 
 ConsentOption = Annotated[
@@ -44,18 +47,30 @@ def consent_of(text: str | None) -> Any:
 def import_(
     files: Files,
     consent: ConsentOption = None,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", help=f"What the files are: {', '.join(NAMES)}. Default: seen."),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            help="Columns of a table: conversation=…,role=…,content=…,at=…, where names differ.",
+        ),
+    ] = None,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import conversation logs.
+    """Import conversation logs of any known format, with the feedback in them.
 
     Importing a file twice changes nothing. A bad record is refused and counted.
     """
     agreed = consent_of(consent)
+    logs = [Logs(path=path, format=format_, columns=columns) for path in files]
 
     async def go(loop: Loop) -> dict[str, Any]:
-        return await _import_all(files, loop, agreed)
+        return await _import_all(logs, loop, agreed)
 
     done = with_loop(db, assistant, go)
     refused = done["refused"]
@@ -64,14 +79,15 @@ def import_(
         raise typer.Exit(1)
 
 
-async def _import_all(files: Files, loop: Loop, agreed: Any) -> dict[str, Any]:
-    total: dict[str, Any] = {"new": 0, "grown": 0, "unchanged": 0, "messages": 0, "refused": []}
+async def _import_all(logs: list[Logs], loop: Loop, agreed: Any) -> dict[str, Any]:
+    total: dict[str, Any] = dict.fromkeys(COUNTED, 0) | {"refused": []}
     with progress() as shown:
-        for path in files:
-            async for piece in steps.log_lines(loop, lines_of(path), str(path), consent=agreed):
-                for name in ("new", "grown", "unchanged", "messages", "refused"):
-                    total[name] += getattr(piece, name)
-                shown(f"{path.name}: {total['new'] + total['unchanged']} conversations", 0)
+        for log in logs:
+            for part in importing.parts(log):
+                done = await importing.store(loop, part, consent=agreed)
+                for name in (*COUNTED, "refused"):
+                    total[name] += getattr(done, name)
+                shown(f"{log.path.name}: {total['new'] + total['unchanged']} conversations", 0)
     return total
 
 
@@ -79,6 +95,7 @@ def _show_imported(done: dict[str, Any], refused: Any, as_json: AsJson) -> None:
     words = (
         f"{done['new']} new conversations ({done['messages']} messages), {done['grown']} grown, "
         f"{done['unchanged']} unchanged, {len(refused)} refused"
+        f"{', feedback on {} messages'.format(done['feedback']) if done['feedback'] else ''}"
     )
     show(
         done,

@@ -1,6 +1,5 @@
 """`kaeshi run`: the whole loop over recorded logs."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,9 +7,10 @@ import typer
 
 from kaeshi.cli.conversation import consent_of
 from kaeshi.cli.opening import with_loop
-from kaeshi.cli.output import AsJson, Database, Who, counts, group, lines_of, progress, show
+from kaeshi.cli.output import AsJson, Database, Who, counts, group, progress, show
 from kaeshi.loop import Loop
 from kaeshi.steps import offline, report
+from kaeshi.steps.importing import Logs
 from kaeshi.steps.report_mail import text
 
 app = group()
@@ -60,7 +60,7 @@ async def _run_loop(
     ],
 ) -> dict[str, Any]:
     with progress() as shown:
-        logs = [offline.Logs(name=str(path), lines=partial(lines_of, path)) for path in files]
+        logs = [Logs(path=path) for path in files]
         taken = await offline.take_in(loop, logs, consent=agreed, progress=shown)
         learned = await offline.learn(loop, progress=shown)
         proposed = await offline.propose_knowledge(loop, approve_policy=approve_policy)

@@ -110,17 +110,25 @@ def decode(data: bytes | str) -> object:
     except ValueError as error:
         msg = f"not JSON: {error}; NaN, infinities and lone surrogates are not JSON either"
         raise InvalidInput(msg) from error
-    # rare, so the bytes are searched first and the values only if needed
-    raw = data if isinstance(data, bytes) else data.encode("utf-8", "replace")
-    if (b"\\u0000" in raw or _EXPONENT.search(raw) or _LONG.search(raw[::_STEP])) and not _storable(
-        value
-    ):
+    check_storable(value, data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
+    return value
+
+
+def check_storable(value: object, raw: bytes = b"") -> None:
+    """Raise InvalidInput for NUL characters and infinite numbers.
+
+    `raw`: the JSON that it was read from. What is wrong is rare, so the bytes are searched first
+    and the values only if needed.
+    """
+    is_suspect = not raw or (
+        b"\\u0000" in raw or _EXPONENT.search(raw) or _LONG.search(raw[::_STEP])
+    )
+    if is_suspect and not _storable(value):
         msg = (
             "a text holds a NUL character, or a number is too large for JSON; databases cannot "
             "store either"
         )
         raise InvalidInput(msg)
-    return value
 
 
 def _storable(value: object) -> bool:

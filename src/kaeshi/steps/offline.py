@@ -5,7 +5,7 @@ Learn from the first part by time, judge on the last, register the candidate.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,25 +16,15 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import Answer, Candidate, Consent, Dataset, Filters, Json, TrainingRun, text_of
 from kaeshi.rules.conversation import is_answer
 from kaeshi.rules.statistics import wilson
-from kaeshi.steps import asking, collection, dataset, knowledge, rollout, training
-from kaeshi.steps import conversation as logging
-from kaeshi.steps import feedback as opinions
+from kaeshi.steps import asking, collection, dataset, importing, knowledge, rollout, training
 from kaeshi.steps.collection import Collected
-from kaeshi.steps.conversation import Logged, Piece
+from kaeshi.steps.importing import Logs
 from kaeshi.steps.shelf import Shelf
 from kaeshi.store.conversation_rows import Stored
 
 FIRST_PART = 0.8
 AT_ONCE = 200
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Logs:
-    """Lines of a log file, and the file's name for refusals."""
-
-    name: str
-    lines: Callable[[], Iterable[bytes]]
 
 
 def quiet(_stage: str, _share: float) -> None:
@@ -49,27 +39,14 @@ async def take_in(
     refused: list[str] = []
     for log in logs:
         done = 0
-        for piece in logging.pieces(log.lines(), log.name):
-            logged = await logging.log_piece(loop, piece, consent=consent)
-            done += logged.new + logged.unchanged
-            totals["new"] += logged.new
-            totals["unchanged"] += logged.unchanged
-            totals["messages"] += logged.messages
-            refused = await _import_opinions(loop, piece, totals, logged, refused)
-            progress(f"{log.name}: {done} conversations", 0)
+        for part in importing.parts(log):
+            stored = await importing.store(loop, part, consent=consent)
+            done += stored.new + stored.unchanged
+            for name in totals:
+                totals[name] += getattr(stored, name)
+            refused += stored.refused
+            progress(f"{log.path.name}: {done} conversations", 0)
     return {**totals, "refused": len(refused), "first_refusals": refused[:5]}
-
-
-async def _import_opinions(
-    loop: Loop, piece: Piece, totals: dict[str, int], logged: Logged, refused: list[str]
-) -> list[str]:
-    said = await opinions.import_records(
-        loop,
-        ((where, record) for where, record in piece.records if isinstance(record, dict)),
-    )
-    totals["feedback"] += said.recorded
-    refused += [*logged.refused, *(r for r in said.refused if r not in logged.refused)]
-    return refused
 
 
 async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:

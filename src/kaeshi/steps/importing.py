@@ -1,0 +1,91 @@
+"""Imports files of logs: conversations, and the feedback that came with them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.formats.logs import Log, Read, read
+from kaeshi.loop import Loop
+from kaeshi.nouns import Consent, Feedback
+from kaeshi.rules import feedback as opinions
+from kaeshi.rules.conversation import check_storable, message_id
+from kaeshi.steps import conversation, feedback
+from kaeshi.steps.conversation import Logged
+
+AT_ONCE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logs:
+    """A file of logs, and how it is read where it does not say so itself."""
+
+    path: Path
+    format: str | None = None
+    columns: str | None = None
+
+
+@dataclass
+class Imported(Logged):
+    """What a part of a file brought, and how many messages had feedback."""
+
+    feedback: int = 0
+
+
+def parts(logs: Logs) -> Iterator[list[Read]]:
+    """The file's conversations, a few hundred at a time."""
+    found = read(logs.path, logs.format, logs.columns)
+    while part := list(islice(found, AT_ONCE)):
+        yield part
+
+
+async def store(loop: Loop, part: Sequence[Read], *, consent: Consent | None = None) -> Imported:
+    """Store conversations, then the feedback on those that are stored."""
+    done = Imported()
+    good: list[tuple[str, Log]] = []
+    for each in part:
+        try:
+            if isinstance(each.log, InvalidInput):
+                raise each.log
+            check_storable(each.log.record, each.raw)
+            good.append((each.where, each.log))
+        except InvalidInput as error:
+            done.refused.append(f"{each.where}: {error}")
+    logged = await conversation.log(
+        loop,
+        (log.record for _, log in good),
+        consent=consent,
+        place_of=lambda i: good[i][0],
+    )
+    for name in ("new", "grown", "unchanged", "messages"):
+        setattr(done, name, getattr(logged, name))
+    done.refused += logged.refused
+    refused = {why.partition(": ")[0] for why in logged.refused}
+    await _store_feedback(loop, [each for each in good if each[0] not in refused], done)
+    return done
+
+
+async def _store_feedback(loop: Loop, good: Sequence[tuple[str, Log]], done: Imported) -> None:
+    said: list[Feedback] = []
+    for where, log in good:
+        for rating in log.ratings:
+            try:
+                said += _feedback(log.record, rating.position, rating.said)
+            except InvalidInput as error:
+                done.refused.append(f"{where}: {error}")
+    try:
+        done.feedback = len(await feedback.record(loop, said)) if said else 0
+    except NotFound as error:  # a conversation that was refused by the store
+        done.refused.append(str(error))
+
+
+def _feedback(record: Any, position: int, said: Any) -> list[Feedback]:
+    """Feedback on one message, or on the conversation; none where nothing was said."""
+    given = said if position >= 0 else opinions.recorded({"feedback": said})
+    if not given:
+        return []
+    whole = position < 0 or record["messages"][position].get("role") != "assistant"
+    message = feedback.last_rated_message(record) if whole else message_id(record, position)
+    return [opinions.parse(message, given)]
