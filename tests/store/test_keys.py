@@ -1,5 +1,6 @@
 """Claims about store/keys.py."""
 
+import asyncio
 import base64
 from pathlib import Path
 
@@ -8,11 +9,11 @@ from sqlalchemy import select, update
 
 from kaeshi import log_conversations
 from kaeshi.app import open_loop
-from kaeshi.errors import Conflict, InvalidInput, Misconfigured, Refused
+from kaeshi.errors import Conflict, Damaged, InvalidInput, Misconfigured, Refused
 from kaeshi.settings import Settings
 from kaeshi.steps import conversation, keys
 from kaeshi.store import Keyring
-from kaeshi.store.master_key import open_key, put_back, seal_key, successor
+from kaeshi.store.master_key import next_key, open_key, put_back, seal_key, successor
 from kaeshi.store.tables import customers
 from samples import record
 
@@ -93,16 +94,19 @@ async def test_a_rotated_key_opens_everything_and_the_former_one_nothing(tmp_pat
             pass
 
 
+@pytest.mark.parametrize("between", [False, True])
 async def test_a_rotation_that_was_cut_off_before_its_key_was_in_place_is_settled_by_the_next_start(
-    tmp_path: Path,
+    tmp_path: Path, between: bool
 ) -> None:
     chosen = Settings(kaeshi_data_dir=tmp_path)
     async with open_loop(settings=chosen) as loop:
         await conversation.log(loop, [record("c1")])
         text, after = successor(loop.store.keyring)
-        (tmp_path / "master.key.next").write_text(text)
+        next_key(tmp_path, after.fingerprint).write_text(text)
         async with loop.store.write() as tx:
             await tx.keys.rewrap(after, loop.clock.now())
+    if between:  # the former key was kept, and its successor not yet in its place
+        (tmp_path / f"master.key.before-{after.fingerprint}").hardlink_to(tmp_path / "master.key")
     for _ in range(2):
         async with open_loop(settings=chosen) as loop:
             assert (await conversation.show(loop, "c1"))["messages"]
@@ -115,7 +119,8 @@ async def test_a_rotation_that_was_cut_off_before_the_database_changed_changes_n
     chosen = Settings(kaeshi_data_dir=tmp_path)
     async with open_loop(settings=chosen) as loop:
         await conversation.log(loop, [record("c1")])
-        (tmp_path / "master.key.next").write_text(successor(loop.store.keyring)[0])
+        text, after = successor(loop.store.keyring)
+        next_key(tmp_path, after.fingerprint).write_text(text)
     async with open_loop(settings=chosen) as loop:
         assert (await conversation.show(loop, "c1"))["messages"]
         assert (await keys.rotate(loop, None))[0] == 1
@@ -182,3 +187,45 @@ async def test_a_key_that_opens_nothing_is_counted(tmp_path: Path) -> None:
         found = await keys.check(loop)
     assert (found.customers, found.customers_closed) == (2, 1)
     assert found.texts_closed == 1
+
+
+async def test_of_two_rotations_at_once_one_is_refused_and_no_key_is_lost(tmp_path: Path) -> None:
+    chosen = Settings(kaeshi_data_dir=tmp_path)
+    async with open_loop(settings=chosen) as loop:
+        await conversation.log(loop, [record(f"c{i}", customer_id=f"{i}") for i in range(900)])
+        done = await asyncio.gather(
+            *(keys.rotate(loop, None) for _ in range(3)), return_exceptions=True
+        )
+    assert [type(each) for each in done].count(tuple) == 1
+    assert all(isinstance(each, tuple | Conflict) for each in done)
+    async with open_loop(settings=chosen) as loop:
+        found = await keys.check(loop)
+    assert (found.customers, found.customers_closed) == (900, 0)
+
+
+async def test_a_rotation_by_a_process_that_missed_another_changes_nothing(tmp_path: Path) -> None:
+    chosen = Settings(kaeshi_data_dir=tmp_path)
+    async with open_loop(settings=chosen) as late:
+        await conversation.log(late, [record("c1")])
+        async with open_loop(settings=chosen) as loop:
+            await keys.rotate(loop, None)
+        with pytest.raises(Misconfigured, match="start it again"):
+            await keys.rotate(late, None)
+    assert not list(tmp_path.glob("master.key.next-*"))
+    async with open_loop(settings=chosen) as loop:
+        assert (await conversation.show(loop, "c1"))["messages"]
+
+
+async def test_a_text_that_was_cut_short_is_damaged_and_no_surprise(tmp_path: Path) -> None:
+    ring = Keyring(b"m" * 32)
+    key = ring.new_data_key()
+    for length in (0, 5, 13):
+        with pytest.raises(Damaged):
+            ring.open(key, ring.seal(key, b"hello", "here")[:length], "here")
+
+
+async def test_a_master_key_that_is_no_text_says_so(tmp_path: Path) -> None:
+    (tmp_path / "master.key").write_bytes(bytes(range(128, 160)))
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        async with open_loop(settings=Settings(kaeshi_data_dir=tmp_path)):
+            pass

@@ -112,6 +112,10 @@ def main() -> None:
                 f"an argument holds a character that is not Unicode text (at {place}); correct it"
             )
         )
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or error.filename is None:
+            raise
+        sys.exit(_refused(f"{str(error.filename)!r}: {error.strerror}; nothing more was done"))
     except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -3,11 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kaeshi.errors import Conflict, Damaged, KaeshiError
+from kaeshi.errors import Conflict, KaeshiError, Misconfigured
 from kaeshi.files import write_whole
 from kaeshi.loop import Loop
 from kaeshi.store.conversation_rows import place
-from kaeshi.store.master_key import MASTER_KEY, NEXT, PRIVATE, successor, take_next
+from kaeshi.store.keys import Keyring
+from kaeshi.store.master_key import (
+    MASTER_KEY,
+    PRIVATE,
+    next_key,
+    rotating,
+    successor,
+    take_next,
+)
 
 TEXTS_OPENED = 1000
 
@@ -42,7 +50,7 @@ async def check(loop: Loop) -> Checked:
             found.texts += 1
             try:
                 loop.store.keyring.open(wrapped, sealed, place(assistant, kind, ref, part_of))
-            except (Damaged, KaeshiError):
+            except KaeshiError:
                 found.texts_closed += 1
     return found
 
@@ -60,22 +68,33 @@ async def rotate(loop: Loop, to: Path | None) -> tuple[int, str]:
 
     The new key is on disk before the database needs it; a crash in between is settled by the next
     start. A key from the environment cannot be changed here: `to` names the file for the new one.
-    Raises Conflict for a file that is there already.
+    Raises Conflict for a file that is there already, and while another rotation is under way.
     """
     folder = loop.settings.data_dir
+    text, after = successor(loop.store.keyring)
     is_held = loop.settings.kaeshi_master_key is None
-    target = folder / NEXT if is_held else to
+    target = next_key(folder, after.fingerprint) if is_held else to
     if target is None:
         msg = "the master key is KAESHI_MASTER_KEY; name a file for the new one with --to FILE"
         raise Conflict(msg)
-    if target.exists() and not is_held:
+    if target.exists():
         msg = f"{str(target)!r} exists; name a new file"
         raise Conflict(msg)
-    text, after = successor(loop.store.keyring)
+    with rotating(folder):
+        count = await _rewrapped(loop, target, text, after)
+        if not is_held:
+            return count, str(target)
+        if take_next(folder, after.fingerprint) is None:
+            msg = f"{str(target)!r} is gone, and it was the master key in use: put it back"
+            raise Misconfigured(msg)
+    return count, str(folder / MASTER_KEY)
+
+
+async def _rewrapped(loop: Loop, target: Path, text: str, after: Keyring) -> int:
     write_whole(target, f"{text}\n".encode(), mode=PRIVATE)
-    async with loop.store.write() as tx:
-        count = await tx.keys.rewrap(after, loop.clock.now())
-    if is_held:
-        take_next(folder, after.fingerprint)
-        return count, str(folder / MASTER_KEY)
-    return count, str(target)
+    try:
+        async with loop.store.write() as tx:
+            return await tx.keys.rewrap(after, loop.clock.now())
+    except KaeshiError:  # nothing was changed; of any other end nobody knows, and the key stays
+        target.unlink()
+        raise

@@ -88,10 +88,12 @@ class KeyVerbs(Verbs):
     async def rewrap(self, after: Keyring, now: datetime) -> int:
         """Wrap every data key by another master key; returns how many.
 
-        All or none, with the transaction. Raises Misconfigured for a key that does not open.
+        All or none, with the transaction. Raises Misconfigured for a key that does not open, and
+        where another rotation was faster.
         """
         if self.dialect.name == "postgresql":
             await self.connection.execute(select(func.pg_advisory_xact_lock(KEY_LOCK)))
+        await self.check()
         k = customers.c
         count = 0
         async for part in self.wrapped():

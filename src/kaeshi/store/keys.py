@@ -89,7 +89,7 @@ class Keyring:
     def _unwrapped(self, wrapped: bytes) -> bytes:
         try:
             return self._wrapping.decrypt(wrapped[:NONCE], wrapped[NONCE:], b"data key")
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             msg = (
                 "a data key cannot be decrypted; is KAESHI_MASTER_KEY (or master.key) the one this "
                 "database was made with?"
@@ -108,7 +108,7 @@ class Keyring:
         """
         try:
             return self._data_key(wrapped).decrypt(sealed[:NONCE], sealed[NONCE:], place.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: it was cut short
             msg = (
                 f"text at {place!r} cannot be decrypted: it was changed, or moved from another "
                 "place"

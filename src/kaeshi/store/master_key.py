@@ -6,8 +6,11 @@ and spools are made with them, and nothing that is stored could be found under n
 
 import base64
 import binascii
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -19,7 +22,6 @@ from kaeshi.files import sync_folder, write_whole
 from kaeshi.store.keys import KEY, NONCE, Keyring
 
 MASTER_KEY = "master.key"
-NEXT = "master.key.next"
 PRIVATE = 0o600
 LEAST_PASSPHRASE = 12  # characters
 SALT = 16
@@ -38,7 +40,7 @@ def load_master_key(configured: str | None, folder: Path) -> Keyring:
     path = folder / MASTER_KEY
     if not path.exists():
         _make_key(folder, path)
-    return read_key(path.read_text(encoding="ascii"), str(path))
+    return _read_file(path)
 
 
 def _make_key(folder: Path, path: Path) -> None:
@@ -72,23 +74,53 @@ def successor(keyring: Keyring) -> tuple[str, Keyring]:
     return text, read_key(text, "the new key")
 
 
+def next_key(folder: Path, fingerprint: str) -> Path:
+    """Where a new key waits until the database is under it: no rotation overwrites another's."""
+    return folder / f"{MASTER_KEY}.next-{fingerprint}"
+
+
 def take_next(folder: Path, fingerprint: str) -> Keyring | None:
     """Put a rotation's key in place, where the database says that it is the one in use.
 
-    The key before it stays beside it, for the backups that need it. None where there is none.
+    There is a master.key at every moment. The key of before stays beside it, for the backups that
+    need it. None where no key waits.
     """
-    waiting = folder / NEXT
+    waiting = next_key(folder, fingerprint)
     if not waiting.exists():
         return None
-    found = read_key(waiting.read_text(encoding="ascii"), str(waiting))
-    if found.fingerprint != fingerprint:
-        return None
+    found = _read_file(waiting)
     path = folder / MASTER_KEY
     if path.exists():
-        path.rename(folder / f"{MASTER_KEY}.before-{fingerprint}")
-    waiting.rename(path)
+        with suppress(FileExistsError):  # a start that was cut off here
+            os.link(path, folder / f"{MASTER_KEY}.before-{fingerprint}")
+    waiting.replace(path)
     sync_folder(folder)
     return found
+
+
+@contextmanager
+def rotating(folder: Path) -> Iterator[None]:
+    """Hold the right to rotate a folder's key. Raises Conflict while another rotation does."""
+    lock = os.open(folder / f".{MASTER_KEY}.lock", os.O_RDWR | os.O_CREAT, PRIVATE)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        msg = f"another rotation is under way in {str(folder)!r}; wait for its end"
+        raise Conflict(msg) from error
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _read_file(path: Path) -> Keyring:
+    try:
+        return read_key(path.read_text(encoding="ascii"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it holds bytes that are no text"
+        msg = f"{str(path)!r} cannot be read: {why}"
+        raise Misconfigured(msg) from error
 
 
 def seal_key(text: str, passphrase: str, fingerprint: str) -> bytes:
@@ -115,7 +147,7 @@ def open_key(raw: bytes, passphrase: str, where: str) -> str:
     """The key's text. Raises InvalidInput for another file, Refused for another passphrase."""
     try:
         held = json.loads(raw)
-        fingerprint = held["kaeshi_master_key"]
+        fingerprint = str(held["kaeshi_master_key"])
         salt, nonce, sealed = (base64.b64decode(held[name]) for name in ("salt", "nonce", "sealed"))
     except (ValueError, KeyError, TypeError) as error:
         msg = f"{where!r} holds no sealed key; `kaeshi keys escrow FILE` writes one"
@@ -123,7 +155,7 @@ def open_key(raw: bytes, passphrase: str, where: str) -> str:
     try:
         key = _stretched(passphrase, salt)
         return AESGCM(key).decrypt(nonce, sealed, fingerprint.encode()).decode()
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:
         msg = f"{where!r} is sealed by another passphrase, or was changed"
         raise Refused(msg) from error
 
@@ -133,7 +165,7 @@ def put_back(folder: Path, text: str) -> Keyring:
     found = read_key(text, "the sealed key")
     path = folder / MASTER_KEY
     if path.exists():
-        there = read_key(path.read_text(encoding="ascii"), str(path))
+        there = _read_file(path)
         if there.fingerprint != found.fingerprint:
             msg = (
                 f"{str(path)!r} is another key ({there.fingerprint}); move it away first, if the "
