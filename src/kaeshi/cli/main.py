@@ -112,10 +112,6 @@ def main() -> None:
                 f"an argument holds a character that is not Unicode text (at {place}); correct it"
             )
         )
-    except OSError as error:
-        if isinstance(error, BrokenPipeError) or error.filename is None:
-            raise
-        sys.exit(_refused(f"{str(error.filename)!r}: {error.strerror}; nothing more was done"))
     except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -124,6 +120,8 @@ def main() -> None:
     except Exception as error:  # the outermost handler: a user sees one line, not a traceback
         if sys.flags.dev_mode:
             raise
+        if isinstance(error, OSError) and error.filename is not None:
+            sys.exit(_refused(f"{str(error.filename)!r}: {error.strerror}"))
         why = " ".join(str(error).split())[:300]
         _refused(
             f"unexpected {type(error).__name__}: {why}; "

@@ -14,11 +14,13 @@ import jwt
 from kaeshi.gateway.requests import LONGEST_ID, Fault, Scope, given
 from kaeshi.guard import client_address
 from kaeshi.loop import Loop
+from kaeshi.rules.threads import UNNAMED, UNVERIFIED
 
 TOKEN = b"x-kaeshi-customer-token"
-UNVERIFIED = "unverified:"
+RESERVED = (UNVERIFIED, UNNAMED)
 TOKENS_KEPT = 4096
 ADDRESSES_KEPT = 4096
+LATEST = 253_402_300_800  # the year 10000
 NETWORK_BITS = {4: 24, 6: 48}  # what one subscriber or office usually has
 
 
@@ -42,8 +44,7 @@ class Callers:
         """
         token = given(headers, TOKEN)
         if token is None:
-            is_doubted = self._secret is not None and said is not None
-            return f"{UNVERIFIED}{said}" if is_doubted else said, False
+            return None if said is None else self.doubted(said), False
         if self._secret is None:
             raise Fault(
                 400, "X-Kaeshi-Customer-Token was sent, and GATEWAY_CUSTOMER_SECRET is unset"
@@ -53,9 +54,18 @@ class Callers:
             raise _refused("it has expired")
         return customer, True
 
-    def network(self, scope: Scope, headers: Mapping[bytes, bytes], assistant: str) -> str:
+    def doubted(self, said: str) -> str:
+        """The customer of a name that no token vouches for, where tokens are used."""
+        return said if self._secret is None else f"{UNVERIFIED}{said}"
+
+    @property
+    def uses_tokens(self) -> bool:
+        """Whether only a token says who a customer is."""
+        return self._secret is not None
+
+    def network(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str:
         """A keyed digest of the caller's network; empty where it has no address."""
-        return self._digest(client_address(scope, headers, self._proxies), assistant)
+        return self._digest(client_address(scope, headers, self._proxies))
 
     def _decoded(self, token: str) -> tuple[str, float]:
         assert self._secret is not None  # checked by the caller
@@ -67,17 +77,22 @@ class Callers:
                 # the time is compared with our own clock
                 options={"require": ["sub", "exp"], "verify_exp": False, "verify_aud": False},
             )
-            customer: str = claims["sub"]
-            until = float(claims["exp"])
-        except (jwt.InvalidTokenError, ValueError) as error:
-            raise _refused(str(error)) from error
+        except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
+            raise _refused(str(error)[:200]) from error
+        customer: str = claims["sub"]
+        until = claims["exp"]
         if not 0 < len(customer) <= LONGEST_ID or not customer.isprintable():
             raise _refused(f"sub must have 1 to {LONGEST_ID} printable characters")
-        return customer, until
+        if customer.startswith(RESERVED):
+            raise _refused(f"sub must not begin with {' or '.join(RESERVED)}")
+        # NaN and infinity are numbers too, and would be valid for ever
+        if not isinstance(until, int | float) or not 0 < until < LATEST:
+            raise _refused("exp must be a number of seconds since 1970")
+        return customer, float(until)
 
-    def _network_digest(self, address: str, assistant: str) -> str:
+    def _network_digest(self, address: str) -> str:
         network = network_of(address)
-        return self._keyring.pseudonym(assistant, network, "n") if network else ""
+        return self._keyring.pseudonym("", network, "n") if network else ""
 
 
 def network_of(address: str) -> str:

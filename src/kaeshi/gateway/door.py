@@ -166,8 +166,8 @@ class Gateway:
         if path in CHATS and scope["method"] == "POST":
             async with self._room.of(headers):
                 raw = await self._bodies.read(receive, headers.get(b"content-encoding"))
-                turn = await self._turn(path, raw, headers, began)
-                turn.record.network = self._callers.network(scope, headers, turn.assistant)
+                network = self._callers.network(scope, headers)
+                turn = await self._turn(path, raw, headers, network, began)
                 await self._chat(turn, scope.get("query_string") or b"", receive, send)
         elif path == "/metrics":
             await send_response(send, OK, self._metrics.page(), [PROMETHEUS])
@@ -280,7 +280,7 @@ class Gateway:
             self._responses.log_turn(turn)
 
     async def _turn(
-        self, path: str, raw: bytes, headers: Mapping[bytes, bytes], began: float
+        self, path: str, raw: bytes, headers: Mapping[bytes, bytes], network: str, began: float
     ) -> Turn:
         """Which customer and conversation the request belongs to, and which model answers it."""
         body, messages = decoded(raw)
@@ -288,7 +288,7 @@ class Gateway:
         if not isinstance(model, str):
             raise Fault(400, f"model is missing; ask for {', '.join(self._aliases)}")
         assistant = self._aliases.get(model, self._loop.assistant)
-        speaker = await self._speakers.of(assistant, headers, body, messages, raw)
+        speaker = await self._speakers.of(assistant, headers, body, messages, raw, network)
         consent = self._consent_of(headers)
         routing = self._live.routing(assistant)
         is_turn = model in self._aliases and not is_helper(messages)
@@ -297,6 +297,7 @@ class Gateway:
         )
         record = self._record_of(speaker, consent, path, assignment, routing, body, raw)
         record.is_turn = is_turn
+        record.network = network
         return Turn(
             assistant=assistant,
             body=body,

@@ -59,6 +59,7 @@ class Speakers:
         body: Any,
         messages: Sequence[Json],
         raw: bytes,
+        network: str,
     ) -> Speaker:
         """Who sent this request. Raises Fault for bad ids."""
         refers = threads.references(body)
@@ -69,14 +70,14 @@ class Speakers:
         if known is None:
             is_named = customer is not None
             known = await self._by_history(assistant, scope, messages, refers, is_named=is_named)
-        attempt = self._attempt_of(assistant, customer, headers, raw)
+        attempt = self._attempt_of(assistant, customer or network, headers, raw)
         has_history = refers.is_delta or _has_history(messages)
         is_unknown = known is None and customer is None and has_history
         known = (
             known or self._repeated(assistant, attempt, headers, customer) or self._ids.new("conv")
         )
         self._begun.put(attempt, known)
-        customer = customer or self._threads.customer_of(known) or threads.root(known)
+        customer = customer or self._customer_in(known)
         return Speaker(known, customer, scope, is_unknown, attempt, refers.is_delta, is_verified)
 
     async def _by_history(
@@ -106,6 +107,16 @@ class Speakers:
                 return known
         return named
 
+    def _customer_in(self, conversation: str) -> str:
+        """The customer of a request that names none: the one that the conversation has.
+
+        Where tokens are used, a conversation's id is no proof of being its customer.
+        """
+        known = self._threads.customer_of(conversation)
+        if known is not None and not self._callers.uses_tokens:
+            return known
+        return self._callers.doubted(threads.unnamed(conversation))
+
     def remember(
         self,
         assistant: str,
@@ -118,7 +129,7 @@ class Speakers:
         for state in states:
             if state.is_id or not is_named:  # a named conversation is not looked up by its state
                 self._threads.put(self._digest(assistant, speaker.scope, state), conversation)
-        if speaker.customer != threads.root(conversation):
+        if speaker.customer != self._callers.doubted(threads.unnamed(conversation)):
             self._threads.belongs(conversation, speaker.customer)
 
     def began(self, speaker: Speaker) -> None:
@@ -150,10 +161,11 @@ class Speakers:
         return self._keyring.digest(assistant, "" if state.is_id else scope, state.key)
 
     def _attempt_of(
-        self, assistant: str, customer: str | None, headers: Mapping[bytes, bytes], raw: bytes
+        self, assistant: str, sender: str, headers: Mapping[bytes, bytes], raw: bytes
     ) -> bytes:
+        """By what a repetition is recognised. `sender`: the customer, else the network."""
         digest = blake2b(headers.get(IDEMPOTENCY) or raw, digest_size=16)
-        digest.update(f"\0{assistant}\0{customer or ''}".encode("utf-8", "replace"))
+        digest.update(f"\0{assistant}\0{sender}".encode("utf-8", "replace"))
         return digest.digest()
 
     def _repeated(

@@ -73,7 +73,7 @@ def course(
     if head.customer == customer and continues:
         start = replies if covered is None else covered
         return Course(conversation=name, position=head.length, new_from=start, is_fork=False)
-    fork = f"{root(name)[:120]}~{exchange.id}"
+    fork = f"{root(name)}~{exchange.id}"
     return Course(conversation=fork, position=0, new_from=0, is_fork=True)
 
 

@@ -8,6 +8,7 @@ last two turns, the last turn, the last reply.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from kaeshi.nouns import Json
@@ -15,6 +16,10 @@ from kaeshi.rules.canonical import Unit, canonical, words
 
 # the ids of some local servers are counters; these are long enough to be random
 LEAST_ID = 16
+LONGEST_ROOT = 120
+# customers that no caller names so: of a conversation, and of a name that no token vouches for
+UNNAMED = "unnamed:"
+UNVERIFIED = "unverified:"
 LEAST_WINDOW = 80  # characters of a turn by which an unnamed customer is recognised
 EARLIER = 2  # how many replies before the last one are tried, where that is not known
 _ASKERS = frozenset({"user", "system", "developer", "tool", "function"})
@@ -176,5 +181,17 @@ def ids_given(answer_id: str | None, item_ids: Sequence[str], reply: Json) -> tu
 
 
 def root(conversation: str) -> str:
-    """The conversation that a fork left: who is one customer before it is one after it."""
-    return conversation.partition("~msg_")[0]
+    """The conversation that a fork left: who is one customer before it is one after it.
+
+    The name of a fork has to fit beside it: a long one is cut, with a digest of all of it.
+    """
+    name = conversation.partition("~msg_")[0]
+    if len(name) <= LONGEST_ROOT:
+        return name
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{name[: LONGEST_ROOT - len(digest) - 1]}-{digest}"
+
+
+def unnamed(conversation: str) -> str:
+    """The customer for whom only a conversation stands: no name that a caller gives is one."""
+    return f"{UNNAMED}{root(conversation)}"

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kaeshi.errors import Damaged, NotFound
 from kaeshi.nouns import Conversation, Json, Outcome
 from kaeshi.rules import conversation as rules
-from kaeshi.rules.threads import root
+from kaeshi.rules.threads import UNVERIFIED, root, unnamed
 from kaeshi.store.contexts import ContextVerbs, context_id
 from kaeshi.store.conversation_rows import (
     Plan,
@@ -274,12 +274,15 @@ class ConversationVerbs(Verbs):
             "started_at": moment(started),
             "closed": closed is not None,
             "is_from_gateway": is_from_gateway,
-            "is_unnamed": is_from_gateway and customer == self._unnamed(assistant, identifier),
+            "is_unnamed": is_from_gateway and customer in self._unnamed(assistant, identifier),
         }
 
-    def _unnamed(self, assistant: str, conversation: str) -> str:
-        """The pseudonym of a customer whom nothing but the conversation stands for."""
-        return self.keyring.pseudonym(assistant, root(conversation), "c")
+    def _unnamed(self, assistant: str, conversation: str) -> set[str]:
+        """The pseudonyms of a customer whom nothing but the conversation stands for."""
+        name = unnamed(conversation)
+        # the last: as it was before these customers had names of their own
+        names = (name, f"{UNVERIFIED}{name}", root(conversation))
+        return {self.keyring.pseudonym(assistant, each, "c") for each in names}
 
     async def show(self, assistant: str, conversation: str) -> Json:
         """Everything stored about one conversation, texts decrypted. Raises NotFound."""

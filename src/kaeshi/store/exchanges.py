@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import BooleanClauseList
 
 from kaeshi.nouns import Conversation, Exchange, Json, Mirrored, Role, Turn
 from kaeshi.rules.exchange import Head, Place, as_context, continued, course, recognised
-from kaeshi.rules.threads import State, root, states_after, states_before
+from kaeshi.rules.threads import State, states_after, states_before, unnamed
 from kaeshi.rules.wire import replied
 from kaeshi.store.conversations import GATEWAY, ConversationVerbs
 from kaeshi.store.keys import Keyring
@@ -185,7 +185,7 @@ class ExchangeVerbs(Verbs):
 
     def _customer_of(self, e: Exchange, head: Head | None, prior: Place | None) -> str:
         """The customer's pseudonym; of an unnamed one who is recognised, the conversation's."""
-        if head is not None and prior is not None and e.customer == root(e.conversation):
+        if head is not None and prior is not None and e.customer == unnamed(e.conversation):
             return head.customer
         return self.keyring.pseudonym(e.assistant, e.customer, "c")
 
