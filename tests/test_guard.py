@@ -41,3 +41,37 @@ def test_without_a_key_a_stranger_behind_a_proxy_is_refused() -> None:
     assert not may_call(scope("127.0.0.1"), forwarded("203.0.113.7"), None, proxies=PROXIES)
     assert not may_call(scope("127.0.0.1"), forwarded("127.0.0.1"), None)
     assert may_call(scope("127.0.0.1"), forwarded("127.0.0.1"), None, proxies=PROXIES)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "via",
+        "forwarded",
+        "x-real-ip",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "x-original-forwarded-for",
+        "cf-connecting-ip",
+        "true-client-ip",
+        "x-envoy-external-address",
+    ],
+)
+def test_whatever_a_proxy_says_a_request_through_one_is_not_local(name: str) -> None:
+    headers = {**HOST, name.encode(): b"203.0.113.7"}
+    assert not may_call(scope("127.0.0.1"), headers, None)
+    # a proxy that is believed has to say where the request comes from
+    assert not may_call(scope("127.0.0.1"), headers, None, proxies=PROXIES)
+    assert may_call(scope("127.0.0.1"), headers, b"k", proxies=PROXIES) is False
+
+
+@pytest.mark.parametrize("chain", ["", "5.5.5.5,", ",127.0.0.1"])
+def test_a_chain_with_a_gap_is_not_local(chain: str) -> None:
+    assert not may_call(scope("127.0.0.1"), forwarded(chain), None, proxies=PROXIES)
+
+
+def test_every_line_of_a_chain_counts() -> None:
+    lines = [(b"x-forwarded-for", b"203.0.113.7"), (b"x-forwarded-for", b"127.0.0.1")]
+    both = {"client": ("127.0.0.1", 1), "headers": [*HOST.items(), *lines]}
+    assert client_address(both, dict(both["headers"]), PROXIES) == "203.0.113.7"
+    assert not may_call(both, dict(both["headers"]), None, proxies=PROXIES)

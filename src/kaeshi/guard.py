@@ -12,7 +12,19 @@ Networks = Sequence[IPv4Network | IPv6Network]
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 # a proxy on this machine makes every stranger local, and says so in these
-FORWARDING = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
+FORWARDED = (b"forwarded", b"x-forwarded", b"x_forwarded", b"x-original", b"x-envoy", b"tailscale-")
+FORWARDING = frozenset(
+    {
+        b"via",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"x-proxyuser-ip",
+        b"true-client-ip",
+        b"cf-connecting-ip",
+        b"fly-client-ip",
+    }
+)
 LOCAL_NAMES = frozenset({b"127.0.0.1", b"localhost", b"[::1]"})
 
 
@@ -42,7 +54,9 @@ def may_call(
 def _is_local(scope: Mapping[str, Any], headers: Mapping[bytes, bytes], proxies: Networks) -> bool:
     """Whether the request was made on this machine, and for this machine."""
     peer = (scope.get("client") or ("",))[0]
-    if FORWARDING & headers.keys() and not _is_among(peer, proxies):
+    # a proxy that is believed, and does not say from where, says nothing
+    is_told = _is_among(peer, proxies) and all(_chain(scope, headers))
+    if not is_told and any(map(_says_forwarded, headers)):
         return False
     host = headers.get(b"host", b"").lower()
     name = host if host.endswith(b"]") else host.rsplit(b":", 1)[0]
@@ -58,10 +72,21 @@ def client_address(
     to the left: what is further left was written by the client.
     """
     address: str = (scope.get("client") or ("",))[0]
-    before = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
-    while _is_among(address, proxies) and before and before[-1].strip():
-        address = before.pop().strip()
+    before = _chain(scope, headers)
+    while _is_among(address, proxies) and before and before[-1]:
+        address = before.pop()
     return address
+
+
+def _chain(scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> list[str]:
+    """The addresses of X-Forwarded-For, of all its lines; one empty address where there is none."""
+    listed = scope.get("headers") or headers.items()
+    lines = [value for name, value in listed if name == b"x-forwarded-for"]
+    return [part.strip() for part in b",".join(lines).decode("latin-1").split(",")]
+
+
+def _says_forwarded(name: bytes) -> bool:
+    return name in FORWARDING or name.startswith(FORWARDED)
 
 
 def _is_among(address: str, networks: Networks) -> bool:

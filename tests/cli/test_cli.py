@@ -170,10 +170,24 @@ def test_a_pipe_gets_results_only() -> None:
 
 
 def test_a_scrubbed_table_holds_no_formula(tmp_path: Path) -> None:
-    cells = ("=1+1", "@SUM(A1)", "-2+3+cmd|' /C calc'!A0", "+1|x", "-5", "+1.5", "plain")
+    cells = (
+        "=1+1",
+        "@SUM(A1)",
+        "-2+3+cmd|' /C calc'!A0",
+        "+1|x",
+        "-5",
+        "+1.5",
+        "plain",
+        "＝1+1",
+        " =1+1",
+    )
     (tmp_path / "f.csv").write_text("note\n" + "\n".join(cells) + "\n")
     found = kaeshi("pii", "scrub", "f.csv").stdout.splitlines()[1:]
-    assert [line[0] == "'" for line in found] == [True, True, True, True, False, False, False]
+    assert [line[0] == "'" for line in found] == [
+        *[True] * 4,
+        *[False] * 3,
+        *[True] * 2,
+    ]
 
 
 def test_a_row_of_a_table_is_one_conversation(tmp_path: Path) -> None:

@@ -168,3 +168,65 @@ def test_customers_who_are_not_verified_have_no_vote_where_the_plan_is_of_verifi
         trial = rules.trial(plan, rows[0].started_at, rows, [], rows)
         assert sum(trial.effects.count) == trial.ratio.count == counted
         assert (plan.false_promote > 0) is not only_verified
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"sub": "ann", "exp": float("nan")},
+        {"sub": "ann", "exp": float("inf")},
+        {"sub": "ann", "exp": "inf"},
+        {"sub": "ann", "exp": [9**10]},
+        {"sub": "ann", "exp": 10**400},
+        {"sub": "unverified:ann", "exp": 9**10},
+        {"sub": "unnamed:conv_1", "exp": 9**10},
+        {"sub": "", "exp": 9**10},
+        {"sub": "a" * 200, "exp": 9**10},
+    ],
+)
+async def test_odd_claims_are_refused_and_never_valid_for_ever(
+    opened: Any, claims: dict[str, Any]
+) -> None:
+    signed = jwt.api_jws.encode(json.dumps(claims).encode(), SECRET, algorithm="HS256")
+    async with opened(gateway_customer_secret=SecretStr(SECRET)) as client:
+        answer = await say(client, x_kaeshi_customer_token=signed)
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("secret", [None, SECRET])
+async def test_a_conversations_name_is_no_customer(
+    loop: Loop, opened: Any, clock: FakeClock, secret: str | None
+) -> None:
+    """Otherwise a stranger could speak before a customer does, in the customer's place."""
+    changed = {"gateway_customer_secret": SecretStr(secret)} if secret else {}
+    async with opened(**changed) as client:
+        await say(client, x_kaeshi_conversation="alice")
+        await say(client, x_kaeshi_conversation="alice~msg_1")
+        await say(client, x_openwebui_chat_id="alice")
+        named = {"x_kaeshi_customer_token": token(clock, "alice")} if secret else {}
+        await say(client, **(named or {"x_kaeshi_customer": "alice"}))
+    rows = await stored(loop)
+    (alice,) = [row for row in rows if not row.id.startswith("alice")]
+    assert alice.customer not in {row.customer for row in rows if row is not alice}
+
+
+async def test_who_knows_a_verified_conversations_id_does_not_join_it(
+    loop: Loop, opened: Any, clock: FakeClock
+) -> None:
+    async with opened(gateway_customer_secret=SecretStr(SECRET)) as client:
+        signed = {"x_kaeshi_customer_token": token(clock, "ann")}
+        body = {"model": "concierge", "messages": [{"role": "user", "content": "Hello"}]}
+        headers = {"x-kaeshi-conversation": "chat-17"}
+        first = await client.post(
+            "/chat/completions",
+            json=body,
+            headers={**headers, "x-kaeshi-customer-token": signed["x_kaeshi_customer_token"]},
+        )
+        answer = first.json()["choices"][0]["message"]
+        body["messages"] = [*body["messages"], answer, {"role": "user", "content": "And me?"}]
+        assert (await client.post("/chat/completions", json=body, headers=headers)).is_success
+    rows = await stored(loop)
+    assert {row.id: (row.is_verified, row.message_count) for row in rows if row.is_verified} == {
+        "chat-17": (True, 2)
+    }
+    assert len({row.customer for row in rows}) == 2

@@ -17,6 +17,15 @@ from provider_samples import MAIL
 class Inbox:
     def __init__(self) -> None:
         self.mails: list[Any] = []
+        self.refused: set[str] = set()
+
+    async def handle_RCPT(  # noqa: N802  # aiosmtpd's name
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        if address in self.refused:
+            return "450 busy"
+        envelope.rcpt_tos.append(address)
+        return "250 ok"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
@@ -51,3 +60,14 @@ async def test_a_mail_server_that_is_not_there_is_named() -> None:
         await SmtpMailer(Settings(smtp_host="127.0.0.1", smtp_port=1, smtp_start_tls=False)).send(
             MAIL
         )
+
+
+async def test_a_recipient_that_is_refused_beside_others_is_named(
+    inbox: tuple[Inbox, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    handler, port = inbox
+    handler.refused = {"a@example.com"}
+    mailer = SmtpMailer(Settings(smtp_host="127.0.0.1", smtp_port=port, smtp_start_tls=False))
+    assert (await mailer.send(MAIL)).endswith("(not to a@example.com)")
+    assert "refused a@example.com" in caplog.text
+    assert len(handler.mails) == 1

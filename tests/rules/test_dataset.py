@@ -1,11 +1,14 @@
 import json
+import math
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kaeshi.nouns import Example, Signals
-from kaeshi.rules.dataset import check, distinct, line, row, said, split
+from kaeshi.rules.dataset import check, distinct, line, row, said, shared_out, split
 from kaeshi.rules.duplicates import THRESHOLD, originals, resembles, shingles, similarity
 
 sentences = st.lists(
@@ -131,3 +134,29 @@ def test_validate_names_each_fault_with_its_line() -> None:
     assert [f.split(":")[0] for f in faults] == ["line 2", "line 3", "line 4", "line 5"]
     assert check([good] * 3, least=3) == []
     assert "200" in check([good])[0]
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 300), max_size=6),
+    st.integers(0, 300),
+    st.sampled_from([1, 5, 20, 100]),
+    st.integers(0, 50),
+    st.none() | st.integers(1, 60),
+)
+def test_no_account_has_more_than_its_share_of_what_is_left(
+    accounts: dict[str, int], logged: int, percent: int, least: int, most: int | None
+) -> None:
+    names = [account for account, count in accounts.items() for _ in range(count)]
+    one = example("x", "q", "a")
+    given = [
+        replace(one, id=str(i), conversation=str(i), account=account)
+        for i, account in enumerate([*names, *[""] * logged])
+    ]
+    left = shared_out(given, percent, least, most)
+    whole = max(len(left) if most is None else min(len(left), most), least)
+    counts = Counter(e.account for e in left)
+    assert counts.pop("", 0) == logged
+    assert all(count <= math.ceil(percent / 100 * whole) for count in counts.values())
+    # and what is cut is cut for that reason only
+    fewest = max(counts.values(), default=0)
+    assert all(counts[a] == min(n, fewest) for a, n in accounts.items() if n)

@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from kaeshi.nouns import (
     Drop,
+    Entry,
     Example,
 )
 from kaeshi.rules import knowledge
@@ -42,3 +44,41 @@ def test_only_what_stands_on_its_own_becomes_knowledge(
 ) -> None:
     verdict = knowledge.choose(example(question, answer))
     assert (verdict.reason if isinstance(verdict, Drop) else None) == reason
+
+
+def entries(*pairs: tuple[str, str]) -> list[Entry]:
+    return [
+        Entry(
+            id=f"e{i}",
+            assistant="main",
+            question=question,
+            answer=answer,
+            state="proposed" if i else "approved",
+            at=NOW,
+        )
+        for i, (question, answer) in enumerate(pairs)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("known", "new"),
+    [
+        ("Kids pay $5 a plate.", "Kids pay €5 a plate."),
+        ("We take 3.5 percent.", "We take 3 5 percent."),
+        ("You get 10 dollars.", "You get -10 dollars."),
+    ],
+)
+def test_a_sign_or_a_currency_makes_another_answer(known: str, new: str) -> None:
+    both = entries(("What do kids pay?", known), ("what do kids pay", new))
+    assert knowledge.opposed(both, np.eye(2, dtype=np.float32)) == {"e1"}
+    same = entries(("What do kids pay?", known), ("what do kids pay", known.upper() + " "))
+    assert knowledge.opposed(same, np.eye(2, dtype=np.float32)) == set()
+
+
+def test_letters_that_look_like_others_wait_for_a_person() -> None:
+    disguised = entries(
+        ("Are you open on Sundays?", "Yes, we are open."),
+        ("\u0410re you open on Sund\u0430ys?", "No, never open."),
+        ("Работаете ли вы по воскресеньям?", "Да, мы открыты."),
+    )
+    assert knowledge.opposed(disguised, np.eye(3, dtype=np.float32)) == {"e1"}

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from kaeshi.errors import InvalidInput, TooFew
 from kaeshi.loop import Loop
 from kaeshi.steps import preferences, review
+from kaeshi.store.tables import texts
 from samples import log, rate, record
 
 TURNS = (
@@ -92,3 +94,16 @@ async def _examples(loop: Loop) -> Any:
     for item in await review.queue(loop):
         if item.ref.startswith("ex_"):
             yield item
+
+
+async def test_a_damaged_correction_stops_no_other(loop: Loop, tmp_path: Path) -> None:
+    await talked(loop)
+    await log(loop, record("c", *TURNS))
+    await rate(loop, "c#1", vote="down", correction="600 dollars")
+    mine = (texts.c.kind == "correction") & (texts.c.part == 0)
+    async with loop.store.write() as tx:
+        (first, *_) = await tx.connection.execute(select(texts).where(mine))
+        broken = update(texts).where(mine, texts.c.ref == first.ref)
+        await tx.connection.execute(broken.values(sealed=first.sealed[:-1] + b"x"))
+    assert [item.kind for item in await review.queue(loop)].count("correction") >= 1
+    await exported(loop, tmp_path / "x.jsonl", "kto", "trl")

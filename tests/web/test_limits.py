@@ -104,16 +104,12 @@ async def test_bodies_that_began_together_are_not_given_up_together(
         async def receive() -> Any:
             return next(first, None) or await asyncio.Event().wait()
 
-        with pytest.raises(Fault, match="was not here"):
-            await bodies.read(receive, None)
+        with pytest.raises(Fault, match="was not here"), Room(LARGE, LARGE).place() as place:
+            await bodies.read(receive, {}, place)
         return asyncio.get_running_loop().time()
 
     ends = sorted(await asyncio.gather(*(late() for _ in range(4))))
     assert all(after - before > 0.02 for before, after in itertools.pairwise(ends))
-
-
-def size(count: int) -> dict[bytes, bytes]:
-    return {b"content-length": str(count).encode()}
 
 
 async def test_large_requests_wait_for_room_in_their_order_and_small_ones_never() -> None:
@@ -122,7 +118,8 @@ async def test_large_requests_wait_for_room_in_their_order_and_small_ones_never(
     go = {name: asyncio.Event() for name in "abc"}
 
     async def handled(name: str, count: int) -> None:
-        async with room.of(size(count)):
+        with room.place() as place:
+            await place.take(count)
             order.append(name)
             await go[name].wait()
 
@@ -132,7 +129,7 @@ async def test_large_requests_wait_for_room_in_their_order_and_small_ones_never(
         asyncio.create_task(handled("c", LARGE)),
     ]
     await asyncio.sleep(0)
-    async with room.of(size(1000)), room.of({}):
+    with room.place():
         assert order == ["a"]
     tasks[1].cancel()  # its client left while it waited
     go["a"].set()
@@ -141,18 +138,59 @@ async def test_large_requests_wait_for_room_in_their_order_and_small_ones_never(
     assert order == ["a", "c"]
     go["c"].set()
     await asyncio.wait_for(tasks[2], 1)
-    async with asyncio.timeout(1), room.of(size(2 * LARGE)):
-        pass
+    with room.place() as place:
+        await asyncio.wait_for(place.take(2 * LARGE), 1)
 
 
-async def test_a_body_of_unknown_length_takes_the_room_of_the_largest() -> None:
-    room = Room(4 * LARGE, 3 * LARGE)
-    async with room.of({b"transfer-encoding": b"chunked"}):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05), room.of(size(2 * LARGE)):
-                pass
-        async with asyncio.timeout(1), room.of(size(LARGE)):
-            pass
+def sends(*parts: bytes, more: bool = False) -> Any:
+    """A receive of a body in these parts; with `more` nothing comes after them."""
+    left = list(parts)
+
+    async def receive() -> Any:
+        if not left:
+            return await asyncio.Event().wait()
+        part = left.pop(0)
+        return {"type": "http.request", "body": part, "more_body": bool(left) or more}
+
+    return receive
+
+
+async def test_heads_without_a_body_take_no_room_and_are_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kaeshi.gateway.requests.BODY_S", 0.1)
+    bodies = Bodies(4 * LARGE)
+    room = Room(4 * LARGE, 4 * LARGE)
+    huge = {b"content-length": str(4 * LARGE).encode()}
+
+    async def read(receive: Any, headers: dict[bytes, bytes]) -> bytes:
+        with room.place() as place:
+            return await bodies.read(receive, headers, place)
+
+    bare = [asyncio.create_task(read(sends(), huge)) for _ in range(20)]
+    await asyncio.sleep(0)
+    whole = b"x" * (2 * LARGE)
+    assert await asyncio.wait_for(read(sends(whole, b"y"), huge), 1) == whole + b"y"
+    given_up = await asyncio.gather(*bare, return_exceptions=True)
+    assert {each.status for each in given_up if isinstance(each, Fault)} == {408}
+    assert len(given_up) == 20
+
+
+async def test_the_wait_for_room_is_not_the_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kaeshi.gateway.requests.BODY_S", 0.1)
+    bodies = Bodies(2 * LARGE)
+    room = Room(2 * LARGE, 2 * LARGE)
+    with room.place() as first:
+        await first.take(2 * LARGE)
+
+        async def second() -> bytes:
+            with room.place() as place:
+                return await bodies.read(sends(b"x" * LARGE, b"y"), {}, place)
+
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+    assert len(await asyncio.wait_for(waiting, 1)) == LARGE + 1
 
 
 HALVES = (

@@ -22,7 +22,7 @@ from kaeshi.pii.api import ScrubStream, finder, policy, scrub_conversations
 from kaeshi.pii.policy import Policy
 from kaeshi.pii.vault import Kept, Vault, put_back, sha256_of
 
-_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d\s().,-]*$)")
+_FORMULA = re.compile(r"\s*(?:[=@\uff1d\uff20]|[+\-\uff0b\uff0d](?![\d\s().,-]*$))|[\t\r]")
 app = group()
 
 

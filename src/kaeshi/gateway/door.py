@@ -164,8 +164,8 @@ class Gateway:
         began: float,
     ) -> None:
         if path in CHATS and scope["method"] == "POST":
-            async with self._room.of(headers):
-                raw = await self._bodies.read(receive, headers.get(b"content-encoding"))
+            with self._room.place() as place:
+                raw = await self._bodies.read(receive, headers, place)
                 network = self._callers.network(scope, headers)
                 turn = await self._turn(path, raw, headers, network, began)
                 await self._chat(turn, scope.get("query_string") or b"", receive, send)

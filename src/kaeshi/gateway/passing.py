@@ -14,7 +14,7 @@ from yarl import URL
 
 from kaeshi.errors import ProviderUnknown
 from kaeshi.gateway.headers import comes_back, to_provider
-from kaeshi.gateway.requests import Fault, Receive, Scope, Send, send_response
+from kaeshi.gateway.requests import BODY_S, Fault, Receive, Scope, Send, send_response
 from kaeshi.gateway.upstream import DEPLOYED, OPENAI, REDIRECTS, azure_path, redirected
 from kaeshi.gateway.watch import Watch, Watches
 from kaeshi.nouns import Json
@@ -208,9 +208,13 @@ def _start(reply: aiohttp.ClientResponse) -> dict[str, object]:
 
 
 async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises Fault when the client breaks off."""
+    """The body as it comes. Raises Fault when the client breaks off, or sends nothing more."""
     while True:
-        event = await receive()
+        try:
+            async with asyncio.timeout(BODY_S):
+                event = await receive()
+        except TimeoutError as error:
+            raise Fault(408, f"nothing more of the body came within {BODY_S} seconds") from error
         if event["type"] == "http.disconnect":
             raise Fault(400, "the body ended early")
         piece = event.get("body", b"")

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 from kaeshi.errors import InvalidInput, ProviderError
 from kaeshi.gateway.encoding import TooLarge
 from kaeshi.gateway.encoding import decoded as decompressed
+from kaeshi.gateway.room import LARGE, Place
 from kaeshi.gateway.upstream import Reply
 from kaeshi.nouns import Json
 from kaeshi.rules import wire
@@ -133,40 +134,56 @@ class Bodies:
         self._limit = limit
         self._unfinished = 0
 
-    async def read(self, receive: Receive, encoding: bytes | None) -> bytes:
-        """The whole body.
+    async def read(self, receive: Receive, headers: Mapping[bytes, bytes], place: Place) -> bytes:
+        """The whole body, which takes room in `place` once it is large.
 
         Raises Fault when it is too long, too late, ends early, or is not in its encoding.
         """
-        event = await receive()
-        body: bytes = event.get("body", b"")
-        if event.get("more_body"):
-            event, body = await self._read_rest(receive, body)
-        if len(body) > self._limit:
-            raise Fault(413, f"the body is over {self._limit} bytes (GATEWAY_MAX_BODY_MB)")
-        if event["type"] == "http.disconnect":
-            raise Fault(400, "the body ended early")
-        return _decompressed(body, encoding, self._limit) if encoding else body
-
-    async def _read_rest(
-        self, receive: Receive, begun: bytes
-    ) -> tuple[MutableMapping[str, Any], bytes]:
-        """(the last message of the body, the body as far as the limit goes)."""
-        parts = bytearray(begun)
-        event: MutableMapping[str, Any] = {"more_body": True}
         # those that began together must not be refused together, which would stop all others
         seconds = BODY_S + SPREAD_S * self._unfinished
         self._unfinished += 1
         try:
-            async with asyncio.timeout(seconds):
-                while event.get("more_body") and len(parts) <= self._limit:
-                    event = await receive()
-                    parts += event.get("body", b"")
+            async with asyncio.timeout(seconds) as deadline:
+                event, body = await self._whole(receive, headers, place, deadline, seconds)
         except TimeoutError as error:
             raise Fault(408, f"the body was not here within {seconds:.0f} seconds") from error
         finally:
             self._unfinished -= 1
+        if len(body) > self._limit:
+            raise Fault(413, f"the body is over {self._limit} bytes (GATEWAY_MAX_BODY_MB)")
+        if event["type"] == "http.disconnect":
+            raise Fault(400, "the body ended early")
+        encoding = headers.get(b"content-encoding")
+        return _decompressed(body, encoding, self._limit) if encoding else body
+
+    async def _whole(
+        self,
+        receive: Receive,
+        headers: Mapping[bytes, bytes],
+        place: Place,
+        deadline: asyncio.Timeout,
+        seconds: float,
+    ) -> tuple[MutableMapping[str, Any], bytes]:
+        """(the last message of the body, the body as far as the limit goes)."""
+        event = await receive()
+        if not event.get("more_body"):
+            return event, event.get("body", b"")
+        parts = bytearray(event.get("body", b""))
+        while event.get("more_body") and len(parts) <= self._limit:
+            if len(parts) >= LARGE and not place.held:
+                # the wait is ours, and not the client's
+                deadline.reschedule(None)
+                await place.take(_declared(headers, self._limit))
+                deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+            event = await receive()
+            parts += event.get("body", b"")
         return event, bytes(parts)
+
+
+def _declared(headers: Mapping[bytes, bytes], largest: int) -> int:
+    """What a body may come to: what it says, and the largest where it does not say."""
+    said = headers.get(b"content-length", b"")
+    return min(int(said), largest) if said.isdigit() else largest
 
 
 def _decompressed(body: bytes, encoding: bytes, limit: int) -> bytes:

@@ -6,8 +6,9 @@ read, sent and logged. Small requests never wait.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from kaeshi.memory import give_back
 
@@ -20,35 +21,24 @@ class Room:
 
     def __init__(self, total: int, largest: int) -> None:
         self._total = max(total, largest)
-        self._largest = largest
         self._used = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._trim: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def of(self, headers: Mapping[bytes, bytes]) -> AsyncIterator[None]:
-        """Hold room for a request's body as long as it is handled."""
-        wanted = self._wanted(headers)
-        if wanted < LARGE:
-            yield
-            return
-        await self._take(wanted)
+    @contextmanager
+    def place(self) -> Iterator["Place"]:
+        """A place for a request, whose room is given back when it has been handled."""
+        mine = Place(self)
         try:
-            yield
+            yield mine
         finally:
-            self._used -= wanted
-            self._let_in()
-            self._trim_soon()
+            if mine.held:
+                self._used -= mine.held
+                self._let_in()
+                self._trim_soon()
 
-    def _wanted(self, headers: Mapping[bytes, bytes]) -> int:
-        """What the body may come to: what it says, and the largest where it does not say."""
-        declared = headers.get(b"content-length")
-        if declared is None:
-            return self._largest if b"transfer-encoding" in headers else 0
-        size = int(declared) if declared.isdigit() else self._largest
-        return min(size, self._largest)
-
-    async def _take(self, wanted: int) -> None:
+    async def take(self, wanted: int) -> None:
+        """Wait for room, behind those who came before."""
         if not self._waiting and self._used + wanted <= self._total:
             self._used += wanted
             return
@@ -77,3 +67,16 @@ class Room:
         if self._trim is not None:
             self._trim.cancel()
         self._trim = asyncio.get_running_loop().call_later(QUIET_S, give_back)
+
+
+@dataclass(slots=True)
+class Place:
+    """One request's part of the room, in bytes; 0 while it is small."""
+
+    room: Room
+    held: int = 0
+
+    async def take(self, wanted: int) -> None:
+        """Wait for so much room."""
+        await self.room.take(wanted)
+        self.held = wanted

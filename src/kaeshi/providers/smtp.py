@@ -1,5 +1,9 @@
 """Mails over SMTP."""
 
+import logging
+from collections.abc import Mapping
+from typing import Any
+
 import aiosmtplib
 
 from kaeshi.errors import ProviderError, ProviderUnknown
@@ -8,6 +12,7 @@ from kaeshi.providers.outbox import as_message
 from kaeshi.settings import Settings
 
 TIMEOUT_S = 30.0
+log = logging.getLogger("kaeshi.mail")
 
 
 class SmtpMailer:
@@ -23,14 +28,15 @@ class SmtpMailer:
         self._settings = settings
 
     async def send(self, mail: Mail) -> str:
-        """Hand the mail to the server.
+        """Hand the mail to the server; returns where it is, and which recipients it refused.
 
-        Raises ProviderError for a refusal, ProviderUnknown when the outcome is not known.
+        It is not sent again to those: the others would get it twice. Raises ProviderError for a
+        refusal, ProviderUnknown when the outcome is not known.
         """
         s = self._settings
         password = s.smtp_password.get_secret_value() if s.smtp_password else None
         try:
-            await aiosmtplib.send(
+            refused, _ = await aiosmtplib.send(
                 as_message(mail),
                 hostname=s.smtp_host,
                 port=s.smtp_port,
@@ -51,8 +57,16 @@ class SmtpMailer:
                 "SMTP_HOST, SMTP_PORT and SMTP_START_TLS"
             )
             raise ProviderError(msg) from error
-        return f"{s.smtp_host}:{s.smtp_port}"
+        return f"{s.smtp_host}:{s.smtp_port}{_without(refused)}"
 
     async def delivered(self, key: str) -> bool | None:  # noqa: ARG002  # the port's signature
         """SMTP cannot tell."""
         return None
+
+
+def _without(refused: Mapping[str, Any]) -> str:
+    """The recipients that a server refused while it took the mail for others; also logged."""
+    if not refused:
+        return ""
+    log.error("the mail server refused %s; the others have the mail", ", ".join(refused))
+    return f" (not to {', '.join(refused)})"

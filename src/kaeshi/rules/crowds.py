@@ -1,4 +1,4 @@
-"""Whether a rollout's votes come in bursts or from few networks, as customers' votes do not.
+"""Whether a rollout's votes come in bursts, from few networks, or in a flood.
 
 Customers of a campaign come all at once too, but rate no more often than others: a burst is judged
 by the share that votes among those who began together, not by how many they are.
@@ -15,17 +15,18 @@ from kaeshi.rules.measured import sparse_stars
 SLOT_S = 600
 RARE = 1e-6  # chance of a burst by accident, for each slot
 LEAST_NETWORKS = 20
-LEAST_VOTES = 10
-LARGEST_SHARE = 0.1  # of all votes, from one network
-# a back end or a proxy stands between, and the customers' own networks are not seen
-HIDDEN_SHARE = 0.5
+CALLED = "asked for a person"
+FLOOD = 1.5  # times as many votes as before the rollout
 
 
 def suspicion(plan: RolloutPlan, rows: Sequence[TrialRow]) -> str | None:
     """Why the votes among these counted customers look arranged; None if they do not."""
     for name, is_vote, expected in _votes(plan):
         voted = [is_vote(row) for row in rows]
-        found = _burst(rows, voted, expected, name) or _network(rows, voted, name)
+        found = _burst(rows, voted, expected, name) or _network(rows, voted, expected, name)
+        # a bad candidate makes many call for a person, and no more of them rate
+        if found is None and name != CALLED:
+            found = _flood(voted, expected, name)
         if found:
             return found
     return None
@@ -39,7 +40,7 @@ def _votes(plan: RolloutPlan) -> list[tuple[str, Callable[[TrialRow], bool], flo
     ]
     if "containment" in plan.means:
         rate = 1 - plan.means["containment"]
-        found.append(("asked for a person", lambda row: not row.values.get("containment"), rate))
+        found.append((CALLED, lambda row: not row.values.get("containment"), rate))
     return found
 
 
@@ -64,18 +65,36 @@ def _burst(
 def _log_chance(count: int, of: int, rate: float) -> float:
     """An upper bound of the log chance of so many or more (Chernoff 1952, with the entropy)."""
     share = count / of
-    if share <= rate:
+    if share <= rate or rate >= 1:
         return 0.0
     missing = (1 - share) * math.log((1 - share) / (1 - rate)) if share < 1 else 0.0
     return -of * (share * math.log(share / rate) + missing)
 
 
-def _network(rows: Sequence[TrialRow], voted: Sequence[bool], what: str) -> str | None:
-    networks = Counter(row.network for row in rows if row.network)
-    if len(networks) < LEAST_NETWORKS or max(networks.values()) > HIDDEN_SHARE * len(rows):
+def _network(
+    rows: Sequence[TrialRow], voted: Sequence[bool], expected: float, what: str
+) -> str | None:
+    """Whether one network's customers vote far more often than all others do."""
+    of: Counter[str] = Counter(row.network for row in rows if row.network)
+    if len(of) < LEAST_NETWORKS:
         return None
     votes = Counter(row.network for row, vote in zip(rows, voted, strict=True) if vote)
-    most = max((count for network, count in votes.items() if network), default=0)
-    if most < LEAST_VOTES or most <= LARGEST_SHARE * votes.total():
+    for network, count in of.items():
+        others = len(rows) - count
+        usual = max(expected, (votes.total() - votes[network]) / others if others else 0.0)
+        if _log_chance(votes[network], count, usual) < math.log(RARE):
+            return (
+                f"{votes[network]} of the {count} customers of one network {what}, and of all "
+                f"others {usual:.0%}"
+            )
+    return None
+
+
+def _flood(voted: Sequence[bool], expected: float, what: str) -> str | None:
+    """Whether far more customers vote than before the rollout, in both arms together."""
+    count = sum(voted)
+    if not voted or count < FLOOD * expected * len(voted):
         return None
-    return f"{most} of the {votes.total()} customers who {what} came from one network"
+    if _log_chance(count, len(voted), expected) >= math.log(RARE):
+        return None
+    return f"{count} of {len(voted)} customers {what}, and before the rollout {expected:.0%} did"

@@ -76,13 +76,17 @@ def said(messages: Iterable[Json]) -> str:
     return "\n".join(text_of(m) for m in messages if m["role"] in {"user", "assistant"})
 
 
-def shared_out(examples: Sequence[Example], percent: float, least: int) -> list[Example]:
-    """The examples, of which one account has at most `percent`.
+def shared_out(
+    examples: Sequence[Example], percent: float, least: int, most: int | None = None
+) -> list[Example]:
+    """The examples, of which one account has at most `percent` of those that are left.
 
-    The share is counted of all, or of `least` where there are fewer. An account keeps its best
-    rated examples, of equal ones the earliest. What an operator logged has no account.
+    The share is counted of `least` where fewer are left, and of `most` where only so many will be
+    taken. An account keeps its best rated examples, of equal ones the earliest. What an operator
+    logged has no account.
     """
-    allowed = math.ceil(percent / 100 * max(len(examples), least))
+    counts = Counter(example.account for example in examples)
+    allowed = _allowed(counts, percent, least, most)
     best = sorted(
         examples, key=lambda e: (-(e.signals.quality_tenths or 0), e.started_at, e.conversation)
     )
@@ -93,6 +97,22 @@ def shared_out(examples: Sequence[Example], percent: float, least: int) -> list[
         if example.account and taken[example.account] > allowed:
             refused.add(example.id)
     return [example for example in examples if example.id not in refused]
+
+
+def _allowed(counts: Mapping[str, int], percent: float, least: int, most: int | None) -> int:
+    """How many examples one account may have.
+
+    What is cut from one account makes the whole smaller, and so every account's share of it: the
+    largest number that holds afterwards.
+    """
+    allowed = sum(counts.values())
+    while True:
+        left = sum(min(n, allowed) if account else n for account, n in counts.items())
+        whole = max(left if most is None else min(left, most), least)
+        fair = math.ceil(percent / 100 * whole)
+        if fair >= allowed:
+            return allowed
+        allowed = fair
 
 
 class _Said(Sequence[str]):

@@ -1,6 +1,7 @@
 """Which answers are knowledge, and which of two is the better one."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,8 @@ MIN_WORDS = 3
 # cosine of two questions' vectors from which on they may be the same; a false alarm costs a review
 SAME_QUESTION = 0.8
 _WORD = re.compile(r"\w+")
+# scripts with letters that look like those of another one of these
+LOOKALIKES = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
 
 
 def choose(example: Example) -> Keep | Drop:
@@ -49,6 +52,8 @@ def question_and_answer(messages: Sequence[Json]) -> tuple[str, str] | None:
 def opposed(entries: Sequence[Entry], vectors: NDArray[np.float32]) -> set[str]:
     """Ids of the proposed entries that another one contradicts: the same question, another answer.
 
+    Or that hide what they say from a comparison, by letters that look like others.
+
     A rejected entry contradicts every answer to its question. `vectors`: of the questions, shape
     (n, d).
     """
@@ -60,15 +65,36 @@ def opposed(entries: Sequence[Entry], vectors: NDArray[np.float32]) -> set[str]:
             continue
         is_same = (vectors @ vectors[i] >= SAME_QUESTION) | (questions == questions[i])
         others = (entries[int(j)] for j in np.flatnonzero(is_same) if j != i)
-        if any(_contradicts(other, entry) for other in others):
+        is_disguised = holds_lookalikes(entry.question) or holds_lookalikes(entry.answer)
+        if is_disguised or any(_contradicts(other, entry) for other in others):
             found.add(entry.id)
     return found
 
 
 def _contradicts(other: Entry, entry: Entry) -> bool:
-    return other.state == "rejected" or _plain(other.answer) != _plain(entry.answer)
+    return other.state == "rejected" or _exact(other.answer) != _exact(entry.answer)
 
 
 def _plain(text: str) -> str:
     """The words alone."""
-    return " ".join(_WORD.findall(text.casefold()))
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+
+
+def _exact(text: str) -> str:
+    """All of it but its spacing, case and last point: a sign or a currency is another answer."""
+    words = unicodedata.normalize("NFKC", text).casefold().split()
+    return " ".join(words).rstrip(".! ")
+
+
+def holds_lookalikes(text: str) -> bool:
+    """Whether a word mixes scripts, as words do that shall look like others."""
+    return any(len(_scripts(word)) > 1 for word in _WORD.findall(text))
+
+
+def _scripts(word: str) -> set[str]:
+    return {
+        script
+        for letter in word
+        if letter.isalpha()
+        and (script := unicodedata.name(letter, "").partition(" ")[0]) in LOOKALIKES
+    }

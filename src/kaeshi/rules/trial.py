@@ -356,11 +356,7 @@ class Trial:
         return None
 
     def _why_not_promoted(self) -> str | None:
-        effects = self.effects
-        effect, low, high = effects.interval(COMPOSITE, self.plan.alpha, self.plan.smallest_effect)
-        seen = (
-            f"composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over {sum(effects.count)} customers"
-        )
+        effect, seen = self._composite_seen()
         if not self._is_shown(GOAL):
             return f"inconclusive, production stays: {seen}{self._if_all_are_real()}"
         unproven = [name for name in self.plan.margins if not self._is_shown(kept_name(name))]
@@ -370,6 +366,15 @@ class Trial:
                 "within their margins"
             )
         return self._why_silent(seen) or self._why_fading(seen, effect)
+
+    def _composite_seen(self) -> tuple[float, str]:
+        effects = self.effects
+        effect, low, high = effects.interval(COMPOSITE, self.plan.alpha, self.plan.smallest_effect)
+        customers = sum(effects.count)
+        return (
+            effect,
+            f"composite {effect:+.3f} [{low:+.3f}, {high:+.3f}] over {customers} customers",
+        )
 
     def _if_all_are_real(self) -> str:
         if not self.plan.false_promote or not self._is_shown(TRUSTING_GOAL):

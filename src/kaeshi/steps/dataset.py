@@ -52,7 +52,7 @@ async def gather(
     kept = _fit(loop, kept, dropped)
     kept, leaked = await _decontaminated(loop, kept)
     kept, repeats = rules.distinct(kept)
-    kept = _shared_out(loop, kept, dropped)
+    kept = _shared_out(loop, kept, dropped, max_samples)
     kept = _at_most(dropped, leaked, repeats, max_samples, kept)
     return kept, dropped
 
@@ -65,10 +65,12 @@ def _fit(loop: Loop, kept: list[Example], dropped: Counter[str]) -> list[Example
     return fit
 
 
-def _shared_out(loop: Loop, kept: list[Example], dropped: Counter[str]) -> list[Example]:
+def _shared_out(
+    loop: Loop, kept: list[Example], dropped: Counter[str], most: int | None
+) -> list[Example]:
     """The examples without those that exceed their account's share."""
     s = loop.settings
-    fair = rules.shared_out(kept, s.dataset_customer_percent, s.min_examples)
+    fair = rules.shared_out(kept, s.dataset_customer_percent, s.min_examples, most)
     if len(fair) < len(kept):
         dropped["customer_share"] += len(kept) - len(fair)
     return fair

@@ -46,13 +46,20 @@ async def check(loop: Loop) -> Checked:
         async for part in tx.keys.wrapped():
             found.customers += len(part)
             found.customers_closed += sum(not _opens(loop, wrapped) for *_, wrapped in part)
-        for assistant, kind, ref, part_of, sealed, wrapped in await tx.keys.sealed(TEXTS_OPENED):
-            found.texts += 1
-            try:
-                loop.store.keyring.open(wrapped, sealed, place(assistant, kind, ref, part_of))
-            except KaeshiError:
-                found.texts_closed += 1
+        latest = await tx.keys.sealed(TEXTS_OPENED)
+    found.texts = len(latest)
+    found.texts_closed = sum(not _is_readable(loop, *text) for text in latest)
     return found
+
+
+def _is_readable(
+    loop: Loop, assistant: str, kind: str, ref: str, part: int, sealed: bytes, wrapped: bytes
+) -> bool:
+    try:
+        loop.store.keyring.open(wrapped, sealed, place(assistant, kind, ref, part))
+    except KaeshiError:
+        return False
+    return True
 
 
 def _opens(loop: Loop, wrapped: bytes) -> bool:

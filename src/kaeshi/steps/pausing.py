@@ -108,7 +108,12 @@ async def _hold(
     share = rollout.percent if percent is None else percent
     async with loop.store.write() as tx:
         held = await tx.rollouts.pause(
-            rollout, f"{by}: {why}", loop.clock.now(), by=by, why=why, percent=share
+            rollout,
+            "; ".join(filter(None, (rollout.paused, f"{by}: {why}"))),
+            loop.clock.now(),
+            by=by,
+            why=why,
+            percent=share,
         )
     await notify(
         loop,

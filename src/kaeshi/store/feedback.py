@@ -1,6 +1,7 @@
 """Feedback: one current value per message, metric and author, and the full history."""
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
-from kaeshi.errors import NotFound, TooMany
+from kaeshi.errors import Damaged, NotFound, TooMany
 from kaeshi.nouns import Feedback, Json, Opinion, ReviewState
 from kaeshi.store.conversation_rows import place
 from kaeshi.store.conversations import ConversationVerbs
@@ -95,6 +96,9 @@ _CHANGES = (
     .where(_h.assistant == bindparam("assistant"), among(_h.message, "ids"))
     .group_by(_h.message, _h.author)
 )
+
+
+log = logging.getLogger("kaeshi")
 
 
 class Correction(NamedTuple):
@@ -314,14 +318,17 @@ class FeedbackVerbs(Verbs):
         await self._put(corrections, [row])
 
     async def _opened_words(self, submissions: Sequence[str], assistant: str) -> dict[str, str]:
-        """The words of these corrections, without those of erased customers."""
+        """The words of these corrections, without those of erased customers and damaged ones."""
         refs = {_ref(submission): submission for submission in submissions}
-        return {
-            refs[ref]: self.keyring.open(
-                key, sealed, place(assistant, "correction", ref, 0)
-            ).decode()
-            for ref, sealed, key in await self._rows(_WORDS, assistant=assistant, refs=list(refs))
-        }
+        found: dict[str, str] = {}
+        for ref, sealed, key in await self._rows(_WORDS, assistant=assistant, refs=list(refs)):
+            try:
+                raw = self.keyring.open(key, sealed, place(assistant, "correction", ref, 0))
+            except Damaged:  # one text must not stop the others
+                log.exception("a correction is left out")
+                continue
+            found[refs[ref]] = raw.decode()
+        return found
 
     async def tallies(self, assistant: str, since: datetime) -> Json:
         """Counts since then: rated messages, votes, ratings, and all assistant messages."""

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from kaeshi.errors import Misconfigured
 from kaeshi.store.keys import Keyring
@@ -57,17 +58,10 @@ class KeyVerbs(Verbs):
 
     async def wrapped(self) -> AsyncIterator[list[tuple[str, str, bytes]]]:
         """(assistant, customer, wrapped data key) of all customers, in parts."""
-        k = customers.c
         after = ("", "")
         while True:
-            beyond = (k.assistant > after[0]) | ((k.assistant == after[0]) & (k.id > after[1]))
-            statement = (
-                select(k.assistant, k.id, k.wrapped_key)
-                .where(k.wrapped_key.is_not(None), beyond)
-                .order_by(k.assistant, k.id)
-                .limit(CHUNK)
-            )
-            part = [(a, c, w) for a, c, w in await self.connection.execute(statement)]
+            rows = await self.connection.execute(_wrapped_after(*after))
+            part = [(assistant, customer, wrapped) for assistant, customer, wrapped in rows]
             if not part:
                 return
             yield part
@@ -98,11 +92,21 @@ class KeyVerbs(Verbs):
         count = 0
         async for part in self.wrapped():
             for assistant, customer, wrapped in part:
-                mine = (k.assistant == assistant) & (k.id == customer)
+                mine = update(customers).where(k.assistant == assistant, k.id == customer)
                 fresh = self.keyring.rewrap(wrapped, after)
-                await self.connection.execute(
-                    update(customers).where(mine).values(wrapped_key=fresh)
-                )
+                await self.connection.execute(mine.values(wrapped_key=fresh))
             count += len(part)
         await self.enter(after.fingerprint, now)
         return count
+
+
+def _wrapped_after(assistant: str, customer: str) -> Select[Any]:
+    """The next wrapped keys, in the order of the primary key."""
+    k = customers.c
+    beyond = (k.assistant > assistant) | ((k.assistant == assistant) & (k.id > customer))
+    return (
+        select(k.assistant, k.id, k.wrapped_key)
+        .where(k.wrapped_key.is_not(None), beyond)
+        .order_by(k.assistant, k.id)
+        .limit(CHUNK)
+    )
