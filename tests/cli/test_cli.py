@@ -22,6 +22,7 @@ COMMANDS = {
     "trainer serve",
     "models fetch",
     "conversation import",
+    "conversation list",
     "conversation outcome",
     "conversation show",
     "feedback add",

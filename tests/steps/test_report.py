@@ -1,6 +1,7 @@
 """Claims about steps/report.py."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -65,3 +66,14 @@ async def test_a_refused_mail_is_sent_again_after_pauses_that_double(
             tries.append(minute)
     assert tries == [5, 10, 20]
     assert len(mailer.sent) == 1
+
+
+async def test_a_report_of_an_empty_week_shows_the_latest_that_has_conversations(
+    loop: Loop, clock: FakeClock
+) -> None:
+    await log(loop, record("c1"))
+    clock.advance(days=60)
+    assert (await report.compose(loop)).conversations == 0
+    found = await report.compose(loop, or_latest=True)
+    assert found.conversations == 1
+    assert found.until < clock.now() - timedelta(days=45)

@@ -1,6 +1,7 @@
 import asyncio
 import base64
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -430,3 +431,11 @@ def test_a_strangers_body_is_not_read(client: TestClient) -> None:
         headers={"x-kaeshi-feedback-token": "forged"},
     )
     assert answer.status_code == 403
+
+
+def test_the_api_page_needs_no_other_server(client: TestClient) -> None:
+    page = client.get("/docs").text
+    assert "/v1/conversations" in page
+    assert not re.search(r"(src|href)=\"(https?:)?//", page)
+    assert client.get("/livez").json() == {"status": "ok"}
+    assert client.get("/readyz").json() == {"status": "ok", "faults": []}

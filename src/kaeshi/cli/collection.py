@@ -9,6 +9,7 @@ from kaeshi.cli.output import (
     group,
     show,
 )
+from kaeshi.loop import Loop
 from kaeshi.steps import collection as steps
 
 app = group()
@@ -17,7 +18,7 @@ app = group()
 @app.command("run")
 def run(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
     """Judge and scrub every closed conversation that changed since it was last judged."""
-    done = with_loop(db, assistant, steps.collect)
+    done, why = with_loop(db, assistant, _collected)
     result = {
         "judged": done.judged,
         "kept": done.kept,
@@ -27,14 +28,28 @@ def run(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> 
         "waiting_for_review": done.waiting,
         "ready_to_retrain": done.ready_to_retrain,
     }
-    words = (
-        f"{done.judged} judged: {done.kept} kept, dropped: {counts(dict(done.dropped))}\n"
-        f"personal data replaced: {counts(dict(done.pii))}\n{done.total_kept} examples in "
-        f"all{', ready to retrain' if done.ready_to_retrain else ''}"
-    )
+    show(result, as_json=as_json, text=_words(done, why))
+
+
+def _words(done: steps.Collected, why: str) -> str:
+    """What was collected, or why nothing was, and what needs a person."""
+    ready = ", ready to retrain" if done.ready_to_retrain else ""
+    lines = [
+        f"{done.judged} judged: {done.kept} kept, dropped: {counts(dict(done.dropped))}",
+        f"personal data replaced: {counts(dict(done.pii))}",
+    ]
+    if why:
+        lines = [f"nothing was judged: {why}"]
+    lines.append(f"{done.total_kept} examples in all{ready}")
     if done.waiting:
-        words += (
-            f"\n{done.waiting} of them are of customers whom no request named, and wait for "
+        lines.append(
+            f"{done.waiting} of them are of customers whom no request named, and wait for "
             "approval: kaeshi review list"
         )
-    show(result, as_json=as_json, text=words)
+    return "\n".join(lines)
+
+
+async def _collected(loop: Loop) -> tuple[steps.Collected, str]:
+    """What was collected, and why nothing was, where that is so."""
+    done = await steps.collect(loop)
+    return done, "" if done.judged else await steps.why_nothing(loop)

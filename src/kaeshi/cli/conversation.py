@@ -14,9 +14,11 @@ from kaeshi.cli.output import (
     group,
     progress,
     show,
+    table,
 )
 from kaeshi.errors import InvalidInput
 from kaeshi.formats.logs import NAMES
+from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
 from kaeshi.rules.conversation import decode
 from kaeshi.steps import conversation as steps
@@ -164,6 +166,46 @@ def _moment_of(at: str | None) -> datetime | None:
         msg = f"--at {at!r} has no time zone; write 2025-10-31T12:00:00Z"
         raise InvalidInput(msg)
     return moment
+
+
+@app.command("list")
+def list_(
+    search: Annotated[
+        str | None, typer.Option("--search", help="Only those in which these words were said.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the latest conversations, or the latest in which something was said."""
+
+    async def listed(loop: Loop) -> list[Any]:
+        await take(loop)  # what a gateway has logged, and its worker has not stored yet
+        return await steps.latest(loop, limit, search)
+
+    found = with_loop(db, assistant, listed)
+    rows = [_row(one) for one in found]
+    nothing = (
+        "no conversation is stored yet; `kaeshi conversation import FILE` brings logs, and `kaeshi "
+        "serve --model MODEL` logs what your app asks"
+        if search is None
+        else f"{search!r} was said in none of the conversations"
+    )
+    head = ("began", "conversation", "messages", "arm", "state", "consent", "first words")
+    show(found, as_json=as_json, text=table(head, rows) if rows else nothing)
+
+
+def _row(one: Any) -> tuple[object, ...]:
+    return (
+        one["started_at"][:16].replace("T", " "),
+        one["conversation_id"],
+        one["messages"],
+        one["arm"] or "",
+        "closed" if one["closed"] else "open",
+        one["consent"],
+        one["said"],
+    )
 
 
 @app.command("show")

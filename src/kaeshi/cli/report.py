@@ -7,6 +7,7 @@ import typer
 from kaeshi.cli.opening import with_loop
 from kaeshi.cli.output import AsJson, Database, Who, group, show
 from kaeshi.loop import Loop
+from kaeshi.nouns import Report
 from kaeshi.steps import report as steps
 from kaeshi.steps.report_mail import render, text
 
@@ -25,8 +26,15 @@ LogClock = Annotated[
 def show_(
     log_clock: LogClock = False, db: Database = None, assistant: Who = None, as_json: AsJson = False
 ) -> None:
-    """Show the last complete week against the one before."""
-    found = with_loop(db, assistant, lambda loop: steps.compose(loop, by_log_clock=log_clock))
+    """Show the last complete week against the one before.
+
+    Where it has no conversations, the latest week that has.
+    """
+
+    async def composed(loop: Loop) -> Report:
+        return await steps.compose(loop, by_log_clock=log_clock, or_latest=True)
+
+    found = with_loop(db, assistant, composed)
     show(found, as_json=as_json, text=lambda: text(found))
 
 

@@ -233,7 +233,7 @@ class Gateway:
     async def _list_models(self, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> None:
         assert self._upstream is not None  # started
         query = (scope.get("query_string") or b"").decode("latin-1")
-        path = f"/models?{query}" if query else "/models"
+        path = f"/models?{query}".rstrip("?")
         asked = self._upstream.ask(
             "GET", path, b"", self._passed_on(headers), None, to_provider(headers)
         )

@@ -40,6 +40,7 @@ OPENAI_FIELDS = (
 )
 _BESIDE_TEXT = ("tool_calls", "function_call", "refusal")
 _SELDOM = OPENAI_FIELDS[2:]  # beside a role and a content
+PATHS = frozenset({".", ".."})
 CUSTOMER_FIELDS = ("customer_id", "user_id", "user", "user_worker")
 _OUTCOME_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
@@ -401,10 +402,7 @@ def _made_turn(identifier: Any | str, body: Json, at: datetime, given: Mapping[s
 
 def _check_ids(conversation: str, turns: Sequence[Turn]) -> None:
     ids = [turn.id for turn in turns]
-    if not (conversation.isprintable() and "".join(ids).isprintable()) or conversation in {
-        ".",
-        "..",
-    }:
+    if not "".join([conversation, *ids]).isprintable() or conversation in PATHS:
         bad = next((i for i in (conversation, *ids) if not i.isprintable()), conversation)
         msg = f"id {bad!r} has control characters, or is a path"
         raise InvalidInput(msg)

@@ -85,6 +85,25 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
     return done
 
 
+async def why_nothing(loop: Loop) -> str:
+    """Why a collection judged nothing, and what to type."""
+    async with loop.store.read() as tx:
+        total = await tx.conversations.count(loop.assistant)
+        still_open = await tx.reports.count_open(loop.assistant)
+    if not total:
+        return (
+            "no conversation is stored yet: `kaeshi conversation import FILE` brings logs, "
+            "`kaeshi serve --model MODEL` logs what your app asks"
+        )
+    if still_open:
+        minutes = loop.settings.idle_minutes
+        return (
+            f"{still_open} of {total} conversations are still open: each closes {minutes:g} "
+            "minutes (IDLE_MINUTES) after its last message, and is judged then"
+        )
+    return f"none of the {total} conversations changed since they were judged"
+
+
 async def _next_page(
     loop: Loop, after: str
 ) -> tuple[list[Stored], dict[str, list[tuple[int, Opinion]]], dict[str, Reviewed]]:

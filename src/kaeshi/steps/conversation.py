@@ -3,16 +3,28 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
-from kaeshi.nouns import Assignment, Candidate, Consent, Conversation, Json, Rollout
+from kaeshi.nouns import (
+    Assignment,
+    Candidate,
+    Consent,
+    Conversation,
+    Json,
+    Rollout,
+    text_of,
+)
 from kaeshi.rules import conversation as rules
 from kaeshi.rules.assignment import arm_of
 from kaeshi.steps.contexts import clean
+from kaeshi.store.verbs import moment
 
 MAX_ROWS = 400
 CLOSE_AT_ONCE = 200
+LISTED_AT_ONCE = 200
+SHOWN = 60  # characters of the first words
 
 
 @dataclass
@@ -176,6 +188,43 @@ async def close_idle(loop: Loop) -> int:
         total += closed
         if closed < CLOSE_AT_ONCE:
             return total
+
+
+async def latest(loop: Loop, limit: int, search: str | None = None) -> list[Json]:
+    """The latest conversations, the newest first, or the latest in which `search` was said.
+
+    What is not stored yet of the gateway's is in `kaeshi gateway work`'s hands.
+    """
+    found: list[Json] = []
+    before: tuple[int, str] | None = None
+    wanted = search.casefold() if search else None
+    while len(found) < limit:
+        async with loop.store.read() as tx:
+            heads = await tx.reports.latest(loop.assistant, before, LISTED_AT_ONCE)
+            stored = await tx.conversations.read(loop.assistant, [head.id for head in heads])
+        if not heads:
+            break
+        before = (heads[-1].started_at, heads[-1].id)
+        said = {one.id: [text_of(each.message) for each in one.said] for one in stored}
+        found += [
+            _listed(head, said.get(head.id, []))
+            for head in heads
+            if wanted is None or any(wanted in text.casefold() for text in said.get(head.id, ()))
+        ]
+    return found[:limit]
+
+
+def _listed(head: Any, said: list[str]) -> Json:
+    words = " ".join((said[0] if said else "(erased)").split())
+    return {
+        "conversation_id": head.id,
+        "started_at": moment(head.started_at).isoformat(),
+        "messages": head.message_count,
+        "consent": head.consent,
+        "arm": head.arm,
+        "closed": head.closed_at is not None,
+        "said": words if len(words) <= SHOWN else f"{words[: SHOWN - 1]}…",
+    }
 
 
 async def show(loop: Loop, conversation: str) -> Json:

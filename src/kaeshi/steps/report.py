@@ -15,11 +15,12 @@ DAYS = 14
 REFUSED_PAUSE = timedelta(minutes=5)
 
 
-async def compose(loop: Loop, *, by_log_clock: bool = False) -> Report:
+async def compose(loop: Loop, *, by_log_clock: bool = False, or_latest: bool = False) -> Report:
     """The last complete week and the one before.
 
-    `by_log_clock`: of the latest conversation's time instead of today's. Raises TooFew when nothing
-    is stored.
+    `by_log_clock`: of the latest conversation's time instead of today's. `or_latest`: the week of
+    the latest conversation, where the last complete week has none. Raises TooFew when nothing is
+    stored.
     """
     async with loop.store.read() as tx:
         latest = await tx.reports.latest_start(loop.assistant)
@@ -31,6 +32,9 @@ async def compose(loop: Loop, *, by_log_clock: bool = False) -> Report:
             raise TooFew(msg)
         before, since, until = rules.weeks(latest if by_log_clock else loop.clock.now())
         observed = await tx.reports.observed_between(loop.assistant, before, until)
+        if or_latest and not _between(observed, since, until):
+            before, since, until = rules.weeks(latest + timedelta(weeks=1))
+            observed = await tx.reports.observed_between(loop.assistant, before, until)
     report = _composed(loop.assistant, observed, before, since, until)
     async with loop.store.write() as tx:
         await tx.reports.put(report, loop.clock.now())

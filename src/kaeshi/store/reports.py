@@ -68,6 +68,28 @@ class ReportVerbs(Verbs):
         ).scalar()
         return None if latest is None else moment(latest)
 
+    async def latest(
+        self, assistant: str, before: tuple[int, str] | None, limit: int
+    ) -> Sequence[Any]:
+        """Rows of conversations, the newest first, after the (start, id) of the last one seen."""
+        c = conversations.c
+        mine = c.assistant == assistant
+        if before is not None:
+            at, name = before
+            mine &= (c.started_at < at) | ((c.started_at == at) & (c.id < name))
+        statement = select(
+            c.id, c.started_at, c.message_count, c.consent, c.arm, c.closed_at
+        ).where(mine)
+        ordered = statement.order_by(c.started_at.desc(), c.id.desc()).limit(limit)
+        return (await self.connection.execute(ordered)).all()
+
+    async def count_open(self, assistant: str) -> int:
+        """How many are not closed."""
+        statement = select(func.count()).where(
+            conversations.c.assistant == assistant, conversations.c.closed_at.is_(None)
+        )
+        return int((await self.connection.execute(statement)).scalar_one())
+
     async def observed_between(
         self, assistant: str, since: datetime, until: datetime, *, of_production: bool = False
     ) -> list[Observed]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from kaeshi.errors import InvalidInput, NotFound, Refused
@@ -23,7 +24,7 @@ from kaeshi.nouns import Feedback, Report
 from kaeshi.providers.openai import job_of_webhook
 from kaeshi.rules import conversation as conversation_rules
 from kaeshi.rules import feedback as feedback_rules
-from kaeshi.steps import conversation, feedback, report, training
+from kaeshi.steps import conversation, feedback, ready, report, training
 from kaeshi.steps.feedback import Recorded
 from kaeshi.web.auth import require_admin, require_caller
 
@@ -265,6 +266,21 @@ async def list_jobs(loop: LoopDep) -> list[dict[str, Any]]:
 async def run_job(name: Identifier, loop: LoopDep) -> JobDone:
     """Run a job now."""
     return JobDone(job=name, result=await run_now(loop, jobs(loop.settings), name, "http"))
+
+
+@router.get("/livez", include_in_schema=False)
+async def livez() -> dict[str, str]:
+    """Whether the process answers: it looks at nothing."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses={503: {"description": "not ready"}})
+async def readyz(loop: LoopDep) -> JSONResponse:
+    """Whether it can serve: the database can be written, and the disk has room."""
+    faults = await ready.faults(loop)
+    return JSONResponse(
+        {"status": "not ready" if faults else "ok", "faults": faults}, 503 if faults else 200
+    )
 
 
 @router.get("/health")

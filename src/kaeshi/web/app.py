@@ -57,6 +57,9 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
         version="0.1.0",
         summary="The self-learning loop for LLM assistants.",
         lifespan=lifespan,
+        # FastAPI's pages take their scripts from another server
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.settings = chosen
     app.add_middleware(BodyLimit)
@@ -69,6 +72,7 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
     app.add_middleware(GatewayFirst)
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.include_router(pages.open_router)
     return app
 
 

@@ -2,8 +2,9 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -15,6 +16,8 @@ from kaeshi.steps.report_mail import html
 from kaeshi.web.api import LoopDep
 from kaeshi.web.auth import require_admin
 
+# without a key: it says no more than the documentation does
+open_router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 router = APIRouter(
     include_in_schema=False,
     dependencies=[Depends(require_admin)],
@@ -40,9 +43,33 @@ async def scheduler(loop: LoopDep) -> str:
 async def show_report(loop: LoopDep, log_clock: bool = False) -> str:
     """The weekly report as in its mail."""
     try:
-        return html(await report.compose(loop, by_log_clock=log_clock))
+        return html(await report.compose(loop, by_log_clock=log_clock, or_latest=True))
     except TooFew as error:
         return _page("empty.html", why=str(error))
+
+
+@open_router.get("/docs")
+async def api_page(request: Request) -> str:
+    """Every endpoint, from the OpenAPI document; it needs no script, and so no network."""
+    document = request.app.openapi()
+    return _page("docs.html", operations=_operations(document), version=document["info"]["version"])
+
+
+def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The operations of an OpenAPI document, in its order."""
+    return [
+        {
+            "method": method.upper(),
+            "path": path,
+            "summary": said.get("summary", ""),
+            "words": said.get("description", ""),
+            "parameters": said.get("parameters", []),
+            "takes": bool(said.get("requestBody")),
+            "answers": {code: answer["description"] for code, answer in said["responses"].items()},
+        }
+        for path, methods in document["paths"].items()
+        for method, said in methods.items()
+    ]
 
 
 def _page(name: str, **values: object) -> str:

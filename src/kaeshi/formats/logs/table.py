@@ -1,0 +1,117 @@
+"""Tables of comma-separated values: one message a row, or a question with its answer.
+
+Columns are found by their usual names, or named with --columns.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from kaeshi.errors import InvalidInput
+from kaeshi.formats.logs.shape import Format, Json, Log, Piece, Pieces, Rating
+from kaeshi.formats.logs.words import moment, role_of, seconds_of
+
+COLUMNS = {
+    "conversation": ("conversation", "conversation_id", "session_id", "thread_id", "chat_id"),
+    "role": ("role", "sender", "speaker", "from", "author", "sender_type"),
+    "content": ("content", "message", "text", "body", "utterance"),
+    "at": ("at", "timestamp", "created_at", "time", "date", "sent_at"),
+    "customer": ("customer", "customer_id", "user_id", "user"),
+    "question": ("question", "prompt", "input", "query"),
+    "answer": ("answer", "response", "output", "completion", "reply"),
+    "rating": ("rating", "stars", "csat"),
+    "vote": ("vote", "thumbs", "feedback"),
+    "comment": ("comment",),
+}
+
+
+def named(columns: str) -> dict[str, str]:
+    """`conversation=ticket,content=words` as a mapping. Raises InvalidInput."""
+    found = {}
+    for part in columns.split(","):
+        what, given, column = part.strip().partition("=")
+        if not given or what not in COLUMNS:
+            msg = f"--columns {part!r} is not NAME=COLUMN with one of {', '.join(COLUMNS)}"
+            raise InvalidInput(msg)
+        found[what] = column.strip()
+    return found
+
+
+def format_of(columns: Mapping[str, str] | None = None) -> Format:
+    """The format of tables, with these columns."""
+    chosen = columns or {}
+
+    def pieces(row: Json) -> Iterator[Piece]:
+        by_name = {str(name).strip().lower(): value for name, value in row.items() if name}
+        found = {what: _cell(by_name, chosen.get(what), usual) for what, usual in COLUMNS.items()}
+        name = found["conversation"] or _pair(found)
+        if not name:
+            raise InvalidInput(_nameless(by_name))
+        at = moment(found["at"])
+        yield Piece(name, seconds_of(at), {"cells": found, "at": at})
+
+    return Format(name="csv", recognises=lambda _record: False, pieces=pieces, together=_together)
+
+
+def _pair(found: Mapping[str, str]) -> str:
+    """What a question with its answer is called; empty without a question."""
+    return f"{found['question']}\0{found['answer']}" if found["question"] else ""
+
+
+def _nameless(columns: Iterable[str]) -> str:
+    return (
+        f"no column says which conversation a row belongs to: {', '.join(columns)[:200]}; "
+        "name it with --columns conversation=COLUMN"
+    )
+
+
+def _cell(row: Mapping[str, str], column: str | None, usual: tuple[str, ...]) -> str:
+    if column is not None:
+        if column.lower() not in row:
+            msg = f"there is no column {column!r}; there are {', '.join(row)[:200]}"
+            raise InvalidInput(msg)
+        return (row[column.lower()] or "").strip()
+    return next(((row[name] or "").strip() for name in usual if row.get(name)), "")
+
+
+def _together(conversation: str, rows: Pieces) -> Log:
+    messages: list[Json] = []
+    ratings: list[Rating] = []
+    for row in rows:
+        messages += _said(row["cells"], {"at": row["at"]} if row["at"] else {})
+        if messages and (said := _rating(row["cells"])):
+            ratings.append(Rating(len(messages) - 1, said))
+    if not messages:
+        msg = (
+            "a row has neither content with a role, nor a question with an answer; name the "
+            "columns with --columns role=COLUMN,content=COLUMN"
+        )
+        raise InvalidInput(msg)
+    record: Json = {"messages": messages, "source": "csv"}
+    if "\0" not in conversation:
+        record["conversation_id"] = conversation
+    customer = next((row["cells"]["customer"] for row in rows if row["cells"]["customer"]), None)
+    if customer:
+        record["customer_id"] = customer
+    return Log(record, ratings)
+
+
+def _said(cells: Mapping[str, str], at: Json) -> list[Json]:
+    """A row's messages: its content, else its question and its answer."""
+    if cells["content"]:
+        return [{"role": role_of(cells["role"]), "content": cells["content"], **at}]
+    pair = (("user", cells["question"]), ("assistant", cells["answer"]))
+    return [{"role": role, "content": text, **at} for role, text in pair if text]
+
+
+def _rating(cells: Mapping[str, str]) -> Json:
+    said: Json = {}
+    if cells["rating"]:
+        try:
+            said["rating"] = int(float(cells["rating"]))
+        except ValueError as error:
+            msg = f"the rating {cells['rating'][:40]!r} is no number"
+            raise InvalidInput(msg) from error
+    if cells["vote"]:
+        said["vote"] = cells["vote"].lower()
+    if cells["comment"]:
+        said["comment"] = cells["comment"]
+    return said

@@ -1,0 +1,114 @@
+"""The first hour of a newcomer: from a key and an app to one's own conversations."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from wire.serving import free_port, running
+
+ROOT = Path(__file__).parent.parent.parent
+UPSTREAM = """
+import json, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Provider(BaseHTTPRequestHandler):
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        said = {"role": "assistant", "content": f"{asked['model']}: at seven."}
+        choice = {"index": 0, "finish_reason": "stop", "message": said}
+        about = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1}
+        body = json.dumps({**about, "model": asked["model"], "choices": [choice]}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.send_response(404)
+        self.end_headers()
+
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Provider).serve_forever()
+"""
+
+
+@pytest.fixture
+def provider() -> Iterator[str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with running([sys.executable, "-c", UPSTREAM, str(port)], url):
+        yield f"{url}/v1"
+
+
+def kaeshi(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kaeshi", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def test_the_readmes_three_commands_lead_from_a_key_and_an_app_to_ones_conversations(
+    provider: str, tmp_path: Path
+) -> None:
+    readme = (ROOT / "README.md").read_text()
+    block = re.search(r"## In front of your own app\n\n```sh\n(.*?)```", readme, re.DOTALL)
+    assert block is not None
+    commands = [line.partition("  #")[0].strip() for line in block[1].splitlines()]
+    assert len(commands) == 3
+    serve, look = (line.removeprefix(".venv/bin/kaeshi ").split() for line in commands[1:])
+    port = free_port()
+    environment = {
+        "KAESHI_DATA_DIR": str(tmp_path),
+        "OPENAI_API_KEY": "none",
+        "OPENAI_BASE_URL": provider,
+    }
+    base = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "kaeshi", *serve, "--port", str(port)]
+    with running(command, f"{base}/livez", **environment):
+        asked = {"model": "concierge", "messages": [{"role": "user", "content": "A table?"}]}
+        request = Request(f"{base}/v1/chat/completions", json.dumps(asked).encode())
+        with urlopen(request) as answer:
+            said = json.loads(answer.read())["choices"][0]["message"]["content"]
+        assert said == "gpt-4o-mini: at seven."
+        with urlopen(f"{base}/readyz") as answer:
+            assert json.loads(answer.read()) == {"status": "ok", "faults": []}
+        until = time.monotonic() + 30
+        while "A table?" not in (shown := kaeshi(*look, **environment).stdout):
+            assert time.monotonic() < until, shown
+        again = kaeshi("serve", "--port", str(port), **environment)
+        assert (again.returncode, "is in use" in again.stderr) == (1, True)
+
+
+def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:
+    environment = {"KAESHI_DATA_DIR": str(tmp_path)}
+    wrong = kaeshi("serve", "--host", "203.0.113.9", **environment)
+    assert "cannot listen at 203.0.113.9:8000" in wrong.stderr
+    unread = kaeshi("serve", "--port", str(free_port()), **environment, ROLLOUT_ALPHA="2")
+    assert "ROLLOUT_ALPHA" in unread.stderr.upper()
+    for done in (wrong, unread):
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+def test_commands_that_do_nothing_say_why_and_what_to_type(tmp_path: Path) -> None:
+    environment = {"KAESHI_DATA_DIR": str(tmp_path)}
+    for words in (("conversation", "list"), ("collection", "run"), ("report", "show")):
+        done = kaeshi(*words, **environment)
+        assert "kaeshi conversation import FILE" in done.stdout + done.stderr, words
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"messages": [{"role": "user", "content": "Hi"}]}\n')
+    kaeshi("conversation", "import", str(log), **environment)
+    assert "still open" in kaeshi("collection", "run", **environment).stdout
+    assert "Hi" in kaeshi("conversation", "list", "--search", "hi", **environment).stdout
+    none = kaeshi("conversation", "list", "--search", "hello", **environment).stdout
+    assert none == "'hello' was said in none of the conversations\n"
