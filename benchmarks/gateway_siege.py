@@ -49,7 +49,7 @@ def besiege(port: int, connections: int) -> None:
     for number in range(connections):
         _open(held, port, heads[number % len(heads)])
         if number % 100 == 99:
-            time.sleep(0.02)
+            time.sleep(0.02)  # no faster than a listening socket's queue empties
     print("held", flush=True)
     while True:
         for key, _ in held.select():
@@ -57,7 +57,7 @@ def besiege(port: int, connections: int) -> None:
                 held.unregister(key.fileobj)
                 key.fileobj.close()
                 _open(held, port, key.data)
-        time.sleep(0.05)
+        time.sleep(0.05)  # connections are held, not opened in a flood
 
 
 def _open(held: selectors.BaseSelector, port: int, head: bytes) -> None:
@@ -94,13 +94,13 @@ def siege(connections: int) -> Iterator[None]:
     process = subprocess.Popen(["taskset", "-c", "0", *command], stdout=subprocess.PIPE)
     assert process.stdout is not None  # piped
     process.stdout.readline()
-    time.sleep(1)
+    time.sleep(1)  # what opening them cost is over
     try:
         yield
     finally:
         process.kill()
         process.wait()
-        time.sleep(2)
+        time.sleep(2)  # what closing them costs is not the next measurement's
 
 
 def memory(to: Served) -> float:
@@ -144,7 +144,7 @@ def measured(to: Served, connections: int, seconds: float, rounds: int, folder: 
     before = memory(to)
     answered = asyncio.run(large(to))
     peak = memory(to)
-    time.sleep(10)
+    time.sleep(10)  # as the figure's name says
     found = {
         name: statistics.median(run[f"{name}_ms"] for run in held)
         / statistics.median(run[f"{name}_ms"] for run in quiet)

@@ -1,6 +1,6 @@
 """How fast logs become a dataset.
 
-Import, score, collect, scrub, build, on one core and without a name model.
+Import and score, collect, scrub, build, on one core and without a name model.
 
 `python -m benchmarks.pipeline --data DIR [--copies N] [--json]` runs on
 DIR/conversations_star.jsonl.gz, N times over with other ids and words. Quotes CPU seconds: machines
@@ -22,7 +22,7 @@ from typing import Any
 from kaeshi.app import open_loop
 from kaeshi.nouns import Filters
 from kaeshi.settings import Settings
-from kaeshi.steps import collection, conversation, dataset, feedback
+from kaeshi.steps import collection, dataset, importing
 
 
 def lines(path: Path, copies: int) -> Iterator[bytes]:
@@ -68,19 +68,13 @@ async def run(path: Path, copies: int) -> dict[str, Any]:
         async with open_loop(settings=settings) as loop:
             using = Filters(min_quality_tenths=None, missing_quality="keep")
             count = 0
+            source = importing.Logs(path=Path(scratch) / "log.jsonl")
+            with source.path.open("wb") as log:
+                log.writelines(line.rstrip() + b"\n" for line in lines(path, copies))
             at = (time.process_time(), time.perf_counter())
-            for piece in conversation.pieces(lines(path, copies), path.name):
-                count += (await conversation.log_piece(loop, piece, consent="granted")).new
-                at = mark("import", at)
-                await feedback.import_records(
-                    loop,
-                    (
-                        (where, record)
-                        for where, record in piece.records
-                        if isinstance(record, dict)
-                    ),
-                )
-                at = mark("score", at)
+            async for part in importing.imported(loop, source, consent="granted"):
+                count += part.new
+            at = mark("import and score", at)
             await collection.collect(loop, using)
             at = mark("collect and scrub", at)
             built = await dataset.write(loop, await dataset.build(loop, using))

@@ -17,7 +17,7 @@ from conftest import DATA
 from kaeshi.app import open_loop
 from kaeshi.nouns import Filters
 from kaeshi.settings import Settings
-from kaeshi.steps import collection, conversation, dataset, feedback, knowledge, report
+from kaeshi.steps import collection, dataset, feedback, importing, knowledge, report
 from kaeshi.store.tables import metadata
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
@@ -41,11 +41,8 @@ async def test_the_rates_of_the_log_and_what_is_left_of_its_secrets(
     records: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     async with open_loop(settings=Settings(kaeshi_data_dir=tmp_path, kaeshi_names="lists")) as loop:
-        with gzip.open(STAR, "rb") as stream:
-            done = [
-                piece
-                async for piece in conversation.log_lines(loop, stream, "star", consent="granted")
-            ]
+        source = importing.Logs(path=STAR)
+        done = [part async for part in importing.imported(loop, source, consent="granted")]
         assert (sum(p.new for p in done), sum(len(p.refused) for p in done)) == (3529, 0)
         with gzip.open(STAR, "rb") as stream:
             assert (

@@ -112,9 +112,9 @@ async def _check_key(store: Store, path: Path) -> None:
     try:
         async with store.read() as tx:
             fingerprint = await tx.keys.in_use()
+            if fingerprint == store.keyring.fingerprint:
+                return
             wrapped = await tx.keys.some_key()
-        if fingerprint == store.keyring.fingerprint:
-            return
         if fingerprint is None or wrapped is None:
             await _enter_key(store, wrapped)
             return

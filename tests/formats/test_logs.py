@@ -271,8 +271,7 @@ async def test_an_import_stores_conversations_and_their_feedback_once(loop: Loop
     for again in (False, True):
         for name in EXPECTED:
             source = Logs(path=SAMPLES / name, columns=COLUMNS.get(name))
-            for part in importing.parts(source):
-                done = await importing.store(loop, part, consent="granted")
+            async for done in importing.imported(loop, source, consent="granted"):
                 assert done.new == (0 if again else len(EXPECTED[name][0])) or name in REPEATS
     shown = await conversation.show(loop, "session-7")
     assert [m["content"] for m in shown["messages"]] == EXPECTED["langfuse.json"][0][0]
@@ -297,8 +296,7 @@ async def test_text_that_no_database_stores_is_refused_in_every_format(
 ) -> None:
     path = tmp_path / "nul.json"
     path.write_text((SAMPLES / "sharegpt.json").read_text().replace("At seven.", "At\\u0000seven."))
-    (part,) = importing.parts(Logs(path=path))
-    done = await importing.store(loop, part)
+    (done,) = [part async for part in importing.imported(loop, Logs(path=path))]
     assert done.new == 0
     assert "NUL" in done.refused[0]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 from kaeshi.loop import Loop
@@ -10,17 +11,23 @@ from kaeshi.steps import (
     collection,
     conversation,
     feedback,
+    importing,
 )
 from samples import GOOD, log, rate, record
 
 
-async def lines(loop: Loop, *raw: bytes) -> Any:
-    return await anext(conversation.log_lines(loop, raw, "log.jsonl", consent="granted"))
+async def lines(loop: Loop, folder: Path, *raw: bytes) -> Any:
+    path = folder / "log.jsonl"
+    path.write_bytes(b"\n".join(raw))
+    return await anext(importing.imported(loop, importing.Logs(path=path), consent="granted"))
 
 
-async def test_a_bad_line_is_refused_with_its_place_and_stops_nothing(loop: Loop) -> None:
+async def test_a_bad_line_is_refused_with_its_place_and_stops_nothing(
+    loop: Loop, tmp_path: Path
+) -> None:
     done = await lines(
         loop,
+        tmp_path,
         json.dumps(record("a")).encode(),
         b"{broken",
         b"",
@@ -28,7 +35,7 @@ async def test_a_bad_line_is_refused_with_its_place_and_stops_nothing(loop: Loop
         json.dumps(record("b")).encode(),
     )
     assert done.new == 2
-    assert sorted(why.split(":")[0] for why in done.refused) == [
+    assert sorted(Path(why.split(":")[0]).name for why in done.refused) == [
         "log.jsonl, line 2",
         "log.jsonl, line 4",
     ]

@@ -3,9 +3,18 @@
 from dataclasses import replace
 
 from kaeshi.loop import Loop
+from kaeshi.nouns import Rollout
 from kaeshi.providers.fake import FakeClock, FakeNotifier
 from kaeshi.steps import pausing, rollout
 from rollouts import arms, in_canary, in_half
+
+
+async def doubted(loop: Loop, clock: FakeClock) -> Rollout:
+    """A canary whose candidate is worse by no more than false customers could make it."""
+    live = await in_canary(loop)
+    await arms(loop, live, 0.75, 0.7, count=2500)
+    clock.advance(hours=25)
+    return live
 
 
 async def test_harm_that_false_customers_could_make_takes_its_customers_and_tells_a_person_once(
@@ -13,9 +22,7 @@ async def test_harm_that_false_customers_could_make_takes_its_customers_and_tell
 ) -> None:
     notifier = FakeNotifier()
     loop = replace(loop, notifier=notifier)
-    live = await in_canary(loop)
-    await arms(loop, live, 0.75, 0.7, count=2500)
-    clock.advance(hours=25)
+    live = await doubted(loop, clock)
     for _ in range(3):
         ((_, why),) = await rollout.step_all(loop)
         assert "5% of false customers could do that: a person decides" in why
@@ -30,9 +37,7 @@ async def test_harm_that_false_customers_could_make_takes_its_customers_and_tell
 async def test_a_person_who_resumes_it_gives_the_customers_back_and_is_not_asked_again(
     loop: Loop, clock: FakeClock
 ) -> None:
-    live = await in_canary(loop)
-    await arms(loop, live, 0.75, 0.7, count=2500)
-    clock.advance(hours=25)
+    live = await doubted(loop, clock)
     await rollout.step_all(loop)
     going = await pausing.resume(loop, live.id, by="ann")
     assert (going.percent, going.paused, going.trusted_by) == (live.percent, None, "ann")
@@ -44,9 +49,7 @@ async def test_a_person_who_resumes_it_gives_the_customers_back_and_is_not_asked
 async def test_harm_beyond_what_false_customers_could_do_still_rolls_back_what_a_person_trusts(
     loop: Loop, clock: FakeClock
 ) -> None:
-    live = await in_canary(loop)
-    await arms(loop, live, 0.75, 0.7, count=2500)
-    clock.advance(hours=25)
+    live = await doubted(loop, clock)
     await rollout.step_all(loop)
     await pausing.resume(loop, live.id, by="ann")
     await arms(loop, live, 0.95, 0.05, count=1000)

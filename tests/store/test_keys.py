@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from kaeshi import log_conversations
 from kaeshi.app import open_loop
 from kaeshi.errors import Conflict, Damaged, InvalidInput, Misconfigured, Refused
+from kaeshi.loop import Loop
 from kaeshi.settings import Settings
 from kaeshi.steps import conversation, keys
 from kaeshi.store import Keyring
@@ -94,15 +95,21 @@ async def test_a_rotated_key_opens_everything_and_the_former_one_nothing(tmp_pat
             pass
 
 
+async def begun(loop: Loop, folder: Path) -> tuple[str, Keyring]:
+    """The next key as a rotation writes it before the database changes."""
+    await conversation.log(loop, [record("c1")])
+    text, after = successor(loop.store.keyring)
+    next_key(folder, after.fingerprint).write_text(text)
+    return text, after
+
+
 @pytest.mark.parametrize("between", [False, True])
 async def test_a_rotation_that_was_cut_off_before_its_key_was_in_place_is_settled_by_the_next_start(
     tmp_path: Path, between: bool
 ) -> None:
     chosen = Settings(kaeshi_data_dir=tmp_path)
     async with open_loop(settings=chosen) as loop:
-        await conversation.log(loop, [record("c1")])
-        text, after = successor(loop.store.keyring)
-        next_key(tmp_path, after.fingerprint).write_text(text)
+        text, after = await begun(loop, tmp_path)
         async with loop.store.write() as tx:
             await tx.keys.rewrap(after, loop.clock.now())
     if between:  # the former key was kept, and its successor not yet in its place
@@ -118,9 +125,7 @@ async def test_a_rotation_that_was_cut_off_before_the_database_changed_changes_n
 ) -> None:
     chosen = Settings(kaeshi_data_dir=tmp_path)
     async with open_loop(settings=chosen) as loop:
-        await conversation.log(loop, [record("c1")])
-        text, after = successor(loop.store.keyring)
-        next_key(tmp_path, after.fingerprint).write_text(text)
+        await begun(loop, tmp_path)
     async with open_loop(settings=chosen) as loop:
         assert (await conversation.show(loop, "c1"))["messages"]
         assert (await keys.rotate(loop, None))[0] == 1

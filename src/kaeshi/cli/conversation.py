@@ -20,7 +20,7 @@ from kaeshi.errors import InvalidInput
 from kaeshi.formats.logs import NAMES
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
-from kaeshi.rules.conversation import decode
+from kaeshi.rules.conversation import NOTHING_STORED, decode
 from kaeshi.steps import conversation as steps
 from kaeshi.steps import importing
 from kaeshi.steps.importing import Logs
@@ -85,8 +85,7 @@ async def _import_all(logs: list[Logs], loop: Loop, agreed: Any) -> dict[str, An
     total: dict[str, Any] = dict.fromkeys(COUNTED, 0) | {"refused": []}
     with progress() as shown:
         for log in logs:
-            for part in importing.parts(log):
-                done = await importing.store(loop, part, consent=agreed)
+            async for done in importing.imported(loop, log, consent=agreed):
                 for name in (*COUNTED, "refused"):
                     total[name] += getattr(done, name)
                 shown(f"{log.path.name}: {total['new'] + total['unchanged']} conversations", 0)
@@ -187,10 +186,7 @@ def list_(
     found = with_loop(db, assistant, listed)
     rows = [_row(one) for one in found]
     nothing = (
-        "no conversation is stored yet; `kaeshi conversation import FILE` brings logs, and `kaeshi "
-        "serve --model MODEL` logs what your app asks"
-        if search is None
-        else f"{search!r} was said in none of the conversations"
+        NOTHING_STORED if search is None else f"{search!r} was said in none of the conversations"
     )
     head = ("began", "conversation", "messages", "arm", "state", "consent", "first words")
     show(found, as_json=as_json, text=table(head, rows) if rows else nothing)

@@ -40,6 +40,10 @@ OPENAI_FIELDS = (
 )
 _BESIDE_TEXT = ("tool_calls", "function_call", "refusal")
 _SELDOM = OPENAI_FIELDS[2:]  # beside a role and a content
+NOTHING_STORED = (
+    "no conversation is stored yet: `kaeshi conversation import FILE` brings logs, `kaeshi serve "
+    "--model MODEL` logs what your app asks"
+)
 PATHS = frozenset({".", ".."})
 CUSTOMER_FIELDS = ("customer_id", "user_id", "user", "user_worker")
 _OUTCOME_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")

@@ -24,7 +24,7 @@ from kaeshi.nouns import (
 )
 from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
-from kaeshi.rules.conversation import is_answer, rated_turn, says_something
+from kaeshi.rules.conversation import NOTHING_STORED, is_answer, rated_turn, says_something
 from kaeshi.store.conversation_rows import Stored
 from kaeshi.store.examples import Judged, Reviewed, by_type
 from kaeshi.store.verbs import dumps
@@ -91,10 +91,7 @@ async def why_nothing(loop: Loop) -> str:
         total = await tx.conversations.count(loop.assistant)
         still_open = await tx.reports.count_open(loop.assistant)
     if not total:
-        return (
-            "no conversation is stored yet: `kaeshi conversation import FILE` brings logs, "
-            "`kaeshi serve --model MODEL` logs what your app asks"
-        )
+        return NOTHING_STORED
     if still_open:
         minutes = loop.settings.idle_minutes
         return (

@@ -1,6 +1,6 @@
 """Logging conversations, their outcomes, and closing them."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -95,59 +95,10 @@ def _closed_if_idle(
     return conversation
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Some lines of a file, decoded: records with their places, and lines that are not JSON."""
-
-    records: list[tuple[str, object]]
-    bad: list[str]
-
-
-def pieces(lines: Iterable[bytes], where: str) -> Iterator[Piece]:
-    """A file's lines in pieces of a few hundred.
-
-    A line that is not JSON is reported with its number.
-    """
-    records: list[tuple[str, object]] = []
-    bad: list[str] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            records.append((f"{where}, line {number}", rules.decode(line)))
-        except InvalidInput as error:
-            bad.append(f"{where}, line {number}: {error}")
-        if len(records) >= CLOSE_AT_ONCE or len(bad) >= CLOSE_AT_ONCE:
-            yield Piece(records, bad)
-            records = []
-            bad = []
-    yield Piece(records, bad)
-
-
 def _with_clean_context(loop: Loop, conversation: Conversation) -> Conversation:
     if not conversation.context:
         return conversation
     return conversation.model_copy(update={"context": clean(loop, conversation.context)})
-
-
-async def log_piece(loop: Loop, piece: Piece, *, consent: Consent | None = None) -> Logged:
-    """Store a piece's records; lines that are not JSON count as refused."""
-    logged = await log(
-        loop,
-        (record for _, record in piece.records),
-        consent=consent,
-        place_of=lambda i: piece.records[i][0],
-    )
-    logged.refused += piece.bad
-    return logged
-
-
-async def log_lines(
-    loop: Loop, lines: Iterable[bytes], where: str, *, consent: Consent | None = None
-) -> AsyncIterator[Logged]:
-    """Store a file's records, streamed; yields the result of each few hundred."""
-    for piece in pieces(lines, where):
-        yield await log_piece(loop, piece, consent=consent)
 
 
 async def report_outcome(

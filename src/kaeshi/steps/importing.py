@@ -1,6 +1,6 @@
 """Imports files of logs: conversations, and the feedback that came with them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -34,16 +34,18 @@ class Imported(Logged):
     feedback: int = 0
 
 
-def parts(logs: Logs) -> Iterator[list[Read]]:
-    """The file's conversations, a few hundred at a time."""
+async def imported(
+    loop: Loop, logs: Logs, *, consent: Consent | None = None
+) -> AsyncIterator[Imported]:
+    """Store a file's conversations and their feedback; yields the result of each few hundred."""
     found = read(logs.path, logs.format, logs.columns)
     while part := list(islice(found, AT_ONCE)):
-        yield part
+        yield await store(loop, part, consent=consent)
 
 
 async def store(loop: Loop, part: Sequence[Read], *, consent: Consent | None = None) -> Imported:
     """Store conversations, then the feedback on those that are stored."""
-    done = Imported()
+    unread: list[str] = []
     good: list[tuple[str, Log]] = []
     for each in part:
         try:
@@ -52,17 +54,15 @@ async def store(loop: Loop, part: Sequence[Read], *, consent: Consent | None = N
             check_storable(each.log.record, each.raw)
             good.append((each.where, each.log))
         except InvalidInput as error:
-            done.refused.append(f"{each.where}: {error}")
+            unread.append(f"{each.where}: {error}")
     logged = await conversation.log(
         loop,
         (log.record for _, log in good),
         consent=consent,
         place_of=lambda i: good[i][0],
     )
-    for name in ("new", "grown", "unchanged", "messages"):
-        setattr(done, name, getattr(logged, name))
-    done.refused += logged.refused
     refused = {why.partition(": ")[0] for why in logged.refused}
+    done = Imported(**{**vars(logged), "refused": [*unread, *logged.refused]})
     await _store_feedback(loop, [each for each in good if each[0] not in refused], done)
     return done
 

@@ -39,8 +39,7 @@ async def take_in(
     refused: list[str] = []
     for log in logs:
         done = 0
-        for part in importing.parts(log):
-            stored = await importing.store(loop, part, consent=consent)
+        async for stored in importing.imported(loop, log, consent=consent):
             done += stored.new + stored.unchanged
             for name in totals:
                 totals[name] += getattr(stored, name)

@@ -18,7 +18,7 @@ from kaeshi.formats.logs import (
 )
 from kaeshi.formats.logs.grouping import MOST_PIECES, grouped
 from kaeshi.formats.logs.shape import Format, Json, Log, Piece
-from kaeshi.formats.logs.source import Found, records
+from kaeshi.formats.logs.source import LISTS, Found, records
 
 # the first that recognises a file's first record reads the file
 FORMATS: tuple[Format, ...] = tuple(
@@ -108,7 +108,7 @@ def _unfolded(found: Iterator[Found]) -> Iterator[Found]:
 def _inner(record: object) -> list[object] | None:
     if not isinstance(record, dict) or any(each.recognises(record) for each in FORMATS):
         return None
-    for name in ("data", "records", "items", "results", "rows", *_LISTS):
+    for name in (*LISTS, *_LISTS):
         listed = record.get(name)
         if isinstance(listed, list) and listed and isinstance(listed[0], dict):
             return listed
