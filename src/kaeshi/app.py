@@ -21,7 +21,7 @@ from kaeshi.errors import InvalidInput, Misconfigured
 from kaeshi.loop import Loop
 from kaeshi.pii.finders.choose import names_of, policy_of
 from kaeshi.ports import Clock, Ids
-from kaeshi.providers.chat import WireChat
+from kaeshi.providers.chat import OPENAI, WireChat
 from kaeshi.providers.faiss_index import FaissIndex
 from kaeshi.providers.minilm import MiniLMEmbedder, MiniLMFeatures
 from kaeshi.providers.openai import OpenAITrainer
@@ -197,7 +197,7 @@ def _chosen_loop(
     time = clock or SystemClock()
     names = ids or RandomIds()
     embedder = MiniLMEmbedder(chosen.models_dir)
-    if chosen.openai_api_key is None and chosen.openai_base_url is None:
+    if chosen.chats_embedded or chosen.trains_embedded:
         server = embedded_trainer(chosen, embedder, time, names)
     key = chosen.openai_api_key.get_secret_value() if chosen.openai_api_key else None
     loop = Loop(
@@ -230,19 +230,25 @@ def _chosen_loop(
 def _trainer_client(
     key: str | None, chosen: Settings, server: TrainerServer | None
 ) -> OpenAITrainer:
+    if chosen.trains_embedded:
+        return OpenAITrainer(api_key="none", answerer=server)
+    if chosen.training_base_url is not None:
+        own = chosen.training_api_key
+        return OpenAITrainer(
+            api_key=own.get_secret_value() if own else "none", base_url=chosen.training_base_url
+        )
     return OpenAITrainer(
         api_key=key or "none",
         base_url=chosen.openai_base_url,
         organisation=chosen.openai_org_id,
         api_version=chosen.openai_api_version,
-        answerer=server,
     )
 
 
 def _chat_client(server: TrainerServer | None, chosen: Settings, key: str | None) -> WireChat:
     return WireChat(
         answerer=server,
-        base_url=chosen.openai_base_url,
+        base_url=None if chosen.chats_embedded else chosen.openai_base_url or OPENAI,
         api_key=key,
         keys=chosen.provider_keys,
     )

@@ -107,6 +107,12 @@ class Notifier(Protocol):
     async def tell(self, text: str) -> None: ...
 
 
+NO_TRAINER = (
+    "the model is served by the embedded trainer, which is not used here: set "
+    "TRAINING_BASE_URL=embedded"
+)
+
+
 class Answerer(Protocol):
     """An OpenAI-compatible server in this process.
 

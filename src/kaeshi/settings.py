@@ -14,21 +14,17 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from kaeshi.errors import Misconfigured
 from kaeshi.settings_gateway import GatewaySettings
+from kaeshi.settings_providers import ProviderSettings
 
 Policy = Literal["keep", "drop"]
 
 
-class Settings(GatewaySettings):
+class Settings(GatewaySettings, ProviderSettings):
     """All settings; `docs/settings.md` is generated from this class."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     # The seed's
-    openai_api_key: SecretStr | None = Field(
-        None,
-        description="Key of the fine-tuning provider. Without one the embedded trainer is used.",
-    )
-    openai_org_id: str | None = Field(None, description="Organisation sent along to the provider.")
     fine_tune_base_model: str = Field(
         "gpt-4o-mini",
         description="Model to fine-tune; the embedded trainer takes it as an alias of its own "
@@ -145,6 +141,13 @@ class Settings(GatewaySettings):
         description="Lowest quality score that proposes an answer for training.",
     )
     min_rating: float = Field(4, ge=1, le=5, description="Lowest mean rating in stars.")
+    drop_outcomes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("goal_reached=false",),
+        description=(
+            "Outcomes that keep a conversation from being learned from, as NAME=VALUE separated by "
+            "commas. Add booked=false where an answer without a booking is a bad one."
+        ),
+    )
     retraining_threshold: int = Field(
         1000,
         ge=1,
@@ -236,17 +239,10 @@ class Settings(GatewaySettings):
     trainer_webhook_secret: SecretStr | None = Field(
         None, description="Secret that signs those notifications: whsec_ and base64."
     )
-    openai_api_version: str | None = Field(
-        None,
-        description="Azure's api-version; sent with every request to the provider where it is set.",
-    )
 
     # Where things are
     database_url: str | None = Field(
         None, description="SQLAlchemy URL. Without one, an SQLite file in the data directory."
-    )
-    openai_base_url: str | None = Field(
-        None, description="Base URL of any provider that speaks OpenAI's wire."
     )
     kaeshi_data_dir: Path | None = Field(
         None,
@@ -272,6 +268,13 @@ class Settings(GatewaySettings):
     )
     kaeshi_admin_key: SecretStr | None = Field(
         None, description="Bearer key for the HTTP API. Without one only loopback may call."
+    )
+    kaeshi_outcome_key: SecretStr | None = Field(
+        None,
+        description=(
+            "Bearer key that may report outcomes of conversations, and nothing else: for the "
+            "system that knows what was booked."
+        ),
     )
     kaeshi_assistant: str = Field(
         "main",
@@ -373,7 +376,17 @@ class Settings(GatewaySettings):
         ("team@localhost",), description="Comma-separated recipients of the weekly report."
     )
 
-    @field_validator("report_recipients", "rollout_approvals", mode="before")
+    @field_validator("drop_outcomes")
+    @classmethod
+    def _are_facts(cls, facts: tuple[str, ...]) -> tuple[str, ...]:
+        for fact in facts:
+            name, given, value = fact.partition("=")
+            if not (name and given and value):
+                msg = f"{fact!r} is not NAME=VALUE, such as booked=false"
+                raise ValueError(msg)
+        return facts
+
+    @field_validator("report_recipients", "rollout_approvals", "drop_outcomes", mode="before")
     @classmethod
     def _split(cls, raw: object) -> object:
         if not isinstance(raw, str):
@@ -412,8 +425,11 @@ class Settings(GatewaySettings):
 
     @property
     def provider_keys(self) -> dict[str, str]:
-        """Keys of providers that candidates name, by base URL."""
-        return {url: key.get_secret_value() for url, key in self.gateway_provider_keys.items()}
+        """Keys of providers beside the main one, by base URL."""
+        keys = {url: key.get_secret_value() for url, key in self.gateway_provider_keys.items()}
+        if self.training_base_url is not None and self.training_api_key is not None:
+            keys[self.training_base_url] = self.training_api_key.get_secret_value()
+        return keys
 
     @property
     def models_dir(self) -> Path:

@@ -22,6 +22,7 @@ COMMANDS = {
     "trainer serve",
     "models fetch",
     "conversation import",
+    "conversation consent",
     "conversation list",
     "conversation outcome",
     "conversation show",
@@ -29,6 +30,7 @@ COMMANDS = {
     "feedback import",
     "feedback stats",
     "review list",
+    "review show",
     "review approve",
     "review correct",
     "review reject",
@@ -314,7 +316,9 @@ def test_sabotage_never_wins_and_says_why(sabotage: str) -> None:
     assert Path(result["report"]["sent_to"]).exists()
 
 
-def test_a_prompt_is_rolled_out_by_a_file_of_its_opening_messages(tmp_path: Path) -> None:
+def test_a_prompt_is_rolled_out_by_a_file_of_its_opening_messages(
+    tmp_path: Path, provider: str
+) -> None:
     db = f"sqlite+aiosqlite:///{tmp_path}/k.db"
     told("rollout", "start", "gpt-4o-mini", "--first", "--db", db)
     opening = tmp_path / "prompt.json"
@@ -331,6 +335,8 @@ def test_a_prompt_is_rolled_out_by_a_file_of_its_opening_messages(tmp_path: Path
         str(opening),
         "--served-as",
         "gpt-4o-mini",
+        "--base-url",
+        provider,
         "--db",
         db,
     )

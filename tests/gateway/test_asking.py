@@ -189,7 +189,7 @@ async def test_a_gate_that_its_process_left_open_is_judged_again(
 async def test_the_model_sees_placeholders_and_the_customer_does_not(loop: Loop) -> None:
     chat = FakeChat(answers={"I am [PERSON_1]": "Hi, [PERSON_1]!", "who?": "Ask [PERSON_7]."})
     ours = replace(loop, chat=chat)
-    candidate = asking.unregistered(loop.assistant, "tuned", placeholders=True)
+    candidate = await rollout.register(loop, "tuned")
     introduced: list[Json] = [{"role": "user", "content": "I am Anna Bennett"}]
     said = await asking.answer(ours, Shelf(), candidate, introduced)
     assert said.text == "Hi, Anna Bennett!"
@@ -200,6 +200,6 @@ async def test_the_model_sees_placeholders_and_the_customer_does_not(loop: Loop)
 async def test_what_cannot_be_scrubbed_is_handed_over_and_nothing_is_asked(loop: Loop) -> None:
     chat = FakeChat()
     ours = replace(loop, chat=chat, names=FakeNames(broken=True))
-    candidate = asking.unregistered(loop.assistant, "tuned", placeholders=True)
+    candidate = await rollout.register(loop, "tuned")
     said = await asking.answer(ours, Shelf(), candidate, ASKED)
     assert (said.text, said.hand_over, chat.asked) == (HAND_OVER, True, [])

@@ -9,10 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from gateway.asgi import Caller
 from gateway.conftest import Script
 from gateway.dialects import SAMPLES, Sample, calls_of
+from kaeshi.cli.rollout_text import rollout_lines
 from kaeshi.errors import Refused
 from kaeshi.formats.training_rows import parse_row
 from kaeshi.gateway.door import Gateway
@@ -56,8 +58,12 @@ async def half(loop: Loop) -> Rollout:
 
 
 def of_the_candidate(live: Rollout) -> dict[str, str]:
+    return _of("candidate", live)
+
+
+def _of(arm: str, live: Rollout) -> dict[str, str]:
     names = map(str, range(1000))
-    return {"x-kaeshi-customer": next(n for n in names if arm_of(live.id, n, 0.5) == "candidate")}
+    return {"x-kaeshi-customer": next(n for n in names if arm_of(live.id, n, 0.5) == arm)}
 
 
 def asking(**more: Any) -> dict[str, Any]:
@@ -476,3 +482,79 @@ async def test_answers_name_the_model_that_gave_them(client: httpx.AsyncClient, 
     assert row.answer_id == "chatcmpl-1"
     async with loop.store.read() as tx:
         assert await tx.exchanges.message_of(loop.assistant, "chatcmpl-1") == row.id
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [
+        (404, "HTTP 404 server_error"),
+        (500, "HTTP 500 server_error"),
+        ("slow", "no answer began within 0.5 s"),
+        ("html", "the answer is an error"),
+    ],
+)
+async def test_a_failing_candidate_shows_in_status_and_log_by_arm_and_reason(
+    loop: Loop, provider: Any, opened: Any, caplog: pytest.LogCaptureFixture, trouble: Any, why: str
+) -> None:
+    live = await half(loop)
+    provider.trouble = {"new": trouble}
+    async with opened() as client:
+        for _ in range(3):
+            answer = await client.post(
+                "/chat/completions", json=asking(), headers=of_the_candidate(live)
+            )
+            assert answer.status_code == 200
+        await client.post("/chat/completions", json=asking(), headers=_of("production", live))
+    await take(loop)
+    arms = {arm["arm"]: arm for arm in (await rollout.status(loop))["rollouts"][0]["arms"]}
+    assert (arms["candidate"]["failed"], arms["candidate"]["why"]) == (3, {why: 3})
+    assert (arms["production"]["failed"], arms["production"]["why"]) == (0, {})
+    assert [r.message for r in caplog.records if why in r.message] == [
+        f"candidate new of main did not answer ({why}), 1 times so far; production answered instead"
+    ]
+    assert f"candidate: 3 of {arms['candidate']['requests']} requests failed ({why}: 3)" in (
+        "\n".join(rollout_lines((await rollout.status(loop))["rollouts"][0]))
+    )
+
+
+async def test_people_are_told_at_the_third_failure_and_not_at_each(
+    loop: Loop, provider: Any
+) -> None:
+    words: list[str] = []
+
+    class Notifier:
+        async def tell(self, text: str) -> None:
+            words.append(text)
+
+    live = await half(loop)
+    provider.trouble = {"new": 404}
+    async with gateway(replace(loop, notifier=Notifier())) as opened:
+        caller = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=opened, client=("127.0.0.1", 1)),
+            base_url="http://127.0.0.1/v1",
+        )
+        for _ in range(5):
+            await caller.post("/chat/completions", json=asking(), headers=of_the_candidate(live))
+    assert len(words) == 1
+    assert "candidate new of main did not answer (HTTP 404 server_error), 3 times" in words[0]
+
+
+async def test_a_rollout_begins_only_with_a_candidate_that_answers(
+    loop: Loop, provider: Any
+) -> None:
+    keyed = loop.settings.model_copy(update={"openai_api_key": SecretStr("key")})
+    provider.trouble = {"new": 404}
+    await rollout.register(loop, "new", kind="base_model")
+    with pytest.raises(Refused, match=r"'new' was asked once and does not answer.*404"):
+        await rollout.start(replace(loop, settings=keyed), "new", percent=50, hours=0)
+    assert (await rollout.status(loop))["rollouts"] == []
+    provider.trouble = {}
+    await rollout.start(replace(loop, settings=keyed), "new", percent=50, hours=0)
+
+
+async def test_where_callers_bring_the_key_a_refusal_without_one_stops_no_rollout(
+    loop: Loop, provider: Any
+) -> None:
+    provider.trouble = {"new": 401}
+    await rollout.register(loop, "new", kind="base_model")
+    await rollout.start(loop, "new", percent=50, hours=0)

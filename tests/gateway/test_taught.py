@@ -251,3 +251,26 @@ async def test_a_stranger_with_the_same_opening_and_reply_joins_nobody(
     async with loop.store.read() as tx:
         opinions = await tx.feedback.on(loop.assistant, [theirs])
     assert [opinion.vote for _, opinion in opinions[theirs]] == ["up"]
+
+
+async def test_a_later_request_withdraws_consent_and_one_without_the_header_does_not(
+    loop: Loop, opened: Any
+) -> None:
+    said: list[Json] = []
+    async with opened() as client:
+        for consent, stands in (
+            ("granted", "granted"),
+            ("", "granted"),
+            ("none", "none"),
+            ("", "none"),
+        ):
+            said.append({"role": "user", "content": "And then?"})
+            answer = await client.post(
+                "/chat/completions",
+                json={"model": "concierge", "messages": said},
+                headers={"x-kaeshi-conversation": "c", "x-kaeshi-customer": "ann"}
+                | ({"x-kaeshi-consent": consent} if consent else {}),
+            )
+            said.append(answer.json()["choices"][0]["message"])
+            await take(loop)
+            assert (await show(loop, "c"))["consent"] == stands

@@ -48,7 +48,14 @@ def changed(**values: Any) -> Signals:
         (judged(upto=None), "no_answer"),
         (judged(changed(thumbs_down=1)), "thumbs_down"),
         (judged(facts={"goal_reached": False}), "goal_not_reached"),
-        (judged(facts={"booked": False}), "booking_failed"),
+        (
+            judged(facts={"booked": False}, filters=Filters(drop_outcomes=("booked=false",))),
+            "booking_failed",
+        ),
+        (
+            judged(facts={"tier": "trial"}, filters=Filters(drop_outcomes=("tier=trial",))),
+            "outcome",
+        ),
         (judged(changed(rating=3.9)), "low_rating"),
         (judged(changed(quality_tenths=7)), "low_quality"),
         (judged(changed(quality_tenths=None)), "not_rated"),
@@ -80,3 +87,4 @@ def test_the_reasons_that_the_demo_prints_are_explained() -> None:
 def test_a_filter_applies_where_its_value_exists() -> None:
     assert judged(changed(rating=None, confidence=None)) == Keep(upto=1)
     assert judged(facts={"booked": True, "goal_reached": True}) == Keep(upto=1)
+    assert judged(facts={"booked": False}) == Keep(upto=1)

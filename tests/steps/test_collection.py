@@ -120,7 +120,7 @@ async def test_without_consent_nothing_is_learned_whatever_the_filters(loop: Loo
         min_confidence=None,
         min_rating=None,
         missing_quality="keep",
-        drop_failed=False,
+        drop_outcomes=(),
     )
     with pytest.raises(TooFew, match="0 examples"):
         await dataset.build(loop, lax)
@@ -140,3 +140,37 @@ async def test_one_flipped_bit_puts_its_conversation_aside_and_nothing_else(loop
     built = await dataset.build(loop, wanted, least=0)
     assert [line["conversation"] for line in built.manifest["lineage"]] == ["a", "c"]
     assert built.manifest["dropped"]["damaged"] == 1
+
+
+async def test_a_setting_that_changes_judges_again_what_it_decides_otherwise(
+    loop: Loop, clock: FakeClock
+) -> None:
+    await learnable(loop, 3)
+    await log(loop, record("d", *different(50)))
+    await rate(loop, "d#1", vote="up", rating=4, helpful=True, accurate=True)
+    assert (await collection.collect(loop)).total_kept == 4
+    strict = replace(loop, settings=loop.settings.model_copy(update={"min_rating": 4.5}))
+    clock.advance(hours=1)
+    done = await collection.collect(strict)
+    assert (done.refiltered, done.judged, done.total_kept) == (1, 1, 3)
+    assert (await collection.collect(strict)).judged == 0
+    clock.advance(hours=1)
+    done = await collection.collect(loop)
+    assert (done.refiltered, done.total_kept) == (1, 4)
+
+
+async def test_an_outcome_keeps_a_conversation_out_only_where_the_setting_names_it(
+    loop: Loop,
+) -> None:
+    await learnable(loop, 2)
+    await log(
+        loop,
+        record("d", *different(50), outcome={"booked": False}),
+        record("e", *different(51), outcome={"tier": "trial"}),
+    )
+    await rate(loop, "d#1")
+    await rate(loop, "e#1")
+    assert (await collection.collect(loop)).total_kept == 4
+    named = loop.settings.model_copy(update={"drop_outcomes": ("booked=false", "tier=trial")})
+    done = await collection.collect(replace(loop, settings=named))
+    assert dict(done.dropped) == {"booking_failed": 1, "outcome": 1}

@@ -51,3 +51,16 @@ async def test_a_test_case_is_never_trained_on(loop: Loop) -> None:
     built = await dataset.build(loop)
     assert len(built.rows) == 11
     assert built.manifest["dropped"]["test_case"] == 1
+
+
+async def test_the_files_of_a_dataset_that_was_built_here_are_valid(
+    loop: Loop, tmp_path: Path
+) -> None:
+    await learnable(loop, 30)
+    await dataset.write(loop, await dataset.build(loop), tmp_path / "set")
+    for name in ("train.jsonl", "validation.jsonl"):
+        assert dataset.check(tmp_path / "set" / name, least=30) == []
+        assert dataset.check(tmp_path / "set" / name, least=31)[0].endswith("31 needed")
+    train = tmp_path / "set" / "train.jsonl"
+    train.write_bytes(train.read_bytes().split(b"\n", 1)[1])
+    assert dataset.check(train, least=30)[0].endswith("30 needed")

@@ -47,7 +47,7 @@ async def test_a_callers_transaction_is_the_callers_to_commit(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "sqlite:///x.db", "postgresql+asyncpg://nobody@127.0.0.1:1/none"]
+    "url", ["nonsense", "mysql://host/name", "postgresql+asyncpg://nobody@127.0.0.1:1/none"]
 )
 async def test_a_database_that_cannot_be_used_is_named(url: str) -> None:
     with pytest.raises(Misconfigured, match=r"DATABASE_URL|database"):
@@ -105,3 +105,14 @@ async def filled(loop: Loop) -> None:
         await tx.connection.execute(text("CREATE TABLE more (x)"))
         for _ in range(100):
             await tx.connection.execute(text("INSERT INTO more VALUES (zeroblob(100000))"))
+
+
+async def test_a_plain_url_means_the_driver_that_is_used(tmp_path: Path) -> None:
+    plain = f"sqlite:///{tmp_path}/plain.db"
+    assert await log_conversations(plain, [record("c")]) == 1
+    assert await log_conversations(f"sqlite+aiosqlite:///{tmp_path}/plain.db", [record("c")]) == 0
+
+
+async def test_a_plain_url_of_postgresql_does_too(postgres: Any) -> None:
+    url = postgres().replace("postgresql+asyncpg://", "postgresql://")
+    assert await log_conversations(url, [record("c")]) == 1

@@ -439,3 +439,72 @@ def test_the_api_page_needs_no_other_server(client: TestClient) -> None:
     assert not re.search(r"(src|href)=\"(https?:)?//", page)
     assert client.get("/livez").json() == {"status": "ok"}
     assert client.get("/readyz").json() == {"status": "ok", "faults": []}
+
+
+def test_conversations_are_listed_and_found_over_http(client: TestClient) -> None:
+    client.post(
+        "/v1/conversations",
+        json=[record("a", "Do you cook vegan?", "Yes."), record("b", "When?", "At seven.")],
+    )
+    listed = client.get("/v1/conversations").json()
+    assert {one["conversation_id"] for one in listed} == {"a", "b"}
+    (found,) = client.get("/v1/conversations", params={"search": "VEGAN"}).json()
+    assert (found["conversation_id"], found["said"]) == ("a", "Do you cook vegan?")
+
+
+def test_consent_is_recorded_and_withdrawn_over_http(client: TestClient) -> None:
+    client.post("/v1/conversations", json=record("a"))
+    said = {"consent": "none", "by": "Ann", "text": "mail of 3 November"}
+    done = client.post("/v1/conversations/a/consent", json=said)
+    assert (done.status_code, done.json()["changed"]) == (200, ["a"])
+    shown = client.get("/v1/conversations/a").json()
+    assert (shown["consent"], shown["consents"][-1]["text"]) == ("none", "mail of 3 November")
+    refused = client.post("/v1/conversations/a/consent", json={"consent": "yes"})
+    assert refused.status_code == 422
+    assert "granted, legitimate_interest or none" in refused.json()["error"]["message"]
+
+
+def test_the_key_for_outcomes_reports_outcomes_and_nothing_else(tmp_path: Path) -> None:
+    keys = {
+        "kaeshi_admin_key": SecretStr("admin key"),
+        "kaeshi_outcome_key": SecretStr("outcome key"),
+    }
+    app = create(Settings(kaeshi_data_dir=tmp_path / "data", **keys), with_scheduler=False)
+    reporter = {"authorization": "Bearer outcome key"}
+    with TestClient(app, base_url="http://127.0.0.1", client=LOCAL) as client:
+        admin = {"authorization": "Bearer admin key"}
+        client.post("/v1/conversations", json=record("a"), headers=admin)
+        path = "/v1/conversations/a/outcome"
+        done = client.post(path, json={"booked": True}, headers=reporter)
+        assert (done.status_code, done.json()) == (200, {"new": 1})
+        assert client.post(path, json={"booked": True}).status_code == 403
+        for method, url in (
+            ("GET", "/v1/conversations/a"),
+            ("GET", "/v1/conversations"),
+            ("POST", "/v1/conversations"),
+            ("POST", "/v1/conversations/a/consent"),
+            ("GET", "/v1/report"),
+            ("GET", "/v1/jobs"),
+        ):
+            assert client.request(method, url, headers=reporter, json={}).status_code == 403, url
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("DELETE", "/report", 405),
+        ("PUT", "/v1/report", 405),
+        ("GET", "/v1/report?log_clock=perhaps", 422),
+        ("GET", "/v1/conversations/none", 404),
+        ("POST", "/v1/chat/completions", 400),
+        ("GET", "/v1/nothing/of/ours", 404),
+    ],
+)
+def test_errors_have_the_same_shape_at_every_door(
+    client: TestClient, method: str, path: str, status: int
+) -> None:
+    answer = client.request(method, path, content=b"{" if method == "POST" else None)
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error"}
+    assert answer.json()["error"]["message"]

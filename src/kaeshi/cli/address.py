@@ -3,11 +3,12 @@
 from urllib.parse import urlsplit
 
 from kaeshi.errors import InvalidInput
+from kaeshi.nouns import EMBEDDED
 
 
 def check_address(base_url: str | None) -> None:
     """Raise InvalidInput for anything but a web address without credentials."""
-    if base_url is None:
+    if base_url is None or base_url == EMBEDDED:
         return
     parts = urlsplit(base_url)
     if parts.username is not None or parts.password is not None:

@@ -25,6 +25,7 @@ def run(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> 
         "dropped": dict(done.dropped),
         "pii_replaced": dict(done.pii),
         "total_kept": done.total_kept,
+        "judged_again": done.refiltered,
         "waiting_for_review": done.waiting,
         "ready_to_retrain": done.ready_to_retrain,
     }
@@ -40,6 +41,8 @@ def _words(done: steps.Collected, why: str) -> str:
     ]
     if why:
         lines = [f"nothing was judged: {why}"]
+    if done.refiltered:
+        lines.append(f"{done.refiltered} of them judged again, because the filters changed")
     lines.append(f"{done.total_kept} examples in all{ready}")
     if done.waiting:
         lines.append(

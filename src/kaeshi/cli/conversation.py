@@ -8,6 +8,7 @@ import typer
 from kaeshi.cli.opening import with_loop
 from kaeshi.cli.output import (
     AsJson,
+    By,
     Database,
     Files,
     Who,
@@ -21,12 +22,24 @@ from kaeshi.formats.logs import NAMES
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
 from kaeshi.rules.conversation import NOTHING_STORED, decode
+from kaeshi.steps import consent as consents
 from kaeshi.steps import conversation as steps
 from kaeshi.steps import importing
+from kaeshi.steps.consent import Agreed
 from kaeshi.steps.importing import Logs
 
 app = group()
-COUNTED = ("new", "grown", "unchanged", "messages", "feedback")
+COUNTED = ("new", "grown", "unchanged", "messages", "feedback", "consents", "withdrawn", "silent")
+
+
+HOW = {
+    "record": "in its log",
+    "request": "in a request",
+    "person": "entered",
+    "import": "for a whole import",
+    "setting": "by GATEWAY_CONSENT",
+    "earlier": "before statements were stored",
+}
 
 
 ConsentOption = Annotated[
@@ -98,17 +111,78 @@ def _show_imported(done: dict[str, Any], refused: Any, as_json: AsJson) -> None:
         f"{done['unchanged']} unchanged, {len(refused)} refused"
         f"{', feedback on {} messages'.format(done['feedback']) if done['feedback'] else ''}"
     )
-    show(
-        done,
-        as_json=as_json,
-        text="\n".join(
-            [
-                words,
-                *refused[:20],
-                *([f"and {len(refused) - 20} more"] if len(refused) > 20 else []),
-            ]
-        ),
-    )
+    lines = [words, *consent_lines(done), *refused[:20]]
+    if len(refused) > 20:
+        lines.append(f"and {len(refused) - 20} more")
+    show(done, as_json=as_json, text="\n".join(lines))
+
+
+def consent_lines(done: dict[str, int]) -> list[str]:
+    """What an import says about consent."""
+    lines = []
+    if done["consents"]:
+        lines.append(f"consent changed in {done['consents']} known conversations")
+    if done["withdrawn"]:
+        lines.append(
+            f"{done['withdrawn']} stay withdrawn: an import does not undo a withdrawal; "
+            "`kaeshi conversation consent granted ID` does, where the customer agreed since"
+        )
+    if done["silent"]:
+        lines.append(
+            f"nothing is learned from {done['silent']} of them: they carry no consent. Where your "
+            "customers agreed, import again with --consent granted"
+        )
+    return lines
+
+
+@app.command()
+def consent(
+    consent: Annotated[str, typer.Argument(help="granted, legitimate_interest or none.")],
+    conversation_ids: Annotated[list[str], typer.Argument(help="Ids of conversations.")],
+    by: By,
+    text: Annotated[
+        str, typer.Option("--text", help="What was agreed to, such as a version of your terms.")
+    ] = "",
+    of_customers: Annotated[
+        bool,
+        typer.Option("--of-customers", help="In all other conversations of the customers, too."),
+    ] = False,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record that customers agreed that their conversations are learned from, or withdrew it.
+
+    A withdrawal takes effect at once: what was collected is deleted, and what was made of it before
+    is named.
+    """
+    agreed = consent_of(consent)
+
+    async def go(loop: Loop) -> Agreed:
+        await take(loop)
+        return await consents.agree(
+            loop, conversation_ids, agreed, by=by, text=text, of_customers=of_customers
+        )
+
+    done = with_loop(db, assistant, go)
+    show(vars(done), as_json=as_json, text="\n".join(_agreed_lines(done, agreed)))
+
+
+def _agreed_lines(done: Agreed, agreed: str) -> list[str]:
+    if not done.changed:
+        return [f"nothing changed: it was {agreed} before"]
+    lines = [f"consent is {agreed} now in {', '.join(done.changed)}"]
+    if done.datasets:
+        lines.append(
+            f"datasets that hold what was withdrawn: {', '.join(done.datasets)}. They are not "
+            "trained on any more: `kaeshi dataset build` builds one without it"
+        )
+    if done.models:
+        lines.append(
+            f"models trained on these datasets: {', '.join(done.models)}. A model cannot unlearn: "
+            "train one on the new dataset, and retire these"
+        )
+    return lines
 
 
 @app.command()
@@ -213,6 +287,7 @@ def show_(
     head = (
         f"{found['conversation_id']}  customer {found['customer']}  consent {found['consent']}  "
         f"contained {found['contained']}\noutcome: {found['outcome']}\n"
+        f"{''.join(map(_consent_line, found['consents']))}"
     )
     show(
         found,
@@ -222,3 +297,10 @@ def show_(
             f"{m['role']:>9}  {m.get('content') or m.get('tool_calls')}" for m in found["messages"]
         ),
     )
+
+
+def _consent_line(said: dict[str, Any]) -> str:
+    when = f" at {said['said_at'][:16]}" if said["said_at"] else ""
+    by = f" by {said['by']}" if said["by"] else ""
+    text = f", to {said['text']!r}" if said["text"] else ""
+    return f"consent: {said['consent']}{when}, {HOW[said['how']]}{by}{text}\n"

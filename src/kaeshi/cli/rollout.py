@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from kaeshi.cli.address import check_address
 from kaeshi.cli.opening import with_loop
-from kaeshi.cli.output import AsJson, By, Database, Who, group, lines_of, show, table
+from kaeshi.cli.output import AsJson, By, Database, Who, group, lines_of, show
+from kaeshi.cli.rollout_text import comparison_text, forecast_text, rollout_lines, traffic_lines
 from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
 from kaeshi.nouns import Serving
@@ -20,36 +21,6 @@ from kaeshi.steps import rollout as steps
 from kaeshi.steps.feedback import parsed_lines
 
 app = group()
-
-
-LONG_DAYS = 60
-
-
-def comparison_text(found: Any, names: tuple[str, str] = ("production", "candidate")) -> str:
-    """A comparison as a table and a sentence."""
-    rows = _metric_rows(found)
-    return (
-        f"{table(('metric', *names, 'difference [95 % interval]'), rows)}\n{names[1]}: "
-        f"{found.why}\n(intervals and verdict hold at every look)"
-    )
-
-
-def _metric_rows(found: Any) -> list[tuple[Any, ...]]:
-    rows = []
-    for row in found.metrics:
-        means = [
-            f"{s.total / s.count:.3f} of {s.count}" if s.count else "none"
-            for s in (row.production, row.candidate)
-        ]
-        d = row.difference
-        rows.append(
-            (
-                row.metric,
-                *means,
-                f"{d.estimate:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" if d else "too little",
-            )
-        )
-    return rows
 
 
 @app.command()
@@ -148,7 +119,7 @@ async def _begin(
             else "base_model",
             serving=described,
         )
-    return await steps.begin(
+    return await steps.start(
         loop, model, percent=share, hours=mirrored, goal=goal, by=by
     ), await steps.forecast(loop, mirrored)
 
@@ -162,7 +133,7 @@ def _show_begun(db: Database, assistant: Who, begin: Callable[..., Any], as_json
     show(
         {**began.model_dump(mode="json"), "forecast": expected},
         as_json=as_json,
-        text=f"{text}\n{_forecast_text(expected)}",
+        text=f"{text}\n{forecast_text(expected)}",
     )
 
 
@@ -189,87 +160,15 @@ def _serving(
     return made
 
 
-def _forecast_text(expected: Any) -> str:
-    """How long the rollout is likely to take, and what helps when that is long."""
-    if expected is None:
-        return "no forecast: production has no history to plan by"
-    longest = max(expected.days.values())
-    shown = ", ".join(f"{name} {days:.0f}" for name, days in expected.days.items())
-    text = (
-        f"at {expected.customers_per_day:.0f} customers a day, median days until each is "
-        f"shown: {shown}"
-    )
-    if expected.false_customers:
-        text += (
-            f"\nthat leaves room for {expected.false_customers:.1%} of false customers; signed "
-            "customers (GATEWAY_CUSTOMER_SECRET) need no such room, and fewer days"
-        )
-    if longest <= LONG_DAYS:
-        return text
-    return (
-        f"{text}\nthat is long: widen ROLLOUT_MARGINS, raise ROLLOUT_SMALLEST_EFFECT, or "
-        "promote by name with --force"
-    )
-
-
 @app.command()
 def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
     """Show production, and every rollout with its steps."""
     found = with_loop(db, assistant, steps.status)
     lines = [f"production: {found['production'] or 'nothing yet'}"]
-    lines += _traffic_lines(found["traffic"])
+    lines += traffic_lines(found["traffic"])
     for r in found["rollouts"]:
-        lines += _rollout_lines(r)
+        lines += rollout_lines(r)
     show(found, as_json=as_json, text="\n".join(lines))
-
-
-def _traffic_lines(traffic: Any) -> list[str]:
-    """The last week's requests, where something about them needs a person's attention."""
-    total = traffic["requests"]
-    lines = []
-    if traffic["unknown_customers"]:
-        lines.append(
-            f"  {traffic['unknown_customers']} of {total} requests of the last week: the customer "
-            "is unknown; send X-Kaeshi-Customer or X-Kaeshi-Conversation"
-        )
-    lines += [
-        f"  {count} of {total} answers of the last week could not be read ({dialect}): they were "
-        "served and not stored"
-        for dialect, count in sorted(traffic["unread"].items())
-    ]
-    return lines
-
-
-def _rollout_lines(r: Any) -> list[str]:
-    paused = f", paused by {r['paused']}" if r["paused"] else ""
-    lines = ["", f"{r['id']}  {r['model']}  {r['state']} ({r['percent']:g} %){paused}"]
-    if any(r["mirror"][state] for state in ("answered", "failed", "dropped")):
-        lines.append(_mirror_text(r["mirror"]))
-    lines += [
-        (
-            f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  "
-            f"{a['by'] or 'no name'}: {a['why']}"
-        )
-        for a in r["audit"]
-    ]
-    return lines
-
-
-def _mirror_text(m: Any) -> str:
-    waited = (
-        f", {m['latency_ms']:.0f} ms against production's {m['production_ms']:.0f}"
-        if m["answered"]
-        else ""
-    )
-    whose = "".join(
-        f", {count} {'ties' if who == 'tie' else f'for {who}'}"
-        for who, count in sorted(m["preferred"].items())
-    )
-    judged = f"; judged{whose.removeprefix(',')}" if whose else ""
-    return (
-        f"  mirror: {m['answered']} answered ({m['same']} the same, {m['broken']} broke a "
-        f"check{waited}), {m['failed']} failed, {m['dropped']} dropped{judged}"
-    )
 
 
 Metrics = Annotated[str, typer.Option(help="Comma-separated metrics.")]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kaeshi.cli.conversation import consent_of
+from kaeshi.cli.conversation import consent_lines, consent_of
 from kaeshi.cli.opening import with_loop
 from kaeshi.cli.output import AsJson, Database, Who, counts, group, progress, show
 from kaeshi.loop import Loop
@@ -97,7 +97,7 @@ def _learned_lines(done: dict[str, Any]) -> list[str]:
             f"{taken['messages']} messages, {taken['feedback']} with feedback, "
             f"{taken['refused']} refused"
         ),
-        *[f"            {why}" for why in taken["first_refusals"]],
+        *[f"            {why}" for why in [*consent_lines(taken), *taken["first_refusals"]]],
         f"collection  {done['kept']} kept; dropped: {counts(done['dropped'])}",
         "            (no quality minimum here: recorded questionnaires are often incomplete)",
         f"pii         replaced: {counts(done['pii_replaced'])}",

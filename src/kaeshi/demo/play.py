@@ -436,6 +436,8 @@ def _settings(folder: Path) -> Settings:
         gateway_mirror_per_second=10_000,
         gateway_mirror_percent=100,
         retraining_threshold=250,
+        # its customers try to book where the answer was right
+        drop_outcomes=("goal_reached=false", "booked=false"),
         min_examples=200,
         # the demo's customers are simulated, and none of them is false
         rollout_false_percent=0,

@@ -11,15 +11,15 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from kaeshi.errors import KaeshiError, ProviderError
-from kaeshi.gateway import browsers
+from kaeshi.gateway import browsers, consent, failures
 from kaeshi.gateway.begun import begun, whole
 from kaeshi.gateway.callers import Callers
 from kaeshi.gateway.headers import of_another_attempt, to_provider
 from kaeshi.gateway.live import Live, Threads
-from kaeshi.gateway.passing import Passing, models_in, raw_path
+from kaeshi.gateway.passing import models_in, passing_of, raw_path
 from kaeshi.gateway.record import Record
 from kaeshi.gateway.requests import (
     JSON_KIND,
@@ -31,7 +31,6 @@ from kaeshi.gateway.requests import (
     Send,
     decoded,
     fault_body,
-    given,
     is_failure,
     send_response,
     without_body,
@@ -46,14 +45,13 @@ from kaeshi.gateway.upstream import OK, Reply, Upstream, upstream_of
 from kaeshi.gateway.watch import Watch, Watches
 from kaeshi.guard import credential, may_call
 from kaeshi.loop import Loop
-from kaeshi.nouns import HAND_OVER, Assignment, Candidate, Consent, Json
+from kaeshi.nouns import HAND_OVER, Assignment, Candidate, Json
 from kaeshi.rules.helpers import is_helper
 from kaeshi.settings import Settings
 from kaeshi.steps import asking
 from kaeshi.steps.conversation import Routing
 from kaeshi.steps.shelf import Shelf
 
-CONSENTS: dict[str, Consent] = {consent: consent for consent in get_args(Consent)}
 # the first parts of our own API's paths
 OWN = frozenset({"conversations", "feedback", "jobs", "messages", "report", "webhooks"})
 ADMINISTRATION = frozenset({"organization", "organizations", "admin", "dashboard", "usage"})
@@ -85,11 +83,11 @@ class Gateway:
         self._responses = Responses(loop.store.keyring, self._spools, self._speakers, self._metrics)
         self._own_upstream = upstream
         self._upstream = upstream
+        self._failures = failures.Failures(loop)
         self._watches = Watches()
-        self._passing = Passing(settings, loop.answerer, self._watches)
-        largest = settings.gateway_max_body_mb * MEGABYTE
-        self._bodies = Bodies(largest)
-        self._room = Room(settings.gateway_large_bodies_mb * MEGABYTE, largest)
+        self._passing = passing_of(loop, self._watches)
+        self._bodies = Bodies(settings.gateway_max_body_mb * MEGABYTE)
+        self._room = _room_of(settings)
         self._key = _key_of(settings)
 
     async def start(self) -> None:
@@ -258,7 +256,9 @@ class Gateway:
                 await self._responses.send_stream(turn, reply, reply.pieces, watch, send)
         except KaeshiError as error:
             turn.record.status = turn.record.status or error.status
-            turn.record.failed = turn.record.failed or isinstance(error, ProviderError)
+            if isinstance(error, ProviderError):
+                turn.record.failed = True
+                turn.record.failure = turn.record.failure or failures.of_error(error)
             raise
         except asyncio.CancelledError:
             # the client has left; a server may say so by cancelling the request
@@ -284,20 +284,18 @@ class Gateway:
     ) -> Turn:
         """Which customer and conversation the request belongs to, and which model answers it."""
         body, messages = decoded(raw)
-        model = body.get("model")
-        if not isinstance(model, str):
-            raise Fault(400, f"model is missing; ask for {', '.join(self._aliases)}")
+        model = self._model_of(body)
         assistant = self._aliases.get(model, self._loop.assistant)
         speaker = await self._speakers.of(assistant, headers, body, messages, raw, network)
-        consent = self._consent_of(headers)
         routing = self._live.routing(assistant)
         is_turn = model in self._aliases and not is_helper(messages)
         assignment, candidate = await self._assigned(
             assistant, model, speaker.customer, routing, is_turn=is_turn
         )
-        record = self._record_of(speaker, consent, path, assignment, routing, body, raw)
-        record.is_turn = is_turn
+        agreed = consent.said(headers, self._settings.gateway_consent)
+        record = self._record_of(speaker, agreed, path, assignment, routing, body, raw)
         record.network = network
+        record.is_turn = is_turn
         return Turn(
             assistant=assistant,
             body=body,
@@ -312,6 +310,12 @@ class Gateway:
             record=record,
         )
 
+    def _model_of(self, body: Json) -> str:
+        model = body.get("model")
+        if not isinstance(model, str):
+            raise Fault(400, f"model is missing; ask for {', '.join(self._aliases)}")
+        return model
+
     def _tells_arm(self, headers: Mapping[bytes, bytes]) -> bool:
         """Whether the caller may know the arm: operators, and others where that is set."""
         if self._settings.gateway_tell_arm or self._key is None:
@@ -321,17 +325,10 @@ class Gateway:
             credential(headers), admin.get_secret_value().encode()
         )
 
-    def _consent_of(self, headers: Mapping[bytes, bytes]) -> Consent:
-        said = given(headers, b"x-kaeshi-consent")
-        consent = CONSENTS.get(said) if said else self._settings.gateway_consent
-        if consent is None:
-            raise Fault(400, f"X-Kaeshi-Consent {said!r} is none of {', '.join(CONSENTS)}")
-        return consent
-
     def _record_of(
         self,
         speaker: Speaker,
-        consent: Consent,
+        agreed: consent.Said,
         path: str,
         assignment: Assignment | None,
         routing: Routing,
@@ -343,7 +340,9 @@ class Gateway:
             conversation=speaker.conversation,
             customer=speaker.customer,
             scope=speaker.scope,
-            consent=consent,
+            consent=agreed.consent,
+            consent_from=agreed.how,
+            consent_text=agreed.text,
             at=self._loop.clock.now().timestamp(),
             path=path,
             experiment=assignment.experiment if assignment else None,
@@ -381,37 +380,42 @@ class Gateway:
         When a candidate fails or is too late, production answers and the failure counts against the
         candidate.
         """
+        record = turn.record
         if turn.fallback is None:
             reply = await self._ask(turn, turn.candidate, path)
-            turn.record.failed = is_failure(reply)
+            record.failed = is_failure(reply)
+            record.failure = failures.of_reply(reply) if record.failed else ""
             return reply
-        first = await self._first_try(turn, path)
-        if first is not None and first.status == OK:
+        first, why = await self._first_try(turn, path)
+        if first is not None and not why:
             return first
         theirs = turn.fallback
+        candidate = turn.candidate
         turn.fallback = None
-        turn.record.failed = True
+        record.failed = True
+        record.failure = why
         turn.headers = of_another_attempt(turn.headers)
         second = await self._ask(turn, theirs, path)
-        # when production fails on it too, the client is at fault and not the candidate
-        turn.record.failed = first is None or is_failure(first) or second.status == OK
         turn.candidate = theirs
+        # when production fails on it too, the client is at fault and not the candidate
+        if first is None or is_failure(first) or second.status == OK:
+            self._failures.add(turn.assistant, candidate, record.experiment or "", why)
+        else:
+            record.failed = False
+            record.failure = ""
         return second
 
-    async def _first_try(self, turn: Turn, path: str) -> Reply | None:
-        """The candidate's answer; None if it failed or came too late."""
-        first: Reply | None = None
+    async def _first_try(self, turn: Turn, path: str) -> tuple[Reply | None, str]:
+        """The candidate's answer, and why it failed; None if it gave none or came too late."""
+        deadline = self._settings.gateway_deadline_seconds
         try:
-            async with asyncio.timeout(self._settings.gateway_deadline_seconds):
+            async with asyncio.timeout(deadline):
                 first = await begun(await self._ask(turn, turn.candidate, path))
         except Exception as error:  # on any error production can still answer
-            log.warning(
-                "candidate %s did not answer (%s: %s); production answers instead",
-                turn.candidate.model,
-                type(error).__name__,
-                error,
-            )
-        return first
+            log.debug("a candidate failed", exc_info=error)
+            why = f"no answer began within {deadline:g} s"
+            return None, why if isinstance(error, TimeoutError) else failures.of_error(error)
+        return first, "" if first.status == OK else failures.of_reply(first)
 
     async def _ask(self, turn: Turn, candidate: Candidate, path: str) -> Reply:
         assert self._upstream is not None  # started
@@ -443,6 +447,11 @@ class Gateway:
     def _passed_on(self, headers: Mapping[bytes, bytes]) -> bytes | None:
         """The client's own key for the provider, where the gateway requires none."""
         return headers.get(b"authorization") if self._key is None else None
+
+
+def _room_of(settings: Settings) -> Room:
+    largest = settings.gateway_max_body_mb * MEGABYTE
+    return Room(settings.gateway_large_bodies_mb * MEGABYTE, largest)
 
 
 def _key_of(settings: Settings) -> bytes | None:

@@ -17,6 +17,7 @@ from kaeshi.gateway.headers import comes_back, to_provider
 from kaeshi.gateway.requests import BODY_S, Fault, Receive, Scope, Send, send_response
 from kaeshi.gateway.upstream import DEPLOYED, OPENAI, REDIRECTS, azure_path, redirected
 from kaeshi.gateway.watch import Watch, Watches
+from kaeshi.loop import Loop
 from kaeshi.nouns import Json
 from kaeshi.ports import Answerer
 from kaeshi.settings import Settings
@@ -222,3 +223,9 @@ async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
             yield piece
         if not event.get("more_body"):
             return
+
+
+def passing_of(loop: Loop, watches: Watches) -> Passing:
+    """Passes to whatever answers by the settings."""
+    answerer = loop.answerer if loop.settings.chats_embedded else None
+    return Passing(loop.settings, answerer, watches)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from kaeshi.errors import InvalidInput
-from kaeshi.nouns import Arm, Assignment, Consent, Exchange, Json
+from kaeshi.nouns import Arm, Assignment, Consent, ConsentSource, Exchange, Json
 from kaeshi.rules import answer, threads, wire
 from kaeshi.rules.answer import Said
 from kaeshi.rules.unread import Unreadable
@@ -45,6 +45,9 @@ class Record:
     is_unknown: bool = False
     is_verified: bool = False
     network: str = ""
+    consent_from: ConsentSource = "unstated"
+    consent_text: str = ""
+    failure: str = ""  # why the assigned model did not answer
     request: bytes = b""
     answer: bytes = b""
 
@@ -86,9 +89,12 @@ def exchange(record: Record, assistant: str) -> Exchange:
         status=record.status,
         scope=record.scope,
         consent=record.consent,
+        consent_from=record.consent_from,
+        consent_text=record.consent_text,
         assignment=_assignment_of(record),
         epoch=record.epoch,
         failed=record.failed,
+        failure=record.failure,
         streamed=record.streamed,
         latency_ms=record.latency_ms,
         first_token_ms=record.first_token_ms,

@@ -29,6 +29,8 @@ from kaeshi.rules.answer import Reader, Said
 from kaeshi.rules.unread import Unreadable
 from kaeshi.store.keys import Keyring
 
+NO_ANSWER = "an error in place of an answer"
+BROKEN_OFF = "the stream broke off"
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 CLIENT_LEFT = 499  # as nginx logs it
 log = logging.getLogger("kaeshi.gateway")
@@ -91,6 +93,7 @@ class Responses:
             self._remember(turn, said)
         elif answer.is_failure_of_model(reply.body):
             turn.record.failed = True
+            turn.record.failure = NO_ANSWER
         else:  # answered, in a dialect that is not known here: no fault of the model's
             self._count_unread(turn)
 
@@ -121,7 +124,7 @@ class Responses:
                     self._log_if_complete(turn, reader, seen)
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
         except ProviderError as error:
-            record.failed = record.cut_off = True
+            _break_off(record)
             await send_fault(send, error)
         except asyncio.CancelledError:
             if not watch.has_left:
@@ -175,15 +178,17 @@ class Responses:
         except Unreadable:
             said = None
         if reader.error is not None or (said is None and reader.is_empty):
-            record.failed = record.cut_off = True
+            self._broken_off(turn)
         elif said is None:
             self._count_unread(turn)
         elif reader.is_finished or reader.is_over:
             self._remember(turn, said)
         else:  # it ended in the middle
-            record.failed = record.cut_off = True
-        if record.cut_off:
-            self._speakers.not_answered(turn.speaker)
+            self._broken_off(turn)
+
+    def _broken_off(self, turn: Turn) -> None:
+        _break_off(turn.record)
+        self._speakers.not_answered(turn.speaker)
 
     def _count_unread(self, turn: Turn) -> None:
         self._metrics.add_unread(turn.assistant, turn.record.arm or "production")
@@ -234,3 +239,9 @@ class Responses:
         if turn.tells_arm:
             found.append((b"x-kaeshi-arm", (record.arm or "production").encode()))
         return found
+
+
+def _break_off(record: Record) -> None:
+    record.failed = True
+    record.cut_off = True
+    record.failure = record.failure or BROKEN_OFF

@@ -16,13 +16,14 @@ from kaeshi.gateway.client import MAX_ANSWER, Client, Connection
 from kaeshi.gateway.encoding import decoded, decoded_pieces
 from kaeshi.gateway.headers import Headers, of_another_account
 from kaeshi.loop import Loop
-from kaeshi.ports import Answerer
+from kaeshi.nouns import EMBEDDED
+from kaeshi.ports import NO_TRAINER, Answerer
 from kaeshi.rules import answer
 from kaeshi.rules.unread import Unreadable
 
 OK = 200
-REDIRECTS = range(300, 400)
 OPENAI = "https://api.openai.com/v1"
+REDIRECTS = range(300, 400)
 # what Azure serves below a deployment
 DEPLOYED = frozenset(
     {
@@ -115,6 +116,8 @@ class Remote:
         headers: Headers = (),
     ) -> Reply:
         where = base_url.rstrip("/") if base_url else self._base_url
+        if where == EMBEDDED:
+            raise Misconfigured(NO_TRAINER)
         is_main = where == self._base_url
         # a key goes to its own provider only
         key = self._keys.get(where)
@@ -195,16 +198,44 @@ def azure_path(base_url: str, path: str, body: bytes, api_version: str) -> str:
     return f"{bare}?{query + '&' if query else ''}api-version={quote(api_version)}"
 
 
+class Either:
+    """The main provider, and the embedded trainer for what it trained, or the other way round."""
+
+    def __init__(self, local: Local, remote: Remote, *, is_local: bool) -> None:
+        self._local = local
+        self._remote = remote
+        self._is_local = is_local
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        authorization: bytes | None,
+        base_url: str | None,
+        headers: Headers = (),
+    ) -> Reply:
+        is_local = self._is_local if base_url is None else base_url == EMBEDDED
+        upstream: Upstream = self._local if is_local else self._remote
+        return await upstream.ask(method, path, body, authorization, base_url, headers)
+
+    async def close(self) -> None:
+        await self._remote.close()
+
+
 async def _one(piece: bytes) -> AsyncIterator[bytes]:
     yield piece
 
 
 def upstream_of(loop: Loop) -> Upstream:
-    """The provider in the settings, else the embedded trainer.
+    """The provider in the settings, and the embedded trainer where it serves models.
 
     Create it inside the running event loop.
     """
-    return Local(loop.answerer) if loop.answerer is not None else _remote(loop)
+    remote = _remote(loop)
+    if loop.answerer is None:
+        return remote
+    return Either(Local(loop.answerer), remote, is_local=loop.settings.chats_embedded)
 
 
 def judge_of(loop: Loop) -> Upstream | None:

@@ -21,8 +21,9 @@ from typing import Any
 from pydantic_core import from_json
 
 from kaeshi.errors import InvalidInput, KaeshiError, Misconfigured, NotFound
-from kaeshi.gateway import spool
+from kaeshi.gateway import failures, spool
 from kaeshi.gateway.record import Record, exchange, unpack
+from kaeshi.gateway.responses import NO_ANSWER
 from kaeshi.gateway.restoring import restored
 from kaeshi.gateway.telemetry import trace
 from kaeshi.gateway.upstream import OK, Reply, Upstream
@@ -265,18 +266,20 @@ class Worker:
         if not affordable or (now - e.at).total_seconds() > FRESH_S or not self._rate.allows():
             return mirrored
         began = time.perf_counter()
+        deadline = loop.settings.gateway_deadline_seconds
         try:
-            async with asyncio.timeout(loop.settings.gateway_deadline_seconds):
+            async with asyncio.timeout(deadline):
                 reply = await self._ask(loop, candidate, record, e)
-        except (KaeshiError, TimeoutError):
-            said = None
-        else:
-            if reply is None:
-                return mirrored
-            said = reply.said()
-        update: Json = {"latency_ms": (time.perf_counter() - began) * 1000}
+        except TimeoutError:
+            return _failed(mirrored, began, f"no answer within {deadline:g} s")
+        except KaeshiError as error:
+            return _failed(mirrored, began, failures.of_error(error))
+        if reply is None:
+            return mirrored
+        said = reply.said()
         if said is None or e.reply is None:
-            return mirrored.model_copy(update=update | {"state": "failed"})
+            return _failed(mirrored, began, _unanswered(reply))
+        update: Json = {"latency_ms": (time.perf_counter() - began) * 1000}
         return await self._compared(said, e.reply, loop, e, update, mirrored)
 
     async def _compared(
@@ -385,6 +388,16 @@ def _price(said: Said, loop: Loop) -> Decimal | int:
         price_of_answer(said.model, said.prompt_tokens, said.completion_tokens, dict(loop.prices))
         or 0
     )
+
+
+def _failed(mirrored: Mirrored, began: float, why: str) -> Mirrored:
+    waited = (time.perf_counter() - began) * 1000
+    return mirrored.model_copy(update={"state": "failed", "failure": why, "latency_ms": waited})
+
+
+def _unanswered(reply: Reply) -> str:
+    """Why a reply holds no answer."""
+    return NO_ANSWER if reply.status == OK else failures.of_reply(reply)
 
 
 def _mirrored_turns(

@@ -88,12 +88,15 @@ class _Scheduler:
 def _log_to_file() -> logging.Handler:
     """Log to logs/ml_jobs.log below the working directory, as the seed asks.
 
-    The file is rotated.
+    The file is rotated. Where it cannot be written, jobs log to stderr, and serving goes on.
     """
-    LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(
-        LOG_FILE, maxBytes=5_000_000, backupCount=3, encoding="utf-8", delay=True
-    )
+    handler: logging.Handler
+    try:
+        LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(LOG_FILE, maxBytes=5_000_000, backupCount=3, encoding="utf-8")
+    except OSError as error:
+        handler = logging.StreamHandler()
+        log.warning("%s cannot be written (%s): jobs log here", LOG_FILE, error.strerror)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)

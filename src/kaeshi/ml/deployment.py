@@ -24,7 +24,7 @@ class DeploymentManager:
         """Mirror a trained model for `duration_hours`, then canary it at `traffic_percent`.
 
         Returns the rollout's id. Raises NotFound for a model that is neither trained nor
-        registered, Conflict while another candidate is under way.
+        registered, Refused for one that does not answer, Conflict while another is under way.
         """
         async with open_loop(db) as loop:
             percent = (
@@ -34,7 +34,7 @@ class DeploymentManager:
                 loop.settings.shadow_duration_hours if duration_hours is None else duration_hours
             )
             return (
-                await steps.begin(loop, model_id, percent=percent, hours=hours, by="deploy_shadow")
+                await steps.start(loop, model_id, percent=percent, hours=hours, by="deploy_shadow")
             ).id
 
     async def compare_models(

@@ -123,6 +123,11 @@ def fetch(folder: Path, more: Sequence[str] = ()) -> Iterator[tuple[ModelFile, b
         yield file, True
 
 
+def missing(folder: Path) -> list[str]:
+    """The names of files that are not in the folder."""
+    return [file.name for file in FILES if not (folder / file.name).exists()]
+
+
 def _install(file: ModelFile, path: Path) -> None:
     content = _from_registry(file)
     found = hashlib.sha256(content).hexdigest()

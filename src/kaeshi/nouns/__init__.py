@@ -4,13 +4,13 @@ They validate nothing about the world: input is parsed where it enters.
 """
 
 from kaeshi.nouns.assignment import Arm, Assignment
-from kaeshi.nouns.candidate import MOST_ENTRIES, Candidate, Serving
+from kaeshi.nouns.candidate import EMBEDDED, MOST_ENTRIES, Candidate, Serving
 from kaeshi.nouns.collection import Drop, DropReason, Filters, Keep
 from kaeshi.nouns.comparison import Comparison, Interval, MetricComparison, Sample
+from kaeshi.nouns.consent import Consent, ConsentSource, ConsentStatement
 from kaeshi.nouns.conversation import (
     CANDIDATE_FAILED,
     HAND_OVER,
-    Consent,
     Conversation,
     Outcome,
     Role,
@@ -35,7 +35,7 @@ from kaeshi.nouns.job import Slot
 from kaeshi.nouns.knowledge import Entry, Hit
 from kaeshi.nouns.mail import Mail
 from kaeshi.nouns.report import Cell, Line, Report
-from kaeshi.nouns.review import ReviewItem, ReviewState
+from kaeshi.nouns.review import ReviewItem, ReviewKind, ReviewState
 from kaeshi.nouns.rollout import (
     Decision,
     Forecast,
@@ -59,6 +59,7 @@ from kaeshi.nouns.value import Json, Value
 
 __all__ = [
     "CANDIDATE_FAILED",
+    "EMBEDDED",
     "HAND_OVER",
     "MOST_ENTRIES",
     "PLACEHOLDER",
@@ -70,6 +71,8 @@ __all__ = [
     "Cell",
     "Comparison",
     "Consent",
+    "ConsentSource",
+    "ConsentStatement",
     "Conversation",
     "Dataset",
     "Decision",
@@ -103,6 +106,7 @@ __all__ = [
     "Quality",
     "Report",
     "ReviewItem",
+    "ReviewKind",
     "ReviewState",
     "Role",
     "Rollout",

@@ -8,12 +8,14 @@ from pydantic import Field
 from kaeshi.nouns.value import Json, Value
 
 MOST_ENTRIES = 20  # of the knowledge base, in one request
+EMBEDDED = "embedded"  # as a base URL: the trainer in this process
 
 
 class Serving(Value):
     """How a candidate is asked, beyond its model's name.
 
-    `model`: its name at the provider. `opening`: messages put before the customer's, such as a
+    `model`: its name at the provider. `base_url`: of another provider than the main one, or
+    EMBEDDED. `opening`: messages put before the customer's, such as a
     system prompt and examples. `placeholders`: it reads and writes scrubbed text; None means that
     it does if it is a fine-tune of kaeshi. `entries`: how many of the nearest index entries
     are put before the customer's last message.

@@ -8,14 +8,15 @@ from kaeshi.nouns.value import Value
 class Filters(Value):
     """What a conversation must be to become an example.
 
-    A filter applies where its value is known.
+    A filter applies where its value is known. `drop_outcomes`: reported outcomes as NAME=VALUE,
+    none of which it may have.
     """
 
     min_quality_tenths: int | None = 8
     min_confidence: float | None = 0.8
     min_rating: float | None = 4
     require_positive_feedback: bool = False
-    drop_failed: bool = True
+    drop_outcomes: tuple[str, ...] = ("goal_reached=false",)
     missing_quality: Literal["keep", "drop"] = "drop"
     missing_rating: Literal["keep", "drop"] = "keep"
     missing_confidence: Literal["keep", "drop"] = "keep"
@@ -40,6 +41,7 @@ DropReason = Literal[
     "thumbs_down",
     "goal_not_reached",
     "booking_failed",
+    "outcome",
     "low_rating",
     "low_quality",
     "low_confidence",

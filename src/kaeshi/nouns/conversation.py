@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Literal
 
 from kaeshi.nouns.assignment import Arm
+from kaeshi.nouns.consent import Consent, ConsentSource, ConsentStatement
 from kaeshi.nouns.value import Json, Value
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
-Consent = Literal["granted", "legitimate_interest", "none"]
 # the responder's answer when it is uncertain, and the gateway's when an answer must not be served;
 # it is never learned
 HAND_OVER = "Let me bring in a colleague who can help you with that."
@@ -69,6 +69,8 @@ class Conversation(Value):
     started_at: datetime
     turns: tuple[Turn, ...]
     consent: Consent = "none"
+    consent_from: ConsentSource = "unstated"
+    consent_text: str = ""
     source: str = ""
     domains: tuple[str, ...] = ()
     intents: tuple[str, ...] = ()
@@ -81,6 +83,22 @@ class Conversation(Value):
     is_verified: bool = True
     network: str = ""
     clocked: bool = True  # the times are real, so that response times can be computed
+
+    @property
+    def consent_said(self) -> ConsentStatement:
+        """The statement of consent that came with it.
+
+        A log's is as old as its latest message, where that has a time.
+        """
+        is_dated = self.consent_from == "request" or (
+            self.consent_from == "record" and self.clocked
+        )
+        return ConsentStatement(
+            consent=self.consent,
+            how=self.consent_from,
+            said_at=self.last_at if is_dated else None,
+            text=self.consent_text,
+        )
 
     @property
     def last_at(self) -> datetime:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from kaeshi.nouns.conversation import Consent
+from kaeshi.nouns.consent import Consent
 from kaeshi.nouns.feedback import Signals
 from kaeshi.nouns.value import Json
 

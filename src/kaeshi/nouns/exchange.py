@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from kaeshi.nouns.assignment import Assignment
-from kaeshi.nouns.conversation import Consent
+from kaeshi.nouns.consent import Consent, ConsentSource
 from kaeshi.nouns.value import Json, Value
 
 
@@ -17,7 +17,7 @@ class Exchange:
     `id` is the id of the reply's message; `reply` is None when there was no answer. `messages`: the
     conversation as the client sent it. `scope` separates equal conversations: the conversation's id
     where the caller named one, else the customer's, else empty. `failed`: the assigned arm did not
-    answer. `status`: HTTP, as the client saw it. Unknown values are None.
+    answer, `failure` says why. `status`: HTTP, as the client saw it. Unknown values are None.
 
     `refers`: ids of answers that the request continues; `gave`: ids in the answer by which it may
     be continued; `others`: further choices, any of which may be continued; `answer_id`: the
@@ -40,9 +40,12 @@ class Exchange:
     status: int
     scope: str
     consent: Consent = "none"
+    consent_from: ConsentSource = "unstated"
+    consent_text: str = ""
     assignment: Assignment | None = None
     epoch: int = 0  # version of the rollout that the routing was read from
     failed: bool = False
+    failure: str = ""
     model: str | None = None  # the model that answered
     confidence: float | None = None
     finish_reason: str | None = None
@@ -73,8 +76,9 @@ class Mirrored(Value):
     """A candidate's answer to a turn that production answered; it was not served.
 
     `broken`: policy checks that it breaks and production's answer does not. `same`: both answers
-    are equal. `preferred`: the arm that the judge preferred; None without a judge. `dropped`: the
-    candidate was not asked, because the mirror was behind or over its budget.
+    are equal. `failure`: why there is no answer. `preferred`: the arm that the judge preferred;
+    None without a judge. `dropped`: the candidate was not asked, because the mirror was behind or
+    over its budget.
     """
 
     request: str
@@ -87,3 +91,4 @@ class Mirrored(Value):
     latency_ms: float | None = None
     production_ms: float | None = None
     cost_usd: Decimal | None = None
+    failure: str = ""

@@ -8,13 +8,23 @@ from kaeshi.nouns.value import Value
 ReviewState = Literal["proposed", "approved", "corrected", "rejected"]
 
 
-class ReviewItem(Value):
-    """A proposal that waits for a reviewer."""
+ReviewKind = Literal["example", "entry", "correction"]
 
-    kind: Literal["example", "entry", "correction"]
+
+class ReviewItem(Value):
+    """A proposal that waits for a reviewer, scrubbed.
+
+    `title`: the question; `answer`: what would be learned; `why`: how it came into the queue.
+    `score` is in tenths.
+    """
+
+    kind: ReviewKind
     ref: str
     state: ReviewState
     title: str
+    answer: str = ""
+    conversation: str | None = None
+    why: str = ""
     score: int
     at: datetime
     by: str | None = None

@@ -8,17 +8,15 @@ from typing import Any
 import aiohttp
 
 from kaeshi.errors import ProviderError, ProviderUnknown
-from kaeshi.nouns import Answer, Candidate
-from kaeshi.ports import Answerer
+from kaeshi.nouns import EMBEDDED, Answer, Candidate
+from kaeshi.ports import NO_TRAINER, Answerer
 
 TIMEOUT_S = 60
+OPENAI = "https://api.openai.com/v1"
 
 
 class WireChat:
-    """A ChatModel.
-
-    Models of the embedded trainer are asked in-process, all others over HTTP.
-    """
+    """A ChatModel, at a provider over HTTP or at the embedded trainer in this process."""
 
     def __init__(
         self,
@@ -28,29 +26,34 @@ class WireChat:
         api_key: str | None,
         keys: Mapping[str, str] | None = None,
     ) -> None:
-        """`keys`: of other providers, by base URL; a key goes to its own provider only."""
+        """`answerer`: the embedded trainer; it answers whatever no other provider is named for.
+
+        `base_url`: the main provider; None where that is the embedded trainer. `keys`: of other
+        providers, by base URL; a key goes to its own provider only.
+        """
         self._answerer = answerer
-        self._base_url = (base_url or "https://api.openai.com/v1").rstrip("/")
+        self._base_url = base_url or (OPENAI if answerer is None else EMBEDDED)
         self._keys = {where.rstrip("/"): key for where, key in (keys or {}).items()}
         if api_key is not None:
-            self._keys[self._base_url] = api_key
+            self._keys[self._base_url.rstrip("/")] = api_key
 
     async def answer(self, candidate: Candidate, body: bytes) -> Answer:
         """The candidate's answer to a chat completion request. Raises ProviderError."""
         began = time.perf_counter()
-        if self._answerer is not None:
+        where = (candidate.serving.base_url or self._base_url).rstrip("/")
+        if where == EMBEDDED:
             status, raw = await self._local(body)
         else:
-            status, raw = await self._remote(candidate.serving.base_url, body)
+            status, raw = await self._remote(where, body)
         waited = (time.perf_counter() - began) * 1000
         return _answer(status, raw, candidate.model, waited)
 
     async def _local(self, body: bytes) -> tuple[int, bytes]:
-        assert self._answerer is not None  # checked by the caller
+        if self._answerer is None:
+            raise ProviderError(NO_TRAINER)
         return await self._answerer.call("POST", "/chat/completions", body, "application/json")
 
-    async def _remote(self, base_url: str | None, body: bytes) -> tuple[int, bytes]:
-        where = base_url.rstrip("/") if base_url else self._base_url
+    async def _remote(self, where: str, body: bytes) -> tuple[int, bytes]:
         headers = {"content-type": "application/json"}
         if where in self._keys:
             headers["authorization"] = f"Bearer {self._keys[where]}"

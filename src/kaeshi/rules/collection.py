@@ -3,6 +3,7 @@
 Every refusal has one reason, and reasons are counted.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 
 from kaeshi.nouns import Consent, Drop, DropReason, Filters, Keep, Signals
@@ -18,7 +19,8 @@ REASONS: Mapping[DropReason, str] = {
     "unfit": "its row breaks the format of training files",
     "thumbs_down": "it has a thumbs-down",
     "goal_not_reached": "the customer says the goal was not reached",
-    "booking_failed": "the booking it led to failed",
+    "booking_failed": "it led to no booking (booked=false in DROP_OUTCOMES)",
+    "outcome": "an outcome in DROP_OUTCOMES was reported",
     "low_rating": "the mean rating is below the minimum",
     "low_quality": "the quality score is below the minimum",
     "low_confidence": "the answer's confidence is below the minimum",
@@ -41,7 +43,25 @@ REASONS: Mapping[DropReason, str] = {
     "answers_with_a_question": "the answer asks back",
     "too_short": "question or answer is too short to stand alone",
 }
+BY_FILTERS: frozenset[str] = frozenset(
+    {
+        "goal_not_reached",
+        "booking_failed",
+        "outcome",
+        "low_rating",
+        "low_quality",
+        "low_confidence",
+        "not_rated",
+        "no_rating",
+        "no_confidence",
+        "no_positive_feedback",
+    }
+)
 POSITIVE_RATING = 4
+_OUTCOMES: Mapping[str, DropReason] = {
+    "goal_reached=false": "goal_not_reached",
+    "booked=false": "booking_failed",
+}
 
 
 def judge(
@@ -87,11 +107,14 @@ def refused_by_signals(
 def _unhappy(facts: Mapping[str, object], signals: Signals, filters: Filters) -> DropReason | None:
     if signals.thumbs_down:
         return "thumbs_down"
-    if filters.drop_failed and facts.get("goal_reached") is False:
-        return "goal_not_reached"
-    if filters.drop_failed and facts.get("booked") is False:
-        return "booking_failed"
-    return None
+    unwanted = next((fact for fact in filters.drop_outcomes if _is_reported(fact, facts)), None)
+    return _OUTCOMES.get(unwanted, "outcome") if unwanted else None
+
+
+def _is_reported(fact: str, facts: Mapping[str, object]) -> bool:
+    """Whether NAME=VALUE is among the outcomes; a value is JSON, or a text as it is."""
+    name, _, value = fact.partition("=")
+    return name in facts and value in {facts[name], json.dumps(facts[name])}
 
 
 def _below(signals: Signals, filters: Filters) -> DropReason | None:

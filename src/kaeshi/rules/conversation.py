@@ -18,7 +18,17 @@ from pydantic_core import from_json
 from typing_extensions import TypedDict  # pydantic requires this one before Python 3.12
 
 from kaeshi.errors import InvalidInput
-from kaeshi.nouns import Arm, Consent, Conversation, Json, Outcome, Role, Turn, text_of
+from kaeshi.nouns import (
+    Arm,
+    Consent,
+    ConsentSource,
+    Conversation,
+    Json,
+    Outcome,
+    Role,
+    Turn,
+    text_of,
+)
 from kaeshi.rules.wire import context_of
 
 MAX_MESSAGES = 2_000
@@ -84,6 +94,7 @@ class _Record(TypedDict, total=False):
     conversation_id: ConversationId | None
     assistant: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] | None
     consent: Consent | None
+    consent_text: Annotated[str, Field(max_length=1000)] | None
     source: Name | None
     started_at: Time
     domains: list[Name]
@@ -171,6 +182,8 @@ def parse(
         started_at=started,
         turns=tuple(turns),
         consent=consent or parsed.get("consent") or "none",
+        consent_from=_consent_from(consent, parsed),
+        consent_text=parsed.get("consent_text") or "",
         outcomes=outcomes(
             _reported(record, parsed.get("outcome")), at=max(started, turns[-1].at), source="log"
         ),
@@ -191,6 +204,12 @@ def _about(parsed: _Record) -> dict[str, Any]:
         "closed": parsed.get("closed", False),
         "context": context_of(parsed),
     }
+
+
+def _consent_from(given: Consent | None, parsed: _Record) -> ConsentSource:
+    if given is not None:
+        return "import"
+    return "record" if parsed.get("consent") else "unstated"
 
 
 def _timed_turns(

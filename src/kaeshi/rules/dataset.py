@@ -167,14 +167,34 @@ def split(conversation: str) -> Split:
     )
 
 
-def enough(count: int, least: int, what: str) -> None:
-    """Raise TooFew unless there are enough examples, counted before the split."""
-    if count < least:
-        msg = (
-            f"{what}: {count} examples, {least} needed; lower MIN_EXAMPLES or wait for the "
-            "nightly collection"
-        )
-        raise TooFew(msg)
+_REMEDIES: Mapping[str, str] = {
+    "no_consent": (
+        "they carry no consent. Where the customers agreed, import them again with --consent "
+        "granted, or set GATEWAY_CONSENT for what comes through the gateway"
+    ),
+    "unreviewed": "their customers are unnamed: look at `kaeshi review list` and approve",
+    "not_rated": "they have no rating: send feedback, or set MISSING_QUALITY=keep",
+    "low_quality": "their score is below MIN_QUALITY_SCORE",
+    "low_rating": "their rating is below MIN_RATING",
+    "outcome": "DROP_OUTCOMES names their outcome",
+    "customer_share": "one customer may have DATASET_CUSTOMER_PERCENT of a dataset",
+}
+
+
+def enough(count: int, least: int, what: str, dropped: Mapping[str, int]) -> None:
+    """Raise TooFew unless there are enough examples, counted before the split.
+
+    The remedy is that of the most common reason in `dropped`.
+    """
+    if count >= least:
+        return
+    msg = f"{what}: {count} examples, {least} needed; "
+    most = max(dropped, key=lambda reason: (dropped[reason], reason), default="")
+    if most in _REMEDIES:
+        msg += f"{dropped[most]} were dropped ({most}), because {_REMEDIES[most]}"
+    else:
+        msg += "lower MIN_EXAMPLES or wait for the nightly collection"
+    raise TooFew(msg)
 
 
 def is_preference(raw: bytes) -> bool:

@@ -12,15 +12,16 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from kaeshi import pii
-from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.errors import InvalidInput, NotFound, ProviderError, ProviderUnknown, Refused
 from kaeshi.loop import Loop
-from kaeshi.nouns import HAND_OVER, Answer, Candidate, Json, Serving
+from kaeshi.nouns import EMBEDDED, HAND_OVER, Answer, Candidate, Json, Serving
 from kaeshi.rules import wire
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.steps.shelf import Shelf
 
 CHAT = "/chat/completions"
 UNREGISTERED_AT = datetime(1970, 1, 1, tzinfo=UTC)
+HELLO: tuple[Json, ...] = ({"role": "user", "content": "Hello!"},)
 Values = Mapping[str, Sequence[str]]
 log = logging.getLogger("kaeshi.asking")
 
@@ -116,6 +117,30 @@ async def answer_scrubbed(
     return await loop.chat.answer(candidate, _body(candidate, asked, informed))
 
 
+async def check_answers(loop: Loop, candidate: Candidate) -> None:
+    """Ask the candidate once, as it is served. Raises Refused where no answer comes.
+
+    Where no key of its provider is known, callers bring one, and only that it answers is checked.
+    """
+    try:
+        await answer(loop, Shelf(), candidate, HELLO)
+    except ProviderError as error:
+        if _has_key(loop, candidate) or isinstance(error, ProviderUnknown):
+            msg = (
+                f"candidate {candidate.model!r} was asked once and does not answer: {error}. "
+                "Nothing was begun; see --served-as, --base-url and GATEWAY_PROVIDER_KEYS"
+            )
+            raise Refused(msg) from error
+
+
+def _has_key(loop: Loop, candidate: Candidate) -> bool:
+    """Whether its provider needs no key of a caller."""
+    where = candidate.serving.base_url
+    if where is None:
+        return loop.settings.chats_embedded or loop.settings.openai_api_key is not None
+    return where == EMBEDDED or where in loop.settings.provider_keys
+
+
 async def candidate_named(loop: Loop, model: str) -> Candidate:
     """The registered candidate of that name; a plain model of that name if there is none."""
     try:
@@ -125,12 +150,12 @@ async def candidate_named(loop: Loop, model: str) -> Candidate:
         return unregistered(loop.assistant, model)
 
 
-def unregistered(assistant: str, model: str, *, placeholders: bool = False) -> Candidate:
+def unregistered(assistant: str, model: str) -> Candidate:
     """A candidate for a model that is asked without being registered."""
     return Candidate(
         id="",
         assistant=assistant,
-        kind="fine_tune" if placeholders else "base_model",
+        kind="base_model",
         model=model,
         evidence={},
         created_at=UNREGISTERED_AT,

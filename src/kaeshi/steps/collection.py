@@ -26,10 +26,11 @@ from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
 from kaeshi.rules.conversation import NOTHING_STORED, is_answer, rated_turn, says_something
 from kaeshi.store.conversation_rows import Stored
-from kaeshi.store.examples import Judged, Reviewed, by_type
+from kaeshi.store.examples import Judged, Reviewed, Signalled, by_type
 from kaeshi.store.verbs import dumps
 
 AT_ONCE = 100
+MARKED_AT_ONCE = 1_000
 log = logging.getLogger("kaeshi")
 
 
@@ -43,6 +44,7 @@ class Collected:
     pii: Counter[str] = field(default_factory=Counter)
     total_kept: int = 0
     waiting: int = 0  # of those, how many a person must approve first
+    refiltered: int = 0  # judged again, because the filters in the settings changed
     ready_to_retrain: bool = False
 
 
@@ -56,6 +58,7 @@ def filters(loop: Loop) -> Filters:
         missing_quality=s.missing_quality,
         missing_rating=s.missing_rating,
         missing_confidence=s.missing_confidence,
+        drop_outcomes=s.drop_outcomes,
     )
 
 
@@ -63,11 +66,14 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
     """Judge every closed conversation that changed since it was last judged.
 
     It advances by a cursor in short transactions: a crash repeats at most one piece, and repeating
-    changes nothing.
+    changes nothing. Where the filters in the settings are not those of the last collection, what
+    they decide otherwise is judged again.
     """
     using = wanted or filters(loop)
     done = Collected()
     started = loop.clock.now()
+    if wanted is None:
+        done.refiltered = await _mark_refiltered(loop, using)
     after = ""
     while True:
         stored, said, reviews = await _next_page(loop, after)
@@ -80,9 +86,39 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
             await tx.conversations.settle_changes(loop.assistant, stored)
         _count(done, judged)
         after = stored[-1].id
-    await _written_down(loop, done, started)
+    await _written_down(loop, done, using, started)
     done.ready_to_retrain = done.total_kept - done.waiting >= loop.settings.retraining_threshold
     return done
+
+
+async def _mark_refiltered(loop: Loop, using: Filters) -> int:
+    """Have those judged again that other filters decide otherwise; returns how many."""
+    async with loop.store.read() as tx:
+        last = await tx.examples.last_filters(loop.assistant)
+    if last in {"", using.model_dump_json()}:
+        return 0
+    marked = 0
+    after = ""
+    while True:
+        async with loop.store.read() as tx:
+            page = await tx.examples.signals(loop.assistant, after, MARKED_AT_ONCE)
+        if not page:
+            return marked
+        after = page[-1].conversation
+        others = [each.conversation for each in page if _is_decided_otherwise(each, using)]
+        async with loop.store.write() as tx:
+            await tx.conversations.mark_changed(loop.assistant, others)
+        marked += len(others)
+
+
+def _is_decided_otherwise(judged: Signalled, using: Filters) -> bool:
+    """Whether these filters keep what was dropped by a filter, or drop what was kept."""
+    refused = rules.refused_by_signals(judged.consent, judged.facts, judged.signals, using)
+    if judged.reason is None:
+        return refused is not None
+    if judged.reason not in rules.BY_FILTERS:
+        return False
+    return refused is None or refused.reason != judged.reason
 
 
 async def why_nothing(loop: Loop) -> str:
@@ -112,7 +148,7 @@ async def _next_page(
     return stored, said, reviews
 
 
-async def _written_down(loop: Loop, done: Collected, started: datetime) -> None:
+async def _written_down(loop: Loop, done: Collected, using: Filters, started: datetime) -> None:
     finished = loop.clock.now()
     async with loop.store.write() as tx:
         done.total_kept, waiting = await tx.examples.count_kept(loop.assistant)
@@ -123,6 +159,7 @@ async def _written_down(loop: Loop, done: Collected, started: datetime) -> None:
                 loop.ids.new("collection"),
                 done.kept,
                 done.dropped,
+                using.model_dump_json(),
                 started,
                 finished,
             )

@@ -31,13 +31,18 @@ SHOWN = 60  # characters of the first words
 class Logged:
     """The result of logging: new and grown conversations, and refused records.
 
-    Refused ones with place and reason.
+    Refused ones with place and reason. `consents`: known ones whose consent changed; `withdrawn`:
+    those whose withdrawal stands against a grant; `silent`: new ones without consent, from which
+    nothing is learned.
     """
 
     new: int = 0
     grown: int = 0
     unchanged: int = 0
     messages: int = 0
+    consents: int = 0
+    withdrawn: int = 0
+    silent: int = 0
     refused: list[str] = field(default_factory=list)
 
 
@@ -257,4 +262,7 @@ async def _store(
     done.grown += added.grown
     done.messages += added.messages
     done.unchanged += len(batch) - added.new - added.grown - len(added.refused)
+    done.consents += len(added.consents.changed)
+    done.withdrawn += added.consents.refused
+    done.silent += added.silent
     done.refused += [f"{place_of(batch[i][0])}: {why}" for i, why in added.refused]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from kaeshi.errors import InvalidInput
-from kaeshi.files import write_whole
+from kaeshi.files import sha256_of, write_whole
 from kaeshi.loop import Loop
 from kaeshi.nouns import Dataset, Drop, Example, Filters, Json, TestCase
 from kaeshi.rules import collection as judging
@@ -133,6 +133,7 @@ async def build(
         len(examples),
         loop.settings.min_examples if least is None else least,
         f"dataset for assistant {loop.assistant!r}",
+        dropped,
     )
     lines = tuple(rules.row(example, loop.prompts) for example in examples)
     sources = _sources_of(examples)
@@ -264,14 +265,29 @@ def export(dataset: Dataset, path: Path) -> str:
 def check(path: Path, *, least: int = rules.MIN_EXAMPLES) -> list[str]:
     """The faults of a training file, each with its line.
 
-    Raises InvalidInput if the file cannot be read.
+    A file of a dataset that was built here has the rows of the whole dataset: they are counted
+    before the split. Raises InvalidInput if the file cannot be read.
     """
     try:
+        enough = _rows_of_dataset(path) >= least
         with path.open("rb") as stream:
-            return rules.check(stream, least=least)
+            return rules.check(stream, least=0 if enough else least)
     except OSError as error:
         msg = f"training file {str(path)!r} cannot be read: {error.strerror}"
         raise InvalidInput(msg) from error
+
+
+def _rows_of_dataset(path: Path) -> int:
+    """The rows of the dataset that the file belongs to, by the manifest beside it; 0 without."""
+    manifest = path.parent / "manifest.json"
+    if not manifest.is_file():
+        return 0
+    try:
+        files = json.loads(manifest.read_bytes())["files"]
+        is_listed = files[path.name]["sha256"] == sha256_of(path)
+        return int(files["all.jsonl"]["rows"]) if is_listed else 0
+    except (ValueError, KeyError, TypeError):  # another program's manifest
+        return 0
 
 
 async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Example | Drop]:

@@ -24,6 +24,7 @@ from kaeshi.store.conversation_rows import Stored
 
 FIRST_PART = 0.8
 AT_ONCE = 200
+TAKEN_IN = ("new", "unchanged", "messages", "feedback", "consents", "withdrawn", "silent")
 Progress = Callable[[str, float], None]
 
 
@@ -35,7 +36,7 @@ async def take_in(
     loop: Loop, logs: Sequence[Logs], *, consent: Consent | None, progress: Progress = quiet
 ) -> Json:
     """Import conversations, and their recorded questionnaires as feedback."""
-    totals = {"new": 0, "unchanged": 0, "messages": 0, "feedback": 0}
+    totals = dict.fromkeys(TAKEN_IN, 0)
     refused: list[str] = []
     for log in logs:
         done = 0
@@ -177,7 +178,7 @@ async def _judge(
     """
     judge = _Judge(
         loop=loop,
-        candidate=asking.unregistered(loop.assistant, run.model or "", placeholders=True),
+        candidate=await asking.candidate_named(loop, run.model or ""),
         acts=await _acts_of_replies(loop, earlier),
         seen=_replies(rows),
     )

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from kaeshi import pii
-from kaeshi.errors import InvalidInput
+from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.loop import Loop
-from kaeshi.nouns import Json, ReviewItem, ReviewState
+from kaeshi.nouns import Entry, Json, ReviewItem, ReviewKind, ReviewState
 from kaeshi.rules import review as rules
+from kaeshi.steps.collection import scrub_messages
+from kaeshi.store.conversation_rows import Said
 from kaeshi.store.feedback import Correction
 
 LIMIT = 500
@@ -15,7 +17,11 @@ CORRECTED = 10  # tenths: a right answer in a customer's own words is worth a lo
 
 
 async def queue(
-    loop: Loop, *, state: ReviewState | None = "proposed", limit: int = 50
+    loop: Loop,
+    *,
+    state: ReviewState | None = "proposed",
+    kind: ReviewKind | None = None,
+    limit: int = 50,
 ) -> list[ReviewItem]:
     """Proposed examples, entries and customers' corrections, the most valuable first."""
     async with loop.store.read() as tx:
@@ -25,37 +31,77 @@ async def queue(
         )
         found = await tx.knowledge.entries(loop.assistant, states, LIMIT)
         given = await tx.feedback.corrections_given(loop.assistant, state, LIMIT)
-    items += _corrections(loop, given)
-    items += [
-        ReviewItem(
-            kind="entry",
-            ref=e.id,
-            state=e.state,
-            title=e.question[:120],
-            score=score,
-            at=e.at,
-            by=e.by,
+    items += await _corrections(loop, given if kind in {None, "correction"} else [])
+    items += [_of_entry(entry, score) for entry, score in found]
+    wanted = [item for item in items if kind is None or item.kind == kind]
+    return rules.rank(wanted)[:limit]
+
+
+def _of_entry(entry: Entry, score: int) -> ReviewItem:
+    return ReviewItem(
+        kind="entry",
+        ref=entry.id,
+        state=entry.state,
+        title=entry.question,
+        answer=entry.answer,
+        conversation=entry.conversation,
+        why=f"an answer of score {score / 10:g}, for any customer who asks this",
+        score=score,
+        at=entry.at,
+        by=entry.by,
+    )
+
+
+async def _corrections(loop: Loop, given: Sequence[Correction]) -> list[ReviewItem]:
+    """Corrections with the questions they answer, scrubbed together."""
+    async with loop.store.read() as tx:
+        stored = await tx.conversations.read(
+            loop.assistant, list(dict.fromkeys(one.conversation for one in given))
         )
-        for e, score in found
-    ]
-    return rules.rank(items)[:limit]
-
-
-def _corrections(loop: Loop, given: Sequence[Correction]) -> list[ReviewItem]:
-    texts = [[one.words] for one in given]
+    said = {one.id: one.said for one in stored}
+    texts = [[*_asked(said.get(one.conversation, ()), one.message), one.words] for one in given]
     clean = pii.scrub_each(texts, loop.names.find_each(texts), loop.policy)
     return [
         ReviewItem(
             kind="correction",
             ref=one.submission,
             state=one.state,
-            title=scrubbed.texts[0][:120],
+            title=scrubbed.texts[0],
+            answer=scrubbed.texts[2],
+            conversation=one.conversation,
+            why=f"a customer's correction of: {scrubbed.texts[1]}",
             score=CORRECTED,
             at=one.at,
             by=one.by,
         )
         for one, scrubbed in zip(given, clean, strict=True)
     ]
+
+
+def _asked(said: Sequence[Said], message: str) -> tuple[str, str]:
+    """The question before a message, and the message."""
+    upto = [each.message for each in said]
+    names = [each.id for each in said]
+    return rules.last_exchange(upto[: names.index(message) + 1] if message in names else upto)
+
+
+async def look(loop: Loop, ref: str) -> Json:
+    """One item of the queue, with what was said before it, scrubbed. Raises NotFound."""
+    items = await queue(loop, state=None, limit=3 * LIMIT)
+    item = next((each for each in items if each.ref == ref), None)
+    if item is None:
+        msg = (
+            f"{ref!r} is not in the queue of assistant {loop.assistant!r}; `kaeshi review list "
+            "--state all` shows it"
+        )
+        raise NotFound(msg)
+    messages: Sequence[Json] = []
+    if item.conversation is not None:
+        async with loop.store.read() as tx:
+            stored = await tx.conversations.read(loop.assistant, [item.conversation])
+        if stored:
+            messages, _ = scrub_messages(loop, [each.message for each in stored[0].said])
+    return {**item.model_dump(mode="json"), "messages": list(messages)}
 
 
 async def decide(

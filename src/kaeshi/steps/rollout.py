@@ -26,7 +26,7 @@ from kaeshi.nouns import (
 from kaeshi.rules import rollout as rules
 from kaeshi.rules.comparison import SPANS, named
 from kaeshi.rules.trial import Trial
-from kaeshi.steps import evaluation
+from kaeshi.steps import asking, evaluation
 from kaeshi.steps.conversation import holdout_since
 from kaeshi.steps.notice import notify
 from kaeshi.steps.pausing import WATCHED, for_people, percent_of
@@ -81,6 +81,16 @@ async def set_production(loop: Loop, model: str, serving: Serving | None = None)
         if current is None:
             await tx.rollouts.set_production(loop.assistant, candidate.id, loop.clock.now())
     return candidate
+
+
+async def start(
+    loop: Loop, model: str, *, percent: float, hours: float, goal: Goal = "superior", by: str = ""
+) -> Rollout:
+    """`begin`, after the candidate was asked once. Raises Refused where it does not answer."""
+    async with loop.store.read() as tx:
+        candidate = await tx.candidates.named(loop.assistant, model)
+    await asking.check_answers(loop, candidate)
+    return await begin(loop, model, percent=percent, hours=hours, goal=goal, by=by)
 
 
 async def begin(
@@ -363,7 +373,7 @@ async def roll_back(loop: Loop, rollout: str, *, reason: str, by: str = "") -> R
 
 
 async def status(loop: Loop) -> Json:
-    """Production, the live rollout, and every rollout's audit."""
+    """Production, and every rollout with its audit, and the failures of each arm by reason."""
     async with loop.store.read() as tx:
         production = await tx.rollouts.production(loop.assistant)
         every = await tx.rollouts.history(loop.assistant)
@@ -374,7 +384,11 @@ async def status(loop: Loop) -> Json:
                 {
                     **r.model_dump(mode="json"),
                     "model": (await tx.candidates.named(loop.assistant, r.candidate)).model,
-                    "mirror": await tx.exchanges.mirror_tally(loop.assistant, r.id),
+                    "mirror": {
+                        **await tx.exchanges.mirror_tally(loop.assistant, r.id),
+                        "why": await tx.exchanges.mirror_failures(loop.assistant, r.id),
+                    },
+                    "arms": await tx.exchanges.failures(loop.assistant, r.id),
                     "audit": await tx.rollouts.audit(loop.assistant, r.id),
                 }
                 for r in every

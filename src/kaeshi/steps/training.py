@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, ProviderUnknown
+from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, ProviderUnknown, Refused
 from kaeshi.files import sha256_of
 from kaeshi.formats.training_rows import messages_of, parse_preference_row, parse_row
 from kaeshi.loop import Loop
@@ -21,6 +21,7 @@ from kaeshi.nouns import (
     JobRequest,
     Json,
     RunState,
+    Serving,
     TrainingEvent,
     TrainingMethod,
     TrainingRun,
@@ -123,6 +124,7 @@ async def start(
         attempt, run = await _latest_attempt(loop, tx, work)
         if run is None:
             check_base(loop, model)
+            await _check_consent(loop, tx, sha256)
             reserved = await reserve_of(loop, tx, model, tokens * epochs)
             run, _ = await tx.training.intend_run(
                 await _intended(loop, tx, work, attempt, reserved)
@@ -135,6 +137,18 @@ async def start(
         )
         raise ProviderUnknown(msg)
     return begun
+
+
+async def _check_consent(loop: Loop, tx: Tx, sha256: str) -> None:
+    """Raise Refused for a dataset of which a conversation may not be learned from any more."""
+    dataset = await tx.datasets.of_file(loop.assistant, sha256)
+    withdrawn = await tx.datasets.withdrawn(loop.assistant, dataset) if dataset else 0
+    if withdrawn:
+        msg = (
+            f"dataset {dataset!r}: consent to learn from {withdrawn} of its conversations was "
+            "withdrawn; build it again with `kaeshi dataset build`"
+        )
+        raise Refused(msg)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +266,7 @@ async def _write_down(
                     kind="fine_tune",
                     model=settled.model,
                     run=run.id,
+                    serving=Serving(base_url=loop.settings.trained_at),
                     evidence={},
                     created_at=now,
                 )

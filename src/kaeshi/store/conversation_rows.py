@@ -1,7 +1,7 @@
 """Rows of conversations, their texts and outcomes, and how one is shown."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine.cursor import CursorResult
 from sqlalchemy.engine.row import Row
 
-from kaeshi.nouns import Consent, Conversation, Json, Outcome, Turn
+from kaeshi.nouns import Consent, ConsentStatement, Conversation, Json, Outcome, Turn
 from kaeshi.rules import conversation as rules
 from kaeshi.store.contexts import context_id
 from kaeshi.store.tables import changes
@@ -60,25 +60,25 @@ class Plan:
 
 
 def conversation_shown(
-    conversation: str,
-    assistant: str,
     row: Row[*tuple[Any, ...]],
-    stored: list[Stored],
+    stored: Stored,
     turns: CursorResult[*tuple[Any, ...]],
     bodies: dict[str, Json],
+    agreed: Sequence[ConsentStatement],
 ) -> Json:
     """A conversation with its texts, for people to read."""
     return {
-        "conversation_id": conversation,
-        "assistant": assistant,
+        "conversation_id": row.id,
+        "assistant": row.assistant,
         "customer": row.customer,
         "consent": row.consent,
+        "consents": [each.model_dump(mode="json") for each in agreed],
         "started_at": moment(row.started_at).isoformat(),
         "closed_at": None if row.closed_at is None else moment(row.closed_at).isoformat(),
         "contained": row.contained,
         "experiment": row.experiment,
         "arm": row.arm,
-        "outcome": dict(stored[0].facts),
+        "outcome": dict(stored.facts),
         "messages": [
             {
                 "message_id": t.id,

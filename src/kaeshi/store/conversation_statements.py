@@ -20,6 +20,7 @@ _o = outcomes.c
 _t = texts.c
 WRAPPED_KEYS = _of(customers, _k.id, _k.id, _k.wrapped_key)
 KNOWN_CONVERSATIONS = _of(conversations, _c.id, _c.id, _c.customer, _c.message_count)
+OF_CUSTOMERS = _of(conversations, _c.customer, _c.id).order_by(_c.id)
 KNOWN_MESSAGES = _of(messages, _m.id, _m.id, _m.conversation, _m.mac)
 STILL_OPEN = _of(conversations, _c.id, _c.id).where(_c.closed_at.is_(None))
 HEADS = _of(

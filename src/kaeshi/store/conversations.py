@@ -17,6 +17,7 @@ from kaeshi.errors import Damaged, NotFound
 from kaeshi.nouns import Conversation, Json, Outcome
 from kaeshi.rules import conversation as rules
 from kaeshi.rules.threads import UNVERIFIED, root, unnamed
+from kaeshi.store.consents import ConsentVerbs, Settled
 from kaeshi.store.contexts import ContextVerbs, context_id
 from kaeshi.store.conversation_rows import (
     Plan,
@@ -60,13 +61,23 @@ from kaeshi.store.verbs import Verbs, micros, moment
 class Added:
     """The result of a batch.
 
-    New conversations, grown ones, and those refused by index with the reason.
+    New conversations, grown ones, and those refused by index with the reason; what became of
+    statements of consent.
     """
 
     new: int = 0
     grown: int = 0
     messages: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
+    silent: int = 0  # new ones without consent
+    consents: Settled = field(default_factory=Settled)
+
+    def count(self, plan: Plan) -> None:
+        """Add what a conversation brings."""
+        self.new += plan.is_new
+        self.silent += plan.is_new and plan.conversation.consent == "none"
+        self.grown += bool(plan.turns) and not plan.is_new
+        self.messages += len(plan.turns)
 
 
 GATEWAY = "gateway"  # the source of what came through it
@@ -80,6 +91,7 @@ class ConversationVerbs(Verbs):
         super().__init__(connection, keyring)
         self._contexts = ContextVerbs(connection, keyring)
         self._keys = KeyVerbs(connection, keyring)
+        self._consents = ConsentVerbs(connection, keyring)
 
     async def add(self, batch: Sequence[Conversation], now: datetime) -> Added:
         """Store the new parts of a batch of one assistant.
@@ -101,10 +113,9 @@ class ConversationVerbs(Verbs):
                 continue
             plans.append(outcome)
             known[conversation.id] = (outcome.customer, outcome.position + len(outcome.turns))
-            added.new += outcome.is_new
-            added.grown += bool(outcome.turns) and not outcome.is_new
-            added.messages += len(outcome.turns)
+            added.count(outcome)
         await self._write_plans(assistant, plans, now)
+        added.consents = await self._consents.settle_all(assistant, plans, now)
         return added
 
     async def exists(self, assistant: str, conversation: str) -> bool:
@@ -292,7 +303,8 @@ class ConversationVerbs(Verbs):
             raise NotFound(msg)
         row, turns = await self._head_and_turns(assistant, conversation)
         bodies = {said.id: said.message for said in stored[0].said}
-        return conversation_shown(conversation, assistant, row, stored, turns, bodies)
+        said = await self._consents.history(assistant, [conversation])
+        return conversation_shown(row, stored[0], turns, bodies, said[conversation])
 
     async def _head_and_turns(
         self, assistant: str, conversation: str

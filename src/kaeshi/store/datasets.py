@@ -3,11 +3,37 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, func, select
 
 from kaeshi.nouns import Json
-from kaeshi.store.tables import dataset_examples, dataset_files, datasets
-from kaeshi.store.verbs import Verbs, chunks, dumps, micros
+from kaeshi.store.tables import (
+    conversations,
+    dataset_examples,
+    dataset_files,
+    datasets,
+    examples,
+    training_runs,
+)
+from kaeshi.store.verbs import Verbs, among, chunks, dumps, micros
+
+_HOLDING = (
+    select(dataset_examples.c.dataset, training_runs.c.model)
+    .join(
+        examples,
+        (examples.c.assistant == dataset_examples.c.assistant)
+        & (examples.c.id == dataset_examples.c.example),
+    )
+    .outerjoin(
+        training_runs,
+        (training_runs.c.assistant == dataset_examples.c.assistant)
+        & (training_runs.c.dataset == dataset_examples.c.dataset),
+    )
+    .where(
+        dataset_examples.c.assistant == bindparam("assistant"),
+        among(examples.c.conversation, "ids"),
+    )
+    .distinct()
+)
 
 
 class DatasetVerbs(Verbs):
@@ -68,3 +94,31 @@ class DatasetVerbs(Verbs):
         )
         found = (await self.connection.execute(statement)).first()
         return None if found is None else str(found.id)
+
+    async def holding(self, assistant: str, ids: Sequence[str]) -> tuple[list[str], list[str]]:
+        """(datasets that hold one of these conversations, models trained on those datasets)."""
+        rows = await self._rows(_HOLDING, assistant=assistant, ids=list(ids))
+        return sorted({name for name, _ in rows}), sorted({model for _, model in rows if model})
+
+    async def withdrawn(self, assistant: str, dataset: str) -> int:
+        """How many conversations of a dataset may not be learned from any more."""
+        statement = (
+            select(func.count())
+            .select_from(dataset_examples)
+            .join(
+                examples,
+                (examples.c.assistant == dataset_examples.c.assistant)
+                & (examples.c.id == dataset_examples.c.example),
+            )
+            .join(
+                conversations,
+                (conversations.c.assistant == examples.c.assistant)
+                & (conversations.c.id == examples.c.conversation),
+            )
+            .where(
+                dataset_examples.c.assistant == assistant,
+                dataset_examples.c.dataset == dataset,
+                conversations.c.consent == "none",
+            )
+        )
+        return int((await self.connection.execute(statement)).scalar_one())

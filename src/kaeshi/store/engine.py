@@ -19,8 +19,17 @@ from kaeshi.store.keys import Keyring
 from kaeshi.store.store import Store
 
 Bind = str | AsyncEngine | AsyncConnection | AsyncSession
-HEAD = "0014"
+HEAD = "0016"
 BUSY_MS = 10_000  # transactions take milliseconds: a lock of seconds is another program's
+NOT_A_URL = (
+    "DATABASE_URL is not the URL of a database that can be used, such as sqlite:///kaeshi.db or "
+    "postgresql://host/name"
+)
+DRIVERS = {
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+}
 SCHEMA_LOCK = 0x6B616573
 
 
@@ -47,7 +56,18 @@ async def open_store(bind: Bind, keyring: Keyring) -> Store:
     return Store(connection, keyring, owned=False)
 
 
+def with_driver(url: str) -> str:
+    """The URL with the async driver that is meant where none is named.
+
+    >>> with_driver("postgresql://host/name"), with_driver("sqlite:///kaeshi.db")
+    ('postgresql+asyncpg://host/name', 'sqlite+aiosqlite:///kaeshi.db')
+    """
+    scheme, found, rest = url.partition("://")
+    return f"{DRIVERS.get(scheme, scheme)}{found}{rest}"
+
+
 def _engine(url: str) -> AsyncEngine:
+    url = with_driver(url)
     path = sqlite_path(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,16 +75,12 @@ def _engine(url: str) -> AsyncEngine:
     try:
         engine = create_async_engine(url, **({"poolclass": StaticPool} if memory else {}))
     except ModuleNotFoundError as error:
-        msg = (
-            f"database driver {error.name!r} is not installed; type: pip install 'kaeshi[postgres]'"
-        )
+        if error.name != "asyncpg":
+            raise Misconfigured(NOT_A_URL) from error
+        msg = "database driver 'asyncpg' is not installed; type: pip install 'kaeshi[postgres]'"
         raise MissingExtra(msg) from error
     except (ArgumentError, NoSuchModuleError, InvalidRequestError) as error:
-        msg = (
-            "DATABASE_URL is not a SQLAlchemy URL with an async driver, such as "
-            "sqlite+aiosqlite:///kaeshi.db or postgresql+asyncpg://host/name"
-        )
-        raise Misconfigured(msg) from error
+        raise Misconfigured(NOT_A_URL) from error
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
     return engine

@@ -12,6 +12,7 @@ from sqlalchemy import Select, bindparam, func, select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Consent, Drop, Example, Json, Keep, ReviewItem, ReviewState, Signals
+from kaeshi.rules import review as rules
 from kaeshi.store.contexts import context_id
 from kaeshi.store.tables import collection_runs, contexts, examples
 from kaeshi.store.verbs import Verbs, among, dumps, micros, moment
@@ -74,6 +75,32 @@ class Reviewed(NamedTuple):
     corrected: list[Json] | None
 
 
+class Signalled(NamedTuple):
+    """A verdict, and what it rests on beside the texts. `reason`: None where it was kept."""
+
+    conversation: str
+    reason: str | None
+    consent: Consent
+    facts: Mapping[str, object]
+    signals: Signals
+
+
+_SIGNALS = (
+    select(
+        examples.c.conversation,
+        examples.c.kept,
+        examples.c.reason,
+        examples.c.consent,
+        examples.c.facts,
+        examples.c.signals,
+    )
+    .where(
+        examples.c.assistant == bindparam("assistant"),
+        examples.c.conversation > bindparam("after"),
+    )
+    .order_by(examples.c.conversation)
+    .limit(bindparam("at_most"))
+)
 _REVIEWED = select(
     examples.c.conversation, examples.c.review, examples.c.upto, examples.c.messages
 ).where(
@@ -194,25 +221,10 @@ class ExampleVerbs(Verbs):
         statement = select(examples).where(examples.c.assistant == assistant, examples.c.kept)
         if state is not None:
             statement = statement.where(examples.c.review == state)
-        items = []
-        for row in await self.connection.execute(
+        rows = await self.connection.execute(
             statement.order_by(examples.c.judged_at.desc(), examples.c.id).limit(limit)
-        ):
-            spoken = json.loads(row.messages)
-            signals = Signals.model_validate_json(row.signals)
-            title = _first_question(spoken)
-            items.append(
-                ReviewItem(
-                    kind="example",
-                    ref=row.id,
-                    state=row.review,
-                    title=title[:120],
-                    score=signals.quality_tenths or 0,
-                    at=moment(row.judged_at),
-                    by=row.reviewed_by,
-                )
-            )
-        return items
+        )
+        return [_review_item(row) for row in rows]
 
     async def decide(
         self,
@@ -241,16 +253,42 @@ class ExampleVerbs(Verbs):
             .values(**values)
         )
 
+    async def last_filters(self, assistant: str) -> str:
+        """The filters of the latest collection; empty before the first."""
+        statement = (
+            select(collection_runs.c.filters)
+            .where(collection_runs.c.assistant == assistant)
+            .order_by(collection_runs.c.finished_at.desc(), collection_runs.c.started_at.desc())
+            .limit(1)
+        )
+        found = (await self.connection.execute(statement)).first()
+        return "" if found is None else str(found.filters)
+
+    async def signals(self, assistant: str, after: str, limit: int) -> list[Signalled]:
+        """What verdicts rest on beside the texts, by conversation id; `after` is the cursor."""
+        rows = await self._rows(_SIGNALS, assistant=assistant, after=after, at_most=limit)
+        return [
+            Signalled(
+                conversation=conversation,
+                reason=None if kept else reason,
+                consent=consent,
+                facts=json.loads(facts),
+                signals=_signals(signals),
+            )
+            for conversation, kept, reason, consent, facts, signals in rows
+        ]
+
     async def add_collection_run(
         self,
         assistant: str,
         run: str,
         kept: int,
         dropped: Mapping[str, int],
+        filters: str,
         started: datetime,
         finished: datetime,
     ) -> None:
-        """Log a collection's result."""
+        """Log a collection's result, and the filters it judged by."""
         await self._add(
             collection_runs,
             [
@@ -259,6 +297,7 @@ class ExampleVerbs(Verbs):
                     "id": run,
                     "kept": kept,
                     "dropped": dumps(dict(dropped)),
+                    "filters": filters,
                     "started_at": micros(started),
                     "finished_at": micros(finished),
                 }
@@ -301,10 +340,21 @@ def _example_rows(judged: Sequence[Judged], assistant: str, now: datetime) -> li
     ]
 
 
-def _first_question(spoken: list[Json]) -> str:
-    return next(
-        (m["content"] for m in spoken if m["role"] == "user" and isinstance(m.get("content"), str)),
-        "",
+def _review_item(row: Any) -> ReviewItem:
+    spoken = json.loads(row.messages)
+    signals = _signals(row.signals)
+    question, answer = rules.last_exchange(spoken)
+    return ReviewItem(
+        kind="example",
+        ref=row.id,
+        state=row.review,
+        title=question,
+        answer=answer,
+        conversation=row.conversation,
+        why=rules.why_example(signals, is_unnamed=bool(row.is_unnamed)),
+        score=signals.quality_tenths or 0,
+        at=moment(row.judged_at),
+        by=row.reviewed_by,
     )
 
 

@@ -283,6 +283,30 @@ class ExchangeVerbs(Verbs):
             (await self.connection.execute(dropped)).scalar_one()
         )
 
+    async def failures(self, assistant: str, experiment: str) -> list[Json]:
+        """Requests of each arm of a rollout, those that failed, and why, the most common first."""
+        r = requests.c
+        mine = (r.assistant == assistant) & (r.experiment == experiment)
+        counted = select(r.arm, r.failed, r.failure, func.count()).where(mine)
+        rows = await self.connection.execute(counted.group_by(r.arm, r.failed, r.failure))
+        arms: dict[str, Json] = {}
+        for arm, failed, why, count in rows:
+            found = arms.setdefault(arm, {"arm": arm, "requests": 0, "failed": 0, "why": {}})
+            found["requests"] += count
+            if failed:
+                found["failed"] += count
+                found["why"][why or "not recorded"] = count
+        return [arms[arm] for arm in sorted(arms, reverse=True)]
+
+    async def mirror_failures(self, assistant: str, experiment: str) -> dict[str, int]:
+        """Mirrored answers that failed, by reason."""
+        m = mirrors.c
+        counted = select(m.failure, func.count()).where(
+            m.assistant == assistant, m.experiment == experiment, m.state == "failed"
+        )
+        rows = await self.connection.execute(counted.group_by(m.failure))
+        return {str(why) or "not recorded": int(count) for why, count in rows}
+
     async def add_mirrored(self, assistant: str, mirrored: Sequence[Mirrored]) -> None:
         """Store mirrored answers."""
         await self._add(
@@ -370,6 +394,8 @@ def _conversation(e: Exchange, name: str, messages: Sequence[Json], position: in
         started_at=e.at,
         turns=tuple(turns),
         consent=e.consent,
+        consent_from=e.consent_from,
+        consent_text=e.consent_text,
         context=e.context,
         source=GATEWAY,
         is_verified=e.is_verified,
@@ -387,6 +413,7 @@ def _request_row(e: Exchange, conversation: str) -> dict[str, Any]:
         "epoch",
         "status",
         "failed",
+        "failure",
         "model",
         "finish_reason",
         "streamed",

@@ -57,8 +57,16 @@ _ACCEPTED = (
     .order_by(_f.at, _f.author)
 )
 _GIVEN = (
-    select(_f.submission, _f.at, func.coalesce(_d.state, "proposed"), _d.by)
+    select(
+        _f.submission,
+        _f.at,
+        func.coalesce(_d.state, "proposed"),
+        _d.by,
+        _m.conversation,
+        _f.message,
+    )
     .join_from(feedback_current, corrections, _DECIDED, isouter=True)
+    .join(messages, (_m.assistant == _f.assistant) & (_m.id == _f.message))
     .where(_f.assistant == bindparam("assistant"), _f.metric == "correction")
     .order_by(_f.at.desc(), _f.submission)
 )
@@ -109,6 +117,8 @@ class Correction(NamedTuple):
     state: ReviewState
     by: str | None
     words: str
+    conversation: str
+    message: str
 
 
 @dataclass(kw_only=True)
@@ -279,8 +289,8 @@ class FeedbackVerbs(Verbs):
         kept = [row for row in given if state is None or row[2] == state][:limit]
         words = await self._opened_words([row[0] for row in kept], assistant)
         return [
-            Correction(submission, moment(at), now, by, words[submission])
-            for submission, at, now, by in kept
+            Correction(submission, moment(at), now, by, words[submission], conversation, message)
+            for submission, at, now, by, conversation, message in kept
             if submission in words
         ]
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kaeshi.errors import Misconfigured, TimedOut
 from kaeshi.store.candidates import CandidateVerbs
+from kaeshi.store.consents import ConsentVerbs
 from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.datasets import DatasetVerbs
 from kaeshi.store.evaluations import EvaluationVerbs
@@ -37,6 +38,7 @@ class Tx:
     def __init__(self, connection: AsyncConnection, keyring: Keyring) -> None:
         self.connection = connection
         self.conversations = ConversationVerbs(connection, keyring)
+        self.consents = ConsentVerbs(connection, keyring)
         self.exchanges = ExchangeVerbs(connection, keyring, self.conversations)
         self.feedback = FeedbackVerbs(connection, keyring, self.conversations)
         self.reports = ReportVerbs(connection, keyring, self.conversations)

@@ -22,11 +22,13 @@ from kaeshi.jobs.schedule import jobs
 from kaeshi.loop import Loop
 from kaeshi.nouns import Feedback, Report
 from kaeshi.providers.openai import job_of_webhook
+from kaeshi.rules import consent as consent_rules
 from kaeshi.rules import conversation as conversation_rules
 from kaeshi.rules import feedback as feedback_rules
+from kaeshi.steps import consent as consents
 from kaeshi.steps import conversation, feedback, ready, report, training
 from kaeshi.steps.feedback import Recorded
-from kaeshi.web.auth import require_admin, require_caller
+from kaeshi.web.auth import require_admin, require_caller, require_reporter
 
 router = APIRouter()
 admin = [Depends(require_admin)]
@@ -68,6 +70,14 @@ class Logged(BaseModel):
     grown: int
     unchanged: int
     refused: list[str]
+
+
+class Consented(BaseModel):
+    """Conversations whose consent changed, and what was made of those withdrawn before."""
+
+    changed: list[str]
+    datasets: list[str]
+    models: list[str]
 
 
 class Reported(BaseModel):
@@ -147,21 +157,52 @@ async def log_conversations(request: Request, loop: LoopDep) -> Logged:
     return Logged(new=done.new, grown=done.grown, unchanged=done.unchanged, refused=done.refused)
 
 
+@router.get("/v1/conversations", dependencies=admin, responses=ErrorBody)
+async def list_conversations(
+    loop: LoopDep,
+    search: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 20,
+) -> list[dict[str, Any]]:
+    """The latest conversations, or the latest in which these words were said."""
+    await take(loop)
+    return await conversation.latest(loop, limit, search)
+
+
 @router.post(
     "/v1/conversations/{conversation_id:path}/outcome",
-    dependencies=admin,
+    dependencies=[Depends(require_reporter)],
     responses=ErrorBody,
     openapi_extra=ObjectBody,
 )
 async def report_outcome(conversation_id: Identifier, request: Request, loop: LoopDep) -> Reported:
     """Report outcomes of a conversation; late and repeated reports are welcome.
 
-    `at` (ISO 8601) says when, default now.
+    `at` (ISO 8601) says when, default now. The key in KAESHI_OUTCOME_KEY is enough.
     """
     body = dict(await object_of(request))
     at = body.pop("at", None)
     return Reported(
         new=await conversation.report_outcome(loop, conversation_id, body, at=_moment(at))
+    )
+
+
+@router.post(
+    "/v1/conversations/{conversation_id:path}/consent",
+    dependencies=admin,
+    responses=ErrorBody,
+    openapi_extra=ObjectBody,
+)
+async def record_consent(conversation_id: Identifier, request: Request, loop: LoopDep) -> Consented:
+    """Record a customer's consent to learning, or its withdrawal.
+
+    `consent`: granted, legitimate_interest or none; `by`: who enters it; `text`: what was agreed
+    to; `of_customers`: for all of the customer's conversations. A withdrawal takes effect at once.
+    """
+    said = consent_rules.parse(await object_of(request))
+    await take(loop)
+    done = await consents.agree(loop, [conversation_id], **said)
+    return Consented(
+        changed=list(done.changed), datasets=list(done.datasets), models=list(done.models)
     )
 
 

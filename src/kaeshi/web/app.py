@@ -114,7 +114,7 @@ async def _is_providers(
     method = scope["method"]
     name, _, rest = path.removeprefix(CONVERSATIONS).strip("/").partition("/")
     if name:
-        is_ours = (method == "POST" and rest == "outcome") or (
+        is_ours = (method == "POST" and rest in {"outcome", "consent"}) or (
             method == "GET" and not rest.startswith("items") and await gateway.has(name)
         )
         return name.startswith("conv_") and not is_ours, receive

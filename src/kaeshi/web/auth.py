@@ -21,6 +21,16 @@ def require_caller(request: Request) -> None:
         require_admin(request)
 
 
+def require_reporter(request: Request) -> None:
+    """Raise Refused without the key for outcomes or the admin key."""
+    settings: Settings = request.app.state.settings
+    key = settings.kaeshi_outcome_key
+    if key is None or not may_call(
+        request.scope, dict(request.scope["headers"]), key.get_secret_value().encode()
+    ):
+        require_admin(request)
+
+
 def require_admin(request: Request) -> None:
     """Raise Refused without the admin key.
 

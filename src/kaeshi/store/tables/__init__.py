@@ -7,6 +7,7 @@ text. Raw customer text is in `texts` alone, sealed under the customer's data ke
 from kaeshi.store.tables.columns import metadata
 from kaeshi.store.tables.conversations import (
     changes,
+    consents,
     contexts,
     conversations,
     customers,
@@ -47,6 +48,7 @@ __all__ = [
     "candidates",
     "changes",
     "collection_runs",
+    "consents",
     "contexts",
     "conversations",
     "corrections",

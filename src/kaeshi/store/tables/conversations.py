@@ -145,3 +145,16 @@ feedback_history = Table(
     time("at"),
     Index(None, "assistant", "message"),
 )
+consents = Table(
+    "consents",  # what was said about learning from a conversation, in the order it was taken
+    metadata,
+    key("assistant", 64),
+    key("conversation"),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("consent", String(20), nullable=False),
+    Column("how", String(12), nullable=False),
+    Column("text", String(1000), nullable=False),
+    Column("entered_by", String(200), nullable=False),
+    time("said_at", nullable=True),
+    time("recorded_at"),
+)

@@ -63,6 +63,7 @@ collection_runs = Table(
     key("id", 64),
     Column("kept", Integer, nullable=False),
     Column("dropped", Text, nullable=False),
+    Column("filters", Text, nullable=False, server_default=""),
     time("started_at"),
     time("finished_at"),
 )

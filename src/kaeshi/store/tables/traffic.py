@@ -35,6 +35,7 @@ requests = Table(
     Column("epoch", Integer, nullable=False),
     Column("status", Integer, nullable=False),
     Column("failed", Boolean, nullable=False),
+    Column("failure", String(200), nullable=False, server_default=""),  # why it failed
     Column("model", String(300)),
     Column("finish_reason", String(40)),
     Column("streamed", Boolean, nullable=False),
@@ -68,6 +69,7 @@ mirrors = Table(
     key("request"),
     Column("experiment", String(200), nullable=False),
     Column("state", String(12), nullable=False),  # answered, failed, dropped
+    Column("failure", String(200), nullable=False, server_default=""),  # why it failed
     Column("same", Boolean),
     Column("broken", Text, nullable=False),  # policy checks that only the candidate's answer breaks
     Column("preferred", String(12)),  # by a judge: candidate, production, tie

@@ -1,0 +1,51 @@
+"""Where models answer and are trained; `kaeshi.settings` reads them with all others."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
+
+from kaeshi.nouns import EMBEDDED
+
+
+class ProviderSettings(BaseSettings):
+    """The provider that answers, and the one that trains where that is another."""
+
+    openai_api_key: SecretStr | None = Field(
+        None,
+        description=(
+            "Key of the provider that answers and trains. Without key and OPENAI_BASE_URL the "
+            "embedded trainer does both."
+        ),
+    )
+    openai_org_id: str | None = Field(None, description="Organisation sent along to the provider.")
+    openai_api_version: str | None = Field(
+        None,
+        description="Azure's api-version; sent with every request to the provider where it is set.",
+    )
+    openai_base_url: str | None = Field(
+        None, description="Base URL of any provider that speaks OpenAI's wire."
+    )
+    training_base_url: str | None = Field(
+        None,
+        description=(
+            "Where fine-tuning jobs go, where that is not OPENAI_BASE_URL; `embedded`: the trainer "
+            "in this process. What was trained there is asked there."
+        ),
+    )
+    training_api_key: SecretStr | None = Field(None, description="Key of TRAINING_BASE_URL.")
+
+    @property
+    def chats_embedded(self) -> bool:
+        """Whether the trainer in this process answers, because no provider is named."""
+        return self.openai_api_key is None and self.openai_base_url is None
+
+    @property
+    def trains_embedded(self) -> bool:
+        """Whether the trainer in this process trains."""
+        if self.training_base_url is not None:
+            return self.training_base_url == EMBEDDED
+        return self.chats_embedded
+
+    @property
+    def trained_at(self) -> str | None:
+        """Where a fine-tune is asked; None where that is the provider of everything else."""
+        return None if self.trains_embedded and self.chats_embedded else self.training_base_url

@@ -1,0 +1,102 @@
+"""A withdrawal works at once and backwards; a grant is recorded with when, how and which text."""
+
+from pathlib import Path
+
+import pytest
+
+from kaeshi.errors import NotFound, Refused, TooFew
+from kaeshi.loop import Loop
+from kaeshi.providers.fake import FakeClock
+from kaeshi.steps import collection, consent, conversation, dataset, knowledge, training
+from samples import different, learnable, log, rate, record
+
+
+async def standing(loop: Loop, name: str) -> str:
+    return str((await conversation.show(loop, name))["consent"])
+
+
+async def test_a_record_that_says_none_later_withdraws_and_one_that_says_nothing_does_not(
+    loop: Loop,
+) -> None:
+    await log(loop, record("c"))
+    silent = record("c")
+    del silent["consent"]
+    await log(loop, silent)
+    assert await standing(loop, "c") == "granted"
+    done = await conversation.log(loop, [record("c", consent="none")])
+    assert (done.unchanged, done.consents) == (1, 1)
+    assert await standing(loop, "c") == "none"
+
+
+async def test_an_import_repeated_with_consent_makes_everything_usable(loop: Loop) -> None:
+    records = [record(f"c{i}", *different(i), consent=None) for i in range(12)]
+    done = await conversation.log(loop, records)
+    assert done.silent == 12
+    for i in range(12):
+        await rate(loop, f"c{i}#1")
+    with pytest.raises(TooFew, match=r"12 were dropped \(no_consent\).*--consent granted"):
+        await dataset.build(loop)
+    again = await conversation.log(loop, records, consent="granted")
+    assert (again.unchanged, again.consents, again.silent) == (12, 12, 0)
+    assert len((await dataset.build(loop)).rows) == 12
+
+
+async def test_a_withdrawal_takes_back_what_was_collected_before_the_next_collection(
+    loop: Loop,
+) -> None:
+    await learnable(loop, 12)
+    await collection.collect(loop)
+    await knowledge.propose(loop)
+    async with loop.store.read() as tx:
+        proposed = await tx.knowledge.entries("main", ("proposed",))
+    assert any(entry.conversation == "c0003" for entry, _ in proposed)
+    await consent.agree(loop, ["c0003"], "none", by="Ann", text="mail of 3 November")
+    async with loop.store.read() as tx:
+        judged = {each.conversation: each for each in await tx.examples.judged("main", "", 20)}
+        left = await tx.knowledge.entries("main", ("proposed", "approved"))
+    assert judged["c0003"].body is None
+    assert all(entry.conversation != "c0003" for entry, _ in left)
+    assert len((await dataset.build(loop)).rows) == 11
+
+
+async def test_what_was_made_before_is_named_and_its_dataset_is_not_trained_on(
+    loop: Loop, tmp_path: Path
+) -> None:
+    await learnable(loop, 20)
+    built = await dataset.write(loop, await dataset.build(loop), tmp_path / "set")
+    file_id = await training.upload(loop, Path(built.path) / "train.jsonl")
+    run = await training.wait(loop, await training.start(loop, file_id, "embedded", "x", 3))
+    done = await consent.agree(loop, ["c0003", "c0004"], "none", by="Ann")
+    assert done.withdrawn == ("c0003", "c0004")
+    assert done.datasets == (built.id,)
+    assert done.models == (run.model,)
+    with pytest.raises(Refused, match="2 of its conversations was withdrawn"):
+        await training.start(loop, file_id, "embedded", "another", 3)
+
+
+async def test_one_customers_word_may_be_about_all_conversations(loop: Loop) -> None:
+    await log(loop, record("a", customer_id="ann"), record("b", customer_id="ann"), record("z"))
+    done = await consent.agree(loop, ["a"], "none", by="Ben", of_customers=True)
+    assert set(done.changed) == {"a", "b"}
+    assert await standing(loop, "z") == "granted"
+
+
+async def test_when_how_and_to_which_text_is_shown(loop: Loop, clock: FakeClock) -> None:
+    await log(loop, record("c", consent_text="terms of May"))
+    await consent.agree(loop, ["c"], "none", by="Ann")
+    clock.advance(hours=1)
+    await consent.agree(loop, ["c"], "granted", by="Ann", text="terms of June")
+    shown = (await conversation.show(loop, "c"))["consents"]
+    assert [(s["consent"], s["how"], s["text"], s["by"]) for s in shown] == [
+        ("granted", "record", "terms of May", ""),
+        ("none", "person", "", "Ann"),
+        ("granted", "person", "terms of June", "Ann"),
+    ]
+    assert shown[0]["said_at"] == "2025-10-31T12:00:01Z"
+
+
+async def test_an_unknown_conversation_stops_all(loop: Loop) -> None:
+    await log(loop, record("c"))
+    with pytest.raises(NotFound, match=r"'d'.*kaeshi conversation list"):
+        await consent.agree(loop, ["c", "d"], "none", by="Ann")
+    assert await standing(loop, "c") == "granted"
