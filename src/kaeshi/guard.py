@@ -4,6 +4,7 @@ The gateway, the API and the trainer's server share it.
 """
 
 import hmac
+from base64 import b64decode
 from collections.abc import Container, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
@@ -98,11 +99,24 @@ def _is_among(address: str, networks: Networks) -> bool:
 
 
 def credential(headers: Mapping[bytes, bytes]) -> bytes:
-    """The key that the caller sent: as a bearer, in any case, or as Azure's clients do."""
+    """The key that the caller sent.
+
+    As a bearer, as the password that a browser asks for (any name), or as Azure's clients do.
+    """
     scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() == b"bearer":
         return key.strip()
+    if scheme.lower() == b"basic":
+        return _password(key)
     return headers.get(b"api-key", b"")
+
+
+def _password(encoded: bytes) -> bytes:
+    """The password of RFC 7617; empty where it cannot be read."""
+    try:
+        return b64decode(encoded.strip(), validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
 
 
 def origin_of(headers: Mapping[bytes, bytes]) -> str | None:

@@ -3,7 +3,7 @@
 from email import message_from_bytes, policy
 from pathlib import Path
 
-from kaeshi.providers.outbox import OutboxMailer
+from kaeshi.providers.outbox import OutboxMailer, as_message
 from provider_samples import MAIL
 
 
@@ -16,3 +16,7 @@ async def test_the_outbox_knows_what_it_holds(tmp_path: Path) -> None:
         message_from_bytes(Path(path).read_bytes(), policy=policy.default)["to"]
         == "a@example.com, b@example.com"
     )
+
+
+def test_a_mail_says_when_it_was_sent() -> None:
+    assert as_message(MAIL)["Date"] == "Mon, 03 Nov 2025 12:00:00 +0000"

@@ -1,12 +1,14 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaeshi.nouns import Report
 from kaeshi.rules.report import cell, compose, metrics, tally, weeks
 from kaeshi.rules.statistics import wilson
-from kaeshi.steps.report_mail import html, text
+from kaeshi.steps.report_mail import change, headline, html, render, text
 
 NOW = datetime(2025, 11, 5, 9, tzinfo=UTC)
 
@@ -104,3 +106,39 @@ def test_a_change_is_this_week_less_the_one_before() -> None:
     (line,) = [line for line in report.lines if line.metric == "csat"]
     assert line.change == pytest.approx(0.5)
     assert line.noise is False
+
+
+def shares(count: int, **of: int) -> dict[str, Any]:
+    """Tallies of so many conversations, in which each metric is 1 so often."""
+    return tally([(f"c{i}", {m: float(i < n) for m, n in of.items()}) for i in range(count)])
+
+
+def test_the_headline_says_what_is_better_and_what_is_worse() -> None:
+    now = shares(400, containment=380, abandonment=200, conversion=200)
+    before = shares(400, containment=300, abandonment=100, conversion=202)
+
+    def report(this: Any, last: Any) -> Report:
+        return compose("main", NOW, NOW, this, last, {}, conversations=400, customers=400)
+
+    changed = report(now, before)
+    assert headline(changed) == (
+        "better: containment 95.0 % (+20.0 pts); worse: abandonment 50.0 % (+25.0 pts)"
+    )
+    assert render(changed)[0].endswith(headline(changed))
+    assert headline(report(before, before)) == "nothing changed more than by chance"
+    empty = changed.model_copy(update={"conversations": 0})
+    assert headline(empty) == "no conversations"
+
+
+def test_a_change_of_nothing_has_no_sign() -> None:
+    line = compose(
+        "main",
+        NOW,
+        NOW,
+        tally([(f"c{i}", {"response_time": 0.0950001}) for i in range(9)]),
+        tally([(f"c{i}", {"response_time": 0.095}) for i in range(9)]),
+        {},
+        conversations=9,
+        customers=9,
+    ).lines[3]
+    assert change(line) == "0 ms"

@@ -11,8 +11,8 @@ from kaeshi.providers.fake import FakeClock, FakeMailer
 from kaeshi.steps import (
     report,
 )
-from kaeshi.steps.report_mail import render
-from samples import log, record
+from kaeshi.steps.report_mail import html, render, text
+from samples import learnable, log, rate, record
 
 
 async def test_a_report_is_mailed_once(loop: Loop, clock: FakeClock) -> None:
@@ -77,3 +77,27 @@ async def test_a_report_of_an_empty_week_shows_the_latest_that_has_conversations
     found = await report.compose(loop, or_latest=True)
     assert found.conversations == 1
     assert found.until < clock.now() - timedelta(days=45)
+
+
+async def test_what_waits_for_a_person_is_in_the_report_and_makes_it_no_other_report(
+    loop: Loop, clock: FakeClock
+) -> None:
+    await learnable(loop, 8)
+    clock.advance(days=3)
+    first = await report.compose(loop)
+    assert first.todo == ()
+    await report.send(loop, first, render)
+    await rate(loop, "c0003#1", correction="Ask for the terrace.")
+    await log(loop, record("silent", consent="none"))
+    second = await report.compose(loop, or_latest=True)
+    assert [one.partition(":")[0] for one in second.todo] == [
+        "corrections by customers",
+        "conversations without consent, from which nothing is learned",
+    ]
+    for words in (text(second), html(second)):
+        assert "corrections by customers: 1 (kaeshi review list --kind correction)" in words
+    unchanged = second.model_copy(update={"lines": first.lines, "daily": first.daily})
+    unchanged = unchanged.model_copy(
+        update={"conversations": first.conversations, "customers": first.customers}
+    )
+    assert (await report.send(loop, unchanged, render))["why"] == "sent before"

@@ -508,3 +508,22 @@ def test_errors_have_the_same_shape_at_every_door(
     assert answer.status_code == status
     assert set(answer.json()) == {"error"}
     assert answer.json()["error"]["message"]
+
+
+def test_a_browser_is_asked_for_the_admin_key_and_opens_pages_with_it(tmp_path: Path) -> None:
+    settings = Settings(kaeshi_data_dir=tmp_path / "data", kaeshi_admin_key=SecretStr("schlüssel"))
+    app = create(settings, with_scheduler=False)
+
+    def password(key: str) -> dict[str, str]:
+        return {"authorization": "Basic " + base64.b64encode(f"ann:{key}".encode()).decode()}
+
+    with TestClient(app, base_url="http://127.0.0.1", client=("203.0.113.9", 1)) as client:
+        for path in ("/", "/scheduler", "/report"):
+            asked = client.get(path)
+            assert (asked.status_code, asked.headers["www-authenticate"][:5]) == (401, "Basic")
+            assert client.get(path, headers=password("wrong")).status_code == 401
+            assert client.get(path, headers=password("schlüssel")).status_code == 200
+        other_page = password("schlüssel") | {"origin": "https://elsewhere.example"}
+        assert client.post("/v1/jobs/kb_refresh/run", headers=other_page).status_code == 403
+        broken = {"authorization": "Basic !!!"}
+        assert client.get("/scheduler", headers=broken).status_code == 401

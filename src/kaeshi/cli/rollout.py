@@ -11,7 +11,13 @@ from pydantic import ValidationError
 from kaeshi.cli.address import check_address
 from kaeshi.cli.opening import with_loop
 from kaeshi.cli.output import AsJson, By, Database, Who, group, lines_of, show
-from kaeshi.cli.rollout_text import comparison_text, forecast_text, rollout_lines, traffic_lines
+from kaeshi.cli.rollout_text import (
+    OF_CUSTOMERS,
+    comparison_text,
+    forecast_text,
+    rollout_lines,
+    traffic_lines,
+)
 from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
 from kaeshi.nouns import Serving
@@ -190,7 +196,7 @@ def compare(
             loop, rollout_id, [m.strip() for m in metrics.split(",") if m.strip()]
         ),
     )
-    show(found, as_json=as_json, text=lambda: comparison_text(found))
+    show(found, as_json=as_json, text=lambda: comparison_text(found, note=OF_CUSTOMERS))
 
 
 Reason = Annotated[str, typer.Option(help="Why.")]

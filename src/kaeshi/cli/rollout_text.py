@@ -7,12 +7,18 @@ from kaeshi.cli.output import table
 LONG_DAYS = 60
 
 
-def comparison_text(found: Any, names: tuple[str, str] = ("production", "candidate")) -> str:
+HELD = "intervals and verdict hold at every look"
+OF_CUSTOMERS = f"means over customers, where containment and conversion that were not reported count as 0; {HELD}"
+
+
+def comparison_text(
+    found: Any, names: tuple[str, str] = ("production", "candidate"), note: str = HELD
+) -> str:
     """A comparison as a table and a sentence."""
     rows = _metric_rows(found)
     return (
         f"{table(('metric', *names, 'difference [95 % interval]'), rows)}\n{names[1]}: "
-        f"{found.why}\n(intervals and verdict hold at every look)"
+        f"{found.why}\n({note})"
     )
 
 

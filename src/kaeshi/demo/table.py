@@ -114,7 +114,7 @@ def _score(score: dict[str, Any], n: int) -> str:
 
 
 def _mean(seen: list[float]) -> str:
-    return f"{seen[0] / seen[1]:.2f} of {int(seen[1])}" if seen[1] else "nothing seen"
+    return f"{seen[0] / seen[1]:.2f} of {int(seen[1])} customers" if seen[1] else "nothing seen"
 
 
 def _difference(found: dict[str, float] | None) -> str:

@@ -1,5 +1,7 @@
 """A message to stakeholders."""
 
+from datetime import datetime
+
 from kaeshi.nouns.value import Value
 
 
@@ -10,6 +12,7 @@ class Mail(Value):
     """
 
     key: str
+    at: datetime
     sender: str
     recipients: tuple[str, ...]
     subject: str

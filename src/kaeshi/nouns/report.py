@@ -31,7 +31,10 @@ class Line(Value):
 
 
 class Report(Value):
-    """The last complete week against the one before. Times are UTC, `until` exclusive."""
+    """The last complete week against the one before. Times are UTC, `until` exclusive.
+
+    `todo`: what waits for a person when it is composed.
+    """
 
     assistant: str
     since: datetime
@@ -40,3 +43,4 @@ class Report(Value):
     customers: int
     lines: tuple[Line, ...]
     daily: Mapping[str, tuple[float | None, ...]]
+    todo: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """Mails as .eml files in a folder, for deployments without a mail server."""
 
 from email.message import EmailMessage
+from email.utils import format_datetime
 from pathlib import Path
 
 from kaeshi.files import write_whole
@@ -35,6 +36,7 @@ def as_message(mail: Mail) -> EmailMessage:
     message["From"] = mail.sender
     message["To"] = ", ".join(mail.recipients)
     message["Subject"] = mail.subject
+    message["Date"] = format_datetime(mail.at)
     message["Message-ID"] = f"<{mail.key}@kaeshi>"
     message.set_content(mail.text)
     message.add_alternative(mail.html, subtype="html")

@@ -34,6 +34,7 @@ MEANING = {
     "goal_reached": "customers who say their goal was reached",
     "abandonment": "conversations the customer left",
 }
+LOWER_IS_BETTER = frozenset({"response_time", "cost", "abandonment"})
 MIN_CUSTOMERS = 5
 
 
@@ -138,6 +139,13 @@ def cell(tally: Tally) -> Cell:
     if tally.customers < MIN_CUSTOMERS:
         return Cell(value=None, denominator=tally.sample.count, suppressed=True)
     return Cell(value=tally.sample.total / tally.sample.count, denominator=tally.sample.count)
+
+
+def is_good(line: Line) -> bool:
+    """Whether the change is for the better; False without one."""
+    if not line.change:
+        return False
+    return (line.change < 0) is (line.metric in LOWER_IS_BETTER)
 
 
 def _line(metric: str, now: Tally, before: Tally) -> Line:

@@ -9,6 +9,7 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import Json, Mail, Report
 from kaeshi.rules import report as rules
 from kaeshi.settings import Settings
+from kaeshi.steps.todo import todo
 from kaeshi.store.reports import Observed
 
 DAYS = 14
@@ -36,6 +37,7 @@ async def compose(loop: Loop, *, by_log_clock: bool = False, or_latest: bool = F
             before, since, until = rules.weeks(latest + timedelta(weeks=1))
             observed = await tx.reports.observed_between(loop.assistant, before, until)
     report = _composed(loop.assistant, observed, before, since, until)
+    report = report.model_copy(update={"todo": await todo(loop)})
     async with loop.store.write() as tx:
         await tx.reports.put(report, loop.clock.now())
     return report
@@ -136,7 +138,7 @@ async def _again(
 async def _deliver(
     key: str, settings: Settings, subject: str, text: str, html: str, loop: Loop
 ) -> Json:
-    mail = _mail_of(key, settings, subject, text, html)
+    mail = _mail_of(key, settings, subject, text, html, loop.clock.now())
     try:
         where = await loop.mailer.send(mail)
     except ProviderUnknown:
@@ -148,7 +150,9 @@ async def _deliver(
     return {"sent": True, "to": where}
 
 
-def _mail_of(key: str, settings: Settings, subject: str, text: str, html: str) -> Mail:
+def _mail_of(
+    key: str, settings: Settings, subject: str, text: str, html: str, at: datetime
+) -> Mail:
     return Mail(
         key=key,
         sender=settings.report_sender,
@@ -156,12 +160,13 @@ def _mail_of(key: str, settings: Settings, subject: str, text: str, html: str) -
         subject=subject,
         text=text,
         html=html,
+        at=at,
     )
 
 
 def _key_of(loop: Loop, report: Report) -> tuple[Settings, str]:
     settings = loop.settings
-    content = f"{report.model_dump_json()}\0{','.join(settings.report_recipients)}"
+    content = f"{report.model_dump_json(exclude={'todo'})}\0{','.join(settings.report_recipients)}"
     key = "report-" + hashlib.sha256(content.encode()).hexdigest()[:32]
     return settings, key
 

@@ -10,17 +10,23 @@ import css_inline
 from jinja2 import Environment, StrictUndefined, Template
 
 from kaeshi.nouns import Cell, Line, Report
-from kaeshi.rules.report import MEANING, MIN_CUSTOMERS
+from kaeshi.rules.report import MEANING, MIN_CUSTOMERS, is_good
 
 BAR_PIXELS = 60
+MOST_SUBJECT = 200
 
 
 def render(report: Report) -> tuple[str, str, str]:
     """(subject, text, html) of a report."""
     subject = (
-        f"Weekly report for {report.assistant}: {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d}"
+        f"Weekly report for {report.assistant}, {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d}"
+        f": {headline(report)}"
     )
-    return subject, text(report), css_inline.inline(html(report))
+    return (
+        subject[:MOST_SUBJECT],
+        text(report),
+        css_inline.inline(html(report), keep_style_tags=True),
+    )
 
 
 def html(report: Report) -> str:
@@ -40,7 +46,25 @@ def html(report: Report) -> str:
         change=change,
         verdict=verdict,
         name=name,
+        headline=headline(report),
     )
+
+
+def headline(report: Report) -> str:
+    """What changed more than by chance, in one line."""
+    if not report.conversations:
+        return "no conversations"
+    said = []
+    for word, are_good in (("better", True), ("worse", False)):
+        changed = [line for line in report.lines if line.noise is False]
+        found = [_in_words(line) for line in changed if is_good(line) is are_good]
+        if found:
+            said.append(f"{word}: {', '.join(found)}")
+    return "; ".join(said) or "nothing changed more than by chance"
+
+
+def _in_words(line: Line) -> str:
+    return f"{name(line.metric)} {figure(line.now, line)} ({change(line)})"
 
 
 def _known_and_charted(report: Report) -> tuple[list[Line], list[Line], list[Line]]:
@@ -68,12 +92,15 @@ def text(report: Report) -> str:
     head = (
         f"Report for {report.assistant}, {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d} "
         f"(UTC)\n{report.conversations} conversations with {report.customers} customers\n"
+        f"{headline(report)}\n"
     )
+    waiting = [f"- {one}" for one in report.todo]
+    todo = "\n".join(["", "Waiting for a person:", *waiting, ""]) if waiting else ""
     rows = _table_rows(report)
     body = _columns(rows)
     return (
-        f"{head}\n{body}\n\n'of' is the number of conversations where the figure is known; fewer "
-        f"than {MIN_CUSTOMERS} customers are not shown.\n"
+        f"{head}\n{body}\n{todo}\n'of' is the number of conversations where the figure is known; "
+        f"fewer than {MIN_CUSTOMERS} customers are not shown.\n"
     )
 
 
@@ -117,7 +144,10 @@ def change(line: Line) -> str:
         return "-"
     if line.unit == "share":
         return f"{line.change * 100:+.1f} pts"
-    return ("+" if line.change >= 0 else "-") + _in_unit(abs(line.change), line.unit)
+    size = _in_unit(abs(line.change), line.unit)
+    if not any(digit in size for digit in "123456789"):
+        return size  # no sign before a zero
+    return ("+" if line.change >= 0 else "-") + size
 
 
 def verdict(line: Line) -> str:

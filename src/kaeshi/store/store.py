@@ -27,6 +27,7 @@ from kaeshi.store.reports import ReportVerbs
 from kaeshi.store.rollouts import RolloutVerbs
 from kaeshi.store.tables import customers
 from kaeshi.store.training import TrainingVerbs
+from kaeshi.store.waiting import WaitingVerbs
 
 
 class Tx:
@@ -49,6 +50,7 @@ class Tx:
         self.evaluations = EvaluationVerbs(connection, keyring)
         self.rollouts = RolloutVerbs(connection, keyring)
         self.knowledge = KnowledgeVerbs(connection, keyring)
+        self.waiting = WaitingVerbs(connection, keyring)
         self.jobs = JobVerbs(connection, keyring)
         self.keys = KeyVerbs(connection, keyring)
 

@@ -154,9 +154,11 @@ def _creates_conversation(body: bytes) -> bool:
 
 
 async def _not_served(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    told = error.detail if isinstance(error, HTTPException) else "not found"
-    return fault(status, str(told).lower())
+    if not isinstance(error, HTTPException):
+        return fault(404, "not found")
+    answer = fault(error.status_code, f"{error.detail[:1].lower()}{error.detail[1:]}")
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _misread(_request: Request, error: Exception) -> Response:

@@ -1,10 +1,12 @@
 """Who may change things and read customer data."""
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 
 from kaeshi.errors import Refused
 from kaeshi.guard import may_call
 from kaeshi.settings import Settings
+
+ASK = 'Basic realm="kaeshi: the admin key is the password", charset="UTF-8"'
 
 
 def require_caller(request: Request) -> None:
@@ -19,6 +21,17 @@ def require_caller(request: Request) -> None:
         is_for_pages=True,
     ):
         require_admin(request)
+
+
+def require_reader(request: Request) -> None:
+    """Let a browser ask for the admin key, as the password of any name, where one is set."""
+    try:
+        require_admin(request)
+    except Refused as error:
+        settings: Settings = request.app.state.settings
+        if settings.kaeshi_admin_key is None:
+            raise
+        raise HTTPException(401, str(error), {"WWW-Authenticate": ASK}) from error
 
 
 def require_reporter(request: Request) -> None:
@@ -46,7 +59,7 @@ def require_admin(request: Request) -> None:
     ):
         return
     if key is not None:
-        msg = "send the admin key as Authorization: Bearer KEY"
+        msg = "send the admin key: as Authorization: Bearer KEY, or as the password in a browser"
         raise Refused(msg)
     msg = (
         "no admin key is configured, so only this machine may call; set KAESHI_ADMIN_KEY to "

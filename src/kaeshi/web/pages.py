@@ -14,13 +14,13 @@ from kaeshi.jobs.scheduler import is_running
 from kaeshi.steps import report
 from kaeshi.steps.report_mail import html
 from kaeshi.web.api import LoopDep
-from kaeshi.web.auth import require_admin
+from kaeshi.web.auth import require_reader
 
 # without a key: it says no more than the documentation does
 open_router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 router = APIRouter(
     include_in_schema=False,
-    dependencies=[Depends(require_admin)],
+    dependencies=[Depends(require_reader)],
     default_response_class=HTMLResponse,
 )
 
