@@ -8,7 +8,7 @@ LONG_DAYS = 60
 
 
 HELD = "intervals and verdict hold at every look"
-OF_CUSTOMERS = f"means over customers, where containment and conversion that were not reported count as 0; {HELD}"
+OF_CUSTOMERS = f"means over customers; what was not reported counts as not reached; {HELD}"
 
 
 def comparison_text(
