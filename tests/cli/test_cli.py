@@ -23,6 +23,7 @@ COMMANDS = {
     "models fetch",
     "conversation import",
     "conversation consent",
+    "conversation export",
     "conversation list",
     "conversation outcome",
     "conversation show",

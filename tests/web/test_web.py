@@ -527,3 +527,16 @@ def test_a_browser_is_asked_for_the_admin_key_and_opens_pages_with_it(tmp_path: 
         assert client.post("/v1/jobs/kb_refresh/run", headers=other_page).status_code == 403
         broken = {"authorization": "Basic !!!"}
         assert client.get("/scheduler", headers=broken).status_code == 401
+
+
+def test_conversations_are_exported_over_http_scrubbed_unless_raw_is_asked_for(
+    client: TestClient,
+) -> None:
+    client.post("/v1/conversations", json=record("a", "I am Anna Bennett", "Hi!"))
+    scrubbed = client.get("/v1/exports/conversations")
+    assert "[PERSON_1]" in scrubbed.text
+    assert "Bennett" not in scrubbed.text
+    (raw,) = client.get("/v1/exports/conversations", params={"raw": True}).text.splitlines()
+    assert json.loads(raw)["messages"][0]["content"] == "I am Anna Bennett"
+    bounded = {"until": "2020-01-01T00:00:00Z"}
+    assert client.get("/v1/exports/conversations", params=bounded).text == ""

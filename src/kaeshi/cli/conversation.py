@@ -1,6 +1,7 @@
 """`kaeshi conversation`: import conversation logs, report outcomes, show one."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,13 +19,14 @@ from kaeshi.cli.output import (
     table,
 )
 from kaeshi.errors import InvalidInput
+from kaeshi.formats import exports
 from kaeshi.formats.logs import NAMES
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
 from kaeshi.rules.conversation import NOTHING_STORED, decode
 from kaeshi.steps import consent as consents
 from kaeshi.steps import conversation as steps
-from kaeshi.steps import importing
+from kaeshi.steps import exporting, importing
 from kaeshi.steps.consent import Agreed
 from kaeshi.steps.importing import Logs
 
@@ -136,6 +138,53 @@ def consent_lines(done: dict[str, int]) -> list[str]:
 
 
 @app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="The file to write.")],
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", help="jsonl or parquet. Default: by the file's name."),
+    ] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="With the texts as they were said, personal data and all.")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option(help="Only those that began then or later, ISO 8601.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Only those that began before, ISO 8601.")
+    ] = None,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write all conversations to a file that can be imported again, or analysed.
+
+    Personal data is replaced as it is for training, and customers are pseudonyms.
+    """
+    form = exports.format_of(out, format_)
+    start = _moment_of(since, "--since")
+    end = _moment_of(until, "--until")
+
+    async def go(loop: Loop) -> dict[str, Any]:
+        await take(loop)
+        done: dict[str, Any] = {"conversations": 0, "unscrubbed": 0, "raw": raw, "file": str(out)}
+        with exports.writing(out, form) as write:
+            async for part in exporting.exported(loop, raw=raw, since=start, until=end):
+                write(part.records)
+                done["conversations"] += len(part.records)
+                done["unscrubbed"] += part.unscrubbed
+        return done
+
+    done = with_loop(db, assistant, go)
+    lines = [f"{done['conversations']} conversations in {out}, {'raw' if raw else 'scrubbed'}"]
+    if done["unscrubbed"]:
+        lines.append(f"{done['unscrubbed']} were left out, because they cannot be scrubbed")
+    if not done["conversations"] and since is None and until is None:
+        lines.append(NOTHING_STORED)
+    show(done, as_json=as_json, text="\n".join(lines))
+
+
+@app.command()
 def consent(
     consent: Annotated[str, typer.Argument(help="granted, legitimate_interest or none.")],
     conversation_ids: Annotated[list[str], typer.Argument(help="Ids of conversations.")],
@@ -228,15 +277,15 @@ def _facts_of(
     return reported
 
 
-def _moment_of(at: str | None) -> datetime | None:
-    """The time given with --at; None for now. Raises InvalidInput without a time zone."""
+def _moment_of(at: str | None, option: str = "--at") -> datetime | None:
+    """The time given with an option; None without. Raises InvalidInput without a time zone."""
     try:
         moment = datetime.fromisoformat(at) if at else None
     except ValueError as error:
-        msg = f"--at {at!r} is not an ISO 8601 time"
+        msg = f"{option} {at!r} is not an ISO 8601 time"
         raise InvalidInput(msg) from error
     if moment is not None and moment.tzinfo is None:
-        msg = f"--at {at!r} has no time zone; write 2025-10-31T12:00:00Z"
+        msg = f"{option} {at!r} has no time zone; write 2025-10-31T12:00:00Z"
         raise InvalidInput(msg)
     return moment
 

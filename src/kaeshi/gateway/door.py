@@ -53,7 +53,7 @@ from kaeshi.steps.conversation import Routing
 from kaeshi.steps.shelf import Shelf
 
 # the first parts of our own API's paths
-OWN = frozenset({"conversations", "feedback", "jobs", "messages", "report", "webhooks"})
+OWN = frozenset({"conversations", "exports", "feedback", "jobs", "messages", "report", "webhooks"})
 ADMINISTRATION = frozenset({"organization", "organizations", "admin", "dashboard", "usage"})
 CHATS = frozenset({"/v1/chat/completions", "/v1/responses"})
 MEGABYTE = 1024 * 1024

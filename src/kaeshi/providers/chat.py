@@ -5,8 +5,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
-
 from kaeshi.errors import ProviderError, ProviderUnknown
 from kaeshi.nouns import EMBEDDED, Answer, Candidate
 from kaeshi.ports import NO_TRAINER, Answerer
@@ -54,6 +52,8 @@ class WireChat:
         return await self._answerer.call("POST", "/chat/completions", body, "application/json")
 
     async def _remote(self, where: str, body: bytes) -> tuple[int, bytes]:
+        import aiohttp  # where it is used: it takes a tenth of a second
+
         headers = {"content-type": "application/json"}
         if where in self._keys:
             headers["authorization"] = f"Bearer {self._keys[where]}"

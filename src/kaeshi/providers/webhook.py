@@ -2,8 +2,6 @@
 
 import logging
 
-import aiohttp
-
 from kaeshi.errors import ProviderError
 
 TIMEOUT_S = 10
@@ -18,6 +16,8 @@ class WebhookNotifier:
 
     async def tell(self, text: str) -> None:
         """Raises ProviderError when it was not accepted."""
+        import aiohttp  # where it is used: it takes a tenth of a second
+
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as session,

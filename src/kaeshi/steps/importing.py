@@ -83,9 +83,13 @@ async def _store_feedback(loop: Loop, good: Sequence[tuple[str, Log]], done: Imp
 
 def _feedback(record: Any, position: int, said: Any) -> list[Feedback]:
     """Feedback on one message, or on the conversation; none where nothing was said."""
-    given = said if position >= 0 else opinions.recorded({"feedback": said})
+    given = dict(said) if position >= 0 else opinions.recorded({"feedback": said})
     if not given:
         return []
+    author = given.pop("author", "")
+    if not isinstance(author, str):
+        msg = f"the author of feedback must be a text, not {type(author).__name__}"
+        raise InvalidInput(msg)
     whole = position < 0 or record["messages"][position].get("role") != "assistant"
     message = feedback.last_rated_message(record) if whole else message_id(record, position)
-    return [opinions.parse(message, given)]
+    return [opinions.parse(message, given, author=author)]

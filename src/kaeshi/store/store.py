@@ -18,6 +18,7 @@ from kaeshi.store.datasets import DatasetVerbs
 from kaeshi.store.evaluations import EvaluationVerbs
 from kaeshi.store.examples import ExampleVerbs
 from kaeshi.store.exchanges import ExchangeVerbs
+from kaeshi.store.exporting import ExportVerbs
 from kaeshi.store.feedback import FeedbackVerbs
 from kaeshi.store.job_slots import JobVerbs
 from kaeshi.store.key_use import KeyVerbs
@@ -42,6 +43,7 @@ class Tx:
         self.consents = ConsentVerbs(connection, keyring)
         self.exchanges = ExchangeVerbs(connection, keyring, self.conversations)
         self.feedback = FeedbackVerbs(connection, keyring, self.conversations)
+        self.exports = ExportVerbs(connection, self.conversations, self.feedback)
         self.reports = ReportVerbs(connection, keyring, self.conversations)
         self.examples = ExampleVerbs(connection, keyring)
         self.datasets = DatasetVerbs(connection, keyring)

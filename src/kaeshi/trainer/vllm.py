@@ -14,11 +14,13 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import aiohttp
+from typing import TYPE_CHECKING
 
 from kaeshi.errors import ProviderError
 from kaeshi.nouns import Json
+
+if TYPE_CHECKING:
+    import aiohttp
 
 LOADING_S = 120
 ANSWERING_S = 600
@@ -81,8 +83,10 @@ class Vllm:
     @asynccontextmanager
     async def asked(
         self, body: Json, adapter: str | None, folder: Path | None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> "AsyncIterator[aiohttp.ClientResponse]":
         """Its answer to a chat completion. Raises ProviderError if there is none."""
+        import aiohttp  # where it is used: it takes a tenth of a second
+
         timeout = aiohttp.ClientTimeout(total=ANSWERING_S, sock_connect=10)
         try:
             async with aiohttp.ClientSession(timeout=timeout) as session:

@@ -3,17 +3,18 @@
 Bodies are parsed by the same rules as files, so the same faults give the same messages.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 
 from kaeshi.errors import InvalidInput, NotFound, Refused
+from kaeshi.formats import exports
 from kaeshi.gateway import tokens
 from kaeshi.gateway.worker import take
 from kaeshi.jobs.overview import overview
@@ -26,7 +27,7 @@ from kaeshi.rules import consent as consent_rules
 from kaeshi.rules import conversation as conversation_rules
 from kaeshi.rules import feedback as feedback_rules
 from kaeshi.steps import consent as consents
-from kaeshi.steps import conversation, feedback, ready, report, training
+from kaeshi.steps import conversation, exporting, feedback, ready, report, training
 from kaeshi.steps.feedback import Recorded
 from kaeshi.web.auth import require_admin, require_caller, require_reporter
 
@@ -210,6 +211,28 @@ async def record_consent(conversation_id: Identifier, request: Request, loop: Lo
 async def show_conversation(conversation_id: Identifier, loop: LoopDep) -> dict[str, Any]:
     """One conversation with its texts."""
     return await conversation.show(loop, conversation_id)
+
+
+@router.get("/v1/exports/conversations", dependencies=admin, responses=ErrorBody)
+async def export_conversations(
+    loop: LoopDep,
+    raw: bool = False,
+    since: str | None = None,
+    until: str | None = None,
+) -> StreamingResponse:
+    """All conversations as JSON lines, which can be imported again; oldest first.
+
+    Personal data is replaced, unless `raw` is asked for. `since` and `until` (ISO 8601) bound their
+    start.
+    """
+    await take(loop)
+    found = exporting.exported(loop, raw=raw, since=_moment(since), until=_moment(until))
+
+    async def lines() -> AsyncIterator[bytes]:
+        async for part in found:
+            yield b"".join(exports.line(record) for record in part.records)
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
 @router.post(

@@ -5,7 +5,12 @@ from kaeshi.formats.logs.shape import Format, Json, Log, Rating
 
 def _log(record: Json) -> Log:
     said = record.get("feedback")
-    return Log(record, [Rating(-1, said)] if isinstance(said, dict) else ())
+    ratings = [Rating(-1, said)] if isinstance(said, dict) else []
+    for place, message in enumerate(record["messages"]):
+        given = message.get("feedback") if isinstance(message, dict) else None
+        each = given if isinstance(given, list) else [given]
+        ratings += [Rating(place, one) for one in each if isinstance(one, dict) and one]
+    return Log(record, ratings)
 
 
 FORMAT = Format(
