@@ -10,7 +10,7 @@ PRISM := @stoplight/prism-cli@5.14.2
 AIMOCK := @copilotkit/aimock@1.43.0
 OPENAI_JS := openai@7.57.0
 
-.PHONY: help demo test test-wire test-clients test-train check docs site mutants release lock bench clean
+.PHONY: help demo test test-wire test-clients test-wheel test-train check docs site mutants release lock bench clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -26,6 +26,9 @@ test-wire: $(VENV)/.dev $(VENV)/.models $(VENV)/.wire ## Have strangers judge th
 
 test-clients: $(VENV)/.dev $(VENV)/.models $(VENV)/clients/.ready ## Have SDKs and agent frameworks talk to the gateway, each in its own environment (needs npm)
 	@CLIENTS=$(CURDIR)/$(VENV)/clients $(BIN)/python -m pytest tests/clients $(ARGS)
+
+test-wheel: $(VENV)/.dev ## Build the wheel, install it into an empty environment, and run the demo there
+	@WHEEL=1 $(BIN)/python -m pytest tests/wheel $(ARGS)
 
 test-train: $(VENV)/train/.ready $(VENV)/.models ## Train and serve a small language model with the lora engine (an environment of its own, with torch)
 	@$(VENV)/train/bin/python -m pytest tests/train $(ARGS)
