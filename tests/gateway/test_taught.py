@@ -205,7 +205,7 @@ async def test_a_customers_correction_waits_for_a_person(
     with pytest.raises(TooFew, match="review list"):
         await preferences.export(loop, tmp_path / "dpo.jsonl", "dpo", "openai")
     (item,) = await review.queue(loop)
-    assert (item.kind, item.title) == ("correction", "The code FREE200 is for [PERSON_1].")
+    assert (item.kind, item.answer) == ("correction", "The code FREE200 is for [PERSON_1].")
     await review.decide(loop, item.ref, "corrected", by="bea", answer="Two hours.")
     assert await preferences.export(loop, tmp_path / "dpo.jsonl", "dpo", "openai") == 1
     row = json.loads((tmp_path / "dpo.jsonl").read_text())
