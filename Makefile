@@ -57,7 +57,7 @@ release: $(VENV)/.dev $(VENV)/release/.ready ## Build wheel and sdist, check the
 	$(VENV)/release/bin/cyclonedx-py requirements requirements/run.txt --output-file dist/kaeshi.cdx.json
 
 bench: $(VENV)/.dev $(VENV)/.models ## Run the benchmarks on DATA (default ../shared/data)
-	$(BIN)/python -m benchmarks.pipeline --data $(or $(DATA),../shared/data)
+	$(BIN)/python -m benchmarks.pipeline --data $(or $(DATA),../shared/data) $(ARGS)
 	$(BIN)/python -m benchmarks.start
 
 lock: ## Renew the hash-locked requirements (needs uv)

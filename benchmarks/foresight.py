@@ -8,33 +8,47 @@ conversations of each log, by time, judged on the others.
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.responder import by_time
+from benchmarks import folder
 from kaeshi.providers.minilm import MiniLMEmbedder
 from kaeshi.rules.foresight import foreseen, learned
 from kaeshi.settings import load
 
-SETS = {"conversations_star": ("booked", "resolved"), "conversations_sgd": ("booked", "resolved")}
+OUTCOMES = ("booked", "resolved")
 
 
-def run(data: Path, past: int) -> Iterator[dict[str, Any]]:
-    """A row for each log and outcome."""
+def has_outcome(record: folder.Record) -> bool:
+    """Whether it is a conversation of which an outcome is known."""
+    known = record.get("outcome") or {}
+    return folder.is_conversation(record) and any(
+        isinstance(known.get(name), bool) for name in OUTCOMES
+    )
+
+
+def run(logs: dict[str, Path], past: int) -> Iterator[dict[str, Any]]:
+    """A row for each log and outcome; a log of less than twice `past` conversations has none."""
     embedder = MiniLMEmbedder(load().models_dir)
-    for name, outcomes in SETS.items():
-        records = by_time(data / f"{name}.jsonl.gz")
+    for name, path in logs.items():
+        records = [
+            r for r in folder.by_time(path) if any(m["role"] == "user" for m in r["messages"])
+        ]
+        if len(records) < 2 * past:
+            print(f"{name}: {len(records)} conversations, {2 * past} needed", file=sys.stderr)
+            continue
         first = [
             next(m["content"] for m in record["messages"] if m["role"] == "user")
             for record in records
         ]
         vectors = embedder.embed(first[: 3 * past]).astype(float)
-        for outcome in outcomes:
+        for outcome in OUTCOMES:
             known = [
-                (v, float(r["outcome"][outcome] is True))
+                (v, float((r.get("outcome") or {}).get(outcome) is True))
                 for v, r in zip(vectors, records, strict=False)
             ]
             x = np.stack([v for v, _ in known])
@@ -56,11 +70,11 @@ def run(data: Path, past: int) -> Iterator[dict[str, Any]]:
 def main() -> None:
     """Print a table, or JSON with --json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    folder.add_arguments(parser)
     parser.add_argument("--past", type=int, default=1500)
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
-    for row in run(wanted.data, wanted.past):
+    for row in run(folder.files(wanted, has_outcome, "outcomes"), wanted.past):
         if wanted.json:
             print(json.dumps(row), flush=True)
         else:

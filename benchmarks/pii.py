@@ -1,7 +1,7 @@
 """What the scrubber finds, harms and costs, beside its peers in the same run.
 
-`python -m benchmarks.pii --data DIR [--peers presidio,datafog,datafog_core,scrubadub] [--fresh
-SEED] [--json]`. A peer runs in its own environment (benchmarks/peers/README.md). A hit covers at
+`python -m benchmarks.pii --data DIR [--only NAME] [--peers presidio,datafog,datafog_core,scrubadub]
+[--fresh SEED] [--json]`. A peer runs in its own environment (benchmarks/peers/README.md). A hit covers at
 least half of a gold span's characters under a compatible type. Precision is told only where the
 data labels a type completely. Bounds are Wilson's, 95 %.
 
@@ -11,7 +11,6 @@ is plainly an address (a house number, up to five words, a street's suffix).
 """
 
 import argparse
-import gzip
 import json
 import os
 import re
@@ -25,11 +24,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pii_fresh
+from benchmarks import folder, pii_fresh
 from kaeshi.rules.statistics import wilson
 
 Span = tuple[int, int, str]
-CHAT = ("conversations_sgd", "conversations_star", "conversations_taskmaster4")
 # a gold type, and what it may be called
 COMPATIBLE = {
     "EMAIL": {"EMAIL", "EMAIL_ADDRESS"},
@@ -124,29 +122,55 @@ class Tally:
     false: dict[str, list[str]] = field(default_factory=dict)
 
 
+def has_gold(record: folder.Record) -> bool:
+    """Whether somebody looked for personal data in it, or for what must stay; none is a label."""
+    return folder.is_conversation(record) and ("pii_gold" in record or "keep_spans" in record)
+
+
 def read(path: Path, *, lowered: bool = False) -> list[Document]:
-    """One file of shared data."""
+    """One file of labelled conversations or texts."""
     documents = []
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
-        for line in stream:
-            record = json.loads(line)
-            place = {message["message_id"]: i for i, message in enumerate(record["messages"])}
-            texts = [message.get("content") or "" for message in record["messages"]]
-            if lowered:
-                texts = [text.lower() if len(text.lower()) == len(text) else text for text in texts]
-            spans: dict[str, list[list[Span]]] = {
-                name: [[] for _ in texts] for name in ("pii_gold", "keep_spans")
-            }
-            for name, lists in spans.items():
-                for span in record.get(name) or []:
-                    lists[place[span["message_id"]]].append(
-                        (span["start"], span["end"], RENAMED.get(span["type"], span["type"]))
-                    )
-            complete = frozenset(
-                RENAMED.get(kind, kind) for kind in record.get("pii_complete_types") or []
-            )
-            documents.append(Document(texts, spans["pii_gold"], spans["keep_spans"], complete))
+    for record in folder.records(path):
+        if not folder.is_conversation(record):
+            continue
+        name = record["conversation_id"]
+        messages = record["messages"]
+        place = {m.get("message_id") or f"{name}#{i}": i for i, m in enumerate(messages)}
+        texts = [message.get("content") or "" for message in messages]
+        if lowered:
+            texts = [text.lower() if len(text.lower()) == len(text) else text for text in texts]
+        spans: dict[str, list[list[Span]]] = {
+            name: [[] for _ in texts] for name in ("pii_gold", "keep_spans")
+        }
+        for name, lists in spans.items():
+            for span in record.get(name) or []:
+                lists[place[span["message_id"]]].append(
+                    (span["start"], span["end"], RENAMED.get(span["type"], span["type"]))
+                )
+        complete = frozenset(
+            RENAMED.get(kind, kind) for kind in record.get("pii_complete_types") or []
+        )
+        documents.append(Document(texts, spans["pii_gold"], spans["keep_spans"], complete))
     return documents
+
+
+def is_chat(documents: Sequence[Document]) -> bool:
+    """Whether most of them are conversations rather than single texts."""
+    return sum(len(document.texts) > 1 for document in documents) * 2 > len(documents)
+
+
+def read_all(wanted: argparse.Namespace) -> dict[str, list[Document]]:
+    """Every labelled file of the folder; single texts labelled by name alone in lower case, too.
+
+    Names are what lower case hides.
+    """
+    found = folder.files(wanted, has_gold, "labelled personal data (pii_gold, keep_spans)")
+    sets = {name: read(path) for name, path in found.items()}
+    for name, documents in list(sets.items()):
+        kinds = {kind for document in documents for kind in document.complete}
+        if kinds == {"PERSON"} and not is_chat(documents):
+            sets[f"{name} lower-cased"] = read(found[name], lowered=True)
+    return sets
 
 
 def tally(documents: Sequence[Document], found: Sequence[Sequence[Sequence[Span]]]) -> Tally:
@@ -512,7 +536,7 @@ def _percent(value: float | None, digits: int = 1) -> str:
 def main() -> None:
     """Print a table, or JSON with --json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    folder.add_arguments(parser)
     parser.add_argument("--peers", default="")
     parser.add_argument("--peer-folder", type=Path, default=Path(".peers"))
     parser.add_argument("--ours", default="structured,lists,model")
@@ -523,11 +547,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    sets = {
-        name: read(wanted.data / f"{name}.jsonl.gz")
-        for name in (*CHAT, "pii_presidio_synthetic", "pii_wnut17_person")
-    }
-    sets["wnut17 lower-cased"] = read(wanted.data / "pii_wnut17_person.jsonl.gz", lowered=True)
+    sets = read_all(wanted)
     sets["fresh"] = [Document(*case) for case in pii_fresh.cases(wanted.fresh)]
     chosen = wanted.sets.split(",") if wanted.sets else list(sets)
     sets = {
@@ -539,7 +559,7 @@ def main() -> None:
         for key, documents in sets.items():
             found, cpu = ours(documents, finder)
             rows.append(row(f"kaeshi {name}", key, documents, found, cpu))
-            if name == "model" and key in CHAT:
+            if name == "model" and is_chat(documents):
                 rows[-1]["one_number"] = one_number(documents, finder)
         if sets:
             rows[-1] |= started(name)

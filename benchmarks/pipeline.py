@@ -2,14 +2,13 @@
 
 Import and score, collect, scrub, build, on one core and without a name model.
 
-`python -m benchmarks.pipeline --data DIR [--copies N] [--json]` runs on
-DIR/conversations_star.jsonl.gz, N times over with other ids and words. Quotes CPU seconds: machines
-are shared.
+`python -m benchmarks.pipeline --data DIR [--only NAME] [--copies N] [--json]` runs on each file of
+conversations in DIR, N times over with other ids and words. Quotes CPU seconds: machines are
+shared.
 """
 
 import argparse
 import asyncio
-import gzip
 import json
 import os
 import resource
@@ -19,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks import folder
 from kaeshi.app import open_loop
 from kaeshi.nouns import Filters
 from kaeshi.settings import Settings
@@ -32,19 +32,19 @@ def lines(path: Path, copies: int) -> Iterator[bytes]:
     conversations.
     """
     for copy in range(copies):
-        with gzip.open(path, "rb") as stream:
-            for line in stream:
-                if copy == 0:
-                    yield line
-                    continue
-                record = json.loads(line)
-                record["conversation_id"] += f"-{copy}"
-                for i, message in enumerate(record["messages"]):
-                    message["message_id"] += f"-{copy}"
-                    words = message["content"].split(" ")
-                    words.insert((copy * 7 + i) % (len(words) + 1), f"v{copy}{i}")
-                    message["content"] = " ".join(words)
-                yield json.dumps(record).encode()
+        for line in folder.lines(path):
+            yield line if copy == 0 else _changed(json.loads(line), copy)
+
+
+def _changed(record: dict[str, Any], copy: int) -> bytes:
+    record["conversation_id"] += f"-{copy}"
+    for i, message in enumerate(record["messages"]):
+        if message.get("message_id"):
+            message["message_id"] += f"-{copy}"
+        words = (message.get("content") or "").split(" ")
+        words.insert((copy * 7 + i) % (len(words) + 1), f"v{copy}{i}")
+        message["content"] = " ".join(words)
+    return json.dumps(record).encode()
 
 
 async def run(path: Path, copies: int) -> dict[str, Any]:
@@ -98,15 +98,22 @@ async def run(path: Path, copies: int) -> dict[str, Any]:
 def main() -> None:
     """Print a table, or JSON with --json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    folder.add_arguments(parser)
     parser.add_argument("--copies", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    found = asyncio.run(run(wanted.data / "conversations_star.jsonl.gz", wanted.copies))
-    if wanted.json:
-        print(json.dumps(found, indent=1))
-        return
+    for name, path in folder.files(wanted, folder.is_conversation, "conversations").items():
+        found = asyncio.run(run(path, wanted.copies))
+        if wanted.json:
+            print(json.dumps({"log": name, **found}))
+        else:
+            print(name)
+            show(found)
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print the stages of one log, and the whole."""
     for name, seconds in found["stages"].items():
         print(f"{name:18} {seconds['cpu_s']:7.2f} s CPU {seconds['wall_s']:7.2f} s wall")
     print(

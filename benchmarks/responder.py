@@ -7,7 +7,6 @@ environment of its own (benchmarks/peers/README.md).
 """
 
 import argparse
-import gzip
 import json
 import os
 import subprocess
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import folder
 from kaeshi.providers.minilm import MiniLMEmbedder, MiniLMFeatures
 from kaeshi.settings import load
 from kaeshi.trainer.engines import responder
@@ -26,20 +26,6 @@ from kaeshi.trainer.engines.responder import Sample
 
 COUNTS = (50, 200, 800, 0)
 BINS = 10
-
-
-def by_time(path: Path) -> list[dict[str, Any]]:
-    """A log's records in the order of their starts."""
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
-        return sorted(
-            (json.loads(line) for line in stream),
-            key=lambda r: (r["started_at"], r["conversation_id"]),
-        )
-
-
-def read(path: Path) -> list[list[dict[str, Any]]]:
-    """STAR's conversations by time."""
-    return [record["messages"] for record in by_time(path)]
 
 
 def acts(conversations: Sequence[list[dict[str, Any]]]) -> list[Sample]:
@@ -74,9 +60,14 @@ def calibration_error(sure: np.ndarray, right: np.ndarray) -> float:
     )
 
 
-def run(data: Path, peer: Path | None) -> Iterator[dict[str, Any]]:
+def has_acts(record: folder.Record) -> bool:
+    """Whether it is a conversation in which somebody labelled what the replies do."""
+    return folder.is_conversation(record) and any(m.get("act") for m in record["messages"])
+
+
+def run(log: Path, peer: Path | None) -> Iterator[dict[str, Any]]:
     """A row of figures for each size, as soon as it is there."""
-    conversations = read(data / "conversations_star.jsonl.gz")
+    conversations = [record["messages"] for record in folder.by_time(log)]
     cut = len(conversations) * 4 // 5
     earlier = conversations[:cut]
     later = conversations[cut:]
@@ -177,14 +168,23 @@ def _said(sample: Sample) -> str:
 def main() -> None:
     """Print a table, or JSON with --json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    folder.add_arguments(parser)
     parser.add_argument("--peer-folder", type=Path)
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    for row in run(wanted.data, wanted.peer_folder):
+    logs = folder.files(wanted, has_acts, "conversations whose replies are labelled (act)")
+    for name, path in logs.items():
+        if not wanted.json:
+            print(name)
+        show(wanted, name, path)
+
+
+def show(wanted: argparse.Namespace, name: str, path: Path) -> None:
+    """Print the rows of one log."""
+    for row in run(path, wanted.peer_folder):
         if wanted.json:
-            print(json.dumps(row), flush=True)
+            print(json.dumps({"log": name, **row}), flush=True)
             continue
         peer = (
             ""

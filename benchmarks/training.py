@@ -2,16 +2,15 @@
 
 Training beside TRL's SFTTrainer, serving (--serve) beside `transformers serve`.
 
-`python -m benchmarks.training [--data DIR] [--rows N] [--epochs N] [--threads N] [--peer PYTHON]
-[--rounds N] [--json]` trains on the first turns of STAR's conversations, or without --data on
-bookings made from templates by --seed. `python -m benchmarks.training --serve [--clients 1,8,32]`
-asks both servers for the same answers at temperature 0. Run it in an environment with the `train`
-extra; the peers' is benchmarks/peers/README.md.
+`python -m benchmarks.training [--data DIR [--only NAME]] [--rows N] [--epochs N] [--threads N]
+[--peer PYTHON] [--rounds N] [--json]` trains on the first turns of the conversations in DIR, or
+without --data on bookings made from templates by --seed. `python -m benchmarks.training --serve
+[--clients 1,8,32]` asks both servers for the same answers at temperature 0. Run it in an
+environment with the `train` extra; the peers' is benchmarks/peers/README.md.
 """
 
 import argparse
 import asyncio
-import gzip
 import json
 import os
 import random
@@ -22,8 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from benchmarks.folder import add_arguments, files, is_conversation, records
 
 TURNS = 8
 ANSWER = 32  # tokens of every answer that is asked for
@@ -32,26 +35,22 @@ DISHES = ("shrimp", "steak", "chicken", "tofu", "salmon", "scallops")
 CITIES = ("Folsom", "Davis", "Fresno", "Reno", "Oakland", "Napa")
 
 
-def chats(data: Path | None, count: int, seed: int) -> list[dict[str, Any]]:
+def chats(logs: Sequence[Path], count: int, seed: int) -> list[dict[str, Any]]:
     """Rows to train on, and a fifth more that is held out."""
     count = count * 6 // 5
-    if data is not None:
-        with gzip.open(data / "conversations_star.jsonl.gz", "rt", encoding="utf-8") as stream:
-            told = (
-                [
-                    {"role": m["role"], "content": m["content"]}
-                    for m in json.loads(line)["messages"][:TURNS]
-                ]
-                for line in stream
-            )
-            return [
-                {"messages": m}
-                for m, _ in zip(
-                    (m for m in told if any(x["role"] == "assistant" for x in m)),
-                    range(count),
-                    strict=False,
-                )
+    if logs:
+        said = (
+            [
+                {"role": m["role"], "content": m["content"]}
+                for m in record["messages"][:TURNS]
+                if m.get("content")
             ]
+            for path in logs
+            for record in records(path)
+            if is_conversation(record)
+        )
+        whole = (m for m in said if any(x["role"] == "assistant" for x in m))
+        return [{"messages": m} for m in islice(whole, count)]
     rng = random.Random(seed)
     rows = []
     for _ in range(count):
@@ -94,7 +93,10 @@ def train(wanted: argparse.Namespace) -> dict[str, Any]:
 
     base = prepare(wanted.base, load().models_dir)
     tokenizer = training.load_tokenizer(base)
-    rows = chats(wanted.data, wanted.rows, wanted.seed)
+    logs = []
+    if wanted.data is not None:
+        logs = list(files(wanted, is_conversation, "conversations").values())
+    rows = chats(logs, wanted.rows, wanted.seed)
     cut = len(rows) * 5 // 6
     encoded = [encode(row["messages"], tokenizer, training.LONGEST) for row in rows]
     as_tokens = [
@@ -347,7 +349,7 @@ def _port() -> int:
 def main() -> None:
     """Print tables, or JSON with --json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path)
+    add_arguments(parser, required=False)
     parser.add_argument("--base", default="smollm2-135m-instruct")
     parser.add_argument("--rows", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=1)
