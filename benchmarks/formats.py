@@ -40,8 +40,9 @@ IDS = (
     "44",
     "k1",
 )
+ROWS = ("k1,", "k2,", "k1;", "k2;", "t1,", "t2,")  # the first cells of tables
 COLUMNS = {"named.csv": "conversation=ticket,role=who,content=words,at=when"}
-MORE = "We have a table for ten at seven, on the terrace if it stays dry. " * 12
+MORE = "We have a table for ten at seven and on the terrace if it stays dry. " * 12
 
 
 def repeated(sample: Path, target: Path, size: int) -> None:
@@ -65,10 +66,13 @@ def repeated(sample: Path, target: Path, size: int) -> None:
         while written < size:
             part = piece
             for name in IDS:
-                part = part.replace(f'"{name}"', f'"{name}{number}"').replace(
-                    f"{name},", f"{name}x{number},"
-                )
-            part = part.replace("\nk1;", f"\nk1x{number};").replace('"id": 35,', f'"id": {number},')
+                part = part.replace(f'"{name}"', f'"{name}{number}"')
+            part = f"\n{part}"
+            for name in ROWS:
+                part = part.replace(f"\n{name}", f"\n{name[:-1]}x{number}{name[-1]}")
+            part = part[1:].replace("table for ten?", f"table for {number}?")
+            part = part.replace("cook indoors?", f"cook indoors on day {number}?")
+            part = part.replace('"id": 35,', f'"id": {number},')
             written += out.write((between if number else "") + part)
             number += 1
         out.write(after)

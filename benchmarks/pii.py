@@ -1,9 +1,9 @@
 """What the scrubber finds, harms and costs, beside its peers in the same run.
 
 `python -m benchmarks.pii --data DIR [--only NAME] [--peers presidio,datafog,datafog_core,scrubadub]
-[--fresh SEED] [--json]`. A peer runs in its own environment (benchmarks/peers/README.md). A hit covers at
-least half of a gold span's characters under a compatible type. Precision is told only where the
-data labels a type completely. Bounds are Wilson's, 95 %.
+[--fresh SEED] [--json]`. A peer runs in its own environment (benchmarks/peers/README.md). A hit
+covers at least half of a gold span's characters under a compatible type. Precision is told only
+where the data labels a type completely. Bounds are Wilson's, 95 %.
 
 SGD labels few of the street addresses that its turns hold (destinations of rides, venues), and a
 scrubber takes them by default. So harm is told twice: of all that no label covers, and but for what

@@ -311,3 +311,24 @@ def test_a_stream_that_is_no_file_of_ours_says_so(tmp_path: Path) -> None:
     binary.write_bytes(io.BytesIO(bytes(range(128, 256)) * 50).read())
     with pytest.raises(InvalidInput, match="cannot be read"):
         list(read(binary))
+
+
+@pytest.mark.parametrize(
+    ("html", "words"),
+    [
+        ("<p>a<br>b</p>", "a\nb"),
+        ("x < y & z", "x < y & z"),
+        ("<!-- no --><b>yes</b>", "yes"),
+        ("<SCRIPT>alert(1)</script>hi<style>p {}</style>", "hi"),
+        ('<p class="a>b">q</p>', "q"),
+        ("I <3 you <br/>bye", "I <3 you\nbye"),
+        ("<!-- without an end", "<!-- without an end"),
+    ],
+)
+def test_html_is_read_as_a_person_would(html: str, words: str) -> None:
+    assert text_of_html(html) == words
+
+
+@pytest.mark.parametrize("piece", ["<", '<a "', "<script>", "<!--", "<p ", "</"])
+def test_html_that_begins_again_and_again_is_read_to_its_end(piece: str) -> None:
+    text_of_html(piece * 100_000)  # hours in quadratic time

@@ -19,7 +19,11 @@ RATED = ("rating", "star", "csat", "satisfaction")
 
 
 def _either(record: Json, *names: str) -> Any:
-    return next((record[name] for name in names if record.get(name) not in {None, ""}), None)
+    for name in names:
+        value = record.get(name)
+        if value is not None and value != "":
+            return value
+    return None
 
 
 def _recognises(record: Json) -> bool:

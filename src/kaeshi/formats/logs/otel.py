@@ -13,6 +13,7 @@ from typing import Any
 from kaeshi.formats.logs.shape import Format, Json, Log, Piece, Pieces
 from kaeshi.formats.logs.words import extended, moment, role_of, seconds_of
 
+Names = tuple[str, ...]
 CONVERSATION = ("gen_ai.conversation.id", "session.id", "session_id", "thread.id")
 CUSTOMER = ("user.id", "enduser.id", "user_id")
 MODEL = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name")
@@ -24,7 +25,9 @@ ANSWERED = (
     "output.value",
 )
 KINDS = frozenset({"user", "system", "assistant", "tool"})
-_NUMBERED = re.compile(r"(\d+)\.(?:message\.)?(.+)\Z")
+_NUMBERED = re.compile(
+    rf"({'|'.join(map(re.escape, (*ASKED, *ANSWERED)))})\.(\d+)\.(?:message\.)?(.+)\Z"
+)
 OTHER = frozenset({"TOOL", "CHAIN", "RETRIEVER", "EMBEDDING", "RERANKER", "GUARDRAIL", "EVALUATOR"})
 
 
@@ -55,8 +58,11 @@ def _pieces(record: Json) -> Iterator[Piece]:
         yield Piece(str(name), seconds_of(at), said)
 
 
-def _any(found: Json, names: tuple[str, ...]) -> Any:
-    return next((found[name] for name in names if found.get(name)), None)
+def _any(found: Json, names: Names) -> Any:
+    for name in names:
+        if value := found.get(name):
+            return value
+    return None
 
 
 def _trace(span: Json) -> Any:
@@ -66,8 +72,9 @@ def _trace(span: Json) -> Any:
 
 def _said_in(span: Json, found: Json) -> tuple[list[Json], list[Json]]:
     """(what was sent, what was answered)."""
-    answer = _first(found, ANSWERED, "assistant")
-    return (_first(found, ASKED, "user"), answer) if answer else _of_events(span)
+    numbered = _numbered(found)
+    answer = _first(found, numbered, ANSWERED, "assistant")
+    return (_first(found, numbered, ASKED, "user"), answer) if answer else _of_events(span)
 
 
 def _together(conversation: str, calls: Pieces) -> Log:
@@ -128,24 +135,24 @@ def _value(value: Any) -> Any:
     return next(iter(value.values()), None)
 
 
-def _first(found: Json, names: tuple[str, ...], role: str) -> list[Json]:
+def _first(found: Json, numbered: Mapping[str, list[Json]], names: Names, role: str) -> list[Json]:
     for name in names:
         said = found.get(name)
         if said is None:
-            said = _numbered(found, f"{name}.")
+            said = numbered.get(name)
         messages = [m for each in _listed(said) if (m := _message(each, role)) is not None]
         if messages:
             return messages
     return []
 
 
-def _numbered(found: Json, prefix: str) -> list[Json] | None:
-    """`llm.input_messages.0.message.role`, `gen_ai.prompt.0.content` and the like."""
-    by_number: dict[int, Json] = {}
+def _numbered(found: Json) -> dict[str, list[Json]]:
+    """`llm.input_messages.0.message.role`, `gen_ai.prompt.0.content` and the like, as lists."""
+    places: dict[str, dict[int, Json]] = {}
     for name, value in found.items():
-        if name.startswith(prefix) and (match := _NUMBERED.match(name[len(prefix) :])):
-            by_number.setdefault(int(match[1]), {})[match[2]] = value
-    return [by_number[number] for number in sorted(by_number)] or None
+        if match := _NUMBERED.match(name):
+            places.setdefault(match[1], {}).setdefault(int(match[2]), {})[match[3]] = value
+    return {prefix: [by[n] for n in sorted(by)] for prefix, by in places.items()}
 
 
 def _listed(said: Any) -> list[Any]:

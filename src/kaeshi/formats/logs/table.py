@@ -39,12 +39,17 @@ def format_of(columns: Mapping[str, str] | None = None) -> Format:
     """The format of tables, with these columns."""
     chosen = columns or {}
 
+    known: dict[tuple[str, ...], dict[str, list[str]]] = {}
+
     def pieces(row: Json) -> Iterator[Piece]:
-        by_name = {str(name).strip().lower(): value for name, value in row.items() if name}
-        found = {what: _cell(by_name, chosen.get(what), usual) for what, usual in COLUMNS.items()}
+        head = tuple(row)
+        columns = known.get(head)
+        if columns is None:
+            columns = known[head] = _columns_of(head, chosen)
+        found = {what: _cell(row, names) for what, names in columns.items()}
         name = found["conversation"] or _pair(found)
         if not name:
-            raise InvalidInput(_nameless(by_name))
+            raise InvalidInput(_nameless(head))
         at = moment(found["at"])
         yield Piece(name, seconds_of(at), {"cells": found, "at": at})
 
@@ -63,13 +68,27 @@ def _nameless(columns: Iterable[str]) -> str:
     )
 
 
-def _cell(row: Mapping[str, str], column: str | None, usual: tuple[str, ...]) -> str:
-    if column is not None:
-        if column.lower() not in row:
-            msg = f"there is no column {column!r}; there are {', '.join(row)[:200]}"
+def _columns_of(head: Iterable[str], chosen: Mapping[str, str]) -> dict[str, list[str]]:
+    """The table's columns for each thing. Raises InvalidInput for a named one that is not there."""
+    by_name = {str(column).strip().lower(): column for column in head if column}
+    found = {}
+    for what, usual in COLUMNS.items():
+        column = chosen.get(what)
+        if column is not None and column.lower() not in by_name:
+            msg = f"there is no column {column!r}; there are {', '.join(by_name)[:200]}"
             raise InvalidInput(msg)
-        return (row[column.lower()] or "").strip()
-    return next(((row[name] or "").strip() for name in usual if row.get(name)), "")
+        names = usual if column is None else (column.lower(),)
+        found[what] = [by_name[name] for name in names if name in by_name]
+    return found
+
+
+def _cell(row: Json, columns: list[str]) -> str:
+    """The first of these columns' cells that is not empty."""
+    for column in columns:
+        cell = row[column]
+        if cell and (text := str(cell).strip()):
+            return text
+    return ""
 
 
 def _together(conversation: str, rows: Pieces) -> Log:

@@ -1,8 +1,9 @@
 """What several formats share: roles, times, HTML, and histories that are sent again and again."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from html.parser import HTMLParser
+from html import unescape
 from typing import Any
 
 from kaeshi.errors import InvalidInput
@@ -20,7 +21,6 @@ ROLES = {
 MILLISECONDS = 10**11  # a number of seconds above this is one of milliseconds
 NANOSECONDS = 10**17
 TEXTS = ("text", "output", "input", "answer", "question", "query", "completion")
-BLOCKS = frozenset({"p", "br", "div", "li", "tr", "h1", "h2", "h3", "h4"})
 
 
 def role_of(said: object) -> str:
@@ -62,28 +62,46 @@ def _since_1970(text: str) -> str:
         raise InvalidInput(msg) from error
 
 
-class _Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.parts.append(data)
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002  # HTMLParser's
-        if tag in BLOCKS:
-            self.parts.append("\n")
+_HIDDEN = re.compile(r"<(?:(!--)|(script|style)\b)", re.IGNORECASE)
+_ENDS = {
+    "!--": re.compile("-->"),
+    "script": re.compile(r"</script\s*>", re.IGNORECASE),
+    "style": re.compile(r"</style\s*>", re.IGNORECASE),
+}
+_BLOCK = re.compile(r"""<(?:p|br|div|li|tr|h[1-4])\b(?:"[^"]*"|'[^']*'|[^<>"'])*>""", re.IGNORECASE)
+_TAG = re.compile(r"""</?[a-z!](?:"[^"]*"|'[^']*'|[^<>"'])*>""", re.IGNORECASE)
 
 
 def text_of_html(html: str) -> str:
-    """The words of a piece of HTML, its blocks on lines of their own."""
-    if "<" not in html and "&" not in html:
+    r"""The words of a piece of HTML, its blocks on lines of their own.
+
+    >>> text_of_html('<p>Ten &amp; more</p><div title="a>b">At seven</div>')
+    'Ten & more\nAt seven'
+    """
+    if "<" in html:
+        html = _TAG.sub("", _BLOCK.sub("\n", _shown(html)))
+    elif "&" not in html:
         return html.strip()
-    reader = _Text()
-    reader.feed(html)
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.parts).splitlines())
+    lines = (" ".join(line.split()) for line in unescape(html).splitlines())
     return "\n".join(line for line in lines if line)
+
+
+def _shown(html: str) -> str:
+    """The HTML without comments, scripts and styles; one that never ends hides nothing."""
+    parts = []
+    at = 0
+    endless = set[str]()  # so that many beginnings without an end take linear time
+    for found in _HIDDEN.finditer(html):
+        kind = (found[1] or found[2]).lower()
+        if found.start() < at or kind in endless:
+            continue
+        end = _ENDS[kind].search(html, found.end())
+        if end is None:
+            endless.add(kind)
+            continue
+        parts.append(html[at : found.start()])
+        at = end.end()
+    return "".join([*parts, html[at:]])
 
 
 def messages_of(said: Any, role: str) -> list[Json]:

@@ -37,11 +37,11 @@ def _log(record: Json) -> Log:
     messages = [
         {
             "role": "user" if comment.get("author_id") == requester else "assistant",
-            "content": _words(comment),
+            "content": words,
             "at": moment(comment.get("created_at")),
         }
         for comment in ticket["comments"]
-        if comment.get("public", True) and _words(comment)
+        if comment.get("public", True) and (words := _words(comment))
     ]
     found: Json = {
         "conversation_id": f"zendesk-{ticket.get('id')}",
