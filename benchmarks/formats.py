@@ -40,7 +40,7 @@ IDS = (
     "44",
     "k1",
 )
-ROWS = ("k1,", "k2,", "k1;", "k2;", "t1,", "t2,")  # the first cells of tables
+ROWS = ("k1,", "k2,", "k1;", "k2;")  # the first cells of tables
 COLUMNS = {"named.csv": "conversation=ticket,role=who,content=words,at=when"}
 MORE = "We have a table for ten at seven and on the terrace if it stays dry. " * 12
 
@@ -70,6 +70,7 @@ def repeated(sample: Path, target: Path, size: int) -> None:
             part = f"\n{part}"
             for name in ROWS:
                 part = part.replace(f"\n{name}", f"\n{name[:-1]}x{number}{name[-1]}")
+            part = part.replace(",t1,GEN", f",t1x{number},GEN")
             part = part[1:].replace("table for ten?", f"table for {number}?")
             part = part.replace("cook indoors?", f"cook indoors on day {number}?")
             part = part.replace('"id": 35,', f'"id": {number},')

@@ -9,6 +9,7 @@ from kaeshi.errors import InvalidInput
 from kaeshi.formats.logs.shape import Format, Json, Log, Piece, Pieces, Rating
 from kaeshi.formats.logs.words import moment, role_of, seconds_of
 
+Columns = list[tuple[str, list[str]]]  # what they say, and those of the table that may say it
 COLUMNS = {
     "conversation": ("conversation", "conversation_id", "session_id", "thread_id", "chat_id"),
     "role": ("role", "sender", "speaker", "from", "author", "sender_type"),
@@ -39,18 +40,18 @@ def format_of(columns: Mapping[str, str] | None = None) -> Format:
     """The format of tables, with these columns."""
     chosen = columns or {}
 
-    known: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    known: dict[tuple[str, ...], Columns] = {}
 
     def pieces(row: Json) -> Iterator[Piece]:
         head = tuple(row)
         columns = known.get(head)
         if columns is None:
             columns = known[head] = _columns_of(head, chosen)
-        found = {what: _cell(row, names) for what, names in columns.items()}
-        name = found["conversation"] or _pair(found)
+        found = {what: said for what, names in columns if (said := _cell(row, names))}
+        name = found.get("conversation") or _pair(found)
         if not name:
             raise InvalidInput(_nameless(head))
-        at = moment(found["at"])
+        at = moment(found.get("at"))
         yield Piece(name, seconds_of(at), {"cells": found, "at": at})
 
     return Format(name="csv", recognises=lambda _record: False, pieces=pieces, together=_together)
@@ -58,7 +59,9 @@ def format_of(columns: Mapping[str, str] | None = None) -> Format:
 
 def _pair(found: Mapping[str, str]) -> str:
     """What a question with its answer is called; empty without a question."""
-    return f"{found['question']}\0{found['answer']}" if found["question"] else ""
+    if not found.get("question"):
+        return ""
+    return f"{found['question']}\0{found.get('answer', '')}"
 
 
 def _nameless(columns: Iterable[str]) -> str:
@@ -68,17 +71,19 @@ def _nameless(columns: Iterable[str]) -> str:
     )
 
 
-def _columns_of(head: Iterable[str], chosen: Mapping[str, str]) -> dict[str, list[str]]:
+def _columns_of(head: Iterable[str], chosen: Mapping[str, str]) -> Columns:
     """The table's columns for each thing. Raises InvalidInput for a named one that is not there."""
     by_name = {str(column).strip().lower(): column for column in head if column}
-    found = {}
+    found = []
     for what, usual in COLUMNS.items():
         column = chosen.get(what)
         if column is not None and column.lower() not in by_name:
             msg = f"there is no column {column!r}; there are {', '.join(by_name)[:200]}"
             raise InvalidInput(msg)
         names = usual if column is None else (column.lower(),)
-        found[what] = [by_name[name] for name in names if name in by_name]
+        there = [by_name[name] for name in names if name in by_name]
+        if there:
+            found.append((what, there))
     return found
 
 
@@ -107,7 +112,7 @@ def _together(conversation: str, rows: Pieces) -> Log:
     record: Json = {"messages": messages, "source": "csv"}
     if "\0" not in conversation:
         record["conversation_id"] = conversation
-    customer = next((row["cells"]["customer"] for row in rows if row["cells"]["customer"]), None)
+    customer = next(filter(None, (row["cells"].get("customer") for row in rows)), None)
     if customer:
         record["customer_id"] = customer
     return Log(record, ratings)
@@ -115,22 +120,22 @@ def _together(conversation: str, rows: Pieces) -> Log:
 
 def _said(cells: Mapping[str, str], at: Json) -> list[Json]:
     """A row's messages: its content, else its question and its answer."""
-    if cells["content"]:
-        return [{"role": role_of(cells["role"]), "content": cells["content"], **at}]
-    pair = (("user", cells["question"]), ("assistant", cells["answer"]))
+    if cells.get("content"):
+        return [{"role": role_of(cells.get("role", "")), "content": cells["content"], **at}]
+    pair = (("user", cells.get("question")), ("assistant", cells.get("answer")))
     return [{"role": role, "content": text, **at} for role, text in pair if text]
 
 
 def _rating(cells: Mapping[str, str]) -> Json:
     said: Json = {}
-    if cells["rating"]:
+    if cells.get("rating"):
         try:
             said["rating"] = int(float(cells["rating"]))
         except ValueError as error:
             msg = f"the rating {cells['rating'][:40]!r} is no number"
             raise InvalidInput(msg) from error
-    if cells["vote"]:
+    if cells.get("vote"):
         said["vote"] = cells["vote"].lower()
-    if cells["comment"]:
+    if cells.get("comment"):
         said["comment"] = cells["comment"]
     return said
