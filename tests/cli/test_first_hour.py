@@ -1,5 +1,6 @@
 """The first hour of a newcomer: from a key and an app to one's own conversations."""
 
+import gzip
 import json
 import os
 import re
@@ -8,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 from urllib.request import Request, urlopen
+
+import zstandard
 
 from wire.serving import free_port, running
 
@@ -78,3 +81,22 @@ def test_commands_that_do_nothing_say_why_and_what_to_type(tmp_path: Path) -> No
     assert "Hi" in kaeshi("conversation", "list", "--search", "hi", **environment).stdout
     none = kaeshi("conversation", "list", "--search", "hello", **environment).stdout
     assert none == "'hello' was said in none of the conversations\n"
+
+
+def test_feedback_and_text_are_read_however_they_are_packed(tmp_path: Path) -> None:
+    environment = {"KAESHI_DATA_DIR": str(tmp_path / "data")}
+    log = tmp_path / "log.jsonl"
+    said = [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "At seven."}]
+    log.write_text(json.dumps({"conversation_id": "c", "messages": said}))
+    kaeshi("conversation", "import", str(log), **environment)
+    rated = json.dumps({"message_id": "c#1", "rating": 5})
+    for name, packed in (
+        ("a.zst", zstandard.compress(rated.encode())),
+        ("b.jsonl", rated.encode("utf-16")),
+        ("c.gz", gzip.compress(rated.encode())),
+    ):
+        (tmp_path / name).write_bytes(packed)
+        done = kaeshi("feedback", "import", str(tmp_path / name), **environment)
+        assert (done.returncode, done.stderr) == (0, ""), name
+    (tmp_path / "t.txt").write_text("mail anna@example.com", encoding="utf-16")
+    assert "[EMAIL_1]" in kaeshi("pii", "scrub", str(tmp_path / "t.txt"), **environment).stdout

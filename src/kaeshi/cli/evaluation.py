@@ -11,10 +11,10 @@ from kaeshi.cli.output import (
     Database,
     Who,
     group,
-    lines_of,
     show,
     table,
 )
+from kaeshi.formats.logs import source
 from kaeshi.loop import Loop
 from kaeshi.steps import evaluation as steps
 from kaeshi.steps.feedback import parsed_lines
@@ -38,7 +38,7 @@ def add(
 
     async def go(loop: Loop) -> Any:
         return await steps.add(
-            loop, (item for path in files for item in parsed_lines(lines_of(path), str(path)))
+            loop, (item for path in files for item in parsed_lines(source.lines(path), str(path)))
         )
 
     stored, refused = with_loop(db, assistant, go)

@@ -11,10 +11,10 @@ from kaeshi.cli.output import (
     Files,
     Who,
     group,
-    lines_of,
     show,
     table,
 )
+from kaeshi.formats.logs import source
 from kaeshi.loop import Loop
 from kaeshi.rules.feedback import parse
 from kaeshi.steps import feedback as steps
@@ -77,7 +77,7 @@ def import_feedback(
     async def go(loop: Loop) -> list[Any]:
         return [
             await steps.import_records(
-                loop, steps.parsed_lines(lines_of(path), str(path)), author=author
+                loop, steps.parsed_lines(source.lines(path), str(path)), author=author
             )
             for path in files
         ]

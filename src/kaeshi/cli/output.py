@@ -3,18 +3,14 @@
 JSON or plain tables on stdout, progress on a terminal's stderr, one line for an error.
 """
 
-import gzip
 import json
 import sys
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-
-from kaeshi.errors import InvalidInput
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -28,11 +24,10 @@ Who = Annotated[
     str | None,
     typer.Option("--assistant", help="The assistant. Default: KAESHI_ASSISTANT, else main."),
 ]
-Files = Annotated[list[Path], typer.Argument(help="JSONL or JSONL.gz files.")]
+Files = Annotated[list[Path], typer.Argument(help="Files; .gz and .zst are read as they are.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 By = Annotated[str, typer.Option("--by", help="Name of the person who decides.")]
-MAX_LINE = 32 * 1024 * 1024
 
 
 def group() -> typer.Typer:
@@ -93,20 +88,6 @@ def counts(found: dict[str, int]) -> str:
         )
         or "none"
     )
-
-
-def lines_of(path: Path) -> Iterator[bytes]:
-    """A file's lines, decompressed if it is gzipped. Raises InvalidInput with the reason."""
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
-            while line := stream.readline(MAX_LINE):
-                yield line
-    except (OSError, EOFError, zlib.error) as error:
-        msg = (
-            f"file {str(path)!r} cannot be read to its end: "
-            f"{getattr(error, 'strerror', None) or error}; the lines before are stored"
-        )
-        raise InvalidInput(msg) from error
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
-from kaeshi.cli.output import AsJson, Database, Who, counts, group, lines_of, show, table
+from kaeshi.cli.output import AsJson, Database, Who, counts, group, show, table
 from kaeshi.errors import InvalidInput
+from kaeshi.formats.logs.source import lines
 from kaeshi.nouns import NameFinder
 from kaeshi.pii import detect_texts
 from kaeshi.pii.api import ScrubStream, finder, policy, scrub_conversations
@@ -235,7 +236,7 @@ def _shape(source: str, shape: str | None) -> str:
 
 def _lines(source: str) -> Iterator[str]:
     """The source's lines with their line ends. Raises InvalidInput for invalid UTF-8."""
-    raw = iter(sys.stdin.buffer.readline, b"") if source == "-" else lines_of(Path(source))
+    raw = iter(sys.stdin.buffer.readline, b"") if source == "-" else lines(Path(source))
     for number, line in enumerate(raw, 1):
         try:
             yield line.decode("utf-8")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from kaeshi.cli.address import check_address
 from kaeshi.cli.opening import with_loop
-from kaeshi.cli.output import AsJson, By, Database, Who, group, lines_of, show
+from kaeshi.cli.output import AsJson, By, Database, Who, group, show
 from kaeshi.cli.rollout_text import (
     OF_CUSTOMERS,
     comparison_text,
@@ -19,6 +19,7 @@ from kaeshi.cli.rollout_text import (
     traffic_lines,
 )
 from kaeshi.errors import InvalidInput
+from kaeshi.formats.logs import source
 from kaeshi.loop import Loop
 from kaeshi.nouns import Serving
 from kaeshi.steps import pausing
@@ -319,7 +320,7 @@ def _ratings_in(
     Raises InvalidInput for a file without ratings.
     """
     unusable = 0
-    for _, record in parsed_lines(lines_of(path), str(path)):
+    for _, record in parsed_lines(source.lines(path), str(path)):
         found_rating = _rating(record, metric)
         if found_rating is None:
             unusable += 1

@@ -11,7 +11,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias, cast
 
@@ -53,12 +53,27 @@ def records(path: Path, lists: Sequence[str]) -> Iterator[Found]:
     `lists`: paths of lists in a document. Raises InvalidInput for a file that cannot be read to its
     end, with what was read before.
     """
+    with _opened(path) as stream:
+        yield from _records(stream, str(path), lists)
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """The file's lines in UTF-8, whatever compresses and encodes them.
+
+    Raises InvalidInput for a file that cannot be read to its end, with what was read before.
+    """
+    with _opened(path) as stream:
+        while line := stream.readline(MAX_LINE):
+            yield line
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Stream]:
     try:
         with ExitStack() as opened:
             file = opened.enter_context(path.open("rb"))
             plain = opened.enter_context(_decompressed(file))
-            stream = opened.enter_context(_utf8(plain))
-            yield from _records(stream, str(path), lists)
+            yield opened.enter_context(_utf8(plain))
     except (OSError, EOFError, zlib.error, zstandard.ZstdError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or str(error)
         msg = f"file {str(path)!r} cannot be read to its end: {why}; what is before it was read"
