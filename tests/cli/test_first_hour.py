@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -65,7 +66,15 @@ def test_a_server_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None
     assert "cannot listen at 203.0.113.9:8000" in wrong.stderr
     unread = kaeshi("serve", "--port", str(free_port()), **environment, ROLLOUT_ALPHA="2")
     assert "ROLLOUT_ALPHA" in unread.stderr.upper()
-    for done in (wrong, unread):
+    nowhere = kaeshi("serve", KAESHI_DATA_DIR="/dev/null/folder")
+    assert "/dev/null/folder" in nowhere.stderr
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        demo = kaeshi("demo", "--serve", "--port", port, **environment)
+    assert f"port {port} of 127.0.0.1 is in use" in demo.stderr
+    for done in (wrong, unread, nowhere, demo):
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
 
