@@ -181,10 +181,12 @@ _REMEDIES: Mapping[str, str] = {
 }
 
 
-def enough(count: int, least: int, what: str, dropped: Mapping[str, int]) -> None:
+def enough(
+    count: int, least: int, what: str, dropped: Mapping[str, int], otherwise: str = ""
+) -> None:
     """Raise TooFew unless there are enough examples, counted before the split.
 
-    The remedy is that of the most common reason in `dropped`.
+    The remedy is that of the most common reason in `dropped`; where none was, `otherwise`.
     """
     if count >= least:
         return
@@ -193,7 +195,7 @@ def enough(count: int, least: int, what: str, dropped: Mapping[str, int]) -> Non
     if most in _REMEDIES:
         msg += f"{dropped[most]} were dropped ({most}), because {_REMEDIES[most]}"
     else:
-        msg += "lower MIN_EXAMPLES or wait for the nightly collection"
+        msg += otherwise or "lower MIN_EXAMPLES or wait for the nightly collection"
     raise TooFew(msg)
 
 
