@@ -105,10 +105,15 @@ async def _mark_refiltered(loop: Loop, using: Filters) -> int:
         if not page:
             return marked
         after = page[-1].conversation
-        others = [each.conversation for each in page if _is_decided_otherwise(each, using)]
-        async with loop.store.write() as tx:
-            await tx.conversations.mark_changed(loop.assistant, others)
-        marked += len(others)
+        marked += await _mark(
+            loop, [each.conversation for each in page if _is_decided_otherwise(each, using)]
+        )
+
+
+async def _mark(loop: Loop, conversations: Sequence[str]) -> int:
+    async with loop.store.write() as tx:
+        await tx.conversations.mark_changed(loop.assistant, conversations)
+    return len(conversations)
 
 
 def _is_decided_otherwise(judged: Signalled, using: Filters) -> bool:

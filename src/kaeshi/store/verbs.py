@@ -24,7 +24,6 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -181,7 +180,7 @@ class Verbs:
 def _insert(
     table: Table, dialect: str, otherwise: Callable[[Any], Row] | None, given: tuple[str, ...]
 ) -> Any:
-    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    statement = _insert_of(dialect)(table)
     keys = [column.name for column in table.primary_key]
     if otherwise is None:
         return statement.on_conflict_do_nothing()
@@ -191,6 +190,17 @@ def _insert(
         if name in given and name not in keys
     }
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+def _insert_of(dialect: str) -> Any:
+    """The dialect's insert; the other dialect is not imported."""
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert
 
 
 def _overwritten(excluded: Any) -> Row:

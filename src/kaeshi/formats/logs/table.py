@@ -74,17 +74,18 @@ def _nameless(columns: Iterable[str]) -> str:
 def _columns_of(head: Iterable[str], chosen: Mapping[str, str]) -> Columns:
     """The table's columns for each thing. Raises InvalidInput for a named one that is not there."""
     by_name = {str(column).strip().lower(): column for column in head if column}
-    found = []
-    for what, usual in COLUMNS.items():
-        column = chosen.get(what)
-        if column is not None and column.lower() not in by_name:
-            msg = f"there is no column {column!r}; there are {', '.join(by_name)[:200]}"
-            raise InvalidInput(msg)
-        names = usual if column is None else (column.lower(),)
-        there = [by_name[name] for name in names if name in by_name]
-        if there:
-            found.append((what, there))
-    return found
+    found = [(what, _there(by_name, chosen.get(what), COLUMNS[what])) for what in COLUMNS]
+    return [(what, columns) for what, columns in found if columns]
+
+
+def _there(by_name: Mapping[str, str], chosen: str | None, usual: Iterable[str]) -> list[str]:
+    """The named column, or those of the usual names that the table has."""
+    if chosen is None:
+        return [by_name[name] for name in usual if name in by_name]
+    if chosen.lower() not in by_name:
+        msg = f"there is no column {chosen!r}; there are {', '.join(by_name)[:200]}"
+        raise InvalidInput(msg)
+    return [by_name[chosen.lower()]]
 
 
 def _cell(row: Json, columns: list[str]) -> str:
