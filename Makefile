@@ -10,10 +10,13 @@ PRISM := @stoplight/prism-cli@5.14.2
 AIMOCK := @copilotkit/aimock@1.43.0
 OPENAI_JS := openai@7.57.0
 
-.PHONY: help demo test test-wire test-clients test-wheel test-train check docs site mutants release lock bench clean
+.PHONY: help setup demo test test-wire test-clients test-wheel test-train check docs site mutants release lock bench clean
 
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: $(VENV)/.run $(VENV)/.models ## Set up kaeshi and its models in .venv
+	@echo "ready: $(BIN)/kaeshi --help"
 
 demo: $(VENV)/.run $(VENV)/.models ## Run the whole loop on simulated customers (about a minute after set-up)
 	@$(BIN)/kaeshi demo $(ARGS)
