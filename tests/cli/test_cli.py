@@ -17,6 +17,8 @@ COMMANDS = {
     "demo",
     "run",
     "serve",
+    "backup",
+    "restore",
     "shim",
     "trainer export",
     "trainer serve",
