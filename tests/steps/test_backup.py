@@ -43,6 +43,7 @@ async def test_what_is_restored_elsewhere_is_what_was_there(loop: Loop, tmp_path
         assert MASTER_KEY not in archive.getnames()
     folder = tmp_path / "elsewhere"
     assert backup.restore(out, folder) == made
+    assert {path.name for path in folder.glob("kaeshi.db*")} == {DATABASE}
     put_key(loop.settings.data_dir, folder)
     assert await names(folder) == {f"c{i:04d}" for i in range(12)}
     rows = folder / "datasets" / "main" / built.id / "train.jsonl"

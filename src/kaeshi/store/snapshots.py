@@ -31,7 +31,9 @@ def snapshot(source: Path, target: Path) -> None:
 def version_of(path: Path) -> Version:
     """What a copy holds, after SQLite has checked every page. Raises Misconfigured."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as copy:
+        # immutable: nobody writes to a copy, and no files are made beside it
+        address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(address, uri=True)) as copy:
             (found,) = copy.execute("PRAGMA integrity_check").fetchone()
             if found != "ok":
                 msg = f"the copy {str(path)!r} is damaged: {found}"
