@@ -7,7 +7,7 @@ import pytest
 from kaeshi.errors import NotFound, Refused, TooFew
 from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeClock
-from kaeshi.steps import collection, consent, conversation, dataset, knowledge, training
+from kaeshi.steps import collection, consent, conversation, dataset, knowledge, review, training
 from samples import different, learnable, log, rate, record
 
 
@@ -100,3 +100,20 @@ async def test_an_unknown_conversation_stops_all(loop: Loop) -> None:
     with pytest.raises(NotFound, match=r"'d'.*kaeshi conversation list"):
         await consent.agree(loop, ["c", "d"], "none", by="Ann")
     assert await standing(loop, "c") == "granted"
+
+
+async def test_what_a_reviewer_rejected_stays_rejected_and_a_correction_is_gone(
+    loop: Loop, clock: FakeClock
+) -> None:
+    await learnable(loop, 12)
+    await collection.collect(loop)
+    refs = {item.conversation: item.ref for item in await review.queue(loop, kind="example")}
+    await review.decide(loop, refs["c0001"], "rejected", by="Ann")
+    await review.decide(loop, refs["c0002"], "corrected", by="Ann", answer="Another answer.")
+    for consent_, hours in (("none", 1), ("granted", 2)):
+        clock.advance(hours=hours)
+        await consent.agree(loop, ["c0001", "c0002"], consent_, by="Ann")  # type: ignore[arg-type]
+    said = str((await dataset.build(loop)).rows)
+    assert different(1)[1] not in said
+    assert "Another answer." not in said
+    assert different(2)[1] in said

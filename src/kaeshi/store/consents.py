@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, null, select, update
+from sqlalchemy import bindparam, case, null, select, update
 
 from kaeshi.nouns import ConsentStatement
 from kaeshi.rules.consent import effect
@@ -34,11 +34,17 @@ _STANDS = (
     )
     .values(consent=bindparam("k"))
 )
-# what a person corrected is deleted with the rest, so the decision on it cannot stay
+# a correction's text is deleted with the rest, so that decision cannot stay; a rejection does
 _UNLEARNED = (
     update(examples)
     .where(examples.c.assistant == bindparam("a"), examples.c.conversation == bindparam("c"))
-    .values(kept=False, reason="no_consent", consent="none", messages=null(), review="proposed")
+    .values(
+        kept=False,
+        reason="no_consent",
+        consent="none",
+        messages=null(),
+        review=case((examples.c.review == "corrected", "proposed"), else_=examples.c.review),
+    )
 )
 _UNSAID = (
     update(entries)
