@@ -99,12 +99,26 @@ async def _opened_store(bind: Bind, chosen: Settings) -> Store:
     secret = chosen.kaeshi_master_key.get_secret_value() if chosen.kaeshi_master_key else None
     key = chosen.data_dir / MASTER_KEY
     is_new = secret is None and not key.exists()
+    if is_new:
+        _check_beside(bind, key)
     _check_emptied(bind, key)
     store = await open_store(bind, load_master_key(secret, chosen.data_dir))
     if is_new:
         await _check_new_key(store, key)
     await _check_key(store, key)
     return store
+
+
+def _check_beside(bind: Bind, key: Path) -> None:
+    """Raise Misconfigured where the key lies beside the database, and is looked for elsewhere."""
+    path = sqlite_path(bind) if isinstance(bind, str) else None
+    beside = path.with_name(MASTER_KEY) if path is not None and path.is_file() else key
+    if beside != key and beside.exists():
+        msg = (
+            f"the master key of {str(path)!r} lies beside it, and is looked for in "
+            f"{str(key.parent)!r}: unset KAESHI_DATA_DIR, or set it to {str(beside.parent)!r}"
+        )
+        raise Misconfigured(msg)
 
 
 async def _check_key(store: Store, path: Path) -> None:

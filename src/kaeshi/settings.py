@@ -4,10 +4,12 @@ The seed's variable names come first and are unchanged; kaeshi's own follow.
 """
 
 import os
+import re
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -16,6 +18,8 @@ from kaeshi.errors import Misconfigured
 from kaeshi.settings_gateway import GatewaySettings
 from kaeshi.settings_providers import ProviderSettings
 
+# their values are not repeated in errors: an address may hold a password
+_SECRET = re.compile("KEY|SECRET|PASSW|PASSPHRASE|URL|_ID")
 Policy = Literal["keep", "drop"]
 
 
@@ -460,13 +464,17 @@ def _read(database_url: str | None, **overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks each value
     except ValueError as error:
-        faults = (
-            "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
-            if hasattr(error, "errors")
-            else str(error)
-        )
+        faults = "; ".join(map(_fault, error.errors())) if hasattr(error, "errors") else str(error)
         msg = f"settings: {faults}; correct the environment variable"
         raise Misconfigured(msg) from error
+
+
+def _fault(error: Mapping[str, Any]) -> str:
+    """The variable, the value unless it is a secret, and what is wrong with it."""
+    name = ".".join(map(str, error["loc"])).upper()
+    given = error["input"]
+    is_shown = isinstance(given, str) and not _SECRET.search(name)
+    return f"{name}{f' {given[:60]!r}' if is_shown else ''}: {error['msg']}"
 
 
 def sqlite_path(url: str | None) -> Path | None:

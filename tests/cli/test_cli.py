@@ -323,7 +323,7 @@ def test_a_prompt_is_rolled_out_by_a_file_of_its_opening_messages(
     tmp_path: Path, provider: str
 ) -> None:
     db = f"sqlite+aiosqlite:///{tmp_path}/k.db"
-    told("rollout", "start", "gpt-4o-mini", "--first", "--db", db)
+    told("rollout", "start", "gpt-4o-mini", "--first", "--base-url", provider, "--db", db)
     opening = tmp_path / "prompt.json"
     for wrong in ("{", '{"role": "system"}', '[{"content": "x"}]'):
         opening.write_text(wrong)

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 def kaeshi(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kaeshi", *words],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
@@ -90,6 +91,37 @@ def test_commands_that_do_nothing_say_why_and_what_to_type(tmp_path: Path) -> No
     assert "Hi" in kaeshi("conversation", "list", "--search", "hi", **environment).stdout
     none = kaeshi("conversation", "list", "--search", "hello", **environment).stdout
     assert none == "'hello' was said in none of the conversations\n"
+
+
+def test_what_a_command_cannot_do_it_says_in_one_line_with_the_remedy(
+    tmp_path: Path, provider: str
+) -> None:
+    environment = {"KAESHI_DATA_DIR": str(tmp_path / "data")}
+    said = [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "At seven."}]
+    (tmp_path / "one.jsonl").write_text(json.dumps({"conversation_id": "c1", "messages": said}))
+    (tmp_path / "notes.md").write_text("Just words.\n")
+    run = kaeshi("run", str(tmp_path / "one.jsonl"), **environment)
+    assert "import      1 new conversations" in run.stdout
+    assert "1 were dropped (no_consent)" in run.stderr
+    elsewhere = {"OPENAI_BASE_URL": provider, "OPENAI_API_KEY": "none"}
+    for words, why in (
+        (("conversation", "import", str(tmp_path / "notes.md")), "holds no record of a known"),
+        (("conversation", "import", str(tmp_path / "none")), "does not exist"),
+        (("conversation", "outcome", "c1", "escalated=perhaps"), "neither true nor false"),
+        (("conversation", "export", str(tmp_path / "a.xlsx")), "none of jsonl, parquet"),
+        (("rollout", "start", "m", "--served-as", "x"), "nothing in production to compare"),
+        (("keys", "rotate", "--to", str(tmp_path / "k")), "--to is for a key in KAESHI_MASTER_KEY"),
+        (("keys", "escrow", str(tmp_path / "k")), "set KAESHI_ESCROW_PASSPHRASE"),
+    ):
+        done = kaeshi(*words, **environment, **elsewhere)
+        assert done.returncode == 1, words
+        assert why in done.stdout + done.stderr, (words, done.stderr)
+    assert "MIN_EXAMPLES '1'" in kaeshi("jobs", "list", **environment, MIN_EXAMPLES="1").stderr
+    database = f"sqlite:///{tmp_path}/data/kaeshi.db"
+    lost = kaeshi("conversation", "list", "--db", database, KAESHI_DATA_DIR=str(tmp_path / "x"))
+    assert "lies beside it, and is looked for in" in lost.stderr
+    shown = kaeshi("conversation", "show", "c1", **environment).stdout
+    assert "c1#1  assistant  At seven." in shown
 
 
 def test_feedback_and_text_are_read_however_they_are_packed(tmp_path: Path) -> None:

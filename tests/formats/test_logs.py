@@ -302,8 +302,10 @@ async def test_text_that_no_database_stores_is_refused_in_every_format(
 
 
 def test_a_stream_that_is_no_file_of_ours_says_so(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="cannot be read"):
+    with pytest.raises(InvalidInput, match="does not exist"):
         list(read(tmp_path / "absent.jsonl"))
+    with pytest.raises(InvalidInput, match="is a folder"):
+        list(read(tmp_path))
     empty = tmp_path / "empty"
     empty.write_bytes(b"\n\n")
     assert list(read(empty)) == []

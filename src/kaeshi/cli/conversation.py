@@ -335,17 +335,30 @@ def show_(
     found = with_loop(db, assistant, lambda loop: steps.show(loop, conversation_id))
     head = (
         f"{found['conversation_id']}  customer {found['customer']}  consent {found['consent']}  "
-        f"contained {found['contained']}\noutcome: {found['outcome']}\n"
+        f"contained {_yes(found['contained'])}\noutcome: {_outcome(found['outcome'])}\n"
         f"{''.join(map(_consent_line, found['consents']))}"
     )
     show(
         found,
         as_json=as_json,
-        text=head
-        + "\n".join(
-            f"{m['role']:>9}  {m.get('content') or m.get('tool_calls')}" for m in found["messages"]
-        ),
+        text=head + "\n".join(_message_line(message) for message in found["messages"]),
     )
+
+
+def _message_line(message: dict[str, Any]) -> str:
+    """The id, by which it is rated, who said it, and what."""
+    said = message.get("content") or message.get("tool_calls")
+    return f"{message['message_id']}  {message['role']:>9}  {said}"
+
+
+def _outcome(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {_yes(value)}" for name, value in facts.items()) or "not reported"
+
+
+def _yes(value: object) -> str:
+    """Yes, no or unknown; another value as it is."""
+    known = {True: "yes", False: "no", None: "unknown"}
+    return known[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _consent_line(said: dict[str, Any]) -> str:

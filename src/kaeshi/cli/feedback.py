@@ -49,14 +49,24 @@ def add(
         },
         author=author,
     )
-    recorded = with_loop(db, assistant, lambda loop: steps.record(loop, [said]))[0]
+
+    async def go(loop: Loop) -> tuple[steps.Recorded, object]:
+        recorded = (await steps.record(loop, [said]))[0]
+        return recorded, loop.settings.min_quality_score
+
+    recorded, least = with_loop(db, assistant, go)
     result = {
         "feedback_id": recorded.id,
         "quality_score": recorded.quality.tenths / 10,
         "proposed": recorded.proposed,
     }
     quality = recorded.quality.tenths / 10
-    proposed = "  proposed for training" if recorded.proposed else ""
+    proposed = (
+        "  proposed for training"
+        if recorded.proposed
+        else f"  below {least} (MIN_QUALITY_SCORE), so it proposes nothing; five stars, a "
+        "thumbs-up, --helpful and --accurate add to it"
+    )
     show(result, as_json=as_json, text=f"{recorded.id}  quality {quality}{proposed}")
 
 

@@ -9,6 +9,7 @@ from kaeshi.jobs.runner import run_now
 from kaeshi.jobs.schedule import jobs as table_of
 
 app = group()
+SHOWN = 60  # characters of what a job said
 
 
 @app.command("list")
@@ -22,7 +23,7 @@ def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -
             j["next"][:16],
             (j["last"] or {}).get("slot", "-")[:16],
             (j["last"] or {}).get("state", "-"),
-            (j["last"] or {}).get("detail", "")[:60],
+            _short((j["last"] or {}).get("detail", "")),
         )
         for j in found
     ]
@@ -31,6 +32,10 @@ def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -
         as_json=as_json,
         text=table(("job", "crontab (UTC)", "next", "last", "state", "detail"), rows),
     )
+
+
+def _short(said: str) -> str:
+    return said if len(said) <= SHOWN else f"{said[: SHOWN - 1]}…"
 
 
 @app.command("run")

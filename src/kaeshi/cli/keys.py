@@ -1,5 +1,6 @@
 """`kaeshi keys`: the master key that opens what customers said."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -113,6 +114,9 @@ def _passphrase(*, is_new: bool) -> str:
     known = load().kaeshi_escrow_passphrase
     if known is not None:
         return known.get_secret_value()
+    if not sys.stdin.isatty():
+        msg = "there is no terminal to ask for the passphrase; set KAESHI_ESCROW_PASSPHRASE"
+        raise InvalidInput(msg)
     asked: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=is_new, err=True)
     return asked
 

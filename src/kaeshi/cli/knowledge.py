@@ -5,10 +5,15 @@ from typing import Annotated
 import typer
 
 from kaeshi.cli.opening import with_loop
-from kaeshi.cli.output import AsJson, By, Database, Who, group, show, table
+from kaeshi.cli.output import AsJson, By, Database, Who, counts, group, show, table
 from kaeshi.steps import knowledge as steps
 
 app = group()
+NOTHING_APPROVED = "no entry is approved; `kaeshi review list --kind entry` shows what is proposed"
+
+
+def _not_proposed(reasons: dict[str, int]) -> str:
+    return f"\nnot proposed: {counts(reasons)}" if reasons else ""
 
 
 @app.command()
@@ -21,7 +26,8 @@ def refresh(db: Database = None, assistant: Who = None, as_json: AsJson = False)
         text=(
             f"{done['proposed']} proposed, {done['approved_by_policy']} approved by policy, "
             f"{done['entries']} entries, {done['embedded']} embedded, index "
-            f"{done['index'] or 'not built: nothing is approved'}"
+            f"{done['index'] or 'not built: ' + NOTHING_APPROVED}"
+            f"{_not_proposed(done['not_proposed'])}"
         ),
     )
 

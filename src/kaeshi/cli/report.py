@@ -51,5 +51,13 @@ def send(
     show(
         done,
         as_json=as_json,
-        text=f"sent to {done['to']}" if done["sent"] else f"not sent: {done['why']}",
+        text=_sent(done),
     )
+
+
+def _sent(done: dict[str, Any]) -> str:
+    if not done["sent"]:
+        return f"not sent: {done['why']}"
+    if str(done["to"]).endswith(".eml"):
+        return f"written to {done['to']}, not mailed: SMTP_HOST names no mail server"
+    return f"sent to {done['to']}"

@@ -21,6 +21,7 @@ from kaeshi.steps import review as steps
 app = group()
 SHOWN = 44  # characters of a question or an answer in a list
 NOTHING = "nothing waits for review; `kaeshi collection run` brings examples from conversations"
+NONE_OF_THEM = "no item of that kind and state; `kaeshi review list --state all` shows every one"
 NEXT = "`kaeshi review show REF` shows one; approve, correct and reject decide, with --by NAME"
 
 
@@ -49,8 +50,13 @@ def list_(
     rows = [
         (i.ref, i.kind, i.state, i.score / 10, _short(i.title), _short(i.answer)) for i in found
     ]
-    text = f"{table(head, rows)}\n{NEXT}" if rows else NOTHING
+    nothing = NOTHING if state == "proposed" and kind is None else NONE_OF_THEM
+    text = f"{table(head, rows)}\n{_more(len(rows), limit)}{NEXT}" if rows else nothing
     show(found, as_json=as_json, text=text)
+
+
+def _more(shown: int, limit: int) -> str:
+    return f"the first {limit}; --limit shows more\n" if shown == limit else ""
 
 
 def _check(name: str, value: str | None, allowed: tuple[str | None, ...]) -> None:

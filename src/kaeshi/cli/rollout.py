@@ -28,6 +28,7 @@ from kaeshi.steps import rollout as steps
 from kaeshi.steps.feedback import parsed_lines
 
 app = group()
+NOTHING_YET = "nothing yet; `kaeshi rollout start MODEL --first` names the first"
 
 
 @app.command()
@@ -86,7 +87,7 @@ def start(
     """
     described = _serving(served_as, base_url, opening, entries)
     if first:
-        made = with_loop(db, assistant, lambda loop: steps.set_production(loop, model, described))
+        made = with_loop(db, assistant, lambda loop: steps.name_first(loop, model, described))
         show(made, as_json=as_json, text=f"{made.model} is in production")
         return
 
@@ -133,15 +134,16 @@ async def _begin(
 
 def _show_begun(db: Database, assistant: Who, begin: Callable[..., Any], as_json: AsJson) -> None:
     began, expected = with_loop(db, assistant, begin)
-    text = (
-        f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from "
-        f"{began.mirror_until:%Y-%m-%d %H:%M} UTC"
-    )
-    show(
-        {**began.model_dump(mode="json"), "forecast": expected},
-        as_json=as_json,
-        text=f"{text}\n{forecast_text(expected)}",
-    )
+    if began.state == "rolled_back":
+        text = f"{began.id} did not pass the gate, and is over; `kaeshi rollout status` says why"
+    else:
+        text = (
+            f"{began.id}  {began.state}  then {began.target_percent:g} % of customers from "
+            f"{began.mirror_until:%Y-%m-%d %H:%M} UTC\n{forecast_text(expected)}"
+        )
+    show({**began.model_dump(mode="json"), "forecast": expected}, as_json=as_json, text=text)
+    if began.state == "rolled_back":
+        raise typer.Exit(1)
 
 
 def _serving(
@@ -171,7 +173,7 @@ def _serving(
 def status(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
     """Show production, and every rollout with its steps."""
     found = with_loop(db, assistant, steps.status)
-    lines = [f"production: {found['production'] or 'nothing yet'}"]
+    lines = [f"production: {found['production'] or NOTHING_YET}"]
     lines += traffic_lines(found["traffic"])
     for r in found["rollouts"]:
         lines += rollout_lines(r)

@@ -90,7 +90,7 @@ def rollout_lines(r: Any) -> list[str]:
     lines += [
         (
             f"  {a['at'][:16]}  {a['before'] or 'start'} -> {a['after']}  "
-            f"{a['by'] or 'no name'}: {a['why']}"
+            f"{a['by'] or 'without a name'}: {a['why']}"
         )
         for a in r["audit"]
     ]

@@ -40,7 +40,7 @@ def run(
     agreed = consent_of(consent)
 
     async def go(loop: Loop) -> dict[str, Any]:
-        return await _run_loop(files, loop, agreed, approve_policy)
+        return await _run_loop(files, loop, agreed, approve_policy, as_json=as_json)
 
     done = with_loop(db, assistant, go)
     show(
@@ -58,10 +58,14 @@ async def _run_loop(
         bool,
         typer.Option("--approve-policy", help="Approve knowledge proposals by the stated policy."),
     ],
+    *,
+    as_json: bool,
 ) -> dict[str, Any]:
     with progress() as shown:
         logs = [Logs(path=path) for path in files]
         taken = await offline.take_in(loop, logs, consent=agreed, progress=shown)
+        if not as_json:  # said at once: what comes next may be refused
+            typer.echo("\n".join(_import_lines(taken)))
         learned = await offline.learn(loop, progress=shown)
         proposed = await offline.propose_knowledge(loop, approve_policy=approve_policy)
         composed = await report.compose(loop, by_log_clock=True)
@@ -88,9 +92,7 @@ def _run_text(done: dict[str, Any]) -> str:
     )
 
 
-def _learned_lines(done: dict[str, Any]) -> list[str]:
-    taken = done["import"]
-    dataset = done["dataset"]
+def _import_lines(taken: dict[str, Any]) -> list[str]:
     return [
         (
             f"import      {taken['new']} new conversations, {taken['unchanged']} unchanged, "
@@ -98,6 +100,12 @@ def _learned_lines(done: dict[str, Any]) -> list[str]:
             f"{taken['refused']} refused"
         ),
         *[f"            {why}" for why in [*consent_lines(taken), *taken["first_refusals"]]],
+    ]
+
+
+def _learned_lines(done: dict[str, Any]) -> list[str]:
+    dataset = done["dataset"]
+    return [
         f"collection  {done['kept']} kept; dropped: {counts(done['dropped'])}",
         "            (no quality minimum here: recorded questionnaires are often incomplete)",
         f"pii         replaced: {counts(done['pii_replaced'])}",

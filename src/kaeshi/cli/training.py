@@ -15,11 +15,13 @@ from kaeshi.cli.output import (
     show,
     table,
 )
+from kaeshi.errors import ProviderError
 from kaeshi.loop import Loop
 from kaeshi.steps import spending
 from kaeshi.steps import training as steps
 
 app = group()
+NO_RUN = "no training run yet; `kaeshi training start FILE` begins one"
 
 
 Base = Annotated[
@@ -82,16 +84,10 @@ def start(
         return await _start_and_wait(loop, path, method, model, suffix, epochs, validation)
 
     run = with_loop(db, assistant, go)
-    show(
-        run,
-        as_json=as_json,
-        text=(
-            f"{run.id}  {run.state}  "
-            f"{run.model or run.job_id or ''}{'  ' + run.error if run.error else ''}"
-        ),
-    )
+    show(run, as_json=as_json, text=f"{run.id}  {run.state}  {run.model or run.job_id or ''}")
     if run.state == "failed":
-        raise typer.Exit(1)
+        msg = f"{str(path)!r}: run {run.id} failed: {run.error}"
+        raise ProviderError(msg)
 
 
 async def _start_and_wait(
@@ -209,21 +205,26 @@ def list_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -
     show(
         runs,
         as_json=as_json,
-        text=lambda: table(
-            ("run", "state", "base", "epochs", "model", "cost", "started"),
-            [
-                (
-                    r.id,
-                    r.state,
-                    r.base_model,
-                    r.epochs,
-                    r.model or r.error or "-",
-                    f"${r.booked_usd:.2f}"
-                    if r.booked_usd is not None
-                    else f"up to ${r.reserved_usd:.2f}",
-                    f"{r.created_at:%Y-%m-%d %H:%M}",
-                )
-                for r in runs
-            ],
+        text=lambda: (
+            NO_RUN
+            if not runs
+            else table(
+                ("run", "state", "base", "epochs", "model", "cost", "started", "error"),
+                [
+                    (
+                        r.id,
+                        r.state,
+                        r.base_model,
+                        r.epochs,
+                        r.model or "-",
+                        f"${r.booked_usd:.2f}"
+                        if r.booked_usd is not None
+                        else f"up to ${r.reserved_usd:.2f}",
+                        f"{r.created_at:%Y-%m-%d %H:%M}",
+                        r.error or "",
+                    )
+                    for r in runs
+                ],
+            )
         ),
     )

@@ -15,6 +15,13 @@ from kaeshi.files import sync_folder
 
 Json = Mapping[str, Any]
 FORMATS = ("jsonl", "parquet")
+SUFFIXES = {
+    ".parquet": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    "": "jsonl",
+}
 TEXTS = ("conversation_id", "assistant", "customer_id", "consent", "source", "experiment", "arm")
 
 
@@ -26,9 +33,9 @@ class Writer(Protocol):
 
 def format_of(path: Path, name: str | None) -> str:
     """The format that is asked for, or that the file's name says. Raises InvalidInput."""
-    chosen = name or ("parquet" if path.suffix == ".parquet" else "jsonl")
+    chosen = name or SUFFIXES.get(path.suffix.lower(), path.suffix)
     if chosen not in FORMATS:
-        msg = f"--format {chosen!r} is none of {', '.join(FORMATS)}"
+        msg = f"format {chosen!r} is none of {', '.join(FORMATS)}; name one with --format"
         raise InvalidInput(msg)
     return chosen
 

@@ -61,6 +61,7 @@ DropReason = Literal[
     "beyond_max_samples",
     # of the knowledge base
     "no_pair",
+    "hand_over",
     "placeholder",
     "small_talk",
     "answers_with_a_question",

@@ -37,6 +37,7 @@ REASONS: Mapping[DropReason, str] = {
     "near_duplicate": "an example with nearly the same words is in the dataset",
     "test_case": "it resembles a test case, which no model may be trained on",
     "beyond_max_samples": "the dataset was limited to its best examples",
+    "hand_over": "the answer hands over to a person",
     "no_pair": "it does not end with a question and its answer",
     "placeholder": "question or answer holds personal data",
     "small_talk": "question or answer is small talk",

@@ -56,6 +56,8 @@ NOTHING_STORED = (
 )
 PATHS = frozenset({".", ".."})
 CUSTOMER_FIELDS = ("customer_id", "user_id", "user", "user_worker")
+# outcomes that figures and filters read
+FLAGS = frozenset({"escalated", "booked", "goal_reached", "abandoned"})
 _OUTCOME_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _EXPONENT = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
@@ -265,6 +267,7 @@ def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tu
         if value is None or name == "derivation":
             continue
         _check_outcome_name(name)
+        _check_flag(name, value)
         if isinstance(value, float) and math.isfinite(value):
             found.append(Outcome(name=name, value=value, at=at, source=source))
         elif isinstance(value, bool | str) or (isinstance(value, int) and abs(value) < 2**53):
@@ -284,6 +287,12 @@ def outcomes(reported: Mapping[str, object], *, at: datetime, source: str) -> tu
 def _check_count(reported: Mapping[str, object]) -> None:
     if len(reported) > MAX_OUTCOMES:
         msg = f"{len(reported)} outcomes; at most {MAX_OUTCOMES} at a time"
+        raise InvalidInput(msg)
+
+
+def _check_flag(name: str, value: object) -> None:
+    if name in FLAGS and not isinstance(value, bool):
+        msg = f"outcome {name} {str(value)[:40]!r} is neither true nor false"
         raise InvalidInput(msg)
 
 

@@ -174,7 +174,9 @@ _REMEDIES: Mapping[str, str] = {
     ),
     "unreviewed": "their customers are unnamed: look at `kaeshi review list` and approve",
     "not_rated": "they have no rating: send feedback, or set MISSING_QUALITY=keep",
-    "low_quality": "their score is below MIN_QUALITY_SCORE",
+    "low_quality": (
+        "their score is below MIN_QUALITY_SCORE; stars, a thumbs-up, helpful and accurate add to it"
+    ),
     "low_rating": "their rating is below MIN_RATING",
     "outcome": "DROP_OUTCOMES names their outcome",
     "customer_share": "one customer may have DATASET_CUSTOMER_PERCENT of a dataset",
@@ -195,7 +197,7 @@ def enough(
     if most in _REMEDIES:
         msg += f"{dropped[most]} were dropped ({most}), because {_REMEDIES[most]}"
     else:
-        msg += otherwise or "lower MIN_EXAMPLES or wait for the nightly collection"
+        msg += otherwise or "lower MIN_EXAMPLES, or bring more conversations and feedback"
     raise TooFew(msg)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kaeshi.nouns import Drop, Entry, Example, Json, Keep, text_of
+from kaeshi.nouns import HAND_OVER, Drop, Entry, Example, Json, Keep, text_of
 from kaeshi.pii import holds_placeholder
 from kaeshi.rules.conversation import is_small_talk
 
@@ -28,6 +28,8 @@ def choose(example: Example) -> Keep | Drop:
     if pair is None:
         return Drop(reason="no_pair")
     question, answer = pair
+    if answer == HAND_OVER:
+        return Drop(reason="hand_over")
     if holds_placeholder(question) or holds_placeholder(answer):
         return Drop(reason="placeholder")
     if is_small_talk(answer) or is_small_talk(question):

@@ -127,7 +127,7 @@ async def check_answers(loop: Loop, candidate: Candidate) -> None:
     except ProviderError as error:
         if _has_key(loop, candidate) or isinstance(error, ProviderUnknown):
             msg = (
-                f"candidate {candidate.model!r} was asked once and does not answer: {error}. "
+                f"model {candidate.model!r} was asked once and does not answer: {error}. "
                 "Nothing was begun; see --served-as, --base-url and GATEWAY_PROVIDER_KEYS"
             )
             raise Refused(msg) from error

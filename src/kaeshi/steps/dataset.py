@@ -129,7 +129,8 @@ async def build(
     """
     using = wanted or collection.filters(loop)
     examples, dropped = await gather(loop, using, max_samples=max_samples, since=since, until=until)
-    nothing = "" if examples or dropped else await collection.why_nothing(loop)
+    is_bounded = since is not None or until is not None
+    nothing = "" if examples or dropped or is_bounded else await collection.why_nothing(loop)
     rules.enough(
         len(examples),
         loop.settings.min_examples if least is None else least,

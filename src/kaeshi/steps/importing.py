@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kaeshi.errors import InvalidInput, NotFound
-from kaeshi.formats.logs import Log, Read, read
+from kaeshi.formats.logs import NAMES, Log, Read, read
 from kaeshi.loop import Loop
 from kaeshi.nouns import Consent, Feedback
 from kaeshi.rules import feedback as opinions
@@ -39,8 +39,16 @@ async def imported(
 ) -> AsyncIterator[Imported]:
     """Store a file's conversations and their feedback; yields the result of each few hundred."""
     found = read(logs.path, logs.format, logs.columns)
+    is_empty = True
     while part := list(islice(found, AT_ONCE)):
+        is_empty = False
         yield await store(loop, part, consent=consent)
+    if is_empty:
+        why = (
+            f"{logs.path}: it holds no record of a known format; name the format with --format "
+            f"({', '.join(NAMES)})"
+        )
+        yield Imported(refused=[why])
 
 
 async def store(loop: Loop, part: Sequence[Read], *, consent: Consent | None = None) -> Imported:

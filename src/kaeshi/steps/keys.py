@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kaeshi.errors import Conflict, KaeshiError, Misconfigured
+from kaeshi.errors import Conflict, InvalidInput, KaeshiError, Misconfigured
 from kaeshi.files import write_whole
 from kaeshi.loop import Loop
 from kaeshi.store.conversation_rows import place
@@ -80,6 +80,9 @@ async def rotate(loop: Loop, to: Path | None) -> tuple[int, str]:
     folder = loop.settings.data_dir
     text, after = successor(loop.store.keyring)
     is_held = loop.settings.kaeshi_master_key is None
+    if is_held and to is not None:
+        msg = f"--to is for a key in KAESHI_MASTER_KEY; this one is {str(folder / MASTER_KEY)!r}"
+        raise InvalidInput(msg)
     target = next_key(folder, after.fingerprint) if is_held else to
     if target is None:
         msg = "the master key is KAESHI_MASTER_KEY; name a file for the new one with --to FILE"

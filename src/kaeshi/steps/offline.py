@@ -15,6 +15,7 @@ from kaeshi.errors import ProviderError, TooFew
 from kaeshi.loop import Loop
 from kaeshi.nouns import Answer, Candidate, Consent, Dataset, Filters, Json, TrainingRun, text_of
 from kaeshi.rules.conversation import is_answer
+from kaeshi.rules.dataset import enough
 from kaeshi.rules.statistics import wilson
 from kaeshi.steps import asking, collection, dataset, importing, knowledge, rollout, training
 from kaeshi.steps.collection import Collected
@@ -59,6 +60,13 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
     using = _without_minimum(loop)
     collected = await collection.collect(loop, using)
     starts, reasons, pii = await _stored_so_far(loop)
+    # before the cut by time, so that the reason is not that the last ones are set apart
+    enough(
+        collected.total_kept,
+        loop.settings.min_examples,
+        f"dataset for assistant {loop.assistant!r}",
+        reasons,
+    )
     cut = starts[int(len(starts) * FIRST_PART)][0]
     progress("building the dataset", 0)
     built = await dataset.write(loop, await dataset.build(loop, using, until=cut.isoformat()))

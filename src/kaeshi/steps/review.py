@@ -92,7 +92,7 @@ async def look(loop: Loop, ref: str) -> Json:
     if item is None:
         msg = (
             f"{ref!r} is not in the queue of assistant {loop.assistant!r}; `kaeshi review list "
-            "--state all` shows it"
+            "--state all` shows what is"
         )
         raise NotFound(msg)
     messages: Sequence[Json] = []

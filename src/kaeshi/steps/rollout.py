@@ -64,6 +64,15 @@ async def register(
         return await tx.candidates.add(candidate)
 
 
+async def name_first(loop: Loop, model: str, serving: Serving | None = None) -> Candidate:
+    """`set_production`, after the model was asked once. Raises Refused where it does not answer."""
+    asked = asking.unregistered(loop.assistant, model)
+    if serving is not None:
+        asked = asked.model_copy(update={"serving": serving})
+    await asking.check_answers(loop, asked)
+    return await set_production(loop, model, serving)
+
+
 async def set_production(loop: Loop, model: str, serving: Serving | None = None) -> Candidate:
     """Put the very first model into production.
 
@@ -86,9 +95,19 @@ async def set_production(loop: Loop, model: str, serving: Serving | None = None)
 async def start(
     loop: Loop, model: str, *, percent: float, hours: float, goal: Goal = "superior", by: str = ""
 ) -> Rollout:
-    """`begin`, after the candidate was asked once. Raises Refused where it does not answer."""
+    """`begin`, after the candidate was asked once.
+
+    Raises Refused where it does not answer, Conflict where nothing is in production.
+    """
     async with loop.store.read() as tx:
         candidate = await tx.candidates.named(loop.assistant, model)
+        production = await tx.rollouts.production(loop.assistant)
+    if production is None:
+        msg = (
+            f"assistant {loop.assistant!r} has nothing in production to compare {model!r} with; "
+            "`kaeshi rollout start MODEL --first` names the first"
+        )
+        raise Conflict(msg)
     await asking.check_answers(loop, candidate)
     return await begin(loop, model, percent=percent, hours=hours, goal=goal, by=by)
 

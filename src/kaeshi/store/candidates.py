@@ -48,7 +48,11 @@ class CandidateVerbs(Verbs):
         )
         row = (await self.connection.execute(statement)).first()
         if row is None:
-            msg = f"candidate {name!r} of assistant {assistant!r} is not registered"
+            msg = (
+                f"candidate {name!r} of assistant {assistant!r} is not registered; `kaeshi "
+                "training list` shows what was trained, and --served-as or --base-url describe "
+                "another model"
+            )
             raise NotFound(msg)
         return as_candidate(row)
 

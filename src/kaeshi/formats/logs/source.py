@@ -74,6 +74,10 @@ def _opened(path: Path) -> Iterator[Stream]:
             file = opened.enter_context(path.open("rb"))
             plain = opened.enter_context(_decompressed(file))
             yield opened.enter_context(_utf8(plain))
+    except (FileNotFoundError, IsADirectoryError) as error:
+        what = "is a folder" if isinstance(error, IsADirectoryError) else "does not exist"
+        msg = f"file {str(path)!r} {what}"
+        raise InvalidInput(msg) from error
     except (OSError, EOFError, zlib.error, zstandard.ZstdError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or str(error)
         msg = f"file {str(path)!r} cannot be read to its end: {why}; what is before it was read"
