@@ -98,7 +98,8 @@ def test_what_a_command_cannot_do_it_says_in_one_line_with_the_remedy(
 ) -> None:
     environment = {"KAESHI_DATA_DIR": str(tmp_path / "data")}
     said = [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "At seven."}]
-    (tmp_path / "one.jsonl").write_text(json.dumps({"conversation_id": "c1", "messages": said}))
+    one = {"conversation_id": "c1", "started_at": "2025-10-31T12:00:00Z", "messages": said}
+    (tmp_path / "one.jsonl").write_text(json.dumps(one))
     (tmp_path / "notes.md").write_text("Just words.\n")
     run = kaeshi("run", str(tmp_path / "one.jsonl"), **environment)
     assert "import      1 new conversations" in run.stdout

@@ -490,7 +490,7 @@ async def test_answers_name_the_model_that_gave_them(client: httpx.AsyncClient, 
         (404, "HTTP 404 server_error"),
         (500, "HTTP 500 server_error"),
         ("slow", "no answer began within 0.5 s"),
-        ("html", "the answer is an error"),
+        ("html", "an error in place of an answer"),
     ],
 )
 async def test_a_failing_candidate_shows_in_status_and_log_by_arm_and_reason(
@@ -558,3 +558,33 @@ async def test_where_callers_bring_the_key_a_refusal_without_one_stops_no_rollou
     provider.trouble = {"new": 401}
     await rollout.register(loop, "new", kind="base_model")
     await rollout.start(loop, "new", percent=50, hours=0)
+
+
+SECRET = "sk-Main-Secret: my card is 4111 1111 1111 1111"
+TALKATIVE = {
+    "a stream's error": Script([b"data: " + json.dumps({"error": {"message": SECRET}}).encode()]),
+    "a code": Script(
+        [json.dumps({"error": {"code": SECRET, "type": SECRET}}).encode()], "application/json", 400
+    ),
+    "a redirect": Script([b"{}"], "application/json", 302, {"Location": f"http://x/?q={SECRET}"}),
+    "a body": Script([json.dumps({"error": {"message": SECRET}}).encode()], "application/json"),
+}
+
+
+@pytest.mark.parametrize("script", TALKATIVE.values(), ids=TALKATIVE)
+async def test_no_reason_repeats_what_a_provider_says(
+    loop: Loop, provider: Any, opened: Any, caplog: pytest.LogCaptureFixture, script: Script
+) -> None:
+    live = await half(loop)
+    provider.scripts = {"new": script}
+    async with opened() as client:
+        for _ in range(3):
+            await client.post(
+                "/chat/completions", json=asking(stream=True), headers=of_the_candidate(live)
+            )
+    (row, *_) = await rows(loop)
+    assert row.failed
+    assert row.failure
+    for said in (row.failure, caplog.text, str(await rollout.status(loop))):
+        assert "4111" not in said
+        assert "Secret" not in said

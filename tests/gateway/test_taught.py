@@ -274,3 +274,65 @@ async def test_a_later_request_withdraws_consent_and_one_without_the_header_does
             said.append(answer.json()["choices"][0]["message"])
             await take(loop)
             assert (await show(loop, "c"))["consent"] == stands
+
+
+HISTORY = [
+    {"role": "user", "content": "Do you cook for ten?"},
+    {"role": "assistant", "content": "We have a table for ten."},
+    {"role": "user", "content": "And then?"},
+]
+# how a client may ask when it withdraws
+SHAPES: dict[str, dict[str, Any]] = {
+    "a new turn": {"messages": HISTORY},
+    "an edited first message": {"messages": [{**HISTORY[0], "content": "For twenty?"}]},
+    "the same again": {"messages": HISTORY[:1]},
+    "a model of its own": {"model": "gpt-4o", "messages": HISTORY},
+    "an answer that fails": {"messages": HISTORY},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_withdrawal_counts_however_the_request_looks_and_ends(
+    loop: Loop, opened: Any, provider: Any, shape: str
+) -> None:
+    names = {"x-kaeshi-conversation": "c", "x-kaeshi-customer": "ann"}
+    async with opened(gateway_consent="granted") as client:
+
+        async def ask(consent: str, **body: Any) -> None:
+            asked = {"model": "concierge", **body}
+            headers = {**names, "x-kaeshi-consent": consent}
+            await client.post("/chat/completions", json=asked, headers=headers)
+            await take(loop)
+
+        await ask("granted", messages=HISTORY[:1])
+        if shape == "an answer that fails":
+            provider.trouble = {"gpt-4o-mini": 500}
+        await ask("none", **SHAPES[shape])
+        assert (await show(loop, "c"))["consent"] == "none"
+        provider.trouble = {}
+        edited = [{**HISTORY[0], "content": "For thirty, allergic to peanuts?"}]
+        await client.post(
+            "/chat/completions", json={"model": "concierge", "messages": edited}, headers=names
+        )
+        await take(loop)
+    async with loop.store.read() as tx:
+        family = await tx.consents.family("main", ["c"])
+    assert len(family) > 1
+    for name in family:
+        assert (await show(loop, name))["consent"] == "none", name
+
+
+async def test_anothers_word_withdraws_nothing(loop: Loop, opened: Any) -> None:
+    async with opened() as client:
+        for customer, consent in (("ann", "granted"), ("ben", "none")):
+            await client.post(
+                "/chat/completions",
+                json={"model": "concierge", "messages": HISTORY[:1]},
+                headers={
+                    "x-kaeshi-conversation": "c",
+                    "x-kaeshi-customer": customer,
+                    "x-kaeshi-consent": consent,
+                },
+            )
+            await take(loop)
+    assert (await show(loop, "c"))["consent"] == "granted"

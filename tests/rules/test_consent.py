@@ -39,6 +39,14 @@ def test_an_import_with_consent_grants_what_carried_none() -> None:
         assert rules.standing(taken) == "granted"
 
 
+def test_a_none_of_the_customers_own_is_not_undone_by_a_setting_or_an_import() -> None:
+    for how in ("request", "person"):
+        first = history_of(said("none", how, 0))
+        assert rules.effect(first, said("granted", "setting")) == "withdrawn"
+        assert rules.effect(first, said("granted", "import")) == "withdrawn"
+        assert rules.effect(first, said("granted", "request", 1)) == "taken"
+
+
 def test_the_same_log_again_changes_nothing() -> None:
     log = said("none", "record", 0)
     taken = history_of(log, said("granted", "import"))
@@ -51,7 +59,8 @@ def test_no_import_undoes_a_withdrawal_and_a_later_word_of_the_customer_does() -
     assert rules.effect(taken, said("granted", "setting")) == "withdrawn"
     assert rules.effect(taken, said("granted", "record", 0)) == "repeated"
     assert rules.effect(taken, said("granted", "record", 4)) == "withdrawn"
-    assert rules.effect(taken, said("granted", "record", 6)) == "taken"
+    assert rules.effect(taken, said("granted", "record", 6)) == "withdrawn"
+    assert rules.effect(taken, said("granted", "person", 6)) == "taken"
     assert rules.effect(taken, said("granted", "request", 6)) == "taken"
 
 
@@ -70,6 +79,7 @@ def test_after_a_withdrawal_only_what_is_dated_later_grants(
     taken = history_of(*said_before)
     for earlier, withdrawal, grant in zip(taken, taken[1:], taken[2:], strict=False):
         if earlier.consent != "none" and withdrawal.consent == "none":
+            assert grant.how in {"request", "person"}
             assert grant.said_at is not None
             assert withdrawal.said_at is None or grant.said_at > withdrawal.said_at
 

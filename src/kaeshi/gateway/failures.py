@@ -5,20 +5,40 @@ The reason names a status, the provider's own code, or a kind of error. What was
 
 import asyncio
 import logging
-import re
 from collections import Counter
 
 from pydantic_core import from_json
 
-from kaeshi.errors import ProviderError
+from kaeshi.errors import ProviderError, ProviderUnknown
 from kaeshi.gateway.upstream import Reply
 from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate
 from kaeshi.steps.notice import notify
 
-LONGEST = 200
 FEW = 3  # failures for one reason after which people are told
-_CODE = re.compile(r"[A-Za-z0-9_.-]{1,60}\Z")
+# the codes and types of providers' errors that are repeated: a provider may write anything there
+CODES = frozenset(
+    {
+        "api_error",
+        "authentication_error",
+        "billing_not_active",
+        "content_filter",
+        "context_length_exceeded",
+        "insufficient_quota",
+        "invalid_api_key",
+        "invalid_request_error",
+        "model_not_found",
+        "not_found_error",
+        "overloaded_error",
+        "permission_error",
+        "rate_limit_error",
+        "rate_limit_exceeded",
+        "server_error",
+        "timeout",
+        "unsupported_parameter",
+    }
+)
+NO_ANSWER = "an error in place of an answer"
 log = logging.getLogger("kaeshi.gateway")
 
 
@@ -32,9 +52,11 @@ def of_reply(reply: Reply) -> str:
 
 
 def of_error(error: Exception) -> str:
-    """The reason in an error."""
+    """The reason in an error: its kind, for its words may repeat what was said, or a key."""
+    if isinstance(error, ProviderUnknown):
+        return "no answer came"
     if isinstance(error, ProviderError):
-        return str(error)[:LONGEST]
+        return NO_ANSWER
     return type(error).__name__
 
 
@@ -45,7 +67,7 @@ def _code_in(body: bytes) -> str:
         return ""
     error = said.get("error") if isinstance(said, dict) else None
     named = [error.get("code"), error.get("type")] if isinstance(error, dict) else []
-    return next((code for code in named if isinstance(code, str) and _CODE.match(code)), "")
+    return next((code for code in named if isinstance(code, str) and code in CODES), "")
 
 
 class Failures:

@@ -10,6 +10,7 @@ from typing import Any
 
 from kaeshi.errors import ProviderError
 from kaeshi.gateway import tokens
+from kaeshi.gateway.failures import NO_ANSWER
 from kaeshi.gateway.headers import Headers
 from kaeshi.gateway.record import Record, pack
 from kaeshi.gateway.requests import (
@@ -29,7 +30,6 @@ from kaeshi.rules.answer import Reader, Said
 from kaeshi.rules.unread import Unreadable
 from kaeshi.store.keys import Keyring
 
-NO_ANSWER = "an error in place of an answer"
 BROKEN_OFF = "the stream broke off"
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 CLIENT_LEFT = 499  # as nginx logs it

@@ -23,7 +23,6 @@ from pydantic_core import from_json
 from kaeshi.errors import InvalidInput, KaeshiError, Misconfigured, NotFound
 from kaeshi.gateway import failures, spool
 from kaeshi.gateway.record import Record, exchange, unpack
-from kaeshi.gateway.responses import NO_ANSWER
 from kaeshi.gateway.restoring import restored
 from kaeshi.gateway.telemetry import trace
 from kaeshi.gateway.upstream import OK, Reply, Upstream
@@ -397,7 +396,7 @@ def _failed(mirrored: Mirrored, began: float, why: str) -> Mirrored:
 
 def _unanswered(reply: Reply) -> str:
     """Why a reply holds no answer."""
-    return NO_ANSWER if reply.status == OK else failures.of_reply(reply)
+    return failures.NO_ANSWER if reply.status == OK else failures.of_reply(reply)
 
 
 def _mirrored_turns(

@@ -1,7 +1,7 @@
 """Which statement of consent stands.
 
-The latest does, with one exception: a withdrawal is undone only by what was said after it. The
-operator's word for a whole file has no such date, so an import never undoes a withdrawal.
+The latest does, with one exception: a withdrawal is undone only by the customer's own later
+request, or by a person. No log does: its consent may be a constant that an export writes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,8 @@ from pydantic import Field, ValidationError
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Consent, ConsentStatement, Value
 
+# the customer's own word, or what a person enters for one customer
+OWN_WORD = frozenset({"request", "person"})
 Effect = Literal["taken", "repeated", "withdrawn"]
 
 
@@ -38,8 +40,10 @@ def effect(history: Sequence[ConsentStatement], said: ConsentStatement) -> Effec
 
 
 def is_withdrawn(history: Sequence[ConsentStatement]) -> bool:
-    """Whether consent was given once and does not stand any more."""
-    return standing(history) == "none" and any(each.consent != "none" for each in history)
+    """Whether the customer or a person said none, or consent stood once and does not any more."""
+    if standing(history) != "none" or not history:
+        return False
+    return history[-1].how in OWN_WORD or any(each.consent != "none" for each in history)
 
 
 def _is_repeated(history: Sequence[ConsentStatement], said: ConsentStatement) -> bool:
@@ -51,7 +55,7 @@ def _is_repeated(history: Sequence[ConsentStatement], said: ConsentStatement) ->
 
 
 def _is_later(said: ConsentStatement, withdrawal: ConsentStatement) -> bool:
-    if said.said_at is None:
+    if said.said_at is None or said.how not in OWN_WORD:
         return False
     return withdrawal.said_at is None or said.said_at > withdrawal.said_at
 

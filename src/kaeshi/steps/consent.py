@@ -30,7 +30,7 @@ async def agree(
     text: str = "",
     of_customers: bool = False,
 ) -> Agreed:
-    """Store a person's statement on conversations; a withdrawal takes effect at once.
+    """Store a person's statement on conversations and their forks; a withdrawal works at once.
 
     `text`: what was agreed to. `of_customers`: it is about all conversations of their customers.
     Raises NotFound, and then nothing is stored.
@@ -46,7 +46,7 @@ async def agree(
                 "`kaeshi conversation list` shows those that are"
             )
             raise NotFound(msg)
-        meant = list(dict.fromkeys(ids))
+        meant = await tx.consents.family(loop.assistant, ids)
         if of_customers:
             customers = {customer for customer, _ in known.values()}
             meant = await tx.consents.of_customers(loop.assistant, customers)

@@ -49,12 +49,25 @@ async def gather(
         inside = _within(judged, since, until)
         await _sort_out(loop, inside, wanted, dropped, kept)
     kept.sort(key=lambda e: (e.started_at, e.conversation))
+    kept = await _agreed(loop, kept, dropped)
     kept = _fit(loop, kept, dropped)
     kept, leaked = await _decontaminated(loop, kept)
     kept, repeats = rules.distinct(kept)
     kept = _shared_out(loop, kept, dropped, max_samples)
     kept = _at_most(dropped, leaked, repeats, max_samples, kept)
     return kept, dropped
+
+
+async def _agreed(loop: Loop, kept: list[Example], dropped: Counter[str]) -> list[Example]:
+    """The examples without those whose consent was withdrawn while they were gathered."""
+    silent: set[str] = set()
+    for start in range(0, len(kept), AT_ONCE):
+        names = [example.conversation for example in kept[start : start + AT_ONCE]]
+        async with loop.store.read() as tx:
+            silent |= await tx.examples.silent(loop.assistant, names)
+    if silent:
+        dropped["no_consent"] += len(silent)
+    return [example for example in kept if example.conversation not in silent]
 
 
 def _fit(loop: Loop, kept: list[Example], dropped: Counter[str]) -> list[Example]:

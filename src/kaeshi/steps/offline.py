@@ -66,6 +66,7 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
         loop.settings.min_examples,
         f"dataset for assistant {loop.assistant!r}",
         reasons,
+        "" if reasons or collected.total_kept else await collection.why_nothing(loop),
     )
     cut = starts[int(len(starts) * FIRST_PART)][0]
     progress("building the dataset", 0)

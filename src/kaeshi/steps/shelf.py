@@ -31,6 +31,9 @@ class Shelf:
         if not question.strip():
             return list(messages)
         manifest, entries = await self._current(loop)
+        gone = await self._gone(loop, entries)
+        if gone:  # withdrawn or rejected since the index was built
+            entries = [_closed(entry) if entry.id in gone else entry for entry in entries]
         hits = await asyncio.to_thread(
             knowledge.nearest, loop, manifest, entries, question, candidate.serving.entries
         )
@@ -50,3 +53,13 @@ class Shelf:
                 entries = await tx.knowledge.index_entries(loop.assistant, manifest["build"])
             known = self._held[loop.assistant] = (changed, manifest, entries)
         return known[1], known[2]
+
+    async def _gone(self, loop: Loop, entries: Sequence[Entry]) -> set[str]:
+        """Those of the index's entries that may not be shown any more."""
+        async with loop.store.read() as tx:
+            left = await tx.knowledge.approved_ids(loop.assistant)
+        return {entry.id for entry in entries} - left
+
+
+def _closed(entry: Entry) -> Entry:
+    return entry.model_copy(update={"state": "rejected"})

@@ -64,6 +64,7 @@ async def upload(loop: Loop, path: Path, method: TrainingMethod = "supervised") 
         else _tokens(loop, path, loop.settings.fine_tune_base_model, method)
     )
     async with loop.store.write() as tx:
+        await _check_consent(loop, tx, sha256)
         file_id, first = await tx.training.intend_upload(
             loop.assistant, provider, sha256, tokens, now, now - FILE_LIFE
         )
@@ -124,7 +125,8 @@ async def start(
         attempt, run = await _latest_attempt(loop, tx, work)
         if run is None:
             check_base(loop, model)
-            await _check_consent(loop, tx, sha256)
+            for used in filter(None, (sha256, held_sha256)):
+                await _check_consent(loop, tx, used)
             reserved = await reserve_of(loop, tx, model, tokens * epochs)
             run, _ = await tx.training.intend_run(
                 await _intended(loop, tx, work, attempt, reserved)

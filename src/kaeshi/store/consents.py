@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import bindparam, case, null, select, update
 
 from kaeshi.nouns import ConsentStatement
-from kaeshi.rules.consent import effect
+from kaeshi.rules.consent import effect, is_withdrawn
+from kaeshi.rules.threads import root
 from kaeshi.store.conversation_rows import Plan, raised
 from kaeshi.store.conversation_statements import OF_CUSTOMERS
 from kaeshi.store.tables import changes, consents, conversations, entries, examples
@@ -95,7 +96,35 @@ class ConsentVerbs(Verbs):
         """Take the statements that came with conversations."""
         said = [(plan.conversation.id, plan.conversation.consent_said) for plan in plans]
         new = {plan.conversation.id for plan in plans if plan.is_new}
-        return await self.settle(assistant, said, now, new)
+        heirs = await self._inherit(assistant, [name for name in new if root(name) != name], now)
+        return await self.settle(assistant, said, now, new - heirs)
+
+    async def _inherit(self, assistant: str, forks: Sequence[str], now: datetime) -> set[str]:
+        """Give forks of withdrawn conversations the statements of their origins; returns these."""
+        if not forks:
+            return set()
+        origins = await self.history(assistant, [root(name) for name in forks])
+        heirs = [name for name in forks if is_withdrawn(origins[root(name)])]
+        rows = [
+            _row(assistant, name, number, said, now)
+            for name in heirs
+            for number, said in enumerate(origins[root(name)], 1)
+        ]
+        await self._add(consents, rows)
+        await self._stand(assistant, dict.fromkeys(heirs, "none"))
+        return set(heirs)
+
+    async def family(self, assistant: str, ids: Sequence[str]) -> list[str]:
+        """The conversations with these ids, and all that were forked from the same ones."""
+        found: list[str] = []
+        for origin in dict.fromkeys(map(root, ids)):
+            c = conversations.c
+            statement = select(c.id).where(
+                c.assistant == assistant,
+                (c.id == origin) | c.id.in_(ids) | c.id.startswith(f"{origin}~", autoescape=True),
+            )
+            found += (await self.connection.execute(statement.order_by(c.id))).scalars()
+        return list(dict.fromkeys(found))
 
     async def settle(
         self,

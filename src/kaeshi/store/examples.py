@@ -8,13 +8,13 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import Select, bindparam, func, null, select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Consent, Drop, Example, Json, Keep, ReviewItem, ReviewState, Signals
 from kaeshi.rules import review as rules
 from kaeshi.store.contexts import context_id
-from kaeshi.store.tables import collection_runs, contexts, examples
+from kaeshi.store.tables import collection_runs, contexts, conversations, examples
 from kaeshi.store.verbs import Verbs, among, dumps, micros, moment
 
 
@@ -73,6 +73,29 @@ class Reviewed(NamedTuple):
     state: ReviewState
     upto: int | None
     corrected: list[Json] | None
+
+
+_SILENT = select(conversations.c.id).where(
+    conversations.c.assistant == bindparam("assistant"),
+    among(conversations.c.id, "ids"),
+    conversations.c.consent == "none",
+)
+_UNLEARNED = (
+    update(examples)
+    .where(
+        examples.c.assistant == bindparam("a"),
+        examples.c.conversation == bindparam("c"),
+        examples.c.kept,
+        select(conversations.c.id)
+        .where(
+            conversations.c.assistant == bindparam("a"),
+            conversations.c.id == bindparam("c"),
+            conversations.c.consent == "none",
+        )
+        .exists(),
+    )
+    .values(kept=False, reason="no_consent", consent="none", messages=null())
+)
 
 
 class Signalled(NamedTuple):
@@ -136,6 +159,13 @@ class ExampleVerbs(Verbs):
         """
         rows = _example_rows(judged, assistant, now)
         await self._put(examples, rows)
+        # consent may have been withdrawn while they were judged
+        await self._each(_UNLEARNED, [{"a": assistant, "c": j.conversation} for j in judged])
+
+    async def silent(self, assistant: str, ids: Sequence[str]) -> set[str]:
+        """Those of these conversations that may not be learned from."""
+        rows = await self._rows(_SILENT, assistant=assistant, ids=list(ids))
+        return {name for (name,) in rows}
 
     async def reviews(self, assistant: str, conversations: Sequence[str]) -> dict[str, Reviewed]:
         """Reviewers' decisions by conversation."""

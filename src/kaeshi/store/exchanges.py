@@ -12,10 +12,11 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import BooleanClauseList
 
-from kaeshi.nouns import Conversation, Exchange, Json, Mirrored, Role, Turn
+from kaeshi.nouns import ConsentStatement, Conversation, Exchange, Json, Mirrored, Role, Turn
 from kaeshi.rules.exchange import Head, Place, as_context, continued, course, recognised
-from kaeshi.rules.threads import State, states_after, states_before, unnamed
+from kaeshi.rules.threads import State, root, states_after, states_before, unnamed
 from kaeshi.rules.wire import replied
+from kaeshi.store.consents import ConsentVerbs
 from kaeshi.store.conversations import GATEWAY, ConversationVerbs
 from kaeshi.store.keys import Keyring
 from kaeshi.store.tables import mirrors, prefixes, requests, spools
@@ -87,6 +88,10 @@ class _States:
         return next(known, (None, State("")))
 
 
+def _withdraws(e: Exchange) -> bool:
+    return e.consent == "none" and e.consent_from == "request"
+
+
 def _is_stored(e: Exchange) -> bool:
     """Whether it adds messages to a conversation."""
     return (
@@ -104,6 +109,7 @@ class ExchangeVerbs(Verbs):
     ) -> None:
         super().__init__(connection, keyring)
         self._conversations = conversations
+        self._consents = ConsentVerbs(connection, keyring)
 
     def digest(self, exchange: Exchange, state: State) -> str:
         """The digest by which a conversation is recognised at that state."""
@@ -133,10 +139,33 @@ class ExchangeVerbs(Verbs):
         added = await self._conversations.add(plan.conversations, now)
         await self._put(prefixes, plan.prefixes)
         await self._add(requests, plan.requests)
+        await self._withdraw(assistant, [e for e in fresh if _withdraws(e)], now)
         done.requests = len(plan.requests)
         done.edited = plan.forks
         done.refused = plan.unreadable + len(added.refused)
         return done
+
+    async def _withdraw(self, assistant: str, said: Sequence[Exchange], now: datetime) -> None:
+        """Take withdrawals whatever became of the answers: of the conversation that is named.
+
+        And of its forks, where they are of the same customer.
+        """
+        if not said:
+            return
+        names = await self._consents.family(assistant, [e.conversation for e in said])
+        owners = await self._conversations.known(assistant, names)
+        found = []
+        for e in said:
+            own = self.keyring.pseudonym(assistant, e.customer, "c")
+            statement = ConsentStatement(
+                consent=e.consent, how="request", said_at=e.at, text=e.consent_text
+            )
+            found += [
+                (name, statement)
+                for name, (customer, _) in owners.items()
+                if customer == own and root(name) == root(e.conversation)
+            ]
+        await self._consents.settle(assistant, found, now)
 
     async def _fresh(self, assistant: str, batch: Sequence[Exchange]) -> list[Exchange]:
         """Those that are not stored yet."""

@@ -7,8 +7,19 @@ from sqlalchemy import select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Entry, Json, ReviewState
-from kaeshi.store.tables import entries, index_builds, index_entries, vectors
+from kaeshi.store.tables import conversations, entries, index_builds, index_entries, vectors
 from kaeshi.store.verbs import Verbs, chunks, dumps, micros, moment
+
+# an entry of a conversation without consent: somebody withdrew it after the entry was proposed
+_WITHDRAWN = (
+    select(conversations.c.id)
+    .where(
+        conversations.c.assistant == entries.c.assistant,
+        conversations.c.id == entries.c.conversation,
+        conversations.c.consent == "none",
+    )
+    .exists()
+)
 
 
 class KnowledgeVerbs(Verbs):
@@ -28,14 +39,30 @@ class KnowledgeVerbs(Verbs):
     async def entries(
         self, assistant: str, states: Sequence[ReviewState], limit: int = 1_000_000
     ) -> list[tuple[Entry, int]]:
-        """Entries with their score, the oldest first."""
+        """Entries with their score, the oldest first.
+
+        Not those of conversations that may not be learned from any more, unless they are rejected.
+        """
         statement = (
             select(entries)
-            .where(entries.c.assistant == assistant, entries.c.state.in_(states))
+            .where(
+                entries.c.assistant == assistant,
+                entries.c.state.in_(states),
+                (entries.c.state == "rejected") | ~_WITHDRAWN,
+            )
             .order_by(entries.c.at, entries.c.id)
             .limit(limit)
         )
         return [(_entry(row), row.score) for row in await self.connection.execute(statement)]
+
+    async def approved_ids(self, assistant: str) -> set[str]:
+        """The entries that may be shown now."""
+        statement = select(entries.c.id).where(
+            entries.c.assistant == assistant,
+            entries.c.state.in_(("approved", "corrected")),
+            ~_WITHDRAWN,
+        )
+        return set((await self.connection.execute(statement)).scalars())
 
     async def decide(
         self,
