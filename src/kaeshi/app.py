@@ -43,6 +43,7 @@ from kaeshi.trainer.webhooks import Webhooks, key_of
 if TYPE_CHECKING:
     from kaeshi.ports import Clock, Ids, Mailer
 
+SMALLEST = 512  # bytes of a database: one page
 EMPTIED_AFTER_S = 60
 ASSISTANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 Target = Bind | Loop | None
@@ -171,7 +172,7 @@ async def _check_new_key(store: Store, key: Path) -> None:
 def _check_emptied(bind: Bind, key: Path) -> None:
     """Raise Misconfigured for an empty database file beside a master key that was in use."""
     path = sqlite_path(bind) if isinstance(bind, str) else None
-    if path is None or not path.is_file() or path.stat().st_size or not key.exists():
+    if path is None or not path.is_file() or path.stat().st_size >= SMALLEST or not key.exists():
         return
     # a process that starts beside this one creates the key first, and the tables a moment later
     if SystemClock().now().timestamp() - key.stat().st_mtime > EMPTIED_AFTER_S:
@@ -249,7 +250,9 @@ def _trainer_client(
     if chosen.training_base_url is not None:
         own = chosen.training_api_key
         return OpenAITrainer(
-            api_key=own.get_secret_value() if own else "none", base_url=chosen.training_base_url
+            api_key=own.get_secret_value() if own else "none",
+            base_url=chosen.training_base_url,
+            is_main=False,
         )
     return OpenAITrainer(
         api_key=key or "none",

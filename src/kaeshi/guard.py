@@ -23,6 +23,17 @@ FORWARDING = frozenset(
         b"x-proxyuser-ip",
         b"true-client-ip",
         b"cf-connecting-ip",
+        b"cf-ray",
+        b"cdn-loop",
+        b"client-ip",
+        b"do-connecting-ip",
+        b"fastly-client-ip",
+        b"wl-proxy-client-ip",
+        b"x-amzn-trace-id",
+        b"x-appengine-user-ip",
+        b"x-azure-clientip",
+        b"x-remote-addr",
+        b"x-vercel-forwarded-for",
         b"fly-client-ip",
     }
 )

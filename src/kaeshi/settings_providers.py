@@ -1,6 +1,8 @@
 """Where models answer and are trained; `kaeshi.settings` reads them with all others."""
 
-from pydantic import Field, SecretStr
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
 from kaeshi.nouns import EMBEDDED
@@ -32,6 +34,21 @@ class ProviderSettings(BaseSettings):
         ),
     )
     training_api_key: SecretStr | None = Field(None, description="Key of TRAINING_BASE_URL.")
+
+    @field_validator("openai_base_url", "training_base_url")
+    @classmethod
+    def _is_address(cls, url: str | None, about: ValidationInfo) -> str | None:
+        """The address; one with a password would end in logs."""
+        if url is None or (url == EMBEDDED and about.field_name == "training_base_url"):
+            return url
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            msg = "it is not an http or https address"
+            raise ValueError(msg)
+        if parts.username is not None or parts.password is not None:
+            msg = "it has credentials in it, which end in logs; put the key into its own setting"
+            raise ValueError(msg)
+        return url
 
     @property
     def chats_embedded(self) -> bool:

@@ -36,6 +36,7 @@ class Speaker(NamedTuple):
     attempt: bytes
     is_delta: bool
     is_verified: bool
+    network: str = ""
 
 
 class Speakers:
@@ -69,7 +70,8 @@ class Speakers:
         known = await self._by_name(assistant, refers, named)
         if known is None:
             is_named = customer is not None
-            known = await self._by_history(assistant, scope, messages, refers, is_named=is_named)
+            place = threads.scoped(scope, network)
+            known = await self._by_history(assistant, place, messages, refers, is_named=is_named)
         attempt = self._attempt_of(assistant, customer or network, headers, raw)
         has_history = refers.is_delta or _has_history(messages)
         is_unknown = known is None and customer is None and has_history
@@ -78,7 +80,9 @@ class Speakers:
         )
         self._begun.put(attempt, known)
         customer = customer or self._customer_in(known)
-        return Speaker(known, customer, scope, is_unknown, attempt, refers.is_delta, is_verified)
+        return Speaker(
+            known, customer, scope, is_unknown, attempt, refers.is_delta, is_verified, network
+        )
 
     async def _by_history(
         self,
@@ -126,9 +130,10 @@ class Speakers:
         """The conversation is now in these states."""
         conversation = speaker.conversation
         is_named = speaker.scope == conversation
+        place = threads.scoped(speaker.scope, speaker.network)
         for state in states:
             if state.is_id or not is_named:  # a named conversation is not looked up by its state
-                self._threads.put(self._digest(assistant, speaker.scope, state), conversation)
+                self._threads.put(self._digest(assistant, place, state), conversation)
         if speaker.customer != self._callers.doubted(threads.unnamed(conversation)):
             self._threads.belongs(conversation, speaker.customer)
 

@@ -48,12 +48,15 @@ class OpenAITrainer:
         organisation: str | None = None,
         api_version: str | None = None,
         answerer: Answerer | None = None,
+        is_main: bool = True,
     ) -> None:
+        """`is_main`: the account that OPENAI_ORG_ID and the SDK's other variables are about."""
         self._api_key = api_key
         self._base_url = base_url
         self._organisation = organisation
         self._api_version = api_version
         self._answerer = answerer
+        self._is_main = is_main
         self._made: AsyncOpenAI | None = None
         self.embedded = answerer is not None
         self.name = "embedded" if answerer is not None else base_url or "https://api.openai.com/v1"
@@ -182,6 +185,10 @@ class OpenAITrainer:
                 default_query={"api-version": self._api_version} if azure else None,
                 default_headers={"api-key": self._api_key} if azure else None,
             )
+            if not self._is_main:  # the SDK reads what belongs to the main one by itself
+                self._made.organization = None
+                self._made.project = None
+                self._made._custom_headers = {}  # it has no other way
         return self._made
 
     async def _ask(self, what: str, request: Awaitable[T], *, asks_for_work: bool = False) -> T:

@@ -92,16 +92,17 @@ def _kto_rows(rated: Rated, system: Json, answers: Sequence[Json]) -> list[dict[
 def _weighted(rated: Rated, form: Format, system: Json) -> list[Json]:
     """One row up to the last liked answer.
 
-    Disliked answers before it have weight 0; TRL's rows, which have no weights, end before the
-    first.
+    Disliked answers before it have weight 0, and so has what a client wrote into its history; TRL's
+    rows, which have no weights, end before the first of these.
     """
     good = [position for position, is_liked in rated.liked.items() if is_liked]
     if not good:
         return []
     upto = max(good)
-    bad = [
-        position for position, is_liked in rated.liked.items() if not is_liked and position < upto
-    ]
+    bad = sorted(
+        {position for position, is_liked in rated.liked.items() if not is_liked and position < upto}
+        | {i for i, message in enumerate(rated.messages[:upto]) if message.get("weight") == 0}
+    )
     if form == "trl" and bad:
         upto = max((position for position in good if position < min(bad)), default=-1)
         if upto < 0:

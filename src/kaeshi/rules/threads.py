@@ -180,6 +180,14 @@ def ids_given(answer_id: str | None, item_ids: Sequence[str], reply: Json) -> tu
     return tuple(dict.fromkeys(i for i in found if isinstance(i, str) and len(i) >= LEAST_ID))
 
 
+def scoped(scope: str, network: str) -> str:
+    """What separates equal conversations: the scope, and without one the network it comes from.
+
+    Strangers who know an opening and its reply do not join from elsewhere.
+    """
+    return scope or (f"\0network {network}" if network else "")
+
+
 def root(conversation: str) -> str:
     """The conversation that a fork left: who is one customer before it is one after it.
 

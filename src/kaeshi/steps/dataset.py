@@ -302,7 +302,7 @@ def _rows_of_dataset(path: Path) -> int:
         files = json.loads(manifest.read_bytes())["files"]
         is_listed = files[path.name]["sha256"] == sha256_of(path)
         return int(files["all.jsonl"]["rows"]) if is_listed else 0
-    except (ValueError, KeyError, TypeError):  # another program's manifest
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):  # another program's
         return 0
 
 

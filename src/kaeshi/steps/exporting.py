@@ -73,8 +73,8 @@ def _with_messages(loop: Loop, record: Json, messages: Sequence[Json]) -> Json:
         {**clean, **{field: value for field, value in message.items() if field in BESIDE}}
         for clean, message in zip(messages, record["messages"], strict=True)
     ]
-    for message in spoken:
-        message["message_id"] = message["message_id"].replace(name, own)
+    for position, message in enumerate(spoken):
+        message["message_id"] = f"{own}#{position}"
     facts = {fact: _fact(loop, value) for fact, value in record["outcome"].items()}
     return {**record, "conversation_id": own, "outcome": facts, "messages": spoken}
 
@@ -87,7 +87,11 @@ def _without_data(loop: Loop, name: str) -> str:
 
 
 def _fact(loop: Loop, value: Any) -> Any:
-    return _clean(loop, value) if isinstance(value, str) else value
+    """An outcome; a number that is personal data, such as a card's, becomes its placeholder."""
+    if isinstance(value, bool):
+        return value
+    clean = _clean(loop, str(value))
+    return value if clean == str(value) else clean
 
 
 def _clean(loop: Loop, text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event, inspect, text
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import StaticPool
@@ -127,10 +127,16 @@ async def _bring_up(engine: AsyncEngine) -> None:
                     await connection.run_sync(_migrate)
     except (OSError, DBAPIError) as error:
         msg = (
-            f"database {engine.url.render_as_string(hide_password=True)!r} cannot be used: "
+            f"database {_shown(engine.url)!r} cannot be used: "
             f"{getattr(error, 'orig', error)}; check DATABASE_URL"
         )
         raise Misconfigured(msg) from error
+
+
+def _shown(url: URL) -> str:
+    """The URL without passwords, which may stand among its options, too."""
+    hidden = {name: "***" for name in url.query if "pass" in name.lower()}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 def _is_current(connection: Connection) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import BooleanClauseList
 
 from kaeshi.nouns import ConsentStatement, Conversation, Exchange, Json, Mirrored, Role, Turn
 from kaeshi.rules.exchange import Head, Place, as_context, continued, course, recognised
-from kaeshi.rules.threads import State, root, states_after, states_before, unnamed
+from kaeshi.rules.threads import State, root, scoped, states_after, states_before, unnamed
 from kaeshi.rules.wire import replied
 from kaeshi.store.consents import ConsentVerbs
 from kaeshi.store.conversations import GATEWAY, ConversationVerbs
@@ -113,7 +113,7 @@ class ExchangeVerbs(Verbs):
 
     def digest(self, exchange: Exchange, state: State) -> str:
         """The digest by which a conversation is recognised at that state."""
-        scope = "" if state.is_id else exchange.scope
+        scope = "" if state.is_id else scoped(exchange.scope, exchange.network)
         return self.keyring.digest(exchange.assistant, scope, state.key)
 
     async def conversation_of(self, assistant: str, digests: Sequence[str]) -> str | None:

@@ -90,11 +90,12 @@ class Keyring:
         try:
             return self._wrapping.decrypt(wrapped[:NONCE], wrapped[NONCE:], b"data key")
         except (InvalidTag, ValueError) as error:
+            # the master key is compared with the database's when it is opened
             msg = (
-                "a data key cannot be decrypted; is KAESHI_MASTER_KEY (or master.key) the one this "
-                "database was made with?"
+                "a data key cannot be decrypted: it was changed in the database, or belongs to "
+                "another master key"
             )
-            raise Misconfigured(msg) from error
+            raise Damaged(msg) from error
 
     def seal(self, wrapped: bytes, plain: bytes, place: str) -> bytes:
         """Encrypt for one place in the table; it opens nowhere else."""
