@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from gateway.conftest import Script
 from kaeshi.errors import TooFew
@@ -276,6 +277,7 @@ async def test_a_later_request_withdraws_consent_and_one_without_the_header_does
             assert (await show(loop, "c"))["consent"] == stands
 
 
+KEY = {"authorization": "Bearer k"}
 HISTORY = [
     {"role": "user", "content": "Do you cook for ten?"},
     {"role": "assistant", "content": "We have a table for ten."},
@@ -336,3 +338,36 @@ async def test_anothers_word_withdraws_nothing(loop: Loop, opened: Any) -> None:
             )
             await take(loop)
     assert (await show(loop, "c"))["consent"] == "granted"
+
+
+async def test_a_stranger_elsewhere_does_not_join_by_knowing_what_was_said(
+    loop: Loop, opened: Any
+) -> None:
+    said = {"model": "concierge", "messages": HISTORY[:1]}
+    async with opened(gateway_key=SecretStr("k")) as client:
+        first = await client.post("/chat/completions", json=said, headers=KEY)
+        reply = first.json()["choices"][0]["message"]
+        more = {**said, "messages": [*HISTORY[:1], reply, HISTORY[2]]}
+        at_home = await client.post("/chat/completions", json=more, headers=KEY)
+    async with opened("203.0.113.9", gateway_key=SecretStr("k")) as stranger:
+        joined = await stranger.post("/chat/completions", json=more, headers=KEY)
+    names = [a.headers["x-kaeshi-conversation"] for a in (first, at_home, joined)]
+    assert names[0] == names[1] != names[2]
+    await take(loop)
+    assert len((await show(loop, names[0]))["messages"]) == 4
+
+
+@pytest.mark.parametrize("form", ["openai", "trl"])
+async def test_no_export_of_liked_answers_teaches_what_a_client_wrote(
+    loop: Loop, provider: Any, opened: Any, tmp_path: Path, form: Any
+) -> None:
+    _, message = await asked(loop, provider, opened, "How much is it for ten adults?")
+    await rate(loop, message)
+    out = tmp_path / "rows.jsonl"
+    if form == "trl":  # rows without weights end before it, and nothing is left
+        with pytest.raises(TooFew):
+            await preferences.export(loop, out, "sft", form)
+        return
+    await preferences.export(loop, out, "sft", form)
+    (row,) = map(json.loads, out.read_text().splitlines())
+    assert [m["weight"] for m in row["messages"] if m["content"] == FAKE] == [0]

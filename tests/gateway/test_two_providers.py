@@ -9,10 +9,11 @@ import pytest
 from pydantic import SecretStr
 
 from kaeshi.app import open_loop
+from kaeshi.errors import KaeshiError, Misconfigured
 from kaeshi.gateway.door import Gateway
 from kaeshi.nouns import Serving
 from kaeshi.providers.fake import FakeIds
-from kaeshi.settings import Settings
+from kaeshi.settings import Settings, load
 from kaeshi.steps import asking, rollout, training
 from kaeshi.steps.shelf import Shelf
 
@@ -87,3 +88,34 @@ async def test_another_providers_address_and_key_go_with_its_fine_tunes(
 
 def user(text: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": text}]
+
+
+async def test_what_belongs_to_the_main_account_stays_there(
+    tmp_path: Path, provider: Any, rows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-main")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-main")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Secret: main")
+    chosen = Settings(
+        kaeshi_data_dir=tmp_path / "data",
+        openai_api_key=SecretStr("chat key"),
+        training_base_url=provider.url,
+        training_api_key=SecretStr("training key"),
+    )
+    async with open_loop(settings=chosen, ids=FakeIds()) as loop:
+        with pytest.raises(KaeshiError):  # the provider of these tests takes no files
+            await training.upload(loop, rows)
+    (sent, *_) = provider.headers
+    assert sent["authorization"] == "Bearer training key"
+    assert "main" not in str(sent)
+
+
+@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "TRAINING_BASE_URL"])
+@pytest.mark.parametrize("url", ["http://ann:pw123@host/v1", "file:///etc/passwd", "host:80"])
+def test_an_address_with_a_password_or_another_scheme_is_refused_and_not_repeated(
+    name: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, url)
+    with pytest.raises(Misconfigured, match=name) as refused:
+        load()
+    assert "pw123" not in str(refused.value)

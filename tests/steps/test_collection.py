@@ -17,7 +17,7 @@ from kaeshi.steps import (
     collection,
     dataset,
 )
-from kaeshi.store.tables import texts
+from kaeshi.store.tables import customers, texts
 from samples import different, learnable, log, rate, record
 
 
@@ -174,3 +174,20 @@ async def test_an_outcome_keeps_a_conversation_out_only_where_the_setting_names_
     named = loop.settings.model_copy(update={"drop_outcomes": ("booked=false", "tier=trial")})
     done = await collection.collect(replace(loop, settings=named))
     assert dict(done.dropped) == {"booking_failed": 1, "outcome": 1}
+
+
+async def test_one_customers_changed_key_puts_that_customers_texts_aside_and_no_others(
+    loop: Loop,
+) -> None:
+    await learnable(loop, 12)
+    pseudonym = loop.store.keyring.pseudonym("main", "customer of c0003", "c")
+    where = customers.c.id == pseudonym
+    async with loop.store.write() as tx:
+        (key,) = (
+            await tx.connection.execute(select(customers.c.wrapped_key).where(where))
+        ).scalars()
+        changed = key[:-1] + bytes([key[-1] ^ 1])
+        await tx.connection.execute(update(customers).where(where).values(wrapped_key=changed))
+    done = await collection.collect(loop)
+    assert (done.kept, dict(done.dropped)) == (11, {"damaged": 1})
+    assert len((await dataset.build(loop)).rows) == 11

@@ -1,13 +1,26 @@
 """A withdrawal works at once and backwards; a grant is recorded with when, how and which text."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kaeshi.errors import NotFound, Refused, TooFew
 from kaeshi.loop import Loop
+from kaeshi.nouns import Serving
 from kaeshi.providers.fake import FakeClock
-from kaeshi.steps import collection, consent, conversation, dataset, knowledge, review, training
+from kaeshi.steps import (
+    asking,
+    collection,
+    consent,
+    conversation,
+    dataset,
+    knowledge,
+    review,
+    training,
+)
+from kaeshi.steps.shelf import Shelf
 from samples import different, learnable, log, rate, record
 
 
@@ -117,3 +130,61 @@ async def test_what_a_reviewer_rejected_stays_rejected_and_a_correction_is_gone(
     assert different(1)[1] not in said
     assert "Another answer." not in said
     assert different(2)[1] in said
+
+
+async def test_a_withdrawal_while_others_judge_is_not_overwritten(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await learnable(loop, 12)
+    judge = collection.judge
+    withdrawn = []
+
+    def slow(*given: Any) -> Any:
+        if not withdrawn:
+            withdrawn.append("c0003")
+            other = asyncio.run_coroutine_threadsafe(
+                consent.agree(loop, ["c0003"], "none", by="Ann"), here
+            )
+            other.result(timeout=30)
+        return judge(*given)
+
+    here = asyncio.get_running_loop()
+    monkeypatch.setattr(collection, "judge", slow)
+    await collection.collect(loop)
+    async with loop.store.read() as tx:
+        judged = {each.conversation: each for each in await tx.examples.judged("main", "", 20)}
+    assert judged["c0003"].body is None
+    assert len((await dataset.build(loop)).rows) == 11
+
+
+async def test_a_withdrawn_entry_is_shown_to_no_customer_and_cannot_come_back(loop: Loop) -> None:
+    await log(loop, record("c", "Do you cook vegan dishes?", "Yes, we cook tofu and vegetables."))
+    await rate(loop, "c#1")
+    await collection.collect(loop)
+    await knowledge.propose(loop)
+    (entry,) = [item.ref for item in await review.queue(loop, kind="entry")]
+    await knowledge.approve(loop, [entry], by="Ann")
+    await knowledge.refresh(loop)
+    reader = asking.unregistered("main", "m").model_copy(update={"serving": Serving(entries=1)})
+    question = [{"role": "user", "content": "Do you cook vegan dishes?"}]
+    shelf = Shelf()  # as a gateway that runs on has it
+    assert "tofu" in str(await shelf.informed(loop, reader, question))
+    await consent.agree(loop, ["c"], "none", by="Ann")
+    assert "tofu" not in str(await shelf.informed(loop, reader, question))
+    await review.decide(loop, entry, "approved", by="Ben")
+    assert (await knowledge.refresh(loop))["entries"] == 0
+    assert "tofu" not in str(await shelf.informed(loop, reader, question))
+
+
+async def test_withdrawn_text_is_neither_uploaded_nor_held_out(loop: Loop, tmp_path: Path) -> None:
+    await learnable(loop, 40)
+    built = await dataset.write(loop, await dataset.build(loop), tmp_path / "set")
+    held = await training.upload(loop, tmp_path / "set" / "validation.jsonl")
+    rows = tmp_path / "other.jsonl"
+    rows.write_bytes((tmp_path / "set" / "train.jsonl").read_bytes().replace(b"salmon", b"trout"))
+    other = await training.upload(loop, rows)
+    await consent.agree(loop, [built.manifest["lineage"][0]["conversation"]], "none", by="Ann")
+    with pytest.raises(Refused, match="was withdrawn"):
+        await training.upload(loop, tmp_path / "set" / "train.jsonl")
+    with pytest.raises(Refused, match="was withdrawn"):
+        await training.start(loop, other, "embedded", "x", 3, validation_file_id=held)

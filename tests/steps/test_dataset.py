@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kaeshi.errors import TooFew
+from kaeshi.files import sha256_of
 from kaeshi.loop import Loop
 from kaeshi.nouns import Filters
 from kaeshi.steps import (
@@ -64,3 +65,15 @@ async def test_the_files_of_a_dataset_that_was_built_here_are_valid(
     train = tmp_path / "set" / "train.jsonl"
     train.write_bytes(train.read_bytes().split(b"\n", 1)[1])
     assert dataset.check(train, least=30)[0].endswith("30 needed")
+
+
+def test_another_programs_manifest_is_passed_over(tmp_path: Path) -> None:
+    train = tmp_path / "train.jsonl"
+    train.write_text("")
+    digest = sha256_of(train)
+    for rows in ("1e999", '"many"', "null"):
+        files = f'{{"train.jsonl": {{"sha256": "{digest}"}}, "all.jsonl": {{"rows": {rows}}}}}'
+        (tmp_path / "manifest.json").write_text(f'{{"files": {files}}}')
+        assert dataset.check(train, least=1) == ["file: 0 examples, 1 needed"]
+    (tmp_path / "manifest.json").write_text("[" * 200_000)
+    assert dataset.check(train, least=1) == ["file: 0 examples, 1 needed"]

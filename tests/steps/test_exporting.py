@@ -154,3 +154,15 @@ def test_a_file_is_whole_or_absent_and_an_unknown_format_is_named(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(InvalidInput, match="jsonl, parquet"):
         exports.format_of(path, "xlsx")
+
+
+async def test_ids_and_numbers_are_scrubbed_like_words(loop: Loop) -> None:
+    said = [
+        {"role": "user", "content": "Hi", "message_id": "mail of anna@example.com"},
+        {"role": "assistant", "content": "Hello", "message_id": "tel 415-555-0132"},
+    ]
+    facts = {"card": 4111111111111111, "guests": 10, "booked": True}
+    await log(loop, record("c", messages=said, outcome=facts))
+    (found,) = await all_of(loop)
+    assert [m["message_id"] for m in found["messages"]] == ["c#0", "c#1"]
+    assert found["outcome"] == {"card": "[CREDIT_CARD_1]", "guests": 10, "booked": True}

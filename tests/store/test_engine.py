@@ -72,11 +72,12 @@ async def test_an_emptied_database_beside_its_key_is_refused(tmp_path: Path) -> 
         await log(loop, record("c"))
     for name in ("kaeshi.db-wal", "kaeshi.db-shm"):
         (tmp_path / name).unlink(missing_ok=True)
-    (tmp_path / "kaeshi.db").write_bytes(b"")
     os.utime(tmp_path / "master.key", (0, 0))
-    with pytest.raises(Misconfigured, match=r"is empty.*backup"):
-        async with open_loop(settings=settings):
-            pass
+    for left in (b"", b"\0", b"SQLite"):
+        (tmp_path / "kaeshi.db").write_bytes(left)
+        with pytest.raises(Misconfigured, match=r"is empty.*backup"):
+            async with open_loop(settings=settings):
+                pass
     (tmp_path / "kaeshi.db").unlink()
     async with open_loop(settings=settings) as loop:
         await log(loop, record("c"))
