@@ -37,8 +37,8 @@ test-train: $(VENV)/train/.ready $(VENV)/.models ## Train and serve a small lang
 	@$(VENV)/train/bin/python -m pytest tests/train $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, import directions, generated docs and the OpenAPI snapshot
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --no-cache --check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check

@@ -1,6 +1,7 @@
 """A sample of the benchmark that asks whether a training job is ever paid twice."""
 
 import pytest
+
 from benchmarks import never_twice
 
 pytestmark = pytest.mark.slow

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from benchmarks import rollout_kills
 
 pytestmark = pytest.mark.slow
