@@ -4,6 +4,7 @@ import codecs
 import gzip
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -334,3 +335,21 @@ def test_html_is_read_as_a_person_would(html: str, words: str) -> None:
 @pytest.mark.parametrize("piece", ["<", '<a "', "<script>", "<!--", "<p ", "</"])
 def test_html_that_begins_again_and_again_is_read_to_its_end(piece: str) -> None:
     text_of_html(piece * 100_000)  # hours in quadratic time
+
+
+def test_a_first_record_of_no_format_does_not_hide_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    good = (SAMPLES / "own.jsonl").read_text()
+    path.write_text('{"id": 1, "lines": []}\nnull\n' + good)
+    assert [words(log) for log in logs(path)] == [words(log) for log in logs(SAMPLES / "own.jsonl")]
+    assert "it is no record of messages" in "".join(faults(path))
+    path.write_text('{"id": 1, "lines": []}\n' * 50)
+    assert len(faults(path)) == 1
+
+
+@pytest.mark.parametrize("name", ["zendesk.json", "intercom.json"])
+def test_two_tickets_without_an_id_are_refused_and_not_one(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    text = re.sub(r'^( ?)\{"id": ?[^,]+,', r"\1{", (SAMPLES / name).read_text(), flags=re.MULTILINE)
+    path.write_text(text.replace('"id": "44", ', ""))
+    assert any("id is missing" in fault for fault in faults(path))

@@ -74,17 +74,25 @@ def _short(text: str) -> str:
 def show_(ref: str, db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
     """Show one item: question, answer, its conversation (scrubbed), and why it is there."""
     found = with_loop(db, assistant, lambda loop: steps.look(loop, ref))
-    lines = [
-        f"{found['ref']}  {found['kind']}  {found['state']}  score {found['score'] / 10:g}"
-        + (f"  by {found['by']}" if found["by"] else ""),
+    show(found, as_json=as_json, text="\n".join([*_item_lines(found), *_said_lines(found)]))
+
+
+def _item_lines(found: dict[str, Any]) -> list[str]:
+    by = f"  by {found['by']}" if found["by"] else ""
+    score = f"score {found['score'] / 10:g}"
+    return [
+        f"{found['ref']}  {found['kind']}  {found['state']}  {score}{by}",
         f"why: {found['why']}",
         f"question: {found['title']}",
         f"answer: {found['answer']}",
     ]
-    if found["messages"]:
-        lines += ["", f"conversation {found['conversation']}:"]
-        lines += [f"{m['role']:>9}  {text_of(m) or m.get('tool_calls')}" for m in found["messages"]]
-    show(found, as_json=as_json, text="\n".join(lines))
+
+
+def _said_lines(found: dict[str, Any]) -> list[str]:
+    if not found["messages"]:
+        return []
+    lines = [f"{m['role']:>9}  {text_of(m) or m.get('tool_calls')}" for m in found["messages"]]
+    return ["", f"conversation {found['conversation']}:", *lines]
 
 
 def _decide(

@@ -33,8 +33,9 @@ class DeploymentManager:
             hours = (
                 loop.settings.shadow_duration_hours if duration_hours is None else duration_hours
             )
+            await steps.ask_once(loop, model_id)
             return (
-                await steps.start(loop, model_id, percent=percent, hours=hours, by="deploy_shadow")
+                await steps.begin(loop, model_id, percent=percent, hours=hours, by="deploy_shadow")
             ).id
 
     async def compare_models(

@@ -89,9 +89,7 @@ def restore(path: Path, folder: Path) -> Json:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True, mode=0o700)
     try:
-        with closing(_opened(path)) as archive:
-            for name in manifest["files"]:
-                archive.extract(name, part, filter="data")
+        _extract(path, manifest, part)
         version_of(part / DATABASE)
         if folder.exists():
             folder.rmdir()
@@ -100,6 +98,12 @@ def restore(path: Path, folder: Path) -> Json:
         shutil.rmtree(part, ignore_errors=True)
     sync_folder(folder.parent)
     return manifest
+
+
+def _extract(path: Path, manifest: Json, target: Path) -> None:
+    with closing(_opened(path)) as archive:
+        for name in manifest["files"]:
+            archive.extract(name, target, filter="data")
 
 
 def _database_of(settings: Settings) -> Path:
@@ -157,15 +161,16 @@ def _written(part: Path, named: dict[str, Path], version: Version, now: datetime
     with tarfile.open(part, "w") as archive:
         for name, path in named.items():
             archive.add(path, name, recursive=False, filter=_private)
-            manifest["files"][name] = {
-                "bytes": path.stat().st_size,
-                "sha256": sha256_of(path),
-            }
+            manifest["files"][name] = _about(path)
         content = json.dumps(manifest, indent=1, sort_keys=True).encode()
         about = tarfile.TarInfo(MANIFEST)
         about.size = len(content)
         archive.addfile(_private(about), io.BytesIO(content))
     return manifest
+
+
+def _about(path: Path) -> Json:
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def _private(about: tarfile.TarInfo) -> tarfile.TarInfo:

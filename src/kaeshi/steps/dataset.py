@@ -143,13 +143,12 @@ async def build(
     using = wanted or collection.filters(loop)
     examples, dropped = await gather(loop, using, max_samples=max_samples, since=since, until=until)
     is_bounded = since is not None or until is not None
-    nothing = "" if examples or dropped or is_bounded else await collection.why_nothing(loop)
     rules.enough(
         len(examples),
         loop.settings.min_examples if least is None else least,
         f"dataset for assistant {loop.assistant!r}",
         dropped,
-        nothing,
+        "" if examples or dropped or is_bounded else await collection.why_nothing(loop),
     )
     lines = tuple(rules.row(example, loop.prompts) for example in examples)
     sources = _sources_of(examples)

@@ -60,14 +60,7 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
     using = _without_minimum(loop)
     collected = await collection.collect(loop, using)
     starts, reasons, pii = await _stored_so_far(loop)
-    # before the cut by time, so that the reason is not that the last ones are set apart
-    enough(
-        collected.total_kept,
-        loop.settings.min_examples,
-        f"dataset for assistant {loop.assistant!r}",
-        reasons,
-        "" if reasons or collected.total_kept else await collection.why_nothing(loop),
-    )
+    await _check_enough(loop, collected, reasons)
     cut = starts[int(len(starts) * FIRST_PART)][0]
     progress("building the dataset", 0)
     built = await dataset.write(loop, await dataset.build(loop, using, until=cut.isoformat()))
@@ -83,6 +76,18 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
     candidate = await _register(loop, run, judged)
     splits = Counter(built.splits)
     return _learned(starts, collected, reasons, pii, built, splits, cut, run, judged, candidate)
+
+
+async def _check_enough(loop: Loop, collected: Collected, reasons: Mapping[str, int]) -> None:
+    """Raise TooFew, before the cut by time: its reason is then not that the last are set apart."""
+    is_silent = not reasons and not collected.total_kept
+    enough(
+        collected.total_kept,
+        loop.settings.min_examples,
+        f"dataset for assistant {loop.assistant!r}",
+        reasons,
+        await collection.why_nothing(loop) if is_silent else "",
+    )
 
 
 def _without_minimum(loop: Loop) -> Filters:

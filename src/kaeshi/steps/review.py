@@ -95,13 +95,18 @@ async def look(loop: Loop, ref: str) -> Json:
             "--state all` shows what is"
         )
         raise NotFound(msg)
-    messages: Sequence[Json] = []
-    if item.conversation is not None:
-        async with loop.store.read() as tx:
-            stored = await tx.conversations.read(loop.assistant, [item.conversation])
-        if stored:
-            messages, _ = scrub_messages(loop, [each.message for each in stored[0].said])
-    return {**item.model_dump(mode="json"), "messages": list(messages)}
+    said = await _around(loop, item.conversation) if item.conversation else []
+    return {**item.model_dump(mode="json"), "messages": said}
+
+
+async def _around(loop: Loop, conversation: str) -> list[Json]:
+    """A conversation's messages, scrubbed; none of an erased customer."""
+    async with loop.store.read() as tx:
+        stored = await tx.conversations.read(loop.assistant, [conversation])
+    if not stored:
+        return []
+    messages, _ = scrub_messages(loop, [each.message for each in stored[0].said])
+    return list(messages)
 
 
 async def decide(

@@ -100,7 +100,6 @@ async def start(
     Raises Refused where it does not answer, Conflict where nothing is in production.
     """
     async with loop.store.read() as tx:
-        candidate = await tx.candidates.named(loop.assistant, model)
         production = await tx.rollouts.production(loop.assistant)
     if production is None:
         msg = (
@@ -108,8 +107,15 @@ async def start(
             "`kaeshi rollout start MODEL --first` names the first"
         )
         raise Conflict(msg)
-    await asking.check_answers(loop, candidate)
+    await ask_once(loop, model)
     return await begin(loop, model, percent=percent, hours=hours, goal=goal, by=by)
+
+
+async def ask_once(loop: Loop, model: str) -> None:
+    """Ask a candidate as customers would. Raises Refused where it does not answer."""
+    async with loop.store.read() as tx:
+        candidate = await tx.candidates.named(loop.assistant, model)
+    await asking.check_answers(loop, candidate)
 
 
 async def begin(

@@ -31,9 +31,7 @@ class Shelf:
         if not question.strip():
             return list(messages)
         manifest, entries = await self._current(loop)
-        gone = await self._gone(loop, entries)
-        if gone:  # withdrawn or rejected since the index was built
-            entries = [_closed(entry) if entry.id in gone else entry for entry in entries]
+        entries = await self._open(loop, entries)
         hits = await asyncio.to_thread(
             knowledge.nearest, loop, manifest, entries, question, candidate.serving.entries
         )
@@ -54,11 +52,11 @@ class Shelf:
             known = self._held[loop.assistant] = (changed, manifest, entries)
         return known[1], known[2]
 
-    async def _gone(self, loop: Loop, entries: Sequence[Entry]) -> set[str]:
-        """Those of the index's entries that may not be shown any more."""
+    async def _open(self, loop: Loop, entries: list[Entry]) -> list[Entry]:
+        """The index's entries; those withdrawn or rejected since it was built are marked so."""
         async with loop.store.read() as tx:
             left = await tx.knowledge.approved_ids(loop.assistant)
-        return {entry.id for entry in entries} - left
+        return [entry if entry.id in left else _closed(entry) for entry in entries]
 
 
 def _closed(entry: Entry) -> Entry:

@@ -125,8 +125,7 @@ async def start(
         attempt, run = await _latest_attempt(loop, tx, work)
         if run is None:
             check_base(loop, model)
-            for used in filter(None, (sha256, held_sha256)):
-                await _check_consent(loop, tx, used)
+            await _check_consent(loop, tx, sha256, held_sha256)
             reserved = await reserve_of(loop, tx, model, tokens * epochs)
             run, _ = await tx.training.intend_run(
                 await _intended(loop, tx, work, attempt, reserved)
@@ -141,16 +140,17 @@ async def start(
     return begun
 
 
-async def _check_consent(loop: Loop, tx: Tx, sha256: str) -> None:
+async def _check_consent(loop: Loop, tx: Tx, *files: str | None) -> None:
     """Raise Refused for a dataset of which a conversation may not be learned from any more."""
-    dataset = await tx.datasets.of_file(loop.assistant, sha256)
-    withdrawn = await tx.datasets.withdrawn(loop.assistant, dataset) if dataset else 0
-    if withdrawn:
-        msg = (
-            f"dataset {dataset!r}: consent to learn from {withdrawn} of its conversations was "
-            "withdrawn; build it again with `kaeshi dataset build`"
-        )
-        raise Refused(msg)
+    for sha256 in filter(None, files):
+        dataset = await tx.datasets.of_file(loop.assistant, sha256)
+        withdrawn = await tx.datasets.withdrawn(loop.assistant, dataset) if dataset else 0
+        if withdrawn:
+            msg = (
+                f"dataset {dataset!r}: consent to learn from {withdrawn} of its conversations was "
+                "withdrawn; build it again with `kaeshi dataset build`"
+            )
+            raise Refused(msg)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,6 +92,10 @@ def _withdraws(e: Exchange) -> bool:
     return e.consent == "none" and e.consent_from == "request"
 
 
+def _withdrawal(e: Exchange) -> ConsentStatement:
+    return ConsentStatement(consent="none", how="request", said_at=e.at, text=e.consent_text)
+
+
 def _is_stored(e: Exchange) -> bool:
     """Whether it adds messages to a conversation."""
     return (
@@ -157,11 +161,8 @@ class ExchangeVerbs(Verbs):
         found = []
         for e in said:
             own = self.keyring.pseudonym(assistant, e.customer, "c")
-            statement = ConsentStatement(
-                consent=e.consent, how="request", said_at=e.at, text=e.consent_text
-            )
             found += [
-                (name, statement)
+                (name, _withdrawal(e))
                 for name, (customer, _) in owners.items()
                 if customer == own and root(name) == root(e.conversation)
             ]

@@ -1,6 +1,7 @@
 """Logs as teams have them: each file is read as log records, whatever wrote it."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +21,16 @@ from kaeshi.formats.logs.grouping import MOST_PIECES, grouped
 from kaeshi.formats.logs.shape import Format, Json, Log, Piece
 from kaeshi.formats.logs.source import LISTS, Found, records
 
-# the first that recognises a file's first record reads the file
+# the first that recognises one of a file's first records reads the file
 FORMATS: tuple[Format, ...] = tuple(
     module.FORMAT
     for module in (own, sharegpt, alpaca, completions, intercom, zendesk, otel, langfuse)
 )
 NAMES = (*(each.name for each in FORMATS), "csv")
 _LISTS = tuple(path for each in FORMATS for path in each.lists)
+
+
+LOOKED_AT = 20  # records in which a file's format is looked for
 
 
 class Read(NamedTuple):
@@ -51,25 +55,38 @@ def read(path: Path, name: str | None = None, columns: str | None = None) -> Ite
     if chosen is None and columns is not None:
         chosen = table.format_of(table.named(columns))
     found = _unfolded(records(path, _LISTS))
-    first: list[Found] = []
+    form = None
+    unknown: list[Found] = []
     for each in found:
-        first.append(each)
-        if isinstance(each.record, dict):
+        if not isinstance(each.record, dict):
+            yield _refused(each)
+            continue
+        form = chosen or _form_of(each)
+        if form is not None:
             break
-        yield _refused(each)
-        first.pop()
-    if not first:
-        return
-    form = chosen or _form_of(first[0])
-    if form is None:
-        fields = ", ".join(map(str, first[0].record))[:200]
+        unknown.append(each)
+        if len(unknown) == LOOKED_AT:
+            break
+    yield from _unknown(unknown, form)
+    if form is not None:
+        yield from _read(form, chain([each], found))
+
+
+def _unknown(first: list[Found], form: Format | None) -> Iterator[Read]:
+    """What is said of records before the first that is known; once where none is."""
+    for each in first:
+        if form is not None:
+            yield Read(
+                each.where, InvalidInput(f"it is no record of {form.name}, as later ones are")
+            )
+            continue
+        fields = ", ".join(map(str, each.record))[:200]
         why = (
             f"none of the known formats: it has the fields {fields}; name the format with --format "
             f"({', '.join(NAMES)})"
         )
-        yield Read(first[0].where, InvalidInput(why))
+        yield Read(each.where, InvalidInput(why))
         return
-    yield from _read(form, _chained(first, found))
 
 
 def _named(name: str, columns: str | None) -> Format:
@@ -113,11 +130,6 @@ def _inner(record: object) -> list[object] | None:
         if isinstance(listed, list) and listed and isinstance(listed[0], dict):
             return listed
     return None
-
-
-def _chained(first: list[Found], rest: Iterator[Found]) -> Iterator[Found]:
-    yield from first
-    yield from rest
 
 
 def _refused(each: Found) -> Read:

@@ -5,7 +5,7 @@ assignments and other parts that no customer reads are left out.
 """
 
 from kaeshi.formats.logs.shape import Format, Json, Log, Rating
-from kaeshi.formats.logs.words import moment, role_of, text_of_html
+from kaeshi.formats.logs.words import identifier, moment, role_of, text_of_html
 
 SPOKEN = frozenset({"comment", "open", "close", "quick_reply"})
 BEST = 5
@@ -21,7 +21,7 @@ def _log(record: Json) -> Log:
     contacts = (record.get("contacts") or {}).get("contacts")
     first = (contacts or [(record.get("source") or {}).get("author") or {}])[0]
     found: Json = {
-        "conversation_id": f"intercom-{record.get('id')}",
+        "conversation_id": identifier("intercom", record.get("id")),
         "source": "intercom",
         "started_at": moment(record.get("created_at")),
         "messages": [_message(part) for part in _spoken(record)],

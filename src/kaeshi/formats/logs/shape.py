@@ -46,7 +46,8 @@ class Format:
     """A format of logs.
 
     `lists`: where the records lie in one large JSON document, as ijson writes paths. Functions
-    raise InvalidInput with what is wrong, and skip a record by an empty result.
+    raise InvalidInput with what is wrong; `pieces` skips a record by yielding nothing. A format
+    sees records, never the document around them. docs/conversation.md has a log record's fields.
     """
 
     name: str

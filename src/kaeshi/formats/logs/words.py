@@ -23,6 +23,14 @@ NANOSECONDS = 10**17
 TEXTS = ("text", "output", "input", "answer", "question", "query", "completion")
 
 
+def identifier(source: str, given: object) -> str:
+    """A conversation's name of a source's own id. Raises InvalidInput without one."""
+    if given is None or given == "":
+        msg = "id is missing, by which a conversation is known when it comes again"
+        raise InvalidInput(msg)
+    return f"{source}-{given}"
+
+
 def role_of(said: object) -> str:
     """The role by any of its usual names. Raises InvalidInput."""
     found = ROLES.get(str(said).strip().lower())

@@ -6,7 +6,7 @@ left out: no customer saw them. The requester is the customer, everybody else an
 
 from kaeshi.errors import InvalidInput
 from kaeshi.formats.logs.shape import Format, Json, Log, Rating
-from kaeshi.formats.logs.words import moment, text_of_html
+from kaeshi.formats.logs.words import identifier, moment, text_of_html
 
 VOTES = {"good": "up", "bad": "down"}
 DONE = frozenset({"solved", "closed"})
@@ -44,7 +44,7 @@ def _log(record: Json) -> Log:
         if comment.get("public", True) and (words := _words(comment))
     ]
     found: Json = {
-        "conversation_id": f"zendesk-{ticket.get('id')}",
+        "conversation_id": identifier("zendesk", ticket.get("id")),
         "customer_id": str(requester),
         "source": "zendesk",
         "started_at": moment(ticket.get("created_at")),
