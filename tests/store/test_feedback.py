@@ -1,7 +1,9 @@
 """Claims about store/feedback.py."""
 
+import pytest
 from sqlalchemy import text
 
+from kaeshi.errors import InvalidInput
 from kaeshi.loop import Loop
 from kaeshi.steps import feedback
 from samples import log, rate, record
@@ -45,3 +47,13 @@ async def test_saying_the_same_again_is_the_same_feedback(loop: Loop) -> None:
     )
     assert first[0].id == again[0].id
     assert (await feedback.analytics(loop, 30))["total_feedback"] == 1
+
+
+async def test_a_customers_own_words_cannot_be_rated_and_stop_no_other_rating(loop: Loop) -> None:
+    await log(loop, record("c"))
+    with pytest.raises(InvalidInput, match="'c#0' is from the user; feedback is on an answer"):
+        await rate(loop, "c#0", vote="up")
+    records = [(name, {"message_id": name, "rating": 5}) for name in ("c#0", "c#1", "none")]
+    done = await feedback.import_records(loop, records)
+    assert done.recorded == 1
+    assert [why.partition(":")[0] for why in done.refused] == ["c#0", "none"]

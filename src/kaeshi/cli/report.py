@@ -17,7 +17,8 @@ app = group()
 LogClock = Annotated[
     bool,
     typer.Option(
-        "--log-clock", help="Take the week from the log's latest conversation instead of today."
+        "--log-clock",
+        help="The last week that was complete at the log's latest conversation, instead of today.",
     ),
 ]
 

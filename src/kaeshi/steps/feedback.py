@@ -172,15 +172,15 @@ def last_rated_message(record: Mapping[str, Any]) -> str:
 async def _flush(loop: Loop, batch: list[tuple[str, Feedback]], done: Imported) -> None:
     """Store all at once.
 
-    If one names an unknown message, one by one, so that only that one is refused.
+    If one names an unknown message, or one that is no answer, one by one: that one is refused.
     """
     if not batch:
         return
     try:
         done.recorded += len(await record(loop, [feedback for _, feedback in batch]))
-    except NotFound:
+    except (InvalidInput, NotFound):
         for where, feedback in batch:
             try:
                 done.recorded += len(await record(loop, [feedback]))
-            except NotFound as error:
+            except (InvalidInput, NotFound) as error:
                 done.refused.append(f"{where}: {error}")

@@ -85,7 +85,7 @@ async def _store_feedback(loop: Loop, good: Sequence[tuple[str, Log]], done: Imp
                 done.refused.append(f"{where}: {error}")
     try:
         done.feedback = len(await feedback.record(loop, said)) if said else 0
-    except NotFound as error:  # a conversation that was refused by the store
+    except (InvalidInput, NotFound) as error:  # a conversation that was refused by the store
         done.refused.append(str(error))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
-from kaeshi.errors import Damaged, NotFound, TooMany
+from kaeshi.errors import Damaged, InvalidInput, NotFound, TooMany
 from kaeshi.nouns import Feedback, Json, Opinion, ReviewState
 from kaeshi.store.conversation_rows import place
 from kaeshi.store.conversations import ConversationVerbs
@@ -85,7 +85,7 @@ _WORDS = (
     )
 )
 _WHERE = (
-    select(_m.id, _m.conversation, conversations.c.customer)
+    select(_m.id, _m.conversation, conversations.c.customer, _m.role)
     .join_from(
         messages,
         conversations,
@@ -395,9 +395,13 @@ class FeedbackVerbs(Verbs):
         ).one()
 
     async def _messages(self, assistant: str, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Message -> (conversation, customer)."""
+        """Message -> (conversation, customer). Raises InvalidInput for one that is no answer."""
         rows = await self._rows(_WHERE, assistant=assistant, ids=list(ids))
-        return {message: (conversation, customer) for message, conversation, customer in rows}
+        for message, _, _, role in rows:
+            if role != "assistant":
+                msg = f"message {message!r} is from the {role}; feedback is on an answer"
+                raise InvalidInput(msg)
+        return {message: (conversation, customer) for message, conversation, customer, _ in rows}
 
     async def _current(
         self, assistant: str, ids: Sequence[str]
