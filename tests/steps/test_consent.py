@@ -17,6 +17,7 @@ from kaeshi.steps import (
     conversation,
     dataset,
     knowledge,
+    preferences,
     review,
     training,
 )
@@ -188,3 +189,15 @@ async def test_withdrawn_text_is_neither_uploaded_nor_held_out(loop: Loop, tmp_p
         await training.upload(loop, tmp_path / "set" / "train.jsonl")
     with pytest.raises(Refused, match="was withdrawn"):
         await training.start(loop, other, "embedded", "x", 3, validation_file_id=held)
+
+
+async def test_an_export_is_named_by_a_withdrawal_and_trains_no_more(
+    loop: Loop, tmp_path: Path
+) -> None:
+    await learnable(loop, 12)
+    out = tmp_path / "rows.jsonl"
+    await preferences.export(loop, out, "sft", "openai")
+    done = await consent.agree(loop, ["c0003"], "none", by="Ann")
+    assert [name.partition("_")[0] for name in done.datasets] == ["export"]
+    with pytest.raises(Refused, match="was withdrawn"):
+        await training.upload(loop, out)

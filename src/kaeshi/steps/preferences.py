@@ -1,6 +1,6 @@
 """Exports rated answers as training rows for other trainers."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from kaeshi.errors import KaeshiError, TooFew
@@ -27,9 +27,13 @@ async def export(loop: Loop, path: Path, kind: rules.Kind, form: rules.Format) -
     """
     await collection.collect(loop)
     found: list[bytes] = []
-    async for rated, intent in _rated(loop):
+    used: list[str] = []
+    async for rated, conversation in _rated(loop):
+        intent = conversation.intents[0] if conversation.intents else ""
         prompt = loop.prompts.get(intent) or loop.prompts["default"]
-        found += [line(row) for row in rules.rows(rated, kind, form, prompt)]
+        rows = [line(row) for row in rules.rows(rated, kind, form, prompt)]
+        found += rows
+        used += [collection.example_id(loop.assistant, conversation.id)] if rows else []
     if not found:
         msg = (
             f"nothing to export as {kind}: no person has "
@@ -37,11 +41,21 @@ async def export(loop: Loop, path: Path, kind: rules.Kind, form: rules.Format) -
             "(`kaeshi review list` shows what waits for approval)"
         )
         raise TooFew(msg)
-    write_whole(path, found)
+    sha256 = write_whole(path, found)
+    await _register(loop, path, sha256, len(found), used)
     return len(found)
 
 
-async def _rated(loop: Loop) -> AsyncIterator[tuple[rules.Rated, str]]:
+async def _register(loop: Loop, path: Path, sha256: str, rows: int, used: Sequence[str]) -> None:
+    """Write down what the file was made of: a withdrawal then names it, and it trains no more."""
+    name = f"export_{sha256[:20]}"
+    manifest = {"id": name, "files": {path.name: {"sha256": sha256, "rows": rows}}}
+    lineage = [(example, "train") for example in used]
+    async with loop.store.write() as tx:
+        await tx.datasets.add(loop.assistant, name, str(path), manifest, lineage, loop.clock.now())
+
+
+async def _rated(loop: Loop) -> AsyncIterator[tuple[rules.Rated, Stored]]:
     after = ""
     while True:
         async with loop.store.read() as tx:
@@ -58,7 +72,7 @@ async def _rated(loop: Loop) -> AsyncIterator[tuple[rules.Rated, str]]:
         for conversation in stored:
             rated = _rated_of(reviews, conversation, loop, said, corrections)
             if rated is not None:
-                yield rated, conversation.intents[0] if conversation.intents else ""
+                yield rated, conversation
 
 
 def _rated_of(
