@@ -540,3 +540,14 @@ def test_conversations_are_exported_over_http_scrubbed_unless_raw_is_asked_for(
     assert json.loads(raw)["messages"][0]["content"] == "I am Anna Bennett"
     bounded = {"until": "2020-01-01T00:00:00Z"}
     assert client.get("/v1/exports/conversations", params=bounded).text == ""
+
+
+@pytest.mark.parametrize("path", ["/", "/scheduler", "/report", "/docs"])
+def test_no_other_site_frames_a_page_and_nothing_is_kept_of_it(
+    client: TestClient, path: str
+) -> None:
+    headers = client.get(path).headers
+    assert headers["x-frame-options"] == "DENY"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["cache-control"] == "no-store"
+    assert headers["content-type"] == "text/html; charset=utf-8"

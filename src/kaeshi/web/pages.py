@@ -1,5 +1,6 @@
 """Pages for people: the scheduler and the report."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,33 @@ from kaeshi.steps.report_mail import html
 from kaeshi.web.api import LoopDep
 from kaeshi.web.auth import require_reader
 
+# a browser remembers the key, so no other site may frame a page, and nothing is kept of it
+GUARDED = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Page(HTMLResponse):
+    """A page for people."""
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Set what guards every page."""
+        super().init_headers({**GUARDED, **(headers or {})})
+
+
 # without a key: it says no more than the documentation does
-open_router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+open_router = APIRouter(include_in_schema=False, default_response_class=Page)
 router = APIRouter(
     include_in_schema=False,
     dependencies=[Depends(require_reader)],
-    default_response_class=HTMLResponse,
+    default_response_class=Page,
 )
 
 
