@@ -5,6 +5,7 @@ The seed's variable names come first and are unchanged; kaeshi's own follow.
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -254,7 +255,9 @@ class Settings(GatewaySettings, ProviderSettings):
         "./kaeshi-data.",
     )
     kaeshi_models_dir: Path | None = Field(
-        None, description="Fetched model files. Default: ~/.cache/kaeshi/models."
+        None,
+        description="Fetched model files. Default: models in the virtual environment if that is "
+        "there, else ~/.cache/kaeshi/models.",
     )
     kaeshi_master_key: SecretStr | None = Field(
         None,
@@ -438,7 +441,10 @@ class Settings(GatewaySettings, ProviderSettings):
     @property
     def models_dir(self) -> Path:
         """The folder of model files."""
-        return self.kaeshi_models_dir or Path.home() / ".cache" / "kaeshi" / "models"
+        if self.kaeshi_models_dir is not None:
+            return self.kaeshi_models_dir
+        beside = Path(sys.prefix) / "models"  # where `make setup` puts them
+        return beside if beside.is_dir() else Path.home() / ".cache" / "kaeshi" / "models"
 
 
 def load(database_url: str | None = None, **overrides: object) -> Settings:

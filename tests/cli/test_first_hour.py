@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -85,7 +86,9 @@ def test_commands_that_do_nothing_say_why_and_what_to_type(tmp_path: Path) -> No
         done = kaeshi(*words, **environment)
         assert "kaeshi conversation import FILE" in done.stdout + done.stderr, words
     log = tmp_path / "log.jsonl"
-    log.write_text('{"messages": [{"role": "user", "content": "Hi"}]}\n')
+    now = datetime.now(UTC).isoformat()
+    said = {"role": "user", "content": "Hi", "at": now}
+    log.write_text(json.dumps({"messages": [{"role": "system", "content": "Be kind."}, said]}))
     kaeshi("conversation", "import", str(log), **environment)
     assert "still open" in kaeshi("collection", "run", **environment).stdout
     assert "Hi" in kaeshi("conversation", "list", "--search", "hi", **environment).stdout

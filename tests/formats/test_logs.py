@@ -353,3 +353,14 @@ def test_two_tickets_without_an_id_are_refused_and_not_one(name: str, tmp_path: 
     text = re.sub(r'^( ?)\{"id": ?[^,]+,', r"\1{", (SAMPLES / name).read_text(), flags=re.MULTILINE)
     path.write_text(text.replace('"id": "44", ', ""))
     assert any("id is missing" in fault for fault in faults(path))
+
+
+async def test_a_log_without_times_is_of_what_is_over(loop: Loop, tmp_path: Path) -> None:
+    path = tmp_path / "plain.jsonl"
+    said = [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "At seven."}]
+    rated = {"messages": said, "feedback": [{"vote": "up", "rating": 5}]}
+    live = {"messages": [{**said[0], "at": loop.clock.now().isoformat()}, said[1]]}
+    path.write_text("\n".join(map(json.dumps, (rated, live))))
+    (done,) = [part async for part in importing.imported(loop, Logs(path=path))]
+    assert (done.new, done.feedback) == (2, 1)
+    assert sorted(one["closed"] for one in await conversation.latest(loop, 10)) == [False, True]

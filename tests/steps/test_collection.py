@@ -191,3 +191,16 @@ async def test_one_customers_changed_key_puts_that_customers_texts_aside_and_no_
     done = await collection.collect(loop)
     assert (done.kept, dict(done.dropped)) == (11, {"damaged": 1})
     assert len((await dataset.build(loop)).rows) == 11
+
+
+async def test_filters_for_once_are_not_those_of_the_next_collection(
+    loop: Loop, clock: FakeClock
+) -> None:
+    await log(loop, *(record(f"c{i}", *different(i)) for i in range(12)))
+    lax = Filters(min_quality_tenths=None, missing_quality="keep")
+    assert (await collection.collect(loop)).total_kept == 0
+    clock.advance(hours=1)
+    assert len((await dataset.build(loop, lax)).rows) == 12
+    clock.advance(hours=1)
+    done = await collection.collect(loop)
+    assert (done.refiltered, done.judged) == (0, 0)

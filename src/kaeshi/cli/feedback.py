@@ -16,7 +16,8 @@ from kaeshi.cli.output import (
 )
 from kaeshi.formats.logs import source
 from kaeshi.loop import Loop
-from kaeshi.rules.feedback import parse
+from kaeshi.nouns import Feedback
+from kaeshi.rules.feedback import BEST_RATING, parse
 from kaeshi.steps import feedback as steps
 
 app = group()
@@ -64,10 +65,21 @@ def add(
     proposed = (
         "  proposed for training"
         if recorded.proposed
-        else f"  below {least} (MIN_QUALITY_SCORE), so it proposes nothing; five stars, a "
-        "thumbs-up, --helpful and --accurate add to it"
+        else f"  below {least} (MIN_QUALITY_SCORE), so it proposes nothing{_missing(said)}"
     )
     show(result, as_json=as_json, text=f"{recorded.id}  quality {quality}{proposed}")
+
+
+def _missing(said: Feedback) -> str:
+    """What would add to the score."""
+    adds = {
+        "a thumbs-up": said.vote == "up",
+        "five stars": said.rating == BEST_RATING,
+        "--helpful": said.helpful is True,
+        "--accurate": said.accurate is True,
+    }
+    words = ", ".join(name for name, is_given in adds.items() if not is_given)
+    return f"; {words} would add to it" if words else ""
 
 
 @app.command("import")

@@ -86,7 +86,9 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
             await tx.conversations.settle_changes(loop.assistant, stored)
         _count(done, judged)
         after = stored[-1].id
-    await _written_down(loop, done, using, started)
+    # other filters than the settings' are for once, and the next collection does not go by them
+    named = "" if wanted is not None else using.model_dump_json()
+    await _written_down(loop, done, named, started)
     done.ready_to_retrain = done.total_kept - done.waiting >= loop.settings.retraining_threshold
     return done
 
@@ -153,7 +155,7 @@ async def _next_page(
     return stored, said, reviews
 
 
-async def _written_down(loop: Loop, done: Collected, using: Filters, started: datetime) -> None:
+async def _written_down(loop: Loop, done: Collected, filters: str, started: datetime) -> None:
     finished = loop.clock.now()
     async with loop.store.write() as tx:
         done.total_kept, waiting = await tx.examples.count_kept(loop.assistant)
@@ -164,7 +166,7 @@ async def _written_down(loop: Loop, done: Collected, using: Filters, started: da
                 loop.ids.new("collection"),
                 done.kept,
                 done.dropped,
-                using.model_dump_json(),
+                filters,
                 started,
                 finished,
             )

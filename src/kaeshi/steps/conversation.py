@@ -161,17 +161,24 @@ async def latest(loop: Loop, limit: int, search: str | None = None) -> list[Json
         if not heads:
             break
         before = (heads[-1].started_at, heads[-1].id)
-        said = {one.id: [text_of(each.message) for each in one.said] for one in stored}
+        said = {one.id: [each.message for each in one.said] for one in stored}
         found += [
             _listed(head, said.get(head.id, []))
             for head in heads
-            if wanted is None or any(wanted in text.casefold() for text in said.get(head.id, ()))
+            if wanted is None or _is_said(wanted, said.get(head.id, []))
         ]
     return found[:limit]
 
 
-def _listed(head: Any, said: list[str]) -> Json:
-    words = " ".join((said[0] if said else "(erased)").split())
+def _is_said(wanted: str, said: list[Json]) -> bool:
+    return any(wanted in text_of(message).casefold() for message in said)
+
+
+def _listed(head: Any, said: list[Json]) -> Json:
+    """What a list shows: the customer's first words, not the prompt that all share."""
+    texts = [text_of(message) for message in said if message["role"] == "user"]
+    first = texts or [text_of(message) for message in said] or ["(erased)"]
+    words = " ".join(first[0].split())
     return {
         "conversation_id": head.id,
         "started_at": moment(head.started_at).isoformat(),

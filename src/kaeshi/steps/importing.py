@@ -65,7 +65,7 @@ async def store(loop: Loop, part: Sequence[Read], *, consent: Consent | None = N
             unread.append(f"{each.where}: {error}")
     logged = await conversation.log(
         loop,
-        (log.record for _, log in good),
+        (_finished(log.record) for _, log in good),
         consent=consent,
         place_of=lambda i: good[i][0],
     )
@@ -73,6 +73,17 @@ async def store(loop: Loop, part: Sequence[Read], *, consent: Consent | None = N
     done = Imported(**{**vars(logged), "refused": [*unread, *logged.refused]})
     await _store_feedback(loop, [each for each in good if each[0] not in refused], done)
     return done
+
+
+def _finished(record: Any) -> Any:
+    """The record; one without any time is a log of what is over."""
+    if not isinstance(record, dict) or record.get("started_at") or "closed" in record:
+        return record
+    said = record.get("messages")
+    is_dated = not isinstance(said, list) or any(
+        isinstance(message, dict) and message.get("at") for message in said
+    )
+    return record if is_dated else {**record, "closed": True}
 
 
 async def _store_feedback(loop: Loop, good: Sequence[tuple[str, Log]], done: Imported) -> None:

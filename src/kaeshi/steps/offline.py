@@ -60,7 +60,7 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
     using = _without_minimum(loop)
     collected = await collection.collect(loop, using)
     starts, reasons, pii = await _stored_so_far(loop)
-    await _check_enough(loop, collected, reasons)
+    await _check_enough(loop, using)
     cut = starts[int(len(starts) * FIRST_PART)][0]
     progress("building the dataset", 0)
     built = await dataset.write(loop, await dataset.build(loop, using, until=cut.isoformat()))
@@ -78,15 +78,15 @@ async def learn(loop: Loop, *, progress: Progress = quiet) -> Json:
     return _learned(starts, collected, reasons, pii, built, splits, cut, run, judged, candidate)
 
 
-async def _check_enough(loop: Loop, collected: Collected, reasons: Mapping[str, int]) -> None:
+async def _check_enough(loop: Loop, using: Filters) -> None:
     """Raise TooFew, before the cut by time: its reason is then not that the last are set apart."""
-    is_silent = not reasons and not collected.total_kept
+    examples, dropped = await dataset.gather(loop, using)
     enough(
-        collected.total_kept,
+        len(examples),
         loop.settings.min_examples,
         f"dataset for assistant {loop.assistant!r}",
-        reasons,
-        await collection.why_nothing(loop) if is_silent else "",
+        dropped,
+        "" if examples or dropped else await collection.why_nothing(loop),
     )
 
 

@@ -284,10 +284,10 @@ class ExampleVerbs(Verbs):
         )
 
     async def last_filters(self, assistant: str) -> str:
-        """The filters of the latest collection; empty before the first."""
+        """The filters of the latest collection by the settings; empty before the first."""
         statement = (
             select(collection_runs.c.filters)
-            .where(collection_runs.c.assistant == assistant)
+            .where(collection_runs.c.assistant == assistant, collection_runs.c.filters != "")
             .order_by(collection_runs.c.finished_at.desc(), collection_runs.c.started_at.desc())
             .limit(1)
         )

@@ -5,7 +5,8 @@ from kaeshi.formats.logs.shape import Format, Json, Log, Rating
 
 def _log(record: Json) -> Log:
     said = record.get("feedback")
-    ratings = [Rating(-1, said)] if isinstance(said, dict) else []
+    whole = said if isinstance(said, list) else [said]
+    ratings = [Rating(-1, one) for one in whole if isinstance(one, dict) and one]
     for place, message in enumerate(record["messages"]):
         given = message.get("feedback") if isinstance(message, dict) else None
         each = given if isinstance(given, list) else [given]
