@@ -16,8 +16,9 @@ from kaeshi.providers.fake import FakeClock, FakeNames
 from kaeshi.steps import (
     collection,
     dataset,
+    exporting,
 )
-from kaeshi.store.tables import customers, texts
+from kaeshi.store.tables import conversations, customers, outcomes, texts
 from samples import different, learnable, log, rate, record
 
 
@@ -204,3 +205,16 @@ async def test_filters_for_once_are_not_those_of_the_next_collection(
     clock.advance(hours=1)
     done = await collection.collect(loop)
     assert (done.refiltered, done.judged) == (0, 0)
+
+
+async def test_a_torn_outcome_or_label_is_left_out_and_stops_nothing(loop: Loop) -> None:
+    await log(loop, *(record(f"c{i}", *different(i), outcome={"booked": True}) for i in range(3)))
+    async with loop.store.write() as tx:
+        for table, column, key in (
+            (outcomes, outcomes.c.value, outcomes.c.conversation == "c1"),
+            (conversations, conversations.c.intents, conversations.c.id == "c2"),
+        ):
+            await tx.connection.execute(update(table).where(key).values({column.name: "{torn"}))
+    wanted = collection.filters(loop).model_copy(update={"missing_quality": "keep"})
+    assert (await collection.collect(loop, wanted)).kept == 3
+    assert len([r async for part in exporting.exported(loop) for r in part.records]) == 3

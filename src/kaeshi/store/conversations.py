@@ -1,6 +1,5 @@
 """Conversations, their sealed texts, and the log of their outcomes."""
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,7 +53,7 @@ from kaeshi.store.tables import (
     outcomes,
     texts,
 )
-from kaeshi.store.verbs import Verbs, micros, moment
+from kaeshi.store.verbs import Verbs, loads, micros, moment
 
 
 @dataclass
@@ -188,7 +187,8 @@ class ConversationVerbs(Verbs):
         for conversation, name, value in await self._rows(
             FACTS, assistant=assistant, ids=list(ids)
         ):
-            found.setdefault(conversation, {})[name] = json.loads(value)
+            known = found.setdefault(conversation, {})
+            known[name] = loads(value, known.get(name))
         return found
 
     async def close_idle(self, assistant: str, before: datetime, now: datetime, limit: int) -> int:
@@ -281,7 +281,7 @@ class ConversationVerbs(Verbs):
             "id": identifier,
             "customer": customer,
             "consent": consent,
-            "intents": tuple(json.loads(intents)),
+            "intents": tuple(loads(intents, ())),
             "started_at": moment(started),
             "closed": closed is not None,
             "is_from_gateway": is_from_gateway,

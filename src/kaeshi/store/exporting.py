@@ -11,7 +11,7 @@ from kaeshi.nouns import Json, Opinion
 from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.feedback import FeedbackVerbs
 from kaeshi.store.tables import conversations, messages
-from kaeshi.store.verbs import Verbs, among, micros, moment, usd
+from kaeshi.store.verbs import Verbs, among, loads, micros, moment, usd
 
 _c = conversations.c
 _m = messages.c
@@ -99,8 +99,8 @@ def _head(row: Any, facts: Any) -> Json:
         "consent": row.consent,
         "source": row.source,
         "started_at": moment(row.started_at).isoformat(),
-        "domains": json.loads(row.domains),
-        "intents": json.loads(row.intents),
+        "domains": loads(row.domains, []),
+        "intents": loads(row.intents, []),
         "experiment": row.experiment,
         "arm": row.arm,
         "share": row.share,

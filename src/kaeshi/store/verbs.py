@@ -4,6 +4,7 @@ The connection, portable upserts, and the stored forms of times, money and JSON.
 """
 
 import json
+import logging
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from kaeshi.store.keys import Keyring
 
+log = logging.getLogger("kaeshi")
 Row = Mapping[str, Any]
 Columns = ReadOnlyColumnCollection[str, Column[Any]]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -252,6 +254,18 @@ _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":
 def dumps(value: object) -> str:
     """JSON for a column: the same text for the same value."""
     return _JSON.encode(value)
+
+
+def loads(stored: str, otherwise: Any) -> Any:
+    """The value behind `dumps`; `otherwise` for one that was torn, which is logged.
+
+    One damaged row must not stop the others.
+    """
+    try:
+        return json.loads(stored)
+    except ValueError:
+        log.error("a stored value is damaged and left out: %r", stored[:40])  # noqa: TRY400  # its words say nothing
+        return otherwise
 
 
 def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
