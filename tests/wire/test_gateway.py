@@ -100,7 +100,7 @@ def test_the_official_python_sdk_talks_to_the_gateway_and_everything_is_logged(d
         assert next(m.id for m in client.models.list()) == "concierge"
         assert client.embeddings.create(model="all-MiniLM-L6-v2-int8", input="a").data[0].embedding
     conversation = raw.headers["x-kaeshi-conversation"]
-    for _ in range(50):  # the worker is quick, not instant
+    for _ in range(200):  # the worker is quick, not instant, and disks are shared
         stored = subprocess.run(
             [sys.executable, "-m", "kaeshi", "conversation", "show", conversation, "--json"],
             env=os.environ | door.environment,
@@ -110,6 +110,7 @@ def test_the_official_python_sdk_talks_to_the_gateway_and_everything_is_logged(d
         if stored.returncode == 0:
             break
         time.sleep(0.1)
+    assert stored.returncode == 0, stored.stderr
     assert [m["content"] for m in json.loads(stored.stdout)["messages"]] == [question, expected]
 
 
