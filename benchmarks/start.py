@@ -1,4 +1,4 @@
-"""How long a stranger waits: the seed's star import, and `kaeshi --help`.
+"""How long a stranger waits: the seed's star import, `kaeshi --help`, and a command with a store.
 
 CPU seconds of whole processes, the median of several.
 """
@@ -9,6 +9,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 
 RUNS = 7
 
@@ -44,6 +45,12 @@ def main() -> None:
             cpu_seconds(sys.executable, "-m", "kaeshi", "--help") for _ in range(RUNS)
         ),
     }
+    with tempfile.TemporaryDirectory() as folder:
+        listing = ["-m", "kaeshi", "conversation", "list", "--db", f"sqlite:///{folder}/kaeshi.db"]
+        cpu_seconds(sys.executable, *listing)  # makes the database
+        found["kaeshi conversation list"] = statistics.median(
+            cpu_seconds(sys.executable, *listing) for _ in range(RUNS)
+        )
     if wanted.json:
         print(json.dumps({"cpu_s": found, "heavy_modules_of_the_import": loaded}, indent=1))
         return
