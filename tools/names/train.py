@@ -89,14 +89,14 @@ class Model(nn.Module):
 
 
 def batch(rows: list[Any], device: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids, mask and groups; -1 where there is nothing."""
+    """Ids, mask and groups; -1 where there is nothing, -2 where nothing is asked."""
     width = max(len(ids) for ids, _ in rows)
     ids = torch.zeros((len(rows), width), dtype=torch.long)
     groups = torch.full((len(rows), width), -1)
     for i, (row, said) in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)
         groups[i, : len(said)] = torch.tensor(said)
-    return ids.to(device), (groups >= 0).to(device), groups.to(device)
+    return ids.to(device), (groups != -1).to(device), groups.to(device)
 
 
 def grouped(logits: Tensor) -> Tensor:
@@ -117,17 +117,36 @@ def shuffled(rows: list[Any], rng: random.Random) -> list[list[Any]]:
 
 
 @torch.no_grad()
-def judge(model: Model, rows: list[Any], device: str) -> str:
-    """Recall and precision of name tokens."""
+def judge(model: Model, data: dict[str, list[Any]], device: str) -> str:
+    """Recall and precision of the tokens of names and of addresses, for each set held back."""
     model.eval()
-    right = said = gold = 0
+    told = []
+    for name, rows in data.items():
+        if name.startswith("dev_"):
+            right, said, gold = _counted(model, rows, device)
+            told.append(
+                f"  {name[4:30]:26}"
+                + "".join(
+                    f" {what} recall {right[i] / max(gold[i], 1):.3f} precision "
+                    f"{right[i] / max(said[i], 1):.3f}"
+                    for i, what in enumerate(("names", "addresses"))
+                )
+            )
+    return "\n".join(told)
+
+
+def _counted(
+    model: Model, rows: list[Any], device: str
+) -> tuple[list[int], list[int], list[int]]:
+    right, said, gold = [0, 0], [0, 0], [0, 0]
     for first in range(0, len(rows), 256):
         ids, mask, groups = batch(rows[first : first + 256], device)
-        found = grouped(model(ids, mask))[..., 1].exp() >= 0.5
-        right += int((found & (groups == 1)).sum())
-        said += int((found & (groups >= 0)).sum())
-        gold += int((groups == 1).sum())
-    return f"name tokens: recall {right / gold:.3f} precision {right / max(said, 1):.3f}"
+        found = grouped(model(ids, mask)).argmax(-1)
+        for i, group in enumerate((1, 2)):
+            right[i] += int(((found == group) & (groups == group)).sum())
+            said[i] += int(((found == group) & (groups >= 0)).sum())
+            gold[i] += int((groups == group).sum())
+    return right, said, gold
 
 
 def main(
@@ -149,7 +168,7 @@ def main(
     if start:
         for name, value in torch.load(start, weights_only=True).items():
             model.held[name.replace(".", "|")].data.copy_(value.float())
-    rows = data["made"] + data["noisy"] + data["plain"]
+    rows = [row for name, part in data.items() if not name.startswith("dev_") for row in part]
     rng.shuffle(rows)
     rows = rows[: int(most) or None]
     steps = len(rows) // 64 * int(epochs)
@@ -157,13 +176,7 @@ def main(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, RATE, total_steps=steps + 1, pct_start=0.1
     )
-    print(
-        "before: noisy",
-        judge(model, data["dev"], device),
-        "| made",
-        judge(model, data["dev_made"], device),
-        flush=True,
-    )
+    print("before", judge(model, data, device), sep="\n", flush=True)
     for epoch in range(int(epochs)):
         model.train()
         total = 0.0
@@ -172,6 +185,7 @@ def main(
             if number % 100 == 0:
                 print(number, len(batches), flush=True)
             ids, mask, groups = batch(part, device)
+            groups = groups.masked_fill(groups < 0, -1)
             with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
                 logits = model(ids, mask, dropout=0.1)
             loss = functional.nll_loss(
@@ -185,12 +199,15 @@ def main(
         print(
             epoch,
             round(total / (len(rows) // 64), 4),
-            "noisy",
-            judge(model, data["dev"], device),
-            "| made",
-            judge(model, data["dev_made"], device),
+            judge(model, data, device),
+            sep="\n",
             flush=True,
         )
+        _save(tuned, out)
+    _save(tuned, out)
+
+
+def _save(tuned: dict[str, Any], out: str) -> None:
     torch.save(
         {name.replace("|", "."): value.detach().cpu().half() for name, value in tuned.items()}, out
     )

@@ -11,16 +11,19 @@ from collections.abc import Set as AbstractSet
 from itertools import accumulate
 
 from kaeshi.nouns import PLACEHOLDER, Finding, Watch, unwatched
-from kaeshi.pii.normal import normal
-from kaeshi.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREETS, WORDS
+from kaeshi.pii.fields import BETWEEN, by_keys, document, documents
+from kaeshi.pii.normal import hides, normal
+from kaeshi.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREETS
 from kaeshi.pii.policy import DEFAULT, Hit, Policy
 from kaeshi.pii.recogniser import Recogniser
 from kaeshi.pii.spans import Taken, digit_runs
 from kaeshi.pii.split import split_values
+from kaeshi.pii.spoken import spoken
+from kaeshi.pii.triggers import add_matches, announced
 
 VERSION = "5"
 _NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
-BETWEEN_DIGITS = " .()/_-"
+BETWEEN_DIGITS = " .,()/_|\t\n-"
 LEAST_DIGITS = 4
 MOST_BETWEEN = 3
 _HOUSE = re.compile(
@@ -42,13 +45,6 @@ _WORDS_ONLY = bytes(
     for code in range(256)
 )
 _DIGIT = re.compile(r"[0-9]")
-RARE = "@[]()/:-xzqj"  # in chat
-# cues by their form without spaces, which is searched once: " pet" and "pet "
-_ANNOUNCING = {
-    word.strip(): tuple({w for r in WORDS for w in r.words if w.strip() == word.strip()})
-    for r in WORDS
-    for word in r.words
-}
 _TOKEN_LEAST = 7
 LONGEST_TOKEN = 8_000
 _TOKEN_ENDS = re.compile(r"[ \0\n]")
@@ -87,11 +83,11 @@ def detect_each(
     each.
     """
     found: list[Sequence[Hit]] = [()] * len(texts)
-    # text beyond ASCII may need normalising
+    # what needs normalising would have all others normalised with it
     plain: Sequence[int] = (
-        range(len(texts))
-        if "".join(texts).isascii()
-        else [i for i, text in enumerate(texts) if text.isascii()]
+        [i for i, text in enumerate(texts) if not hides(text)]
+        if hides("".join(texts))
+        else range(len(texts))
     )
     _detect_plain(plain, texts, people, policy, watch, found)
     for i in {*range(len(texts))} - {*plain} if len(plain) < len(texts) else ():
@@ -157,20 +153,42 @@ def detect_joined(
     text: str, people: Iterable[Hit] = (), policy: Policy = DEFAULT, watch: Watch = unwatched
 ) -> list[Hit]:
     """Findings in a conversation whose turns are joined by NUL, as tuples in reading order."""
-    view = normal(text)
-    hits = [
-        hit
-        for hit in _structured(view.text, policy.unwanted, watch)
-        if hit[3] >= policy.threshold(hit[2])
-    ]
-    if view.places is not None:
-        hits = [(*view.back(a, b), kind, score, by) for a, b, kind, score, by in hits]
-    hits += [hit for hit in people if hit[3] >= policy.threshold(hit[2])]
+    prose, hits = _in_documents(text, policy, watch)
+    hits += _in_prose(prose, policy, watch)
+    hits = [hit for hit in (*hits, *people) if hit[3] >= policy.threshold(hit[2])]
     hits += policy.denied(text)
     if not hits:
         return []
     taken = Taken(match.span() for match in PLACEHOLDER.finditer(text)) if "[" in text else Taken()
     return policy.allowed(text, _without_overlaps(hits, taken))
+
+
+def _in_prose(text: str, policy: Policy, watch: Watch) -> list[Hit]:
+    view = normal(text)
+    hits = _structured(view.text, policy.unwanted, watch)
+    if view.places is None:
+        return hits
+    return [(*view.back(a, b), kind, score, by) for a, b, kind, score, by in hits]
+
+
+def _in_documents(text: str, policy: Policy, watch: Watch) -> tuple[str, list[Hit]]:
+    """The text with its JSON turns blanked, and what is found in their values."""
+    hits: list[Hit] = []
+    blanked = []
+    last = 0
+    for start, end in documents(text) if "{" in text or "[" in text else ():
+        found = document(text[start:end])
+        if found is None:
+            continue
+        # two NULs part what may announce nothing of each other
+        view = found.view.replace(BETWEEN, "\0\0")
+        for a, b, kind, score, by in (*by_keys(found), *_in_prose(view, policy, watch)):
+            there = found.back(a, b)
+            if there is not None:
+                hits.append((start + there[0], start + there[1], kind, score, by))
+        blanked += [text[last:start], " " * (end - start)]
+        last = end
+    return ("".join([*blanked, text[last:]]) if blanked else text), hits
 
 
 def holds_number(text: str) -> bool:
@@ -187,7 +205,8 @@ def _structured(text: str, unwanted: AbstractSet[str], watch: Watch) -> list[Hit
         _number(text, lowered, start, end, unwanted, hits)
     _glued(text, runs, hits, watch)
     _streets(text, runs, hits, watch)
-    _words_announced(lowered, watch, text, hits)
+    announced(lowered, watch, text, hits)
+    hits += spoken(text, lowered)
     hits += split_values(text, runs)
     hits += _said_again(text, [hit for hit in hits if hit[2] in SECRETS])
     return hits
@@ -198,14 +217,6 @@ def _lowered(text: str) -> str:
     if len(lowered) != len(text):  # a few capital letters become longer in lower case
         lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
     return lowered
-
-
-def _words_announced(lowered: str, watch: Watch, text: str, hits: list[Hit]) -> None:
-    places = _places(lowered)
-    for recogniser in WORDS:
-        for start, end in _windows(places, lowered, recogniser):
-            watch()
-            _matches(recogniser, text, start, end, hits)
 
 
 def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
@@ -265,7 +276,7 @@ def _number(
     before = len(hits)
     for recogniser in free:
         if recogniser.needs in number:
-            _matches(
+            add_matches(
                 recogniser,
                 text,
                 max(0, start - recogniser.reach[0]),
@@ -300,7 +311,7 @@ def _announced_numbers(
             windows[within] = lowered[max(0, start - within) : end + AFTER]
         window = windows[within]
         if any(word in window for word in recogniser.said):
-            _matches(
+            add_matches(
                 recogniser,
                 text,
                 max(0, start - recogniser.reach[0]),
@@ -344,7 +355,7 @@ def _glued(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: W
         last = stop.start() if stop else len(text)
         if last - first >= _TOKEN_LEAST:
             for recogniser in GLUED:
-                _matches(recogniser, text, first, last + 1, hits)
+                add_matches(recogniser, text, first, last + 1, hits)
 
 
 def _token_start(text: str, at: int, last: int) -> int:
@@ -382,85 +393,6 @@ def _streets(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch:
 
 def _is_no_house_number(text: str, start: int, end: int) -> bool:
     return text[end : end + 1] in _NO_HOUSE_AFTER or text[start - 1 : start] in _NO_HOUSE_BEFORE
-
-
-def _windows(
-    places: Mapping[str, Sequence[int]], lowered: str, recogniser: Recogniser
-) -> Iterator[tuple[int, int]]:
-    """Windows around a recogniser's cues, of its reach; touching windows are merged.
-
-    `places`: where each cue stands.
-    """
-    before, after = recogniser.reach
-    found = sorted(
-        place
-        for word in recogniser.words
-        for place in places[word]
-        if recogniser.before is None or recogniser.before.search(lowered, max(0, place - 8), place)
-    )
-    start = end = -1
-    for place in found:
-        if start >= 0 and place - before <= end:
-            end = place + after
-            continue
-        if start >= 0:
-            yield start, end
-        start = max(0, place - before)
-        end = place + after
-    if start >= 0:
-        yield start, end
-
-
-def _places(lowered: str) -> dict[str, list[int]]:
-    """Where each cue stands."""
-    places: dict[str, list[int]] = {}
-    for core, words in _ANNOUNCING.items():
-        found = _finds(lowered, core)
-        for word in words:
-            before = word.index(core)
-            places[word] = (
-                [at - before for at in found if lowered.startswith(word, at - before)]
-                if word != core
-                else found
-            )
-    return places
-
-
-def _finds(lowered: str, word: str) -> list[int]:
-    """Where a word stands.
-
-    Searched by its rarest character where it has a rare one: a single character is found many times
-    faster than a word.
-    """
-    rare = next((i for i, character in enumerate(word) if character in RARE), None)
-    sought, before = (word, 0) if rare is None else (word[rare], rare)
-    found = []
-    at = lowered.find(sought)
-    while at >= 0:
-        if rare is None or lowered.startswith(word, at - before):
-            found.append(at - before)
-        at = lowered.find(sought, at + 1)
-    return found
-
-
-def _matches(recogniser: Recogniser, text: str, start: int, end: int, hits: list[Hit]) -> None:
-    """Every match that passes the check.
-
-    After a failed check the search goes on one character later, since a real number may overlap the
-    failed match.
-    """
-    search = recogniser.pattern.compiled.search
-    at = start
-    while match := search(text, at, end):
-        first, stop = match.span(recogniser.group)
-        cut: int | None = stop
-        if recogniser.shorten is not None:
-            cut = recogniser.shorten(text, first, stop)
-        if cut is not None and (recogniser.check is None or recogniser.check(text, first, cut)):
-            hits.append((first, cut, recogniser.type, recogniser.score, recogniser.name))
-            at = max(cut, match.start() + 1)
-        else:
-            at = match.start() + 1
 
 
 def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:

@@ -1,8 +1,9 @@
 """Normalised text for the recognisers, with a map back to the original places.
 
 Fullwidth and other digits, styled letters, unusual dashes and spaces become plain; invisible
-characters go; HTML entities are decoded; in a word of mixed scripts, letters that look Latin become
-Latin.
+characters go; HTML entities, percent and \\u escapes are decoded; in a word of mixed scripts,
+letters that look Latin become Latin; the name of a field (`dateOfBirth:`, `card_pin=`) is written
+as words, so that it announces its value as a sentence would.
 """
 
 import html
@@ -10,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from re import Match
+from urllib.parse import unquote
 
 _DASHES = dict.fromkeys("‐‑‒–—―−﹘﹣－", "-")  # the characters that this module handles
 _SPACES = dict.fromkeys(
@@ -17,7 +19,14 @@ _SPACES = dict.fromkeys(
     " ",
 )
 _INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-_HIDDEN = re.compile(f"[{_INVISIBLE}]|&(?:#\\d{{1,7}}|#[xX][0-9a-fA-F]{{1,6}}|[a-zA-Z]{{2,8}});")
+_HIDDEN = re.compile(
+    f"[{_INVISIBLE}]|&(?:#\\d{{1,7}}|#[xX][0-9a-fA-F]{{1,6}}|[a-zA-Z]{{2,8}});"
+    r"|(?:%[2-7][0-9A-Fa-f])(?<=[\w=&?/.:+-]...)(?=[\w%.+-])|(?:%[C-Fc-f][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){1,3})"
+    r"|\\u[0-9a-fA-F]{4}"
+    r"|(?<![A-Za-z0-9_])(?:[A-Za-z][a-z0-9]{0,30}(?:[_-]?[A-Z][a-z0-9]{0,30}|_[a-z0-9]{1,30}){1,6}"
+    r"|[A-Z][A-Z0-9]{1,30}(?:_[A-Z0-9]{1,30}){1,6})(?=\"?[ \t]?[:=])"
+)
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _LOOKALIKES = dict(
     zip(
         "асеорхуіјѕһԁԛԝАВСЕНІЈКМОРЅТХУαορνικτΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
@@ -76,12 +85,32 @@ def normal(text: str) -> Normal:
     '4111 and john'
     """
     odd = not text.isascii() and _ODD.search(text) is not None
-    if not odd and "&" not in text:
+    if not odd and not _may_hide(text):
         return Normal(text)
     text = _plain_letters(odd, text)
-    if not (_holds_entity(text) if text.isascii() else _HIDDEN.search(text)):
+    if not _HIDDEN.search(text):
         return Normal(text)
     return _unfolded(text)
+
+
+def hides(text: str) -> bool:
+    """Whether normalising may move the text's characters."""
+    return not text.isascii() or _may_hide(text)
+
+
+def _may_hide(text: str) -> bool:
+    """Whether it has a sign with which an entity, an escape or the end of a field's name begins.
+
+    A sign is found many times faster than what it begins.
+    """
+    return (
+        _holds(text, "&", _HIDDEN)
+        or _holds(text, "%", _HIDDEN)
+        or _holds(text, "\\", _HIDDEN)
+        or _holds(text, "_", _HUMPED)
+        or _names_a_field(text, ":")
+        or _names_a_field(text, "=")
+    )
 
 
 def _plain_letters(odd: bool, text: str) -> str:
@@ -110,12 +139,29 @@ def _unfolded(text: str) -> Normal:
     return Normal("".join(pieces), places, ends)
 
 
+def _meant(written: str) -> str:
+    """What a hidden form stands for; itself if for nothing."""
+    if written[0] == "&":
+        meant = html.unescape(written).translate(_PLAIN)
+    elif written[0] == "%":
+        try:
+            meant = unquote(written, errors="strict")
+        except UnicodeDecodeError:
+            return written
+    elif written[0] == "\\":
+        meant = chr(int(written[2:], 16))
+    elif written[0].isascii() and written[0].isalpha():
+        return _HUMP.sub(" ", written).replace("_", " ").replace("-", " ").lower()
+    else:
+        return ""
+    # neither a sign that would split a turn, nor half of a letter
+    return written if "\0" in meant or "\ud800" <= meant <= "\udfff" else meant
+
+
 def _resolve(
     match: Match[str], pieces: list[str], last: int, places: list[int], ends: list[int]
 ) -> tuple[list[int], list[int]]:
-    meant = html.unescape(match[0]) if match[0][0] == "&" else ""
-    if meant == match[0] or "\0" in meant:  # not an entity, or one that would split a turn
-        meant = match[0]
+    meant = _meant(match[0])
     pieces.append(meant)
     if meant == match[0]:
         places += range(match.start(), last)
@@ -126,14 +172,30 @@ def _resolve(
     return places, ends
 
 
-def _holds_entity(text: str) -> bool:
-    """Whether it has an HTML entity. Only the places after & are searched."""
-    at = text.find("&")
+_HUMPED = re.compile(r"_[A-Za-z0-9_]{1,60}\"?[ \t]?[:=]")
+
+
+def _holds(text: str, sign: str, what: re.Pattern[str]) -> bool:
+    """Whether one of the signs begins what is sought."""
+    at = text.find(sign)
     while at >= 0:
-        if _HIDDEN.match(text, at):
+        if what.match(text, at):
             return True
-        at = text.find("&", at + 1)
+        at = text.find(sign, at + 1)
     return False
+
+
+def _names_a_field(text: str, sign: str) -> bool:
+    """Whether a word with a capital inside stands before the sign."""
+    at = text.find(sign)
+    while at >= 0:
+        if _CAMEL.search(text, max(0, at - 40), at):
+            return True
+        at = text.find(sign, at + 1)
+    return False
+
+
+_CAMEL = re.compile(r"[a-z0-9][A-Z][A-Za-z0-9]{0,30}\"?[ \t]?\Z")
 
 
 def _unmasked(word: re.Match[str]) -> str:

@@ -1,24 +1,38 @@
-"""Recognisers that a number triggers."""
+"""Recognisers that a number triggers.
 
-from kaeshi.pii.recogniser import I, Lazy, Recogniser, both, near, no
-from kaeshi.pii.validators import card_end, is_iban, is_ip
+Word borders are ASCII's: a number stands by itself beside 手机号 as beside a space.
+"""
+
+from kaeshi.pii import cue_words
+from kaeshi.pii.recogniser import Ascii, I, Lazy, Recogniser, both, near, no
+from kaeshi.pii.validators import card_end, in_a_longer_token, is_iban, is_somebodys_ip
 from kaeshi.pii.vocabulary import (
+    ACCESS,
     ACCOUNT,
-    BORN,
     DATE,
     DATE_ALONE,
     EXTENSION,
+    IS_REFERENCE,
+    LIMIT,
     MONEY,
     PHONE,
     REFERENCE,
     SSN,
     STAMP,
     SUM,
+    UNITS,
     VERSION,
     ZIP,
+    born,
     many,
     mixed,
+    named_field,
 )
+
+# between the digits of a card, and of a phone
+CARD_SIGNS = r"[ \t\n.,/_|•·-]{0,2}"
+PHONE_SIGN = r"[ ._•·-]"
+
 
 # around a number: 4 digits and more, at most three signs between any two
 UNORDERED_NUMBERS = (
@@ -27,7 +41,7 @@ UNORDERED_NUMBERS = (
         name="mod97",
         at_least=6,
         reach=(16, 14),
-        pattern=Lazy(
+        pattern=Ascii(
             r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", I
         ),
         check=lambda text, a, b: is_iban(text[a:b]),
@@ -39,7 +53,7 @@ UNORDERED_NUMBERS = (
         said=("iban",),
         at_least=6,
         reach=(16, 14),
-        pattern=Lazy(
+        pattern=Ascii(
             r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", I
         ),
         check=near(r"\biban\b", 40),
@@ -49,26 +63,29 @@ UNORDERED_NUMBERS = (
         type="CREDIT_CARD",
         name="luhn",
         at_least=12,
-        pattern=Lazy(r"\d(?<![\w+-]\d)(?<!\+\d\d)(?:[ .-]{0,2}\d){11,18}"),
+        pattern=Ascii(rf"\d(?<![\w+-]\d)(?<!\+\d\d)(?:{CARD_SIGNS}\d){{11,18}}"),
         shorten=card_end,
+        check=no(in_a_longer_token),
         score=0.98,
     ),
     Recogniser(
         type="CREDIT_CARD",
         name="luhn, inside a word",
         at_least=12,
-        pattern=Lazy(r"\d(?<!\d\d)(?:[ .-]{0,2}\d){11,18}"),
+        pattern=Ascii(rf"\d(?<!\d\d)(?:{CARD_SIGNS}\d){{11,18}}"),
         shorten=card_end,
+        check=no(in_a_longer_token),
         score=0.6,
     ),
     Recogniser(
         type="CREDIT_CARD",
         name="in context",
-        said=("card", "visa", "amex"),
+        said=("card", "visa", "amex", "tarjeta", "karte", "carta", "carte", "cart"),
         at_least=13,
-        pattern=Lazy(r"\d(?<![\d-]\d)(?:[ .-]{0,2}\d){12,15}(?!\d)"),
+        pattern=Ascii(r"\d(?<![\d-]\d)(?:[ .-]{0,2}\d){12,15}(?!\d)"),
         check=both(
-            near(r"\b(?:card|visa|mastercard|amex)\b", 50),
+            no(in_a_longer_token),
+            near(r"\b(?:card|visa|mastercard|amex|tarjeta|karte|carte|cart[aã]o|carta)\b", 50),
             no(near(r"\b(?:member|gift|loyalty|library|account)", 50)),
         ),
         score=0.85,
@@ -78,7 +95,8 @@ UNORDERED_NUMBERS = (
         name="dashed",
         at_least=9,
         needs="-",
-        pattern=Lazy(r"\d(?<![\d-]\d)\d{2}-\d{2}-\d{4}(?![\d-])"),
+        pattern=Ascii(r"\d(?<![\w-]\d)\d{2}-\n?\d{2}-\n?\d{4}(?![\w-])"),
+        check=no(REFERENCE),
         score=0.96,
     ),
     Recogniser(
@@ -86,7 +104,7 @@ UNORDERED_NUMBERS = (
         name="spaced",
         bare=False,
         at_least=9,
-        pattern=Lazy(
+        pattern=Ascii(
             r"\d(?<![\w$.+(-]\d)(?<!\d[ ]\d)\d{2}[ ._]{1,3}\d{2}[ ._]{1,3}\d{4}(?![ .-]?\d|\w)"
         ),
         check=no(PHONE),
@@ -94,10 +112,19 @@ UNORDERED_NUMBERS = (
     ),
     Recogniser(
         type="SSN",
+        name="masked",
+        needs="",
+        at_most=4,
+        reach=(10, 2),
+        pattern=Ascii(r"[Xx*•#](?<![\w*•#].)(?:[Xx*•#]{2}[ -]?)[Xx*•#]{2}[ -]?\d{4}(?!\w)"),
+        score=0.97,
+    ),
+    Recogniser(
+        type="SSN",
         name="in context",
         said=("ssn", "social", "s.s"),
         at_least=9,
-        pattern=Lazy(r"\d(?<![\d-]\d)(?:[ ._-]{0,3}\d){8}(?![\d-])"),
+        pattern=Ascii(r"\d(?<![\d-]\d)(?:[\s._/,-]{0,3}\d){8}(?![\d-])"),
         check=SSN,
         score=0.97,
     ),
@@ -106,7 +133,7 @@ UNORDERED_NUMBERS = (
         name="last four",
         said=("ssn", "social"),
         at_most=4,
-        pattern=Lazy(r"\d(?<![\w$.-]\d)\d{3}(?![\w-]|[.]\d)"),
+        pattern=Ascii(r"\d(?<![\w$.-]\d)\d{3}(?![\w-]|[.]\d)"),
         check=near(
             r"\bssn\b|social security|\b(?:my|your|the) social\b|last (?:four|4)\b[^\0]{0,20}\bsocial\b",
             50,
@@ -117,8 +144,8 @@ UNORDERED_NUMBERS = (
         type="IP",
         name="v4",
         needs=".",
-        pattern=Lazy(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\d)(?:/\d{1,2}\b)?"),
-        check=both(lambda text, a, b: is_ip(text[a:b]), no(VERSION)),
+        pattern=Ascii(r"\d(?<![\w.]\d)\d{0,2}(?:\.\d{1,3}){3}(?!\w|\.\d)(?:/\d{1,2}\b)?"),
+        check=both(lambda text, a, b: is_somebodys_ip(text[a:b]), no(VERSION)),
         score=0.95,
     ),
     Recogniser(
@@ -127,8 +154,8 @@ UNORDERED_NUMBERS = (
         bare=False,
         at_least=10,
         reach=(6, 16),
-        pattern=Lazy(
-            rf"[+(\d](?<![\w$+-].)(?<!\d\..)(?:(?<=\+)\d{{1,3}}[ .-]{{0,2}}|(?<=\d)\d{{0,2}}[ .-]{{1,2}})?(?:(?:\(|(?<=\())\d{{3}}\)[ .-]{{0,2}}|(?:(?<![\d])\d|(?<=\d))\d{{2}}[ .-]{{1,2}})\d{{3}}[ .-]{{1,2}}\d{{4}}{EXTENSION}(?![\w-])",
+        pattern=Ascii(
+            rf"[+(\d](?<![\w$+-].)(?<!\d\..)(?:(?<=\+)\d{{1,3}}{PHONE_SIGN}{{0,2}}|(?<=\d)\d{{0,2}}{PHONE_SIGN}{{1,2}})?(?:(?:\(|(?<=\())\d{{3}}\){PHONE_SIGN}{{0,2}}|(?:(?<![\d])\d|(?<=\d))\d{{2}}{PHONE_SIGN}{{1,2}})\d{{3}}{PHONE_SIGN}{{1,2}}\d{{4}}{EXTENSION}(?![\w-])",
             I,
         ),
         score=0.95,
@@ -138,7 +165,7 @@ UNORDERED_NUMBERS = (
         name="international",
         at_least=7,
         reach=(6, 16),
-        pattern=Lazy(
+        pattern=Ascii(
             rf"(?:\+|00(?<![\w.-]00)|011[ -](?<![\w.-]011.))\d{{1,3}}(?:[ .()/-]{{0,3}}\d{{1,5}}){{1,6}}{EXTENSION}(?![\w-])",
             I,
         ),
@@ -154,7 +181,7 @@ UNORDERED_NUMBERS = (
         bare=False,
         at_least=9,
         reach=(4, 16),
-        pattern=Lazy(
+        pattern=Ascii(
             rf"[0(](?<![\w$.+/-].)(?:(?<=\()0)?\d{{1,4}}\)?(?:[ ./-]{{1,2}}\d{{2,4}}){{2,4}}{EXTENSION}(?![\w-])",
             I,
         ),
@@ -167,7 +194,7 @@ UNORDERED_NUMBERS = (
         bare=False,
         at_least=9,
         reach=(4, 16),
-        pattern=Lazy(
+        pattern=Ascii(
             rf"[0(](?<![\w$.+/-].)(?:(?<=\()0)?\d{{2,4}}\)?[ ./-]{{1,2}}\d{{5,8}}{EXTENSION}(?![\w-])",
             I,
         ),
@@ -180,7 +207,7 @@ UNORDERED_NUMBERS = (
         bare=False,
         at_least=7,
         reach=(4, 16),
-        pattern=Lazy(
+        pattern=Ascii(
             rf"\((?<![\w$.].)\d{{2,5}}\)[ ./-]{{0,2}}\d{{3,4}}[ ./-]?\d{{3,4}}{EXTENSION}(?![\w-])",
             I,
         ),
@@ -192,7 +219,7 @@ UNORDERED_NUMBERS = (
         at_least=7,
         at_most=7,
         needs="-",
-        pattern=Lazy(rf"\d(?<![\w$.#/-]\d)\d{{2}}-\d{{4}}{EXTENSION}(?![\w-])", I),
+        pattern=Ascii(rf"\d(?<![\w$.#/-]\d)\d{{2}}-\d{{4}}{EXTENSION}(?![\w-])", I),
         check=no(REFERENCE),
         score=0.8,
     ),
@@ -201,7 +228,7 @@ UNORDERED_NUMBERS = (
         name="with extension",
         at_least=7,
         reach=(6, 16),
-        pattern=Lazy(
+        pattern=Ascii(
             r"\d(?<![\w$.#/-]\d)(?:[ .()/-]{0,2}\d){6,12}(?:,?\s?(?:x|ext\.?|extension)\s?\d{2,6})(?![\w-])",
             I,
         ),
@@ -210,36 +237,18 @@ UNORDERED_NUMBERS = (
     Recogniser(
         type="PHONE",
         name="in context",
-        said=(
-            "phone",
-            "call",
-            "text",
-            "cell",
-            "mobil",
-            "reach",
-            "contact",
-            "tel",
-            "number is",
-            "whatsapp",
-            "fax",
-            "ring",
-            "dial",
-            "landline",
-            "hotline",
-            "sms",
-            "answer",
-            "message",
-            "office",
-        ),
+        said=cue_words.PHONE_SAID,
         at_least=6,
         at_most=15,
-        pattern=Lazy(r"[(\d](?<![\w$.#/-].)(?:[ .()/-]{0,3}\d){5,14}(?![\w-]|\.\d)"),
+        pattern=Ascii(r"[(\d](?<![\w$.#/-].)(?:[ .()/_•·-]{0,3}\d){5,14}(?![\w-]|[.,]\d)"),
         check=both(
             lambda text, a, b: many(7, 15)(text, a, b) or not text[a:b].isdigit(),
             PHONE,
             no(ZIP),
             no(ACCOUNT),
             no(SSN),
+            no(IS_REFERENCE),
+            no(UNITS),
             no(lambda text, a, b: DATE_ALONE.match(text, a, b) is not None),
         ),
         score=0.85,
@@ -247,37 +256,30 @@ UNORDERED_NUMBERS = (
     Recogniser(
         type="DATE_OF_BIRTH",
         name="in context",
-        said=("born", "birth", "dob", "d.o", "do.b"),
+        said=cue_words.BORN_SAID,
         reach=(24, 12),
         pattern=Lazy(rf"(?<!\d){DATE}(?!\d)", I),
-        check=BORN,
+        check=born,
         score=0.93,
     ),
     Recogniser(
         type="PIN",
         name="in context",
-        said=(
-            "pin",
-            "passcode",
-            "cvv",
-            "cvc",
-            "security code",
-            "verification code",
-            "one-time",
-            "one time",
-            "otp",
-        ),
+        said=cue_words.PIN_SAID,
         at_most=8,
-        pattern=Lazy(r"\d(?<![\w$./:-]\d)(?:[ -]?\d){3,7}(?![\w/:]|[.-]\d)"),
-        check=both(
-            near(
-                r"\bpins?\b|\bpin ?code|passcode|\bcvv\b|\bcvc\b|security code|verification code|one[- ]time|\botp\b",
-                120,
-            ),
-            no(ZIP),
-            no(SUM),
-        ),
+        pattern=Ascii(r"\d(?<![\w$./:-]\d)(?:[ -]?\d){3,7}(?![\w/:]|[.-]\d)"),
+        check=both(near(cue_words.PIN, 120, after=34), no(ZIP), no(SUM), no(ACCESS)),
         score=0.9,
+    ),
+    Recogniser(
+        type="ACCESS_CODE",
+        name="in context",
+        said=("code", "pin", "combo", "passcode", "punch", "key in"),
+        at_most=10,
+        reach=(3, 3),
+        pattern=Ascii(r"[#*]?\d(?<![\w$./:-]\d)[\d#*]{2,9}(?![\w/:]|[.-]\d)"),
+        check=both(ACCESS, no(ZIP), no(SUM)),
+        score=0.91,
     ),
     Recogniser(
         type="PIN",
@@ -285,7 +287,7 @@ UNORDERED_NUMBERS = (
         said=("pin",),
         said_within=600,
         at_most=4,
-        pattern=Lazy(r"\d(?<![\w$./:-]\d)\d{3}(?![\w/:]|[.-]\d)"),
+        pattern=Ascii(r"\d(?<![\w$./:-]\d)\d{3}(?![\w/:]|[.-]\d)"),
         check=both(near(r"\bpins?\b", 600, turns=5), no(ZIP), no(SUM)),
         score=0.8,
     ),
@@ -295,19 +297,29 @@ UNORDERED_NUMBERS = (
         said=("rout", "aba", "rtn", "transit", "sort code"),
         at_least=9,
         at_most=9,
-        pattern=Lazy(r"\d(?<![\w$.-]\d)(?:[ -]?\d){8}(?![\w-])"),
+        pattern=Ascii(r"\d(?<![\w$.-]\d)(?:[ -]?\d){8}(?![\w-])"),
         check=near(r"\b(?:routing|aba|rtn|transit|sort code)\b", 50),
         score=0.96,
     ),
     Recogniser(
+        type="ROUTING",
+        name="sort code",
+        said=("sort", "blz", "bsb", "bankleitzahl"),
+        at_least=6,
+        at_most=8,
+        pattern=Ascii(r"\d(?<![\w$./-]\d)\d(?:[ -]?\d{2,3}){2,3}(?![\w/-]|[.,]\d)"),
+        check=near(r"\bsort ?codes?\b|\bblz\b|\bbankleitzahl\b|\bbsb\b", 30),
+        score=0.95,
+    ),
+    Recogniser(
         type="PASSPORT",
         name="in context",
-        said=("passport",),
+        said=cue_words.PASSPORT_SAID,
         at_least=6,
         at_most=10,
         reach=(4, 4),
-        pattern=Lazy(r"[A-Z\d](?<!\w.)[A-Z]{0,2}\d{6,9}(?!\w)", I),
-        check=near(r"\bpassport\b", 50),
+        pattern=Ascii(r"[A-Z\d](?<!\w.)[A-Z]{0,2} ?\d{6,9}(?!\w)", I),
+        check=near(cue_words.PASSPORT, 50),
         score=0.95,
     ),
     Recogniser(
@@ -317,7 +329,7 @@ UNORDERED_NUMBERS = (
         at_least=5,
         at_most=18,
         reach=(6, 6),
-        pattern=Lazy(r"[A-Z\d](?<![\w-].)[A-Z]{0,4}\d(?:[ -]?[A-Z\d]){4,17}(?!\w)", I),
+        pattern=Ascii(r"[A-Z\d](?<![\w-].)[A-Z]{0,4}\d(?:[ -]?[A-Z\d]){4,17}(?!\w)", I),
         check=near(
             r"\bdriv(?:er|ing)'?s?'?s? licen[cs]e|\blicen[cs]e (?:number|no\b|#|is\b)|\bdl(?: number| no|#|:| is)\b|\bdriver'?s? id",
             60,
@@ -327,11 +339,19 @@ UNORDERED_NUMBERS = (
     Recogniser(
         type="BANK_ACCOUNT",
         name="in context",
-        said=("account", "acct", "a/c"),
+        said=("account", "acct", "a/c", "cuenta", "conto", "konto", "compte", "conta", "rekening"),
         at_least=5,
         reach=(4, 4),
-        pattern=Lazy(r"\d(?<![\w$./:+-]\d)(?:[ -]?\d){4,16}(?![\w/:]|[.-]\d)"),
-        check=both(near(r"\baccounts?\b|\bacct\b|\ba/c\b", 60), no(ZIP)),
+        pattern=Ascii(r"\d(?<![\w$./:+-]\d)(?:[ -]?\d){4,19}(?![\w/:]|[.-]\d)"),
+        check=both(
+            near(
+                r"\baccounts?\b|\bacct\b|\ba/c\b|\bcuenta\b|\bconto\b|\bkonto(?:nummer)?\b|\bcompte\b|\bconta\b|\brekening",
+                60,
+            ),
+            no(ZIP),
+            no(UNITS),
+            no(LIMIT),
+        ),
         score=0.87,
     ),
     Recogniser(
@@ -339,9 +359,13 @@ UNORDERED_NUMBERS = (
         name="long number",
         bare=True,
         at_least=8,
-        pattern=Lazy(r"\d(?<![\w$./:+#-]\d)\d{7,16}(?![\w/:]|[.-]\d)"),
+        pattern=Ascii(r"\d(?<![\w$./:+#-]\d)\d{7,16}(?![\w/:]|[.-]\d)"),
         check=both(
-            no(REFERENCE), no(MONEY), no(lambda text, a, b: STAMP.match(text, a, b) is not None)
+            no(REFERENCE),
+            no(MONEY),
+            no(UNITS),
+            no(named_field),
+            no(lambda text, a, b: STAMP.match(text, a, b) is not None),
         ),
         score=0.7,
     ),
@@ -351,7 +375,7 @@ UNORDERED_NUMBERS = (
         said=("member", "customer", "client", "patient", "policy", "loyalty", "flyer"),
         at_least=4,
         reach=(10, 6),
-        pattern=Lazy(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I),
+        pattern=Ascii(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I),
         check=near(
             r"\b(?:member(?:ship)?|customer|client|patient|policy|loyalty|frequent flyer)\b[^\0]{0,20}(?:number|no\b|id\b|#)",
             40,
@@ -365,7 +389,7 @@ UNORDERED_NUMBERS = (
         said=("booking", "order", "confirm", "reserv", "refer", "invoice", "ticket", "track"),
         at_least=4,
         reach=(10, 6),
-        pattern=Lazy(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I),
+        pattern=Ascii(r"[A-Z\d](?<![\w-].)(?:[A-Z]{0,6}-?)?\d(?:-?\d){3,14}(?!\w)", I),
         check=near(
             r"\b(?:booking|order|confirmation|reservation|reference|invoice|ticket|tracking)\b",
             40,
@@ -380,7 +404,7 @@ UNORDERED_NUMBERS = (
         at_least=3,
         at_most=6,
         reach=(8, 6),
-        pattern=Lazy(r"[A-Z\d](?<![\w-].)[A-Z\d]{1,4}[ -]?[A-Z\d]{2,5}(?!\w)", I),
+        pattern=Ascii(r"[A-Z\d](?<![\w-].)[A-Z\d]{1,4}[ -]?[A-Z\d]{2,5}(?!\w)", I),
         check=both(
             mixed,
             near(

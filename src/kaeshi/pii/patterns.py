@@ -9,12 +9,13 @@ joined by two NULs, which none crosses.
 
 import re
 
+from kaeshi.pii import cue_words
+from kaeshi.pii.national_patterns import NATIONAL, NATIONAL_GLUED
 from kaeshi.pii.number_patterns import UNORDERED_NUMBERS
-from kaeshi.pii.recogniser import I, Lazy, Recogniser, both, near, no
-from kaeshi.pii.validators import is_base58_check, is_ip
+from kaeshi.pii.recogniser import Ascii, I, Lazy, Recogniser, both, near, no
+from kaeshi.pii.validators import is_base58_check, is_somebodys_ip
 from kaeshi.pii.vocabulary import (
     ANSWERING,
-    DIGIT_WORD,
     NO_ANSWER,
     PASSWORD_IS,
     PLACE,
@@ -22,16 +23,24 @@ from kaeshi.pii.vocabulary import (
     SECRETIVE,
     STREET,
     UNIT,
+    SPOKEN_DATE,
+    DATE,
     VERSION,
+    is_mailbox,
+    is_token,
     mixed,
+    no_stop,
 )
+
+LETTER = "A-Za-z\u00c0-\u024f"
+MAILERS = "gmail|googlemail|yahoo|hotmail|outlook|icloud|aol|proton|protonmail|live|msn|gmx|web|mail|me"
 
 # around a word that mixes letters and digits: keys, tokens, plates and papers
 GLUED = (
     Recogniser(
         type="API_KEY",
         name="prefix",
-        pattern=Lazy(
+        pattern=Ascii(
             r"(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|proj-|ant-|or-)?[\w-]{16,200}|gh[pousr]_\w{30,255}|github_pat_\w{22,255}|glpat-[\w-]{20,64}|xox[abposr]-[\w-]{10,250}|(?:AKIA|ASIA|AGPA|AIDA)[A-Z0-9]{16}|AIza[\w-]{35}|ya29\.[\w-]{20,400}|hf_\w{30,64}|SG\.[\w-]{16,32}\.[\w-]{16,64}|npm_\w{36}|dop_v1_\w{64}|shp(?:at|ca|pa|ss)_\w{32}|EAA\w{40,300}|eyJ[\w-]{8,2000}\.[\w-]{8,4000}(?:\.[\w-]{8,1000})?"
         ),
         score=0.99,
@@ -39,39 +48,39 @@ GLUED = (
     Recogniser(
         type="API_KEY",
         name="in context",
-        pattern=Lazy(r"(?<![\w/+-])[\w+/-]{16,200}={0,2}(?![\w/+-])"),
-        check=both(mixed, SECRET),
+        pattern=Ascii(r"(?<![\w/+-])[\w+/-]{16,200}={0,2}(?![\w/+-])"),
+        check=both(is_token, SECRET),
         score=0.9,
     ),
     Recogniser(
         type="CRYPTO_WALLET",
         name="ethereum",
-        pattern=Lazy(r"(?<!\w)0x[0-9a-fA-F]{40}(?!\w)"),
+        pattern=Ascii(r"(?<!\w)0x[0-9a-fA-F]{40}(?!\w)"),
         score=0.98,
     ),
     Recogniser(
         type="CRYPTO_WALLET",
         name="segwit",
-        pattern=Lazy(r"(?<!\w)(?:bc1|tb1|ltc1)[02-9ac-hj-np-z]{25,71}(?!\w)", I),
+        pattern=Ascii(r"(?<!\w)(?:bc1|tb1|ltc1)[02-9ac-hj-np-z]{25,71}(?!\w)", I),
         score=0.98,
     ),
     Recogniser(
         type="CRYPTO_WALLET",
         name="base58",
-        pattern=Lazy(r"(?<!\w)[13LMD][1-9A-HJ-NP-Za-km-z]{25,34}(?!\w)"),
+        pattern=Ascii(r"(?<!\w)[13LMD][1-9A-HJ-NP-Za-km-z]{25,34}(?!\w)"),
         check=lambda text, a, b: is_base58_check(text[a:b]),
         score=0.98,
     ),
     Recogniser(
         type="IP",
         name="v6 in full",
-        pattern=Lazy(r"[0-9A-Fa-f](?<![\w:].)[0-9A-Fa-f]{0,3}(?::[0-9A-Fa-f]{1,4}){7}(?![\w:])"),
+        pattern=Ascii(r"[0-9A-Fa-f](?<![\w:].)[0-9A-Fa-f]{0,3}(?::[0-9A-Fa-f]{1,4}){7}(?![\w:])"),
         score=0.95,
     ),
     Recogniser(
         type="MAC",
         name="six pairs",
-        pattern=Lazy(
+        pattern=Ascii(
             r"[0-9A-Fa-f](?<![\w:-].)[0-9A-Fa-f]([:-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])"
         ),
         score=0.95,
@@ -79,10 +88,11 @@ GLUED = (
     Recogniser(
         type="PASSPORT",
         name="in context",
-        pattern=Lazy(r"(?<!\w)[A-Z]{1,2}\d{6,9}(?!\w)", I),
-        check=near(r"\bpassport\b", 50),
+        pattern=Ascii(r"(?<!\w)[A-Z]{1,2}\d{6,9}(?!\w)", I),
+        check=near(cue_words.PASSPORT, 50),
         score=0.95,
     ),
+    *NATIONAL_GLUED,
 )
 
 # around a sign or a word
@@ -93,9 +103,42 @@ WORDS = (
         words=("@",),
         reach=(66, 200),
         pattern=Lazy(
-            r"[^\W_](?<![\w.@]\w)[\w.%+'-]{0,63}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,24}(?![A-Za-z])"
+            rf"[{LETTER}0-9](?<![{LETTER}0-9_.@][{LETTER}0-9])[{LETTER}0-9_.%+'-]{{0,63}}@[{LETTER}0-9-]{{1,63}}(?:\.[{LETTER}0-9-]{{1,63}}){{0,5}}\.[A-Za-z]{{2,24}}(?![A-Za-z])"
         ),
+        check=is_mailbox,
         score=0.99,
+    ),
+    Recogniser(
+        type="EMAIL",
+        name="mistyped",
+        words=("@",),
+        reach=(66, 60),
+        pattern=Ascii(
+            rf"[A-Za-z0-9](?<![\w.@]\w)[\w.%+-]{{0,63}}@(?:{MAILERS})(?:[,;]\s?|\s?\.\s?)?(?:com|org|net|co|de|fr|es|it|br|in|uk)\b", I
+        ),
+        score=0.95,
+    ),
+    Recogniser(
+        type="NATIONAL_ID",
+        name="upi",
+        words=("@",),
+        reach=(66, 30),
+        pattern=Ascii(
+            r"[A-Za-z0-9](?<![\w.@]\w)[\w.-]{1,63}@(?:ok(?:hdfcbank|hdfc|axis|icici|sbi)|ybl|ibl|axl|upi|paytm|apl|hdfcbank|sbi|icici|axisbank|kotak)(?![\w.])", I
+        ),
+        score=0.95,
+    ),
+    Recogniser(
+        type="HANDLE",
+        name="in context",
+        words=("@",),
+        reach=(40, 40),
+        pattern=Ascii(r"@(?<![\w@.]@)[A-Za-z][\w.]{1,29}\w(?!@|\w)"),
+        check=near(
+            r"\binsta|telegram|twitter|tiktok|\bsnap|\bhandle|\bdm\b|\bfollow|\btag\b|\bdiscord|\bthreads\b|\bvenmo|cash ?app|\big\b|username|\bfind (?:me|us)",
+            60,
+        ),
+        score=0.9,
     ),
     Recogniser(
         type="EMAIL",
@@ -103,9 +146,10 @@ WORDS = (
         words=("@",),
         reach=(66, 90),
         pattern=Lazy(
-            r"\b[\w.%+-]{1,64}\s?@\s?[A-Za-z0-9-]{1,63}\s?\.\s?(?:com|org|net|edu|gov|io|co|us|uk|de)\b",
+            r"\b[\w.%+-]{1,64}\s?@\s?[A-Za-z0-9-]{1,63}\s?\.\s?(?:com|org|net|edu|gov|io|co|us|uk|de|fr|es|it|nl|br|in|ca|au)\b",
             I,
         ),
+        check=is_mailbox,
         score=0.9,
     ),
     Recogniser(
@@ -158,25 +202,91 @@ WORDS = (
             r"[0-9A-Fa-f:](?<![\w:].)[0-9A-Fa-f:]{1,44}(?:\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])"
         ),
         check=both(
-            lambda text, a, b: "::" in text[a:b] and b - a > 3 and is_ip(text[a:b]), no(VERSION)
+            lambda text, a, b: "::" in text[a:b] and b - a > 3 and is_somebodys_ip(text[a:b]),
+            no(VERSION),
         ),
         score=0.95,
     ),
     Recogniser(
         type="PASSWORD",
         name="said",
-        words=("pass", "pwd"),
+        words=("pass", "pwd", "contrase", "kennwort", "senha", "wachtwoord", "mật khẩu", "şifre", "пароль", "密码", "パスワード", "비밀번호"),
         reach=(1, 110),
         pattern=Lazy(
-            r"\b(?:pass ?word|passcode|passphrase|pwd)(?: (?:is|was|will be|should be|to))?(?:[:=]| is| =)?\s?[\"'“‘]?([^\s\0\"'”’]{4,64})",
+            rf"(?<![a-z])(?:{cue_words.PASSWORD})(?: {cue_words.IS})?(?:\s?[:=：]| {cue_words.IS}(?![a-z])| =|{cue_words.IS}(?=[^a-z\s])|\"\s?:)?\s?[\"'“‘]?([^\s\0\"'”’]{{4,64}})",
             I,
         ),
         group=1,
-        check=lambda text, a, b: (
-            SECRETIVE.search(text, a, b) is not None
-            or PASSWORD_IS.search(text[max(0, a - 12) : a]) is not None
+        check=both(
+            no_stop,
+            lambda text, a, b: (
+                SECRETIVE.search(text, a, b) is not None
+                or PASSWORD_IS.search(text[max(0, a - 14) : a]) is not None
+            ),
         ),
         score=0.9,
+    ),
+    Recogniser(
+        type="PASSWORD",
+        name="in an address",
+        words=("://",),
+        reach=(20, 200),
+        pattern=Ascii(r"://[^\s:/@\0]{1,64}:([^\s@/\0]{3,100})@"),
+        group=1,
+        score=0.995,
+    ),
+    Recogniser(
+        type="PIN",
+        name="cvv",
+        words=("cvv", "cvc", "security code"),
+        reach=(1, 34),
+        pattern=Ascii(r"(?:cvv2?|cvc2?|security code)(?:\s?(?:number|code))?(?:\s?(?:is|[:=]))?\s?[\"']?(\d{3,4})(?![\w/.-]\d|\w)", I),
+        group=1,
+        score=0.92,
+    ),
+    Recogniser(
+        type="DATE_OF_BIRTH",
+        name="after its word",
+        words=("born", "birth", "dob", "bday"),
+        reach=(1, 60),
+        pattern=Lazy(
+            rf"\b(?:born(?: on| the| in)?|birth ?(?:date|day)?|dob|bday|date of birth)(?: (?:is|was|on))?[\s:,=-]{{1,3}}(?:the )?({DATE}|{SPOKEN_DATE})(?!\w)", I
+        ),
+        group=1,
+        check=lambda text, a, b: not text[a:b].isdigit(),
+        score=0.9,
+    ),
+    Recogniser(
+        type="USERNAME",
+        name="said",
+        words=("username", "user name", "user id", "login", "usuario", "benutzername", "identifiant"),
+        reach=(1, 60),
+        pattern=Lazy(
+            rf"(?<![a-z])(?:user ?name|user id|login(?: name| id)?|(?:nombre de )?usuario|benutzername|identifiant)(?:\s?[:=]| {cue_words.IS})?\s[\"'“]?([A-Za-z][\w.@-]{{2,40}}\w)", I
+        ),
+        group=1,
+        check=lambda text, a, b: any(c.isdigit() or c in "_." for c in text[a:b]),
+        score=0.88,
+    ),
+    Recogniser(
+        type="ACCESS_CODE",
+        name="of a network",
+        words=("wifi", "wi-fi"),
+        reach=(1, 80),
+        pattern=Lazy(r"\bwi-?fi (?:password|key|code|pass)(?:\s?(?:is|[:=]))?\s[\"'“]?([^\s\0\"'”]{4,64})", I),
+        group=1,
+        check=lambda text, a, b: SECRETIVE.search(text, a, b) is not None or PASSWORD_IS.search(text[max(0, a - 14) : a]) is not None,
+        score=0.93,
+    ),
+    Recogniser(
+        type="PERSON",
+        name="home folder",
+        words=("/home/", "/users/"),
+        reach=(1, 60),
+        pattern=Ascii(r"/(?:home|Users)/([A-Za-z][\w.-]{1,31})(?=/|\b)", I),
+        group=1,
+        check=lambda text, a, b: text[a:b].lower() not in {"user", "users", "ubuntu", "root", "admin", "public", "shared", "runner", "app", "node", "git", "me"},
+        score=0.86,
     ),
     Recogniser(
         type="SECURITY_ANSWER",
@@ -215,15 +325,6 @@ WORDS = (
         group=1,
         check=lambda text, a, b: text[a:b].lower() not in NO_ANSWER,
         score=0.75,
-    ),
-    Recogniser(
-        type="PHONE",
-        name="in words",
-        words=("five", "six", "seven", "nine", "zero"),
-        reach=(90, 110),
-        pattern=Lazy(rf"\b{DIGIT_WORD}(?:[\s,.-]{{1,3}}{DIGIT_WORD}){{6,19}}\b", I),
-        check=lambda text, a, b: len(set(re.split(r"[\s,.-]+", text[a:b].lower()))) > 2,
-        score=0.85,
     ),
     Recogniser(
         type="ADDRESS",
@@ -296,7 +397,7 @@ STREETS = (
 )
 AFTER = 24  # a cue may also stand this close after a number
 # the highest score first
-NUMBERS = tuple(sorted(UNORDERED_NUMBERS, key=lambda recogniser: -recogniser.score))
+NUMBERS = tuple(sorted((*UNORDERED_NUMBERS, *NATIONAL), key=lambda recogniser: -recogniser.score))
 STREET_WORDS = frozenset(
     [
         *re.findall(r"[a-z]{2,}", STREET.lower()),
@@ -325,4 +426,4 @@ STREET_WORDS = frozenset(
     ]
 )
 RECOGNISERS = (*NUMBERS, *GLUED, *WORDS, *STREETS)
-TYPES = tuple(dict.fromkeys(["PERSON", *(r.type for r in RECOGNISERS)]))
+TYPES = tuple(dict.fromkeys(["PERSON", *(r.type for r in RECOGNISERS), "CARD_EXPIRY"]))

@@ -10,14 +10,33 @@ from collections.abc import Mapping, Sequence
 
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import PLACEHOLDER, Finding, Original, Scrubbed, Watch, unwatched
+from kaeshi.pii.altered import Altered, begins_json, is_json
+from kaeshi.pii.fields import documents, quoted, unescaped
 from kaeshi.pii.detection import detect_each, detect_joined, holds_number, shifted
 from kaeshi.pii.operators import TITLES, mask, pseudonym, surrogate
 from kaeshi.pii.policy import DEFAULT, Hit, Policy
 from kaeshi.pii.validators import digits
 
 _WORD = re.compile(r"[^\W\d_]+")
-_NUMERIC = frozenset({"PHONE", "SSN", "CREDIT_CARD", "BANK_ACCOUNT", "ROUTING", "ACCOUNT", "PIN"})
-_PHONE_TAIL = 7
+_SIGNS = re.compile(r"[\W_]+")
+_NUMERIC = frozenset(
+    {
+        "PHONE",
+        "SSN",
+        "CREDIT_CARD",
+        "BANK_ACCOUNT",
+        "ROUTING",
+        "ACCOUNT",
+        "BOOKING",
+        "PIN",
+        "IBAN",
+        "NATIONAL_ID",
+        "PASSPORT",
+        "DRIVER_LICENSE",
+        "LICENSE_PLATE",
+    }
+)
+EXACT = frozenset({"PASSWORD", "API_KEY", "CRYPTO_WALLET", "URL", "ACCESS_CODE"})
 
 
 def scrub(
@@ -94,11 +113,16 @@ def _replaced(
     numbers = numbers or Numbers()
     numbers.leave(joined)
     made = _Replaced()
+    in_json = {end: start for start, end in documents(joined)}
+    numeric = quoted(joined) if in_json else {}
     for start, end, kind, _, by in hits:
         value = joined[start:end]
-        number, canonical = numbers.number(kind, value)
+        said = unescaped(value) if in_json and "\\" in value else value
+        number, canonical = numbers.number(kind, said)
         made.keep(joined[made.last : start])
-        made.put(_stand_in(policy, kind, number, value, canonical, key, women), kind, value, by)
+        stand_in = _stand_in(policy, kind, number, value, canonical, key, women)
+        quote = numeric.get((start, end), "")
+        made.put(f"{quote}{stand_in}{quote}", kind, value, by)
         made.last = end
     made.keep(joined[made.last :])
     return made.scrubbed(numbers)
@@ -244,14 +268,11 @@ def restored(scrubbed: Scrubbed) -> tuple[str, ...]:
 
 
 def restore(text: str, found: Mapping[str, Sequence[str]]) -> str:
-    """Restore the values with the map. An unknown placeholder stays."""
+    """Restore the values with the map, also where a model has altered the placeholder.
 
-    def value(match: re.Match[str]) -> str:
-        values = found.get(match[1], ())
-        number = int(match[2]) if match[2].isdigit() else 0
-        return values[number - 1] if 0 < number <= len(values) else match[0]
-
-    return PLACEHOLDER.sub(value, text)
+    In JSON a value is escaped. An unknown placeholder stays.
+    """
+    return Altered(found).restored(text, as_json=is_json(text))
 
 
 def holds_placeholder(text: str) -> bool:
@@ -265,12 +286,14 @@ def holds_placeholder(text: str) -> bool:
 class Numbers:
     """Which value has which number.
 
-    A person is known by any part of their name, a phone by its last seven digits.
+    Two values that may differ never share one. A person is known by any part of their name, as long
+    as it is nobody else's too: after James Smith and James Brown, James alone is a third.
     """
 
     def __init__(self) -> None:
         self.values: dict[str, list[str]] = {}
         self._numbers: dict[tuple[str, str], int] = {}
+        self._people: list[tuple[int, set[str]]] = []  # numbers, and all parts of their names
 
     def leave(self, text: str) -> None:
         """Reserve the numbers of placeholders that stand in the text already."""
@@ -284,30 +307,46 @@ class Numbers:
 
     def number(self, kind: str, value: str) -> tuple[int, str]:
         """The value's number, and its canonical spelling."""
-        keys = _keys(kind, value)
-        number = next(
-            (self._numbers[kind, key] for key in keys if (kind, key) in self._numbers), None
-        )
+        key = _key(kind, value)
+        parts = set(key.split()) if kind == "PERSON" else set[str]()
+        number = self._person(parts) if parts else self._numbers.get((kind, key))
         if number is None:
             values = self.values.setdefault(kind, [])
             values.append(value)
             number = len(values)
-        for key in keys:
-            self._numbers.setdefault((kind, key), number)
-        return number, _keys(kind, self.values[kind][number - 1])[0]
+            if parts:
+                self._people.append((number, parts))
+        self._numbers[kind, key] = number
+        return number, _key(kind, self.values[kind][number - 1])
+
+    def _person(self, parts: set[str]) -> int | None:
+        """The one person whose name these are parts of, or who was known by parts of these."""
+        exact = [number for number, known in self._people if known == parts]
+        fitting = exact or [
+            number for number, known in self._people if parts <= known or known <= parts
+        ]
+        if len(fitting) != 1:
+            return None
+        next(known for number, known in self._people if number == fitting[0]).update(parts)
+        return fitting[0]
 
 
-def _keys(kind: str, value: str) -> list[str]:
-    """The spellings under which two values are the same, the most specific first."""
+def _key(kind: str, value: str) -> str:
+    """What two spellings of one value have in common."""
     if kind == "PERSON":
         parts = [
             word for word in _WORD.findall(value.lower()) if word not in TITLES and word != "s"
         ]
-        return [" ".join(parts), *parts] if len(parts) > 1 else parts or [value.lower()]
+        return " ".join(parts) or value.lower()
+    if kind in EXACT:
+        return value
     if kind in _NUMERIC:
+        written = _SIGNS.sub("", value.lower())
         number = digits(value)
-        return [number[-_PHONE_TAIL:] if kind == "PHONE" else number]
-    return [value.lower()]
+        if kind == "PHONE" and number == written and len(number) == 11 and number[0] == "1":
+            return number[1:]  # North America's own prefix
+        return written or value.lower()
+    return value.lower()
 
 
 class Restorer:
@@ -317,22 +356,23 @@ class Restorer:
     """
 
     def __init__(self, found: Mapping[str, Sequence[str]]) -> None:
-        self._found = found
+        self._altered = Altered(found)
         self._held = ""
+        self._as_json: bool | None = None
+        self._begun = ""
 
     def feed(self, piece: str) -> str:
         """The text that is ready."""
         text = self._held + piece
-        opened = text.rfind("[")
-        cut = opened if opened >= 0 and _BEGUN.fullmatch(text, opened) else len(text)
+        if self._as_json is None:
+            self._begun += piece
+            self._as_json = begins_json(self._begun)
+        cut = self._altered.held_from(text)
         self._held = text[cut:]
-        return restore(text[:cut], self._found)
+        return self._altered.restored(text[:cut], as_json=bool(self._as_json))
 
     def close(self) -> str:
         """The text that was held back."""
         text = self._held
         self._held = ""
-        return restore(text, self._found)
-
-
-_BEGUN = re.compile(r"\[[A-Z_]{0,47}\d{0,6}")
+        return self._altered.restored(text, as_json=bool(self._as_json))

@@ -30,6 +30,13 @@ class Lazy:
         return re.compile(self._expression, self._flags)
 
 
+class Ascii(Lazy):
+    """An expression whose letters, digits and word borders are ASCII's."""
+
+    def __init__(self, expression: str, flags: int = 0) -> None:
+        super().__init__(expression, flags | re.ASCII)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recogniser:
     """One way to recognise one type.

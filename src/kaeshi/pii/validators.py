@@ -31,6 +31,38 @@ def is_card(text: str) -> bool:
     return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0  # constants of the formula
 
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_GROUPS = re.compile(r"\d+")
+_SIGNS = re.compile(r"[^\d -]")
+# digits of the groups in which a card is printed
+_PRINTED = ((4, 4, 4), (4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (8, 8))
+
+
+def in_a_longer_token(text: str, start: int, end: int) -> bool:
+    """Whether it is a part of a UUID or of a decimal.
+
+    >>> in_a_longer_token("0.4111111111111111", 2, 18)
+    True
+    """
+    if text[start - 1 : start] == "." and text[start - 2 : start - 1].isdigit():
+        return True
+    if text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit():
+        return True
+    return any(
+        match.start() < end - max(0, start - 36) and match.end() > start - max(0, start - 36)
+        for match in _UUID.finditer(text[max(0, start - 36) : end + 36])
+    )
+
+
+def is_grouped(text: str) -> bool:
+    """Whether signs other than spaces and hyphens stand only where a card has its gaps.
+
+    >>> is_grouped("4111/1111/1111/1111"), is_grouped("10, 20, 30, 40, 50, 60")
+    (True, False)
+    """
+    return _SIGNS.search(text) is None or tuple(map(len, _GROUPS.findall(text))) in _PRINTED
+
+
 def card_end(text: str, start: int, end: int) -> int | None:
     """Where the longest card that begins at `start` ends, with no digit after it.
 
@@ -46,6 +78,7 @@ def card_end(text: str, start: int, end: int) -> int | None:
             text[stop - 1].isdigit()
             and not text[stop : stop + 1].isdigit()
             and is_card(text[start:stop])
+            and is_grouped(text[start:stop])
         ):
             return stop
     return None
@@ -72,6 +105,67 @@ def is_ip(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_somebodys_ip(text: str) -> bool:
+    """Whether it is an address of one machine: no loopback, no mask, nobody's address.
+
+    >>> is_somebodys_ip("203.0.113.9"), is_somebodys_ip("127.0.0.1"), is_somebodys_ip("0.0.0.0")
+    (True, False, False)
+    """
+    if not is_ip(text):
+        return False
+    address = ipaddress.ip_address(text.partition("/")[0])
+    if address.is_loopback or address.is_unspecified or address.is_multicast:
+        return False
+    return not text.startswith(("255.255.", "0."))
+
+
+def is_cpf(text: str) -> bool:
+    """Whether its two check digits are right (Receita Federal, modulo 11).
+
+    >>> is_cpf("111.444.777-35"), is_cpf("111.444.777-36")
+    (True, False)
+    """
+    number = [int(d) for d in digits(text)]
+    for count in (9, 10):
+        rest = sum((count + 1 - i) * number[i] for i in range(count)) * 10 % 11 % 10
+        if rest != number[count]:
+            return False
+    return True
+
+
+def is_chinese_id(text: str) -> bool:
+    """Whether it has the 18 signs of GB 11643, the last of them right or not told.
+
+    >>> is_chinese_id("11010519491231002X"), is_chinese_id("110105194912310021")
+    (True, False)
+    """
+    if len(text) != 18:
+        return False
+    weights = [pow(2, 17 - i, 11) for i in range(17)]
+    rest = sum(w * int(d) for w, d in zip(weights, text, strict=False)) % 11
+    return "10X98765432"[rest] == text[17].upper()
+
+
+_VIN = {
+    **{str(d): d for d in range(10)},
+    **dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9), strict=True)),
+}
+_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+
+
+def is_vin(text: str) -> bool:
+    """Whether its ninth sign is the check digit of North American vehicles (49 CFR 565.15).
+
+    >>> is_vin("1HGCM82633A004352"), is_vin("1HGCM82633A004353")
+    (True, False)
+    """
+    number = text.upper()
+    if len(number) != 17 or not any(c.isalpha() for c in number) or any(c not in _VIN for c in number):
+        return False
+    rest = sum(_VIN[c] * w for c, w in zip(number, _VIN_WEIGHTS, strict=True)) % 11
+    return "0123456789X"[rest] == number[8]
 
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"

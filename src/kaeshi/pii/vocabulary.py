@@ -2,7 +2,8 @@
 
 import re
 
-from kaeshi.pii.recogniser import Check, near
+from kaeshi.pii import cue_words
+from kaeshi.pii.recogniser import I, Check, Lazy, near
 from kaeshi.pii.validators import digits
 
 
@@ -17,27 +18,58 @@ def mixed(text: str, start: int, end: int) -> bool:
     return count >= 2 and any(c.isalpha() for c in text[start:end])
 
 
-REFERENCE = near(
-    r"\b(?:order|booking|confirmation|reservation|reference|ref|tracking|invoice|ticket|flight|ride|case|item|model|part|room|table|id)\b(?! is your)",
-    40,
-    turns=0,
+REFERENCE = near(cue_words.REFERENCE, 40, turns=0)
+
+
+# a reference right before the number: "order no. 4711"
+IS_REFERENCE = near(
+    rf"(?:{cue_words.REFERENCE})(?:\W{{1,3}}(?:numbers?|no|num|nr|id|is|code|the)\b){{0,3}}\W{{0,3}}$", 44, turns=0
 )
+
+
+ACCESS = near(cue_words.ACCESS, 60)
+
+
+LIMIT = near(r"\b(?:balance|limit|line|minimum|maximum|credit line|points|gets|earn\w*|bonus)\b[^\0.?!0-9]{0,14}$", 40, turns=0)
+
+
+UNITS = near(cue_words.UNITS, 0, turns=0, after=14)
+
+
+def named_field(text: str, start: int, end: int) -> bool:  # noqa: ARG001  # a Check's form
+    """Whether it is the value of a field, as `ts=1764280000` or "seq: 18" at a line's beginning."""
+    return _FIELD_BEFORE.compiled.search(text, max(0, start - 40), start) is not None
+
+
+_FIELD_BEFORE = Lazy(r"(?:[A-Za-z_][\w.]{0,30}=|(?:\A|[\n{,;|]\s?)[\"']?[A-Za-z_][\w .-]{0,30}[\"']?:[ \t]?)[\"']?\Z")
 
 
 ZIP = near(r"\b(?:in|to|near|zip|zip code|is it|around|year|for|until|since)\s$", 10, turns=0)
 
 
-VERSION = near(r"(?:\bv|version|release|build|section)\s?$", 10, turns=0)
-
-
-PHONE = near(
-    r"phone|\banswer|messages? to|\boffice\b|\bcall|\btext(?:ing)?\b|\bcell|mobile|\breach|contact|\btel\b|\btel[:.]|number is|whatsapp|\bfax|\bring\b|\bdial|landline|hotline|\bsms\b",
-    70,
-    after=11,
+VERSION = near(
+    r"(?:\bv|\bver\.?|version|release|build|section|firmware|upgraded? to|update to|\w/|[a-z]-)\s?$", 14, turns=0
 )
 
 
-ACCOUNT = near(r"\b(?:account|acct|a/c|iban|routing|card)\b", 45)
+PHONE = near(cue_words.PHONE, 70, after=11)
+
+
+ACCOUNT = near(
+    r"\b(?:account|acct|a/c|iban|routing|card|cuenta|conto|konto|compte|conta|rekening|tarjeta|karte|carte)\b", 45
+)
+
+
+ACCOUNT_NAMED = near(r"\b(?:accounts?|acct|cuenta|konto\w*|compte|conto|conta)\b", 60)
+
+
+CARD_NAMED = near(r"\b(?:card|visa|mastercard|amex|discover|tarjeta|karte\w*|carte|cart[aã]o|carta)\b", 60)
+
+
+PIN_NAMED = near(cue_words.PIN, 60)
+
+
+ROUTING_NAMED = near(r"\b(?:routing|aba|rtn|transit|sort code)\b", 50)
 
 
 MONEY = near(r"[$€£]\s?$|\b(?:usd|eur|gbp|rs\.?)\s$", 5, turns=0)
@@ -54,13 +86,40 @@ SUM = near(
 SSN = near(r"\bssn\b|social security|\bsocial\b|\bs\.s\.n", 60)
 
 
-BORN = near(r"\bborn\b|\bbirth|\bd\.?o\.?b\b", 160, after=24)
+_BORN = near(cue_words.BORN, 160, after=24)
 
 
-MONTH = r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+def born(text: str, start: int, end: int) -> bool:
+    """Whether a cue for a birth date stands near, and no other date or its cue between them."""
+    if not _BORN(text, start, end):
+        return False
+    before = text[max(0, start - 160) : start]
+    cue = None
+    for cue in _BORN_CUE.compiled.finditer(before):  # noqa: B007  # the last one
+        pass
+    if cue is None:
+        return True
+    between = before[cue.end() :]
+    if _OTHER_DATE.compiled.search(between) or _A_DATE.compiled.search(between):
+        return False
+    # "a firm born in 2019. The sale starts ..."
+    return not (_YEAR_TOLD.compiled.search(between) and "\0" not in between)
 
 
-DATE = rf"(?:\d{{1,4}}[/. -]\d{{1,2}}[/. -]\d{{1,4}}|(?:\d{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?)?{MONTH}\.?,?\s\d{{1,4}}(?:st|nd|rd|th)?(?:,?\s\d{{2,4}})?)"
+_BORN_CUE = Lazy(cue_words.BORN, I)
+_OTHER_DATE = Lazy(cue_words.OTHER_DATE, I)
+_YEAR_TOLD = Lazy(r"\b(?:19|20)\d\d\b[.!?]\s")
+
+
+_MONTH = rf"(?:{cue_words.MONTHS})"
+
+
+DATE = (
+    r"(?:\d{1,4}[/. -]\d{1,2}[/. -]\d{1,4}|\d{4}年\d{1,2}月\d{1,2}日?"
+    rf"|(?:\d{{1,2}}(?:st|nd|rd|th|\.|º|er)?\s?(?:of\s|de\s|del\s)?)?{_MONTH}\.?,?(?:\s(?:de|del)\s|\s)?(?:\d{{1,2}}(?:st|nd|rd|th)?,?\s)?(?:19|20|')?\d{{2}}"
+    rf"|{_MONTH}\.?\s\d{{1,2}}(?:st|nd|rd|th)?)"
+)
+_A_DATE = Lazy(r"\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}")
 
 
 EXTENSION = r"(?:,?\s?(?:x|ext\.?|extension|#)\s?\d{1,6})?"
@@ -84,11 +143,39 @@ PART = r"(?:\d{4,6}(?:-\d{4})?|(?!(?:I|It|The|And|But|Thanks?|Please|We|You|Can|
 PLACE = rf"(?:,?\s{CITY},?\s{STATE}\b(?:,?\s\d{{5}}(?:-\d{{4}})?)?)?(?:,\s{PART}(?:\s(?:of\s)?{PART}){{0,3}}){{0,4}}"
 
 
-DIGIT_WORD = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|\d)"
+_ORDINAL = r"(?:(?:twenty|thirty)[ -])?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|nineteenth|twentieth|thirtieth)"
+_YEAR = r"(?:nineteen|twenty|two thousand)(?:[ -](?:and |oh )?[a-z]{3,9}){0,2}"
+# "the ninth of october nineteen seventy two"
+SPOKEN_DATE = rf"(?:{_ORDINAL} (?:of )?{_MONTH}|{_MONTH} (?:the )?{_ORDINAL})(?:,? {_YEAR})?"
+
+
+def is_mailbox(text: str, start: int, end: int) -> bool:
+    """Whether it is somebody's: not the `git@host:` of a repository."""
+    return not (text.startswith("git@", start) and text[end : end + 1] == ":")
+
+
+def is_token(text: str, start: int, end: int) -> bool:
+    """Whether it mixes letters and digits, or small and capital letters with other signs."""
+    value = text[start:end]
+    return mixed(text, start, end) or (
+        any(c.islower() for c in value) and any(c.isupper() for c in value) and any(c in "/+=" for c in value)
+    )
+
+
+def no_stop(text: str, start: int, end: int) -> bool:
+    """Whether it is none of the words that follow "password" in talk about passwords."""
+    return text[start:end].strip(".,;:!?").lower() not in _NO_PASSWORD
+
+
+_NO_PASSWORD = frozenset(
+    "reset resets change changed changing changes again please manager managers required protected link links page email expired expires forgot "
+    "forgotten does doesn't doesnt isn't isnt needs must should will would when which that this your with from field incorrect wrong invalid "
+    "different correct same something string true false null none olvidada nueva vergessen oublié esquecida".split()
+)
 
 
 SECRET = near(
-    r"\b(?:api[ _-]?key|access[ _-]?key|secret|token|bearer|authorization|credential|client[ _-]?secret|private key|license key)",
+    r"(?:\b|_)(?:api[ _-]?key|access[ _-]?key|secret|token|bearer|authorization|credential|client[ _-]?secret|private key|license key)",
     40,
 )
 
@@ -104,7 +191,7 @@ STAMP = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d
 SECRETIVE = re.compile(r"\d|[^\w\s.,;:!?'-]|[a-z][A-Z]")
 
 
-PASSWORD_IS = re.compile(r"(?:\bis|[:=])\s?[\"'“‘]?$")
+PASSWORD_IS = re.compile(rf"(?:(?<![^\W_]){cue_words.IS}|[:=：])\s?[\"'“‘]?$", re.IGNORECASE)
 
 
 # fillers at the beginning of an answer

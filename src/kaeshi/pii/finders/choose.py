@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from kaeshi.errors import Misconfigured
 from kaeshi.nouns import NameFinder
 from kaeshi.pii import DEFAULT, TYPES, Policy
+from kaeshi.pii.finders.reading import Reading
 from kaeshi.settings import Settings
 
 
@@ -20,6 +21,10 @@ def names_of(settings: Settings) -> NameFinder:
 
     One model serves the whole process. Raises Misconfigured without a path.
     """
+    return Reading(_named(settings))
+
+
+def _named(settings: Settings) -> NameFinder:
     if settings.kaeshi_names == "model":
         return _model(settings.models_dir)
     if settings.kaeshi_names in {"spacy", "transformers"}:
