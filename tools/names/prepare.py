@@ -36,6 +36,7 @@ PLAINLY_ADDRESS = re.compile(
     re.IGNORECASE,
 )
 WITHOUT = 2  # turns without a label for each with one
+LEAST, MOST_OF_ONE = 9_000, 20_000  # rows of a file: a small one is repeated, of a large one some are left
 Row = tuple[str, list[tuple[int, int, str]]]
 
 
@@ -117,6 +118,11 @@ def _turns(record: dict[str, Any]) -> list[Row]:
     return rows
 
 
+def of_even_size(rows: list[Any]) -> list[Any]:
+    """LEAST to MOST_OF_ONE rows, so that no source outweighs the others."""
+    return (rows * -(-LEAST // len(rows)))[: max(LEAST, min(len(rows), MOST_OF_ONE))]
+
+
 def main() -> None:
     """Prepare."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -153,7 +159,7 @@ def main() -> None:
         rng.shuffle(rows)
         data[f"dev_{name}"] = rows[:600]
         if wanted.but not in name:
-            data[name] = rows[600:]
+            data[name] = of_even_size(rows[600:])
     print({name: len(rows) for name, rows in data.items()})
     torch.save({"weights": weights(Path(wanted.model)), "data": data}, wanted.out)
 

@@ -1,7 +1,7 @@
 """Measures what each product's input lies between, so that activations can be rounded on fixed scales.
 
 `python ranges.py MODEL.onnx TOKENIZER.json GIVEN FAMILIES OUT.json`. MODEL is what `int8.py` makes
-of the four-bit model before it fixes the scales. Needs onnx, onnxruntime and tokenizers. Sentences
+of the four-bit model before it fixes the scales. Needs faker, onnx, onnxruntime and tokenizers. Sentences
 are those that the model was trained on, and the same in small letters.
 """
 
@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 from sentences import sentences
+from talk import lines
 from tokenizers import Tokenizer
 
 SEED = 5
@@ -48,7 +49,10 @@ def main(model: str, tokens: str, given: str, families: str, out: str) -> None:
         for w in tokenizer.get_vocab()
         if w.isalpha() and w.isascii() and w.islower() and len(w) > 2
     )
-    texts = [text for text, _ in sentences(SEED, COUNT, first, last, words)]
+    texts = [
+        text
+        for text, _ in (*sentences(SEED, COUNT, first, last, words), *lines(SEED, COUNT, words))
+    ]
     ranges = dict.fromkeys(inputs, (0.0, 0.0))
     for text in [*texts, *map(str.lower, texts)]:
         ids = np.array([[2, *tokenizer.encode(text, add_special_tokens=False).ids[:MOST], 3]])

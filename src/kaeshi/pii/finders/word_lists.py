@@ -37,6 +37,8 @@ from kaeshi.pii.finders.lexicon import (
     name_lists,
     place_set,
 )
+from kaeshi.pii.finders.introductions import introduced_elsewhere
+from kaeshi.pii.finders.known import is_identifier, known_to_all
 from kaeshi.pii.finders.listed import listed
 from kaeshi.pii.finders.public_names import public
 from kaeshi.pii.spans import Taken
@@ -70,8 +72,8 @@ class ListedNames:
         """
         looked = [_look(text) for text in texts]
         spans = _introduced_in(looked, proposed, texts)
-        known_to_all = _public_names(proposed, looked, texts)
-        _without_public(looked, spans, known_to_all, proposed, texts)
+        public_names = _public_names(proposed, looked, texts)
+        _without_public(looked, spans, public_names, proposed, texts)
         words = _sure_words(known, texts, spans)
         if not words and not any(spans):
             return [[] for _ in texts]
@@ -127,18 +129,29 @@ def _public_names(
 def _without_public(
     looked: "list[Look]",
     spans: list[list[tuple[int, int, bool]]],
-    known_to_all: frozenset[tuple[int, int, int]],
+    public_names: frozenset[tuple[int, int, int]],
     proposed: Sequence[Sequence[tuple[int, int, float]]] | None,
     texts: Sequence[str],
 ) -> None:
     for i, look in enumerate(looked):
         spans[i] = [
-            span for span in (*spans[i], *look.titled) if (i, span[0], span[1]) not in known_to_all
+            span
+            for span in (*spans[i], *look.titled)
+            if (i, span[0], span[1]) not in public_names and not _is_nobody(texts[i], *span[:2])
         ]
     for i, seen in enumerate(proposed or ()):
         spans[i] += _credible(
-            texts[i], [span for span in seen if (i, span[0], span[1]) not in known_to_all]
+            texts[i],
+            [
+                span
+                for span in seen
+                if (i, span[0], span[1]) not in public_names and not _is_nobody(texts[i], *span[:2])
+            ],
         )
+
+
+def _is_nobody(text: str, start: int, end: int) -> bool:
+    return is_identifier(text, start, end) or known_to_all(text, start, end)
 
 
 def _sure_words(
@@ -251,9 +264,10 @@ class Look(NamedTuple):
 @lru_cache(3_000)  # assistants repeat themselves
 def _look(text: str) -> Look:
     said = frozenset(PARTS.findall(text.lower()))
+    elsewhere = tuple((a, b, True) for a, b in introduced_elsewhere(text, said))
     if said.isdisjoint(_telling()):
-        return Look(said, (), (), (), _asks_name(text))
-    introduced = (*((a, b, True) for a, b in _introduced(text)), *_presented(text))
+        return Look(said, elsewhere, (), (), _asks_name(text))
+    introduced = (*elsewhere, *((a, b, True) for a, b in _introduced(text)), *_presented(text))
     return Look(
         said,
         introduced,
@@ -420,8 +434,10 @@ def _weighed_spans(
 ) -> dict[tuple[int, int], float]:
     spans = {(start, end): 0.85 for start, end, _ in found}
     for start, end in _again(text, words):
-        if (text[start].isupper() or text[start:end].lower() not in other) and not _is_place(
-            text, start, end
+        if (
+            (text[start].isupper() or text[start:end].lower() not in other)
+            and not _is_place(text, start, end)
+            and not _is_nobody(text, start, end)
         ):
             spans.setdefault((start, end), 0.6)
     return spans
