@@ -100,6 +100,16 @@ WRITTEN_OUT = {
     ),
 }
 
+# names that are everyday words, too
+WRITTEN_OUT["words"] = (
+    "Hope Joy Sky Rusty Chase Summer Grace Faith Will Mark Bill Art Rose Lily Olive Ginger Basil Heather Ivy June April May Dawn Eve Autumn Destiny Harmony "
+    "Melody Carol Frank Grant Rich Jack Rob Pat Drew Miles Cliff Dale Glen Forest River Stone Hunter Mason Cooper Taylor Baker Jasmine Ruby Pearl Amber Violet "
+    "Daisy Poppy Robin Angel Christian Earl Duke Prince Major Gene Ray Clay Heath Brook Sandy Crystal Star Misty Stormy Honey Candy Cookie Sunny Lane Ash Reed",
+    "Banks Field Summers Winters Brown White Green Black Young Long Short Rich Wise Strong King Bishop Pope Knight Cook Park Hill Wood Stone Rivers Brooks "
+    "Lake Moon Day Love Best Price Power Sharp Swift Little Small Church Mills Bell Bush Carpenter Fisher Shepherd Gardner Butcher Farmer Walker Rice Bacon "
+    "Berry Flowers Rose Wolf Fox Bird Lamb Crane Finch Hart Frost Snow Rain Storm Cash Gold Silver Pearl Diamond Judge Major Speaker Singer Case Close Street",
+)
+
 # {n}: a given or whole name; {g}: given; {f}: family; {F}: both; {a}: an address; {s}: a street
 # address; {o}: a spelt name; {w}: an everyday word
 NAMED = """my name is {n}
@@ -345,7 +355,31 @@ is {s} in your area
 do you deliver to {a}
 Question: how do we get to {a}?
 they live in {a}
-the office is located at {a}""".split("\n")
+the office is located at {a}
+contact {f}, {g} or {g} about the {w}
+guest: {f}, {g}; pax {k}
+passenger {f} / {g}, seat {k}
+{g} and {f} agreed
+according to {f}
+says {f}
+{g} said {w}
+{g} has a {w}
+{g}'s {w} is {w}
+where is {g}
+{g} went home
+{F} works there
+{g} never called back
+we hired {F}, {F} and {F}
+the founders are {f}, {f} and {f}
+{g} "{g}" {f} is calling back
+it's {g}, my husband {g} booked it
+my sister is {g} and my dad is {F}
+they named her {g}
+owner: {g}
+reviewer: {F}
+dr. {f} and ms. {f}
+ship to: {F}|{a}|{x}
+{a}|{x}""".split("\n")
 OTHERS = {
     "es": """hola soy {n}
 me llamo {F}
@@ -703,6 +737,34 @@ the second floor
 around the corner from {P}
 $50 at the door
 50 dollars a head
+isbn {x}, issn {x}
+cve-{x}, rfc {k}
+arxiv {k}.{x}, doi {k}.{x}/{x}
+platelets {x} /ul, ferritin {x} ng/ml
+dose {x} iu, bnp {x} pg/ml
+{k} mg twice a day, {x} units
+error {x} at line {k}
+flight ba {x} gate b{k}
+order {x} shipped on {d}
+sku {x}-x, {k} left
+version {k}.{k}.{k} build {x}
+invoice {x} for {k} {w}
+it took {x} ms and {x} bytes
+{x} points, {x} miles
+pax {k}
+room {k}, bed {k}, floor {k}
+ticket {x} was closed
+{x} units at {k} each
+model {k}-{x} in {w}
+part no {x}-{k}
+the sum is {x}.{k}
+{k} x {k} x {k} cm
+{x} views, {x} likes
+mark all items sold
+mark all the {w} as {w}
+will call opens at {k}
+frank {w} please
+grant access to the {w}
 100 way too much
 3 way call
 take the 5 drive thru
@@ -852,6 +914,9 @@ class Values:
             )
         if kind == "w":
             return rng.choice(self._words)
+        if kind == "x":
+            digits = str(rng.randrange(100, 10**7))
+            return rng.choice([digits, digits, f"{digits[:3]}-{digits[3:]}0", f"{digits[:2]}.{digits[2:]}"])
         if kind == "k":
             return str(rng.randrange(1, 60))
         return rng.choice(addresses if kind == "a" else streets)

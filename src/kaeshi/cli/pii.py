@@ -1,14 +1,10 @@
 """`kaeshi pii`: find and replace personal data in files."""
 
-import csv
-import io
-import json
 import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from itertools import chain, tee
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,8 +15,9 @@ from kaeshi.errors import InvalidInput
 from kaeshi.formats.logs.source import lines
 from kaeshi.nouns import NameFinder
 from kaeshi.pii import detect_texts
-from kaeshi.pii.api import ScrubStream, finder, policy, scrub_conversations
+from kaeshi.pii.api import ScrubStream, finder, policy, scrub_rows
 from kaeshi.pii.policy import Policy
+from kaeshi.pii.records import Row, csv_row, csv_rows, json_row, leaf_at
 from kaeshi.pii.vault import Kept, Vault, put_back, sha256_of
 
 _FORMULA = re.compile(r"\s*(?:[=@\uff1d\uff20]|[+\-\uff0b\uff0d](?![\d\s().,-]*$))|[\t\r]")
@@ -113,16 +110,7 @@ def restore(
 ) -> None:
     """Print a scrubbed text with its personal data restored from the vault."""
     kept = list(_vault(vault, vault_key).read())
-    rows = list(_rewritten(source, _shape(source, shape), field or []))
-    if len(rows) != len(kept):
-        msg = (
-            f"{source!r} has {len(rows)} conversations and vault {str(vault)!r} {len(kept)}; "
-            "they do not belong together"
-        )
-        raise InvalidInput(msg)
-    pieces = [
-        write(put_back(texts, there)) for (texts, write), there in zip(rows, kept, strict=True)
-    ]
+    pieces = list(_restored(source, _shape(source, shape), field or [], kept))
     if as_json:
         show({"text": "".join(pieces)}, as_json=True)
     else:
@@ -154,25 +142,33 @@ def _found_rows(
     wanted: Policy,
     rows: list[dict[str, object]],
 ) -> list[dict[str, object]]:
-    for line, texts in _conversations(source, _shape(source, shape), field or []):
-        for place, hits in zip(
-            texts,
-            detect_texts([t for _, t in texts], names.find([t for _, t in texts]), wanted),
-            strict=True,
-        ):
-            rows += [
-                {
-                    "line": line,
-                    "field": place[0],
-                    "start": a,
-                    "end": b,
-                    "type": kind,
-                    "score": round(score, 2),
-                    "recogniser": by,
-                }
-                for a, b, kind, score, by in hits
-            ]
+    kind = _shape(source, shape)
+    if kind == "text":
+        texts = [line.rstrip("\n") for line in _lines(source)]
+        for number, hits in enumerate(detect_texts(texts, names.find(texts), wanted), 1):
+            rows += [_place(number, str(number), *hit) for hit in hits]
+        return rows
+    for number, row in _rows(source, kind, field or []):
+        only = row.within
+        for hit in detect_texts([row.text], names.find([row.text]), wanted)[0]:
+            if only is None or any(a <= hit[0] and hit[1] <= b for a, b in only):
+                leaf, start, end = leaf_at(row.text, hit[0], hit[1])
+                rows.append(_place(number, leaf.key if leaf else "", start, end, *hit[2:]))
     return rows
+
+
+def _place(
+    line: int, field: str, start: int, end: int, kind: str, score: float, by: str
+) -> dict[str, object]:
+    return {
+        "line": line,
+        "field": field,
+        "start": start,
+        "end": end,
+        "type": kind,
+        "score": round(score, 2),
+        "recogniser": by,
+    }
 
 
 @app.command()
@@ -245,12 +241,25 @@ def _lines(source: str) -> Iterator[str]:
             raise InvalidInput(msg) from error
 
 
-def _rows(source: str) -> Iterator[list[str]]:
-    try:
-        yield from csv.reader(_lines(source))
-    except csv.Error as error:
-        msg = f"{source!r} is not CSV: {error}"
-        raise InvalidInput(msg) from error
+def _rows(source: str, shape: str, fields: Sequence[str]) -> Iterator[tuple[int, Row]]:
+    """(line, row) of each record of a JSONL or CSV file. Raises InvalidInput for a damaged one."""
+    if shape == "jsonl":
+        for number, line in enumerate(_lines(source), 1):
+            if line.strip():
+                try:
+                    yield number, json_row(line, fields)
+                except ValueError as error:
+                    msg = f"{source!r}, line {number}: not JSON: {error}"
+                    raise InvalidInput(msg) from error
+        return
+    rows = csv_rows(_lines(source))
+    raw, head, places = next(rows, ("", [], []))
+    columns = _columns(head, fields, source)
+    yield 1, Row(raw, "{}", (), ())
+    number = 1 + raw.count("\n")
+    for raw, values, places in rows:
+        yield number, csv_row(raw, head, values, places, columns)
+        number += raw.count("\n")
 
 
 def _columns(head: Sequence[str], fields: Sequence[str], source: str) -> list[int]:
@@ -259,64 +268,6 @@ def _columns(head: Sequence[str], fields: Sequence[str], source: str) -> list[in
         msg = f"{source!r} has no column {missing!r}; it has {', '.join(head)}"
         raise InvalidInput(msg)
     return [i for i, name in enumerate(head) if not fields or name in fields]
-
-
-def _record(line: str, number: int, source: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        msg = f"{source!r}, line {number}: not JSON: {error}"
-        raise InvalidInput(msg) from error
-
-
-def _texts(
-    value: Any, fields: Sequence[str], key: str = "", *, inside: bool = False
-) -> Iterator[tuple[str, str]]:
-    """The texts of a JSON value with their field names: all, or those under `fields`."""
-    inside = inside or not fields or key in fields
-    if isinstance(value, str):
-        if inside:
-            yield key, value
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from _texts(item, fields, name, inside=inside)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item, fields, key, inside=inside)
-
-
-def _with(
-    value: Any, fields: Sequence[str], texts: Iterator[str], key: str = "", *, inside: bool = False
-) -> Any:
-    inside = inside or not fields or key in fields
-    if isinstance(value, str):
-        return next(texts) if inside else value
-    if isinstance(value, dict):
-        return {
-            name: _with(item, fields, texts, name, inside=inside) for name, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_with(item, fields, texts, key, inside=inside) for item in value]
-    return value
-
-
-def _conversations(
-    source: str, shape: str, fields: Sequence[str]
-) -> Iterator[tuple[int, list[tuple[str, str]]]]:
-    """(line, [(field, text)]) of each row. A text file is one conversation, its lines the turns."""
-    if shape == "text":
-        yield 1, [(str(number), line.rstrip("\n")) for number, line in enumerate(_lines(source), 1)]
-        return
-    if shape == "jsonl":
-        for number, line in enumerate(_lines(source), 1):
-            if line.strip():
-                yield number, list(_texts(_record(line, number, source), fields))
-        return
-    rows = _rows(source)
-    head = next(rows, [])
-    columns = _columns(head, fields, source)
-    for number, row in enumerate(rows, 2):
-        yield number, [(head[i], row[i]) for i in columns if i < len(row)]
 
 
 def _scrubbed(
@@ -340,51 +291,31 @@ def _scrubbed(
         if replaced is not None:
             replaced.append(Kept([sha256_of(written)], [stream.originals]))
         return
-    ahead, rows = tee(_rewritten(source, shape, fields))
-    for done, (_, write) in zip(
-        scrub_conversations((texts for texts, _ in ahead), policy, key=key), rows, strict=True
-    ):
+    rows = (row for _, row in _rows(source, shape, fields))
+    for row, done in scrub_rows(rows, policy, key=key):
         found.update(done.counts)
         if replaced is not None:
             replaced.append(Kept([sha256_of([text]) for text in done.texts], done.originals))
-        yield write(done.texts)
+        # a vault gives back exactly what was there, so that nothing may be added
+        yield row.written(done.texts[0], str if replaced is not None else _inert)
 
 
-def _rewritten(
-    source: str, shape: str, fields: Sequence[str]
-) -> Iterator[tuple[list[str], Callable[[Sequence[str]], str]]]:
-    """Each conversation's texts, and a function that writes its row with other texts.
-
-    The header of a CSV file is a row without texts.
-    """
+def _restored(
+    source: str, shape: str, fields: Sequence[str], kept: Sequence[Kept]
+) -> Iterator[str]:
+    """Every row with what the vault kept of it. Raises InvalidInput if they do not belong together."""
     if shape == "text":
-        yield ["".join(_lines(source))], "".join
-        return
-    if shape == "jsonl":
-        for number, line in enumerate(_lines(source), 1):
-            if line.strip():
-                record = _record(line, number, source)
-                yield (
-                    [text for _, text in _texts(record, fields)],
-                    partial(_json_line, record, fields),
-                )
-        return
-    rows = _rows(source)
-    head = next(rows, [])
-    columns = _columns(head, fields, source)
-    yield [], partial(_csv_line, head, [])
-    for row in rows:
-        there = [i for i in columns if i < len(row)]
-        yield [row[i] for i in there], partial(_csv_line, row, there)
-
-
-def _json_line(record: Any, fields: Sequence[str], texts: Sequence[str]) -> str:
-    return json.dumps(_with(record, fields, iter(texts)), ensure_ascii=False) + "\n"
-
-
-def _csv_line(row: Sequence[str], columns: Sequence[int], texts: Sequence[str]) -> str:
-    fresh = dict(zip(columns, texts, strict=True))
-    return _csv([_inert(fresh.get(i, cell)) for i, cell in enumerate(row)])
+        there: list[tuple[str, Callable[[str], str]]] = [("".join(_lines(source)), str)]
+    else:
+        there = [(row.text, row.written) for _, row in _rows(source, shape, fields)]
+    if len(there) != len(kept):
+        msg = (
+            f"{source!r} has {len(there)} conversations and the vault {len(kept)}; "
+            "they do not belong together"
+        )
+        raise InvalidInput(msg)
+    for (text, written), one in zip(there, kept, strict=True):
+        yield written(put_back([text], one)[0])
 
 
 def _inert(cell: str) -> str:
@@ -398,9 +329,3 @@ def _inert(cell: str) -> str:
 def _vault(path: Path, key: str) -> "Vault":
 
     return Vault(path, key)
-
-
-def _csv(row: Sequence[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow(row)
-    return out.getvalue()

@@ -5,6 +5,7 @@
 call raises MissingModel: a text that was not searched is never passed as clean.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -16,11 +17,17 @@ from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Finding, NameFinder, Original, Scrubbed
 from kaeshi.pii import DEFAULT, Operator, Policy, Restorer
 from kaeshi.pii.finders.choose import names_of, policy_of
+from kaeshi.pii.records import Row
 from kaeshi.settings import load
 
 AT_ONCE = 200
 MEMORY = 4  # earlier lines that may hold a cue for a line
-LINE = 4_000  # characters that a stream holds back at most without a line end
+LINE = 4_000  # characters of a line after which a stream looks for a place to cut it
+MARGIN = 600  # characters behind that place that a stream waits for
+MOST = 20_000  # characters that a stream holds back at most
+_WRAPS = re.compile(r"[0-9]-?\r?\Z")
+_SENTENCE = re.compile(r"[.!?][ \t]{1,4}")
+_SPACE = re.compile(r"[ \t]")
 
 
 def finder() -> NameFinder:
@@ -89,6 +96,28 @@ def scrub_conversations(
         yield from pii.scrub_each(part, names.find_each(part), policy, key=key, women=women())
 
 
+def scrub_rows(
+    rows: Iterable[Row], policy: Policy = DEFAULT, *, key: bytes = b""
+) -> Iterator[tuple[Row, Scrubbed]]:
+    """Rows of JSON lines or CSV, each a conversation of its own, and what became of each.
+
+    `row.written(scrubbed.texts[0])` is the row with its personal data replaced.
+    """
+    names = finder()
+    waiting = iter(rows)
+    while part := list(islice(waiting, AT_ONCE)):
+        texts = [[row.text] for row in part]
+        done = pii.scrub_each(
+            texts,
+            names.find_each(texts),
+            policy,
+            key=key,
+            women=women(),
+            within=[row.within for row in part],
+        )
+        yield from zip(part, done, strict=True)
+
+
 def scrub_stream(
     pieces: Iterable[str], policy: Policy = DEFAULT, *, key: bytes = b""
 ) -> Iterator[str]:
@@ -109,7 +138,9 @@ def scrub_stream(
 class ScrubStream:
     """`scrub_stream` for callers that push pieces.
 
-    It holds back the unfinished line, or LINE characters where no line ends. `keep`: record in
+    It holds back the unfinished line, and a line that ends in a digit until the next one begins.
+    Where no line ends within LINE characters it cuts between two sentences or words, inside no
+    finding, having seen MARGIN characters more. `keep`: record in
     `originals` what was replaced and where, as Scrubbed does.
     """
 
@@ -149,13 +180,46 @@ class ScrubStream:
         return self._scrubbed(line) if line else ""
 
     def _cut(self) -> int | None:
-        end = self._held.find("\n", 0, LINE)
-        if end >= 0:
-            return end + 1
-        if len(self._held) < LINE:
+        """Where the text is cut next; None while that depends on what is to come."""
+        end = self._held.find("\n", 0, LINE + MARGIN)
+        while end >= 0:
+            behind = self._held[end + 1 : end + 2]
+            if not _WRAPS.search(self._held, max(0, end - 2), end):
+                return end + 1
+            if not behind:
+                return None
+            if not behind.isdigit():  # else a number goes on in the next line
+                return end + 1
+            end = self._held.find("\n", end + 1, LINE + MARGIN)
+        if len(self._held) < LINE + MARGIN:
             return None
-        space = self._held.rfind(" ", LINE // 2, LINE)
-        return space + 1 if space >= 0 else LINE
+        return self._between(LINE + MARGIN)
+
+    def _between(self, ahead: int) -> int | None:
+        """A place between two sentences or words that is inside no finding, in the text so far.
+
+        `ahead`: how far it is looked at, so that the place does not depend on the pieces.
+        """
+        text = self._held[:ahead]
+        said = [*self._said[-MEMORY:], text]
+        found = pii.detect_texts(said, self._names.find(said), self._policy)[-1]
+        inside = [(hit[0], hit[1]) for hit in found]
+        for places in (_SENTENCE, _SPACE):
+            ends = [m.end() for m in places.finditer(text, LINE // 2, LINE)]
+            for place in reversed(ends):
+                if not any(a < place < b for a, b in inside):
+                    return place
+        over = next(((a, b) for a, b in inside if a < LINE < b), None)
+        if over is None:
+            return LINE
+        if over[0] > 0:
+            return over[0]
+        if over[1] < ahead:
+            return over[1]
+        # one value fills all that was looked at
+        if ahead >= MOST:
+            return MOST
+        return None if len(self._held) < MOST else self._between(MOST)
 
     def _scrubbed(self, line: str) -> str:
         # as the next turn of a conversation: earlier lines give cues and keep their numbers

@@ -11,7 +11,10 @@ from collections.abc import Set as AbstractSet
 from itertools import accumulate
 
 from kaeshi.nouns import PLACEHOLDER, Finding, Watch, unwatched
-from kaeshi.pii.fields import BETWEEN, by_keys, document, documents
+from kaeshi.pii.fields import BETWEEN, Document, by_keys, document, documents, turns
+from kaeshi.pii.addresses import bounded
+from kaeshi.pii.encoded import encoded
+from kaeshi.pii.national_phones import national_phone
 from kaeshi.pii.normal import hides, normal
 from kaeshi.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREETS
 from kaeshi.pii.policy import DEFAULT, Hit, Policy
@@ -160,12 +163,12 @@ def detect_joined(
     if not hits:
         return []
     taken = Taken(match.span() for match in PLACEHOLDER.finditer(text)) if "[" in text else Taken()
-    return policy.allowed(text, _without_overlaps(hits, taken))
+    return policy.allowed(text, list(bounded(text, _without_overlaps(hits, taken))))
 
 
 def _in_prose(text: str, policy: Policy, watch: Watch) -> list[Hit]:
     view = normal(text)
-    hits = _structured(view.text, policy.unwanted, watch)
+    hits = _structured(view.text, policy, watch)
     if view.places is None:
         return hits
     return [(*view.back(a, b), kind, score, by) for a, b, kind, score, by in hits]
@@ -180,15 +183,34 @@ def _in_documents(text: str, policy: Policy, watch: Watch) -> tuple[str, list[Hi
         found = document(text[start:end])
         if found is None:
             continue
-        # two NULs part what may announce nothing of each other
-        view = found.view.replace(BETWEEN, "\0\0")
-        for a, b, kind, score, by in (*by_keys(found), *_in_prose(view, policy, watch)):
-            there = found.back(a, b)
-            if there is not None:
-                hits.append((start + there[0], start + there[1], kind, score, by))
+        hits += [
+            (start + a, start + b, kind, score, by)
+            for a, b, kind, score, by in in_fields(found, policy, watch)
+        ]
         blanked += [text[last:start], " " * (end - start)]
         last = end
     return ("".join([*blanked, text[last:]]) if blanked else text), hits
+
+
+def in_fields(found: Document, policy: Policy = DEFAULT, watch: Watch = unwatched) -> Iterator[Hit]:
+    """What is found in the values of a document, by its places there.
+
+    Each value is read after its key alone, and what people may have said as turns of a conversation.
+    """
+    # two NULs part what may announce nothing of each other
+    view = found.view.replace(BETWEEN, "\0\0")
+    for a, b, kind, score, by in (*by_keys(found), *_in_prose(view, policy, watch)):
+        there = found.back(a, b)
+        if there is not None:
+            yield *there, kind, score, by
+    said = turns(found.leaves)
+    if len(said) < 2:
+        return
+    starts = list(accumulate((len(leaf.value) + 1 for leaf in said), initial=0))
+    joined = "\0".join(leaf.value for leaf in said)
+    for leaf, hits in zip(said, parted(starts, _in_prose(joined, policy, watch)), strict=True):
+        for a, b, kind, score, by in hits:
+            yield leaf.places[a], leaf.places[min(b, len(leaf.value))], kind, score, by
 
 
 def holds_number(text: str) -> bool:
@@ -196,18 +218,22 @@ def holds_number(text: str) -> bool:
     return _NUMBER.search(text) is not None
 
 
-def _structured(text: str, unwanted: AbstractSet[str], watch: Watch) -> list[Hit]:
+def _structured(text: str, policy: Policy, watch: Watch) -> list[Hit]:
     hits: list[Hit] = []
     lowered = _lowered(text)
     runs = digit_runs(text)
     for start, end in _islands(text, runs):
         watch()
-        _number(text, lowered, start, end, unwanted, hits)
+        before = len(hits)
+        _number(text, lowered, start, end, policy.unwanted, hits)
+        if all(hit[2] == "BANK_ACCOUNT" for hit in hits[before:]):
+            hits += national_phone(text, start, end, policy.regions)
     _glued(text, runs, hits, watch)
     _streets(text, runs, hits, watch)
     announced(lowered, watch, text, hits)
     hits += spoken(text, lowered)
     hits += split_values(text, runs)
+    hits += encoded(text, lambda meant: _structured(meant, policy, watch))
     hits += _said_again(text, [hit for hit in hits if hit[2] in SECRETS])
     return hits
 

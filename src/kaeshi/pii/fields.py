@@ -6,7 +6,7 @@ say announces nothing. A number that is replaced becomes a string, so that the t
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from kaeshi.pii.policy import Hit
@@ -128,8 +128,11 @@ class Document(NamedTuple):
 def document(text: str) -> Document | None:
     """A JSON text as lines of keys and values; None if it is not JSON."""
     found = leaves(text)
-    if not found:
-        return None
+    return document_of(found) if found else None
+
+
+def document_of(found: list[Leaf]) -> Document:
+    """Values as lines, each after its key."""
     pieces = []
     starts = []
     length = 0
@@ -140,6 +143,18 @@ def document(text: str) -> Document | None:
         pieces.append(before + leaf.value.replace(BETWEEN, " \n"))
         length += len(pieces[-1]) + len(BETWEEN)
     return Document(BETWEEN.join(pieces), found, starts)
+
+
+def turns(found: Sequence[Leaf]) -> list[Leaf]:
+    """The values that people may have said, in order: those of a chat follow one another.
+
+    Left out is what is one word under a key that speaks of nobody, as a role or an id.
+    """
+    return [
+        leaf
+        for leaf in found
+        if not leaf.quote and (" " in leaf.value or _PERSON_KEYS.search(leaf.key))
+    ]
 
 
 def documents(joined: str) -> Iterator[tuple[int, int]]:

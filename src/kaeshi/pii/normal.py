@@ -199,4 +199,16 @@ _CAMEL = re.compile(r"[a-z0-9][A-Z][A-Za-z0-9]{0,30}\"?[ \t]?\Z")
 
 
 def _unmasked(word: re.Match[str]) -> str:
-    return "".join(_LOOKALIKES.get(c, c) for c in word[0]) if _LATIN.search(word[0]) else word[0]
+    return _MIXED.sub(_as_latin, word[0])
+
+
+def _as_latin(match: re.Match[str]) -> str:
+    """A run of letters and digits; one with a letter that is plainly of another script stays."""
+    run = match[0]
+    others = [c for c in run if _OTHER_SCRIPT.match(c)]
+    if not others or not all(c in _LOOKALIKES for c in others) or len(others) == len(run):
+        return run
+    return "".join(_LOOKALIKES.get(c, c) for c in run)
+
+
+_MIXED = re.compile(r"[\w@.+-]+")

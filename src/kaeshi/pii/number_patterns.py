@@ -5,7 +5,7 @@ Word borders are ASCII's: a number stands by itself beside 手机号 as beside a
 
 from kaeshi.pii import cue_words
 from kaeshi.pii.recogniser import Ascii, I, Lazy, Recogniser, both, near, no
-from kaeshi.pii.validators import card_end, in_a_longer_token, is_iban, is_somebodys_ip
+from kaeshi.pii.validators import card_end, iban_end, in_a_longer_token, is_somebodys_ip
 from kaeshi.pii.vocabulary import (
     ACCESS,
     ACCOUNT,
@@ -14,6 +14,7 @@ from kaeshi.pii.vocabulary import (
     EXTENSION,
     IS_REFERENCE,
     LIMIT,
+    LONG_ACCOUNT,
     MONEY,
     PHONE,
     REFERENCE,
@@ -31,7 +32,7 @@ from kaeshi.pii.vocabulary import (
 
 # between the digits of a card, and of a phone
 CARD_SIGNS = r"[ \t\n.,/_|•·-]{0,2}"
-PHONE_SIGN = r"[ ._•·-]"
+PHONE_SIGN = r"(?:[ ._•·-]|(?<=-)\n)"
 
 
 # around a number: 4 digits and more, at most three signs between any two
@@ -44,7 +45,7 @@ UNORDERED_NUMBERS = (
         pattern=Ascii(
             r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)", I
         ),
-        check=lambda text, a, b: is_iban(text[a:b]),
+        shorten=iban_end,
         score=0.99,
     ),
     Recogniser(
@@ -268,7 +269,7 @@ UNORDERED_NUMBERS = (
         said=cue_words.PIN_SAID,
         at_most=8,
         pattern=Ascii(r"\d(?<![\w$./:-]\d)(?:[ -]?\d){3,7}(?![\w/:]|[.-]\d)"),
-        check=both(near(cue_words.PIN, 120, after=34), no(ZIP), no(SUM), no(ACCESS)),
+        check=both(near(cue_words.PIN, 120, after=34), no(ZIP), no(SUM), no(ACCESS), no(LONG_ACCOUNT)),
         score=0.9,
     ),
     Recogniser(
@@ -353,6 +354,16 @@ UNORDERED_NUMBERS = (
             no(LIMIT),
         ),
         score=0.87,
+    ),
+    Recogniser(
+        type="BANK_ACCOUNT",
+        name="of a bank",
+        said=("bank",),
+        bare=True,
+        at_least=7,
+        pattern=Ascii(r"\d(?<![\w$./:+-]\d)\d{6,16}(?![\w/:]|[.-]\d)"),
+        check=both(near(r"\bbank\b", 80), no(LIMIT), no(MONEY), no(UNITS), no(IS_REFERENCE)),
+        score=0.82,
     ),
     Recogniser(
         type="BANK_ACCOUNT",

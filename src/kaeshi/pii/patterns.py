@@ -10,6 +10,7 @@ joined by two NULs, which none crosses.
 import re
 
 from kaeshi.pii import cue_words
+from kaeshi.pii.address_patterns import ELSEWHERE
 from kaeshi.pii.national_patterns import NATIONAL, NATIONAL_GLUED
 from kaeshi.pii.number_patterns import UNORDERED_NUMBERS
 from kaeshi.pii.recogniser import Ascii, I, Lazy, Recogniser, both, near, no
@@ -357,6 +358,7 @@ WORDS = (
         check=mixed,
         score=0.9,
     ),
+    *ELSEWHERE,
 )
 
 # from every number on: a house number and a street
@@ -395,7 +397,7 @@ STREETS = (
         score=0.72,
     ),
 )
-AFTER = 24  # a cue may also stand this close after a number
+AFTER = 36  # a cue may also stand this close after a number
 # the highest score first
 NUMBERS = tuple(sorted((*UNORDERED_NUMBERS, *NATIONAL), key=lambda recogniser: -recogniser.score))
 STREET_WORDS = frozenset(

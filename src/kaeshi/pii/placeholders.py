@@ -74,8 +74,13 @@ def scrub_each(
     key: bytes = b"",
     women: frozenset[str] = frozenset(),
     watch: Watch = unwatched,
+    within: Sequence[Sequence[tuple[int, int]] | None] = (),
 ) -> list[Scrubbed]:
-    """Unrelated conversations, searched in one pass: the fast path."""
+    """Unrelated conversations, searched in one pass: the fast path.
+
+    `within`: for each, the places of its first text outside of which nothing is replaced; None or
+    no entry: everywhere.
+    """
     joined = [_joined(texts) for texts in conversations]
     people = (
         [shifted(texts, found) for texts, found in zip(conversations, names, strict=True)]
@@ -83,11 +88,29 @@ def scrub_each(
         else ()
     )
     return [
-        _replaced(texts, text, _settled(text, hits, policy, watch), policy, key, women, None)
-        for texts, text, hits in zip(
-            conversations, joined, detect_each(joined, people, policy, watch), strict=True
+        _replaced(
+            texts,
+            text,
+            _inside(_settled(text, hits, policy, watch), only),
+            policy,
+            key,
+            women,
+            None,
+        )
+        for texts, text, hits, only in zip(
+            conversations,
+            joined,
+            detect_each(joined, people, policy, watch),
+            within or [None] * len(joined),
+            strict=True,
         )
     ]
+
+
+def _inside(hits: Sequence[Hit], only: Sequence[tuple[int, int]] | None) -> Sequence[Hit]:
+    if only is None:
+        return hits
+    return [hit for hit in hits if any(a <= hit[0] and hit[1] <= b for a, b in only)]
 
 
 def _joined(texts: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ OFF = (
     "ACCOUNT",
     "BOOKING",
 )  # references that the conversation is about; a deployment may replace them too
+REGIONS = ("US", "CA", "GB")
 Operator = Literal["placeholder", "surrogate", "mask", "pseudonym"]
 Hit = tuple[int, int, str, float, str]
 _SPACE = re.compile(r"[\W_]+")
@@ -22,7 +23,8 @@ class Policy(Value):
     `types`: the only types to find (empty: all but references). `thresholds`: the lowest score of a
     type, 0 to 1. `allow`: values that stay, such as the business's own address and phone. `deny`:
     words that are always replaced, with their type. `operator`: what replaces values, by type in
-    `operators`.
+    `operators`. `regions`: countries (ISO 3166) whose phones are known without a plus; those that a
+    conversation's language suggests are tried as well.
     """
 
     types: tuple[str, ...] = ()
@@ -32,6 +34,7 @@ class Policy(Value):
     deny: Mapping[str, str] = {}
     operator: Operator = "placeholder"
     operators: Mapping[str, Operator] = {}
+    regions: tuple[str, ...] = REGIONS
 
     def for_serving(self) -> "Policy":
         """The policy with placeholders for everything.

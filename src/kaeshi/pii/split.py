@@ -12,16 +12,20 @@ from kaeshi.pii.policy import Hit
 from kaeshi.pii.validators import digits, is_card
 
 _REST = r"(?:[ -]?[0-9]){1,18}"
+# what leads to a further piece: "and the rest is", "last four are"
+_LED = r"(?:(?:and|then|the|rest|remaining|last|next|other|second|half|part|four|eight|digits|numbers?|is|are|it'?s|of|it)[ :,]{1,2}){0,6}"
 _PIECE = f"[0-9]{_REST}"
 _NUMBER = re.compile(
-    rf"[0-9](?<![\w$.,/-][0-9]){_REST}[ .,-]{{0,3}}(?:(?:\0[^\0\d?]{{1,20}})?\0[^\w\0$]{{0,3}}{_PIECE}(?![\w/:]|[.,][0-9])[ .,-]{{0,3}}){{1,5}}"
+    rf"[0-9](?<![\w$.,/-][0-9]){_REST}[ .,-]{{0,3}}(?:(?:\0[^\0\d?]{{1,20}})?\0[^\w\0$]{{0,3}}{_LED}{_PIECE}(?![\w/:]|[.,][0-9])[ .,-]{{0,3}}){{1,5}}"
 )
 _ONE = re.compile(_PIECE)
 _SSN = re.compile(r"\bssn\b|social security|\bsocial\b", re.IGNORECASE)
 _EMAIL = re.compile(
     r"([A-Za-z0-9][\w.%+-]{0,63}(?:@[A-Za-z0-9.-]{0,60})?)\s?\0\s?(@?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24})(?![\w@])"
 )
-_SEAM = re.compile(r"[ .,-]{0,3}\0(?:[^\0\d?]{1,20}\0)?[^\w\0$]{0,3}[0-9]")
+_SEAM = re.compile(
+    rf"[ .,-]{{0,3}}\0(?:[^\0\d?]{{1,20}}\0)?[^\w\0$]{{0,3}}{_LED}[0-9]", re.IGNORECASE
+)
 # characters of a piece with the signs behind it, and of all further ones
 LONGEST = 42
 MOST = 400

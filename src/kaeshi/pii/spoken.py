@@ -134,10 +134,10 @@ def _hits(text: str, lowered: str, run: re.Match[str]) -> Iterator[Hit]:
     if sum(not word.isdigit() for word in words) < LEAST_SPOKEN:
         return
     number = _digits(words)
-    if _is_count(number):
-        return
     start, end = run.start(), parts[-1].end()
     kind = _kind(text, start, end, number)
+    if kind == "PHONE" and (_is_count(number) or _is_amount(text, end, words)):
+        return
     if kind is None and 14 < len(number):
         # the number may be followed by another, such as a card by its date
         for count in (16, 15):
@@ -178,6 +178,14 @@ def _digits(words: Sequence[str]) -> str:
         number += value * times
         times = 1
     return number + (tens + "0" if tens else "")
+
+
+def _is_amount(text: str, end: int, words: Sequence[str]) -> bool:
+    """Whether it is a sum or a quantity: "one thousand three hundred and forty bucks"."""
+    return "thousand" in words or _COUNTED.match(text, end) is not None
+
+
+_COUNTED = re.compile(r" (?:and |point )?(?:dollars?|bucks|cents|euros?|pounds|rupees|pesos|people|guests|percent|points|miles)\b", re.IGNORECASE)
 
 
 def _is_count(number: str) -> bool:

@@ -12,20 +12,25 @@ def digits(text: str) -> str:
     return _DIGITS.sub("", text)
 
 
-def is_card(text: str) -> bool:
-    """Whether it is 12 to 19 digits that pass the Luhn check (ISO/IEC 7812-1).
+# how the numbers of each length begin, by the networks that issue them
+_ISSUED = {
+    12: ("5", "6"),
+    13: ("4", "5", "6"),
+    14: ("30", "36", "38", "39", "5", "6"),
+    15: ("34", "37", "1800", "2131", "5", "6"),
+    16: ("22", "23", "24", "25", "26", "27", "30", "35", "36", "38", "39", "4", "5", "6", "81", "82", "9792"),
+    **dict.fromkeys((17, 18, 19), ("30", "36", "38", "39", "4", "5", "6", "81", "82")),
+}
 
-    12 only where debit cards have 12.
+
+def is_card(text: str) -> bool:
+    """Whether it is 12 to 19 digits, issued by a network, that pass the Luhn check (ISO/IEC 7812-1).
 
     >>> is_card("4111 1111 1111 1111"), is_card("4111 1111 1111 1112")
     (True, False)
     """
     number = digits(text)
-    if (
-        not 12 <= len(number) <= 19
-        or number[0] == "0"
-        or (len(number) == 12 and number[0] not in "56")
-    ):
+    if not number.startswith(_ISSUED.get(len(number), ("no card",))):
         return False
     doubled = (int(d) * 2 if i % 2 else int(d) for i, d in enumerate(reversed(number)))
     return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0  # constants of the formula
@@ -96,6 +101,20 @@ def is_iban(text: str) -> bool:
     ):  # lengths of ISO 13616
         return False
     return int("".join(str(int(c, 36)) for c in compact[4:] + compact[:4])) % 97 == 1
+
+
+def iban_end(text: str, start: int, end: int) -> int | None:
+    """Where an IBAN that begins at `start` ends: at a sign, or where small letters begin.
+
+    >>> iban_end("DE89370400440532013000né", 0, 23)
+    22
+    """
+    for stop in range(end, start + 14, -1):
+        glued = text[stop - 1 : stop + 1]
+        parted = stop == end or (glued[:1].isdigit() or glued[:1].isupper()) and (glued[1:].islower() or not glued[1:].isalnum())
+        if parted and text[stop - 1].isalnum() and is_iban(text[start:stop]):
+            return stop
+    return None
 
 
 def is_ip(text: str) -> bool:

@@ -30,7 +30,7 @@ IS_REFERENCE = near(
 ACCESS = near(cue_words.ACCESS, 60)
 
 
-LIMIT = near(r"\b(?:balance|limit|line|minimum|maximum|credit line|points|gets|earn\w*|bonus)\b[^\0.?!0-9]{0,14}$", 40, turns=0)
+LIMIT = near(r"\b(?:balance(?: is| was| of|:)|limit|line|minimum|maximum|credit line|points|gets|earn\w*|bonus)\b[^\0.?!0-9]{0,14}$", 40, turns=0)
 
 
 UNITS = near(cue_words.UNITS, 0, turns=0, after=14)
@@ -58,6 +58,14 @@ PHONE = near(cue_words.PHONE, 70, after=11)
 ACCOUNT = near(
     r"\b(?:account|acct|a/c|iban|routing|card|cuenta|conto|konto|compte|conta|rekening|tarjeta|karte|carte)\b", 45
 )
+
+
+def LONG_ACCOUNT(text: str, start: int, end: int) -> bool:  # noqa: N802  # used as the others are
+    """Whether it is too long for a PIN, and no code that was sent."""
+    return len(digits(text[start:end])) > 6 and not _CODE_NAMED(text, start, end)
+
+
+_CODE_NAMED = near(r"code|\botp\b|clave|c[oó]digo|senha|codice|kod\b|код|验证码|驗證碼|인증번호", 60, after=34)
 
 
 ACCOUNT_NAMED = near(r"\b(?:accounts?|acct|cuenta|konto\w*|compte|conto|conta)\b", 60)

@@ -5,13 +5,18 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
+from kaeshi.pii.finders.lexicon import name_lists
+
 AROUND = 40  # characters beside a name in which the rest of a brand may stand
 _WORD = re.compile(r"[^\W_]+")
 _POSSESSIVE = ("'s", "’s")
 
 
 class Known(NamedTuple):
-    """A name of a family. `cues`: what follows it where it is a person's name too."""
+    """A name of a family.
+
+    `shared`: people bear it too, and `cues` follow it where the family's is meant.
+    """
 
     written: str
     family: int
@@ -38,10 +43,12 @@ def _families() -> tuple[dict[str, list[Known]], list[frozenset[str]]]:
 
 def _known(entry: str, family: int) -> Known:
     written, _, cues = entry.strip().partition(" | ")
+    given, surnames, other = name_lists()
+    borne = written not in other and (written in given or written in surnames)
     return Known(
         written.removeprefix("~"),
         family,
-        written.startswith("~"),
+        written.startswith("~") or borne,
         tuple(cue.strip() for cue in cues.split(",") if cue.strip()),
     )
 
@@ -94,11 +101,17 @@ def _is_meant(text: str, end: int, name: Known, certain: frozenset[str]) -> bool
 
 def is_identifier(text: str, start: int, end: int) -> bool:
     """Whether a name is a part of a program's word: `mark_paid`, `JuanBuilder`, `jack.run()`."""
-    before = text[start - 1 : start]
+    before = text[max(0, start - 2) : start]
     after = text[end : end + 2]
+    # an underscore alone is emphasis: _Ann Lee_
+    glued_before = before[-1:] == "_" and before[:1].isalnum() and len(before) > 1
+    glued_after = after[:1] == "_" and after[1:].isalnum()
+    dotted = before[-1:] == "." and before[:1].isalnum() and after[:1] == "." and after[1:].isalnum()
     return (
-        before in {"_", "$", "#"}
-        or after[:1] == "_"
+        glued_before
+        or glued_after
+        or dotted
+        or before[-1:] in {"$", "#"}
         or (after[:1].isupper() and text[end - 1].islower())
         or after in {"()", "::"}
     )

@@ -1,5 +1,6 @@
 """What the word lists know of a word: a name, a place, an everyday word, a misspelling."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -18,6 +19,7 @@ NOT_NAMES = frozenset(["alexa"])  # unless a speaker says that it is their name
 LEAST_MISSPELT = 5  # letters: every short name is one letter away from some word
 
 
+_BEGINS = re.compile(r"(?:[.!?:\"“\n\0|>*#-]\s?|^\s*)\Z")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -67,7 +69,9 @@ def is_everyday(text: str, start: int, end: int, words: Sequence[str]) -> bool:
     if not words or all(word in NOT_NAMES or word in FILLER for word in words):
         return True
     written = text[start:end]
-    if not could_name(written) or NO_NAME.match(text, start):
+    first = PARTS.match(text, start)
+    inside = first is not None and first[0][0].isupper() and is_listed_inside(text, start, first[0])
+    if NO_NAME.match(text, start) or not (inside or could_name(written)):
         return True
     return written.islower() and all(is_misspelt(word) for word in words if could_name(word))
 
@@ -112,4 +116,17 @@ def could_name(text: str) -> bool:
             return True
         if len(word) > 1 and lowered not in everyday and not (word.islower() and lowered in small):
             return True
+        if word[0].isupper() and is_listed_inside(text, match.start(), word):
+            return True
     return False
+
+
+def is_listed_inside(text: str, start: int, word: str) -> bool:
+    """Whether a listed name is written large in the middle of a sentence: "my sister is Sky".
+
+    At its beginning every word is.
+    """
+    if not start or not word[1:].islower() or _BEGINS.search(text, max(0, start - 4), start):
+        return False
+    given, surnames, _ = name_lists()
+    return word.lower() in given or word.lower() in surnames

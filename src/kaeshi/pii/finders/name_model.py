@@ -35,9 +35,9 @@ REMEMBERED = 50_000
 NAME = slice(1, 5)
 STREET = (*range(23, 29),)
 PLACE = (*range(29, 35),)
-LEAST_NAME = 0.5
+LEAST_NAME = 0.4
 LEAST_ADDRESS = 0.4
-LEAST_LISTED = 0.02  # a word that is mostly a name needs little evidence
+LEAST_LISTED = 0.2  # a word that is mostly a name needs little evidence
 SCORE_ADDRESS = 0.75  # structured patterns take precedence
 # a full stop only after an initial or a title
 _BETWEEN_NAMES = re.compile(

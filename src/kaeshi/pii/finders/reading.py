@@ -1,14 +1,17 @@
 """Gives any finder of names the texts as a person reads them.
 
-Disguises are off (fullwidth letters, entities, escapes), and JSON becomes lines of keys and values,
-of which only values hold names.
+Disguises are off (fullwidth letters, entities, escapes), and the values of JSON are turns of a
+conversation, of which none but values hold names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kaeshi.nouns import Finding, NameFinder, Watch, unwatched
-from kaeshi.pii.fields import Document, document, documents, may_name
+from kaeshi.pii.fields import Leaf, documents, leaves, may_name, turns
 from kaeshi.pii.normal import Normal, hides, normal
+
+
+SHORT = 60  # characters of a value that is read after its key
 
 
 class Reading:
@@ -31,57 +34,76 @@ class Reading:
         """People and addresses of many conversations at once."""
         views = [[_view(text) for text in texts] for texts in conversations]
         said = [
-            [text if view is None else _text(view) for text, view in zip(texts, seen, strict=True)]
+            [
+                part
+                for text, view in zip(texts, seen, strict=True)
+                for part in ([text] if view is None else view.texts)
+            ]
             for texts, seen in zip(conversations, views, strict=True)
         ]
         found = self._finder.find_each(said, known, watch)
         return [
-            [
-                list(names) if view is None else _back(view, names)
-                for names, view in zip(lists, seen, strict=True)
-            ]
-            for lists, seen in zip(found, views, strict=True)
+            list(_gathered(iter(lists), seen)) for lists, seen in zip(found, views, strict=True)
         ]
 
 
-View = Normal | Document
+class _Plain:
+    """A text in normal form."""
+
+    def __init__(self, seen: Normal) -> None:
+        self._seen = seen
+        self.texts = [seen.text]
+
+    def back(self, names: Sequence[Sequence[Finding]]) -> list[Finding]:
+        """The findings by their places in the original."""
+        return [_moved(name, *self._seen.back(name.start, name.end)) for name in names[0]]
 
 
-def _view(text: str) -> View | None:
+class _Values:
+    """The values of a JSON text that people may have said, as turns; short ones after their key."""
+
+    def __init__(self, leaves: Sequence[Leaf]) -> None:
+        self._leaves = leaves
+        self._keys = [
+            f"{leaf.key}: " if leaf.key and len(leaf.value) < SHORT else "" for leaf in leaves
+        ]
+        self._seen = [
+            normal(key + leaf.value) for key, leaf in zip(self._keys, leaves, strict=True)
+        ]
+        self.texts = [seen.text for seen in self._seen]
+
+    def back(self, names: Sequence[Sequence[Finding]]) -> list[Finding]:
+        """The findings by their places in the original, without those in keys."""
+        found = []
+        for leaf, key, seen, there in zip(self._leaves, self._keys, self._seen, names, strict=True):
+            for name in there:
+                start, end = (place - len(key) for place in seen.back(name.start, name.end))
+                if start >= 0 and (name.type != "PERSON" or may_name(leaf, start, end)):
+                    found.append(_moved(name, leaf.places[start], leaf.places[end]))
+        return found
+
+
+def _view(text: str) -> _Plain | _Values | None:
     """How a text is read; None if as it stands."""
     if ("{" in text or "[" in text) and next(documents(text), None) is not None:
-        found = document(text)
-        if found is not None:
-            return found
+        found = leaves(text)
+        if found:
+            return _Values(turns(found))
     if not hides(text):
         return None
     seen = normal(text)
-    return seen if seen.places is not None or seen.text != text else None
+    return _Plain(seen) if seen.places is not None or seen.text != text else None
 
 
-def _text(view: View) -> str:
-    return view.text if isinstance(view, Normal) else view.view
-
-
-def _back(view: View, names: Sequence[Finding]) -> list[Finding]:
-    if isinstance(view, Normal):
-        return [_moved(name, *view.back(name.start, name.end)) for name in names]
-    found = []
-    for name in names:
-        there = view.back(name.start, name.end)
-        leaf, at = next(
-            (
-                (leaf, at)
-                for leaf, at in zip(view.leaves, view.starts, strict=True)
-                if at <= name.start and name.end <= at + len(leaf.value)
-            ),
-            (None, 0),
-        )
-        if there is not None and leaf is not None and (
-            name.type != "PERSON" or may_name(leaf, name.start - at, name.end - at)
-        ):
-            found.append(_moved(name, *there))
-    return found
+def _gathered(
+    lists: Iterator[Sequence[Finding]], views: Sequence[_Plain | _Values | None]
+) -> Iterator[list[Finding]]:
+    """What was found in the parts of each text, by its places in the text."""
+    for view in views:
+        if view is None:
+            yield list(next(lists))
+        else:
+            yield view.back([next(lists) for _ in view.texts])
 
 
 def _moved(name: Finding, start: int, end: int) -> Finding:

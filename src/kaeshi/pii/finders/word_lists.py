@@ -40,12 +40,12 @@ from kaeshi.pii.finders.lexicon import (
 from kaeshi.pii.finders.introductions import introduced_elsewhere
 from kaeshi.pii.finders.known import is_identifier, known_to_all
 from kaeshi.pii.finders.listed import listed
-from kaeshi.pii.finders.public_names import public
+from kaeshi.pii.finders.spelt import spelt
 from kaeshi.pii.spans import Taken
 
 # the lowest score of a model for an unlisted word
-UNLISTED = 0.8
-UNLISTED_SMALL = 0.97
+UNLISTED = 0.4
+UNLISTED_SMALL = 0.6
 # the lowest score for a search in other turns
 SURE_LISTED = 0.8
 SURE_UNLISTED = 0.98
@@ -72,8 +72,7 @@ class ListedNames:
         """
         looked = [_look(text) for text in texts]
         spans = _introduced_in(looked, proposed, texts)
-        public_names = _public_names(proposed, looked, texts)
-        _without_public(looked, spans, public_names, proposed, texts)
+        _with_proposed(looked, spans, proposed, texts)
         words = _sure_words(known, texts, spans)
         if not words and not any(spans):
             return [[] for _ in texts]
@@ -100,7 +99,10 @@ def _introduced_in(
     texts: Sequence[str],
 ) -> list[list[tuple[int, int, bool]]]:
     """Spans in which speakers introduce themselves, or answer a question for a name."""
-    spans = [[*look.introduced, *(look.guessed if proposed is None else ())] for look in looked]
+    spans = [
+        [*look.introduced, *look.spelt, *(look.guessed if proposed is None else ())]
+        for look in looked
+    ]
     for i, look in enumerate(looked):
         if i and looked[i - 1].asks:
             spans[i] += [
@@ -111,42 +113,20 @@ def _introduced_in(
     return spans
 
 
-def _public_names(
-    proposed: Sequence[Sequence[tuple[int, int, float]]] | None,
-    looked: "list[Look]",
-    texts: Sequence[str],
-) -> frozenset[tuple[int, int, int]]:
-    known_to_all = frozenset[tuple[int, int, int]]()
-    if proposed is not None and any(proposed):
-        named = [
-            [(a, b) for a, b, _ in (*seen, *look.titled, *look.introduced)]
-            for seen, look in zip(proposed, looked, strict=True)
-        ]
-        known_to_all = public(texts, named, name_lists()[0])
-    return known_to_all
-
-
-def _without_public(
+def _with_proposed(
     looked: "list[Look]",
     spans: list[list[tuple[int, int, bool]]],
-    public_names: frozenset[tuple[int, int, int]],
     proposed: Sequence[Sequence[tuple[int, int, float]]] | None,
     texts: Sequence[str],
 ) -> None:
+    """Adds titled names and a model's proposals; takes out what names nobody."""
     for i, look in enumerate(looked):
         spans[i] = [
-            span
-            for span in (*spans[i], *look.titled)
-            if (i, span[0], span[1]) not in public_names and not _is_nobody(texts[i], *span[:2])
+            span for span in (*spans[i], *look.titled) if not _is_nobody(texts[i], *span[:2])
         ]
     for i, seen in enumerate(proposed or ()):
         spans[i] += _credible(
-            texts[i],
-            [
-                span
-                for span in seen
-                if (i, span[0], span[1]) not in public_names and not _is_nobody(texts[i], *span[:2])
-            ],
+            texts[i], [span for span in seen if not _is_nobody(texts[i], *span[:2])]
         )
 
 
@@ -258,6 +238,7 @@ class Look(NamedTuple):
     introduced: Named
     titled: Named
     guessed: Named
+    spelt: Named
     asks: bool
 
 
@@ -265,14 +246,16 @@ class Look(NamedTuple):
 def _look(text: str) -> Look:
     said = frozenset(PARTS.findall(text.lower()))
     elsewhere = tuple((a, b, True) for a, b in introduced_elsewhere(text, said))
+    letters = tuple((a, b, False) for a, b in spelt(text, said))
     if said.isdisjoint(_telling()):
-        return Look(said, elsewhere, (), (), _asks_name(text))
+        return Look(said, elsewhere, (), (), letters, _asks_name(text))
     introduced = (*elsewhere, *((a, b, True) for a, b in _introduced(text)), *_presented(text))
     return Look(
         said,
         introduced,
         tuple(_titled(text)),
         tuple((a, b, True) for a, b in listed(text)),
+        letters,
         _asks_name(text),
     )
 

@@ -1,0 +1,57 @@
+"""Where an address ends: with its postal code, and before a city that stands without one.
+
+A city is nobody's and says where to deliver; a street beside it does not change that. A postal code
+below a street, in an address of several lines, belongs to it.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from kaeshi.pii.patterns import STREET_WORDS
+from kaeshi.pii.policy import Hit
+
+MOST_WORDS = 3  # of a city's name
+LEAST_STREET = 3  # letters of a street's name
+_NO_STREET = frozenset(
+    "apt apartment flat unit suite ste room floor house building block number plot door box".split()
+)
+_LAST_PART = re.compile(r",[ \t]{0,3}([^,\d\n]{2,40})\Z")
+_HOUSE = re.compile(r"\d.{0,80}?[^\W\d_]{2}|[^\W\d_]{2}.{0,80}?\d", re.DOTALL)
+_WORDS = re.compile(r"[^\W\d_]+")
+_CODE_BELOW = re.compile(
+    r"(?:,?[ \t]{0,3}\n{1,2}(?:[>?*|]{1,3})?[ \t]{0,3}[^\W\d_][^\d\n]{1,40}){0,3}?"
+    r"(?:\n{1,2}(?:[>?*|]{1,3})?[ \t]{0,3}|[ \t])(?:[A-Z]{1,2}-)?(\d{4,6}(?:-\d{3,4})?)(?=[ \t]{0,3}(?:\n|\0|\Z))"
+)
+
+
+def bounded(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
+    """The findings, addresses among them without a city at their end and with a code below them.
+
+    >>> [(a, b) for a, b, *_ in bounded("12 Mill Road, Leeds", [(0, 19, "ADDRESS", 0.9, "street")])]
+    [(0, 12)]
+    """
+    for i, (start, end, kind, score, by) in enumerate(hits):
+        if kind != "ADDRESS":
+            yield start, end, kind, score, by
+            continue
+        end = _before_city(text, start, end)
+        yield start, end, kind, score, by
+        code = _CODE_BELOW.match(text, end)
+        following = hits[i + 1][0] if i + 1 < len(hits) else len(text)
+        if code and "\n" in code[0] and code.end() <= following:
+            yield *code.span(1), kind, score, "postal code below"
+
+
+def _before_city(text: str, start: int, end: int) -> int:
+    while part := _LAST_PART.search(text, start, end):
+        words = [word.lower() for word in _WORDS.findall(part[1])]
+        before = {word.lower() for word in _WORDS.findall(text[start : part.start()])}
+        if (
+            len(words) > MOST_WORDS
+            or not STREET_WORDS.isdisjoint(words)
+            or max(map(len, before - _NO_STREET), default=0) < LEAST_STREET
+            or not _HOUSE.search(text, start, part.start())
+        ):
+            break
+        end = part.start()
+    return end
