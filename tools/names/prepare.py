@@ -36,7 +36,10 @@ PLAINLY_ADDRESS = re.compile(
     re.IGNORECASE,
 )
 WITHOUT = 2  # turns without a label for each with one
-LEAST, MOST_OF_ONE = 9_000, 20_000  # rows of a file: a small one is repeated, of a large one some are left
+LEAST, MOST_OF_ONE = (
+    9_000,
+    20_000,
+)  # rows of a file: a small one is repeated, of a large one some are left
 Row = tuple[str, list[tuple[int, int, str]]]
 
 
@@ -71,11 +74,7 @@ def encode(tokenizer: Tokenizer, rows: list[Row]) -> list[tuple[list[int], list[
     ):
         groups = [
             next(
-                (
-                    GROUPS.get(kind, NOT_JUDGED)
-                    for a, b, kind in spans
-                    if start < b and end > a
-                ),
+                (GROUPS.get(kind, NOT_JUDGED) for a, b, kind in spans if start < b and end > a),
                 REST,
             )
             for start, end in e.offsets
@@ -101,7 +100,9 @@ def labelled(path: str, rng: random.Random) -> list[Row]:
 
 
 def _turns(record: dict[str, Any]) -> list[Row]:
-    if "messages" not in record or not record.get("pii_gold") and not record.get("pii_complete_types"):
+    if "messages" not in record or (
+        not record.get("pii_gold") and not record.get("pii_complete_types")
+    ):
         return []
     spans: dict[str, list[tuple[int, int, str]]] = {}
     for s in record.get("pii_gold") or []:

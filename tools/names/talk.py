@@ -916,7 +916,9 @@ class Values:
             return rng.choice(self._words)
         if kind == "x":
             digits = str(rng.randrange(100, 10**7))
-            return rng.choice([digits, digits, f"{digits[:3]}-{digits[3:]}0", f"{digits[:2]}.{digits[2:]}"])
+            return rng.choice(
+                [digits, digits, f"{digits[:3]}-{digits[3:]}0", f"{digits[:2]}.{digits[2:]}"]
+            )
         if kind == "k":
             return str(rng.randrange(1, 60))
         return rng.choice(addresses if kind == "a" else streets)
@@ -999,7 +1001,7 @@ def lines(seed: int, count: int, words: Sequence[str]) -> Iterator[Sentence]:
             more, others = _fill(rng.choice(NOBODY), rng, values, place)
             gap = rng.choice([". ", " ", "! ", ", ", "\n", "? "])
             if rng.random() < 0.5:
-                text, spans = text + gap + more, spans
+                text += gap + more
             else:
                 at = len(more) + len(gap)
                 text = more + gap + text

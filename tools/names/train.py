@@ -135,9 +135,7 @@ def judge(model: Model, data: dict[str, list[Any]], device: str) -> str:
     return "\n".join(told)
 
 
-def _counted(
-    model: Model, rows: list[Any], device: str
-) -> tuple[list[int], list[int], list[int]]:
+def _counted(model: Model, rows: list[Any], device: str) -> tuple[list[int], list[int], list[int]]:
     right, said, gold = [0, 0], [0, 0], [0, 0]
     for first in range(0, len(rows), 256):
         ids, mask, groups = batch(rows[first : first + 256], device)

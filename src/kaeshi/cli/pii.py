@@ -303,7 +303,10 @@ def _scrubbed(
 def _restored(
     source: str, shape: str, fields: Sequence[str], kept: Sequence[Kept]
 ) -> Iterator[str]:
-    """Every row with what the vault kept of it. Raises InvalidInput if they do not belong together."""
+    """Every row with what the vault kept of it.
+
+    Raises InvalidInput if they do not belong together.
+    """
     if shape == "text":
         there: list[tuple[str, Callable[[str], str]]] = [("".join(_lines(source)), str)]
     else:

@@ -118,7 +118,6 @@ class _Choice:
         self._found = found
         self._texts = dict[str, pii.Restorer]()
         self._calls = dict[int, pii.Restorer]()
-        self._quoted = _quoted(found)
         self._over = False
 
     def passed(self, choice: Json) -> Iterator[Json]:
@@ -170,10 +169,10 @@ class _Choice:
         if not isinstance(written, str):
             arguments = _restored(written, self._found)
         elif isinstance(index, int):
-            restorer = self._calls.setdefault(index, pii.Restorer(self._quoted))
+            restorer = self._calls.setdefault(index, pii.Restorer(self._found, as_json=True))
             arguments = restorer.feed(written)
         else:  # where parallel calls have no index, each part is a whole call
-            arguments = pii.restore(written, self._quoted)
+            arguments = pii.restore(written, self._found, as_json=True)
         return {**part, "function": {**function, "arguments": arguments}}
 
 
@@ -194,18 +193,10 @@ def _is_text(part: object) -> bool:
 
 def _restored(value: Any, found: Found, key: str = "") -> Any:
     if isinstance(value, str):
-        return pii.restore(value, _quoted(found) if key == "arguments" else found)
+        return pii.restore(value, found, as_json=True if key == "arguments" else None)
     if isinstance(value, dict):
         return {name: _restored(item, found, name) for name, item in value.items()}
     return [_restored(item, found, key) for item in value] if isinstance(value, list) else value
-
-
-def _quoted(found: Found) -> Found:
-    """The values escaped as inside a JSON string, such as a tool call's arguments."""
-    return {
-        kind: [json.dumps(value, ensure_ascii=False)[1:-1] for value in values]
-        for kind, values in found.items()
-    }
 
 
 def _event(content: Json) -> bytes:

@@ -33,7 +33,24 @@ ELSEWHERE = (
     Recogniser(
         type="ADDRESS",
         name="street, then its number",
-        words=("straße", "strasse", "str.", "weg ", "platz ", "allee ", "gasse ", "straat", "gracht", "plein ", "laan ", "singel ", "kade ", "gatan ", "vej ", "vägen "),
+        words=(
+            "straße",
+            "strasse",
+            "str.",
+            "weg ",
+            "platz ",
+            "allee ",
+            "gasse ",
+            "straat",
+            "gracht",
+            "plein ",
+            "laan ",
+            "singel ",
+            "kade ",
+            "gatan ",
+            "vej ",
+            "vägen ",
+        ),
         reach=(34, 60),
         pattern=Lazy(
             rf"(?<!\w)(?:{_PEOPLE}[ -]){{0,2}}[A-ZÄÖÜ][\wäöüß.-]{{0,30}}(?:straße|strasse|str\.|weg|platz|allee|gasse|straat|gracht|plein|laan|singel|kade|gatan|vej|vägen)"
@@ -44,7 +61,25 @@ ELSEWHERE = (
     Recogniser(
         type="ADDRESS",
         name="kind, street, number",
-        words=("calle ", "c/ ", "avenida ", "av. ", "avda", "paseo ", "plaza ", "carrera ", "via ", "viale ", "piazza ", "corso ", "rua ", "travessa ", "alameda ", "ul. ", "al. "),
+        words=(
+            "calle ",
+            "c/ ",
+            "avenida ",
+            "av. ",
+            "avda",
+            "paseo ",
+            "plaza ",
+            "carrera ",
+            "via ",
+            "viale ",
+            "piazza ",
+            "corso ",
+            "rua ",
+            "travessa ",
+            "alameda ",
+            "ul. ",
+            "al. ",
+        ),
         reach=(1, 110),
         pattern=Lazy(
             rf"(?<!\w)(?i:calle|c/|avenida|av\.|avda\.?|paseo|plaza|carrera|via|viale|piazza|corso|rua|travessa|alameda|ul\.|al\.)\s"
@@ -59,7 +94,8 @@ ELSEWHERE = (
         words=("apo", "fpo", "dpo"),
         reach=(50, 24),
         pattern=Lazy(
-            r"(?:\b(?:PSC|Unit|CMR|USS|USNS|USCGC|USNV)\s[\w #-]{1,24},?\s?(?:Box\s\d{1,6})?[\s,]{1,3})?\b[AFD]PO,?\s(?:A[AEP],?\s)?\d{5}(?:-\d{4})?\b", I
+            r"(?:\b(?:PSC|Unit|CMR|USS|USNS|USCGC|USNV)\s[\w #-]{1,24},?\s?(?:Box\s\d{1,6})?[\s,]{1,3})?\b[AFD]PO,?\s(?:A[AEP],?\s)?\d{5}(?:-\d{4})?\b",
+            I,
         ),
         score=0.93,
     ),
@@ -68,18 +104,31 @@ ELSEWHERE = (
         name="rural route",
         words=(" box ",),
         reach=(20, 20),
-        pattern=Lazy(r"\b(?:RR|R\.R\.|HC|rural route)\s?#?\d{1,4},?\s(?:P\.?O\.?\s)?Box\s\d{1,6}\b", I),
+        pattern=Lazy(
+            r"\b(?:RR|R\.R\.|HC|rural route)\s?#?\d{1,4},?\s(?:P\.?O\.?\s)?Box\s\d{1,6}\b", I
+        ),
         score=0.9,
     ),
     Recogniser(
         type="ADDRESS",
         name="postal code, named",
-        words=("zip", "postal", "postcode", "post code", "plz", "cep ", "cep:", "cap ", "código postal"),
+        words=(
+            "zip",
+            "postal",
+            "postcode",
+            "post code",
+            "plz",
+            "cep ",
+            "cep:",
+            "cap ",
+            "código postal",
+        ),
         reach=(1, 40),
         group=1,
         pattern=Lazy(
             r"\b(?:zip(?: ?codes?)?|postal codes?|post ?codes?|plz|cep|code postal|c[óo]digo postal)(?: (?:is|here is|es|est|é|ist|of)|[:=#])?\s{1,2}(?:the |it's |its )?"
-            r"(\d{4,6}(?:-\d{3,4})?|\d{3}\s?\d{3}|\d{5}-\d{3})(?![\w]|[.,]\d)", I
+            r"(\d{4,6}(?:-\d{3,4})?|\d{3}\s?\d{3}|\d{5}-\d{3})(?![\w]|[.,]\d)",
+            I,
         ),
         score=0.8,
     ),

@@ -17,6 +17,7 @@ _NO_STREET = frozenset(
 )
 _LAST_PART = re.compile(r",[ \t]{0,3}([^,\d\n]{2,40})\Z")
 _HOUSE = re.compile(r"\d.{0,80}?[^\W\d_]{2}|[^\W\d_]{2}.{0,80}?\d", re.DOTALL)
+_NEXT_NUMBER = re.compile(r"\s*\n[\s>?*|]*\d{1,3}\Z")
 _WORDS = re.compile(r"[^\W\d_]+")
 _CODE_BELOW = re.compile(
     r"(?:,?[ \t]{0,3}\n{1,2}(?:[>?*|]{1,3})?[ \t]{0,3}[^\W\d_][^\d\n]{1,40}){0,3}?"
@@ -30,11 +31,13 @@ def bounded(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
     >>> [(a, b) for a, b, *_ in bounded("12 Mill Road, Leeds", [(0, 19, "ADDRESS", 0.9, "street")])]
     [(0, 12)]
     """
-    for i, (start, end, kind, score, by) in enumerate(hits):
+    for i, (start, found, kind, score, by) in enumerate(hits):
         if kind != "ADDRESS":
-            yield start, end, kind, score, by
+            yield start, found, kind, score, by
             continue
-        end = _before_city(text, start, end)
+        # what begins in the next line, as a phone
+        begun = _NEXT_NUMBER.search(text, start, found)
+        end = _before_city(text, start, begun.start() if begun else found)
         yield start, end, kind, score, by
         code = _CODE_BELOW.match(text, end)
         following = hits[i + 1][0] if i + 1 < len(hits) else len(text)

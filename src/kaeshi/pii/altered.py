@@ -1,14 +1,14 @@
-"""Placeholders in a model's answer, also as models alter them.
+r"""Placeholders in a model's answer, also as models alter them.
 
 They lose their brackets, are written small, spaced, inflected, escaped for Markdown or for a URL:
-`PERSON_1's`, `[person 1]`, `\\[PERSON\\_1\\]`, `%5BPERSON_1%5D`. All stand for the same value, if
+`PERSON_1's`, `[person 1]`, `\[PERSON\_1\]`, `%5BPERSON_1%5D`. All stand for the same value, if
 the conversation has one of that number; a bare `PERSON_1` that it has not is left as it is.
 """
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 
 LONGEST = 64  # characters of an altered placeholder
 _JSON = re.compile(r"\s*(?:```(?:json)?\s*)?(?:\{|\[\s*(?:[\[{\"\]]|-?\d))")
@@ -25,6 +25,23 @@ def begins_json(text: str) -> bool | None:
     if not bare or (len(bare) < 9 and "```json\n".startswith(bare)) or bare == "[":
         return None
     return _JSON.match(text) is not None
+
+
+def is_altered(text: str, kinds: Sequence[str]) -> bool:
+    """Whether a text has a placeholder of one of the types in brackets, however it is written.
+
+    >>> is_altered("ask [Person 1]", ("PERSON",)), is_altered("see [1]", ("PERSON",))
+    (True, False)
+    """
+    return _altered(tuple(kinds)).search(text) is not None
+
+
+@cache
+def _altered(kinds: tuple[str, ...]) -> re.Pattern[str]:
+    written = "|".join(r"(?:\\{0,2}_|[ -])".join(kind.split("_")) for kind in kinds)
+    return re.compile(
+        rf"\[\s?(?:{written})(?:\\{{0,2}}_|[ #:-])\d{{1,6}}\s?\\{{0,2}}\]", re.IGNORECASE
+    )
 
 
 class Altered:
@@ -70,7 +87,10 @@ class Altered:
         opened = r"(?:\\?\[|%5[Bb]|\\u005[bB])\s?"
         closed = r"\s?(?:\\?\]|%5[Dd]|\\u005[dD])"
         between = r"(?:\\?_|%5[Ff]|[ #:-])"
-        bare = "|".join(r"(?:\\?_)".join(kind.split("_")) for kind in sorted(self._values, key=len, reverse=True))
+        bare = "|".join(
+            r"(?:\\?_)".join(kind.split("_"))
+            for kind in sorted(self._values, key=len, reverse=True)
+        )
         return re.compile(
             rf"{opened}(?P<kind>{self._kinds}){between}(?P<number>[1-9]\d{{0,5}}){closed}"
             # brackets lost on one side or on both: the type stands in capitals, with its sign
@@ -81,9 +101,7 @@ class Altered:
 
     @cached_property
     def _begun(self) -> re.Pattern[str]:
-        kinds = "|".join(
-            _beginnings(kind) for kind in sorted(self._values, key=len, reverse=True)
-        )
+        kinds = "|".join(_beginnings(kind) for kind in sorted(self._values, key=len, reverse=True))
         opened = r"(?:\\?\[|%5[Bb]|\\u005[bB])\s?"
         return re.compile(
             rf"(?:{opened}[A-Za-z_\\ #:%-]{{0,40}}(?:\d{{0,6}}\s?\\?(?:%5?)?)?|(?<![A-Za-z0-9_])(?-i:{kinds})|%5?|\\)\Z",

@@ -6,14 +6,14 @@ Recognisers run where a trigger occurs; of overlapping findings one wins.
 import re
 import string
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import accumulate
 
 from kaeshi.nouns import PLACEHOLDER, Finding, Watch, unwatched
-from kaeshi.pii.fields import BETWEEN, Document, by_keys, document, documents, turns
 from kaeshi.pii.addresses import bounded
 from kaeshi.pii.encoded import encoded
+from kaeshi.pii.fields import BETWEEN, Document, by_keys, document, documents, turns
 from kaeshi.pii.national_phones import national_phone
 from kaeshi.pii.normal import hides, normal
 from kaeshi.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREETS

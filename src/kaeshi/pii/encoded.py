@@ -30,7 +30,9 @@ def encoded(text: str, search: Callable[[str], Sequence[Hit]]) -> Iterator[Hit]:
 def _decoded(token: str) -> str | None:
     """The text that a token stands for, or None if it is none in UTF-8."""
     # words are letters of one case: base 64 mixes them, and has digits or signs
-    if token.isalpha() and (token.islower() or token.isupper() or token.istitle()) or token.isdigit():
+    if (
+        token.isalpha() and (token.islower() or token.isupper() or token.istitle())
+    ) or token.isdigit():
         return None
     bare = token.rstrip("=")
     if len(bare) % 4 == 1:

@@ -85,8 +85,8 @@ def _leaves(text: str, places: list[int], depth: int) -> Iterator[Leaf]:
 def _without_escapes(raw: str, start: int) -> tuple[str, list[int]]:
     if "\\" not in raw:
         return raw, list(range(start, start + len(raw) + 1))
-    value = []
-    places = []
+    value: list[str] = []
+    places: list[int] = []
     for piece in _ESCAPED.finditer(raw):
         if piece[0][0] != "\\":
             value.append(piece[0])
@@ -209,21 +209,57 @@ _A_NAME = re.compile(r"[^\W\d_][^\W\d_]*(?:[ .'’,-]{1,2}[^\W\d_]+){0,4}\.?")
 _KEYED = tuple(
     (re.compile(rf"(?:\A|.* )(?:{key})\Z"), re.compile(rf"(?:{value})\Z", re.DOTALL), kind)
     for key, value, kind in (
-        (r"dob|date of birth|birth ?date|birthday|born(?: on)?|fecha de nacimiento|geburtsdatum", r".*\d.*", "DATE_OF_BIRTH"),
+        (
+            r"dob|date of birth|birth ?date|birthday|born(?: on)?|fecha de nacimiento|geburtsdatum",
+            r".*\d.*",
+            "DATE_OF_BIRTH",
+        ),
         (r"password|passwd|passphrase|pwd|passcode", r"\S.{3,200}", "PASSWORD"),
-        (r"pin|cvv2?|cvc2?|security code|otp|otp code|one time code|verification code|pin code", r"\D{0,3}\d[\d -]{2,9}", "PIN"),
+        (
+            r"pin|cvv2?|cvc2?|security code|otp|otp code|one time code|verification code|pin code",
+            r"\D{0,3}\d[\d -]{2,9}",
+            "PIN",
+        ),
         (r"ssn|social security(?: number| no)?", r"[\dXx* -]{4,14}", "SSN"),
-        (r"account (?:number|no|num|nr)|acct(?: number| no| num)?|bank account", r"[A-Za-z]{0,4}[\d -]{5,24}", "BANK_ACCOUNT"),
+        (
+            r"account (?:number|no|num|nr)|acct(?: number| no| num)?|bank account",
+            r"[A-Za-z]{0,4}[\d -]{5,24}",
+            "BANK_ACCOUNT",
+        ),
         (r"routing(?: number| no)?|sort code|aba|bsb|blz|bank code", r"[\d -]{6,12}", "ROUTING"),
-        (r"driv(?:er|ing)s? licen[cs]e(?: number| no)?|licen[cs]e (?:number|no)|dl(?: number| no)", r"(?=.*\d)[A-Za-z0-9 -]{5,20}", "DRIVER_LICENSE"),
+        (
+            r"driv(?:er|ing)s? licen[cs]e(?: number| no)?|licen[cs]e (?:number|no)|dl(?: number| no)",
+            r"(?=.*\d)[A-Za-z0-9 -]{5,20}",
+            "DRIVER_LICENSE",
+        ),
         (r"passport(?: number| no| num)?", r"(?=.*\d)[A-Za-z0-9 ]{6,12}", "PASSPORT"),
-        (r"(?:phone|mobile|cell|tel|telephone|fax|whatsapp)(?: number| no)?", r"\+?[\d ().x-]{6,24}", "PHONE"),
-        (r"card(?: number| no| num)?|card pan|credit card(?: number)?", r"[\d -]{12,23}", "CREDIT_CARD"),
-        (r"(?:gate|door|alarm|access|entry|lockbox|lock box|garage|wifi|wi fi) (?:code|password|pin|key)", r".*\d.*|\S{4,}", "ACCESS_CODE"),
+        (
+            r"(?:phone|mobile|cell|tel|telephone|fax|whatsapp)(?: number| no)?",
+            r"\+?[\d ().x-]{6,24}",
+            "PHONE",
+        ),
+        (
+            r"card(?: number| no| num)?|card pan|credit card(?: number)?",
+            r"[\d -]{12,23}",
+            "CREDIT_CARD",
+        ),
+        (
+            r"(?:gate|door|alarm|access|entry|lockbox|lock box|garage|wifi|wi fi) (?:code|password|pin|key)",
+            r".*\d.*|\S{4,}",
+            "ACCESS_CODE",
+        ),
         (r"vin|vehicle identification number", r"[A-HJ-NPR-Za-hj-npr-z0-9]{11,17}", "VIN"),
         (r"user ?name|login(?: name)?", r"\S{3,64}", "USERNAME"),
-        (r"licen[cs]e plate|plate(?: number| no)?|number plate", r"(?=.*\d)[A-Za-z0-9 -]{3,10}", "LICENSE_PLATE"),
-        (r"dni|nie|nif|cpf|cnpj|curp|rfc|aadhaar|aadhar|pan(?: number| no| card)?|nino|ni number|codice fiscale|pesel|bsn|nhs(?: number)?|sin|tfn|national id(?: number)?|tax id|id card(?: number)?", r"(?=.*\d)[A-Za-z0-9 ./-]{6,24}", "NATIONAL_ID"),
+        (
+            r"licen[cs]e plate|plate(?: number| no)?|number plate",
+            r"(?=.*\d)[A-Za-z0-9 -]{3,10}",
+            "LICENSE_PLATE",
+        ),
+        (
+            r"dni|nie|nif|cpf|cnpj|curp|rfc|aadhaar|aadhar|pan(?: number| no| card)?|nino|ni number|codice fiscale|pesel|bsn|nhs(?: number)?|sin|tfn|national id(?: number)?|tax id|id card(?: number)?",
+            r"(?=.*\d)[A-Za-z0-9 ./-]{6,24}",
+            "NATIONAL_ID",
+        ),
     )
 )
 _NO_VALUE = frozenset(

@@ -5,11 +5,13 @@ of the issuing offices, as python-stdnum and the European Commission's list of t
 """
 
 from kaeshi.pii.recogniser import Ascii, I, Recogniser, both, near
-from kaeshi.pii.validators import is_cpf, is_vin, is_chinese_id
+from kaeshi.pii.validators import is_chinese_id, is_cpf, is_vin
 from kaeshi.pii.vocabulary import many
 
 
-def _id(name: str, said: tuple[str, ...], cue: str, shape: str, *, digits: int = 4, most: int = 20) -> Recogniser:
+def _id(
+    name: str, said: tuple[str, ...], cue: str, shape: str, *, digits: int = 4, most: int = 20
+) -> Recogniser:
     return Recogniser(
         type="NATIONAL_ID",
         name=name,
@@ -62,7 +64,20 @@ NATIONAL = (
     _id("pan", ("pan", "kyc", "tax"), r"\bpan\b|\bkyc\b|\bincome tax\b", r"[A-Z]{5}\d{4}[A-Z]"),
     _id(
         "bsn, pesel, personnummer",
-        ("bsn", "burgerservice", "pesel", "personnummer", "personnr", "cpr", "henkil", "kimlik", "rodné", "cnp", "oib", "egn"),
+        (
+            "bsn",
+            "burgerservice",
+            "pesel",
+            "personnummer",
+            "personnr",
+            "cpr",
+            "henkil",
+            "kimlik",
+            "rodné",
+            "cnp",
+            "oib",
+            "egn",
+        ),
         r"\bbsn\b|burgerservice|\bpesel\b|person(?:nummer|nr)|\bcpr\b|henkil[oö]tunnus|kimlik|rodn[ée]|\bcnp\b|\boib\b|\begn\b",
         r"\d{6,8}[-+/]?\d{3,5}[A-Z]?|\d{9,13}",
     ),
@@ -72,16 +87,47 @@ NATIONAL = (
         r"\bsin\b|social insurance|\btfn\b|tax file|\bmedicare\b|\bird\b",
         r"\d{3}[ -]?\d{3}[ -]?\d{2,4}|\d{4} ?\d{5} ?\d",
     ),
-    _id("tin", ("tin", "itin", "ein", "tax id", "employer id"), r"\bi?tin\b|\bein\b|\btax id|employer id|taxpayer", r"\d{3}-\d{3}-\d{3}(?:-\d{3,5})?|\d{2}-\d{7}|\d{3}-?\d{2}-?\d{4}|\d{9,12}"),
+    _id(
+        "tin",
+        ("tin", "itin", "ein", "tax id", "employer id"),
+        r"\bi?tin\b|\bein\b|\btax id|employer id|taxpayer",
+        r"\d{3}-\d{3}-\d{3}(?:-\d{3,5})?|\d{2}-\d{7}|\d{3}-?\d{2}-?\d{4}|\d{9,12}",
+    ),
     _id(
         "in Asia",
-        ("주민", "身份证", "身份證", "マイナンバー", "個人番号", "nric", "fin ", "ktp", "nik", "cccd", "cmnd", "căn cước", "mykad"),
+        (
+            "주민",
+            "身份证",
+            "身份證",
+            "マイナンバー",
+            "個人番号",
+            "nric",
+            "fin ",
+            "ktp",
+            "nik",
+            "cccd",
+            "cmnd",
+            "căn cước",
+            "mykad",
+        ),
         r"주민|身份[证證]|マイナンバー|個人番号|\bnric\b|\bfin\b|\bktp\b|\bnik\b|\bcccd\b|\bcmnd\b|căn cước|mykad",
         r"\d{6}-?\d{7}|\d{17}[\dX]|\d{4} ?\d{4} ?\d{4}|[STFGM]\d{7}[A-Z]|\d{6}-?\d{2}-?\d{4}|\d{9,16}",
     ),
     _id(
         "named so",
-        ("national id", "identity", "id card", "id number", "id no", "citizen", "cédula", "cedula", "carte d'identité", "carta d'identità", "identificaci"),
+        (
+            "national id",
+            "identity",
+            "id card",
+            "id number",
+            "id no",
+            "citizen",
+            "cédula",
+            "cedula",
+            "carte d'identité",
+            "carta d'identità",
+            "identificaci",
+        ),
         r"\b(?:national|identity|citizen\w*)\b[^\0]{0,12}\b(?:id|card|number|no)\b|\bid (?:card|number|no)\b|\bc[ée]dula\b|"
         r"carte d'identit|carta d'identit|identificaci[oó]n",
         r"[A-Z]{0,3}\d[\dA-Z]{0,2}(?:[ .-]?\d){4,14}[A-Z]?",
@@ -103,7 +149,9 @@ NATIONAL = (
         needs="-",
         at_least=13,
         at_most=13,
-        pattern=Ascii(r"(?<![\w-])\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-[1-8]\d{6}(?![\w-])"),
+        pattern=Ascii(
+            r"(?<![\w-])\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])-[1-8]\d{6}(?![\w-])"
+        ),
         score=0.97,
     ),
     Recogniser(
@@ -111,7 +159,9 @@ NATIONAL = (
         name="resident in China",
         at_least=17,
         reach=(2, 2),
-        pattern=Ascii(r"(?<!\w)[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3,4}[Xx]?(?!\w)"),
+        pattern=Ascii(
+            r"(?<!\w)[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3,4}[Xx]?(?!\w)"
+        ),
         check=lambda text, a, b: is_chinese_id(text[a:b]),
         score=0.985,
     ),
@@ -142,7 +192,9 @@ NATIONAL_GLUED = (
     Recogniser(
         type="NATIONAL_ID",
         name="rfc",
-        pattern=Ascii(r"(?<!\w)[A-Z&]{3,4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[A-Z0-9]{3}(?!\w)"),
+        pattern=Ascii(
+            r"(?<!\w)[A-Z&]{3,4}\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[A-Z0-9]{3}(?!\w)"
+        ),
         score=0.9,
     ),
     Recogniser(
@@ -154,7 +206,9 @@ NATIONAL_GLUED = (
     Recogniser(
         type="NATIONAL_ID",
         name="national insurance",
-        pattern=Ascii(r"(?<!\w)(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D](?!\w)"),
+        pattern=Ascii(
+            r"(?<!\w)(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D](?!\w)"
+        ),
         score=0.9,
     ),
     Recogniser(

@@ -17,7 +17,23 @@ SCORE = 0.84
 LEAST, MOST = 8, 13  # digits
 AROUND = 400  # characters on either side that may tell the language
 # where a number begins with 0 and is a mobile's, its country need not be known
-MOBILE_ANYWHERE = ("GB", "FR", "DE", "IT", "NL", "ES", "BE", "CH", "AT", "AU", "ZA", "NG", "IE", "SE", "PK")
+MOBILE_ANYWHERE = (
+    "GB",
+    "FR",
+    "DE",
+    "IT",
+    "NL",
+    "ES",
+    "BE",
+    "CH",
+    "AT",
+    "AU",
+    "ZA",
+    "NG",
+    "IE",
+    "SE",
+    "PK",
+)
 _GROUPED = re.compile(r"\(?\d{1,5}\)?(?:[ ./-]{1,2}\(?\d{2,8}\)?){1,5}")
 _BARE = re.compile(r"0\d{9,10}")
 _BORDER = frozenset(" ,;:|/\n\t\0(\"'[。，：；、")
@@ -90,7 +106,9 @@ def _suggested(text: str, start: int, end: int) -> list[str]:
     words = {*_WORD.findall(around.lower())}
     found = [region for word in words for region in _by_word().get(word, ())]
     if not around.isascii():
-        found += [r for script, regions in _SCRIPTS if script.search(around) for r in regions.split()]
+        found += [
+            r for script, regions in _SCRIPTS if script.search(around) for r in regions.split()
+        ]
     return [*dict.fromkeys(found)]
 
 

@@ -1,4 +1,4 @@
-"""Normalised text for the recognisers, with a map back to the original places.
+r"""Normalised text for the recognisers, with a map back to the original places.
 
 Fullwidth and other digits, styled letters, unusual dashes and spaces become plain; invisible
 characters go; HTML entities, percent and \\u escapes are decoded; in a word of mixed scripts,
@@ -149,7 +149,7 @@ def _meant(written: str) -> str:
         except UnicodeDecodeError:
             return written
     elif written[0] == "\\":
-        meant = chr(int(written[2:], 16))
+        meant = chr(int(written[2:], base=16))  # noqa: FURB166  # \\u is no prefix that int() knows
     elif written[0].isascii() and written[0].isalpha():
         return _HUMP.sub(" ", written).replace("_", " ").replace("-", " ").lower()
     else:

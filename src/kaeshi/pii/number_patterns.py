@@ -269,7 +269,9 @@ UNORDERED_NUMBERS = (
         said=cue_words.PIN_SAID,
         at_most=8,
         pattern=Ascii(r"\d(?<![\w$./:-]\d)(?:[ -]?\d){3,7}(?![\w/:]|[.-]\d)"),
-        check=both(near(cue_words.PIN, 120, after=34), no(ZIP), no(SUM), no(ACCESS), no(LONG_ACCOUNT)),
+        check=both(
+            near(cue_words.PIN, 120, after=34), no(ZIP), no(SUM), no(ACCESS), no(LONG_ACCOUNT)
+        ),
         score=0.9,
     ),
     Recogniser(

@@ -17,15 +17,15 @@ from kaeshi.pii.recogniser import Ascii, I, Lazy, Recogniser, both, near, no
 from kaeshi.pii.validators import is_base58_check, is_somebodys_ip
 from kaeshi.pii.vocabulary import (
     ANSWERING,
+    DATE,
     NO_ANSWER,
     PASSWORD_IS,
     PLACE,
     SECRET,
     SECRETIVE,
+    SPOKEN_DATE,
     STREET,
     UNIT,
-    SPOKEN_DATE,
-    DATE,
     VERSION,
     is_mailbox,
     is_token,
@@ -34,7 +34,9 @@ from kaeshi.pii.vocabulary import (
 )
 
 LETTER = "A-Za-z\u00c0-\u024f"
-MAILERS = "gmail|googlemail|yahoo|hotmail|outlook|icloud|aol|proton|protonmail|live|msn|gmx|web|mail|me"
+MAILERS = (
+    "gmail|googlemail|yahoo|hotmail|outlook|icloud|aol|proton|protonmail|live|msn|gmx|web|mail|me"
+)
 
 # around a word that mixes letters and digits: keys, tokens, plates and papers
 GLUED = (
@@ -115,7 +117,8 @@ WORDS = (
         words=("@",),
         reach=(66, 60),
         pattern=Ascii(
-            rf"[A-Za-z0-9](?<![\w.@]\w)[\w.%+-]{{0,63}}@(?:{MAILERS})(?:[,;]\s?|\s?\.\s?)?(?:com|org|net|co|de|fr|es|it|br|in|uk)\b", I
+            rf"[A-Za-z0-9](?<![\w.@]\w)[\w.%+-]{{0,63}}@(?:{MAILERS})(?:[,;]\s?|\s?\.\s?)?(?:com|org|net|co|de|fr|es|it|br|in|uk)\b",
+            I,
         ),
         score=0.95,
     ),
@@ -125,7 +128,8 @@ WORDS = (
         words=("@",),
         reach=(66, 30),
         pattern=Ascii(
-            r"[A-Za-z0-9](?<![\w.@]\w)[\w.-]{1,63}@(?:ok(?:hdfcbank|hdfc|axis|icici|sbi)|ybl|ibl|axl|upi|paytm|apl|hdfcbank|sbi|icici|axisbank|kotak)(?![\w.])", I
+            r"[A-Za-z0-9](?<![\w.@]\w)[\w.-]{1,63}@(?:ok(?:hdfcbank|hdfc|axis|icici|sbi)|ybl|ibl|axl|upi|paytm|apl|hdfcbank|sbi|icici|axisbank|kotak)(?![\w.])",
+            I,
         ),
         score=0.95,
     ),
@@ -211,7 +215,20 @@ WORDS = (
     Recogniser(
         type="PASSWORD",
         name="said",
-        words=("pass", "pwd", "contrase", "kennwort", "senha", "wachtwoord", "mật khẩu", "şifre", "пароль", "密码", "パスワード", "비밀번호"),
+        words=(
+            "pass",
+            "pwd",
+            "contrase",
+            "kennwort",
+            "senha",
+            "wachtwoord",
+            "mật khẩu",
+            "şifre",
+            "пароль",
+            "密码",
+            "パスワード",
+            "비밀번호",
+        ),
         reach=(1, 110),
         pattern=Lazy(
             rf"(?<![a-z])(?:{cue_words.PASSWORD})(?: {cue_words.IS})?(?:\s?[:=：]| {cue_words.IS}(?![a-z])| =|{cue_words.IS}(?=[^a-z\s])|\"\s?:)?\s?[\"'“‘]?([^\s\0\"'”’]{{4,64}})",
@@ -241,7 +258,10 @@ WORDS = (
         name="cvv",
         words=("cvv", "cvc", "security code"),
         reach=(1, 34),
-        pattern=Ascii(r"(?:cvv2?|cvc2?|security code)(?:\s?(?:number|code))?(?:\s?(?:is|[:=]))?\s?[\"']?(\d{3,4})(?![\w/.-]\d|\w)", I),
+        pattern=Ascii(
+            r"(?:cvv2?|cvc2?|security code)(?:\s?(?:number|code))?(?:\s?(?:is|[:=]))?\s?[\"']?(\d{3,4})(?![\w/.-]\d|\w)",
+            I,
+        ),
         group=1,
         score=0.92,
     ),
@@ -251,7 +271,8 @@ WORDS = (
         words=("born", "birth", "dob", "bday"),
         reach=(1, 60),
         pattern=Lazy(
-            rf"\b(?:born(?: on| the| in)?|birth ?(?:date|day)?|dob|bday|date of birth)(?: (?:is|was|on))?[\s:,=-]{{1,3}}(?:the )?({DATE}|{SPOKEN_DATE})(?!\w)", I
+            rf"\b(?:born(?: on| the| in)?|birth ?(?:date|day)?|dob|bday|date of birth)(?: (?:is|was|on))?[\s:,=-]{{1,3}}(?:the )?({DATE}|{SPOKEN_DATE})(?!\w)",
+            I,
         ),
         group=1,
         check=lambda text, a, b: not text[a:b].isdigit(),
@@ -260,10 +281,19 @@ WORDS = (
     Recogniser(
         type="USERNAME",
         name="said",
-        words=("username", "user name", "user id", "login", "usuario", "benutzername", "identifiant"),
+        words=(
+            "username",
+            "user name",
+            "user id",
+            "login",
+            "usuario",
+            "benutzername",
+            "identifiant",
+        ),
         reach=(1, 60),
         pattern=Lazy(
-            rf"(?<![a-z])(?:user ?name|user id|login(?: name| id)?|(?:nombre de )?usuario|benutzername|identifiant)(?:\s?[:=]| {cue_words.IS})?\s[\"'“]?([A-Za-z][\w.@-]{{2,40}}\w)", I
+            rf"(?<![a-z])(?:user ?name|user id|login(?: name| id)?|(?:nombre de )?usuario|benutzername|identifiant)(?:\s?[:=]| {cue_words.IS})?\s[\"'“]?([A-Za-z][\w.@-]{{2,40}}\w)",
+            I,
         ),
         group=1,
         check=lambda text, a, b: any(c.isdigit() or c in "_." for c in text[a:b]),
@@ -274,9 +304,14 @@ WORDS = (
         name="of a network",
         words=("wifi", "wi-fi"),
         reach=(1, 80),
-        pattern=Lazy(r"\bwi-?fi (?:password|key|code|pass)(?:\s?(?:is|[:=]))?\s[\"'“]?([^\s\0\"'”]{4,64})", I),
+        pattern=Lazy(
+            r"\bwi-?fi (?:password|key|code|pass)(?:\s?(?:is|[:=]))?\s[\"'“]?([^\s\0\"'”]{4,64})", I
+        ),
         group=1,
-        check=lambda text, a, b: SECRETIVE.search(text, a, b) is not None or PASSWORD_IS.search(text[max(0, a - 14) : a]) is not None,
+        check=lambda text, a, b: (
+            SECRETIVE.search(text, a, b) is not None
+            or PASSWORD_IS.search(text[max(0, a - 14) : a]) is not None
+        ),
         score=0.93,
     ),
     Recogniser(
@@ -286,7 +321,23 @@ WORDS = (
         reach=(1, 60),
         pattern=Ascii(r"/(?:home|Users)/([A-Za-z][\w.-]{1,31})(?=/|\b)", I),
         group=1,
-        check=lambda text, a, b: text[a:b].lower() not in {"user", "users", "ubuntu", "root", "admin", "public", "shared", "runner", "app", "node", "git", "me"},
+        check=lambda text, a, b: (
+            text[a:b].lower()
+            not in {
+                "user",
+                "users",
+                "ubuntu",
+                "root",
+                "admin",
+                "public",
+                "shared",
+                "runner",
+                "app",
+                "node",
+                "git",
+                "me",
+            }
+        ),
         score=0.86,
     ),
     Recogniser(

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import PLACEHOLDER, Finding, Original, Scrubbed, Watch, unwatched
-from kaeshi.pii.altered import Altered, begins_json, is_json
-from kaeshi.pii.fields import documents, quoted, unescaped
+from kaeshi.pii.altered import Altered, begins_json, is_altered, is_json
 from kaeshi.pii.detection import detect_each, detect_joined, holds_number, shifted
+from kaeshi.pii.fields import documents, quoted, unescaped
 from kaeshi.pii.operators import TITLES, mask, pseudonym, surrogate
+from kaeshi.pii.patterns import TYPES
 from kaeshi.pii.policy import DEFAULT, Hit, Policy
 from kaeshi.pii.validators import digits
 
@@ -290,20 +291,21 @@ def restored(scrubbed: Scrubbed) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def restore(text: str, found: Mapping[str, Sequence[str]]) -> str:
+def restore(text: str, found: Mapping[str, Sequence[str]], *, as_json: bool | None = None) -> str:
     """Restore the values with the map, also where a model has altered the placeholder.
 
-    In JSON a value is escaped. An unknown placeholder stays.
+    In JSON a value is escaped; `as_json`: whether it is JSON, None: as its beginning tells. An
+    unknown placeholder stays.
     """
-    return Altered(found).restored(text, as_json=is_json(text))
+    return Altered(found).restored(text, as_json=is_json(text) if as_json is None else as_json)
 
 
 def holds_placeholder(text: str) -> bool:
-    """Whether a text has a placeholder.
+    """Whether a text has a placeholder, also one that a model has altered within its brackets.
 
     Such an answer is never served and never becomes an Entry.
     """
-    return "[" in text and PLACEHOLDER.search(text) is not None
+    return "[" in text and (PLACEHOLDER.search(text) is not None or is_altered(text, TYPES))
 
 
 class Numbers:
@@ -375,13 +377,14 @@ def _key(kind: str, value: str) -> str:
 class Restorer:
     """Restores a text that arrives in pieces, with the map.
 
-    It holds back only what may be the beginning of a placeholder.
+    It holds back only what may be the beginning of a placeholder. `as_json`: whether the text is
+    JSON, in which values are escaped; None: as its beginning tells.
     """
 
-    def __init__(self, found: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, found: Mapping[str, Sequence[str]], *, as_json: bool | None = None) -> None:
         self._altered = Altered(found)
         self._held = ""
-        self._as_json: bool | None = None
+        self._as_json = as_json
         self._begun = ""
 
     def feed(self, piece: str) -> str:

@@ -30,8 +30,7 @@ class Row(NamedTuple):
     def written(self, text: str, safe: Callable[[str], str] = str) -> str:
         """The row with its text replaced. `safe`: what makes a cell harmless to a spreadsheet."""
         if self.cells is None:
-            end = self.raw[len(self.raw.rstrip("\r\n")) :]
-            return text + end
+            return text + self.raw[len(self.raw.rstrip("\r\n")) :]
         pieces = []
         last = 0
         fresh = [value for _, value in json.loads(text, object_pairs_hook=list)]
@@ -94,7 +93,11 @@ def _cells(row: str) -> tuple[list[str], list[tuple[int, int]]]:
     start = 0
     while True:
         stop = _cell_end(row, start, end)
-        values.append(next(csv.reader(io.StringIO(row[start:stop], newline="")), [""])[0] if stop > start else "")
+        values.append(
+            next(csv.reader(io.StringIO(row[start:stop], newline="")), [""])[0]
+            if stop > start
+            else ""
+        )
         places.append((start, stop))
         if stop >= end:
             return values, places
@@ -115,13 +118,15 @@ def _cell_end(row: str, start: int, end: int) -> int:
 
 
 def csv_row(
-    raw: str, head: Sequence[str], values: Sequence[str], places: Sequence[tuple[int, int]], columns: Sequence[int]
+    raw: str,
+    head: Sequence[str],
+    values: Sequence[str],
+    places: Sequence[tuple[int, int]],
+    columns: Sequence[int],
 ) -> Row:
     """A row of CSV, of which `columns` may change."""
     there = [i for i in columns if i < len(values)]
-    fields = (
-        f"{_string(head[i] if i < len(head) else '')}: {_string(values[i])}" for i in there
-    )
+    fields = (f"{_string(head[i] if i < len(head) else '')}: {_string(values[i])}" for i in there)
     return Row(raw, "{" + ", ".join(fields) + "}", None, tuple(places[i] for i in there))
 
 

@@ -10,7 +10,15 @@ from collections.abc import Iterator, Sequence
 
 from kaeshi.pii.policy import Hit
 from kaeshi.pii.validators import is_card
-from kaeshi.pii.vocabulary import ACCESS, ACCOUNT_NAMED, CARD_NAMED, PHONE, PIN_NAMED, ROUTING_NAMED, SSN
+from kaeshi.pii.vocabulary import (
+    ACCESS,
+    ACCOUNT_NAMED,
+    CARD_NAMED,
+    PHONE,
+    PIN_NAMED,
+    ROUTING_NAMED,
+    SSN,
+)
 
 # digits by language, from nought on
 _UNITS = (
@@ -80,6 +88,7 @@ TRIGGERS = (
 REACH = 90
 LONGEST = 260
 SCORE = 0.9
+LONGEST_PHONE = 14  # digits
 LEAST_SPOKEN = 3  # words
 _COUNT = "0123456789101112131415"
 
@@ -138,7 +147,7 @@ def _hits(text: str, lowered: str, run: re.Match[str]) -> Iterator[Hit]:
     kind = _kind(text, start, end, number)
     if kind == "PHONE" and (_is_count(number) or _is_amount(text, end, words)):
         return
-    if kind is None and 14 < len(number):
+    if kind is None and len(number) > LONGEST_PHONE:
         # the number may be followed by another, such as a card by its date
         for count in (16, 15):
             last = _after(words, count)
@@ -185,7 +194,10 @@ def _is_amount(text: str, end: int, words: Sequence[str]) -> bool:
     return "thousand" in words or _COUNTED.match(text, end) is not None
 
 
-_COUNTED = re.compile(r" (?:and |point )?(?:dollars?|bucks|cents|euros?|pounds|rupees|pesos|people|guests|percent|points|miles)\b", re.IGNORECASE)
+_COUNTED = re.compile(
+    r" (?:and |point )?(?:dollars?|bucks|cents|euros?|pounds|rupees|pesos|people|guests|percent|points|miles)\b",
+    re.IGNORECASE,
+)
 
 
 def _is_count(number: str) -> bool:
@@ -206,6 +218,6 @@ def _kind(text: str, start: int, end: int, number: str) -> str | None:
         return "ROUTING"
     if ACCOUNT_NAMED(text, start, end) and 5 <= count <= 17:
         return "BANK_ACCOUNT"
-    if 9 <= count <= 15 or (7 <= count and PHONE(text, start, end)):
+    if 9 <= count <= 15 or (count >= 7 and PHONE(text, start, end)):
         return "PHONE"
     return None

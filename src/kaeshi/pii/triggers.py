@@ -15,8 +15,12 @@ _ANNOUNCING = {
     for word in r.words
 }
 
+
 def announced(lowered: str, watch: Watch, text: str, hits: list[Hit]) -> None:
-    """What stands near the cues of the recognisers that a word triggers. `lowered`: the text in small letters."""
+    """What stands near the cues of the recognisers that a word triggers.
+
+    `lowered`: the text in small letters.
+    """
     places = _places(lowered)
     for recogniser in WORDS:
         for start, end in _windows(places, lowered, recogniser):

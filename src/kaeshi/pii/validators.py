@@ -18,7 +18,25 @@ _ISSUED = {
     13: ("4", "5", "6"),
     14: ("30", "36", "38", "39", "5", "6"),
     15: ("34", "37", "1800", "2131", "5", "6"),
-    16: ("22", "23", "24", "25", "26", "27", "30", "35", "36", "38", "39", "4", "5", "6", "81", "82", "9792"),
+    16: (
+        "22",
+        "23",
+        "24",
+        "25",
+        "26",
+        "27",
+        "30",
+        "35",
+        "36",
+        "38",
+        "39",
+        "4",
+        "5",
+        "6",
+        "81",
+        "82",
+        "9792",
+    ),
     **dict.fromkeys((17, 18, 19), ("30", "36", "38", "39", "4", "5", "6", "81", "82")),
 }
 
@@ -111,7 +129,10 @@ def iban_end(text: str, start: int, end: int) -> int | None:
     """
     for stop in range(end, start + 14, -1):
         glued = text[stop - 1 : stop + 1]
-        parted = stop == end or (glued[:1].isdigit() or glued[:1].isupper()) and (glued[1:].islower() or not glued[1:].isalnum())
+        parted = stop == end or (
+            (glued[:1].isdigit() or glued[:1].isupper())
+            and (glued[1:].islower() or not glued[1:].isalnum())
+        )
         if parted and text[stop - 1].isalnum() and is_iban(text[start:stop]):
             return stop
     return None
@@ -169,7 +190,13 @@ def is_chinese_id(text: str) -> bool:
 
 _VIN = {
     **{str(d): d for d in range(10)},
-    **dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9), strict=True)),
+    **dict(
+        zip(
+            "ABCDEFGHJKLMNPRSTUVWXYZ",
+            (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9),
+            strict=True,
+        )
+    ),
 }
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 
@@ -181,7 +208,11 @@ def is_vin(text: str) -> bool:
     (True, False)
     """
     number = text.upper()
-    if len(number) != 17 or not any(c.isalpha() for c in number) or any(c not in _VIN for c in number):
+    if (
+        len(number) != 17
+        or not any(c.isalpha() for c in number)
+        or any(c not in _VIN for c in number)
+    ):
         return False
     rest = sum(_VIN[c] * w for c, w in zip(number, _VIN_WEIGHTS, strict=True)) % 11
     return "0123456789X"[rest] == number[8]

@@ -3,7 +3,7 @@
 import re
 
 from kaeshi.pii import cue_words
-from kaeshi.pii.recogniser import I, Check, Lazy, near
+from kaeshi.pii.recogniser import Check, I, Lazy, near
 from kaeshi.pii.validators import digits
 
 
@@ -23,14 +23,20 @@ REFERENCE = near(cue_words.REFERENCE, 40, turns=0)
 
 # a reference right before the number: "order no. 4711"
 IS_REFERENCE = near(
-    rf"(?:{cue_words.REFERENCE})(?:\W{{1,3}}(?:numbers?|no|num|nr|id|is|code|the)\b){{0,3}}\W{{0,3}}$", 44, turns=0
+    rf"(?:{cue_words.REFERENCE})(?:\W{{1,3}}(?:numbers?|no|num|nr|id|is|code|the)\b){{0,3}}\W{{0,3}}$",
+    44,
+    turns=0,
 )
 
 
 ACCESS = near(cue_words.ACCESS, 60)
 
 
-LIMIT = near(r"\b(?:balance(?: is| was| of|:)|limit|line|minimum|maximum|credit line|points|gets|earn\w*|bonus)\b[^\0.?!0-9]{0,14}$", 40, turns=0)
+LIMIT = near(
+    r"\b(?:balance(?: is| was| of|:)|limit|line|minimum|maximum|credit line|points|gets|earn\w*|bonus)\b[^\0.?!0-9]{0,14}$",
+    40,
+    turns=0,
+)
 
 
 UNITS = near(cue_words.UNITS, 0, turns=0, after=14)
@@ -41,14 +47,18 @@ def named_field(text: str, start: int, end: int) -> bool:  # noqa: ARG001  # a C
     return _FIELD_BEFORE.compiled.search(text, max(0, start - 40), start) is not None
 
 
-_FIELD_BEFORE = Lazy(r"(?:[A-Za-z_][\w.]{0,30}=|(?:\A|[\n{,;|]\s?)[\"']?[A-Za-z_][\w .-]{0,30}[\"']?:[ \t]?)[\"']?\Z")
+_FIELD_BEFORE = Lazy(
+    r"(?:[A-Za-z_][\w.]{0,30}=|(?:\A|[\n{,;|]\s?)[\"']?[A-Za-z_][\w .-]{0,30}[\"']?:[ \t]?)[\"']?\Z"
+)
 
 
 ZIP = near(r"\b(?:in|to|near|zip|zip code|is it|around|year|for|until|since)\s$", 10, turns=0)
 
 
 VERSION = near(
-    r"(?:\bv|\bver\.?|version|release|build|section|firmware|upgraded? to|update to|\w/|[a-z]-)\s?$", 14, turns=0
+    r"(?:\bv|\bver\.?|version|release|build|section|firmware|upgraded? to|update to|\w/|[a-z]-)\s?$",
+    14,
+    turns=0,
 )
 
 
@@ -56,7 +66,8 @@ PHONE = near(cue_words.PHONE, 70, after=11)
 
 
 ACCOUNT = near(
-    r"\b(?:account|acct|a/c|iban|routing|card|cuenta|conto|konto|compte|conta|rekening|tarjeta|karte|carte)\b", 45
+    r"\b(?:account|acct|a/c|iban|routing|card|cuenta|conto|konto|compte|conta|rekening|tarjeta|karte|carte)\b",
+    45,
 )
 
 
@@ -65,13 +76,17 @@ def LONG_ACCOUNT(text: str, start: int, end: int) -> bool:  # noqa: N802  # used
     return len(digits(text[start:end])) > 6 and not _CODE_NAMED(text, start, end)
 
 
-_CODE_NAMED = near(r"code|\botp\b|clave|c[oó]digo|senha|codice|kod\b|код|验证码|驗證碼|인증번호", 60, after=34)
+_CODE_NAMED = near(
+    r"code|\botp\b|clave|c[oó]digo|senha|codice|kod\b|код|验证码|驗證碼|인증번호", 60, after=34
+)
 
 
 ACCOUNT_NAMED = near(r"\b(?:accounts?|acct|cuenta|konto\w*|compte|conto|conta)\b", 60)
 
 
-CARD_NAMED = near(r"\b(?:card|visa|mastercard|amex|discover|tarjeta|karte\w*|carte|cart[aã]o|carta)\b", 60)
+CARD_NAMED = near(
+    r"\b(?:card|visa|mastercard|amex|discover|tarjeta|karte\w*|carte|cart[aã]o|carta)\b", 60
+)
 
 
 PIN_NAMED = near(cue_words.PIN, 60)
@@ -166,7 +181,9 @@ def is_token(text: str, start: int, end: int) -> bool:
     """Whether it mixes letters and digits, or small and capital letters with other signs."""
     value = text[start:end]
     return mixed(text, start, end) or (
-        any(c.islower() for c in value) and any(c.isupper() for c in value) and any(c in "/+=" for c in value)
+        any(c.islower() for c in value)
+        and any(c.isupper() for c in value)
+        and any(c in "/+=" for c in value)
     )
 
 
@@ -189,7 +206,7 @@ SECRET = near(
 
 
 DATE_ALONE = re.compile(
-    r"(?:\d{1,2}[/. -]\d{1,2}[/. -](?:19|20)?\d{2}|(?:19|20)\d{2}[/. -]?\d{1,2}[/. -]?\d{1,2})(?!\d)(?:[ T]\d{1,2})?\Z"
+    r"(?:(?:(?:0?[1-9]|[12]\d|3[01])[/. -](?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])[/. -](?:0?[1-9]|[12]\d|3[01]))[/. -](?:19|20)?\d{2}|(?:19|20)\d{2}[/. -]?\d{1,2}[/. -]?\d{1,2})(?!\d)(?:[ T]\d{1,2})?\Z"
 )
 
 

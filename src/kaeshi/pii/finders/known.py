@@ -84,7 +84,10 @@ def _places(text: str, start: int, end: int, written: str) -> list[tuple[int, in
     at = lowered.find(written)
     while at >= 0:
         last = at + len(written)
-        if not (lowered[at - 1 : at] if at else "").isalnum() and not lowered[last : last + 1].isalnum():
+        if (
+            not (lowered[at - 1 : at] if at else "").isalnum()
+            and not lowered[last : last + 1].isalnum()
+        ):
             found.append((first + at, first + last))
         at = lowered.find(written, at + 1)
     return found
@@ -106,7 +109,9 @@ def is_identifier(text: str, start: int, end: int) -> bool:
     # an underscore alone is emphasis: _Ann Lee_
     glued_before = before[-1:] == "_" and before[:1].isalnum() and len(before) > 1
     glued_after = after[:1] == "_" and after[1:].isalnum()
-    dotted = before[-1:] == "." and before[:1].isalnum() and after[:1] == "." and after[1:].isalnum()
+    dotted = (
+        before[-1:] == "." and before[:1].isalnum() and after[:1] == "." and after[1:].isalnum()
+    )
     return (
         glued_before
         or glued_after

@@ -44,6 +44,9 @@ _BETWEEN_NAMES = re.compile(
     r"[ \t]{1,2}|[-'’]|(?:(?<=\b\w)|(?<=\b(?:dr|mr|ms|st))|(?<=\bmrs))\.[ ]?|", re.IGNORECASE
 )
 _TITLE = re.compile(r"(?:dr|mr|mrs|ms|miss|prof)\b\.?[ ]{1,2}(?=\w)", re.IGNORECASE)
+# the letters that the model learned; for others see introductions.py
+_READABLE = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
+_READABLE_WORD = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]{2}")
 _BETWEEN_PARTS = re.compile(r"[ \t\n,.#/-]{0,3}")
 _DIGIT = re.compile(r"\d")
 _ORDINAL = re.compile(r"\d{1,3}(?:st|nd|rd|th)\b", re.IGNORECASE)
@@ -232,6 +235,7 @@ def _likely_words(
         (a, b, float(names[i:j].max()))
         for a, b, i, j in words
         if names[i:j].max() >= (LEAST_LISTED if is_common_name(text[a:b]) else LEAST_NAME)
+        and _READABLE.search(text, a, b)
     ]
     parts = [
         (a, b, float((streets + places)[i:j].max()), float(streets[i:j].max()))
@@ -300,6 +304,7 @@ def _address_spans(runs: list[list[Part]], text: str) -> list[tuple[int, int]]:
         (run[0][0], len(text[: run[-1][1]].rstrip(" .,#/-\n")))
         for run in runs
         if max(part[3] for part in run) >= 0.5
+        and _READABLE_WORD.search(text, run[0][0], run[-1][1])
         and _DIGIT.search(text, run[0][0], run[-1][1])
         and run[-1][1] - run[0][0] > 4
     ]

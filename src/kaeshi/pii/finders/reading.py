@@ -10,7 +10,6 @@ from kaeshi.nouns import Finding, NameFinder, Watch, unwatched
 from kaeshi.pii.fields import Leaf, documents, leaves, may_name, turns
 from kaeshi.pii.normal import Normal, hides, normal
 
-
 SHORT = 60  # characters of a value that is read after its key
 
 

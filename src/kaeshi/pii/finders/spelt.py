@@ -8,12 +8,15 @@ from kaeshi.pii.finders.lexicon import name_lists
 
 LEAST = 3  # letters
 LEAST_WITHOUT_CUE = 4
-_LETTERS = re.compile(r"(?<![^\W_])[^\W\d_](?:(?:, |\. |[ .-])[^\W\d_](?![^\W_])){2,24}")
+_LETTERS = re.compile(r"(?<![^\W_])(?<!['’])[^\W\d_](?:(?:, |\. |[ .-])[^\W\d_](?![^\W_])){2,24}")
 _AS_IN = re.compile(
     r"(?<![^\W_])[^\W\d_] (?:as in|for|like) [^\W\d_]{2,12}"
     r"(?:[, ]{1,2}(?:and |then )?[^\W\d_] (?:as in|for|like) [^\W\d_]{2,12}){1,24}"
 )
-_CUE = re.compile(r"\bspel|\bletters?\b|\bname|\bthat['’]?s\b|apellido|nombre|buchstab|épel|\bnom\b", re.IGNORECASE)
+_CUE = re.compile(
+    r"\bspel|\bletters?\b|\bname|\bthat['’]?s\b|apellido|nombre|buchstab|épel|\bnom\b",
+    re.IGNORECASE,
+)
 _ONE = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])")
 BEFORE = 40  # characters in which a cue may stand
 
@@ -28,7 +31,8 @@ def spelt(text: str, said: AbstractSet[str]) -> Iterator[tuple[int, int]]:
         word = "".join(filter(str.isalpha, match[0])).lower()
         cue = _CUE.search(text, max(0, match.start() - BEFORE), match.start()) is not None
         if (cue and len(word) >= LEAST) or (
-            len(word) >= LEAST_WITHOUT_CUE and (word in said or any(word in names for names in name_lists()[:2]))
+            len(word) >= LEAST_WITHOUT_CUE
+            and (word in said or any(word in names for names in name_lists()[:2]))
         ):
             yield match.span()
     if " as in " in text or " for " in text or " like " in text:

@@ -30,6 +30,8 @@ from kaeshi.pii.finders.cues import (
     TITLED,
     TOKENS,
 )
+from kaeshi.pii.finders.introductions import introduced_elsewhere
+from kaeshi.pii.finders.known import is_identifier, known_to_all
 from kaeshi.pii.finders.lexicon import (
     could_name,
     is_common_name,
@@ -37,8 +39,6 @@ from kaeshi.pii.finders.lexicon import (
     name_lists,
     place_set,
 )
-from kaeshi.pii.finders.introductions import introduced_elsewhere
-from kaeshi.pii.finders.known import is_identifier, known_to_all
 from kaeshi.pii.finders.listed import listed
 from kaeshi.pii.finders.spelt import spelt
 from kaeshi.pii.spans import Taken
@@ -46,6 +46,9 @@ from kaeshi.pii.spans import Taken
 # the lowest score of a model for an unlisted word
 UNLISTED = 0.4
 UNLISTED_SMALL = 0.6
+# scores above which a model is believed against the lists of everyday words and of places
+CERTAIN = 0.85
+CERTAIN_PLACE = 0.99
 # the lowest score for a search in other turns
 SURE_LISTED = 0.8
 SURE_UNLISTED = 0.98
@@ -191,7 +194,9 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
     found = []
     for start, end, score in seen:
         words = [word.lower() for word in PARTS.findall(text[start:end])]
-        if is_everyday(text, start, end, words) or _is_place(text, start, end):
+        if score < CERTAIN and is_everyday(text, start, end, words):
+            continue
+        if score < CERTAIN_PLACE and _is_place(text, start, end):
             continue
         listed = any(word in given or word in surnames for word in words)
         if not listed and score < (UNLISTED if text[start].isupper() else UNLISTED_SMALL):
