@@ -324,6 +324,13 @@ class Settings(GatewaySettings, ProviderSettings):
             "stay (docs/pii.md)."
         ),
     )
+    pii_regions: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("US", "CA", "GB"),
+        description=(
+            "Countries (ISO 3166, separated by commas) whose phones are known without a plus. "
+            "Those that a conversation's own words suggest are tried as well."
+        ),
+    )
     scrub_seconds: float = Field(
         60,
         gt=0,
@@ -393,7 +400,18 @@ class Settings(GatewaySettings, ProviderSettings):
                 raise ValueError(msg)
         return facts
 
-    @field_validator("report_recipients", "rollout_approvals", "drop_outcomes", mode="before")
+    @field_validator("pii_regions")
+    @classmethod
+    def _are_countries(cls, regions: tuple[str, ...]) -> tuple[str, ...]:
+        for region in regions:
+            if not (len(region) == 2 and region.isascii() and region.isalpha()):
+                msg = f"{region!r} is not a country's code of two letters, such as US"
+                raise ValueError(msg)
+        return tuple(region.upper() for region in regions)
+
+    @field_validator(
+        "report_recipients", "rollout_approvals", "drop_outcomes", "pii_regions", mode="before"
+    )
     @classmethod
     def _split(cls, raw: object) -> object:
         if not isinstance(raw, str):

@@ -737,6 +737,21 @@ the second floor
 around the corner from {P}
 $50 at the door
 50 dollars a head
+my card is {q} exp {k}/{k} cvv {x}
+{q} expires {k}/{k}, code {x}
+visa {q}
+card number {q} please
+my ssn is {x}-{k}-{x}
+routing {x}{x} account {x}{x}
+iban DE{x}{x}{x}{x}
+my phone is {p}
+call {p} or {p}
+{p}
+my email is {e}
+{e}
+{e} and {p}
+pin {x}, code {x}
+flight {x} lands at {k}:{k}
 isbn {x}, issn {x}
 cve-{x}, rfc {k}
 arxiv {k}.{x}, doi {k}.{x}/{x}
@@ -810,7 +825,113 @@ terima kasih banyak
 magandang umaga po
 salamat po
 merhaba
-teşekkürler""".split("\n")
+teşekkürler
+hola, mi número es {p} gracias
+hola, quiero que me llamen al {p} por favor
+mi correo es {e} y el pedido es {x}
+¿pueden cambiar la reserva para el {d}?
+me gustaría cancelar mi cita de mañana
+el paquete no ha llegado todavía
+necesito una factura del mes pasado
+somos {k} adultos y {k} niños
+la tarjeta termina en {x}
+no puedo entrar en mi cuenta
+quisiera hablar con un agente
+¿a qué hora abren el domingo?
+está bien, muchas gracias por su ayuda
+el código es {x} y vence mañana
+sí, claro, perfecto
+ich bin unter {p} zu erreichen, danke
+meine Nummer ist {p}
+meine E-Mail ist {e}
+wann kommt meine Lieferung mit der Nummer {x}?
+ich möchte einen Tisch für {k} Personen reservieren
+bitte stornieren Sie die Bestellung {x}
+das Paket ist leider beschädigt
+ich kann mich nicht anmelden
+wie lange dauert der Versand?
+Kartennummer endet auf {x}
+ja, gerne, alles klar
+wir sind {k} Erwachsene und {k} Kinder
+können Sie mich bitte zurückrufen?
+bonjour, je suis au {p} merci
+mon numéro est le {p}
+mon adresse mail est {e}
+ma commande {x} n'est pas arrivée
+je voudrais annuler mon rendez-vous de demain
+nous serons {k} adultes et {k} enfants
+est-ce que vous livrez le dimanche ?
+je n'arrive pas à me connecter
+le colis est abîmé, que faire ?
+d'accord, très bien, merci beaucoup
+pouvez-vous me rappeler demain matin ?
+le code est {x}
+oi, meu número é {p} obrigado
+oi, tudo bem?
+meu email é {e}
+o pedido {x} ainda não chegou
+gostaria de cancelar a minha reserva
+somos {k} adultos e {k} crianças
+qual é o horário de funcionamento?
+não consigo entrar na minha conta
+por favor, me ligue no {p}
+está ótimo, muito obrigada pela ajuda
+o cartão termina em {x}
+ciao, sono al {p} grazie
+il mio numero è {p}
+la mia email è {e}
+l'ordine {x} non è ancora arrivato
+vorrei annullare la prenotazione di domani
+siamo {k} adulti e {k} bambini
+a che ora aprite la domenica?
+non riesco ad accedere al mio conto
+va bene, perfetto, grazie mille
+ik ben op {p} te bereiken, bedankt
+mijn nummer is {p}
+mijn e-mail is {e}
+mijn bestelling {x} is nog niet binnen
+ik wil graag een tafel voor {k} personen reserveren
+kunt u de afspraak verzetten?
+hoe laat gaan jullie open op zondag?
+prima, alvast bedankt voor de hulp
+proszę dzwonić {p} dziękuję
+mój numer to {p}
+mój mail to {e}
+zamówienie {x} jeszcze nie dotarło
+chciałbym zarezerwować stolik dla {k} osób
+nie mogę zalogować się na konto
+o której otwieracie w niedzielę?
+dobrze, bardzo dziękuję za pomoc
+số của tôi là {p} cảm ơn
+email của em là {e}
+đơn hàng {x} chưa tới
+tôi muốn đặt bàn cho {k} người
+mấy giờ cửa hàng mở cửa?
+em không đăng nhập được
+dạ vâng, cảm ơn anh nhiều
+mera number {p} hai bhai
+mujhe {p} par call karo
+mera order {x} abhi tak nahi aaya
+haan ji theek hai dhanyavaad
+mujhe refund kab milega
+table {k} logon ke liye chahiye
+nomor saya {p} terima kasih
+pesanan {x} belum sampai
+saya mau pesan meja untuk {k} orang
+jam berapa buka hari minggu?
+numaram {p} teşekkürler
+siparişim {x} hâlâ gelmedi
+{k} kişilik masa istiyorum
+yarın için iptal etmek istiyorum
+ang number ko po ay {p} salamat
+hindi pa dumating ang order {x}
+mitt nummer är {p} tack
+beställningen {x} har inte kommit
+jag vill boka ett bord för {k} personer
+mit nummer er {p} tak
+numeroni on {p} kiitos
+telefonszámom {p} köszönöm
+numărul meu este {p} mulțumesc""".split("\n")
 BRANDS = "Wells Fargo;Morgan Stanley;Goldman Sachs;JPMorgan Chase;Charles Schwab;John Deere;Eli Lilly;Levi Strauss;Calvin Klein;Ralph Lauren;Tommy Hilfiger;Estee Lauder;Mary Kay;Paul Mitchell;Jack Daniel's;Johnnie Walker;Jim Beam;Captain Morgan;Dr Pepper;Uncle Ben's;Aunt Jemima;Ben & Jerry's;Wendy's;Papa John's;Trader Joe's;Macy's;Kohl's;Lowe's;Mercedes;Ford;Tesla;Chevrolet;Harley Davidson;Rolls Royce;Aston Martin;Louis Vuitton;Hugo Boss;Dolce & Gabbana;Giorgio Armani;Jimmy Choo;Michael Kors;Kate Spade;Victoria's Secret;Hewlett Packard;Johnson & Johnson;Procter & Gamble;Ernst & Young;Marks & Spencer;Abercrombie;Oscar Mayer;Sara Lee;Betty Crocker;Duncan Hines;Orville Redenbacher;Marie Callender's;Stella Artois;Samuel Adams;Sierra Nevada;Grey Goose;Tito's;Jose Cuervo;Don Julio;Smith & Wesson;Black & Decker;Stanley;Dyson;Philips;Siemens;Bosch;Sony;Samsung;Apple;Alexa;Siri".split(
     ";"
 )
@@ -919,9 +1040,37 @@ class Values:
             return rng.choice(
                 [digits, digits, f"{digits[:3]}-{digits[3:]}0", f"{digits[:2]}.{digits[2:]}"]
             )
+        if kind == "p":
+            return _phone(rng)
+        if kind == "q":
+            return rng.choice([" ", "-", ""]).join(str(rng.randrange(1000, 9999)) for _ in range(4))
+        if kind == "e":
+            return f"{rng.choice(self._words)}{rng.randrange(99)}@{rng.choice(self._words)}.{rng.choice(['com', 'de', 'es', 'fr', 'it', 'br', 'org'])}"
         if kind == "k":
             return str(rng.randrange(1, 60))
         return rng.choice(addresses if kind == "a" else streets)
+
+
+def _phone(rng: random.Random) -> str:
+    """Digits in some country's groups."""
+    groups = rng.choice(
+        [
+            "06 12 34 56 78",
+            "612 34 56 78",
+            "(11) 96123-4567",
+            "312 345 6789",
+            "512 345 678",
+            "074104 10123",
+            "98200 12345",
+            "0176 5550 1234",
+            "+49 30 123456",
+            "090 123 4567",
+            "415-555-0132",
+        ]
+    )
+    return "".join(
+        rng.choice("0123456789") if c.isdigit() and i else c for i, c in enumerate(groups)
+    )
 
 
 def _street(made: Faker, rng: random.Random) -> str:
@@ -995,7 +1144,7 @@ def lines(seed: int, count: int, words: Sequence[str]) -> Iterator[Sentence]:
             text, spans = _fill(rng.choice(_named(spoken if own else None)), rng, values, place)
         else:
             text, spans = _fill(
-                rng.choice(NOBODY if roll < 0.94 else NOBODY_ELSEWHERE), rng, values, place
+                rng.choice(NOBODY if roll < 0.88 else NOBODY_ELSEWHERE), rng, values, place
             )
         if rng.random() < 0.3:
             more, others = _fill(rng.choice(NOBODY), rng, values, place)

@@ -52,6 +52,7 @@ DropReason = Literal[
     "rejected",
     "timed_out",
     "unscrubbed",
+    "unread_script",
     # of a dataset
     "unreviewed",
     "customer_share",

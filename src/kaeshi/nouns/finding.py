@@ -52,10 +52,12 @@ def unwatched() -> None:
 class NameFinder(Protocol):
     """Finds people in a conversation: one list of findings per text.
 
-    It may read all texts to decide about one; `watch` may stop it.
+    It may read all texts to decide about one; `watch` may stop it. `reads`: the scripts whose names
+    it knows, as Unicode calls them ("LATIN"); None: every script.
     """
 
     version: str
+    reads: frozenset[str] | None
 
     def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]: ...
     def find_each(

@@ -94,7 +94,7 @@ class Altered:
         return re.compile(
             rf"{opened}(?P<kind>{self._kinds}){between}(?P<number>[1-9]\d{{0,5}}){closed}"
             # brackets lost on one side or on both: the type stands in capitals, with its sign
-            rf"|{opened}?(?<![A-Za-z0-9_])(?P<kind2>(?-i:{bare}))\\?_(?P<number2>[1-9]\d{{0,5}})(?![0-9A-Za-z_]|\w){closed}?"
+            rf"|(?:{opened})?(?<![A-Za-z0-9_])(?P<kind2>(?-i:{bare}))\\?_(?P<number2>[1-9]\d{{0,5}})(?![0-9A-Za-z_]|\w)(?:{closed})?"
             rf"|{opened}(?P<kind3>{self._kinds}){between}(?P<number3>[1-9]\d{{0,5}})(?=['’]s\b|\s)",
             re.IGNORECASE,
         )

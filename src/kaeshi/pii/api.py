@@ -28,6 +28,7 @@ MOST = 20_000  # characters that a stream holds back at most
 _WRAPS = re.compile(r"[0-9]-?\r?\Z")
 _SENTENCE = re.compile(r"[.!?][ \t]{1,4}")
 _SPACE = re.compile(r"[ \t]")
+_GAP = re.compile(r"\s")
 
 
 def finder() -> NameFinder:
@@ -193,33 +194,29 @@ class ScrubStream:
             end = self._held.find("\n", end + 1, LINE + MARGIN)
         if len(self._held) < LINE + MARGIN:
             return None
-        return self._between(LINE + MARGIN)
+        return self._between_words() or self._behind_word()
 
-    def _between(self, ahead: int) -> int | None:
-        """A place between two sentences or words that is inside no finding, in the text so far.
+    def _between_words(self) -> int | None:
+        """A place between two sentences, else between two words, that is inside no finding.
 
-        `ahead`: how far it is looked at, so that the place does not depend on the pieces.
+        It is looked for ahead of LINE, with MARGIN characters more in view, so that it does not
+        depend on the pieces.
         """
-        text = self._held[:ahead]
+        text = self._held[: LINE + MARGIN]
         said = [*self._said[-MEMORY:], text]
         found = pii.detect_texts(said, self._names.find(said), self._policy)[-1]
-        inside = [(hit[0], hit[1]) for hit in found]
         for places in (_SENTENCE, _SPACE):
-            ends = [m.end() for m in places.finditer(text, LINE // 2, LINE)]
-            for place in reversed(ends):
-                if not any(a < place < b for a, b in inside):
+            for place in reversed([m.end() for m in places.finditer(text, LINE // 2, LINE)]):
+                if not any(hit[0] < place < hit[1] for hit in found):
                     return place
-        over = next(((a, b) for a, b in inside if a < LINE < b), None)
-        if over is None:
-            return LINE
-        if over[0] > 0:
-            return over[0]
-        if over[1] < ahead:
-            return over[1]
-        # one value fills all that was looked at
-        if ahead >= MOST:
-            return MOST
-        return None if len(self._held) < MOST else self._between(MOST)
+        return None
+
+    def _behind_word(self) -> int | None:
+        """The end of a word, or of one value, that is longer than half a line."""
+        end = _GAP.search(self._held, LINE, MOST)
+        if end is not None:
+            return end.end()
+        return MOST if len(self._held) >= MOST else None
 
     def _scrubbed(self, line: str) -> str:
         # as the next turn of a conversation: earlier lines give cues and keep their numbers

@@ -56,6 +56,8 @@ _QUOTES = ".,;:!?\"'()“”‘’"
 SECRETS = frozenset({"SECURITY_ANSWER", "PASSWORD"})
 LEAST_SECRET = 4
 SURE = 0.95  # a certain match of the whole number: no other recogniser needs to look at it
+LEAST_PART = 2  # characters
+_NUMBERED = re.compile(r"\d.*[^\W\d_]{3}|[^\W\d_]{3}.*\d", re.DOTALL)
 _ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]] = {}
 
 
@@ -163,7 +165,7 @@ def detect_joined(
     if not hits:
         return []
     taken = Taken(match.span() for match in PLACEHOLDER.finditer(text)) if "[" in text else Taken()
-    return policy.allowed(text, list(bounded(text, _without_overlaps(hits, taken))))
+    return policy.allowed(text, list(bounded(text, _without_overlaps(text, hits, taken))))
 
 
 def _in_prose(text: str, policy: Policy, watch: Watch) -> list[Hit]:
@@ -421,7 +423,7 @@ def _is_no_house_number(text: str, start: int, end: int) -> bool:
     return text[end : end + 1] in _NO_HOUSE_AFTER or text[start - 1 : start] in _NO_HOUSE_BEFORE
 
 
-def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
+def _without_overlaps(text: str, hits: list[Hit], taken: Taken) -> list[Hit]:
     """The highest score wins, then the longest; existing placeholders stay.
 
     Overlapping parts of one address become one address.
@@ -435,10 +437,20 @@ def _without_overlaps(hits: list[Hit], taken: Taken) -> list[Hit]:
         elif kind in {"PERSON", "ADDRESS"}:
             # a name that overlaps an address keeps its own part, else scrubbing again would find it
             own = [
-                (a, b) for a, b in taken.rest(start, end) if b - a > 2 and taken.take(a, b)
-            ]  # initials alone are not a name
+                (a, b)
+                for a, b in taken.rest(start, end)
+                if _is_part(text[a:b], kind) and taken.take(a, b)
+            ]
             chosen += [(a, b, kind, score, by) for a, b in own]
     return sorted(chosen)
+
+
+def _is_part(rest: str, kind: str) -> bool:
+    """Whether what other findings leave of a name or an address is one; initials alone are not."""
+    if kind == "PERSON":
+        return len(rest) > LEAST_PART
+    # "exp" between a card and its date is no address, whatever a model took the digits for
+    return len(rest) > LEAST_PART and _NUMBERED.search(rest) is not None
 
 
 def _whole_addresses(hits: list[Hit]) -> list[Hit]:

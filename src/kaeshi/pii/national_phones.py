@@ -34,7 +34,7 @@ MOBILE_ANYWHERE = (
     "SE",
     "PK",
 )
-_GROUPED = re.compile(r"\(?\d{1,5}\)?(?:[ ./-]{1,2}\(?\d{2,8}\)?){1,5}")
+_GROUPED = re.compile(r"(?<![\d(])\(?\d{1,6}\)?(?:[ ./-]{1,2}\(?\d{2,8}\)?){1,5}")
 _BARE = re.compile(r"0\d{9,10}")
 _BORDER = frozenset(" ,;:|/\n\t\0(\"'[。，：；、")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -140,9 +140,6 @@ def _is_mobile(number: str) -> bool:
     kinds = {phonenumbers.PhoneNumberType.MOBILE}
     for region in MOBILE_ANYWHERE:
         parsed = phonenumbers.parse(number, region)
-        if (
-            phonenumbers.is_valid_number_for_region(parsed, region)
-            and phonenumbers.number_type(parsed) in kinds
-        ):
+        if phonenumbers.is_valid_number(parsed) and phonenumbers.number_type(parsed) in kinds:
             return True
     return False

@@ -17,6 +17,7 @@ from kaeshi.pii.recogniser import Ascii, I, Lazy, Recogniser, both, near, no
 from kaeshi.pii.validators import is_base58_check, is_somebodys_ip
 from kaeshi.pii.vocabulary import (
     ANSWERING,
+    CARD_TOLD,
     DATE,
     NO_ANSWER,
     PASSWORD_IS,
@@ -257,13 +258,36 @@ WORDS = (
         type="PIN",
         name="cvv",
         words=("cvv", "cvc", "security code"),
-        reach=(1, 34),
+        reach=(1, 60),
         pattern=Ascii(
-            r"(?:cvv2?|cvc2?|security code)(?:\s?(?:number|code))?(?:\s?(?:is|[:=]))?\s?[\"']?(\d{3,4})(?![\w/.-]\d|\w)",
+            r"(?:cvv2?|cvc2?|security code)(?:\s?(?:number|code))?(?:[^\0\d]{0,12}\0[^\0\d]{0,16}|(?:\s?(?:is|[:=]))?\s?[\"']?)(\d{3,4})(?![\w/.-]\d|\w)",
             I,
         ),
         group=1,
         score=0.92,
+    ),
+    Recogniser(
+        type="CARD_EXPIRY",
+        name="of a card",
+        words=(
+            "exp",
+            "valid thr",
+            "valid until",
+            "good thr",
+            "caduc",
+            "gültig bis",
+            "venc",
+            "scad",
+        ),
+        reach=(1, 70),
+        pattern=Ascii(
+            r"(?:\bexp(?:iry|iration|ires|\.)?(?: date)?|(?:valid|good) (?:thru|through|until)|caduc\w+|vence?\w*|scad\w+)[^\0\d]{0,14}(?:\0[^\0\d]{0,16})?"
+            r"((?:0?[1-9]|1[0-2])\s?[/-]\s?(?:20)?\d{2})(?![\d/-])",
+            I,
+        ),
+        group=1,
+        check=CARD_TOLD,
+        score=0.9,
     ),
     Recogniser(
         type="DATE_OF_BIRTH",
@@ -479,4 +503,4 @@ STREET_WORDS = frozenset(
     ]
 )
 RECOGNISERS = (*NUMBERS, *GLUED, *WORDS, *STREETS)
-TYPES = tuple(dict.fromkeys(["PERSON", *(r.type for r in RECOGNISERS), "CARD_EXPIRY"]))
+TYPES = tuple(dict.fromkeys(["PERSON", *(r.type for r in RECOGNISERS)]))

@@ -28,6 +28,13 @@ SEED_KEYS = {
     "PASSWORD": "passwords",
     "DATE_OF_BIRTH": "dates_of_birth",
     "SECURITY_ANSWER": "security_answers",
+    "NATIONAL_ID": "national_ids",
+    "VIN": "vehicle_ids",
+    "COORDINATES": "coordinates",
+    "HANDLE": "handles",
+    "USERNAME": "usernames",
+    "ACCESS_CODE": "access_codes",
+    "CARD_EXPIRY": "card_expiries",
 }
 HIGH = frozenset(
     {
@@ -42,6 +49,8 @@ HIGH = frozenset(
         "PIN",
         "PASSWORD",
         "SECURITY_ANSWER",
+        "NATIONAL_ID",
+        "ACCESS_CODE",
     }
 )
 

@@ -84,6 +84,16 @@ TRIGGERS = (
     "sete",
     "sette",
     "zeven",
+    "cuatro",
+    "ocho",
+    "acht",
+    "quatr",
+    "quattr",
+    "oito",
+    "otto",
+    "huit",
+    "vier",
+    "drei",
 )
 REACH = 90
 LONGEST = 260

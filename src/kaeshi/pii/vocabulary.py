@@ -71,6 +71,13 @@ ACCOUNT = near(
 )
 
 
+CARD_TOLD = near(
+    r"\b(?:cards?|visa|mastercard|amex|cvv|cvc|tarjeta|karte|carte|cart[aã]o|carta)\b|\d{4}[ -]?\d{4}[ -]?\d{2,4}\D{0,12}$",
+    160,
+    turns=3,
+)
+
+
 def LONG_ACCOUNT(text: str, start: int, end: int) -> bool:  # noqa: N802  # used as the others are
     """Whether it is too long for a PIN, and no code that was sent."""
     return len(digits(text[start:end])) > 6 and not _CODE_NAMED(text, start, end)

@@ -225,6 +225,7 @@ class FakeNames:
     known: tuple[str, ...] = ()
     broken: bool = False
     version: str = "fake-1"
+    reads: frozenset[str] | None = None
 
     def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]:
         if self.broken:

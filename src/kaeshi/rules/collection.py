@@ -31,6 +31,7 @@ REASONS: Mapping[DropReason, str] = {
     "rejected": "a reviewer rejected it",
     "timed_out": "the scrubber did not finish in time, so it must not be learned",
     "unscrubbed": "the scrubber failed, so it must not be learned",
+    "unread_script": "its script is one whose names the scrubber cannot read (KAESHI_NAMES)",
     "unreviewed": "no request named its customer, and no person has approved it",
     "customer_share": "its customer has a larger share of the examples than is allowed",
     "duplicate": "an example with the same words is in the dataset",

@@ -22,6 +22,7 @@ from kaeshi.nouns import (
     Signals,
     Watch,
 )
+from kaeshi.pii.scripts import unread
 from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
 from kaeshi.rules.conversation import NOTHING_STORED, is_answer, rated_turn, says_something
@@ -31,6 +32,8 @@ from kaeshi.store.verbs import dumps
 
 AT_ONCE = 100
 MARKED_AT_ONCE = 1_000
+Clean = tuple[tuple[Json, ...], Scrubbed]
+Failed = Literal["unscrubbed", "timed_out", "unread_script"]
 log = logging.getLogger("kaeshi")
 
 
@@ -278,13 +281,9 @@ def _still_valid(review: Reviewed, verdict: Keep | Drop) -> Reviewed:
 
 def _scrubbed_texts(
     stored: Sequence[Stored], verdicts: list[Drop | Keep], loop: Loop
-) -> Iterator[Literal["unscrubbed", "timed_out"] | tuple[tuple[Json, ...], Scrubbed]]:
+) -> Iterator[Clean | Failed]:
     kept = [(s, v.upto) for s, v in zip(stored, verdicts, strict=True) if isinstance(v, Keep)]
     return iter(scrub_each(loop, [[t.message for t in s.said[: upto + 1]] for s, upto in kept]))
-
-
-Clean = tuple[tuple[Json, ...], Scrubbed]
-Failed = Literal["unscrubbed", "timed_out"]
 
 
 def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | None = None) -> Clean:
@@ -319,8 +318,10 @@ def scrub_each(loop: Loop, conversations: Sequence[Sequence[Json]]) -> list[Clea
     except Exception as error:  # a conversation that raised anything is not learned
         return _again_one_by_one(conversations, loop, error)
     return [
-        _replaced_all(messages, scrubbed)
-        for messages, scrubbed in zip(conversations, found, strict=True)
+        "unread_script"
+        if unread(said, loop.names.reads) is not None
+        else _replaced_all(messages, scrubbed)
+        for messages, said, scrubbed in zip(conversations, texts, found, strict=True)
     ]
 
 

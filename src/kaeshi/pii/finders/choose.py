@@ -59,11 +59,21 @@ def _model(folder: Path) -> NameFinder:
 
 
 def policy_of(settings: Settings) -> Policy:
-    """The policy in the policy file, else the default. Raises Misconfigured with the fault."""
+    """The policy in the policy file, else the default, with the regions of the settings.
+
+    Raises Misconfigured with the fault.
+    """
     path = settings.kaeshi_pii_policy
+    regions = settings.pii_regions
     if path is None:
-        return DEFAULT
+        return (
+            DEFAULT
+            if regions == DEFAULT.regions
+            else DEFAULT.model_copy(update={"regions": regions})
+        )
     policy = _read_policy(path)
+    if "regions" not in policy.model_fields_set:
+        policy = policy.model_copy(update={"regions": regions})
     unknown = sorted({*policy.types, *policy.off, *policy.thresholds, *policy.operators} - {*TYPES})
     if unknown:
         msg = f"KAESHI_PII_POLICY {str(path)!r}: type {unknown[0]!r} is none of {', '.join(TYPES)}"

@@ -20,6 +20,7 @@ from kaeshi.pii.finders.lexicon import could_name, is_common_name, names_a_place
 from kaeshi.pii.finders.proposals import Proposal, ProposingFinder
 from kaeshi.pii.finders.word_lists import ListedNames
 from kaeshi.pii.patterns import STREET_WORDS
+from kaeshi.pii.scripts import LATIN
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -97,7 +98,8 @@ class NameModel(ProposingFinder):
     The model loads at the first text; `threads` bounds the cores it uses (0: all).
     """
 
-    version = "rampart-tuned-2+" + ListedNames.version
+    version = "rampart-tuned-3+" + ListedNames.version
+    reads: frozenset[str] | None = LATIN
 
     def __init__(self, models_dir: Path, threads: int = 0) -> None:
         super().__init__()

@@ -19,6 +19,7 @@ class Reading:
     def __init__(self, finder: NameFinder) -> None:
         self._finder = finder
         self.version = finder.version
+        self.reads = finder.reads
 
     def find(self, texts: Sequence[str], known: Sequence[str] = ()) -> list[list[Finding]]:
         """People and addresses in each text of one conversation."""

@@ -36,11 +36,14 @@ from kaeshi.pii.finders.lexicon import (
     could_name,
     is_common_name,
     is_everyday,
+    is_misspelt,
     name_lists,
     place_set,
+    word_set,
 )
 from kaeshi.pii.finders.listed import listed
 from kaeshi.pii.finders.spelt import spelt
+from kaeshi.pii.scripts import LATIN
 from kaeshi.pii.spans import Taken
 
 # the lowest score of a model for an unlisted word
@@ -49,6 +52,7 @@ UNLISTED_SMALL = 0.6
 # scores above which a model is believed against the lists of everyday words and of places
 CERTAIN = 0.85
 CERTAIN_PLACE = 0.99
+LEAST_RARE = 3  # letters: the list of common words has none so short
 # the lowest score for a search in other turns
 SURE_LISTED = 0.8
 SURE_UNLISTED = 0.98
@@ -60,7 +64,8 @@ class ListedNames:
     `version` goes into every dataset's manifest.
     """
 
-    version = "lists-4"
+    version = "lists-5"
+    reads: frozenset[str] | None = LATIN
 
     def find(
         self,
@@ -181,8 +186,22 @@ def _is_answer(text: str, start: int, end: int, words: int) -> bool:
         first in surnames and (first not in other or (words == 1 and text[start].isupper()))
     ):
         return True
+    if words <= 2 and _is_rare(first):
+        return True
     alone = words <= 2 or text[end : end + 1] in {".", ",", "!"}
     return alone and text[start].isupper() and could_name(text[start:end])
+
+
+def _is_rare(word: str) -> bool:
+    """Whether it is no common word, as "ram" is none: the whole answer to a question for a name."""
+    given, surnames, _ = name_lists()
+    return (
+        (len(word) > LEAST_RARE or word in given or word in surnames)
+        and word not in word_set("common.txt")
+        and word not in FILLER
+        and word not in STOP_AFTER
+        and not is_misspelt(word)
+    )
 
 
 def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, bool]]:
@@ -371,7 +390,11 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
         if _heads_a_story(text, head):
             yield head.span()
         return
-    if head[0].lower() in STOP_AFTER or (head[0].lower() in other and not head[0][0].isupper()):
+    if head[0].lower() in STOP_AFTER or (
+        head[0].lower() in other
+        and not head[0][0].isupper()
+        and not (len(words) <= 2 and _is_rare(head[0].lower()))
+    ):
         return
     last = _last_of_name(head, run, other)
     unlisted = head[0].lower() not in given and head[0].lower() not in surnames
