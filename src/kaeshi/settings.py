@@ -17,6 +17,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from kaeshi.errors import Misconfigured
 from kaeshi.settings_gateway import GatewaySettings
+from kaeshi.settings_privacy import PrivacySettings
 from kaeshi.settings_providers import ProviderSettings
 
 # their values are not repeated in errors: an address may hold a password
@@ -24,7 +25,7 @@ _SECRET = re.compile("KEY|SECRET|PASSW|PASSPHRASE|URL|_ID")
 Policy = Literal["keep", "drop"]
 
 
-class Settings(GatewaySettings, ProviderSettings):
+class Settings(GatewaySettings, ProviderSettings, PrivacySettings):
     """All settings; `docs/settings.md` is generated from this class."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
@@ -304,41 +305,6 @@ class Settings(GatewaySettings, ProviderSettings):
     min_examples: int = Field(
         200, ge=10, description="Fewest rows of a dataset, counted before the split."
     )
-    kaeshi_names: Literal["model", "lists", "spacy", "transformers"] = Field(
-        "model",
-        description="What finds people and addresses: the model that `kaeshi models fetch` brings, "
-        "word lists alone, or a model of your own "
-        "(a spaCy pipeline, or a token classifier that transformers reads).",
-    )
-    kaeshi_names_path: str | None = Field(
-        None,
-        description=(
-            "Folder of your own model of names, or for spaCy the name of an installed pipeline. "
-            "Nothing is downloaded."
-        ),
-    )
-    kaeshi_pii_policy: Path | None = Field(
-        None,
-        description=(
-            "TOML file with the types of personal data to find, and values of your own that "
-            "stay (docs/pii.md)."
-        ),
-    )
-    pii_regions: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("US", "CA", "GB"),
-        description=(
-            "Countries (ISO 3166, separated by commas) whose phones are known without a plus. "
-            "Those that a conversation's own words suggest are tried as well."
-        ),
-    )
-    scrub_seconds: float = Field(
-        60,
-        gt=0,
-        description=(
-            "Time limit for scrubbing a conversation; a conversation that exceeds it is not "
-            "learned."
-        ),
-    )
     missing_quality: Policy = Field(
         "drop", description="What to do with a conversation without a rating."
     )
@@ -400,18 +366,7 @@ class Settings(GatewaySettings, ProviderSettings):
                 raise ValueError(msg)
         return facts
 
-    @field_validator("pii_regions")
-    @classmethod
-    def _are_countries(cls, regions: tuple[str, ...]) -> tuple[str, ...]:
-        for region in regions:
-            if not (len(region) == 2 and region.isascii() and region.isalpha()):
-                msg = f"{region!r} is not a country's code of two letters, such as US"
-                raise ValueError(msg)
-        return tuple(region.upper() for region in regions)
-
-    @field_validator(
-        "report_recipients", "rollout_approvals", "drop_outcomes", "pii_regions", mode="before"
-    )
+    @field_validator("report_recipients", "rollout_approvals", "drop_outcomes", mode="before")
     @classmethod
     def _split(cls, raw: object) -> object:
         if not isinstance(raw, str):

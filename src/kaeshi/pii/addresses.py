@@ -1,6 +1,6 @@
 """Where an address ends: with its postal code, and before a city that stands without one.
 
-A city is nobody's and says where to deliver; a street beside it does not change that. A postal code
+A city belongs to no one person and says where to deliver; a street beside it does not change that. A postal code
 below a street, in an address of several lines, belongs to it.
 """
 
@@ -31,18 +31,24 @@ def bounded(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
     >>> [(a, b) for a, b, *_ in bounded("12 Mill Road, Leeds", [(0, 19, "ADDRESS", 0.9, "street")])]
     [(0, 12)]
     """
-    for i, (start, found, kind, score, by) in enumerate(hits):
-        if kind != "ADDRESS":
-            yield start, found, kind, score, by
-            continue
-        # what begins in the next line, as a phone
-        begun = _NEXT_NUMBER.search(text, start, found)
-        end = _before_city(text, start, begun.start() if begun else found)
-        yield start, end, kind, score, by
-        code = _CODE_BELOW.match(text, end)
-        following = hits[i + 1][0] if i + 1 < len(hits) else len(text)
-        if code and "\n" in code[0] and code.end() <= following:
-            yield *code.span(1), kind, score, "postal code below"
+    following = [*(hit[0] for hit in hits[1:]), len(text)]
+    for hit, stop in zip(hits, following, strict=bool(hits)):
+        if hit[2] != "ADDRESS":
+            yield hit
+        else:
+            yield from _bounded(text, hit, stop)
+
+
+def _bounded(text: str, hit: Hit, stop: int) -> Iterator[Hit]:
+    """One address. `stop`: where the next finding begins."""
+    start, found, kind, score, by = hit
+    # what begins in the next line, as a phone
+    begun = _NEXT_NUMBER.search(text, start, found)
+    end = _before_city(text, start, begun.start() if begun else found)
+    yield start, end, kind, score, by
+    code = _CODE_BELOW.match(text, end)
+    if code and "\n" in code[0] and code.end() <= stop:
+        yield *code.span(1), kind, score, "postal code below"
 
 
 def _before_city(text: str, start: int, end: int) -> int:

@@ -20,7 +20,7 @@ def is_json(text: str) -> bool:
 
 
 def begins_json(text: str) -> bool | None:
-    """Whether a text that begins so is JSON; None while it has not told yet."""
+    """Whether a text that begins so is JSON; None while it is not known yet."""
     bare = text.lstrip()
     if not bare or (len(bare) < 9 and "```json\n".startswith(bare)) or bare == "[":
         return None
@@ -54,17 +54,17 @@ class Altered:
         """The text with the values in place of their placeholders."""
         if not self._found or not any(sign in text for sign in "[]_%1234567890"):
             return text
+        return self._pattern.sub(lambda match: self._value(match, as_json=as_json), text)
 
-        def value(match: re.Match[str]) -> str:
-            written, number = _told(match)
-            kind = written.upper().replace("\\", "").replace(" ", "_").replace("-", "_")
-            values = self._values.get(kind, ())
-            if not 0 < number <= len(values):
-                return match[0]
-            said = values[number - 1]
-            return json.dumps(said, ensure_ascii=False)[1:-1] if as_json else said
-
-        return self._pattern.sub(value, text)
+    def _value(self, match: re.Match[str], *, as_json: bool) -> str:
+        """What a placeholder stands for; itself if for nothing."""
+        written, number = _named(match)
+        kind = written.upper().replace("\\", "").replace(" ", "_").replace("-", "_")
+        values = self._values.get(kind, ())
+        if not 0 < number <= len(values):
+            return match[0]
+        said = values[number - 1]
+        return json.dumps(said, ensure_ascii=False)[1:-1] if as_json else said
 
     def held_from(self, text: str) -> int:
         """From where on the text may be the beginning of a placeholder; its length if nowhere."""
@@ -109,7 +109,7 @@ class Altered:
         )
 
 
-def _told(match: re.Match[str]) -> tuple[str, int]:
+def _named(match: re.Match[str]) -> tuple[str, int]:
     kind = match["kind"] or match["kind2"] or match["kind3"]
     return kind, int(match["number"] or match["number2"] or match["number3"])
 

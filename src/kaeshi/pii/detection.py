@@ -13,7 +13,7 @@ from itertools import accumulate
 from kaeshi.nouns import PLACEHOLDER, Finding, Watch, unwatched
 from kaeshi.pii.addresses import bounded
 from kaeshi.pii.encoded import encoded
-from kaeshi.pii.fields import BETWEEN, Document, by_keys, document, documents, turns
+from kaeshi.pii.fields import BETWEEN, Document, Leaf, by_keys, document, documents, turns
 from kaeshi.pii.national_phones import national_phone
 from kaeshi.pii.normal import hides, normal
 from kaeshi.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREETS
@@ -206,8 +206,12 @@ def in_fields(found: Document, policy: Policy = DEFAULT, watch: Watch = unwatche
         if there is not None:
             yield *there, kind, score, by
     said = turns(found.leaves)
-    if len(said) < 2:
-        return
+    if len(said) > 1:
+        yield from _in_turns(said, policy, watch)
+
+
+def _in_turns(said: Sequence[Leaf], policy: Policy, watch: Watch) -> Iterator[Hit]:
+    """What is found in values when they are read as turns that follow one another."""
     starts = list(accumulate((len(leaf.value) + 1 for leaf in said), initial=0))
     joined = "\0".join(leaf.value for leaf in said)
     for leaf, hits in zip(said, parted(starts, _in_prose(joined, policy, watch)), strict=True):

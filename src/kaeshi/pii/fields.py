@@ -148,7 +148,7 @@ def document_of(found: list[Leaf]) -> Document:
 def turns(found: Sequence[Leaf]) -> list[Leaf]:
     """The values that people may have said, in order: those of a chat follow one another.
 
-    Left out is what is one word under a key that speaks of nobody, as a role or an id.
+    Left out is what is one word under a key that speaks of no person, as a role or an id.
     """
     return [
         leaf

@@ -14,7 +14,8 @@ from kaeshi.pii.recogniser import both, no
 from kaeshi.pii.vocabulary import ACCOUNT, DATE_ALONE, REFERENCE, UNITS, ZIP
 
 SCORE = 0.84
-LEAST, MOST = 8, 13  # digits
+LEAST = 8  # digits
+MOST = 13
 AROUND = 400  # characters on either side that may tell the language
 # where a number begins with 0 and is a mobile's, its country need not be known
 MOBILE_ANYWHERE = (
@@ -90,7 +91,8 @@ def national_phone(text: str, start: int, end: int, regions: Iterable[str]) -> I
             yield start, end, "PHONE", SCORE, "national mobile"
         return
     for match in _GROUPED.finditer(number):
-        a, b = start + match.start(), start + match.end()
+        a = start + match.start()
+        b = start + match.end()
         if (
             LEAST <= sum(map(str.isdigit, match[0])) <= MOST
             and _OTHERWISE(text, a, b)

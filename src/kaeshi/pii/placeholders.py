@@ -137,16 +137,14 @@ def _replaced(
     numbers = numbers or Numbers()
     numbers.leave(joined)
     made = _Replaced()
-    in_json = {end: start for start, end in documents(joined)}
-    numeric = quoted(joined) if in_json else {}
+    in_json = next(documents(joined), None) is not None
+    quotes = quoted(joined) if in_json else {}
     for start, end, kind, _, by in hits:
         value = joined[start:end]
-        said = unescaped(value) if in_json and "\\" in value else value
-        number, canonical = numbers.number(kind, said)
+        number, canonical = numbers.number(kind, unescaped(value) if in_json else value)
         made.keep(joined[made.last : start])
         stand_in = _stand_in(policy, kind, number, value, canonical, key, women)
-        quote = numeric.get((start, end), "")
-        made.put(f"{quote}{stand_in}{quote}", kind, value, by)
+        made.put(stand_in, kind, value, by, quotes.get((start, end), ""))
         made.last = end
     made.keep(joined[made.last :])
     return made.scrubbed(numbers)
@@ -185,8 +183,9 @@ class _Replaced:
             originals=tuple(map(tuple, self.originals)),
         )
 
-    def put(self, stand_in: str, kind: str, value: str, by: str) -> None:
-        """Write the replacement of a value, and count it."""
+    def put(self, stand_in: str, kind: str, value: str, by: str, quote: str = "") -> None:
+        """Write the replacement of a value, between quotes if they are given, and count it."""
+        stand_in = f"{quote}{stand_in}{quote}"
         self.counts[kind] = self.counts.get(kind, 0) + 1
         recognised = f"{kind} {by}"
         self.recognised[recognised] = self.recognised.get(recognised, 0) + 1
@@ -312,7 +311,7 @@ class Numbers:
     """Which value has which number.
 
     Two values that may differ never share one. A person is known by any part of their name, as long
-    as it is nobody else's too: after James Smith and James Brown, James alone is a third.
+    as no other person has it too: after James Smith and James Brown, James alone is a third.
     """
 
     def __init__(self) -> None:

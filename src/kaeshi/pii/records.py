@@ -33,14 +33,18 @@ class Row(NamedTuple):
             return text + self.raw[len(self.raw.rstrip("\r\n")) :]
         pieces = []
         last = 0
-        fresh = [value for _, value in json.loads(text, object_pairs_hook=list)]
-        stood = [value for _, value in json.loads(self.text, object_pairs_hook=list)]
-        for (start, end), value, old in zip(self.cells, fresh, stood, strict=True):
+        for (start, end), value, old in zip(
+            self.cells, _values(text), _values(self.text), strict=True
+        ):
             if (fresh_cell := safe(value)) != old:
                 quoted = self.raw[start : start + 1] == '"'
                 pieces += [self.raw[last:start], _cell(fresh_cell, quoted=quoted)]
                 last = end
         return "".join([*pieces, self.raw[last:]])
+
+
+def _values(text: str) -> list[str]:
+    return [value for _, value in json.loads(text, object_pairs_hook=list)]
 
 
 def json_row(line: str, fields: Sequence[str] = ()) -> Row:

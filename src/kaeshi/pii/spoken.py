@@ -2,7 +2,7 @@ r"""Numbers said in words, in any grouping, as a recogniser of speech writes the
 
 "four one two, eight three one", "double seven", "eight hundred five five five twelve twelve", with
 "uh" between and digits among the words. What the number is follows from its length and from what is
-said before it, as with digits; a count ("one two three four") is nobody's.
+said before it, as with digits; a count ("one two three four") is none.
 """
 
 import re
@@ -153,19 +153,26 @@ def _hits(text: str, lowered: str, run: re.Match[str]) -> Iterator[Hit]:
     if sum(not word.isdigit() for word in words) < LEAST_SPOKEN:
         return
     number = _digits(words)
-    start, end = run.start(), parts[-1].end()
+    start = run.start()
+    end = parts[-1].end()
     kind = _kind(text, start, end, number)
     if kind == "PHONE" and (_is_count(number) or _is_amount(text, end, words)):
         return
     if kind is None and len(number) > LONGEST_PHONE:
-        # the number may be followed by another, such as a card by its date
-        for count in (16, 15):
-            last = _after(words, count)
-            if last is not None and is_card(_digits(words[:last])):
-                yield start, parts[last - 1].end(), "CREDIT_CARD", SCORE, "in words"
-                return
+        last = _card_among(words)
+        kind = "CREDIT_CARD" if last else None
+        end = parts[last - 1].end() if last else end
     if kind is not None:
         yield start, end, kind, SCORE, "in words"
+
+
+def _card_among(words: Sequence[str]) -> int | None:
+    """How many words make a card that another number follows, such as its date."""
+    for count in (16, 15):
+        last = _after(words, count)
+        if last is not None and is_card(_digits(words[:last])):
+            return last
+    return None
 
 
 def _after(words: Sequence[str], count: int) -> int | None:

@@ -148,7 +148,7 @@ def is_ip(text: str) -> bool:
 
 
 def is_somebodys_ip(text: str) -> bool:
-    """Whether it is an address of one machine: no loopback, no mask, nobody's address.
+    """Whether it is an address of one machine: no loopback, no mask, no placeholder.
 
     >>> is_somebodys_ip("203.0.113.9"), is_somebodys_ip("127.0.0.1"), is_somebodys_ip("0.0.0.0")
     (True, False, False)
@@ -176,7 +176,7 @@ def is_cpf(text: str) -> bool:
 
 
 def is_chinese_id(text: str) -> bool:
-    """Whether it has the 18 signs of GB 11643, the last of them right or not told.
+    """Whether it has the 18 signs of GB 11643, of which the last is a check digit.
 
     >>> is_chinese_id("11010519491231002X"), is_chinese_id("110105194912310021")
     (True, False)

@@ -180,7 +180,7 @@ SPOKEN_DATE = rf"(?:{_ORDINAL} (?:of )?{_MONTH}|{_MONTH} (?:the )?{_ORDINAL})(?:
 
 
 def is_mailbox(text: str, start: int, end: int) -> bool:
-    """Whether it is somebody's: not the `git@host:` of a repository."""
+    """Whether it is a person's: not the `git@host:` of a repository."""
     return not (text.startswith("git@", start) and text[end : end + 1] == ":")
 
 

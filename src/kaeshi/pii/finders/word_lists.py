@@ -127,7 +127,7 @@ def _with_proposed(
     proposed: Sequence[Sequence[tuple[int, int, float]]] | None,
     texts: Sequence[str],
 ) -> None:
-    """Adds titled names and a model's proposals; takes out what names nobody."""
+    """Adds titled names and a model's proposals; takes out what names no person."""
     for i, look in enumerate(looked):
         spans[i] = [
             span for span in (*spans[i], *look.titled) if not _is_nobody(texts[i], *span[:2])
@@ -390,11 +390,7 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
         if _heads_a_story(text, head):
             yield head.span()
         return
-    if head[0].lower() in STOP_AFTER or (
-        head[0].lower() in other
-        and not head[0][0].isupper()
-        and not (len(words) <= 2 and _is_rare(head[0].lower()))
-    ):
+    if not _can_begin(head[0], alone=len(words) <= 2):
         return
     last = _last_of_name(head, run, other)
     unlisted = head[0].lower() not in given and head[0].lower() not in surnames
@@ -402,6 +398,14 @@ def _answered(text: str) -> Iterator[tuple[int, int]]:
     if unlisted and len(run) > 2 and (len(words) > 5 or not head[0][0].isupper()):
         return
     yield head.start(), last.end()
+
+
+def _can_begin(word: str, *, alone: bool) -> bool:
+    """Whether a reply's first word may be a name. `alone`: the reply has one or two words."""
+    lowered = word.lower()
+    if lowered in STOP_AFTER:
+        return False
+    return lowered not in name_lists()[2] or word[0].isupper() or (alone and _is_rare(lowered))
 
 
 def _heads_a_story(text: str, head: Match[str]) -> bool:
