@@ -31,8 +31,8 @@ def bounded(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
     >>> [(a, b) for a, b, *_ in bounded("12 Mill Road, Leeds", [(0, 19, "ADDRESS", 0.9, "street")])]
     [(0, 12)]
     """
-    following = [*(hit[0] for hit in hits[1:]), len(text)]
-    for hit, stop in zip(hits, following, strict=bool(hits)):
+    following = [*(hit[0] for hit in hits[1:]), len(text)][: len(hits)]
+    for hit, stop in zip(hits, following, strict=True):
         if hit[2] != "ADDRESS":
             yield hit
         else:

@@ -45,7 +45,7 @@ NATIONAL = (
         "national insurance",
         ("insurance", "nino", "ni "),
         r"\bnational insurance|\bnino\b|\bni (?:number|no|num)\b",
-        r"[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]",
+        r"[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-Z]",
     ),
     _id("nhs", ("nhs",), r"\bnhs\b", r"\d{3}[ -]?\d{3}[ -]?\d{4}", digits=10),
     _id(

@@ -62,7 +62,7 @@ VERSION = near(
 )
 
 
-PHONE = near(cue_words.PHONE, 70, after=11)
+PHONE = near(cue_words.PHONE, 70, after=26)
 
 
 ACCOUNT = near(
