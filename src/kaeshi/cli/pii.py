@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kaeshi.cli.output import AsJson, Database, Who, counts, group, show, table
+from kaeshi.cli.output import AsJson, Database, Host, Port, Who, counts, group, show, table
 from kaeshi.errors import InvalidInput
 from kaeshi.formats.logs.source import lines
 from kaeshi.nouns import NameFinder
@@ -169,6 +169,17 @@ def _place(
         "score": round(score, 2),
         "recogniser": by,
     }
+
+
+@app.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8200) -> None:
+    """Serve the scrubber over Presidio's HTTP interface: /analyze and /anonymize."""
+    from kaeshi.cli.serve import check_free  # loads the server; the others do not
+    from kaeshi.serving import serving  # as above
+
+    check_free(host, port)
+    finder().find(["Ann"])  # a model that is missing is said here, not to the first caller
+    serving(host, port, "kaeshi.web.presidio:create", db=None)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from kaeshi.nouns import PLACEHOLDER, Finding, Watch, unwatched
 from kaeshi.pii.addresses import bounded
 from kaeshi.pii.encoded import encoded
 from kaeshi.pii.fields import BETWEEN, Document, Leaf, by_keys, document, documents, turns
+from kaeshi.pii.national_patterns import POSTCODES
 from kaeshi.pii.national_phones import national_phone
 from kaeshi.pii.normal import hides, normal
 from kaeshi.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREETS
@@ -26,7 +27,7 @@ from kaeshi.pii.triggers import add_matches, announced
 
 VERSION = "5"
 _NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
-BETWEEN_DIGITS = " .,()/_|\t\n-"
+BETWEEN_DIGITS = " .,()/_|•·\t\n-"
 LEAST_DIGITS = 4
 MOST_BETWEEN = 3
 _HOUSE = re.compile(
@@ -56,6 +57,7 @@ _QUOTES = ".,;:!?\"'()“”‘’"
 SECRETS = frozenset({"SECURITY_ANSWER", "PASSWORD"})
 LEAST_SECRET = 4
 SURE = 0.95  # a certain match of the whole number: no other recogniser needs to look at it
+MOST_OF_DISTRICT = 2  # digits of a postcode's first part
 LEAST_PART = 2  # characters
 _NUMBERED = re.compile(r"\d.*[^\W\d_]{3}|[^\W\d_]{3}.*\d", re.DOTALL)
 _ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]] = {}
@@ -236,6 +238,7 @@ def _structured(text: str, policy: Policy, watch: Watch) -> list[Hit]:
             hits += national_phone(text, start, end, policy.regions)
     _glued(text, runs, hits, watch)
     _streets(text, runs, hits, watch)
+    _postcodes(text, runs, hits)
     announced(lowered, watch, text, hits)
     hits += spoken(text, lowered)
     hits += split_values(text, runs)
@@ -388,6 +391,28 @@ def _glued(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: W
         if last - first >= _TOKEN_LEAST:
             for recogniser in GLUED:
                 add_matches(recogniser, text, first, last + 1, hits)
+
+
+def _postcodes(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit]) -> None:
+    """Postcodes such as SW1A 2AA and K1A 0B1, from the one or two letters before a digit on."""
+    for start, end in runs:
+        if end - start > MOST_OF_DISTRICT or text[start - 1 : start] not in _GLUED_BEFORE:
+            continue
+        for first in (start - 2, start - 1):
+            match = next(
+                (
+                    (recogniser, found)
+                    for recogniser in POSTCODES
+                    if first >= 0
+                    and (found := recogniser.pattern.compiled.match(text, first))
+                    and (recogniser.check is None or recogniser.check(text, *found.span()))
+                ),
+                None,
+            )
+            if match is not None:
+                recogniser, found = match
+                hits.append((*found.span(), recogniser.type, recogniser.score, recogniser.name))
+                break
 
 
 def _token_start(text: str, at: int, last: int) -> int:

@@ -205,6 +205,10 @@ _PERSON_KEYS = re.compile(
     r"tenant|landlord|attn|label|value|values|text|note|notes|message|content|body|comment|description|input|output|query|"
     r"question|answer|said|subject|summary|prompt|reply|args|address|ship|bill|title|data|result|email|mail)\b"
 )
+_THING_KEYS = re.compile(
+    r"\b(?:events?|products?|items?|beds?|views?|boards?|rooms?|types?|status|categor(?:y|ies)|tags?|plans?|brands?|models?|dish(?:es)?|"
+    r"menus?|cit(?:y|ies)|colou?rs?|languages?|lang|services?|departments?|fonts?|themes?|country|currency|version|genre|song|album|film|movie)\b"
+)
 _A_NAME = re.compile(r"[^\W\d_][^\W\d_]*(?:[ .'’,-]{1,2}[^\W\d_]+){0,4}\.?")
 _KEYED = tuple(
     (re.compile(rf"(?:\A|.* )(?:{key})\Z"), re.compile(rf"(?:{value})\Z", re.DOTALL), kind)
@@ -284,8 +288,11 @@ def keyed(leaf: Leaf) -> str | None:
 def may_name(leaf: Leaf, start: int, end: int) -> bool:
     """Whether what a finder takes for a person's name in a value may be one.
 
-    A value that is one word and nothing else is a person only under a key that speaks of people.
+    A value that is one word and nothing else is a person only under a key that speaks of people,
+    and none is under one that speaks of things.
     """
+    if _THING_KEYS.search(leaf.key) and not _PERSON_KEYS.search(leaf.key):
+        return False
     alone = start == 0 and end >= len(leaf.value.rstrip()) and " " not in leaf.value[start:end]
     return not alone or _PERSON_KEYS.search(leaf.key) is not None
 

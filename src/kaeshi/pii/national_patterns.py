@@ -235,15 +235,40 @@ NATIONAL_GLUED = (
         ),
         score=0.94,
     ),
+)
+_AREA = (
+    r"(?:A[BL]|B[ABDHLNRST]?|C[ABFHMORTVW]|D[ADEGHLNTY]|E[CHNX]?|F[KY]|G[LUY]?|H[ADGPRSUX]|I[GMPV]|JE|K[ATWY]|"
+    r"L[ADELNSU]?|M[EKL]?|N[EGNPRW]?|O[LX]|P[AEHLOR]|R[GHM]|S[AEGKLMNOPRSTWY]?|T[ADFNQRSW]|UB|W[ACDFNRSV]?|YO|ZE)"
+)
+_INWARD = r"\d(?!ND|TH|ST|RD)[ABD-HJLNP-UW-Z]{2}"
+_CANADA = r"[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z]"
+# from a letter before a digit on: postcodes that name a street or a house
+POSTCODES = (
     Recogniser(
         type="ADDRESS",
         name="postcode",
         pattern=Ascii(
-            r"(?<!\w)(?:(?:A[BL]|B[ABDHLNRST]?|C[ABFHMORTVW]|D[ADEGHLNTY]|E[CHNX]?|F[KY]|G[LUY]?|H[ADGPRSUX]|I[GMPV]|JE|K[ATWY]|"
-            r"L[ADELNSU]?|M[EKL]?|N[EGNPRW]?|O[LX]|P[AEHLOR]|R[GHM]|S[AEGKLMNOPRSTWY]?|T[ADFNQRSW]|UB|W[ACDFNRSV]?|YO|ZE)\d[A-Z\d]?"
-            r"\s?\d(?!ND|TH|ST|RD|nd|th|st|rd)[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z][ -]?\d[ABCEGHJ-NPRSTV-Z]\d)(?!\w)",
-            I,
+            rf"(?<!\w)(?:{_AREA}\d[A-Z\d]?\s?{_INWARD}|{_CANADA}[ -]?\d[ABCEGHJ-NPRSTV-Z]\d)(?!\w)"
         ),
         score=0.8,
+    ),
+    Recogniser(
+        type="ADDRESS",
+        name="postcode in small letters",
+        pattern=Ascii(
+            rf"(?<!\w)(?:{_AREA}\d[A-Z\d]?{_INWARD}|{_CANADA}-?\d[ABCEGHJ-NPRSTV-Z]\d)(?!\w)", I
+        ),
+        score=0.78,
+    ),
+    Recogniser(
+        type="ADDRESS",
+        name="postcode in context",
+        pattern=Ascii(
+            rf"(?<!\w)(?:{_AREA}\d[A-Z\d]?\s{_INWARD}|{_CANADA}\s\d[ABCEGHJ-NPRSTV-Z]\d)(?!\w)", I
+        ),
+        check=near(
+            r"post ?code|postal|\baddress\b|\blive|\bdeliver|\bstreet\b|\broad\b|\bzip\b", 60
+        ),
+        score=0.78,
     ),
 )

@@ -76,7 +76,7 @@ UNORDERED_NUMBERS = (
         pattern=Ascii(rf"\d(?<!\d\d)(?:{CARD_SIGNS}\d){{11,18}}"),
         shorten=card_end,
         check=no(in_a_longer_token),
-        score=0.6,
+        score=0.86,
     ),
     Recogniser(
         type="CREDIT_CARD",

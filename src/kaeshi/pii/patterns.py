@@ -11,7 +11,7 @@ import re
 
 from kaeshi.pii import cue_words
 from kaeshi.pii.address_patterns import ELSEWHERE
-from kaeshi.pii.national_patterns import NATIONAL, NATIONAL_GLUED
+from kaeshi.pii.national_patterns import NATIONAL, NATIONAL_GLUED, POSTCODES
 from kaeshi.pii.number_patterns import UNORDERED_NUMBERS
 from kaeshi.pii.recogniser import Ascii, I, Lazy, Recogniser, both, near, no
 from kaeshi.pii.secret_patterns import SECRETS
@@ -348,5 +348,5 @@ STREET_WORDS = frozenset(
         "#",
     ]
 )
-RECOGNISERS = (*NUMBERS, *GLUED, *WORDS, *STREETS)
+RECOGNISERS = (*NUMBERS, *GLUED, *WORDS, *STREETS, *POSTCODES)
 TYPES = tuple(dict.fromkeys(["PERSON", *(r.type for r in RECOGNISERS)]))

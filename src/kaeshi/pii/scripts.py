@@ -7,12 +7,11 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-LEAST = 2  # letters in a row; one may be a sign
 # the scripts that the model and the lists read
 LATIN = frozenset({"LATIN"})
-_OTHER = re.compile(
-    r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u2c60-\u2c7f\ua720-\ua7ff\ufb00-\ufb06\uff21-\uff5a]{2,}"
-)
+_LETTER = r"[^\W\d_\u0000-\u024f\u1e00-\u1eff\u2c60-\u2c7f\ua720-\ua7ff\ufb00-\ufb06\uff21-\uff5a]"
+# two letters, with a vowel's mark between: a single one may be a sign
+_OTHER = re.compile(rf"{_LETTER}\S?{_LETTER}")
 
 
 def unread(texts: Iterable[str], reads: frozenset[str] | None) -> str | None:
@@ -27,8 +26,7 @@ def unread(texts: Iterable[str], reads: frozenset[str] | None) -> str | None:
         return None
     for text in texts:
         for match in _OTHER.finditer(text) if not text.isascii() else ():
-            scripts = [unicodedata.name(letter, "UNKNOWN").split()[0] for letter in match[0]]
-            script = next((name for name in scripts if name not in reads), None)
-            if script is not None:
+            script = unicodedata.name(match[0][0], "UNKNOWN").partition(" ")[0]
+            if script not in reads:
                 return script
     return None

@@ -265,3 +265,32 @@ GLUE_AFTER = frozenset("0123456789_@-")
 
 
 DOTTED = re.compile(r"\.\w")
+
+
+# somebody's relative or friend, by name: "my sister is Sky", "my husband Chase"
+KIN = re.compile(
+    r"\b(?:my|his|her|our|their|your) (?:late |older |younger |little |big |best )?"
+    r"(?:wife|husband|spouse|partner|fianc[eé]e?|(?:boy|girl)friend|sister|brother|sibling|mom|mum|mother|dad|father|son|daughter|kid|baby|aunt|uncle|"
+    r"cousin|niece|nephew|grand(?:ma|pa|mother|father|son|daughter)|friend|roommate|flatmate|neighbou?r|boss|manager|colleague|assistant|nanny|"
+    r"doctor|lawyer|agent)(?:'s name)?(?: is| was|,| named| called|:)? "
+    r"([A-Z][a-z][\w'’-]{0,20}(?: [A-Z][a-z][\w'’-]{0,20})?)"
+)
+KINSHIP = frozenset(
+    {
+        "wife",
+        "husband",
+        "partner",
+        "sister",
+        "brother",
+        "mom",
+        "mum",
+        "mother",
+        "dad",
+        "father",
+        "son",
+        "daughter",
+        "friend",
+        "boss",
+        "roommate",
+    }
+)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from kaeshi.pii.finders.lexicon import name_lists
 
 AROUND = 40  # characters beside a name in which the rest of a brand may stand
+_GAP = re.compile(r"\A(?:['’]s)?[ -]{0,2}")
 _WORD = re.compile(r"[^\W_]+")
 _POSSESSIVE = ("'s", "’s")
 
@@ -95,7 +96,7 @@ def _places(text: str, start: int, end: int, written: str) -> list[tuple[int, in
 
 def _is_meant(text: str, end: int, name: Known, certain: frozenset[str]) -> bool:
     """Whether a name that people have too is the brand's here."""
-    after = text[end : end + 24].lower().lstrip(" '’s-")
+    after = _GAP.sub("", text[end : end + 24].lower(), count=1)
     if any(re.match(rf"{re.escape(cue)}(?!\w)", after) for cue in name.cues):
         return True
     lowered = text.lower()

@@ -49,6 +49,8 @@ _TITLE = re.compile(r"(?:dr|mr|mrs|ms|miss|prof)\b\.?[ ]{1,2}(?=\w)", re.IGNOREC
 _READABLE = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 _READABLE_WORD = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]{2}")
 _BETWEEN_PARTS = re.compile(r"[ \t\n,.#/-]{0,3}")
+# a full stop that ends no abbreviation, and a house number
+_NEXT_SENTENCE = re.compile(r"[^\W\d_]{5}\.\s\d\Z")
 _DIGIT = re.compile(r"\d")
 _ORDINAL = re.compile(r"\d{1,3}(?:st|nd|rd|th)\b", re.IGNORECASE)
 _NUMBERS = re.compile(r"\d+")
@@ -294,7 +296,11 @@ def _neighbouring(parts: Sequence[Part], text: str) -> list[list[Part]]:
     """Parts separated by punctuation only, as runs."""
     runs: list[list[Part]] = []
     for part in parts:
-        if runs and _BETWEEN_PARTS.fullmatch(text, runs[-1][-1][1], part[0]):
+        if (
+            runs
+            and _BETWEEN_PARTS.fullmatch(text, runs[-1][-1][1], part[0])
+            and not _NEXT_SENTENCE.search(text, max(0, part[0] - 8), part[0] + 1)
+        ):
             runs[-1].append(part)
         else:
             runs.append([part])

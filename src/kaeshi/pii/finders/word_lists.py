@@ -20,6 +20,8 @@ from kaeshi.pii.finders.cues import (
     GLUE,
     GLUE_AFTER,
     INTRODUCED,
+    KIN,
+    KINSHIP,
     LAST_WORD,
     NEXT_WORD,
     OWN_NAME,
@@ -52,6 +54,8 @@ UNLISTED_SMALL = 0.6
 # scores above which a model is believed against the lists of everyday words and of places
 CERTAIN = 0.85
 CERTAIN_PLACE = 0.99
+_ENDS = frozenset({"", ",", ".", "!", ";", "\n"})
+MONTHS = frozenset({"april", "august", "june", "march", "may"})
 LEAST_RARE = 3  # letters: the list of common words has none so short
 # the lowest score for a search in other turns
 SURE_LISTED = 0.8
@@ -211,7 +215,8 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
     """
     given, surnames, other = name_lists()
     found = []
-    for start, end, score in seen:
+    for proposed, end, score in seen:
+        start = _with_given_name(text, proposed)
         words = [word.lower() for word in PARTS.findall(text[start:end])]
         if score < CERTAIN and is_everyday(text, start, end, words):
             continue
@@ -223,6 +228,14 @@ def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[i
         sure = score > (SURE_LISTED if listed else SURE_UNLISTED)
         found.append((start, end, sure and not any(word in other for word in words)))
     return found
+
+
+def _with_given_name(text: str, start: int) -> int:
+    """Where a name begins: at a given name right before it, which the model left out."""
+    before = LAST_WORD.search(text, max(0, start - 20), start) if text[start].isupper() else None
+    if before is None or not before[1][0].isupper() or not is_common_name(before[1]):
+        return start
+    return before.start(1)
 
 
 def _is_place(text: str, start: int, end: int) -> bool:
@@ -304,6 +317,7 @@ def _telling() -> frozenset[str]:
         "doctor",
         "prof",
         "professor",
+        *KINSHIP,
     }
 
 
@@ -349,10 +363,20 @@ def _name_run(text: str, start: int, end: int, *, own: bool) -> Iterator[tuple[i
 
 
 def _presented(text: str) -> Iterator[tuple[int, int, bool]]:
+    """Names after "it's" and "this is", and of relatives and friends.
+
+    One that is mostly another word counts where it is written large and nothing follows it.
+    """
+    given, surnames, _ = name_lists()
     for match in PRESENTED.finditer(text):
         word = match[1].removesuffix("'s").removesuffix("’s")
-        if is_common_name(word):
-            yield match.start(1), match.start(1) + len(word), True
+        alone = text[match.end(1) : match.end(1) + 1] in _ENDS
+        if is_common_name(word) or (alone and word[0].isupper() and word.lower() in given - MONTHS):
+            yield match.start(1), match.start(1) + len(word), is_common_name(word)
+    for match in KIN.finditer(text):
+        words = match[1].lower().split()
+        if any(word in given or word in surnames for word in words):
+            yield match.start(1), match.end(1), is_common_name(words[0])
 
 
 def _titled(text: str) -> Iterator[tuple[int, int, bool]]:
