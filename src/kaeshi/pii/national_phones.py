@@ -16,6 +16,7 @@ from kaeshi.pii.vocabulary import ACCOUNT, DATE_ALONE, REFERENCE, UNITS, ZIP
 SCORE = 0.84
 LEAST = 8  # digits
 MOST = 13
+LONGEST = 600  # characters of numbers in a row; more of them are a table
 AROUND = 400  # characters on either side that may tell the language
 # where a number begins with 0 and is a mobile's, its country need not be known
 MOBILE_ANYWHERE = (
@@ -84,7 +85,11 @@ def national_phone(text: str, start: int, end: int, regions: Iterable[str]) -> I
     """
     start -= text[start - 1 : start] == "("
     number = text[start:end]
-    if text[start - 1 : start] not in _BORDER or text[end : end + 1].isalnum():
+    if (
+        text[start - 1 : start] not in _BORDER
+        or text[end : end + 1].isalnum()
+        or end - start > LONGEST
+    ):
         return
     if _BARE.fullmatch(number):
         if _OTHERWISE(text, start, end) and _is_mobile(number):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from re import Match
 
+from kaeshi.pii import cue_words
 from kaeshi.pii.policy import Hit
 from kaeshi.pii.validators import digits, is_card
 
@@ -20,6 +21,7 @@ _NUMBER = re.compile(
 )
 _ONE = re.compile(_PIECE)
 _SSN = re.compile(r"\bssn\b|social security|\bsocial\b", re.IGNORECASE)
+_PHONE = re.compile(cue_words.PHONE, re.IGNORECASE)
 _EMAIL = re.compile(
     r"([A-Za-z0-9][\w.%+-]{0,63}(?:@[A-Za-z0-9.-]{0,60})?)\s?\0\s?(@?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}\.[A-Za-z]{2,24})(?![\w@])"
 )
@@ -32,6 +34,8 @@ MOST = 400
 # characters that may stand before and after the @
 LOCAL = 66
 DOMAIN = 420
+DIGITS_OF_SSN = 9
+DIGITS_OF_PHONE = 10
 BEFORE = 120
 SCORE = 0.9
 
@@ -100,4 +104,11 @@ def _kind_of_pieces(pieces: list[tuple[int, int]], first: int, last: int, text: 
 def _kind(number: str, before: str) -> str | None:
     if 13 <= len(number) <= 19 and is_card(number):
         return "CREDIT_CARD"
-    return "SSN" if len(number) == 9 and _SSN.search(before) else None
+    if len(number) == DIGITS_OF_SSN and _SSN.search(before):
+        return "SSN"
+    return "PHONE" if _is_phone(number) and _PHONE.search(before) else None
+
+
+def _is_phone(number: str) -> bool:
+    """Whether it has the digits of a phone in North America, or one with its trunk zero elsewhere."""
+    return len(number) == DIGITS_OF_PHONE or (len(number) == 11 and number[0] in "01")
