@@ -39,6 +39,7 @@ _ISSUED = {
     ),
     **dict.fromkeys((17, 18, 19), ("30", "36", "38", "39", "4", "5", "6", "81", "82")),
 }
+_PREFIXES = tuple({prefix for prefixes in _ISSUED.values() for prefix in prefixes})
 
 
 def is_card(text: str) -> bool:
@@ -47,11 +48,18 @@ def is_card(text: str) -> bool:
     >>> is_card("4111 1111 1111 1111"), is_card("4111 1111 1111 1112")
     (True, False)
     """
-    number = digits(text)
+    return _is_card(digits(text))
+
+
+# what a digit counts where the formula doubles it
+_DOUBLED = {str(d): d * 2 - 9 if d > 4 else d * 2 for d in range(10)}
+
+
+def _is_card(number: str) -> bool:
     if not number.startswith(_ISSUED.get(len(number), ("no card",))):
         return False
-    doubled = (int(d) * 2 if i % 2 else int(d) for i, d in enumerate(reversed(number)))
-    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0  # constants of the formula
+    plain = sum(map(int, number[-1::-2]))
+    return (plain + sum(map(_DOUBLED.__getitem__, number[-2::-2]))) % 10 == 0
 
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -94,16 +102,20 @@ def card_end(text: str, start: int, end: int) -> int | None:
     >>> card_end("4111 1111 1111 1111 12 guests", 0, 22)
     19
     """
-    if text[start] == "0" or len(set(digits(text[start:end]))) < 2:
+    number = digits(text[start:end])
+    if not number.startswith(_PREFIXES) or len(set(number)) < 2:
         return None
+    count = len(number)
     for stop in range(end, start + 11, -1):
+        if not text[stop - 1].isdigit():
+            continue
         if (
-            text[stop - 1].isdigit()
-            and not text[stop : stop + 1].isdigit()
-            and is_card(text[start:stop])
+            not text[stop : stop + 1].isdigit()
+            and _is_card(number[:count])
             and is_grouped(text[start:stop])
         ):
             return stop
+        count -= 1
     return None
 
 
