@@ -80,6 +80,7 @@ def test_a_card_in_two_turns_goes_whole(cut: int, led: str, between: list[str]) 
         ("user@gmail,com is mine", "user@gmail"),
         ("payload: aGFucy5tdWVsbGVyQGdteC5kZQ==", "aGFucy5tdWVsbGVyQGdteC5kZQ"),
         ("mail ann%40example.com", "ann"),
+        ("mi correo es carla punto ruiz arroba hotmail punto com", "ruiz arroba"),
         ("contact: \\u0061nn@example.com", "nn@example"),
         ("PSC 3117, Box 609, APO AA 34044", "3117"),
         ("ship it to four fifteen maple avenue", "maple"),

@@ -75,6 +75,19 @@ async def test_a_broken_scrubber_lets_nothing_through(loop: Loop) -> None:
         await dataset.build(broken)
 
 
+async def test_what_the_finder_cannot_read_is_not_learned(loop: Loop) -> None:
+    await log(loop, record("c", "我叫王小明，多少钱？", "It is 550 dollars."))
+    await rate(loop, "c#1")
+    latin = replace(loop, names=FakeNames(reads=frozenset({"LATIN"})))
+    assert dict((await collection.collect(latin)).dropped) == {"unread_script": 1}
+
+
+async def test_a_finder_that_reads_every_script_lets_it_be_learned(loop: Loop) -> None:
+    await log(loop, record("c", "我叫王小明，多少钱？", "It is 550 dollars."))
+    await rate(loop, "c#1")
+    assert (await collection.collect(replace(loop, names=FakeNames(reads=None)))).kept == 1
+
+
 @dataclass
 class SlowNames(FakeNames):
     """Takes an hour over a conversation that says `over`."""

@@ -165,6 +165,19 @@ WORDS = (
         score=0.9,
     ),
     Recogniser(
+        type="EMAIL",
+        name="spelt in other languages",
+        words=("arroba", "arobase", "chiocciola", "klammeraffe", "małpa"),
+        reach=(90, 60),
+        pattern=Lazy(
+            r"(?<!\w)[\w.%+-]{1,64}(?:\s(?:punto|ponto|point|punkt|kropka|guion|guión|guion bajo|barra baja|tiret|unterstrich)\s[\w-]{1,30}){0,3}\s"
+            r"(?:arroba|arobase|chiocciola|klammeraffe|małpa)\s[A-Za-z0-9-]{1,63}(?:\s(?:punto|ponto|point|punkt|kropka)\s[A-Za-z0-9-]{1,30}){0,2}"
+            r"\s?(?:\.|punto|ponto|point|punkt|kropka)\s?(?:com|org|net|es|mx|br|pt|fr|it|de|pl|io|co)\b",
+            I,
+        ),
+        score=0.92,
+    ),
+    Recogniser(
         type="URL",
         name="scheme",
         words=("://",),
