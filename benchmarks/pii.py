@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import folder, pii_fresh, pii_fresh_talk
+from benchmarks import folder, pii_fresh, pii_fresh_talk, pii_languages
 from kaeshi.rules.statistics import wilson
 
 Span = tuple[int, int, str]
@@ -486,6 +486,7 @@ def recalls(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         "PROVIDER_NAME": "",
         "PUBLIC_FIGURE": "",
         "ZIP": "",
+        "SPOKEN": "",
     }
     hits = Counter[str]()
     gold = Counter[str]()
@@ -574,6 +575,8 @@ def main() -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     sets = read_all(wanted)
     sets["fresh"] = [Document(*case) for case in pii_fresh.cases(wanted.fresh)]
+    for language, made in pii_languages.cases(wanted.fresh):
+        sets[language] = [Document(*case) for case in made]
     sets["fresh talk"] = [Document(*case) for case in pii_fresh_talk.cases(wanted.fresh)]
     chosen = wanted.sets.split(",") if wanted.sets else list(sets)
     sets = {

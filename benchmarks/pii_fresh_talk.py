@@ -248,15 +248,16 @@ def cases(seed: int) -> Iterator[Case]:
     )
     for templates, kind, make in kinds:
         for _ in range(EACH):
-            yield _case(rng.choice(templates), make(), kind, complete)
+            yield case(rng.choice(templates), make(), kind, complete)
     for _ in range(EACH):
-        yield _case(*values.identity(), "NATIONAL_ID", complete)
+        yield case(*values.identity(), "NATIONAL_ID", complete)
     for _ in range(EACH * 2):
         text = rng.choice(BENIGN).format(k=rng.randrange(2, 60), o=rng.randrange(10**4, 10**6))
         yield [rng.choice([text, text.lower(), text[:1].upper() + text[1:]])], [[]], [[]], complete
 
 
-def _case(template: str, value: str, kind: str, complete: frozenset[str]) -> Case:
+def case(template: str, value: str, kind: str, complete: frozenset[str]) -> Case:
+    """One line with one value in its slot."""
     before, after = re.split(r"\{\w?\}", template)
     text = before + value + after
     return [text], [[(len(before), len(before) + len(value), kind)]], [[]], complete
