@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from faker import Faker
+from speech import WITH_WORDS, WORDS
 
 Span = tuple[int, int, str]  # start, end, NAME or ADDRESS
 Sentence = tuple[str, list[Span]]
@@ -975,6 +976,7 @@ SLOTS = {
     "m": MONTHS,
 }
 _SLOT = re.compile(r"\{(\w)\}")
+SPEECH = 0.86  # from this draw on a line is words of another language
 POOL = 400  # values drawn from each place before the first line
 BOX = (
     "PSC {}, Box {}, APO AA {}",
@@ -1001,10 +1003,17 @@ class Values:
                     [_address(made, rng) for _ in range(POOL)],
                     [_street(made, rng) for _ in range(POOL)],
                 )
+        self._speech = [text.split() for text in WORDS.values()] + [
+            sorted({*Faker(place).get_words_list()}) for place in WITH_WORDS
+        ]
         for place, (given, families) in WRITTEN_OUT.items():
             self._drawn[place] = given.split(), families.split(), [], []
         self.places = [p for p, share in PLACES.items() for _ in range(share)]
         self.places += [p for p in WRITTEN_OUT for _ in range(3)]
+
+    def speech(self) -> list[str]:
+        """Four to nine words of one language, in no order."""
+        return self._rng.choices(self._rng.choice(self._speech), k=self._rng.randrange(4, 10))
 
     def of(self, kind: str, place: str) -> str:
         """One value."""
@@ -1139,12 +1148,14 @@ def lines(seed: int, count: int, words: Sequence[str]) -> Iterator[Sentence]:
         place = rng.choice(values.places)
         roll = rng.random()
         spoken = SPOKEN_IN.get(place)
-        if roll < 0.6:
+        if roll > SPEECH:
+            text, spans = _speech(rng, values, place)
+        elif roll < 0.55:
             own = spoken is not None and rng.random() < 0.4
             text, spans = _fill(rng.choice(_named(spoken if own else None)), rng, values, place)
         else:
             text, spans = _fill(
-                rng.choice(NOBODY if roll < 0.88 else NOBODY_ELSEWHERE), rng, values, place
+                rng.choice(NOBODY if roll < 0.78 else NOBODY_ELSEWHERE), rng, values, place
             )
         if rng.random() < 0.3:
             more, others = _fill(rng.choice(NOBODY), rng, values, place)
@@ -1156,6 +1167,19 @@ def lines(seed: int, count: int, words: Sequence[str]) -> Iterator[Sentence]:
                 text = more + gap + text
                 spans = others + [(a + at, b + at, kind) for a, b, kind in spans]
         yield _written(text, spans, rng)
+
+
+def _speech(rng: random.Random, values: Values, place: str) -> Sentence:
+    """Words of some language; in one of three a name, written large, stands among them."""
+    words = values.speech()
+    if rng.random() < 2 / 3:
+        return _capital(" ".join(words)) + rng.choice([".", "?", "!", ""]), []
+    name = values.of(rng.choice("gF"), place)
+    at = rng.randrange(1, len(words))
+    before = " ".join(words[:at]) + " "
+    return f"{before}{name} {' '.join(words[at:])}", [
+        (len(before), len(before) + len(name), "NAME")
+    ]
 
 
 def _named(spoken: str | None) -> list[str]:
