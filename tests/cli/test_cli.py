@@ -42,6 +42,7 @@ COMMANDS = {
     "pii restore",
     "pii detect",
     "pii report",
+    "pii serve",
     "dataset build",
     "dataset check",
     "dataset export",

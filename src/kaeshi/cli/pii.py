@@ -174,12 +174,10 @@ def _place(
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8200) -> None:
     """Serve the scrubber over Presidio's HTTP interface: /analyze and /anonymize."""
-    from kaeshi.cli.serve import check_free  # loads the server; the others do not
-    from kaeshi.serving import serving  # as above
+    from kaeshi.cli.privacy import served  # loads the server; the others do not
 
-    check_free(host, port)
     finder().find(["Ann"])  # a model that is missing is said here, not to the first caller
-    serving(host, port, "kaeshi.web.presidio:create", db=None)
+    served(host, port)
 
 
 @app.command()
@@ -195,35 +193,9 @@ def report(
 
     By type and recogniser.
     """
-    from kaeshi.cli.opening import with_loop  # opens a database; the others do not
-    from kaeshi.steps import privacy  # as above
+    from kaeshi.cli.privacy import reported  # opens a database; the others do not
 
-    found = with_loop(db, assistant, lambda loop: privacy.report(loop, sample=sample))
-    left = found["residual"]["at_most_by_type"]
-    lines = _report_lines(found, left)
-    show(found, as_json=as_json, text="\n\n".join(lines[:3]) + "\n".join(lines[3:]))
-
-
-def _report_lines(found: dict[str, Any], left: Any) -> list[str]:
-    return [
-        (
-            f"{found['examples']} examples, scrubber {', '.join(found['scrubber']) or 'none'}, "
-            f"settings {found['settings_sha256'][:12]}"
-        ),
-        table(
-            ("type", "replaced", "left at most"),
-            [
-                (kind, count, "unknown" if left.get(kind) is None else left[kind])
-                for kind, count in found["replaced"].items()
-            ],
-        ),
-        table(("recogniser", "replaced"), list(found["by_recogniser"].items())),
-        *(
-            f"\n{one['example']}\n"
-            + "\n".join(f"  {m['role']}: {m['text']}" for m in one["messages"])
-            for one in found["sample"]
-        ),
-    ]
+    reported(db, assistant, sample, as_json=as_json)
 
 
 def _shape(source: str, shape: str | None) -> str:

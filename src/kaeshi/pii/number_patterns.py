@@ -9,6 +9,7 @@ from kaeshi.pii.validators import card_end, iban_end, in_a_longer_token, is_some
 from kaeshi.pii.vocabulary import (
     ACCESS,
     ACCOUNT,
+    BOOKED,
     DATE,
     DATE_ALONE,
     EXTENSION,
@@ -364,7 +365,7 @@ UNORDERED_NUMBERS = (
         bare=True,
         at_least=7,
         pattern=Ascii(r"\d(?<![\w$./:+-]\d)\d{6,16}(?![\w/:]|[.-]\d)"),
-        check=both(near(r"\bbank\b", 80), no(LIMIT), no(MONEY), no(UNITS), no(IS_REFERENCE)),
+        check=both(near(r"\bbank\b", 80), no(LIMIT), no(MONEY), no(UNITS), no(BOOKED)),
         score=0.82,
     ),
     Recogniser(

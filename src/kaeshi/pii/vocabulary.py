@@ -29,6 +29,14 @@ IS_REFERENCE = near(
 )
 
 
+# a reference of a business right before the number
+BOOKED = near(
+    r"\b(?:order|booking|confirmation|reservation|reference|tracking|invoice|ticket)\b[^\0]{0,16}$",
+    40,
+    turns=0,
+)
+
+
 ACCESS = near(cue_words.ACCESS, 60)
 
 

@@ -8,11 +8,10 @@ found again in every turn of the conversation.
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
-from itertools import islice
-from re import Match
 from typing import Any, NamedTuple
 
 from kaeshi.nouns import Finding, Watch, unwatched
+from kaeshi.pii.finders.answers import answered, is_answer
 from kaeshi.pii.finders.cues import (
     ASKS_NAME,
     DOTTED,
@@ -38,10 +37,8 @@ from kaeshi.pii.finders.lexicon import (
     could_name,
     is_common_name,
     is_everyday,
-    is_misspelt,
     name_lists,
     place_set,
-    word_set,
 )
 from kaeshi.pii.finders.listed import listed
 from kaeshi.pii.finders.spelt import spelt
@@ -56,7 +53,6 @@ CERTAIN = 0.85
 CERTAIN_PLACE = 0.99
 _ENDS = frozenset({"", ",", ".", "!", ";", "\n"})
 MONTHS = frozenset({"april", "august", "june", "march", "may"})
-LEAST_RARE = 3  # letters: the list of common words has none so short
 # the lowest score for a search in other turns
 SURE_LISTED = 0.8
 SURE_UNLISTED = 0.98
@@ -119,8 +115,8 @@ def _introduced_in(
         if i and looked[i - 1].asks:
             spans[i] += [
                 (a, b, True)
-                for a, b in _answered(texts[i])
-                if proposed is None or _is_answer(texts[i], a, b, len(look.said))
+                for a, b in answered(texts[i])
+                if proposed is None or is_answer(texts[i], a, b, len(look.said))
             ]
     return spans
 
@@ -179,35 +175,6 @@ def _findings_of(
     ]
 
 
-def _is_answer(text: str, start: int, end: int, words: int) -> bool:
-    """Whether it is a listed name, or the whole first answer to a question for one.
-
-    A model has read the text already, so no other rule is needed.
-    """
-    given, surnames, other = name_lists()
-    first = PARTS.findall(text[start:end].lower())[0]
-    if first in given or (
-        first in surnames and (first not in other or (words == 1 and text[start].isupper()))
-    ):
-        return True
-    if words <= 2 and _is_rare(first):
-        return True
-    alone = words <= 2 or text[end : end + 1] in {".", ",", "!"}
-    return alone and text[start].isupper() and could_name(text[start:end])
-
-
-def _is_rare(word: str) -> bool:
-    """Whether it is no common word, as "ram" is none: the whole answer to a question for a name."""
-    given, surnames, _ = name_lists()
-    return (
-        (len(word) > LEAST_RARE or word in given or word in surnames)
-        and word not in word_set("common.txt")
-        and word not in FILLER
-        and word not in STOP_AFTER
-        and not is_misspelt(word)
-    )
-
-
 def _credible(text: str, seen: Sequence[tuple[int, int, float]]) -> list[tuple[int, int, bool]]:
     """A model's proposals without everyday words and places: (start, end, certain).
 
@@ -251,15 +218,22 @@ def _is_place(text: str, start: int, end: int) -> bool:
 
 
 def _names_around(text: str, start: int, end: int, named: str) -> bool:
-    before = LAST_WORD.search(text, max(0, start - 20), start)
-    after = NEXT_WORD.match(text, end)
-    around = [f"{before[1]} {named}"] if before else []
-    around += [f"{named} {after[1]}"] if after else []
-    around += [f"{before[1]} {named} {after[1]}"] if before and after else []
     return (
-        any(place.lower() in place_set() for place in around)
+        any(place.lower() in place_set() for place in _with_neighbours(text, start, end, named))
         or SAINT_BEFORE.search(text, max(0, start - 7), start) is not None
     )
+
+
+def _with_neighbours(text: str, start: int, end: int, named: str) -> Iterator[str]:
+    """The name with the word before it, behind it, and both."""
+    before = LAST_WORD.search(text, max(0, start - 20), start)
+    after = NEXT_WORD.match(text, end)
+    if before:
+        yield f"{before[1]} {named}"
+    if after:
+        yield f"{named} {after[1]}"
+    if before and after:
+        yield f"{before[1]} {named} {after[1]}"
 
 
 Named = tuple[tuple[int, int, bool], ...]  # (start, end, may be looked for in other turns)
@@ -397,58 +371,6 @@ def _titled(text: str) -> Iterator[tuple[int, int, bool]]:
             match.start(1) + len(match[1] if both else words[0].removesuffix("'s")),
             words[0].lower() not in name_lists()[2],
         )
-
-
-def _answered(text: str) -> Iterator[tuple[int, int]]:
-    """The name in a reply to a question for one.
-
-    A reply of a few words counts, up to the first word that cannot be a name.
-    """
-    given, surnames, other = name_lists()
-    words = list(islice(TOKENS.finditer(text), 13))  # one more than a reply of a few words has
-    run = [m for m in words[:12] if m[0].lower() not in FILLER]
-    if not run:
-        return
-    head = run[0]
-    if len(words) > 12:  # longer replies are stories, with the name at the beginning if at all
-        if _heads_a_story(text, head):
-            yield head.span()
-        return
-    if not _can_begin(head[0], alone=len(words) <= 2):
-        return
-    last = _last_of_name(head, run, other)
-    unlisted = head[0].lower() not in given and head[0].lower() not in surnames
-    # "party of four please" is no name
-    if unlisted and len(run) > 2 and (len(words) > 5 or not head[0][0].isupper()):
-        return
-    yield head.start(), last.end()
-
-
-def _can_begin(word: str, *, alone: bool) -> bool:
-    """Whether a reply's first word may be a name. `alone`: the reply has one or two words."""
-    lowered = word.lower()
-    if lowered in STOP_AFTER:
-        return False
-    return lowered not in name_lists()[2] or word[0].isupper() or (alone and _is_rare(lowered))
-
-
-def _heads_a_story(text: str, head: Match[str]) -> bool:
-    given, _, _ = name_lists()
-    ends = text[head.end() : head.end() + 1] in {".", ",", "!"}
-    return head[0][0].isupper() and head[0].lower() in given and ends
-
-
-def _last_of_name(head: Match[str], run: list[Match[str]], other: frozenset[str]) -> Match[str]:
-    last = head
-    for match in run[1:3]:
-        if (
-            match.start() != last.end() + 1
-            or match[0].lower() in STOP_AFTER
-            or match[0].lower() in other
-        ):
-            break
-        last = match
-    return last
 
 
 def _findings(
