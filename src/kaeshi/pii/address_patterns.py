@@ -16,20 +16,14 @@ _LED = r"(?:住在|地址是|地址|送到|寄到|发到|送|寄|在|到|去|是
 _PEOPLE = r"[A-ZÀ-Þ](?:[\w'’-]|\.(?=\w)){1,24}"
 _TOWN = rf"(?:,?\s(?:[A-Z]{{1,2}}-)?\d{{4,5}}(?:[ -]\d{{3}}|\s[A-Z]{{2}})?\s{_PEOPLE}(?:\s{_PEOPLE}){{0,2}}|,\s{_PEOPLE}(?:\s{_PEOPLE}){{0,2}})?"
 
+# from a number in words on
+SPOKEN = Lazy(
+    rf"\b{_COUNT}(?:[ -](?:and )?{_COUNT}){{0,5}} (?:(?!{_NO_NAME}\b|{_COUNT}\b)[a-z'’]{{2,20}} ){{1,3}}?(?:{'|'.join(_KINDS)})\b"
+    rf"(?:,? (?:apartment|apt|unit|flat|suite) (?:{_COUNT}|\d{{1,4}})(?: ?[a-z]\b)?)?"
+    rf"(?:,? (?:in )?[a-z]{{3,15}}(?: [a-z]{{3,15}}){{0,2}}(?:[ ,]{{1,2}}{_COUNT}){{5,7}})?",
+    I,
+)
 ELSEWHERE = (
-    Recogniser(
-        type="ADDRESS",
-        name="spoken",
-        words=tuple(f" {kind}" for kind in _KINDS),
-        reach=(75, 75),
-        pattern=Lazy(
-            rf"\b{_COUNT}(?:[ -](?:and )?{_COUNT}){{0,5}} (?:(?!{_NO_NAME}\b|{_COUNT}\b)[a-z'’]{{2,20}} ){{1,3}}?(?:{'|'.join(_KINDS)})\b"
-            rf"(?:,? (?:apartment|apt|unit|flat|suite) (?:{_COUNT}|\d{{1,4}})(?: ?[a-z]\b)?)?"
-            rf"(?:,? (?:in )?[a-z]{{3,15}}(?: [a-z]{{3,15}}){{0,2}}(?:[ ,]{{1,2}}{_COUNT}){{5,7}})?",
-            I,
-        ),
-        score=0.82,
-    ),
     Recogniser(
         type="ADDRESS",
         name="street, then its number",

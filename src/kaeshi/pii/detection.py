@@ -12,6 +12,7 @@ from itertools import accumulate
 
 from kaeshi.nouns import PLACEHOLDER, Finding, Watch, unwatched
 from kaeshi.pii.addresses import bounded
+from kaeshi.pii.encoded import LEAST as LEAST_ENCODED
 from kaeshi.pii.encoded import encoded
 from kaeshi.pii.fields import BETWEEN, Document, Leaf, by_keys, document, documents, turns
 from kaeshi.pii.national_patterns import POSTCODES
@@ -236,13 +237,14 @@ def _structured(text: str, policy: Policy, watch: Watch) -> list[Hit]:
         _number(text, lowered, start, end, policy.unwanted, hits)
         if all(hit[2] == "BANK_ACCOUNT" for hit in hits[before:]):
             hits += national_phone(text, start, end, policy.regions)
-    _glued(text, runs, hits, watch)
+    long_words = _glued(text, runs, hits, watch)
     _streets(text, runs, hits, watch)
     _postcodes(text, runs, hits)
     announced(lowered, watch, text, hits)
     hits += spoken(text, lowered)
     hits += split_values(text, runs)
-    hits += encoded(text, lambda meant: _structured(meant, policy, watch))
+    for start, end in long_words:
+        hits += encoded(text, start, end, lambda meant: _structured(meant, policy, watch))
     hits += _said_again(text, [hit for hit in hits if hit[2] in SECRETS])
     return hits
 
@@ -345,7 +347,10 @@ def _announced_numbers(
         if within not in windows:
             windows[within] = lowered[max(0, start - within) : end + AFTER]
         window = windows[within]
-        if any(word in window for word in recogniser.said):
+        if any(
+            word in window
+            for word in (recogniser.said_in_ascii if window.isascii() else recogniser.said)
+        ):
             add_matches(
                 recogniser,
                 text,
@@ -373,8 +378,14 @@ def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[R
     return _ISLANDS[key]
 
 
-def _glued(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: Watch) -> None:
-    """Tokens in which digits are glued to letters (`key-9f3...`), each searched whole."""
+def _glued(
+    text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: Watch
+) -> list[tuple[int, int]]:
+    """Searches tokens in which digits are glued to letters (`key-9f3...`), each whole.
+
+    Returns those that are long enough to be base 64.
+    """
+    long_words = []
     last = 0
     for at, _ in runs:
         if (
@@ -391,6 +402,9 @@ def _glued(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: W
         if last - first >= _TOKEN_LEAST:
             for recogniser in GLUED:
                 add_matches(recogniser, text, first, last + 1, hits)
+        if last - first >= LEAST_ENCODED:
+            long_words.append((first, last))
+    return long_words
 
 
 def _postcodes(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit]) -> None:

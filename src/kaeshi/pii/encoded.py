@@ -14,13 +14,17 @@ _TOKEN = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_-]{16,8000}={0,2}(?![\w+/=-])")
 _PLAIN = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f\ufffd]+")
 
 
-def encoded(text: str, search: Callable[[str], Sequence[Hit]]) -> Iterator[Hit]:
-    """Tokens that hold personal data when decoded; each goes whole. `search`: what is in a text.
+def encoded(
+    text: str, start: int, end: int, search: Callable[[str], Sequence[Hit]]
+) -> Iterator[Hit]:
+    """Tokens in a part of a text that hold personal data when decoded; each goes whole.
 
-    >>> list(encoded("x YW5uQGV4YW1wbGUuY29t", lambda text: [(0, 5, "EMAIL", 1, "")] if "@" in text else []))
+    `search`: what is in a text.
+
+    >>> list(encoded("x YW5uQGV4YW1wbGUuY29t", 2, 22, lambda text: [(0, 5, "EMAIL", 1, "")] if "@" in text else []))
     [(2, 22, 'EMAIL', 0.9, 'in base 64')]
     """
-    for match in _TOKEN.finditer(text):
+    for match in _TOKEN.finditer(text, start, end):
         meant = _decoded(match[0])
         hits = search(meant) if meant is not None else ()
         if hits:

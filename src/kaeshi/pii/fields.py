@@ -202,11 +202,15 @@ _PERSON_KEYS = re.compile(
     r"\b(?:names?|guests?|customers?|clients?|contact|person|people|user|owner|host|driver|agent|author|sender|"
     r"recipient|from|to|cc|by|patient|passengers?|attendees?|members?|holder|caller|employee|manager|chef|doctor|"
     r"assignee|assigned|reporter|signed|signer|for|who|spouse|wife|husband|child|parent|friend|beneficiary|payee|payer|"
-    r"tenant|landlord|attn|label|value|values|text|note|notes|message|content|body|comment|description|input|output|query|"
-    r"question|answer|said|subject|summary|prompt|reply|args|address|ship|bill|title|data|result|email|mail)\b"
+    r"tenant|landlord|attn|text|note|notes|message|content|body|comment|"
+    r"question|answer|said|subject|reply|address|ship|bill|email|mail)\b"
+)
+_OF_PEOPLE = re.compile(
+    r"\b(?:guests?|customers?|clients?|person|people|users?|owner|host|driver|agent|author|sender|recipient|patient|passengers?|holder|employee|"
+    r"first|last|full|given|family|nick|contact)\b"
 )
 _THING_KEYS = re.compile(
-    r"\b(?:events?|products?|items?|beds?|views?|boards?|rooms?|types?|status|categor(?:y|ies)|tags?|plans?|brands?|models?|dish(?:es)?|"
+    r"\b(?:events?|products?|items?|options?|addons?|attributes?|sku|prices?|quantity|beds?|views?|boards?|rooms?|types?|status|categor(?:y|ies)|tags?|plans?|brands?|models?|dish(?:es)?|"
     r"menus?|cit(?:y|ies)|colou?rs?|languages?|lang|services?|departments?|fonts?|themes?|country|currency|version|genre|song|album|film|movie)\b"
 )
 _A_NAME = re.compile(r"[^\W\d_][^\W\d_]*(?:[ .'’,-]{1,2}[^\W\d_]+){0,4}\.?")
@@ -285,13 +289,18 @@ def keyed(leaf: Leaf) -> str | None:
     return None
 
 
+def is_of_things(leaf: Leaf) -> bool:
+    """Whether a value's key speaks of things: a menu's items, a product, a price."""
+    return _THING_KEYS.search(leaf.key) is not None
+
+
 def may_name(leaf: Leaf, start: int, end: int) -> bool:
     """Whether what a finder takes for a person's name in a value may be one.
 
     A value that is one word and nothing else is a person only under a key that speaks of people,
     and none is under one that speaks of things.
     """
-    if _THING_KEYS.search(leaf.key) and not _PERSON_KEYS.search(leaf.key):
+    if is_of_things(leaf) and not _OF_PEOPLE.search(leaf.key):
         return False
     alone = start == 0 and end >= len(leaf.value.rstrip()) and " " not in leaf.value[start:end]
     return not alone or _PERSON_KEYS.search(leaf.key) is not None

@@ -67,6 +67,11 @@ class Recogniser:
     group: int = 0
     score: float = 0.9
 
+    @cached_property
+    def said_in_ascii(self) -> tuple[str, ...]:
+        """The cues that may stand in a text of ASCII."""
+        return tuple(word for word in self.said if word.isascii())
+
 
 def near(words: str, before: int, *, turns: int = 1, after: int = 0) -> Check:
     """Whether one of `words` is near the match.

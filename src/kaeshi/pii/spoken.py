@@ -8,6 +8,7 @@ said before it, as with digits; a count ("one two three four") is none.
 import re
 from collections.abc import Iterator, Sequence
 
+from kaeshi.pii.address_patterns import SPOKEN
 from kaeshi.pii.policy import Hit
 from kaeshi.pii.validators import is_card
 from kaeshi.pii.vocabulary import (
@@ -94,10 +95,16 @@ TRIGGERS = (
     "huit",
     "vier",
     "drei",
+    "twent",
+    "thirt",
+    "fift",
+    "eleven",
+    "twelve",
 )
 REACH = 90
 LONGEST = 260
 SCORE = 0.9
+SCORE_ADDRESS = 0.82
 LONGEST_PHONE = 14  # digits
 LEAST_SPOKEN = 3  # words
 _COUNT = "0123456789101112131415"
@@ -114,6 +121,11 @@ def spoken(text: str, lowered: str) -> Iterator[Hit]:
         if at < done:
             continue
         start = _first(lowered, at, done)
+        address = SPOKEN.compiled.match(text, at if start is None else start)
+        if address is not None:
+            done = address.end()
+            yield *address.span(), "ADDRESS", SCORE_ADDRESS, "spoken"
+            continue
         run = _RUN.match(lowered, start, start + LONGEST) if start is not None else None
         if run is None:
             continue

@@ -16,13 +16,23 @@ _ANNOUNCING = {
 }
 
 
+_IN_ASCII = tuple((core, words) for core, words in _ANNOUNCING.items() if core.isascii())
+# the recognisers that each cue triggers, by their numbers
+_TRIGGERED = {
+    word: [number for number, r in enumerate(WORDS) if word in r.words]
+    for words in _ANNOUNCING.values()
+    for word in words
+}
+
+
 def announced(lowered: str, watch: Watch, text: str, hits: list[Hit]) -> None:
     """What stands near the cues of the recognisers that a word triggers.
 
     `lowered`: the text in small letters.
     """
     places = _places(lowered)
-    for recogniser in WORDS:
+    for number in sorted({number for word in places for number in _TRIGGERED[word]}):
+        recogniser = WORDS[number]
         for start, end in _windows(places, lowered, recogniser):
             watch()
             add_matches(recogniser, text, start, end, hits)
@@ -39,7 +49,7 @@ def _windows(
     found = sorted(
         place
         for word in recogniser.words
-        for place in places[word]
+        for place in places.get(word, ())
         if recogniser.before is None or recogniser.before.search(lowered, max(0, place - 8), place)
     )
     start = end = -1
@@ -56,17 +66,19 @@ def _windows(
 
 
 def _places(lowered: str) -> dict[str, list[int]]:
-    """Where each cue stands."""
+    """Where the cues stand that are there at all."""
     places: dict[str, list[int]] = {}
-    for core, words in _ANNOUNCING.items():
+    for core, words in _IN_ASCII if lowered.isascii() else _ANNOUNCING.items():
         found = _finds(lowered, core)
-        for word in words:
+        for word in words if found else ():
             before = word.index(core)
-            places[word] = (
+            there = (
                 [at - before for at in found if lowered.startswith(word, at - before)]
                 if word != core
                 else found
             )
+            if there:
+                places[word] = there
     return places
 
 
@@ -76,15 +88,25 @@ def _finds(lowered: str, word: str) -> list[int]:
     Searched by its rarest character where it has a rare one: a single character is found many times
     faster than a word.
     """
-    rare = next((i for i, character in enumerate(word) if character in RARE), None)
-    sought, before = (word, 0) if rare is None else (word[rare], rare)
+    sought, before = _SOUGHT[word]
     found = []
     at = lowered.find(sought)
     while at >= 0:
-        if rare is None or lowered.startswith(word, at - before):
+        if before is None:
+            found.append(at)
+        elif lowered.startswith(word, at - before):
             found.append(at - before)
         at = lowered.find(sought, at + 1)
     return found
+
+
+def _sought(word: str) -> tuple[str, int | None]:
+    """What a word is searched by, and where in the word that stands; None: by the whole word."""
+    rare = next((i for i, character in enumerate(word) if character in RARE), None)
+    return (word, None) if rare is None else (word[rare], rare)
+
+
+_SOUGHT = {core: _sought(core) for core in _ANNOUNCING}
 
 
 def add_matches(recogniser: Recogniser, text: str, start: int, end: int, hits: list[Hit]) -> None:

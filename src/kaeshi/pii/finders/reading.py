@@ -7,9 +7,11 @@ conversation, of which none but values hold names.
 from collections.abc import Iterator, Sequence
 
 from kaeshi.nouns import Finding, NameFinder, Watch, unwatched
-from kaeshi.pii.fields import Leaf, documents, leaves, may_name, turns
+from kaeshi.pii.fields import Leaf, documents, is_of_things, leaves, may_name, turns
+from kaeshi.pii.finders.lexicon import is_common_name
 from kaeshi.pii.normal import Normal, hides, normal
 
+SAID_AGAIN = 0.6  # the score of a name that is known from another turn
 SHORT = 60  # characters of a value that is read after its key
 
 
@@ -43,7 +45,8 @@ class Reading:
         ]
         found = self._finder.find_each(said, known, watch)
         return [
-            list(_gathered(iter(lists), seen)) for lists, seen in zip(found, views, strict=True)
+            _without_echoes(list(_gathered(iter(lists), seen)), texts, seen)
+            for lists, texts, seen in zip(found, conversations, views, strict=True)
         ]
 
 
@@ -62,8 +65,10 @@ class _Plain:
 class _Values:
     """The values of a JSON text that people may have said, as turns; short ones after their key."""
 
-    def __init__(self, leaves: Sequence[Leaf]) -> None:
+    def __init__(self, leaves: Sequence[Leaf], *, of_things: bool) -> None:
         self._leaves = leaves
+        self._of_things = of_things
+        self.things: set[str] = set()  # what was taken for a person's name and is a thing's
         self._keys = [
             f"{leaf.key}: " if leaf.key and len(leaf.value) < SHORT else "" for leaf in leaves
         ]
@@ -78,9 +83,22 @@ class _Values:
         for leaf, key, seen, there in zip(self._leaves, self._keys, self._seen, names, strict=True):
             for name in there:
                 start, end = (place - len(key) for place in seen.back(name.start, name.end))
-                if start >= 0 and (name.type != "PERSON" or may_name(leaf, start, end)):
+                if start < 0:
+                    continue
+                if name.type == "PERSON" and not self._is_person(leaf, start, end):
+                    self.things.add(leaf.value[start:end].lower())
+                else:
                     found.append(_moved(name, leaf.places[start], leaf.places[end]))
         return found
+
+    def _is_person(self, leaf: Leaf, start: int, end: int) -> bool:
+        """Whether a proposed name is one.
+
+        What is only called "name" beside an item's options and prices is one if people bear it.
+        """
+        if self._of_things and leaf.key == "name":
+            return is_common_name(leaf.value[start:end].split()[0])
+        return may_name(leaf, start, end)
 
 
 def _view(text: str) -> _Plain | _Values | None:
@@ -88,7 +106,7 @@ def _view(text: str) -> _Plain | _Values | None:
     if ("{" in text or "[" in text) and next(documents(text), None) is not None:
         found = leaves(text)
         if found:
-            return _Values(turns(found))
+            return _Values(turns(found), of_things=any(map(is_of_things, found)))
     if not hides(text):
         return None
     seen = normal(text)
@@ -104,6 +122,23 @@ def _gathered(
             yield list(next(lists))
         else:
             yield view.back([next(lists) for _ in view.texts])
+
+
+def _without_echoes(
+    found: list[list[Finding]], texts: Sequence[str], views: Sequence[_Plain | _Values | None]
+) -> list[list[Finding]]:
+    """The findings without those that were looked for only because of a thing's name."""
+    things = set[str]().union(*(view.things for view in views if isinstance(view, _Values)))
+    if not things:
+        return found
+    return [
+        [
+            name
+            for name in names
+            if name.score > SAID_AGAIN or text[name.start : name.end].lower() not in things
+        ]
+        for text, names in zip(texts, found, strict=True)
+    ]
 
 
 def _moved(name: Finding, start: int, end: int) -> Finding:
