@@ -4,7 +4,6 @@ Recognisers run where a trigger occurs; of overlapping findings one wins.
 """
 
 import re
-import string
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -12,18 +11,17 @@ from itertools import accumulate
 
 from kaeshi.nouns import PLACEHOLDER, Finding, Watch, unwatched
 from kaeshi.pii.addresses import bounded
-from kaeshi.pii.encoded import LEAST as LEAST_ENCODED
 from kaeshi.pii.encoded import encoded
 from kaeshi.pii.fields import BETWEEN, Document, Leaf, by_keys, document, documents, turns
-from kaeshi.pii.national_patterns import POSTCODES
 from kaeshi.pii.national_phones import national_phone
 from kaeshi.pii.normal import hides, normal
-from kaeshi.pii.patterns import AFTER, GLUED, NUMBERS, STREET_WORDS, STREETS
+from kaeshi.pii.patterns import AFTER, NUMBERS, STREET_WORDS, STREETS
 from kaeshi.pii.policy import DEFAULT, Hit, Policy
 from kaeshi.pii.recogniser import Recogniser
 from kaeshi.pii.spans import Taken, digit_runs
 from kaeshi.pii.split import split_values
 from kaeshi.pii.spoken import spoken
+from kaeshi.pii.tokens import glued, postcodes
 from kaeshi.pii.triggers import add_matches, announced
 
 VERSION = "5"
@@ -43,22 +41,16 @@ _STREETS = frozenset(word.encode() for word in STREET_WORDS)
 _STREET_WITHIN = 62  # characters from a house number to the end of its street
 _NO_HOUSE_AFTER = frozenset(".:$%/?!)\0\n")
 _NO_HOUSE_BEFORE = frozenset("$#.,/:-_")
-_GLUED_BEFORE = frozenset(string.ascii_letters + "_:-")
-_GLUED_AFTER = re.compile(r"[\w:.-]{3}")
 _WORDS_ONLY = bytes(
     code if 97 <= code <= 122 or code == 35 else code + 32 if 65 <= code <= 90 else 32
     for code in range(256)
 )
 _DIGIT = re.compile(r"[0-9]")
-_TOKEN_LEAST = 7
-LONGEST_TOKEN = 8_000
-_TOKEN_ENDS = re.compile(r"[ \0\n]")
 _SPOKEN = re.compile(r"[^\s\0]+")
 _QUOTES = ".,;:!?\"'()“”‘’"
 SECRETS = frozenset({"SECURITY_ANSWER", "PASSWORD"})
 LEAST_SECRET = 4
 SURE = 0.95  # a certain match of the whole number: no other recogniser needs to look at it
-MOST_OF_DISTRICT = 2  # digits of a postcode's first part
 LEAST_PART = 2  # characters
 _NUMBERED = re.compile(r"\d.*[^\W\d_]{3}|[^\W\d_]{3}.*\d", re.DOTALL)
 _ISLANDS: dict[tuple[int, bool], tuple[tuple[Recogniser, ...], tuple[Recogniser, ...]]] = {}
@@ -237,9 +229,9 @@ def _structured(text: str, policy: Policy, watch: Watch) -> list[Hit]:
         _number(text, lowered, start, end, policy.unwanted, hits)
         if all(hit[2] == "BANK_ACCOUNT" for hit in hits[before:]):
             hits += national_phone(text, start, end, policy.regions)
-    long_words = _glued(text, runs, hits, watch)
+    long_words = glued(text, runs, hits, watch)
     _streets(text, runs, hits, watch)
-    _postcodes(text, runs, hits)
+    postcodes(text, runs, hits)
     announced(lowered, watch, text, hits)
     hits += spoken(text, lowered)
     hits += split_values(text, runs)
@@ -263,7 +255,7 @@ def _said_again(text: str, secrets: Sequence[Hit]) -> Iterator[Hit]:
     for (first, last), values in secret_values.items():
         for word in _SPOKEN.finditer(text, first, last):
             bare = word[0].strip(_QUOTES)
-            if bare.lower() in values:
+            if bare and bare.lower() in values:
                 start = word.start() + word[0].index(bare)
                 yield start, start + len(bare), *values[bare.lower()], "said again"
 
@@ -376,63 +368,6 @@ def _candidates(count: int, bare: bool) -> tuple[tuple[Recogniser, ...], tuple[R
         ]
         _ISLANDS[key] = tuple(r for r in fitting if not r.said), tuple(r for r in fitting if r.said)
     return _ISLANDS[key]
-
-
-def _glued(
-    text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: Watch
-) -> list[tuple[int, int]]:
-    """Searches tokens in which digits are glued to letters (`key-9f3...`), each whole.
-
-    Returns those that are long enough to be base 64.
-    """
-    long_words = []
-    last = 0
-    for at, _ in runs:
-        if (
-            not at
-            or text[at - 1] not in _GLUED_BEFORE
-            or at < last
-            or _GLUED_AFTER.match(text, at + 1) is None
-        ):
-            continue
-        watch()
-        first = _token_start(text, at, last)
-        stop = _TOKEN_ENDS.search(text, at)
-        last = stop.start() if stop else len(text)
-        if last - first >= _TOKEN_LEAST:
-            for recogniser in GLUED:
-                add_matches(recogniser, text, first, last + 1, hits)
-        if last - first >= LEAST_ENCODED:
-            long_words.append((first, last))
-    return long_words
-
-
-def _postcodes(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit]) -> None:
-    """Postcodes such as SW1A 2AA and K1A 0B1, from the one or two letters before a digit on."""
-    for start, end in runs:
-        if end - start > MOST_OF_DISTRICT or text[start - 1 : start] not in _GLUED_BEFORE:
-            continue
-        for first in (start - 2, start - 1):
-            match = next(
-                (
-                    (recogniser, found)
-                    for recogniser in POSTCODES
-                    if first >= 0
-                    and (found := recogniser.pattern.compiled.match(text, first))
-                    and (recogniser.check is None or recogniser.check(text, *found.span()))
-                ),
-                None,
-            )
-            if match is not None:
-                recogniser, found = match
-                hits.append((*found.span(), recogniser.type, recogniser.score, recogniser.name))
-                break
-
-
-def _token_start(text: str, at: int, last: int) -> int:
-    before = text[max(last, at - LONGEST_TOKEN) : at]
-    gap = max(before.rfind(" "), before.rfind("\0"), before.rfind("\n"))
-    return at - len(before) + gap + 1
 
 
 def _streets(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch: Watch) -> None:

@@ -79,17 +79,25 @@ class _Values:
 
     def back(self, names: Sequence[Sequence[Finding]]) -> list[Finding]:
         """The findings by their places in the original, without those in keys."""
-        found = []
-        for leaf, key, seen, there in zip(self._leaves, self._keys, self._seen, names, strict=True):
-            for name in there:
-                start, end = (place - len(key) for place in seen.back(name.start, name.end))
-                if start < 0:
-                    continue
-                if name.type == "PERSON" and not self._is_person(leaf, start, end):
-                    self.things.add(leaf.value[start:end].lower())
-                else:
-                    found.append(_moved(name, leaf.places[start], leaf.places[end]))
-        return found
+        return [
+            name
+            for leaf, key, seen, there in zip(
+                self._leaves, self._keys, self._seen, names, strict=True
+            )
+            for name in self._of_leaf(leaf, key, seen, there)
+        ]
+
+    def _of_leaf(
+        self, leaf: Leaf, key: str, seen: Normal, names: Sequence[Finding]
+    ) -> Iterator[Finding]:
+        for name in names:
+            start, end = (place - len(key) for place in seen.back(name.start, name.end))
+            if start < 0:
+                continue
+            if name.type == "PERSON" and not self._is_person(leaf, start, end):
+                self.things.add(leaf.value[start:end].lower())
+            else:
+                yield _moved(name, leaf.places[start], leaf.places[end])
 
     def _is_person(self, leaf: Leaf, start: int, end: int) -> bool:
         """Whether a proposed name is one.
