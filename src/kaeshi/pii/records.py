@@ -31,15 +31,19 @@ class Row(NamedTuple):
         """The row with its text replaced. `safe`: what makes a cell harmless to a spreadsheet."""
         if self.cells is None:
             return text + self.raw[len(self.raw.rstrip("\r\n")) :]
+        fresh = (
+            (place, safe(value), old)
+            for place, value, old in zip(self.cells, _values(text), _values(self.text), strict=True)
+        )
+        return self._with_cells([(place, value) for place, value, old in fresh if value != old])
+
+    def _with_cells(self, changed: Sequence[tuple[tuple[int, int], str]]) -> str:
         pieces = []
         last = 0
-        for (start, end), value, old in zip(
-            self.cells, _values(text), _values(self.text), strict=True
-        ):
-            if (fresh_cell := safe(value)) != old:
-                quoted = self.raw[start : start + 1] == '"'
-                pieces += [self.raw[last:start], _cell(fresh_cell, quoted=quoted)]
-                last = end
+        for (start, end), value in changed:
+            quoted = self.raw[start : start + 1] == '"'
+            pieces += [self.raw[last:start], _cell(value, quoted=quoted)]
+            last = end
         return "".join([*pieces, self.raw[last:]])
 
 
