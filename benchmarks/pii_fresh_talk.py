@@ -187,21 +187,10 @@ class Values:
 
     def phone(self) -> str:
         """A phone of some country, valid there."""
-        region = self._rng.choice(REGIONS)
-        example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
-        base = phonenumbers.national_significant_number(example)
-        for _ in range(50):
-            tail = "".join(self._rng.choice("0123456789") for _ in range(4))
-            number = phonenumbers.parse(base[:-4] + tail, region)
-            if phonenumbers.is_valid_number(number):
-                forms = phonenumbers.PhoneNumberFormat
-                return phonenumbers.format_number(
-                    number,
-                    self._rng.choice(
-                        [forms.NATIONAL, forms.NATIONAL, forms.INTERNATIONAL, forms.E164]
-                    ),
-                )
-        return phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.NATIONAL)
+        number = valid_number(self._rng, self._rng.choice(REGIONS))
+        forms = phonenumbers.PhoneNumberFormat
+        form = self._rng.choice([forms.NATIONAL, forms.NATIONAL, forms.INTERNATIONAL, forms.E164])
+        return phonenumbers.format_number(number, form)
 
     def email(self) -> str:
         """An e-mail address."""
@@ -232,6 +221,18 @@ class Values:
             else made.ssn()
         )
         return IDS[place][1], str(value)
+
+
+def valid_number(rng: random.Random, region: str) -> phonenumbers.PhoneNumber:
+    """A mobile's number of a country: libphonenumber's example with other digits at its end."""
+    example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    base = phonenumbers.national_significant_number(example)
+    for _ in range(50):
+        tail = "".join(rng.choice("0123456789") for _ in range(4))
+        number = phonenumbers.parse(base[:-4] + tail, region)
+        if phonenumbers.is_valid_number(number):
+            return number
+    return example
 
 
 def cases(seed: int) -> Iterator[Case]:

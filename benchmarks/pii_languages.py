@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import phonenumbers
 from faker import Faker
 
-from benchmarks.pii_fresh_talk import Case, case
+from benchmarks.pii_fresh_talk import Case, case, valid_number
 
 EACH = 60
 # places of the language, its phones, and lines: {n} a name, {a} an address, {p} a phone
@@ -88,17 +88,8 @@ def _cases(language: str, seed: int) -> Iterator[Case]:
             elif "{a}" in line:
                 yield case(line, faker.address().replace("\n", ", "), "ADDRESS", complete)
             else:
-                yield case(line, _phone(rng, rng.choice(regions)), "PHONE", complete)
+                number = valid_number(rng, rng.choice(regions))
+                national = phonenumbers.PhoneNumberFormat.NATIONAL
+                yield case(line, phonenumbers.format_number(number, national), "PHONE", complete)
     for _ in range(EACH * 4):
         yield [rng.choice(benign)], [[]], [[]], complete
-
-
-def _phone(rng: random.Random, region: str) -> str:
-    example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
-    base = phonenumbers.national_significant_number(example)
-    for _ in range(50):
-        tail = "".join(rng.choice("0123456789") for _ in range(4))
-        number = phonenumbers.parse(base[:-4] + tail, region)
-        if phonenumbers.is_valid_number(number):
-            break
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)

@@ -64,3 +64,10 @@ def test_a_mobile_with_its_trunk_zero_needs_no_country(written: str) -> None:
 )
 def test_other_numbers_in_groups_stay(text: str) -> None:
     assert scrub(text).texts == (text,)
+
+
+@pytest.mark.parametrize(
+    "written", ["612 34 56 78", "081234 56789", "06 12345678", "512 345 678", "(11) 96123-4567"]
+)
+def test_a_phone_at_the_beginning_of_a_text_is_found(written: str) -> None:
+    assert scrub(f"{written} is the best number").texts == ("[PHONE_1] is the best number",)

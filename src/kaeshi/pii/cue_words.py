@@ -6,7 +6,7 @@ which a text without any is passed over quickly.
 
 PHONE = (
     r"phone|\banswer|messages? to|\boffice\b|\bcall|\btext(?:ing|ed)?\b|\bcell|mobile|\breach|contact|\btel\b|\btel[:.]"
-    r"|number is|my number|whatsapp|\bfax|\bring\b|\bdial|landline|hotline|\bsms\b|\bregistered\b|\bph\b|\bmob\b|\bfone\b"
+    r"|number is|\b(?:my|her|his|their|our|best|new|right|same|other|contact|direct) number\b|whatsapp|\bfax|\bring\b|\bdial|landline|hotline|\bsms\b|\bregistered\b|\bph\b|\bmob\b|\bfone\b"
     r"|tel[eé]f|m[oó]vil|celular|\bcel\b|ll[aá]m|escr[ií]b|n[uú]mero\b|cont[aá]ct|handy|rufnummer|nummer\b|anruf|erreich"
     r"|num[eé]ro\b|portable|appel|\bt[ée]l\b|ligar|ligue|telem[oó]ve|cellulare|chiam|\bbel(?:len)?\b|bereik|numer\b|zadzwo|kom[oó]rk"
     r"|s[oố] ?[dđ]i[eệ]n tho[aạ]i|\bs[dđ]t\b|\b[đd]t\b|telepon|nomor|\bhp\b|телефон|тел\.|номер|звон|позвон|नंबर|फ़ोन|फोन|मोबाइल"

@@ -83,10 +83,10 @@ def national_phone(text: str, start: int, end: int, regions: Iterable[str]) -> I
     >>> [hit[2] for hit in national_phone("meu número é 11 98765-4321", 13, 26, ("US",))]
     ['PHONE']
     """
-    start -= text[start - 1 : start] == "("
+    start -= start > 0 and text[start - 1] == "("
     number = text[start:end]
     if (
-        text[start - 1 : start] not in _BORDER
+        (start > 0 and text[start - 1] not in _BORDER)
         or text[end : end + 1].isalnum()
         or end - start > LONGEST
     ):
