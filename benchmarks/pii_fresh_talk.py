@@ -167,7 +167,7 @@ class Values:
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
         self._fakers: dict[str, Any] = {}
-        for place in {*ORIGINS, *ADDRESSES, *IDS}:
+        for place in sorted({*ORIGINS, *ADDRESSES, *IDS}):
             self._fakers[place] = Faker(place)
             self._fakers[place].seed_instance(self._rng.randrange(1 << 30))
 

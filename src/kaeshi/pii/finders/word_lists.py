@@ -47,7 +47,7 @@ from kaeshi.pii.spans import Taken
 
 # the lowest score of a model for an unlisted word
 UNLISTED = 0.4
-UNLISTED_SMALL = 0.6
+UNLISTED_SMALL = 0.85
 # scores above which a model is believed against the lists of everyday words and of places
 CERTAIN = 0.85
 CERTAIN_PLACE = 0.99
