@@ -366,7 +366,9 @@ class Settings(GatewaySettings, ProviderSettings, PrivacySettings):
                 raise ValueError(msg)
         return facts
 
-    @field_validator("report_recipients", "rollout_approvals", "drop_outcomes", mode="before")
+    @field_validator(
+        "report_recipients", "rollout_approvals", "drop_outcomes", "pii_regions", mode="before"
+    )
     @classmethod
     def _split(cls, raw: object) -> object:
         if not isinstance(raw, str):

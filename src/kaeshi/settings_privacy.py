@@ -46,13 +46,6 @@ class PrivacySettings(BaseSettings):
         ),
     )
 
-    @field_validator("pii_regions", mode="before")
-    @classmethod
-    def _regions(cls, raw: object) -> object:
-        if not isinstance(raw, str):
-            return raw
-        return tuple(part.strip() for part in raw.split(",") if part.strip())
-
     @field_validator("pii_regions")
     @classmethod
     def _are_countries(cls, regions: tuple[str, ...]) -> tuple[str, ...]:

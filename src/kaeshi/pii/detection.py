@@ -22,7 +22,7 @@ from kaeshi.pii.spans import Taken, digit_runs
 from kaeshi.pii.split import split_values
 from kaeshi.pii.spoken import spoken
 from kaeshi.pii.tokens import glued, postcodes
-from kaeshi.pii.triggers import add_matches, announced
+from kaeshi.pii.triggers import add_matches, announced, match_at
 
 VERSION = "5"
 _NUMBER = re.compile(r"[0-9](?:[ .()/_-]{0,3}[0-9]){3,}")
@@ -387,14 +387,10 @@ def _streets(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit], watch:
         ):
             continue
         watch()
-        for recogniser in STREETS:
-            match = recogniser.pattern.compiled.match(text, start)
-            if match and (recogniser.check is None or recogniser.check(text, *match.span())):
-                last = len(match[0].rstrip(" .,")) + match.start()
-                hits.append(
-                    (match.start(), last, recogniser.type, recogniser.score, recogniser.name)
-                )
-                break
+        hit = match_at(STREETS, text, start)
+        if hit is not None:
+            last = start + len(text[start : hit[1]].rstrip(" .,"))
+            hits.append((start, last, *hit[2:]))
 
 
 def _is_no_house_number(text: str, start: int, end: int) -> bool:

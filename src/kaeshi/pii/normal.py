@@ -37,7 +37,6 @@ _LOOKALIKES = dict(
 _OTHER_SCRIPT = re.compile(r"[\u0370-\u052f]")
 _WORD = re.compile(r"[^\s\0]{1,200}")
 _ODD = re.compile("[^\x00-\x7f\u00a1-\u00ac\u00ae-\u017f\u2018-\u201d\u2026\u20ac]")
-_LATIN = re.compile(r"[A-Za-z0-9@]")
 
 
 @dataclass(frozen=True)

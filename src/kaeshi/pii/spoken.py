@@ -101,7 +101,6 @@ TRIGGERS = (
     "eleven",
     "twelve",
 )
-REACH = 90
 LONGEST = 260
 SCORE = 0.9
 SCORE_ADDRESS = 0.82

@@ -3,13 +3,14 @@
 import re
 import string
 from collections.abc import Sequence
+from itertools import islice
 
 from kaeshi.nouns import Watch
 from kaeshi.pii.encoded import LEAST as LEAST_ENCODED
 from kaeshi.pii.national_patterns import POSTCODES
 from kaeshi.pii.patterns import GLUED
 from kaeshi.pii.policy import Hit
-from kaeshi.pii.triggers import add_matches
+from kaeshi.pii.triggers import add_matches, match_at
 
 _GLUED_BEFORE = frozenset(string.ascii_letters + "_:-")
 _GLUED_AFTER = re.compile(r"[\w:.-]{3}")
@@ -53,21 +54,8 @@ def postcodes(text: str, runs: Sequence[tuple[int, int]], hits: list[Hit]) -> No
     for start, end in runs:
         if end - start > MOST_OF_DISTRICT or text[start - 1 : start] not in _GLUED_BEFORE:
             continue
-        for first in (start - 2, start - 1):
-            match = next(
-                (
-                    (recogniser, found)
-                    for recogniser in POSTCODES
-                    if first >= 0
-                    and (found := recogniser.pattern.compiled.match(text, first))
-                    and (recogniser.check is None or recogniser.check(text, *found.span()))
-                ),
-                None,
-            )
-            if match is not None:
-                recogniser, found = match
-                hits.append((*found.span(), recogniser.type, recogniser.score, recogniser.name))
-                break
+        found = (match_at(POSTCODES, text, at) for at in (start - 2, start - 1) if at >= 0)
+        hits += islice(filter(None, found), 1)
 
 
 def _token_start(text: str, at: int, last: int) -> int:

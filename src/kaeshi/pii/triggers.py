@@ -1,6 +1,6 @@
 """Searches around the signs and words that announce a value."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kaeshi.nouns import Watch
 from kaeshi.pii.patterns import WORDS
@@ -107,6 +107,15 @@ def _sought(word: str) -> tuple[str, int | None]:
 
 
 _SOUGHT = {core: _sought(core) for core in _ANNOUNCING}
+
+
+def match_at(recognisers: Iterable[Recogniser], text: str, at: int) -> Hit | None:
+    """What the first recogniser finds that matches from a place on and passes its check."""
+    for recogniser in recognisers:
+        match = recogniser.pattern.compiled.match(text, at)
+        if match and (recogniser.check is None or recogniser.check(text, *match.span())):
+            return *match.span(), recogniser.type, recogniser.score, recogniser.name
+    return None
 
 
 def add_matches(recogniser: Recogniser, text: str, start: int, end: int, hits: list[Hit]) -> None:

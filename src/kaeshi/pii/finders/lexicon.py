@@ -16,6 +16,7 @@ from kaeshi.pii.finders.cues import (
 from kaeshi.pii.patterns import STREET_WORDS
 
 NOT_NAMES = frozenset(["alexa"])  # unless a speaker says that it is their name
+SAID_AGAIN = 0.6  # the score of a name that is known from another turn
 LEAST_MISSPELT = 5  # letters: every short name is one letter away from some word
 
 

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from kaeshi.nouns import Finding, NameFinder, Watch, unwatched
 from kaeshi.pii.fields import Leaf, documents, is_of_things, leaves, may_name, turns
-from kaeshi.pii.finders.lexicon import is_common_name
+from kaeshi.pii.finders.lexicon import SAID_AGAIN, is_common_name
 from kaeshi.pii.normal import Normal, hides, normal
 
-SAID_AGAIN = 0.6  # the score of a name that is known from another turn
 SHORT = 60  # characters of a value that is read after its key
 
 

@@ -34,6 +34,7 @@ from kaeshi.pii.finders.cues import (
 from kaeshi.pii.finders.introductions import introduced_elsewhere
 from kaeshi.pii.finders.known import is_identifier, known_to_all
 from kaeshi.pii.finders.lexicon import (
+    SAID_AGAIN,
     could_name,
     is_common_name,
     is_everyday,
@@ -400,7 +401,7 @@ def _weighed_spans(
             and not _is_place(text, start, end)
             and not _is_nobody(text, start, end)
         ):
-            spans.setdefault((start, end), 0.6)
+            spans.setdefault((start, end), SAID_AGAIN)
     return spans
 
 
