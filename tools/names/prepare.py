@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--made", type=int, default=30_000)
     parser.add_argument("--talk", type=int, default=60_000)
     parser.add_argument("--but", default="nothing")
-    wanted = parser.parse_args()
+    wanted = parser.parse_intermixed_args()
     tokenizer = Tokenizer.from_file(wanted.tokens)
     tokenizer.no_padding()
     tokenizer.no_truncation()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kaeshi.models.fetch import need
 from kaeshi.models.onnx import session, spread
 from kaeshi.nouns import Watch, unwatched
+from kaeshi.pii.finders.businesses import BUSINESSES
 from kaeshi.pii.finders.lexicon import could_name, is_common_name, names_a_place
 from kaeshi.pii.finders.proposals import Proposal, ProposingFinder
 from kaeshi.pii.finders.word_lists import ListedNames
@@ -56,41 +57,6 @@ _ORDINAL = re.compile(r"\d{1,3}(?:st|nd|rd|th)\b", re.IGNORECASE)
 _NUMBERS = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _NEXT_WORD = re.compile(r" ([^\W\d_]+)")
-_BUSINESSES = frozenset(
-    [
-        "apartment",
-        "apartments",
-        "bakery",
-        "bar",
-        "barber",
-        "bistro",
-        "cafe",
-        "condos",
-        "diner",
-        "grill",
-        "hostel",
-        "hotel",
-        "inn",
-        "kitchen",
-        "lodge",
-        "lofts",
-        "lounge",
-        "motel",
-        "pizzeria",
-        "residences",
-        "resort",
-        "restaurant",
-        "ristorante",
-        "salon",
-        "shop",
-        "spa",
-        "studio",
-        "suites",
-        "sushi",
-        "tavern",
-        "trattoria",
-    ]
-)
 Scores = NDArray[np.float32]
 
 
@@ -333,4 +299,4 @@ def _is_address(text: str, start: int, end: int) -> bool:
         return True
     behind = _NEXT_WORD.match(text, end)
     named = words | ({behind[1].lower()} if behind else set())
-    return named.isdisjoint(_BUSINESSES) and could_name(text[start:end])
+    return named.isdisjoint(BUSINESSES) and could_name(text[start:end])

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from kaeshi.nouns import Finding, Watch, unwatched
 from kaeshi.pii.finders.answers import answered, is_answer
+from kaeshi.pii.finders.businesses import names_business
 from kaeshi.pii.finders.cues import (
     ASKS_NAME,
     DOTTED,
@@ -140,7 +141,11 @@ def _with_proposed(
 
 
 def _is_nobody(text: str, start: int, end: int) -> bool:
-    return is_identifier(text, start, end) or known_to_all(text, start, end)
+    return (
+        is_identifier(text, start, end)
+        or known_to_all(text, start, end)
+        or names_business(text, start, end)
+    )
 
 
 def _sure_words(
