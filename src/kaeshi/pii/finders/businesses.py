@@ -3,11 +3,39 @@
 import re
 
 BUSINESSES = frozenset(
-    (
-        "apartment apartments bakery bar barber bistro cafe condos diner grill hostel "
-        "hotel inn kitchen lodge lofts lounge motel pizzeria residences resort "
-        "restaurant ristorante salon shop spa studio suites sushi tavern trattoria"
-    ).split()
+    [
+        "apartment",
+        "apartments",
+        "bakery",
+        "bar",
+        "barber",
+        "bistro",
+        "cafe",
+        "condos",
+        "diner",
+        "grill",
+        "hostel",
+        "hotel",
+        "inn",
+        "kitchen",
+        "lodge",
+        "lofts",
+        "lounge",
+        "motel",
+        "pizzeria",
+        "residences",
+        "resort",
+        "restaurant",
+        "ristorante",
+        "salon",
+        "shop",
+        "spa",
+        "studio",
+        "suites",
+        "sushi",
+        "tavern",
+        "trattoria",
+    ]
 )
 # these stand behind an owner's name or a business's own, written large
 _SORTS = "|".join(
