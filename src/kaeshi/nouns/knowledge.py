@@ -20,7 +20,12 @@ class Entry(Value):
 
 
 class Hit(Value):
-    """An entry found for a query. `score` is cosine similarity, -1 to 1."""
+    """An entry found for a query.
+
+    `score`: cosine of the query to its question, -1 to 1. `probability`: that its answer is the
+    query's, None where the base is too small or too large for a classifier.
+    """
 
     entry: Entry
     score: float
+    probability: float | None = None

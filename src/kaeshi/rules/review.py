@@ -2,7 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kaeshi.nouns import Json, ReviewItem, Signals, text_of
+
+Floats = NDArray[np.float32]
+MOST_COMPARED = 6_000  # questions that are weighed against each other at once
+# cosine above which two questions are alike to a degree, which grows to one
+ALIKE = 0.4
+OFTEN = 0.5  # the power of how often a question's like is asked
 
 
 def rank(items: Iterable[ReviewItem]) -> list[ReviewItem]:
@@ -37,3 +46,35 @@ def why_example(signals: Signals, *, is_unnamed: bool) -> str:
         said.append("a customer corrected it")
     words = ", ".join(said) or "no feedback"
     return f"no request named its customer; {words}" if is_unnamed else words
+
+
+def worth_asking(
+    doubts: Floats, vectors: Floats, count: int, settled: Sequence[int] = ()
+) -> list[int]:
+    """Which questions a person's answer teaches most, the best first.
+
+    The expected gain: how unsure the system is, times how often the like is asked; what resembles
+    a question that is settled or chosen before gains little more. Greedy, as for submodular gains
+    (Nemhauser 1978). `doubts`: shape (n,), 0 to 1; `vectors`: shape (n, d), unit; `settled`: places
+    that a person has answered.
+    """
+    places = np.arange(len(doubts))
+    if len(places) > MOST_COMPARED:  # the most doubtful ones, and what is settled
+        kept = np.argsort(-doubts, kind="stable")[:MOST_COMPARED]
+        places = np.union1d(kept, np.array(settled, np.int64))
+    near = vectors[places] @ vectors[places].T
+    gain = doubts[places] * np.maximum(near - (ALIKE + 0.1), 0).sum(axis=1) ** OFTEN
+    where = {int(place): i for i, place in enumerate(places)}
+    for place in settled:
+        i = where[int(place)]
+        gain *= 1 - 0.7 * np.clip((near[i] - ALIKE - 0.1) / (0.9 - ALIKE), 0, 1) ** 2
+        gain[i] = 0
+    chosen: list[int] = []
+    for _ in range(min(count, len(places))):
+        best = int(gain.argmax())
+        if gain[best] <= 0:
+            break
+        chosen.append(int(places[best]))
+        gain *= 1 - np.clip((near[best] - ALIKE) / (1 - ALIKE), 0, 1)
+        gain[best] = 0
+    return chosen

@@ -3,6 +3,7 @@
 A new index is built beside the old one and swapped in whole.
 """
 
+import asyncio
 import hashlib
 import json
 from collections import Counter
@@ -10,14 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.loop import Loop
 from kaeshi.nouns import Drop, Entry, Hit, Json
+from kaeshi.ports import Vectors
 from kaeshi.rules import knowledge as rules
+from kaeshi.rules.retrieval import Answerer
+from kaeshi.steps import answering
 from kaeshi.store.examples import Judged
 
+Fitted = tuple[Answerer, NDArray[np.int64]]
 AT_ONCE = 200
 POLICY = "policy:auto"
 MANIFEST = frozenset({"build", "file", "sha256", "embedder"})
@@ -128,8 +134,22 @@ async def refresh(loop: Loop) -> Json:
     if not approved:
         return result
     vectors, embedded = await _vectors(loop, [entry.question for entry in approved])
-    result |= {"embedded": embedded, "index": await _swap_in(loop, approved, vectors)}
+    answerer = await _answerer(loop, approved, vectors)
+    result |= {"embedded": embedded, "index": await _swap_in(loop, approved, vectors, answerer)}
     return result
+
+
+async def _answerer(loop: Loop, approved: list[Entry], vectors: Vectors) -> Fitted | None:
+    """The classifier of these answers, taught by what customers asked since."""
+    asked = await answering.asked_since(loop)
+    answers, _ = await _vectors(loop, [entry.answer for entry in approved])
+    questions = given = np.zeros((0, vectors.shape[1]), np.float32)
+    if asked.questions:
+        questions, _ = await _vectors(loop, asked.questions)
+        given, _ = await _vectors(loop, asked.answers)
+    return await asyncio.to_thread(
+        answering.fitted, approved, vectors, answers, asked, questions, given
+    )
 
 
 async def search(loop: Loop, query: str, count: int = 5) -> list[Hit]:
@@ -150,12 +170,25 @@ def nearest(
 
     It computes; inside a server call it in a thread.
     """
-    hits = loop.index.search(Path(manifest["path"]), loop.embedder.embed([query]), count)[0]
-    return [
-        Hit(entry=entries[place], score=round(score, 4))
-        for place, score in hits
+    vectors = loop.embedder.embed([query])
+    path = Path(manifest["path"])
+    fitted = answering.read(path, manifest)
+    found: list[tuple[int, float, float | None]]
+    if fitted is None:
+        found = [(p, s, None) for p, s in loop.index.search(path, vectors, count)[0]]
+    else:
+        columns = answering.ranked(*fitted, query, vectors[0])
+        found = [(int(p), float(c), float(s)) for p, s, c in zip(*columns, strict=True)]
+    hits = [
+        Hit(
+            entry=entries[place],
+            score=round(score, 4),
+            probability=None if share is None else round(share, 4),
+        )
+        for place, score, share in found
         if place < len(entries) and entries[place].state in {"approved", "corrected"}
     ]
+    return hits[:count]
 
 
 def manifest_path(loop: Loop) -> Path:
@@ -211,9 +244,7 @@ def entry_id(assistant: str, question: str, answer: str) -> str:
     )
 
 
-async def _vectors(
-    loop: Loop, texts: list[str]
-) -> tuple["np.ndarray[tuple[int, int], np.dtype[np.float32]]", int]:
+async def _vectors(loop: Loop, texts: list[str]) -> tuple[Vectors, int]:
     digests = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
     async with loop.store.read() as tx:
         known = await tx.knowledge.known_vectors(
@@ -239,27 +270,31 @@ async def _embed_missing(
 
 
 async def _swap_in(
-    loop: Loop, approved: list[Entry], vectors: "np.ndarray[tuple[int, int], np.dtype[np.float32]]"
+    loop: Loop, approved: list[Entry], vectors: Vectors, answerer: Fitted | None
 ) -> str:
-    """Write file, lineage and manifest, in this order.
+    """Write files, lineage and manifest, in this order.
 
     Until the manifest is renamed, readers see the old index whole.
     """
-    build = _build_id(approved)
+    content = answering.packed(*answerer) if answerer else b""
+    build = _build_id(approved, content)
     folder = loop.folder("knowledge")
     file = f"{build}.faiss"
     digest = loop.index.build(folder / file, vectors)
     manifest = _index_manifest(build, file, digest, approved, loop)
+    if content:
+        name = f"{build}.npz"
+        manifest["answerer"] = {"file": name, "sha256": write_whole(folder / name, content)}
     await _record_build(loop, build, folder, file, manifest, approved)
     write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
     _remove_old(folder, folder / file)
     return build
 
 
-def _build_id(approved: list[Entry]) -> str:
-    """The same entries make the same build."""
-    content = "\n".join(f"{e.id} {e.answer}" for e in approved)
-    return f"kb_{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+def _build_id(approved: list[Entry], answerer: bytes) -> str:
+    """The same entries and the same answerer make the same build."""
+    content = "\n".join(f"{e.id} {e.answer}" for e in approved).encode()
+    return f"kb_{hashlib.sha256(content + hashlib.sha256(answerer).digest()).hexdigest()[:16]}"
 
 
 def _remove_old(folder: Path, current_file: Path) -> None:
@@ -268,6 +303,7 @@ def _remove_old(folder: Path, current_file: Path) -> None:
     others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for path in others[KEPT_INDEXES - 1 :]:
         path.unlink(missing_ok=True)
+        path.with_suffix(".npz").unlink(missing_ok=True)
 
 
 async def _record_build(

@@ -1,0 +1,185 @@
+"""The classifier of answers beside a knowledge index: fitted at each refresh, read at each search.
+
+It learns from what people approved, and from what customers asked since and were given one of these
+answers: without a fine-tune, and without a new entry.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kaeshi.errors import InvalidInput
+from kaeshi.files import sha256_of
+from kaeshi.loop import Loop
+from kaeshi.nouns import Entry, Json, Signals
+from kaeshi.rules import head, quality, retrieval
+from kaeshi.rules.knowledge import question_and_answer
+from kaeshi.rules.lexical import Lexicon, Rows
+from kaeshi.store.examples import Judged
+
+Floats = NDArray[np.float32]
+LEAST_ENTRIES = 2
+MOST_ENTRIES = 20_000  # beyond, the nearest entry answers alone
+MOST_ANSWERS = 1_000
+MOST_ASKED = 4_000  # the latest questions of customers
+AT_ONCE = 500
+SAME_ANSWER = 0.85  # cosine from which on a given answer is taken for an approved one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Questions of customers, with the answers they were given and what they said of them."""
+
+    questions: list[str]
+    answers: list[str]
+    signals: list[Signals]
+
+
+async def asked_since(loop: Loop) -> Asked:
+    """The latest kept examples' last questions and answers, scrubbed."""
+    found: list[Judged] = []
+    after = ""
+    while True:
+        async with loop.store.read() as tx:
+            part = await tx.examples.judged(loop.assistant, after, AT_ONCE)
+        if not part:
+            break
+        after = part[-1].conversation
+        found += [one for one in part if one.body is not None and not one.waits]
+    found.sort(key=lambda one: (one.started_at, one.conversation))
+    latest = [
+        (pair, one.signals)
+        for one in found[-MOST_ASKED:]
+        if (pair := question_and_answer(one.example.messages)) is not None
+    ]
+    return Asked(
+        questions=[question for (question, _), _ in latest],
+        answers=[answer for (_, answer), _ in latest],
+        signals=[signals for _, signals in latest],
+    )
+
+
+def fitted(
+    entries: Sequence[Entry],
+    vectors: Floats,
+    answer_vectors: Floats,
+    asked: Asked,
+    asked_vectors: Floats,
+    given_vectors: Floats,
+) -> tuple[retrieval.Answerer, NDArray[np.int64]] | None:
+    """An answerer, and the number of each entry's answer; None where a base is too small or large.
+
+    Vectors are unit, shape (n, d): of the entries' questions and answers, of the questions asked
+    and the answers given.
+    """
+    numbers = {answer: i for i, answer in enumerate(dict.fromkeys(e.answer for e in entries))}
+    if not LEAST_ENTRIES <= len(entries) <= MOST_ENTRIES or len(numbers) > MOST_ANSWERS:
+        return None
+    owners = np.array([numbers[entry.answer] for entry in entries], np.int64)
+    first = np.unique(owners, return_index=True)[1]
+    taught = retrieval.Taught(
+        texts=[*(e.question for e in entries), *numbers],
+        vectors=np.vstack([vectors, answer_vectors[first]]),
+        answers=np.concatenate([owners, np.arange(len(numbers))]),
+        titles=np.repeat([False, True], [len(entries), len(numbers)]),
+    )
+    known = {entry.question for entry in entries}
+    near = given_vectors @ answer_vectors[first].T if len(given_vectors) else np.zeros((0, 1))
+    used = [
+        i
+        for i, question in enumerate(asked.questions)
+        if question not in known and near[i].max() >= SAME_ANSWER
+    ]
+    more = retrieval.Asked(
+        texts=[asked.questions[i] for i in used],
+        vectors=asked_vectors[used],
+        given=near[used].argmax(axis=1) if used else np.zeros(0, np.int64),
+        odds=np.array([_odds(asked.signals[i]) for i in used], np.float32),
+    )
+    return retrieval.calibrated(retrieval.fit(taught, more), taught), owners
+
+
+def _odds(signals: Signals) -> float:
+    stars = [quality.UP] * signals.thumbs_up + [quality.DOWN] * signals.thumbs_down
+    if signals.rating is not None:
+        stars.append(max(1, min(5, round(signals.rating))))
+    return float(np.exp(quality.said_of(stars, [1.0] * len(stars))))
+
+
+def packed(answerer: retrieval.Answerer, owners: NDArray[np.int64]) -> bytes:
+    """As an npz file's bytes."""
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        rarity=answerer.letters.rarity,
+        axes=answerer.letters.axes.astype(np.float16),
+        weights=answerer.head.weights,
+        rows=answerer.rows.astype(np.float16),
+        answers=answerer.answers,
+        places=answerer.written.places.astype(np.int32),
+        values=answerer.written.values.astype(np.float16),
+        of=answerer.written.of.astype(np.int32),
+        known=np.array(answerer.known),
+        owners=owners,
+    )
+    return buffer.getvalue()
+
+
+def read(path: Path, manifest: Json) -> tuple[retrieval.Answerer, NDArray[np.int64]] | None:
+    """The answerer that a manifest names; None where it names none.
+
+    Raises InvalidInput when the file is another one.
+    """
+    named = manifest.get("answerer")
+    if not isinstance(named, dict):
+        return None
+    file = path.parent / str(named.get("file"))
+    if not file.is_file():
+        msg = f"answerer {str(file)!r} is missing; type: kaeshi knowledge refresh"
+        raise InvalidInput(msg)
+    return _read(file, str(named.get("sha256")), file.stat().st_mtime_ns)
+
+
+@lru_cache(8)
+def _read(file: Path, sha256: str, _changed: int) -> tuple[retrieval.Answerer, NDArray[np.int64]]:
+    if sha256_of(file) != sha256:
+        msg = (
+            f"answerer {str(file)!r} is not the file its manifest names; type: kaeshi knowledge "
+            "refresh"
+        )
+        raise InvalidInput(msg)
+    with np.load(file, allow_pickle=False) as held:
+        answers = held["answers"]
+        answerer = retrieval.Answerer(
+            letters=Lexicon(rarity=held["rarity"], axes=held["axes"].astype(np.float32)),
+            head=head.Head(weights=held["weights"]),
+            rows=held["rows"].astype(np.float32),
+            answers=answers,
+            written=Rows(
+                held["places"].astype(np.int64),
+                held["values"].astype(np.float32),
+                held["of"].astype(np.int64),
+                len(answers),
+            ),
+            known=tuple(held["known"].tolist()),
+        )
+        return answerer, held["owners"]
+
+
+def ranked(
+    answerer: retrieval.Answerer, owners: NDArray[np.int64], query: str, vector: Floats
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """The entries' places, the likeliest first, with their probabilities and cosines.
+
+    The probability is that its answer is the query's, and any is; the cosine is its question's.
+    """
+    shares = answerer.shares([query], vector[None])[0][owners]
+    is_known = float(answerer.is_known([query], vector[None])[0])
+    cosines = answerer.rows[: len(owners), : len(vector)] @ vector
+    order = np.lexsort((-cosines, -shares))
+    return order, shares[order] * is_known, cosines[order]

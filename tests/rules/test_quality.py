@@ -1,0 +1,92 @@
+"""Claims about rules/quality.py."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaeshi.nouns import Opinion
+from kaeshi.rules import quality
+
+stars = st.lists(st.integers(1, 5), max_size=60)
+
+
+@given(stars)
+def test_praise_and_blame_are_bounded_however_many_give_them(said: list[int]) -> None:
+    whole = quality.said_of(said, [1.0] * len(said))
+    assert -math.log(quality.MOST_BLAME) <= whole <= math.log(quality.MOST_PRAISE)
+
+
+@given(stars, st.integers(1, 4))
+def test_a_better_rating_never_lowers_what_is_said(said: list[int], at: int) -> None:
+    before = quality.said_of([*said, at], [1.0] * (len(said) + 1))
+    assert quality.said_of([*said, at + 1], [1.0] * (len(said) + 1)) >= before
+
+
+def test_one_angry_customer_lowers_and_does_not_veto() -> None:
+    happy = quality.said_of([5, 5, 5], [1.0] * 3)
+    mixed = quality.said_of([5, 5, 5, 1], [1.0] * 4)
+    assert -math.log(quality.MOST_BLAME) < mixed < happy
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"rating": 3}, 3),
+        ({"vote": "up"}, 4),
+        ({"vote": "down"}, 2),
+        ({"accurate": False}, 2),
+        ({"helpful": True}, None),
+    ],
+)
+def test_an_opinion_amounts_to_stars(said: dict[str, object], expected: int | None) -> None:
+    assert quality.stars_of(Opinion.model_validate({"message_id": "m", **said})) == expected
+
+
+def drawn(count: int) -> tuple[list[quality.Known], list[bool]]:
+    rng = random.Random(4)
+    right = [rng.random() < 0.7 for _ in range(count)]
+    known = [
+        quality.Known(
+            said=rng.gauss(0.5 if is_right else -0.5, 1),
+            answer=rng.gauss(0.7 if is_right else 0.4, 0.2),
+            agreement=None if rng.random() < 0.3 else rng.gauss(0.6 if is_right else 0.5, 0.2),
+        )
+        for is_right in right
+    ]
+    return known, right
+
+
+def test_the_probability_is_calibrated_on_answers_that_were_not_fitted() -> None:
+    known, right = drawn(4_000)
+    model = quality.fit(known[:2_000], right[:2_000])
+    told = np.array([model.probability(one) for one in known[2_000:]])
+    truth = np.array(right[2_000:], float)
+    assert quality.calibration_error(told, truth) < 0.05
+    assert told[truth == 1].mean() > told[truth == 0].mean() + 0.2
+
+
+def test_under_50_reviewed_answers_the_prior_stays_as_it_is() -> None:
+    known, right = drawn(2_000)
+    prior = quality.fit(known, right)
+    assert quality.fit(known[:49], [not is_right for is_right in right[:49]], prior) == prior
+    own = quality.fit(known[:60], right[:60], prior)
+    assert (own.reviewed, prior.reviewed) == (60, 0)
+    assert own != prior
+
+
+def test_what_is_not_known_counts_as_average() -> None:
+    known, right = drawn(2_000)
+    model = quality.fit(known, right)
+    average = model.means[quality.FEATURES.index("answer")]
+    assert model.probability(quality.Known(said=1.0)) == pytest.approx(
+        model.probability(quality.Known(said=1.0, answer=average))
+    )
+
+
+def test_words_that_neither_source_nor_question_holds_are_not_covered() -> None:
+    assert quality.covered("Parking costs 20 dollars", "is parking free", "20 dollars") == 0.75
+    assert quality.covered("", "anything", "at all") == 0.0
