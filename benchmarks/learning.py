@@ -182,14 +182,15 @@ def turn(base: Base, seed: int, budget: int, liars: float = 0.0) -> dict[str, fl
     before = truth.right(_given(answerer, base.held, base.held_vectors))
     asked = np.zeros(0, np.int64)
     given = np.zeros(0, np.int64)
-    odds = np.zeros(0, np.float32)
+    stars = np.zeros(0, np.int64)
     for week, part in enumerate(np.array_split(traffic, WEEKS)):
         texts = [base.questions[i] for i in part]
         answers = _given(answerer, texts, base.vectors[part])
         said = truth.stars(part, answers)
         asked = np.concatenate([asked, part])
         given = np.concatenate([given, answers])
-        odds = np.concatenate([odds, [quality.odds(stars) for stars in said]]).astype(np.float32)
+        stars = np.concatenate([stars, said])
+        odds = _odds(base, known, told, asked, given, stars)
         chosen = _chosen(
             base,
             answerer,
@@ -213,6 +214,19 @@ def turn(base: Base, seed: int, budget: int, liars: float = 0.0) -> dict[str, fl
         )
     after = truth.right(_given(answerer, base.held, base.held_vectors))
     return {"before": before * 100, "after": after * 100, "paid": truth.paid()}
+
+
+def _odds(base: Base, known: Ints, told: Ints, asked: Ints, given: Ints, stars: Ints) -> Floats:
+    """What the stars say of each answer, judged by what people taught alone."""
+    answerer = retrieval.fit(_taught(base, known, told))
+    shares = answerer.shares([base.questions[i] for i in asked], base.vectors[asked])
+    right = shares[np.arange(len(asked)), given].astype(float)
+    truth = dict(zip(known.tolist(), told.tolist(), strict=True))
+    for i, (question, answer) in enumerate(zip(asked.tolist(), given.tolist(), strict=True)):
+        if question in truth:
+            right[i] = truth[question] == answer
+    found = np.array(quality.odds_here(stars.tolist(), right))
+    return found[stars - 1].astype(np.float32)
 
 
 def _first_known(base: Base, rng: np.random.Generator) -> Ints:

@@ -2,6 +2,9 @@
 
 Answers that three people rated: the first one's stars are known, the mean of the others' (at least
 four) is the truth. Split by question, five ways.
+
+`python -m benchmarks.learning_rated --data DIR` prints the model of all of them, which is shipped
+as src/kaeshi/data/quality.json.
 """
 
 import argparse
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks import folder
 from kaeshi.providers.minilm import MiniLMEmbedder
 from kaeshi.rules import quality
+from kaeshi.settings import load
 
 Floats = NDArray[np.float64]
 RIGHT = 4
@@ -38,11 +42,12 @@ def rows(wanted: argparse.Namespace, embedder: MiniLMEmbedder) -> list[dict[str,
 
 
 def _rated(path: Path) -> list[folder.Record]:
-    return [
-        record
-        for record in folder.records(path)
-        if len((record.get("feedback") or {}).get("stars_all") or []) > 1 and record.get("item_id")
-    ]
+    return [record for record in folder.records(path) if _is_rated(record)]
+
+
+def _is_rated(record: folder.Record) -> bool:
+    stars = (record.get("feedback") or {}).get("stars_all") or []
+    return len(stars) > 1 and bool(record.get("item_id"))
 
 
 def known_of(records: Sequence[folder.Record], embedder: MiniLMEmbedder) -> list[quality.Known]:
@@ -62,11 +67,13 @@ def known_of(records: Sequence[folder.Record], embedder: MiniLMEmbedder) -> list
     return [
         quality.Known(
             said=quality.said_of([r["feedback"]["stars_all"][0]], [1.0]),
+            to_point=float(questions[i] @ answers[i]),
             question=float(questions[i] @ source_questions[i]) if sources[i] else None,
             answer=float(answers[i] @ source_answers[i]) if sources[i] else None,
             covered=quality.covered(answered[i], asked[i], " ".join(s))
             if (s := sources[i])
             else None,
+            asked=quality.asked(asked[i], " ".join(s)) if s else None,
             agreement=agreement[i],
             same_source=same[i],
         )
@@ -124,7 +131,7 @@ def _row(name: str, records: Sequence[folder.Record], embedder: MiniLMEmbedder) 
     )
     stars = np.array([r["feedback"]["stars_all"][0] for r in records])
     return {
-        "source": name[:16],
+        "source": name[-16:],
         "way": "was it right, by one rater and texts",
         "answers": len(records),
         "precision": float(right[approved].mean()),
@@ -147,3 +154,21 @@ def auroc(scores: NDArray[Any], positive: NDArray[np.bool_]) -> float:
     count = int(positive.sum())
     above = ranks[positive].sum() - count * (count + 1) / 2
     return float(above / (count * (len(scores) - count)))
+
+
+def main() -> None:
+    """Print the model that is shipped."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    folder.add_arguments(parser)
+    wanted = parser.parse_args()
+    found = folder.files(
+        wanted, lambda r: bool((r.get("feedback") or {}).get("stars_all")), "stars"
+    )
+    records = [record for path in found.values() for record in _rated(path)]
+    embedder = MiniLMEmbedder(load().models_dir)
+    model = quality.fit(known_of(records, embedder), truth_of(records).tolist())
+    print(model.rounded().model_dump_json(indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -20,6 +20,13 @@ def test_praise_and_blame_are_bounded_however_many_give_them(said: list[int]) ->
     assert -math.log(quality.MOST_BLAME) <= whole <= math.log(quality.MOST_PRAISE)
 
 
+@given(stars, st.floats(0.05, 0.95))
+def test_stars_never_come_to_mean_their_opposite(said: list[int], right: float) -> None:
+    found = quality.odds_here(said, np.full(len(said), right))
+    assert max(found[:2]) <= 1 <= min(found[3:])
+    assert 1 / quality.MOST_BLAME <= min(found) <= max(found) <= quality.MOST_PRAISE
+
+
 @given(stars, st.integers(1, 4))
 def test_a_better_rating_never_lowers_what_is_said(said: list[int], at: int) -> None:
     before = quality.said_of([*said, at], [1.0] * (len(said) + 1))
@@ -90,3 +97,30 @@ def test_what_is_not_known_counts_as_average() -> None:
 def test_words_that_neither_source_nor_question_holds_are_not_covered() -> None:
     assert quality.covered("Parking costs 20 dollars", "is parking free", "20 dollars") == 0.75
     assert quality.covered("", "anything", "at all") == 0.0
+
+
+def rated(liars: float, seed: int = 5) -> tuple[list[int], np.ndarray]:
+    rng = np.random.default_rng(seed)
+    right = rng.random(3_000) < 0.75
+    said = [
+        int(rng.choice(5, p=np.array(shares) / sum(shares))) + 1
+        for shares in (quality.STARS_IF_RIGHT if r else quality.STARS_IF_WRONG for r in right)
+    ]
+    lying = rng.random(3_000) < liars
+    said = [(1 if r else 5) if lie else s for s, lie, r in zip(said, lying, right, strict=True)]
+    return said, np.where(right, 0.85, 0.35)
+
+
+def test_where_many_lie_stars_say_less() -> None:
+    honest = quality.odds_here(*rated(0.0))
+    lied_to = quality.odds_here(*rated(0.3))
+    assert honest[4] > lied_to[4]
+    assert honest[0] < lied_to[0]
+    assert honest[4] > 1.4
+    assert lied_to[0] <= 1 <= lied_to[4]
+
+
+def test_without_ratings_the_odds_are_the_prior_s_within_bounds() -> None:
+    found = quality.odds_here([], np.zeros(0))
+    assert found[4] == pytest.approx(quality.odds(5), rel=1e-3)
+    assert found[0] == 1 / quality.MOST_BLAME

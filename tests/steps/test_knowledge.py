@@ -19,9 +19,14 @@ async def approved(loop: Loop, count: int) -> list[str]:
     await learnable(loop, count)
     await collection.collect(loop)
     await knowledge.propose(loop)
-    refs = [item.ref for item in await review.queue(loop) if item.kind == "entry"]
+    refs = await proposed(loop)
     await knowledge.approve(loop, refs, by="ann")
     return refs
+
+
+async def proposed(loop: Loop) -> list[str]:
+    async with loop.store.read() as tx:
+        return [e.id for e, _ in await tx.knowledge.entries(loop.assistant, ("proposed",))]
 
 
 async def test_only_new_text_is_embedded_and_the_new_index_is_swapped_in(loop: Loop) -> None:
@@ -30,9 +35,7 @@ async def test_only_new_text_is_embedded_and_the_new_index_is_swapped_in(loop: L
     await learnable(loop, 5)
     await collection.collect(loop)
     await knowledge.propose(loop)
-    await knowledge.approve(
-        loop, [i.ref for i in await review.queue(loop) if i.kind == "entry"], by="ann"
-    )
+    await knowledge.approve(loop, await proposed(loop), by="ann")
     second = await knowledge.refresh(loop)
     assert (first["embedded"], second["embedded"], second["entries"]) == (3, 2, 5)
     assert first["index"] != second["index"]

@@ -19,7 +19,7 @@ from kaeshi.nouns import ReviewKind, ReviewState, text_of
 from kaeshi.steps import review as steps
 
 app = group()
-SHOWN = 44  # characters of a question or an answer in a list
+SHOWN = 38  # characters of a question or an answer in a list
 NOTHING = "nothing waits for review; `kaeshi collection run` brings examples from conversations"
 NONE_OF_THEM = "no item of that kind and state; `kaeshi review list --state all` shows every one"
 NEXT = "`kaeshi review show REF` shows one; approve, correct and reject decide, with --by NAME"
@@ -38,7 +38,7 @@ def list_(
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what waits for review, the most valuable first."""
+    """List what waits for review, first what a person's word would tell most about."""
     _check("state", state, (*get_args(ReviewState), "all"))
     _check("kind", kind, (None, *get_args(ReviewKind)))
     wanted = None if state == "all" else cast("Any", state)  # checked just above
@@ -46,9 +46,19 @@ def list_(
     found = with_loop(
         db, assistant, lambda loop: steps.queue(loop, state=wanted, kind=only, limit=limit)
     )
-    head = ("ref", "kind", "state", "score", "question", "answer")
+    head = ("ref", "kind", "state", "score", "right?", "alike", "question", "answer")
     rows = [
-        (i.ref, i.kind, i.state, i.score / 10, _short(i.title), _short(i.answer)) for i in found
+        (
+            i.ref,
+            i.kind,
+            i.state,
+            i.score / 10,
+            "" if i.right is None else f"{i.right:.0%}",
+            len(i.alike) or "",
+            _short(i.title),
+            _short(i.answer),
+        )
+        for i in found
     ]
     nothing = NOTHING if state == "proposed" and kind is None else NONE_OF_THEM
     text = f"{table(head, rows)}\n{_more(len(rows), limit)}{NEXT}" if rows else nothing
@@ -104,16 +114,32 @@ def _decide(
     db: str | None,
     assistant: str | None,
     *,
+    alike: bool,
     as_json: bool,
 ) -> None:
-
-    with_loop(
-        db, assistant, lambda loop: steps.decide(loop, ref, state, by=by, note=note, answer=answer)
+    if alike:
+        done = with_loop(
+            db,
+            assistant,
+            lambda loop: steps.decide_alike(loop, ref, state, by=by, note=note, answer=answer),
+        )
+    else:
+        with_loop(
+            db,
+            assistant,
+            lambda loop: steps.decide(loop, ref, state, by=by, note=note, answer=answer),
+        )
+        done = [ref]
+    others = f" and {len(done) - 1} alike" if len(done) > 1 else ""
+    show(
+        {"ref": ref, "state": state, "by": by, "decided": done},
+        as_json=as_json,
+        text=f"{ref}{others} {state} by {by}",
     )
-    show({"ref": ref, "state": state, "by": by}, as_json=as_json, text=f"{ref} {state} by {by}")
 
 
 Note = Annotated[str, typer.Option(help="Why.")]
+Alike = Annotated[bool, typer.Option("--alike", help="Also what asks the same and says the same.")]
 
 
 @app.command()
@@ -121,12 +147,13 @@ def approve(
     ref: str,
     by: By,
     note: Note = "",
+    alike: Alike = False,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
     """Approve an example or an entry."""
-    _decide(ref, "approved", by, note, None, db, assistant, as_json=as_json)
+    _decide(ref, "approved", by, note, None, db, assistant, alike=alike, as_json=as_json)
 
 
 @app.command()
@@ -135,12 +162,13 @@ def correct(
     by: By,
     answer: Annotated[str, typer.Option(help="The right answer.")],
     note: Note = "",
+    alike: Alike = False,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
     """Replace a wrong answer by the right one."""
-    _decide(ref, "corrected", by, note, answer, db, assistant, as_json=as_json)
+    _decide(ref, "corrected", by, note, answer, db, assistant, alike=alike, as_json=as_json)
 
 
 @app.command()
@@ -148,9 +176,10 @@ def reject(
     ref: str,
     by: By,
     note: Note = "",
+    alike: Alike = False,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
     """Reject an example or an entry: it is not learned."""
-    _decide(ref, "rejected", by, note, None, db, assistant, as_json=as_json)
+    _decide(ref, "rejected", by, note, None, db, assistant, alike=alike, as_json=as_json)

@@ -15,7 +15,8 @@ class ReviewItem(Value):
     """A proposal that waits for a reviewer, scrubbed.
 
     `title`: the question; `answer`: what would be learned; `why`: how it came into the queue.
-    `score` is in tenths.
+    `score` is in tenths. `right`: the probability that `answer` is right, None where nothing tells;
+    `alike`: other waiting items that ask the same and say the same.
     """
 
     kind: ReviewKind
@@ -28,3 +29,5 @@ class ReviewItem(Value):
     score: int
     at: datetime
     by: str | None = None
+    right: float | None = None
+    alike: tuple[str, ...] = ()

@@ -8,6 +8,8 @@ the wrong ones 57 % get four or more.
 import math
 import re
 from collections.abc import Sequence
+from functools import cache
+from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +28,18 @@ UP, DOWN = 4, 2  # a thumb counts as so many stars
 # accounts can make praise. Displeasure is bounded, too
 MOST_PRAISE = 4.0
 MOST_BLAME = 16.0
-FEATURES = ("said", "question", "answer", "covered", "agreement", "same_source")
+RATINGS_STRENGTH = 100.0  # of those shares: so many ratings
+ROUNDS = 10
+FEATURES = (
+    "said",
+    "to_point",
+    "question",
+    "answer",
+    "covered",
+    "asked",
+    "agreement",
+    "same_source",
+)
 LEAST_REVIEWED = 50
 STRENGTH = 5.0  # of the prior: so many standardised rows
 _WORDS = re.compile(r"[^\W_]+")
@@ -40,16 +53,20 @@ _PLAIN = frozenset(_OF_EVERY_ANSWER.split())
 class Known(Value):
     """What is known of one answer. None: not known, which counts as average.
 
-    `said`: log odds by its customers (`said_of`); `question`, `answer`: cosines of the customer's
-    question and of the answer to those of the knowledge entry that it was made from; `covered`:
-    share of the answer's words that entry and question hold; `agreement`: mean cosine to other
-    answers to the same question; `same_source`: share of those made from the same entry.
+    `said`: log odds by its customers (`said_of`); `to_point`: cosine of question and answer;
+    `question`, `answer`: cosines of the customer's question and of the answer to those of the
+    knowledge entry that it was made from; `covered`: share of the answer's words that entry and
+    question hold; `asked`: share of the question's words that the entry holds; `agreement`: mean
+    cosine to other answers to the same question; `same_source`: share of those made from the same
+    entry.
     """
 
     said: float = 0.0
+    to_point: float | None = None
     question: float | None = None
     answer: float | None = None
     covered: float | None = None
+    asked: float | None = None
     agreement: float | None = None
     same_source: float | None = None
 
@@ -74,10 +91,51 @@ class Model(Value):
         )
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, z))))
 
+    def rounded(self) -> "Model":
+        """With four decimals."""
+
+        def few(values: tuple[float, ...]) -> tuple[float, ...]:
+            return tuple(round(value, 4) for value in values)
+
+        return self.model_copy(
+            update={
+                "means": few(self.means),
+                "scales": few(self.scales),
+                "weights": few(self.weights),
+                "bias": round(self.bias, 4),
+            }
+        )
+
 
 def odds(stars: int) -> float:
     """How much likelier one customer's stars are if the answer was right than if it was wrong."""
     return STARS_IF_RIGHT[stars - 1] / STARS_IF_WRONG[stars - 1]
+
+
+def odds_here(stars: Sequence[int], right: Floats) -> tuple[float, ...]:
+    """`odds` of 1 to 5 stars as the customers here give them, liars among them.
+
+    `right`: the probability that each rated answer was right, before its stars. How often each
+    number of stars is given to right and to wrong answers is estimated by expectation maximisation
+    (Dawid and Skene 1979, all raters as one), from STARS_IF_RIGHT and STARS_IF_WRONG as a prior.
+    """
+    places = np.array(stars, np.int64) - 1
+    share = float(right.mean()) if len(right) else 0.5
+    prior = np.array([STARS_IF_RIGHT, STARS_IF_WRONG])
+    prior /= prior.sum(axis=1, keepdims=True)
+    drawn = prior * np.array([[share], [1 - share]]) * RATINGS_STRENGTH
+    tables = prior
+    for _ in range(ROUNDS):
+        odds_of = tables[0] / tables[1]
+        lifted = right * odds_of[places]
+        after = lifted / (lifted + 1 - right)
+        counted = [np.bincount(places, w, minlength=5) for w in (after, 1 - after)]
+        tables = drawn + np.array(counted)
+        tables /= tables.sum(axis=1, keepdims=True)
+    # where most lie, few stars would become praise: then they say nothing instead
+    least = np.array([1 / MOST_BLAME] * 3 + [1.0, 1.0])
+    most = np.array([1.0, 1.0] + [MOST_PRAISE] * 3)
+    return tuple(np.clip(tables[0] / tables[1], least, most).tolist())
 
 
 def stars_of(opinion: Opinion) -> int | None:
@@ -107,6 +165,13 @@ def covered(answer: str, question: str, source: str) -> float:
     """The share of an answer's telling words that its source or the question holds."""
     words = _telling(answer)
     return len(words & (_telling(source) | _telling(question))) / max(len(words), 1)
+
+
+@cache
+def shipped() -> Model:
+    """The prior: fitted on 13,500 answers of 11 systems (benchmarks/learning_rated.py)."""
+    text = resources.files("kaeshi").joinpath("data", "quality.json").read_text("utf-8")
+    return Model.model_validate_json(text)
 
 
 def fit(known: Sequence[Known], right: Sequence[bool], prior: Model | None = None) -> Model:
@@ -141,6 +206,12 @@ def calibration_error(probabilities: Floats, right: Floats, bins: int = 10) -> f
             for b in np.unique(place)
         )
     )
+
+
+def asked(question: str, source: str) -> float:
+    """The share of a question's telling words that a source holds."""
+    words = _telling(question)
+    return len(words & _telling(source)) / max(len(words), 1)
 
 
 def _scales(known: Sequence[Known]) -> Model:

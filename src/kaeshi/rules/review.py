@@ -12,6 +12,9 @@ MOST_COMPARED = 6_000  # questions that are weighed against each other at once
 # cosine above which two questions are alike to a degree, which grows to one
 ALIKE = 0.4
 OFTEN = 0.5  # the power of how often a question's like is asked
+# cosines of questions and of answers from which on one decision settles both items
+SAME_QUESTION = 0.85
+SAME_ANSWER = 0.9
 
 
 def rank(items: Iterable[ReviewItem]) -> list[ReviewItem]:
@@ -46,6 +49,37 @@ def why_example(signals: Signals, *, is_unnamed: bool) -> str:
         said.append("a customer corrected it")
     words = ", ".join(said) or "no feedback"
     return f"no request named its customer; {words}" if is_unnamed else words
+
+
+def doubt(right: float) -> float:
+    """How much a person's word would tell, 0 to 1: most where either is as likely.
+
+    >>> doubt(0.5), doubt(1.0)
+    (1.0, 0.0)
+    """
+    return 4 * right * (1 - right)
+
+
+def alike(items: Sequence[ReviewItem], questions: Floats, answers: Floats) -> list[list[int]]:
+    """Places of items that one decision settles, the first of each group before the others.
+
+    Items of a kind that ask the same and say the same. `questions` and `answers`: unit vectors,
+    shape (n, d).
+    """
+    left = list(range(len(items)))
+    groups = []
+    while left:
+        first = left.pop(0)
+        same = [
+            i
+            for i in left
+            if items[i].kind == items[first].kind
+            and questions[i] @ questions[first] >= SAME_QUESTION
+            and answers[i] @ answers[first] >= SAME_ANSWER
+        ]
+        left = [i for i in left if i not in set(same)]
+        groups.append([first, *same])
+    return groups
 
 
 def worth_asking(

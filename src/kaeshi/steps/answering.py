@@ -95,20 +95,47 @@ def fitted(
         for i, question in enumerate(asked.questions)
         if question not in known and near[i].max() >= SAME_ANSWER
     ]
+    given = near[used].argmax(axis=1) if used else np.zeros(0, np.int64)
+    questions = [asked.questions[i] for i in used]
+    reviewed = retrieval.fit(taught)
     more = retrieval.Asked(
-        texts=[asked.questions[i] for i in used],
+        texts=questions,
         vectors=asked_vectors[used],
-        given=near[used].argmax(axis=1) if used else np.zeros(0, np.int64),
-        odds=np.array([_odds(asked.signals[i]) for i in used], np.float32),
+        given=given,
+        odds=_odds(
+            [asked.signals[i] for i in used], reviewed, questions, asked_vectors[used], given
+        )
+        if used
+        else np.zeros(0, np.float32),
     )
     return retrieval.calibrated(retrieval.fit(taught, more), taught), owners
 
 
-def _odds(signals: Signals) -> float:
-    stars = [quality.UP] * signals.thumbs_up + [quality.DOWN] * signals.thumbs_down
+def _odds(
+    signals: Sequence[Signals],
+    reviewed: retrieval.Answerer,
+    questions: Sequence[str],
+    vectors: Floats,
+    given: NDArray[np.int64],
+) -> Floats:
+    """What customers' stars say of each answer; 1 where nobody rated it."""
+    if not questions:
+        return np.zeros(0, np.float32)
+    shares = reviewed.shares(questions, vectors)[np.arange(len(given)), given]
+    stars = [_stars(each) for each in signals]
+    rated = [i for i, said in enumerate(stars) if said is not None]
+    found = quality.odds_here(
+        [said for said in stars if said is not None], shares[rated].astype(np.float64)
+    )
+    return np.array([1.0 if said is None else found[said - 1] for said in stars], np.float32)
+
+
+def _stars(signals: Signals) -> int | None:
     if signals.rating is not None:
-        stars.append(max(1, min(5, round(signals.rating))))
-    return float(np.exp(quality.said_of(stars, [1.0] * len(stars))))
+        return max(1, min(5, round(signals.rating)))
+    if signals.thumbs_up == signals.thumbs_down:
+        return None
+    return quality.UP if signals.thumbs_up > signals.thumbs_down else quality.DOWN
 
 
 def packed(answerer: retrieval.Answerer, owners: NDArray[np.int64]) -> bytes:

@@ -21,6 +21,7 @@ from kaeshi.ports import Vectors
 from kaeshi.rules import knowledge as rules
 from kaeshi.rules.retrieval import Answerer
 from kaeshi.steps import answering
+from kaeshi.steps.embedding import vectors_of
 from kaeshi.store.examples import Judged
 
 Fitted = tuple[Answerer, NDArray[np.int64]]
@@ -28,7 +29,6 @@ AT_ONCE = 200
 POLICY = "policy:auto"
 MANIFEST = frozenset({"build", "file", "sha256", "embedder"})
 KEPT_INDEXES = 2  # the current one, and its predecessor for requests that are being answered
-EMBED_AT_ONCE = 256
 
 
 async def propose(loop: Loop) -> tuple[int, Counter[str]]:
@@ -102,7 +102,7 @@ async def approve_by_policy(loop: Loop) -> int:
     if not proposed:
         return 0
     every = [entry for entry, _ in (*proposed, *decided)]
-    vectors, _ = await _vectors(loop, [entry.question for entry in every])
+    vectors, _ = await vectors_of(loop, [entry.question for entry in every])
     waiting = rules.opposed(every, vectors)
     if loop.settings.review_unnamed:
         waiting |= {entry.id for entry in every if entry.conversation in unvouched}
@@ -133,7 +133,7 @@ async def refresh(loop: Loop) -> Json:
     }
     if not approved:
         return result
-    vectors, embedded = await _vectors(loop, [entry.question for entry in approved])
+    vectors, embedded = await vectors_of(loop, [entry.question for entry in approved])
     answerer = await _answerer(loop, approved, vectors)
     result |= {"embedded": embedded, "index": await _swap_in(loop, approved, vectors, answerer)}
     return result
@@ -142,11 +142,11 @@ async def refresh(loop: Loop) -> Json:
 async def _answerer(loop: Loop, approved: list[Entry], vectors: Vectors) -> Fitted | None:
     """The classifier of these answers, taught by what customers asked since."""
     asked = await answering.asked_since(loop)
-    answers, _ = await _vectors(loop, [entry.answer for entry in approved])
+    answers, _ = await vectors_of(loop, [entry.answer for entry in approved])
     questions = given = np.zeros((0, vectors.shape[1]), np.float32)
     if asked.questions:
-        questions, _ = await _vectors(loop, asked.questions)
-        given, _ = await _vectors(loop, asked.answers)
+        questions, _ = await vectors_of(loop, asked.questions)
+        given, _ = await vectors_of(loop, asked.answers)
     return await asyncio.to_thread(
         answering.fitted, approved, vectors, answers, asked, questions, given
     )
@@ -242,31 +242,6 @@ def entry_id(assistant: str, question: str, answer: str) -> str:
             f"{assistant}\0{question}\0{answer}".encode("utf-8", "replace")
         ).hexdigest()[:20]
     )
-
-
-async def _vectors(loop: Loop, texts: list[str]) -> tuple[Vectors, int]:
-    digests = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
-    async with loop.store.read() as tx:
-        known = await tx.knowledge.known_vectors(
-            loop.assistant, loop.embedder.name, list(dict.fromkeys(digests))
-        )
-    missing = {d: t for d, t in zip(digests, texts, strict=True) if d not in known}
-    known = await _embed_missing(missing, loop, known)
-    return np.stack([np.frombuffer(known[d], np.float32) for d in digests]), len(missing)
-
-
-async def _embed_missing(
-    missing: dict[str, str], loop: Loop, known: dict[str, bytes]
-) -> dict[str, bytes]:
-    items = list(missing.items())
-    for start in range(0, len(items), EMBED_AT_ONCE):
-        part = items[start : start + EMBED_AT_ONCE]
-        made = loop.embedder.embed([text for _, text in part])
-        fresh = {digest: row.tobytes() for (digest, _), row in zip(part, made, strict=True)}
-        async with loop.store.write() as tx:
-            await tx.knowledge.keep_vectors(loop.assistant, loop.embedder.name, fresh)
-        known |= fresh
-    return known
 
 
 async def _swap_in(

@@ -8,6 +8,7 @@ from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.loop import Loop
 from kaeshi.nouns import Entry, Json, ReviewItem, ReviewKind, ReviewState
 from kaeshi.rules import review as rules
+from kaeshi.steps import gain
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.store.conversation_rows import Said
 from kaeshi.store.feedback import Correction
@@ -23,7 +24,10 @@ async def queue(
     kind: ReviewKind | None = None,
     limit: int = 50,
 ) -> list[ReviewItem]:
-    """Proposed examples, entries and customers' corrections, the most valuable first."""
+    """Proposed examples, entries and customers' corrections.
+
+    What waits comes by what a person's word would tell, each question once (steps/gain.py).
+    """
     async with loop.store.read() as tx:
         items = await tx.examples.waiting(loop.assistant, state, LIMIT)
         states: tuple[ReviewState, ...] = (
@@ -33,8 +37,10 @@ async def queue(
         given = await tx.feedback.corrections_given(loop.assistant, state, LIMIT)
     items += await _corrections(loop, given if kind in {None, "correction"} else [])
     items += [_of_entry(entry, score) for entry, score in found]
-    wanted = [item for item in items if kind is None or item.kind == kind]
-    return rules.rank(wanted)[:limit]
+    wanted = rules.rank(item for item in items if kind is None or item.kind == kind)
+    if state != "proposed":
+        return wanted[:limit]
+    return [*await gain.by_gain(loop, wanted[: gain.MOST]), *wanted[gain.MOST :]][:limit]
 
 
 def _of_entry(entry: Entry, score: int) -> ReviewItem:
@@ -107,6 +113,24 @@ async def _around(loop: Loop, conversation: str) -> list[Json]:
         return []
     messages, _ = scrub_messages(loop, [each.message for each in stored[0].said])
     return list(messages)
+
+
+async def decide_alike(
+    loop: Loop, ref: str, state: ReviewState, *, by: str, note: str = "", answer: str | None = None
+) -> list[str]:
+    """`decide` about an item, and about all that ask the same and say the same.
+
+    Returns their refs. Raises NotFound for an item that does not wait.
+    """
+    waiting = await queue(loop, limit=3 * LIMIT)
+    item = next((each for each in waiting if ref in {each.ref, *each.alike}), None)
+    if item is None:
+        msg = f"{ref!r} does not wait for review; `kaeshi review list` shows what does"
+        raise NotFound(msg)
+    refs = [ref, *(one for one in (item.ref, *item.alike) if one != ref)]
+    for one in refs:
+        await decide(loop, one, state, by=by, note=note, answer=answer)
+    return refs
 
 
 async def decide(
