@@ -86,6 +86,20 @@ def filled(path: str) -> str:
     )
 
 
+def test_feedback_in_three_dialects_reaches_the_same_answer(client: TestClient) -> None:
+    client.post("/v1/conversations", json=record("c"))
+    ours = {"target": {"conversation_id": "c"}, "name": "rating", "value": 5, "author": "ann"}
+    said = client.post("/v1/feedback", json=ours)
+    assert said.status_code == 202
+    score = {"traceId": "c", "name": "thumbs", "value": 1}
+    assert client.post("/api/public/scores", json=score).json()["id"]
+    tensorzero = {"metric_name": "helpful", "value": True, "episode_id": "c"}
+    assert client.post("/feedback", json=tensorzero).json()["feedback_id"]
+    assert client.get("/v1/feedback/stats?days=1000").json()["total_feedback"] == 2
+    typo = client.post("/v1/feedback", json=ours | {"name": "ratng"})
+    assert (typo.status_code, "none of" in typo.text) == (422, True)
+
+
 def test_the_seeds_flat_feedback(client: TestClient) -> None:
     assert client.post("/v1/conversations", json=record("c")).json() == {
         "new": 1,

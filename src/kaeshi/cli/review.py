@@ -15,7 +15,7 @@ from kaeshi.cli.output import (
     table,
 )
 from kaeshi.errors import InvalidInput
-from kaeshi.nouns import ReviewKind, ReviewState, text_of
+from kaeshi.nouns import ReviewItem, ReviewKind, ReviewState, text_of
 from kaeshi.steps import review as steps
 
 app = group()
@@ -47,22 +47,23 @@ def list_(
         db, assistant, lambda loop: steps.queue(loop, state=wanted, kind=only, limit=limit)
     )
     head = ("ref", "kind", "state", "score", "right?", "alike", "question", "answer")
-    rows = [
-        (
-            i.ref,
-            i.kind,
-            i.state,
-            i.score / 10,
-            "" if i.right is None else f"{i.right:.0%}",
-            len(i.alike) or "",
-            _short(i.title),
-            _short(i.answer),
-        )
-        for i in found
-    ]
+    rows = [_row(item) for item in found]
     nothing = NOTHING if state == "proposed" and kind is None else NONE_OF_THEM
     text = f"{table(head, rows)}\n{_more(len(rows), limit)}{NEXT}" if rows else nothing
     show(found, as_json=as_json, text=text)
+
+
+def _row(item: ReviewItem) -> tuple[object, ...]:
+    return (
+        item.ref,
+        item.kind,
+        item.state,
+        item.score / 10,
+        "" if item.right is None else f"{item.right:.0%}",
+        len(item.alike) or "",
+        _short(item.title),
+        _short(item.answer),
+    )
 
 
 def _more(shown: int, limit: int) -> str:

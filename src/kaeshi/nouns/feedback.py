@@ -7,7 +7,10 @@ from kaeshi.nouns.value import Value
 
 
 class Feedback(Value):
-    """One submission of one author about one message; absent fields were not given."""
+    """One submission of one author about one message; absent fields were not given.
+
+    `at`: when it was given, where that is known; `key`: makes repeating it safe, empty without one.
+    """
 
     message_id: str
     author: str = ""
@@ -18,6 +21,7 @@ class Feedback(Value):
     comment: str | None = None
     correction: str | None = None
     at: datetime | None = None
+    key: str = ""
 
 
 class Opinion(Value):

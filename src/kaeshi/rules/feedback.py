@@ -59,7 +59,7 @@ def _checked_values(said: Mapping[str, Any], message_id: str) -> dict[str, Any]:
 
 def opinion_of(feedback: Feedback) -> Opinion:
     """A submission with lengths in the place of words."""
-    said = feedback.model_dump(exclude={"at", "comment", "correction"})
+    said = feedback.model_dump(exclude={"at", "key", "comment", "correction"})
     return Opinion(
         comment_characters=len((feedback.comment or "").strip()),
         correction_characters=len((feedback.correction or "").strip()),

@@ -43,15 +43,24 @@ def fit(rows: Floats, answers: Floats, weights: Floats) -> Head:
     so one inverse serves all steps, which are accelerated (Nesterov 1983).
     """
     x = np.hstack([rows, np.ones((len(rows), 1), np.float32)])
-    gram = (x.T * weights @ x / 2).astype(np.float64)
-    inverse = np.linalg.inv(gram + PENALTY * np.eye(len(gram))).astype(np.float32)
+    inverse = _inverse(x, weights)
     found = before = np.zeros((x.shape[1], answers.shape[1]), np.float32)
     pace = 1.0
     for _ in range(STEPS):
         last = pace
         pace = (1 + math.sqrt(1 + 4 * pace * pace)) / 2
-        ahead = found + (last - 1) / pace * (found - before)
-        wrong = (softmax(np.asarray(x @ ahead)) - answers) * weights[:, None]
+        ahead = np.asarray(found + (last - 1) / pace * (found - before), np.float32)
         before = found
-        found = np.asarray(ahead - inverse @ (x.T @ wrong + PENALTY * ahead), np.float32)
+        slope = _slope(x, answers, weights, ahead)
+        found = np.asarray(ahead - inverse @ slope, np.float32)
     return Head(weights=found)
+
+
+def _inverse(x: Floats, weights: Floats) -> Floats:
+    gram = (x.T * weights @ x / 2).astype(np.float64)
+    return np.linalg.inv(gram + PENALTY * np.eye(len(gram))).astype(np.float32)
+
+
+def _slope(x: Floats, answers: Floats, weights: Floats, at: Floats) -> Floats:
+    wrong = (softmax(np.asarray(x @ at)) - answers) * weights[:, None]
+    return np.asarray(x.T @ wrong + PENALTY * at, np.float32)

@@ -8,7 +8,7 @@ most (latent semantic analysis, Deerwester 1990).
 import re
 import unicodedata
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -82,17 +82,21 @@ def lexicon(texts: Sequence[str]) -> Lexicon:
     """What the texts share and where they differ. Long lists are sampled evenly."""
     step = max(1, len(texts) // SAMPLE)
     sample = texts[::step][:SAMPLE]
-    counted = [grams(text) for text in sample]
     having = np.zeros(BUCKETS)
-    for places, _ in counted:
-        having[places] += 1
+    for text in sample:
+        having[grams(text)[0]] += 1
     rarity = np.log((1 + len(sample)) / (1 + having)).astype(np.float32)
+    return Lexicon(rarity=rarity, axes=_axes(_dense(sample, rarity)))
+
+
+def _dense(texts: Sequence[str], rarity: Floats) -> Floats:
+    """Weighed texts, shape (len(texts), BUCKETS)."""
     plain = Lexicon(rarity=rarity, axes=np.zeros((BUCKETS, 0), np.float32))
-    rows = np.zeros((len(sample), BUCKETS), np.float32)
-    for row, text in zip(rows, sample, strict=True):
+    rows = np.zeros((len(texts), BUCKETS), np.float32)
+    for row, text in zip(rows, texts, strict=True):
         places, values = plain.weighed(text)
         row[places] = values
-    return Lexicon(rarity=rarity, axes=_axes(rows))
+    return rows
 
 
 def _axes(rows: Floats) -> Floats:
@@ -114,13 +118,19 @@ def grams(text: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     True
     """
     words = _LETTERS.findall(unicodedata.normalize("NFKC", text).casefold())
-    spaced = f" {' '.join(words)} "
     hashed = [
-        zlib.crc32(spaced[i : i + length].encode("utf-8", "replace")) % _RUNS
-        for length in _LENGTHS
-        for i in range(len(spaced) - length + 1)
+        *_runs(f" {' '.join(words)} "),
+        *(_RUNS + _hash(w) % (BUCKETS - _RUNS) for w in words),
     ]
-    rest = BUCKETS - _RUNS
-    hashed += [_RUNS + zlib.crc32(word.encode("utf-8", "replace")) % rest for word in words]
     places, counts = np.unique(np.array(hashed, np.int64), return_counts=True)
     return places, counts.astype(np.float64)
+
+
+def _runs(spaced: str) -> Iterator[int]:
+    for length in _LENGTHS:
+        for i in range(len(spaced) - length + 1):
+            yield _hash(spaced[i : i + length]) % _RUNS
+
+
+def _hash(text: str) -> int:
+    return zlib.crc32(text.encode("utf-8", "replace"))

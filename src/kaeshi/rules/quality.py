@@ -23,7 +23,8 @@ Floats = NDArray[np.float64]
 # other raters at least 4, or below; 13,500 answers of 11 systems in DSTC9 track 1, Kim et al. 2021)
 STARS_IF_RIGHT = (0.0084, 0.0160, 0.0515, 0.0736, 0.8504)
 STARS_IF_WRONG = (0.1897, 0.0968, 0.1006, 0.0918, 0.5211)
-UP, DOWN = 4, 2  # a thumb counts as so many stars
+UP = 4  # a thumb counts as so many stars
+DOWN = 2
 # praise alone moves the odds by this factor at most, however many give it: whoever can make
 # accounts can make praise. Displeasure is bounded, too
 MOST_PRAISE = 4.0
@@ -120,22 +121,29 @@ def odds_here(stars: Sequence[int], right: Floats) -> tuple[float, ...]:
     (Dawid and Skene 1979, all raters as one), from STARS_IF_RIGHT and STARS_IF_WRONG as a prior.
     """
     places = np.array(stars, np.int64) - 1
-    share = float(right.mean()) if len(right) else 0.5
     prior = np.array([STARS_IF_RIGHT, STARS_IF_WRONG])
     prior /= prior.sum(axis=1, keepdims=True)
+    share = float(right.mean()) if len(right) else 0.5
     drawn = prior * np.array([[share], [1 - share]]) * RATINGS_STRENGTH
     tables = prior
     for _ in range(ROUNDS):
-        odds_of = tables[0] / tables[1]
-        lifted = right * odds_of[places]
-        after = lifted / (lifted + 1 - right)
-        counted = [np.bincount(places, w, minlength=5) for w in (after, 1 - after)]
-        tables = drawn + np.array(counted)
+        tables = drawn + _counted(places, right, tables)
         tables /= tables.sum(axis=1, keepdims=True)
-    # where most lie, few stars would become praise: then they say nothing instead
+    return _bounded(tables[0] / tables[1])
+
+
+def _bounded(odds_of: Floats) -> tuple[float, ...]:
+    """Where most lie, few stars would become praise: then they say nothing instead."""
     least = np.array([1 / MOST_BLAME] * 3 + [1.0, 1.0])
     most = np.array([1.0, 1.0] + [MOST_PRAISE] * 3)
-    return tuple(np.clip(tables[0] / tables[1], least, most).tolist())
+    return tuple(np.clip(odds_of, least, most).tolist())
+
+
+def _counted(places: NDArray[np.int64], right: Floats, tables: Floats) -> Floats:
+    """How often each number of stars went to right and to wrong answers, shape (2, 5)."""
+    lifted = right * (tables[0] / tables[1])[places]
+    after = lifted / (lifted + 1 - right)
+    return np.array([np.bincount(places, shares, minlength=5) for shares in (after, 1 - after)])
 
 
 def stars_of(opinion: Opinion) -> int | None:
@@ -183,18 +191,13 @@ def fit(known: Sequence[Known], right: Sequence[bool], prior: Model | None = Non
         return prior
     base = prior or _scales(known)
     x = np.array([[*_standard(one, base), 1.0] for one in known])
-    y = np.array(right, np.float64)
     before = np.array([*base.weights, base.bias])
     pull = np.full(len(before), STRENGTH)
     pull[-1] = 1e-6 if prior is None else STRENGTH
-    found = logistic.fit(x, y, np.ones(len(y)), before, pull)
-    return base.model_copy(
-        update={
-            "weights": tuple(found[:-1].tolist()),
-            "bias": float(found[-1]),
-            "reviewed": len(known) if prior is not None else 0,
-        }
-    )
+    found = logistic.fit(x, np.array(right, np.float64), np.ones(len(x)), before, pull)
+    reviewed = len(known) if prior is not None else 0
+    *weights, bias = found.tolist()
+    return base.model_copy(update={"weights": tuple(weights), "bias": bias, "reviewed": reviewed})
 
 
 def calibration_error(probabilities: Floats, right: Floats, bins: int = 10) -> float:

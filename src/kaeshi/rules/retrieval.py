@@ -1,8 +1,8 @@
 """Which known answer fits a question, and whether any does.
 
-A question is read by its meaning (an embedding) and by its letters (lexical.py). Known questions
-and titles teach a classifier of answers (head.py); questions that customers asked and nobody
-reviewed teach it too, as far as the answer they were given is likely to have been right.
+A question is read by its meaning (an embedding) and by its letters (lexical.py). Reviewed questions
+and titles teach a classifier of answers (head.py); unreviewed questions of customers teach it too,
+as far as the answer they were given is likely to have been right.
 """
 
 import re
@@ -50,7 +50,7 @@ class Taught:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Questions of customers that nobody reviewed.
+    """Questions of customers that are not reviewed.
 
     `given`: the number of the answer each got; `odds`: how much likelier what customers said of it
     is if it was right than if it was wrong (quality.odds); 1 without feedback.
@@ -104,41 +104,44 @@ class Answerer:
 
 
 def fit(taught: Taught, asked: Asked | None = None) -> Answerer:
-    """A classifier of what people taught, and of what customers asked.
+    """A classifier of reviewed questions, and of unreviewed ones as far as they are sure.
 
     Unreviewed questions get the answers that the classifier of reviewed ones finds likely, given
-    what the customer said of the answer; then it is fitted anew (self-training with soft labels, as
-    in Lee 2013). Raises ValueError without a taught question.
+    what the customer said of the answer; then it is fitted again (self-training with soft labels,
+    as in Lee 2013). Raises ValueError without a reviewed question.
     """
     if not len(taught.texts):
         msg = "nothing is taught; an answerer needs at least one question with its answer"
         raise ValueError(msg)
-    count = int(taught.answers.max()) + 1
     letters = lexicon([*taught.texts, *(asked.texts if asked else ())])
     rows = _features(letters, taught.texts, taught.vectors)
-    labels = np.zeros((len(rows), count), np.float32)
-    labels[np.arange(len(rows)), taught.answers] = 1
+    labels = np.eye(int(taught.answers.max()) + 1, dtype=np.float32)[taught.answers]
     weights = np.where(taught.titles, TITLE, 1.0).astype(np.float32)
     head = heads.fit(rows, labels, weights)
     if asked is not None and len(asked.texts):
         more = _features(letters, asked.texts, asked.vectors)
-        every = np.vstack([rows, more])
         for _ in range(ROUNDS):
-            guessed = judged(head.shares(more, SHARPNESS), asked.given, asked.odds)
-            sure = UNREVIEWED * np.clip(
-                (guessed.max(axis=1) - LEAST_SURE) / (1 - LEAST_SURE), 0.0, 1.0
-            )
-            head = heads.fit(
-                every,
-                np.vstack([labels, guessed]),
-                np.concatenate([weights, sure]).astype(np.float32),
-            )
+            head = _again(head, (rows, labels, weights), more, asked)
     return Answerer(
         letters=letters,
         head=head,
         rows=rows,
         answers=taught.answers,
         written=letters.rows(taught.texts),
+    )
+
+
+def _again(
+    head: heads.Head, reviewed: tuple[Floats, Floats, Floats], more: Floats, asked: Asked
+) -> heads.Head:
+    """The classifier of reviewed rows, labels and weights, and of what it makes of the others."""
+    rows, labels, weights = reviewed
+    guessed = judged(head.shares(more, SHARPNESS), asked.given, asked.odds)
+    sure = UNREVIEWED * np.clip((guessed.max(axis=1) - LEAST_SURE) / (1 - LEAST_SURE), 0.0, 1.0)
+    return heads.fit(
+        np.vstack([rows, more]),
+        np.vstack([labels, guessed]),
+        np.concatenate([weights, sure]).astype(np.float32),
     )
 
 
@@ -149,28 +152,31 @@ def calibrated(answerer: Answerer, taught: Taught) -> Answerer:
     first are then questions without an answer, the second ones with one. Few answers change
     nothing.
     """
-    numbers = np.unique(taught.answers)
-    if len(numbers) < LEAST_ANSWERS:
+    count = len(np.unique(taught.answers))
+    if count < LEAST_ANSWERS:
         return answerer
     rng = np.random.default_rng(0)
-    of_answer = dict(zip(numbers.tolist(), rng.permutation(len(numbers)) % FOLDS, strict=True))
-    answer_fold = np.array([of_answer[int(a)] for a in taught.answers])
-    question_fold = rng.permutation(len(taught.texts)) % FOLDS
-    cues, known = [], []
-    for fold in range(FOLDS):
-        unknown = answer_fold == fold
-        held = ~unknown & (question_fold == fold) & ~taught.titles
-        part = _part(taught, ~unknown & ~held)
-        if not len(part.texts) or not held.any():
-            continue
-        fitted = fit(part)
-        asked = _part(taught, unknown & ~taught.titles | held)
-        cues.append(fitted.cues(asked.texts, asked.vectors))
-        known.append(held[unknown & ~taught.titles | held])
+    folds = rng.permutation(int(taught.answers.max()) + 1)[taught.answers] % FOLDS
+    held = rng.permutation(len(taught.texts)) % FOLDS
+    seen = [_left_out(taught, folds == fold, held == fold) for fold in range(FOLDS)]
+    cues = [cues for cues, _ in seen if len(cues)]
     if not cues:
         return answerer
-    weights = _logistic(np.vstack(cues), np.concatenate(known))
-    return replace(answerer, known=weights)
+    known = np.concatenate([known for _, known in seen])
+    return replace(answerer, known=_logistic(np.vstack(cues), known))
+
+
+def _left_out(
+    taught: Taught, unknown: NDArray[np.bool_], held: NDArray[np.bool_]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """The cues of questions that were left out, and which of them have an answer left."""
+    held = held & ~unknown & ~taught.titles
+    part = _part(taught, ~unknown & ~held)
+    if not len(part.texts) or not held.any():
+        return np.zeros((0, len(KNOWN)), np.float32), np.zeros(0, bool)
+    out = held | (unknown & ~taught.titles)
+    asked = _part(taught, out)
+    return fit(part).cues(asked.texts, asked.vectors), held[out]
 
 
 def _part(taught: Taught, chosen: NDArray[np.bool_]) -> Taught:
@@ -186,15 +192,15 @@ def _logistic(cues: Floats, known: NDArray[np.bool_]) -> tuple[float, ...]:
     """Scale and half of the prior's score (Platt 1999); both classes weigh the same.
 
     The weights beside each other stay: left-out answers are further away than what customers ask
-    and nobody can answer, and would teach others.
+    and is unknown, and would teach otherwise.
     """
     score = cues @ np.array(KNOWN)
     right = known.astype(np.float64)
-    shares = max(float(right.mean()), 1e-9), max(float(1 - right.mean()), 1e-9)
+    share = float(np.clip(right.mean(), 1e-9, 1 - 1e-9))
     found = logistic.fit(
         np.column_stack([score - HALF, np.ones(len(score))]).astype(np.float64),
         right,
-        np.where(known, 0.5 / shares[0], 0.5 / shares[1]),
+        np.where(known, 0.5 / share, 0.5 / (1 - share)),
         np.array([1.0, 0.0]),
         np.full(2, PRIOR),
     )

@@ -92,23 +92,39 @@ def worth_asking(
     (Nemhauser 1978). `doubts`: shape (n,), 0 to 1; `vectors`: shape (n, d), unit; `settled`: places
     that a person has answered.
     """
-    places = np.arange(len(doubts))
-    if len(places) > MOST_COMPARED:  # the most doubtful ones, and what is settled
-        kept = np.argsort(-doubts, kind="stable")[:MOST_COMPARED]
-        places = np.union1d(kept, np.array(settled, np.int64))
+    places = _compared(doubts, settled)
     near = vectors[places] @ vectors[places].T
-    gain = doubts[places] * np.maximum(near - (ALIKE + 0.1), 0).sum(axis=1) ** OFTEN
-    where = {int(place): i for i, place in enumerate(places)}
-    for place in settled:
-        i = where[int(place)]
-        gain *= 1 - 0.7 * np.clip((near[i] - ALIKE - 0.1) / (0.9 - ALIKE), 0, 1) ** 2
-        gain[i] = 0
+    often = np.maximum(near - (ALIKE + 0.1), 0).sum(axis=1) ** OFTEN
+    gain = doubts[places] * often * _left_by(settled, places, near)
+    return [int(places[i]) for i in _greedy(gain, near, count)]
+
+
+def _left_by(settled: Sequence[int], places: NDArray[np.int64], near: Floats) -> Floats:
+    """The share of each place's gain that settled ones leave."""
+    left = np.ones(len(places), np.float32)
+    for i in np.flatnonzero(np.isin(places, np.array(settled, np.int64))):
+        left *= 1 - 0.7 * np.clip((near[i] - ALIKE - 0.1) / (0.9 - ALIKE), 0, 1) ** 2
+        left[i] = 0
+    return left
+
+
+def _compared(doubts: Floats, settled: Sequence[int]) -> NDArray[np.int64]:
+    """The places that are compared: all, or the most doubtful ones and those that are settled."""
+    if len(doubts) <= MOST_COMPARED:
+        return np.arange(len(doubts))
+    kept = np.argsort(-doubts, kind="stable")[:MOST_COMPARED]
+    return np.union1d(kept, np.array(settled, np.int64))
+
+
+def _greedy(gain: Floats, near: Floats, count: int) -> list[int]:
+    """The best, again and again; each takes from what resembles it."""
+    left = gain.copy()
     chosen: list[int] = []
-    for _ in range(min(count, len(places))):
-        best = int(gain.argmax())
-        if gain[best] <= 0:
+    for _ in range(min(count, len(left))):
+        best = int(left.argmax())
+        if left[best] <= 0:
             break
-        chosen.append(int(places[best]))
-        gain *= 1 - np.clip((near[best] - ALIKE) / (1 - ALIKE), 0, 1)
-        gain[best] = 0
+        chosen.append(best)
+        left *= 1 - np.clip((near[best] - ALIKE) / (1 - ALIKE), 0, 1)
+        left[best] = 0
     return chosen

@@ -1,12 +1,12 @@
 """How much each vote counts.
 
-Whoever can make accounts can make votes, so what promotes an answer is not how many praise it but
-how many *independent* customers do; and praise alone is never enough (quality.MOST_PRAISE).
+Accounts are cheap, and so are votes: what promotes an answer is not how many praise it but how many
+*independent* customers do; and praise alone is never enough (quality.MOST_PRAISE).
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from kaeshi.nouns.value import Value
@@ -51,27 +51,38 @@ def weighed(votes: Sequence[Vote]) -> list[Weighed]:
 
     The order of `votes` and repeated ones change nothing.
     """
-    latest: dict[str, Vote] = {}
-    for vote in sorted(votes, key=lambda v: (v.at, v.customer, v.stars)):
-        latest[vote.customer] = vote
-    current = sorted(latest.values(), key=lambda v: (v.at, v.customer))
+    current = _latest(votes)
     held = _in_bursts(current)
-    of_network: dict[tuple[str | None, bool], int] = defaultdict(int)
+    of_network: Counter[tuple[str, bool]] = Counter()
     result = []
     for vote in current:
-        if vote.customer in held:
-            result.append(Weighed(vote=vote, weight=0.0, why="held: it came in a burst"))
-        elif vote.signed:
-            result.append(Weighed(vote=vote, weight=SIGNED, why="a signed customer"))
-        elif vote.network is None:
-            result.append(Weighed(vote=vote, weight=UNKNOWN_NETWORK, why="no network is known"))
-        else:
-            side = (vote.network, vote.stars > 3)
+        side = (vote.network or "", vote.stars > 3)
+        if not vote.signed and vote.customer not in held:
             of_network[side] += 1
-            rank = of_network[side]
-            why = "the first of its network" if rank == 1 else f"number {rank} of its network"
-            result.append(Weighed(vote=vote, weight=1 / rank, why=why))
+        weight, why = _weight(vote, of_network[side], is_held=vote.customer in held)
+        result.append(Weighed(vote=vote, weight=weight, why=why))
     return result
+
+
+def _latest(votes: Sequence[Vote]) -> list[Vote]:
+    """The last vote of each customer, by time."""
+    latest = {vote.customer: vote for vote in sorted(votes, key=_in_order)}
+    return sorted(latest.values(), key=_in_order)
+
+
+def _in_order(vote: Vote) -> tuple[object, ...]:
+    return vote.at, vote.customer, vote.stars, vote.network or "", vote.signed
+
+
+def _weight(vote: Vote, rank: int, *, is_held: bool) -> tuple[float, str]:
+    """A vote's weight and why. `rank`: the how manieth of its network that says the same."""
+    if vote.signed:
+        return SIGNED, "a signed customer"
+    if is_held:
+        return 0.0, "held: it came in a burst"
+    if vote.network is None:
+        return UNKNOWN_NETWORK, "no network is known"
+    return 1 / rank, "the first of its network" if rank == 1 else f"number {rank} of its network"
 
 
 def _in_bursts(votes: Sequence[Vote]) -> set[str]:
@@ -81,15 +92,21 @@ def _in_bursts(votes: Sequence[Vote]) -> set[str]:
         return set()
     slots = max(1.0, (unsigned[-1].at - unsigned[0].at) / BURST)
     usual = len(unsigned) / slots
+    least = LEAST_BURST if slots == 1.0 else max(LEAST_BURST, LARGE * usual)
     held: set[str] = set()
-    first = 0
-    for last, vote in enumerate(unsigned):
-        while vote.at - unsigned[first].at > BURST:
-            first += 1
-        count = last - first + 1
-        if count >= LEAST_BURST and (slots == 1.0 or count >= LARGE * usual):
-            held |= {v.customer for v in unsigned[first : last + 1]}
+    for first, last in _within_a_burst(unsigned):
+        if last - first >= least:
+            held |= {vote.customer for vote in unsigned[first:last]}
     return held
+
+
+def _within_a_burst(votes: Sequence[Vote]) -> Iterator[tuple[int, int]]:
+    """For each vote the votes up to it that came within BURST: [first, last)."""
+    first = 0
+    for last, vote in enumerate(votes):
+        while vote.at - votes[first].at > BURST:
+            first += 1
+        yield first, last + 1
 
 
 def independent(weights: Sequence[float]) -> float:

@@ -42,15 +42,7 @@ class Asked:
 
 async def asked_since(loop: Loop) -> Asked:
     """The latest kept examples' last questions and answers, scrubbed."""
-    found: list[Judged] = []
-    after = ""
-    while True:
-        async with loop.store.read() as tx:
-            part = await tx.examples.judged(loop.assistant, after, AT_ONCE)
-        if not part:
-            break
-        after = part[-1].conversation
-        found += [one for one in part if one.body is not None and not one.waits]
+    found = await _kept(loop)
     found.sort(key=lambda one: (one.started_at, one.conversation))
     latest = [
         (pair, one.signals)
@@ -62,6 +54,19 @@ async def asked_since(loop: Loop) -> Asked:
         answers=[answer for (_, answer), _ in latest],
         signals=[signals for _, signals in latest],
     )
+
+
+async def _kept(loop: Loop) -> list[Judged]:
+    """Kept examples that wait for no person."""
+    found: list[Judged] = []
+    after = ""
+    while True:
+        async with loop.store.read() as tx:
+            part = await tx.examples.judged(loop.assistant, after, AT_ONCE)
+        if not part:
+            return found
+        after = part[-1].conversation
+        found += [one for one in part if one.body is not None and not one.waits]
 
 
 def fitted(
@@ -81,34 +86,31 @@ def fitted(
     if not LEAST_ENTRIES <= len(entries) <= MOST_ENTRIES or len(numbers) > MOST_ANSWERS:
         return None
     owners = np.array([numbers[entry.answer] for entry in entries], np.int64)
-    first = np.unique(owners, return_index=True)[1]
+    own_vectors = answer_vectors[np.unique(owners, return_index=True)[1]]
     taught = retrieval.Taught(
         texts=[*(e.question for e in entries), *numbers],
-        vectors=np.vstack([vectors, answer_vectors[first]]),
+        vectors=np.vstack([vectors, own_vectors]),
         answers=np.concatenate([owners, np.arange(len(numbers))]),
         titles=np.repeat([False, True], [len(entries), len(numbers)]),
     )
-    known = {entry.question for entry in entries}
-    near = given_vectors @ answer_vectors[first].T if len(given_vectors) else np.zeros((0, 1))
-    used = [
-        i
-        for i, question in enumerate(asked.questions)
-        if question not in known and near[i].max() >= SAME_ANSWER
-    ]
-    given = near[used].argmax(axis=1) if used else np.zeros(0, np.int64)
-    questions = [asked.questions[i] for i in used]
-    reviewed = retrieval.fit(taught)
-    more = retrieval.Asked(
-        texts=questions,
-        vectors=asked_vectors[used],
-        given=given,
-        odds=_odds(
-            [asked.signals[i] for i in used], reviewed, questions, asked_vectors[used], given
-        )
-        if used
-        else np.zeros(0, np.float32),
-    )
+    more = _unreviewed(taught, asked, asked_vectors, given_vectors @ own_vectors.T)
     return retrieval.calibrated(retrieval.fit(taught, more), taught), owners
+
+
+def _unreviewed(
+    taught: retrieval.Taught, asked: Asked, vectors: Floats, near: Floats
+) -> retrieval.Asked:
+    """The questions that were answered with one of these answers, and what was said of it.
+
+    `near`: cosines of the answers given to these answers, shape (questions, answers).
+    """
+    is_new = ~np.isin(asked.questions, taught.texts)
+    used = np.flatnonzero(is_new & (near.max(axis=1) >= SAME_ANSWER))
+    questions = [asked.questions[i] for i in used]
+    given = near[used].argmax(axis=1)
+    signals = [asked.signals[i] for i in used]
+    odds = _odds(signals, retrieval.fit(taught), questions, vectors[used], given)
+    return retrieval.Asked(texts=questions, vectors=vectors[used], given=given, odds=odds)
 
 
 def _odds(
@@ -118,7 +120,7 @@ def _odds(
     vectors: Floats,
     given: NDArray[np.int64],
 ) -> Floats:
-    """What customers' stars say of each answer; 1 where nobody rated it."""
+    """What customers' stars say of each answer; 1 where it is not rated."""
     if not questions:
         return np.zeros(0, np.float32)
     shares = reviewed.shares(questions, vectors)[np.arange(len(given)), given]

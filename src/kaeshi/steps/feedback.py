@@ -1,5 +1,6 @@
 """Records feedback on answers."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -40,7 +41,7 @@ async def record(loop: Loop, said: Sequence[Feedback]) -> list[Recorded]:
 
     Raises NotFound for a message that is not stored.
     """
-    ids = [loop.ids.new(f"fb_{f.message_id}") for f in said]
+    ids = [_submission_id(loop, each) for each in said]
     async with loop.store.write() as tx:
         stored = await tx.feedback.add(loop.assistant, said, ids, loop.clock.now())
     results = []
@@ -54,6 +55,32 @@ async def record(loop: Loop, said: Sequence[Feedback]) -> list[Recorded]:
             )
         )
     return results
+
+
+async def about_conversation(loop: Loop, said: Feedback) -> Feedback:
+    """Feedback on a conversation as feedback on its last assistant message of substance.
+
+    `said.message_id` is the conversation's id. Raises NotFound.
+    """
+    async with loop.store.read() as tx:
+        found = await tx.conversations.read(loop.assistant, [said.message_id])
+    spoken = list(found[0].said) if found else []
+    place = rated_turn([each.message for each in spoken])
+    if place is None:
+        msg = (
+            f"conversation {said.message_id!r} of assistant {loop.assistant!r} has no stored "
+            "answer; log it first"
+        )
+        raise NotFound(msg)
+    return said.model_copy(update={"message_id": spoken[place].id})
+
+
+def _submission_id(loop: Loop, said: Feedback) -> str:
+    """A new id; with an idempotency key always the same one."""
+    if not said.key:
+        return loop.ids.new(f"fb_{said.message_id}")
+    digest = hashlib.sha256(f"{loop.assistant}\0{said.author}\0{said.key}".encode()).hexdigest()
+    return f"fb_{said.message_id}_{digest[:20]}"
 
 
 async def import_records(

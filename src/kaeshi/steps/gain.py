@@ -14,6 +14,7 @@ from kaeshi.nouns import Entry, ReviewItem
 from kaeshi.rules import quality
 from kaeshi.rules import review as rules
 from kaeshi.steps.embedding import vectors_of
+from kaeshi.steps.knowledge import approved_entries
 
 Floats = NDArray[np.float32]
 MOST = 200  # items that are weighed against each other; their texts are embedded once
@@ -28,29 +29,25 @@ async def by_gain(loop: Loop, items: Sequence[ReviewItem]) -> list[ReviewItem]:
         return []
     questions, _ = await vectors_of(loop, [item.title for item in items])
     answers, _ = await vectors_of(loop, [item.answer for item in items])
-    async with loop.store.read() as tx:
-        found = await tx.knowledge.entries(loop.assistant, ("approved", "corrected"))
-    entries = [entry for entry, _ in found]
+    entries = await approved_entries(loop)
     known = await _known(loop, items, questions, answers, entries)
-    model = quality.shipped()
-    right = [model.probability(one) for one in known]
-    firsts = []
-    heads = []
-    for first, *others in rules.alike(items, questions, answers):
-        firsts.append(first)
-        heads.append(
-            items[first].model_copy(
-                update={
-                    "right": round(right[first], 3),
-                    "alike": tuple(items[i].ref for i in others),
-                }
-            )
-        )
-    doubts = np.array([rules.doubt(right[i]) for i in firsts], np.float32)
-    often = np.array([1 + len(head.alike) for head in heads], np.float32)
-    order = rules.worth_asking(doubts * np.sqrt(often), questions[firsts], len(heads))
-    # a customer's own words come first: somebody took the trouble to say what is right
-    order += [i for i in range(len(heads)) if i not in set(order)]
+    right = [quality.shipped().probability(one) for one in known]
+    groups = rules.alike(items, questions, answers)
+    heads = [_head(items, group, right[group[0]]) for group in groups]
+    return _ordered(heads, questions[[group[0] for group in groups]])
+
+
+def _head(items: Sequence[ReviewItem], group: Sequence[int], right: float) -> ReviewItem:
+    """The item that stands for a group."""
+    others = tuple(items[i].ref for i in group[1:])
+    return items[group[0]].model_copy(update={"right": round(right, 3), "alike": others})
+
+
+def _ordered(heads: Sequence[ReviewItem], questions: Floats) -> list[ReviewItem]:
+    """By gain; a customer's own words first: to write what is right takes trouble."""
+    doubts = [rules.doubt(head.right or 0.0) * (1 + len(head.alike)) ** 0.5 for head in heads]
+    order = rules.worth_asking(np.array(doubts, np.float32), questions, len(heads))
+    order += sorted(set(range(len(heads))) - set(order))
     order.sort(key=lambda i: heads[i].kind != "correction")
     return [heads[i] for i in order]
 
@@ -64,34 +61,46 @@ async def _known(
 ) -> list[quality.Known]:
     """What the texts and the score tell of each item's answer."""
     agreement = _agreement(items, questions, answers)
-    if entries:
-        asked, _ = await vectors_of(loop, [entry.question for entry in entries])
-        told, _ = await vectors_of(loop, [entry.answer for entry in entries])
-        near = questions @ asked.T
-        nearest = near.argmax(axis=1)
-    known = []
-    for i, item in enumerate(items):
-        said = quality.said_of([5 if item.score >= FIVE_STARS else 4], [1.0]) if item.score else 0.0
-        of_base: dict[str, float] = {}
-        if entries and near[i, nearest[i]] >= OF_BASE:
-            entry = entries[int(nearest[i])]
-            of_base = {
-                "question": float(near[i, nearest[i]]),
-                "answer": float(answers[i] @ told[nearest[i]]),
-                "covered": quality.covered(
-                    item.answer, item.title, f"{entry.question} {entry.answer}"
-                ),
-                "asked": quality.asked(item.title, f"{entry.question} {entry.answer}"),
-            }
-        known.append(
-            quality.Known(
-                said=said,
-                to_point=float(questions[i] @ answers[i]),
-                agreement=agreement[i],
-                **of_base,
-            )
+    base = await _of_base(loop, items, questions, answers, entries)
+    return [
+        quality.Known(
+            said=quality.said_of([_stars(item)], [1.0]) if item.score else 0.0,
+            to_point=float(questions[i] @ answers[i]),
+            agreement=agreement[i],
+            **base[i],
         )
-    return known
+        for i, item in enumerate(items)
+    ]
+
+
+def _stars(item: ReviewItem) -> int:
+    return 5 if item.score >= FIVE_STARS else quality.UP
+
+
+async def _of_base(
+    loop: Loop,
+    items: Sequence[ReviewItem],
+    questions: Floats,
+    answers: Floats,
+    entries: Sequence[Entry],
+) -> list[dict[str, float]]:
+    """How each item compares with the approved entry that asks most nearly the same."""
+    if not entries:
+        return [{} for _ in items]
+    asked, _ = await vectors_of(loop, [entry.question for entry in entries])
+    given, _ = await vectors_of(loop, [entry.answer for entry in entries])
+    near = questions @ asked.T
+    found = []
+    for i, (item, place) in enumerate(zip(items, near.argmax(axis=1).tolist(), strict=True)):
+        source = f"{entries[place].question} {entries[place].answer}"
+        compared = {
+            "question": float(near[i, place]),
+            "answer": float(answers[i] @ given[place]),
+            "covered": quality.covered(item.answer, item.title, source),
+            "asked": quality.asked(item.title, source),
+        }
+        found.append(compared if near[i, place] >= OF_BASE else {})
+    return found
 
 
 def _agreement(

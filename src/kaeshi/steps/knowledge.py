@@ -118,11 +118,7 @@ async def refresh(loop: Loop) -> Json:
     """
     new, dropped = await propose(loop)
     by_policy = await approve_by_policy(loop) if loop.settings.knowledge_auto_approve else 0
-    async with loop.store.read() as tx:
-        approved = [
-            entry
-            for entry, _ in await tx.knowledge.entries(loop.assistant, ("approved", "corrected"))
-        ]
+    approved = await approved_entries(loop)
     result: Json = {
         "proposed": new,
         "not_proposed": dict(sorted(dropped.items())),
@@ -137,6 +133,13 @@ async def refresh(loop: Loop) -> Json:
     answerer = await _answerer(loop, approved, vectors)
     result |= {"embedded": embedded, "index": await _swap_in(loop, approved, vectors, answerer)}
     return result
+
+
+async def approved_entries(loop: Loop) -> list[Entry]:
+    """What people approved or corrected, the oldest first."""
+    async with loop.store.read() as tx:
+        found = await tx.knowledge.entries(loop.assistant, ("approved", "corrected"))
+    return [entry for entry, _ in found]
 
 
 async def _answerer(loop: Loop, approved: list[Entry], vectors: Vectors) -> Fitted | None:
@@ -170,25 +173,29 @@ def nearest(
 
     It computes; inside a server call it in a thread.
     """
-    vectors = loop.embedder.embed([query])
-    path = Path(manifest["path"])
-    fitted = answering.read(path, manifest)
-    found: list[tuple[int, float, float | None]]
-    if fitted is None:
-        found = [(p, s, None) for p, s in loop.index.search(path, vectors, count)[0]]
-    else:
-        columns = answering.ranked(*fitted, query, vectors[0])
-        found = [(int(p), float(c), float(s)) for p, s, c in zip(*columns, strict=True)]
     hits = [
         Hit(
             entry=entries[place],
             score=round(score, 4),
             probability=None if share is None else round(share, 4),
         )
-        for place, score, share in found
+        for place, score, share in _found(loop, manifest, query, count)
         if place < len(entries) and entries[place].state in {"approved", "corrected"}
     ]
     return hits[:count]
+
+
+def _found(
+    loop: Loop, manifest: Json, query: str, count: int
+) -> list[tuple[int, float, float | None]]:
+    """Places in the index with cosines and probabilities, the likeliest first."""
+    vectors = loop.embedder.embed([query])
+    path = Path(manifest["path"])
+    fitted = answering.read(path, manifest)
+    if fitted is None:
+        return [(p, s, None) for p, s in loop.index.search(path, vectors, count)[0]]
+    columns = answering.ranked(*fitted, query, vectors[0])
+    return [(int(p), float(c), float(s)) for p, s, c in zip(*columns, strict=True)]
 
 
 def manifest_path(loop: Loop) -> Path:
@@ -258,12 +265,15 @@ async def _swap_in(
     digest = loop.index.build(folder / file, vectors)
     manifest = _index_manifest(build, file, digest, approved, loop)
     if content:
-        name = f"{build}.npz"
-        manifest["answerer"] = {"file": name, "sha256": write_whole(folder / name, content)}
+        manifest["answerer"] = _written(folder / f"{build}.npz", content)
     await _record_build(loop, build, folder, file, manifest, approved)
     write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
     _remove_old(folder, folder / file)
     return build
+
+
+def _written(path: Path, content: bytes) -> Json:
+    return {"file": path.name, "sha256": write_whole(path, content)}
 
 
 def _build_id(approved: list[Entry], answerer: bytes) -> str:

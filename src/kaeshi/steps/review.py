@@ -11,7 +11,7 @@ from kaeshi.rules import review as rules
 from kaeshi.steps import gain
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.store.conversation_rows import Said
-from kaeshi.store.feedback import Correction
+from kaeshi.store.feedback_rows import Correction
 
 LIMIT = 500
 CORRECTED = 10  # tenths: a right answer in a customer's own words is worth a look first

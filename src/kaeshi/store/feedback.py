@@ -1,11 +1,9 @@
 """Feedback: one current value per message, metric and author, and the full history."""
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine.row import Row
@@ -13,10 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
-from kaeshi.errors import Damaged, InvalidInput, NotFound, TooMany
+from kaeshi.errors import Damaged, InvalidInput, NotFound
 from kaeshi.nouns import Feedback, Json, Opinion, ReviewState
 from kaeshi.store.conversation_rows import place
 from kaeshi.store.conversations import ConversationVerbs
+from kaeshi.store.feedback_rows import (
+    WORDS,
+    Batch,
+    Correction,
+    Stored,
+    address,
+    check_changes,
+    opinion_from,
+    stored_value,
+)
 from kaeshi.store.keys import Keyring
 from kaeshi.store.tables import (
     conversations,
@@ -30,8 +38,6 @@ from kaeshi.store.tables import (
 from kaeshi.store.verbs import Columns, Verbs, among, micros, moment
 
 SIGNALS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
-MOST_CHANGES = 20  # of one person's feedback on one message: a token is no way to fill the disk
-WORDS = frozenset({"comment", "correction"})
 
 
 _m = messages.c
@@ -93,12 +99,17 @@ _WHERE = (
     )
     .where(_m.assistant == bindparam("assistant"), among(_m.id, "ids"))
 )
-_CURRENT = select(_f.message, _f.author, _f.metric, _f.value, _f.submission).where(
+_CURRENT = select(_f.message, _f.author, _f.metric, _f.value, _f.submission, _f.at).where(
     _f.assistant == bindparam("assistant"), among(_f.message, "ids")
 )
 
 
 _h = feedback_history.c
+_REPEATED = (
+    select(_h.submission)
+    .distinct()
+    .where(_h.assistant == bindparam("assistant"), among(_h.submission, "ids"))
+)
 _CHANGES = (
     select(_h.message, _h.author, func.count(_h.submission.distinct()))
     .where(_h.assistant == bindparam("assistant"), among(_h.message, "ids"))
@@ -107,48 +118,6 @@ _CHANGES = (
 
 
 log = logging.getLogger("kaeshi")
-
-
-class Correction(NamedTuple):
-    """A right answer that a customer gave, not scrubbed, and what a person decided about it."""
-
-    submission: str
-    at: datetime
-    state: ReviewState
-    by: str | None
-    words: str
-    conversation: str
-    message: str
-
-
-@dataclass(kw_only=True)
-class _Batch:
-    """Rows to write: every change for the history, the latest for the current values."""
-
-    assistant: str
-    now: datetime
-    history: list[dict[str, Any]] = field(default_factory=list)
-    latest: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
-    touched: list[str] = field(default_factory=list)
-
-    def add(
-        self, feedback: Feedback, author: str, submission: str, fresh: Mapping[str, str]
-    ) -> None:
-        """Add one author's new values for one message."""
-        for metric, value in fresh.items():
-            row = {
-                "assistant": self.assistant,
-                "message": feedback.message_id,
-                "author": author,
-                "metric": metric,
-                "value": value,
-                "submission": submission,
-                "at": micros(feedback.at or self.now),
-            }
-            self.history.append(row)
-            self.latest[feedback.message_id, author, metric] = row
-        if fresh:
-            self.touched.append(feedback.message_id)
 
 
 class FeedbackVerbs(Verbs):
@@ -172,21 +141,45 @@ class FeedbackVerbs(Verbs):
         messages_said, where = await self._messages_said_of(said, assistant)
         current = await self._current(assistant, messages_said)
         changed = await self._changes(assistant, messages_said)
-        batch = _Batch(assistant=assistant, now=now)
+        repeated = await self._repeated(assistant, ids)
+        batch = Batch(assistant=assistant, now=now)
         results = []
         for feedback, submission in zip(said, ids, strict=True):
-            author = self._author(assistant, feedback)
-            before = current.setdefault((feedback.message_id, author), {})
-            name, fresh = self._news(feedback, submission, before)
-            if fresh:
-                _check_changes(feedback, changed.get((feedback.message_id, author), 0))
-            batch.add(feedback, author, submission, fresh)
-            results.append((name, _opinion(feedback.message_id, author, before)))
-            await self._keep_all_words(
-                assistant, feedback, submission, fresh, where[feedback.message_id][1], now
-            )
+            about = feedback.message_id, self._author(assistant, feedback)
+            before = current.setdefault(about, {})
+            name = submission
+            if submission not in repeated:
+                times = changed.get(about, 0)
+                name, fresh = self._taken(batch, feedback, submission, before, times)
+                customer = where[feedback.message_id][1]
+                await self._keep_all_words(assistant, feedback, submission, fresh, customer, now)
+            repeated.add(submission)
+            results.append((name, opinion_from(*about, before)))
         await self._write_batch(batch, where, assistant)
         return results
+
+    def _taken(
+        self,
+        batch: Batch,
+        feedback: Feedback,
+        submission: str,
+        before: dict[str, Stored],
+        times: int,
+    ) -> tuple[str, dict[str, str]]:
+        """Add a submission to the batch; its id, and what is new in it.
+
+        `times`: how often its author has changed feedback on this message.
+        """
+        name, fresh, stale = self._news(feedback, submission, before, micros(batch.now))
+        if fresh:
+            check_changes(feedback, times)
+        batch.add(feedback, self._author(batch.assistant, feedback), submission, fresh, stale)
+        return name, fresh
+
+    async def _repeated(self, assistant: str, ids: Sequence[str]) -> set[str]:
+        """The submissions that are stored: their key says that they are repetitions."""
+        rows = await self._rows(_REPEATED, assistant=assistant, ids=list(ids))
+        return {submission for (submission,) in rows}
 
     async def _messages_said_of(
         self, said: Sequence[Feedback], assistant: str
@@ -208,7 +201,7 @@ class FeedbackVerbs(Verbs):
         return {(message, author): count for message, author, count in rows}
 
     async def _write_batch(
-        self, batch: _Batch, where: dict[str, tuple[str, str]], assistant: str
+        self, batch: Batch, where: dict[str, tuple[str, str]], assistant: str
     ) -> None:
         await self._add(feedback_history, batch.history)
         await self._put(feedback_current, list(batch.latest.values()))
@@ -216,22 +209,42 @@ class FeedbackVerbs(Verbs):
         await self._conversations.mark_changed(assistant, touched)
 
     def _news(
-        self, feedback: Feedback, submission: str, before: dict[str, tuple[str, str]]
-    ) -> tuple[str, dict[str, str]]:
-        """(the submission's id, what is new in it). `before`, by metric, is brought up to date."""
+        self, feedback: Feedback, submission: str, before: dict[str, Stored], now: int
+    ) -> tuple[str, dict[str, str], dict[str, str]]:
+        """The submission's id, what is new in it, and what a later submission has replaced.
+
+        `before`, by metric, is brought up to date. What says when it was given counts by that time,
+        in whatever order it comes; of two at the same time the larger value counts. The same value
+        given again later stands from then on.
+        """
         given = self._given(feedback)
-        fresh = {m: v for m, v in given.items() if before.get(m, ("", ""))[0] != v}
-        if not fresh:
-            return next(s for m, (_, s) in before.items() if m in given), {}
-        before |= {metric: (value, submission) for metric, value in fresh.items()}
-        return submission, fresh
+        told = micros(feedback.at) if feedback.at else None
+        fresh: dict[str, str] = {}
+        stale: dict[str, str] = {}
+        for metric, value in given.items():
+            held = before.get(metric)
+            if held is None:
+                fresh[metric] = value
+            elif told is None:
+                if held.value != value:
+                    fresh[metric] = value
+            elif (told, value) > (held.at, held.value):
+                fresh[metric] = value
+            elif value != held.value:
+                stale[metric] = value
+        name = submission
+        if not fresh and not stale:
+            name = next(before[m].submission for m in given)
+        for metric, value in fresh.items():
+            before[metric] = Stored(value, submission, now if told is None else told)
+        return name, fresh, stale
 
     def _author(self, assistant: str, feedback: Feedback) -> str:
         return self.keyring.pseudonym(assistant, feedback.author, "a") if feedback.author else ""
 
     def _given(self, feedback: Feedback) -> dict[str, str]:
         """The submission's values by metric, as stored."""
-        stored = {metric: _stored(feedback, metric, self.keyring.mac) for metric in SIGNALS}
+        stored = {metric: stored_value(feedback, metric, self.keyring.mac) for metric in SIGNALS}
         return {metric: value for metric, value in stored.items() if value is not None}
 
     async def _keep_all_words(
@@ -249,19 +262,18 @@ class FeedbackVerbs(Verbs):
 
     async def on(self, assistant: str, ids: Sequence[str]) -> dict[str, list[tuple[int, Opinion]]]:
         """By conversation the current opinions about its messages, each with its position."""
-        found: dict[str, dict[tuple[str, str], dict[str, tuple[str, str]]]] = {}
+        found: dict[str, dict[tuple[str, str], dict[str, Stored]]] = {}
         positions: dict[str, int] = {}
         for conversation, position, message, author, metric, value, submission in await self._rows(
             _SAID, assistant=assistant, ids=list(ids)
         ):
-            found.setdefault(conversation, {}).setdefault((message, author), {})[metric] = (
-                value,
-                submission,
+            found.setdefault(conversation, {}).setdefault((message, author), {})[metric] = Stored(
+                value, submission, 0
             )
             positions[message] = position
         return {
             c: [
-                (positions[message], _opinion(message, author, values))
+                (positions[message], opinion_from(message, author, values))
                 for (message, author), values in said.items()
             ]
             for c, said in found.items()
@@ -329,7 +341,7 @@ class FeedbackVerbs(Verbs):
 
     async def _opened_words(self, submissions: Sequence[str], assistant: str) -> dict[str, str]:
         """The words of these corrections, without those of erased customers and damaged ones."""
-        refs = {_ref(submission): submission for submission in submissions}
+        refs = {address(submission): submission for submission in submissions}
         found: dict[str, str] = {}
         for ref, sealed, key in await self._rows(_WORDS, assistant=assistant, refs=list(refs)):
             try:
@@ -405,12 +417,12 @@ class FeedbackVerbs(Verbs):
 
     async def _current(
         self, assistant: str, ids: Sequence[str]
-    ) -> dict[tuple[str, str], dict[str, tuple[str, str]]]:
-        found: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
-        for message, author, metric, value, submission in await self._rows(
+    ) -> dict[tuple[str, str], dict[str, Stored]]:
+        found: dict[tuple[str, str], dict[str, Stored]] = {}
+        for message, author, metric, value, submission, at in await self._rows(
             _CURRENT, assistant=assistant, ids=list(ids)
         ):
-            found.setdefault((message, author), {})[metric] = (value, submission)
+            found.setdefault((message, author), {})[metric] = Stored(value, submission, at)
         return found
 
     async def _keep_words(
@@ -418,7 +430,7 @@ class FeedbackVerbs(Verbs):
     ) -> None:
         key = (await self._conversations.data_keys(assistant, [customer], now))[customer]
         if key is not None:
-            ref = _ref(submission)
+            ref = address(submission)
             sealed = self.keyring.seal(key, words.encode(), place(assistant, metric, ref, 0))
             await self._put(
                 texts,
@@ -435,15 +447,6 @@ class FeedbackVerbs(Verbs):
             )
 
 
-def _check_changes(feedback: Feedback, times: int) -> None:
-    if times >= MOST_CHANGES:
-        msg = (
-            f"feedback on {feedback.message_id!r} was changed {MOST_CHANGES} times by the same "
-            "person; the last one stays"
-        )
-        raise TooMany(msg)
-
-
 def _answered_statement(
     assistant: str, since: datetime, fed: Select[*tuple[Any, ...]]
 ) -> Select[int]:
@@ -452,33 +455,3 @@ def _answered_statement(
         messages.c.role == "assistant",
         (messages.c.at >= micros(since)) | messages.c.id.in_(fed),
     )
-
-
-def _ref(submission: str) -> str:
-    """The address of a submission's words: its id is longer than an address may be."""
-    return hashlib.sha256(submission.encode()).hexdigest()
-
-
-def _stored(feedback: Feedback, metric: str, mac: Any) -> str | None:
-    """The stored form: the value, or for words their length and a keyed digest."""
-    value = getattr(feedback, metric)
-    if value is None:
-        return None
-    if metric in WORDS:
-        return f"{min(len(value.strip()), 99999)}:{mac(value.encode()).hex()[:8]}"
-    return str(value).lower()
-
-
-def _opinion(message: str, author: str, values: Mapping[str, tuple[str, str]]) -> Opinion:
-    """All that one author now says about one message. `values`: (stored value, submission)."""
-    said = dict(_decoded(metric, value) for metric, (value, _) in values.items())
-    return Opinion(message_id=message, author=author, **said)
-
-
-def _decoded(metric: str, value: str) -> tuple[str, Any]:
-    """The opinion's field and its value, decoded from what `_stored` wrote."""
-    if metric in WORDS:
-        return f"{metric}_characters", int(value.split(":", maxsplit=1)[0])
-    if metric == "rating":
-        return metric, int(value)
-    return metric, {"true": True, "false": False}.get(value, value)

@@ -6,7 +6,6 @@ Bodies are parsed by the same rules as files, so the same faults give the same m
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
@@ -26,6 +25,8 @@ from kaeshi.providers.openai import job_of_webhook
 from kaeshi.rules import consent as consent_rules
 from kaeshi.rules import conversation as conversation_rules
 from kaeshi.rules import feedback as feedback_rules
+from kaeshi.rules import feedback_bodies
+from kaeshi.rules.moments import moment_of
 from kaeshi.steps import consent as consents
 from kaeshi.steps import conversation, exporting, feedback, ready, report, training
 from kaeshi.steps.feedback import Recorded
@@ -94,6 +95,18 @@ class FeedbackRecorded(BaseModel):
     feedback_id: str
     promoted_to_training: bool
     quality_score: float
+
+
+class FeedbackAccepted(BaseModel):
+    """The stored submission; a repeated one has the first one's id."""
+
+    feedback_id: str
+
+
+class ScoreAccepted(BaseModel):
+    """The same, as Langfuse's clients expect it."""
+
+    id: str
 
 
 class Looked(BaseModel):
@@ -183,7 +196,7 @@ async def report_outcome(conversation_id: Identifier, request: Request, loop: Lo
     body = dict(await object_of(request))
     at = body.pop("at", None)
     return Reported(
-        new=await conversation.report_outcome(loop, conversation_id, body, at=_moment(at))
+        new=await conversation.report_outcome(loop, conversation_id, body, at=moment_of("at", at))
     )
 
 
@@ -226,7 +239,9 @@ async def export_conversations(
     start.
     """
     await take(loop)
-    found = exporting.exported(loop, raw=raw, since=_moment(since), until=_moment(until))
+    found = exporting.exported(
+        loop, raw=raw, since=moment_of("at", since), until=moment_of("at", until)
+    )
 
     async def lines() -> AsyncIterator[bytes]:
         async for part in found:
@@ -260,14 +275,13 @@ async def record_feedback(
     else:
         require_admin(request)
     body = dict(await object_of(request))
-    author = body.pop("author", "") if x_kaeshi_feedback_token is None else "customer"
-    body.pop("author", None)
+    author = body.pop("author", "")
+    if x_kaeshi_feedback_token is not None:
+        author = "customer"
     if not isinstance(author, str):
         msg = f"author must be a text, not {type(author).__name__}"
         raise InvalidInput(msg)
-    message_id = own_id
-    said = feedback_rules.parse(message_id, body, author=author)
-    recorded = await _recorded(loop, said)
+    recorded = await _recorded(loop, feedback_rules.parse(own_id, body, author=author))
     return FeedbackRecorded(
         success=True,
         feedback_id=recorded.id,
@@ -284,6 +298,49 @@ async def _recorded(loop: LoopDep, said: Feedback) -> Recorded:
             raise
         recorded = (await feedback.record(loop, [said]))[0]
     return recorded
+
+
+async def _accepted(loop: Loop, told: feedback_bodies.Told) -> Recorded:
+    feedback_of = told.feedback
+    if told.target == "response_id":
+        named = await _own_id(loop, feedback_of.message_id)
+        feedback_of = feedback_of.model_copy(update={"message_id": named})
+    elif told.target == "conversation_id":
+        feedback_of = await feedback.about_conversation(loop, feedback_of)
+    return await _recorded(loop, feedback_of)
+
+
+@router.post(
+    "/v1/feedback",
+    status_code=202,
+    dependencies=admin,
+    responses=ErrorBody,
+    openapi_extra=ObjectBody,
+)
+async def give_feedback(request: Request, loop: LoopDep) -> FeedbackAccepted:
+    """Accept one metric about a message, an answer by the provider's id, or a conversation.
+
+    target, name, value; comment, correction, source, author, idempotency_key, occurred_at and
+    metadata may follow. Reports that come late or twice leave the state that ordered ones do.
+    """
+    told = feedback_bodies.own(await object_of(request))
+    return FeedbackAccepted(feedback_id=(await _accepted(loop, told)).id)
+
+
+@router.post("/feedback", dependencies=admin, responses=ErrorBody, openapi_extra=ObjectBody)
+async def give_tensorzero_feedback(request: Request, loop: LoopDep) -> FeedbackAccepted:
+    """Accept what TensorZero's clients send: metric_name, value, inference_id or episode_id."""
+    told = feedback_bodies.tensorzero(await object_of(request))
+    return FeedbackAccepted(feedback_id=(await _accepted(loop, told)).id)
+
+
+@router.post(
+    "/api/public/scores", dependencies=admin, responses=ErrorBody, openapi_extra=ObjectBody
+)
+async def give_langfuse_score(request: Request, loop: LoopDep) -> ScoreAccepted:
+    """Accept what Langfuse's clients send: name, value, comment, observationId or traceId."""
+    told = feedback_bodies.langfuse(await object_of(request))
+    return ScoreAccepted(id=(await _accepted(loop, told)).id)
 
 
 @router.get("/v1/feedback/stats", dependencies=admin, responses=ErrorBody)
@@ -374,19 +431,3 @@ def _issuer(loop: Loop, message_id: str, token: str) -> Loop:
             return replace(loop, assistant=assistant)
     tokens.check(loop.store.keyring, loop.assistant, message_id, token, loop.clock.now())
     return loop
-
-
-def _moment(raw: object) -> datetime | None:
-    if raw is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(raw) if isinstance(raw, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        msg = (
-            f"at {str(raw)[:40]!r} is not an ISO 8601 time with a zone, such as "
-            "2025-10-31T12:00:00Z"
-        )
-        raise InvalidInput(msg)
-    return moment

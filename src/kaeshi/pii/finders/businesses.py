@@ -1,4 +1,4 @@
-"""Names of businesses that are called after somebody: Nick's Cove, Ristorante Milo."""
+"""Names of businesses that are called after a person: Nick's Cove, Ristorante Milo."""
 
 import re
 
