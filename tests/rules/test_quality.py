@@ -76,15 +76,6 @@ def test_the_probability_is_calibrated_on_answers_that_were_not_fitted() -> None
     assert told[truth == 1].mean() > told[truth == 0].mean() + 0.2
 
 
-def test_under_50_reviewed_answers_the_prior_stays_as_it_is() -> None:
-    known, right = drawn(2_000)
-    prior = quality.fit(known, right)
-    assert quality.fit(known[:49], [not is_right for is_right in right[:49]], prior) == prior
-    own = quality.fit(known[:60], right[:60], prior)
-    assert (own.reviewed, prior.reviewed) == (60, 0)
-    assert own != prior
-
-
 def test_what_is_not_known_counts_as_average() -> None:
     known, right = drawn(2_000)
     model = quality.fit(known, right)

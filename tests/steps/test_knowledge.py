@@ -1,5 +1,6 @@
 """Claims about steps/knowledge.py."""
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.loop import Loop
+from kaeshi.providers.fake import FakeClock
 from kaeshi.steps import (
     collection,
     knowledge,
@@ -115,3 +117,63 @@ async def test_old_index_files_are_removed(loop: Loop) -> None:
         await approved(loop, count)
         await knowledge.refresh(loop)
     assert len(list(loop.folder("knowledge").glob("kb_*.faiss"))) == 2
+
+
+async def test_the_build_before_comes_back_bit_for_bit(loop: Loop, clock: FakeClock) -> None:
+    await approved(loop, 2)
+    await knowledge.refresh(loop)
+    before = knowledge.manifest_path(loop).read_bytes()
+    question, answer = different(3)
+    clock.advance(days=7)
+    await approved(loop, 4)
+    await knowledge.refresh(loop)
+    assert (await knowledge.search(loop, question, 1))[0].entry.answer == answer
+    done = await knowledge.revert(loop)
+    assert knowledge.manifest_path(loop).read_bytes() == before
+    assert done["build"] == knowledge.current(loop)["build"]
+    assert (await knowledge.search(loop, question, 1))[0].entry.answer != answer
+    clock.advance(days=7)
+    forward = await knowledge.revert(loop)  # and forward again
+    assert forward["build"] == done["instead_of"]
+
+
+async def test_without_an_earlier_build_nothing_is_reverted(loop: Loop) -> None:
+    await approved(loop, 2)
+    await knowledge.refresh(loop)
+    with pytest.raises(NotFound, match="no build before"):
+        await knowledge.revert(loop)
+
+
+@pytest.mark.parametrize("suffix", ["faiss", "npz"])
+async def test_no_flipped_byte_is_accepted(loop: Loop, suffix: str) -> None:
+    await approved(loop, 3)
+    await knowledge.refresh(loop)
+    (path,) = loop.folder("knowledge").glob(f"kb_*.{suffix}")
+    whole = path.read_bytes()
+    rng = random.Random(2)
+    for _ in range(40):
+        spoilt = bytearray(whole)
+        spoilt[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        path.write_bytes(spoilt)
+        with pytest.raises(InvalidInput, match="kaeshi knowledge refresh"):
+            await knowledge.search(loop, "anything")
+    path.write_bytes(whole)
+    assert await knowledge.search(loop, "anything")
+
+
+async def test_what_customers_asked_and_praised_is_likelier_after_a_refresh(loop: Loop) -> None:
+    """New words for a known question teach the classifier; no entry is added."""
+    await approved(loop, 4)
+    first = await knowledge.refresh(loop)
+    question = "wegfahrsperre umsonst bitte"
+    _, answer = different(2)
+    before = {h.entry.answer: h.probability for h in await knowledge.search(loop, question, 9)}
+    for i in range(4):
+        await log(loop, record(f"new{i}", f"{question} {i}", answer))
+        await rate(loop, f"new{i}#1")
+    await collection.collect(loop)
+    second = await knowledge.refresh(loop)
+    after = {h.entry.answer: h.probability for h in await knowledge.search(loop, question, 9)}
+    assert (first["entries"], second["entries"]) == (4, 4)
+    assert first["index"] != second["index"]
+    assert after[answer] > before[answer]

@@ -1,11 +1,15 @@
-"""`kaeshi knowledge`: refresh, search and approve entries."""
+"""`kaeshi knowledge`: import, refresh, search and approve entries."""
 
+from itertools import chain
 from typing import Annotated
 
 import typer
 
 from kaeshi.cli.opening import with_loop
-from kaeshi.cli.output import AsJson, By, Database, Who, counts, group, show, table
+from kaeshi.cli.output import AsJson, By, Database, Files, Who, counts, group, show, table
+from kaeshi.formats import faq
+from kaeshi.loop import Loop
+from kaeshi.steps import faq as faq_steps
 from kaeshi.steps import knowledge as steps
 
 app = group()
@@ -32,6 +36,45 @@ def refresh(db: Database = None, assistant: Who = None, as_json: AsJson = False)
     )
 
 
+@app.command("import")
+def import_(
+    files: Files,
+    by: By,
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="The texts are public: names and numbers may stay."),
+    ] = False,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import questions with answers, approved in your name.
+
+    Markdown (a heading is a question, the text below it its answer), or CSV, JSON and JSON lines
+    with question and answer. What is there already stays as it is; `kaeshi knowledge refresh`
+    makes it found.
+    """
+
+    async def go(loop: Loop) -> faq_steps.Imported:
+        every = chain.from_iterable(map(faq.pairs, files))
+        return await faq_steps.import_pairs(loop, every, by=by, published=published)
+
+    done = with_loop(db, assistant, go)
+    words = f"{done.new} new, {done.unchanged} unchanged, {len(done.refused)} refused"
+    then = "\nnext: kaeshi knowledge refresh" if done.new else ""
+    show(vars(done), as_json=as_json, text="\n".join([words, *done.refused[:20]]) + then)
+    if done.refused and not (done.new or done.unchanged):
+        raise typer.Exit(1)
+
+
+@app.command()
+def revert(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Go back to the build before the present one, bit for bit."""
+    done = with_loop(db, assistant, steps.revert)
+    text = f"{done['build']} answers now, instead of {done['instead_of']}"
+    show(done, as_json=as_json, text=text)
+
+
 @app.command()
 def search(
     query: str,
@@ -46,8 +89,16 @@ def search(
         hits,
         as_json=as_json,
         text=lambda: table(
-            ("score", "question", "answer"),
-            [(h.score, h.entry.question[:60], h.entry.answer[:90]) for h in hits],
+            ("score", "likely", "question", "answer"),
+            [
+                (
+                    h.score,
+                    "" if h.probability is None else f"{h.probability:.0%}",
+                    h.entry.question[:60],
+                    h.entry.answer[:80],
+                )
+                for h in hits
+            ],
         ),
     )
 

@@ -41,8 +41,7 @@ FEATURES = (
     "agreement",
     "same_source",
 )
-LEAST_REVIEWED = 50
-STRENGTH = 5.0  # of the prior: so many standardised rows
+STRENGTH = 5.0  # of the ridge: so many standardised rows
 _WORDS = re.compile(r"[^\W_]+")
 _OF_EVERY_ANSWER = (
     "the a an is are to of and or in on at for you your we i it do does can would like be there "
@@ -73,16 +72,12 @@ class Known(Value):
 
 
 class Model(Value):
-    """A fitted probability: standardisation, weights and bias, and how many rows it was fitted on.
-
-    `reviewed`: how many of them this assistant's people reviewed.
-    """
+    """A fitted probability: standardisation, weights and bias, by the order of FEATURES."""
 
     means: tuple[float, ...]
     scales: tuple[float, ...]
     weights: tuple[float, ...]
     bias: float
-    reviewed: int = 0
 
     def probability(self, known: Known) -> float:
         """That the answer was right, 0 to 1."""
@@ -158,7 +153,7 @@ def stars_of(opinion: Opinion) -> int | None:
 
 
 def said_of(stars: Sequence[int], weights: Sequence[float]) -> float:
-    """Log odds that an answer was right, by its raters' stars, each with a weight (trust.py).
+    """Log odds that an answer was right, by its raters' stars, each with a weight.
 
     Bounded to both sides: see MOST_PRAISE.
 
@@ -177,27 +172,20 @@ def covered(answer: str, question: str, source: str) -> float:
 
 @cache
 def shipped() -> Model:
-    """The prior: fitted on 13,500 answers of 11 systems (benchmarks/learning_rated.py)."""
+    """Fitted on 13,500 answers of 11 systems (benchmarks/learning_rated.py)."""
     text = resources.files("kaeshi").joinpath("data", "quality.json").read_text("utf-8")
     return Model.model_validate_json(text)
 
 
-def fit(known: Sequence[Known], right: Sequence[bool], prior: Model | None = None) -> Model:
-    """Fit on reviewed answers, by Newton's method with a ridge towards the prior's weights.
-
-    Under LEAST_REVIEWED answers the prior is returned as it is.
-    """
-    if prior is not None and len(known) < LEAST_REVIEWED:
-        return prior
-    base = prior or _scales(known)
+def fit(known: Sequence[Known], right: Sequence[bool]) -> Model:
+    """Fit on answers of which it is known whether they were right, with a small ridge."""
+    base = _scales(known)
     x = np.array([[*_standard(one, base), 1.0] for one in known])
-    before = np.array([*base.weights, base.bias])
-    pull = np.full(len(before), STRENGTH)
-    pull[-1] = 1e-6 if prior is None else STRENGTH
+    pull = np.array([STRENGTH] * len(FEATURES) + [0.0])
+    before = np.zeros(len(pull))
     found = logistic.fit(x, np.array(right, np.float64), np.ones(len(x)), before, pull)
-    reviewed = len(known) if prior is not None else 0
     *weights, bias = found.tolist()
-    return base.model_copy(update={"weights": tuple(weights), "bias": bias, "reviewed": reviewed})
+    return base.model_copy(update={"weights": tuple(weights), "bias": bias})
 
 
 def calibration_error(probabilities: Floats, right: Floats, bins: int = 10) -> float:

@@ -135,6 +135,39 @@ async def refresh(loop: Loop) -> Json:
     return result
 
 
+async def revert(loop: Loop) -> Json:
+    """Put the build before the present one in its place, bit for bit.
+
+    Entries that were rejected or withdrawn since stay hidden even so. Raises NotFound where
+    no earlier build is kept.
+    """
+    now = current(loop)["build"]
+    folder = loop.folder("knowledge")
+    async with loop.store.read() as tx:
+        builds = await tx.knowledge.builds(loop.assistant)
+    earlier = [m for m in builds if m["build"] != now and _is_whole(folder, m)]
+    if not earlier:
+        msg = f"no build before {now!r} is kept; `kaeshi knowledge refresh` makes one"
+        raise NotFound(msg)
+    async with loop.store.write() as tx:
+        await tx.knowledge.make_current(loop.assistant, earlier[0]["build"], loop.clock.now())
+    _make_current(folder, earlier[0])
+    return {"build": earlier[0]["build"], "instead_of": now, "sha256": earlier[0]["sha256"]}
+
+
+def _is_whole(folder: Path, manifest: Json) -> bool:
+    """Whether the build's files are there and are the ones that were written."""
+    files = [manifest, manifest["answerer"]] if "answerer" in manifest else [manifest]
+    return all(
+        (folder / named["file"]).is_file() and sha256_of(folder / named["file"]) == named["sha256"]
+        for named in files
+    )
+
+
+def _make_current(folder: Path, manifest: Json) -> None:
+    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+
+
 async def approved_entries(loop: Loop) -> list[Entry]:
     """What people approved or corrected, the oldest first."""
     async with loop.store.read() as tx:
@@ -144,6 +177,8 @@ async def approved_entries(loop: Loop) -> list[Entry]:
 
 async def _answerer(loop: Loop, approved: list[Entry], vectors: Vectors) -> Fitted | None:
     """The classifier of these answers, taught by what customers asked since."""
+    if len(approved) > answering.MOST_ENTRIES:
+        return None
     asked = await answering.asked_since(loop)
     answers, _ = await vectors_of(loop, [entry.answer for entry in approved])
     questions = given = np.zeros((0, vectors.shape[1]), np.float32)
@@ -267,7 +302,7 @@ async def _swap_in(
     if content:
         manifest["answerer"] = _written(folder / f"{build}.npz", content)
     await _record_build(loop, build, folder, file, manifest, approved)
-    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+    _make_current(folder, manifest)
     _remove_old(folder, folder / file)
     return build
 

@@ -1,5 +1,6 @@
 """Approved questions and answers, the vectors of questions, and index builds."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -144,11 +145,24 @@ class KnowledgeVerbs(Verbs):
                     ],
                 )
         else:
-            await self.connection.execute(
-                update(index_builds)
-                .where(index_builds.c.assistant == assistant, index_builds.c.id == build)
-                .values(at=micros(now))
-            )
+            await self.make_current(assistant, build, now)
+
+    async def make_current(self, assistant: str, build: str, now: datetime) -> None:
+        """Note since when a build is the current one."""
+        await self.connection.execute(
+            update(index_builds)
+            .where(index_builds.c.assistant == assistant, index_builds.c.id == build)
+            .values(at=micros(now))
+        )
+
+    async def builds(self, assistant: str) -> list[Json]:
+        """The manifests of index builds, the one made current last first."""
+        statement = (
+            select(index_builds.c.manifest)
+            .where(index_builds.c.assistant == assistant)
+            .order_by(index_builds.c.at.desc(), index_builds.c.id)
+        )
+        return [json.loads(m) for m in (await self.connection.execute(statement)).scalars()]
 
     async def index_entries(self, assistant: str, build: str) -> list[Entry]:
         """The entries of a build in the order of their positions."""
