@@ -296,7 +296,7 @@ def known_or_not(base: Base) -> float:
     if not base.unknown:
         return float("nan")
     answerer = retrieval.fit(_taught(base, np.arange(len(base.questions)), base.answers))
-    scores = answerer.familiarity(
+    scores = answerer.is_known(
         [*base.held, *base.unknown], np.vstack([base.held_vectors, base.unknown_vectors])
     )
     return learning_rated.auroc(scores, np.arange(len(scores)) < len(base.held))

@@ -14,6 +14,7 @@ from kaeshi.cli.output import (
     show,
     table,
 )
+from kaeshi.cli.review_session import Session
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import ReviewItem, ReviewKind, ReviewState, text_of
 from kaeshi.steps import review as steps
@@ -104,6 +105,29 @@ def _said_lines(found: dict[str, Any]) -> list[str]:
         return []
     lines = [f"{m['role']:>9}  {text_of(m) or m.get('tool_calls')}" for m in found["messages"]]
     return ["", f"conversation {found['conversation']}:", *lines]
+
+
+@app.command()
+def session(
+    by: By,
+    count: Annotated[int, typer.Option(min=1, max=500, help="How many items.")] = 20,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go through what waits, one key for each: approve, correct, reject, hand over, skip, undo."""
+
+    def words(offered: str) -> str:
+        asked: str = typer.prompt("right answer", default=offered, err=True)
+        return asked
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    done = with_loop(
+        db, assistant, lambda loop: Session(loop, by, typer.getchar, words, say).run(count)
+    )
+    show(done, as_json=as_json, text="")
 
 
 def _decide(
