@@ -174,6 +174,12 @@ def test_an_error_is_one_line_and_a_non_zero_exit(words: tuple[str, ...], part: 
     assert done.stdout == ""
 
 
+def test_a_session_without_a_terminal_says_what_to_type() -> None:
+    done = kaeshi("review", "session", "--by", "ann", stdin="a")
+    assert done.returncode == 1
+    assert "needs a terminal" in done.stderr
+
+
 def test_a_pipe_gets_results_only() -> None:
     done = kaeshi("pii", "scrub", "-", stdin="Hi, I'm John Doe\n")
     assert (done.stdout, done.stderr) == ("Hi, I'm [PERSON_1]\n", "replaced: PERSON 1\n")

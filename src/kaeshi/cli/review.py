@@ -1,5 +1,6 @@
 """`kaeshi review`: decide about proposed examples and entries."""
 
+import sys
 from typing import Annotated, Any, cast, get_args
 
 import typer
@@ -116,6 +117,9 @@ def session(
     as_json: AsJson = False,
 ) -> None:
     """Go through what waits, one key for each: approve, correct, reject, hand over, skip, undo."""
+    if not sys.stdin.isatty():
+        msg = "a session needs a terminal; in a script use `kaeshi review approve REF --by NAME`"
+        raise InvalidInput(msg)
 
     def words(offered: str) -> str:
         asked: str = typer.prompt("right answer", default=offered, err=True)
