@@ -5,6 +5,7 @@ answers: without a fine-tune, and without a new entry.
 """
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,7 @@ LEAST_ENTRIES = 2
 MOST_ENTRIES = 20_000  # beyond, the nearest entry answers alone
 MOST_ANSWERS = 1_000
 MOST_ASKED = 4_000  # the latest questions of customers
+MOST_OF_ONE = 40  # 1 % of them: nobody teaches alone, however much they ask
 AT_ONCE = 500
 SAME_ANSWER = 0.85  # cosine from which on a given answer is taken for an approved one
 
@@ -41,18 +43,26 @@ class Asked:
 
 
 async def asked_since(loop: Loop) -> Asked:
-    """The latest kept examples' last questions and answers, scrubbed."""
+    """The latest kept examples' last questions and answers, scrubbed.
+
+    Each question once, with the latest answer to it, and at most MOST_OF_ONE of one account.
+    """
     found = await _kept(loop)
-    found.sort(key=lambda one: (one.started_at, one.conversation))
-    latest = [
-        (pair, one.signals)
-        for one in found[-MOST_ASKED:]
-        if (pair := question_and_answer(one.example.messages)) is not None
-    ]
+    found.sort(key=lambda one: (one.started_at, one.conversation), reverse=True)
+    latest: dict[str, tuple[str, Signals]] = {}
+    of_account: Counter[str] = Counter()
+    for one in found:
+        pair = question_and_answer(one.example.messages)
+        if pair is None or pair[0] in latest or of_account[one.account] >= MOST_OF_ONE:
+            continue
+        of_account[one.account] += bool(one.account)
+        latest[pair[0]] = (pair[1], one.signals)
+        if len(latest) == MOST_ASKED:
+            break
     return Asked(
-        questions=[question for (question, _), _ in latest],
-        answers=[answer for (_, answer), _ in latest],
-        signals=[signals for _, signals in latest],
+        questions=list(latest),
+        answers=[answer for answer, _ in latest.values()],
+        signals=[signals for _, signals in latest.values()],
     )
 
 
