@@ -68,6 +68,7 @@ COMMANDS = {
     "rollout rollback",
     "rollout replay",
     "knowledge refresh",
+    "knowledge gaps",
     "knowledge import",
     "knowledge revert",
     "knowledge search",

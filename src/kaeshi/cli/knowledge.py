@@ -10,9 +10,11 @@ from kaeshi.cli.output import AsJson, By, Database, Files, Who, counts, group, s
 from kaeshi.formats import faq
 from kaeshi.loop import Loop
 from kaeshi.steps import faq as faq_steps
+from kaeshi.steps import gaps as gap_steps
 from kaeshi.steps import knowledge as steps
 
 app = group()
+NO_GAPS = "no question was handed over that is not answered by now"
 NOTHING_APPROVED = "no entry is approved; `kaeshi review list --kind entry` shows what is proposed"
 
 
@@ -65,6 +67,34 @@ def import_(
     show(vars(done), as_json=as_json, text="\n".join([words, *done.refused[:20]]) + then)
     if done.refused and not (done.new or done.unchanged):
         raise typer.Exit(1)
+
+
+@app.command()
+def gaps(
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also those that are filled by now.")
+    ] = False,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what customers ask and the assistant hands over, the most customers first."""
+    found = with_loop(db, assistant, gap_steps.gaps)
+    shown = [gap for gap in found if every or gap.covered < gap.questions][:limit]
+    rows = [
+        (
+            g.customers,
+            g.questions,
+            f"{g.covered} of {g.questions}",
+            f"{g.last:%Y-%m-%d}",
+            g.name[:80],
+        )
+        for g in shown
+    ]
+    head = ("customers", "asked", "answered now", "last", "such as")
+    text = table(head, rows) if rows else NO_GAPS
+    show(shown, as_json=as_json, text=text)
 
 
 @app.command()

@@ -1,0 +1,66 @@
+"""Finds what the assistant could not answer in the latest conversations."""
+
+from contextlib import suppress
+
+import numpy as np
+
+from kaeshi import pii
+from kaeshi.errors import NotFound
+from kaeshi.loop import Loop
+from kaeshi.rules import gaps as rules
+from kaeshi.steps import answering, knowledge
+from kaeshi.store.conversation_rows import Stored
+
+AT_ONCE = 200
+MOST = 5_000  # conversations that are looked at, the latest
+
+
+async def gaps(loop: Loop) -> list[rules.Gap]:
+    """The gaps of the latest conversations, scrubbed, the one that most customers met first."""
+    found: list[rules.Unanswered] = []
+    before: tuple[int, str] | None = None
+    seen = 0
+    while seen < MOST:
+        async with loop.store.read() as tx:
+            heads = await tx.reports.latest(loop.assistant, before, AT_ONCE)
+            stored = await tx.conversations.read(loop.assistant, [head.id for head in heads])
+        if not heads:
+            break
+        before = (heads[-1].started_at, heads[-1].id)
+        seen += len(heads)
+        found += _unanswered(loop, stored)
+    if not found:
+        return []
+    vectors = loop.embedder.embed([one.question for one in found])
+    return rules.grouped(found, vectors, _answered(loop, [one.question for one in found], vectors))
+
+
+def _unanswered(loop: Loop, stored: list[Stored]) -> list[rules.Unanswered]:
+    """The questions of these conversations that were handed over, each scrubbed by itself."""
+    asked = [
+        (one, question)
+        for one in stored
+        for question in rules.unanswered([each.message for each in one.said], one.facts)
+    ]
+    texts = [[question] for _, question in asked]
+    clean = pii.scrub_each(texts, loop.names.find_each(texts), loop.policy)
+    return [
+        rules.Unanswered(
+            question=rules.to_the_point(scrubbed.texts[0]),
+            customer=one.customer,
+            at=one.started_at,
+        )
+        for (one, _), scrubbed in zip(asked, clean, strict=True)
+    ]
+
+
+def _answered(loop: Loop, questions: list[str], vectors: answering.Floats) -> list[float]:
+    """The probability that the knowledge base answers each question now; 0 without a base."""
+    with suppress(NotFound):
+        path = knowledge.manifest_path(loop)
+        fitted = answering.read(path, knowledge.current(loop))
+        if fitted is not None:
+            answerer, _ = fitted
+            best = answerer.shares(questions, vectors).max(axis=1)
+            return [float(p) for p in best * answerer.is_known(questions, vectors)]
+    return np.zeros(len(questions)).tolist()
