@@ -84,17 +84,19 @@ def grouped(
     knowledge base answers each by now; `most`: examples of each gap.
     """
     order = sorted(range(len(found)), key=lambda i: (found[i].at, found[i].question))
-    leaders: list[int] = []
-    groups: dict[int, list[int]] = {}
-    for i in order:
-        near = vectors[leaders] @ vectors[i] if leaders else np.zeros(0, np.float32)
-        if len(near) and near.max() >= ALIKE:
-            groups[leaders[int(near.argmax())]].append(i)
-        else:
-            leaders.append(i)
-            groups[i] = [i]
-    gaps = [_gap(found, vectors, answered, group, most) for group in groups.values()]
+    gaps = [_gap(found, vectors, answered, group, most) for group in _groups(order, vectors)]
     return sorted(gaps, key=lambda gap: (-gap.customers, -gap.questions, gap.first, gap.id))
+
+
+def _groups(order: Sequence[int], vectors: Floats) -> list[list[int]]:
+    groups: list[list[int]] = []
+    for i in order:
+        near = vectors[[group[0] for group in groups]] @ vectors[i] if groups else np.zeros(1)
+        if near.max() >= ALIKE:
+            groups[int(near.argmax())].append(i)
+        else:
+            groups.append([i])
+    return groups
 
 
 def _gap(

@@ -17,6 +17,16 @@ MOST = 5_000  # conversations that are looked at, the latest
 
 async def gaps(loop: Loop) -> list[rules.Gap]:
     """The gaps of the latest conversations, scrubbed, the one that most customers met first."""
+    found = await _latest(loop)
+    if not found:
+        return []
+    questions = [one.question for one in found]
+    vectors = loop.embedder.embed(questions)
+    return rules.grouped(found, vectors, _answered(loop, questions, vectors))
+
+
+async def _latest(loop: Loop) -> list[rules.Unanswered]:
+    """What was handed over in the latest conversations."""
     found: list[rules.Unanswered] = []
     before: tuple[int, str] | None = None
     seen = 0
@@ -29,10 +39,7 @@ async def gaps(loop: Loop) -> list[rules.Gap]:
         before = (heads[-1].started_at, heads[-1].id)
         seen += len(heads)
         found += _unanswered(loop, stored)
-    if not found:
-        return []
-    vectors = loop.embedder.embed([one.question for one in found])
-    return rules.grouped(found, vectors, _answered(loop, [one.question for one in found], vectors))
+    return found
 
 
 def _unanswered(loop: Loop, stored: list[Stored]) -> list[rules.Unanswered]:
