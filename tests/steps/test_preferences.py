@@ -81,8 +81,7 @@ async def test_what_a_reviewer_corrected_is_a_correction_and_what_one_rejected_i
         await rate(loop, f"{name}#1", vote="up", rating=5, helpful=True, accurate=True)
     with pytest.raises(TooFew):
         await exported(loop, tmp_path / "x.jsonl", "dpo", "trl")
-    waiting = {item.ref async for item in _examples(loop)}
-    first, second = sorted(waiting)
+    ((first, second),) = [sorted([i.ref, *i.alike]) async for i in _examples(loop)]
     await review.decide(loop, first, "corrected", by="ann", answer="It is 600 dollars.")
     await review.decide(loop, second, "rejected", by="ann")
     (row,) = await exported(loop, tmp_path / "x.jsonl", "dpo", "trl")
