@@ -21,7 +21,7 @@ from kaeshi.nouns import (
     Answer,
     Comparison,
     Dataset,
-    ReviewItem,
+    ReviewState,
     Rollout,
     Serving,
 )
@@ -299,7 +299,8 @@ async def _knowledge(stage: Stage) -> dict[str, Any]:
     stage.progress("refreshing the knowledge base", 0)
     await knowledge.propose(loop)
     right = {intent.answer for intent in stage.crowd.known}
-    waiting = [item for item in await review.queue(loop, limit=500) if item.kind == "entry"]
+    items = await review.queue(loop, kind="entry", limit=500)
+    waiting = [ref for item in items for ref in (item.ref, *item.alike)]
     async with loop.store.read() as tx:
         answers = {
             e.id: e.answer for e, _ in await tx.knowledge.entries(loop.assistant, ("proposed",))
@@ -331,15 +332,11 @@ def _first_found(held: list[tuple[str, str]], found: list[bool]) -> tuple[str, s
 
 
 async def _review_entries(
-    waiting: list[ReviewItem], loop: Loop, answers: dict[str, str], right: set[str]
+    waiting: list[str], loop: Loop, answers: dict[str, str], right: set[str]
 ) -> None:
-    for item in waiting:
-        await review.decide(
-            loop,
-            item.ref,
-            "approved" if answers.get(item.ref) in right else "rejected",
-            by=REVIEWER,
-        )
+    for ref in waiting:
+        verdict: ReviewState = "approved" if answers.get(ref) in right else "rejected"
+        await review.decide(loop, ref, verdict, by=REVIEWER)
 
 
 async def _ask_knowledge(
