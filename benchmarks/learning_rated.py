@@ -66,7 +66,7 @@ def known_of(records: Sequence[folder.Record], embedder: MiniLMEmbedder) -> list
     agreement, same = _agreement(records, answers)
     return [
         quality.Known(
-            said=quality.said_of([r["feedback"]["stars_all"][0]], [1.0]),
+            said=quality.said_of([r["feedback"]["stars_all"][0]]),
             to_point=float(questions[i] @ answers[i]),
             question=float(questions[i] @ source_questions[i]) if sources[i] else None,
             answer=float(answers[i] @ source_answers[i]) if sources[i] else None,

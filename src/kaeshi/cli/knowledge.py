@@ -62,11 +62,15 @@ def import_(
         return await faq_steps.import_pairs(loop, every, by=by, published=published)
 
     done = with_loop(db, assistant, go)
-    words = f"{done.new} new, {done.unchanged} unchanged, {len(done.refused)} refused"
-    then = "\nnext: kaeshi knowledge refresh" if done.new else ""
-    show(vars(done), as_json=as_json, text="\n".join([words, *done.refused[:20]]) + then)
+    show(vars(done), as_json=as_json, text="\n".join(_imported_lines(done)))
     if done.refused and not (done.new or done.unchanged):
         raise typer.Exit(1)
+
+
+def _imported_lines(done: faq_steps.Imported) -> list[str]:
+    words = f"{done.new} new, {done.unchanged} unchanged, {len(done.refused)} refused"
+    then = ["next: kaeshi knowledge refresh"] if done.new else []
+    return [words, *done.refused[:20], *then]
 
 
 @app.command()

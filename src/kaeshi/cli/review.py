@@ -146,19 +146,11 @@ def _decide(
     alike: bool,
     as_json: bool,
 ) -> None:
-    if alike:
-        done = with_loop(
-            db,
-            assistant,
-            lambda loop: steps.decide_alike(loop, ref, state, by=by, note=note, answer=answer),
-        )
-    else:
-        with_loop(
-            db,
-            assistant,
-            lambda loop: steps.decide(loop, ref, state, by=by, note=note, answer=answer),
-        )
-        done = [ref]
+    step = steps.decide_alike if alike else steps.decide
+    found = with_loop(
+        db, assistant, lambda loop: step(loop, ref, state, by=by, note=note, answer=answer)
+    )
+    done = found or [ref]
     others = f" and {len(done) - 1} alike" if len(done) > 1 else ""
     show(
         {"ref": ref, "state": state, "by": by, "decided": done},

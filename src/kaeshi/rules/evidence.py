@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kaeshi.rules.logistic import sigmoid
 from kaeshi.rules.statistics import Floats, log_sum_exp
 
 # largest loss of a stake in one row: a bet that can lose all of it ends at log 0
@@ -154,7 +155,7 @@ class Expectation:
     def predict(self, covariates: Floats) -> Floats:
         """Predicted metrics, shape (n, b)."""
         score = _with_one(covariates) @ self.weights.T
-        return np.where(self.is_binary, 1 / (1 + np.exp(-np.clip(score, -30, 30))), score)
+        return np.where(self.is_binary, sigmoid(score), score)
 
     def learn(self, covariates: Floats, outcomes: Floats, predicted: Floats) -> None:
         """Add rows; they count from the next refresh on."""

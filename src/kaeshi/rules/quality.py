@@ -152,15 +152,15 @@ def stars_of(opinion: Opinion) -> int | None:
     return None
 
 
-def said_of(stars: Sequence[int], weights: Sequence[float]) -> float:
-    """Log odds that an answer was right, by its raters' stars, each with a weight.
+def said_of(stars: Sequence[int]) -> float:
+    """Log odds that an answer was right, by its raters' stars.
 
     Bounded to both sides: see MOST_PRAISE.
 
-    >>> said_of([5] * 1000, [1.0] * 1000) == math.log(MOST_PRAISE)
+    >>> said_of([5] * 1000) == math.log(MOST_PRAISE)
     True
     """
-    whole = sum(w * math.log(odds(s)) for s, w in zip(stars, weights, strict=True))
+    whole = sum(math.log(odds(each)) for each in stars)
     return max(-math.log(MOST_BLAME), min(math.log(MOST_PRAISE), whole))
 
 

@@ -8,6 +8,7 @@ as far as the answer they were given is likely to have been right.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,10 +90,15 @@ class Answerer:
         z = np.column_stack([self.cues(texts, vectors), np.ones(len(texts))]) @ self.known
         return np.asarray(logistic.sigmoid(z), np.float32)
 
+    @cached_property
+    def _units(self) -> Floats:
+        """The known rows at length one, computed once: a search asks for them each time."""
+        return _unit(self.rows)
+
     def cues(self, texts: Sequence[str], vectors: Floats) -> Floats:
         """What tells a known question: see KNOWN; shape (texts, 3)."""
         rows = self.features(texts, vectors)
-        near = _unit(rows) @ _unit(self.rows).T
+        near = _unit(rows) @ self._units.T
         letters = [np.sort(self.letters.cosines(t, self.written))[-NEAREST:].mean() for t in texts]
         return np.column_stack(
             [

@@ -119,13 +119,13 @@ def _unreviewed(
     questions = [asked.questions[i] for i in used]
     given = near[used].argmax(axis=1)
     signals = [asked.signals[i] for i in used]
-    odds = _odds(signals, retrieval.fit(taught), questions, vectors[used], given)
+    odds = _odds(signals, taught, questions, vectors[used], given)
     return retrieval.Asked(texts=questions, vectors=vectors[used], given=given, odds=odds)
 
 
 def _odds(
     signals: Sequence[Signals],
-    reviewed: retrieval.Answerer,
+    taught: retrieval.Taught,
     questions: Sequence[str],
     vectors: Floats,
     given: NDArray[np.int64],
@@ -133,7 +133,7 @@ def _odds(
     """What customers' stars say of each answer; 1 where it is not rated."""
     if not questions:
         return np.zeros(0, np.float32)
-    shares = reviewed.shares(questions, vectors)[np.arange(len(given)), given]
+    shares = retrieval.fit(taught).shares(questions, vectors)[np.arange(len(given)), given]
     stars = [_stars(each) for each in signals]
     rated = [i for i, said in enumerate(stars) if said is not None]
     found = quality.odds_here(

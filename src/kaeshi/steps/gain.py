@@ -64,7 +64,7 @@ async def _known(
     base = await _of_base(loop, items, questions, answers, entries)
     return [
         quality.Known(
-            said=quality.said_of([_stars(item)], [1.0]) if item.score else 0.0,
+            said=quality.said_of([_stars(item)]) if item.score else 0.0,
             to_point=float(questions[i] @ answers[i]),
             agreement=agreement[i],
             **base[i],

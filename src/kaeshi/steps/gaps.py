@@ -2,8 +2,6 @@
 
 from contextlib import suppress
 
-import numpy as np
-
 from kaeshi import pii
 from kaeshi.errors import NotFound
 from kaeshi.loop import Loop
@@ -70,4 +68,4 @@ def _answered(loop: Loop, questions: list[str], vectors: answering.Floats) -> li
             answerer, _ = fitted
             best = answerer.shares(questions, vectors).max(axis=1)
             return [float(p) for p in best * answerer.is_known(questions, vectors)]
-    return np.zeros(len(questions)).tolist()
+    return [0.0] * len(questions)

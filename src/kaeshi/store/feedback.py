@@ -141,7 +141,7 @@ class FeedbackVerbs(Verbs):
         messages_said, where = await self._messages_said_of(said, assistant)
         current = await self._current(assistant, messages_said)
         changed = await self._changes(assistant, messages_said)
-        repeated = await self._repeated(assistant, ids)
+        repeated = await self._repeated(assistant, said, ids)
         batch = Batch(assistant=assistant, now=now)
         results = []
         for feedback, submission in zip(said, ids, strict=True):
@@ -176,9 +176,14 @@ class FeedbackVerbs(Verbs):
         batch.add(feedback, self._author(batch.assistant, feedback), submission, fresh, stale)
         return name, fresh
 
-    async def _repeated(self, assistant: str, ids: Sequence[str]) -> set[str]:
+    async def _repeated(
+        self, assistant: str, said: Sequence[Feedback], ids: Sequence[str]
+    ) -> set[str]:
         """The submissions that are stored: their key says that they are repetitions."""
-        rows = await self._rows(_REPEATED, assistant=assistant, ids=list(ids))
+        keyed = [submission for one, submission in zip(said, ids, strict=True) if one.key]
+        if not keyed:
+            return set()
+        rows = await self._rows(_REPEATED, assistant=assistant, ids=keyed)
         return {submission for (submission,) in rows}
 
     async def _messages_said_of(

@@ -102,7 +102,7 @@ def opinion_from(message: str, author: str, values: Mapping[str, Stored]) -> Opi
 
 
 def _decoded(metric: str, value: str) -> tuple[str, Any]:
-    """The opinion's field and its value, decoded from what `stored` wrote."""
+    """The opinion's field and its value, decoded from what `stored_value` wrote."""
     if metric in WORDS:
         return f"{metric}_characters", int(value.split(":", maxsplit=1)[0])
     if metric == "rating":
