@@ -99,7 +99,7 @@ async def test_late_and_repeated_reports_leave_the_state_of_ordered_ones(
             await feedback.record(own, [one])
         async with own.store.read() as tx:
             found = await tx.feedback.on(own.assistant, ["c"])
-        states.append(sorted((o.vote, o.rating) for _, o in found["c"]))
+        states.append(sorted((str(o.vote), str(o.rating)) for _, o in found["c"]))
     assert states[0] == states[1]
 
 
