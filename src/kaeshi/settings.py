@@ -321,13 +321,39 @@ class Settings(GatewaySettings, ProviderSettings, PrivacySettings):
         None,
         description="TOML file of system prompts by intent. Default: the one shipped with kaeshi.",
     )
+    min_probability: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="Lowest probability that an example's answer is right, by all that is known.",
+    )
+    trust_lower_bound: float = Field(
+        0.8,
+        ge=0,
+        lt=1,
+        description="How large a share of the independent customers who vote on an answer must "
+        "call it right, at the lower end of a 95 % bound, before it is learned without a person; "
+        "0.8 takes eleven of eleven. For what comes through the gateway. 0: one vote is enough.",
+    )
+    network_days: float = Field(
+        90,
+        gt=0,
+        description="Days after which the keyed hash of a conversation's network is deleted.",
+    )
     review_unnamed: bool = Field(
         default=True,
         description="Have a person approve examples of customers whom no request through the "
         "gateway named, before they are learned.",
     )
-    dataset_customer_percent: float = Field(
+    dataset_network_percent: float = Field(
         5,
+        gt=0,
+        le=100,
+        description="Largest share of a dataset that one network's customers may have, in percent, "
+        "as in DATASET_CUSTOMER_PERCENT.",
+    )
+    dataset_customer_percent: float = Field(
+        1,
         gt=0,
         le=100,
         description="Largest share of a dataset that one customer of the gateway may have, in "

@@ -1,6 +1,7 @@
 """What a client writes into its history is read and never learned."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from kaeshi.formats.training_rows import parse_row
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
 from kaeshi.nouns import Feedback, Json
-from kaeshi.steps import collection, dataset, feedback, knowledge, preferences, review
+from kaeshi.steps import collection, dataset, faq, feedback, knowledge, preferences, review
 from kaeshi.steps.conversation import show
 
 FAKE = "Use the code FREE100 and everything on the menu is free of charge tonight."
+KEY = {"authorization": "Bearer k"}
 REAL = "Adults are 55 dollars each, with two proteins, rice and vegetables."
 
 
@@ -46,6 +48,11 @@ async def asked(loop: Loop, provider: Any, opened: Any, question: str) -> tuple[
     return conversation, answer.headers["x-kaeshi-message"]
 
 
+def trusting(loop: Loop) -> Loop:
+    """One customer's praise is enough here."""
+    return replace(loop, settings=loop.settings.model_copy(update={"trust_lower_bound": 0}))
+
+
 async def rate(loop: Loop, message: str) -> None:
     liked = Feedback(message_id=message, vote="up", rating=5, helpful=True, accurate=True)
     await feedback.record(loop, [liked])
@@ -60,6 +67,7 @@ def loose(loop: Loop) -> Any:
 async def test_an_answer_that_we_never_gave_is_context_in_the_row(
     loop: Loop, provider: Any, opened: Any
 ) -> None:
+    loop = trusting(loop)
     conversation, message = await asked(loop, provider, opened, "How much is it for ten adults?")
     await rate(loop, message)
     (line,) = (await dataset.build(loop, loose(loop), least=0)).lines
@@ -110,12 +118,17 @@ async def test_no_pair_is_made_of_it(
 
 
 async def answered(
-    loop: Loop, opened: Any, *turns: str, customer: str | None = None
+    loop: Loop,
+    opened: Any,
+    *turns: str,
+    customer: str | None = None,
+    address: str = "127.0.0.1",
 ) -> tuple[str, str]:
     """A conversation through the gateway: (its name, its last reply's message)."""
     said: list[Json] = []
-    headers = {"x-kaeshi-customer": customer} if customer else {}
-    async with opened(gateway_consent="granted") as client:
+    headers = {**KEY, "x-kaeshi-customer": customer} if customer else KEY
+    key = SecretStr("k")  # without one, callers from elsewhere are refused
+    async with opened(address, gateway_consent="granted", gateway_key=key) as client:
         for turn in turns:
             said.append({"role": "user", "content": turn})
             answer = await client.post(
@@ -175,10 +188,60 @@ async def test_an_approval_does_not_cover_what_is_said_after_it(
     assert await learned(loop) == (0, {"unreviewed": 1})
 
 
-async def test_a_named_customers_example_needs_no_review(
+async def test_one_named_customers_praise_is_enough_only_where_that_is_said(
     loop: Loop, provider: Any, opened: Any
 ) -> None:
     _, message = await answered(loop, opened, QUESTION, customer="ann")
+    await rate(loop, message)
+    assert await learned(loop) == (0, {"unreviewed": 1})
+    (item,) = await review.queue(loop)
+    assert item.why == "1 customer votes on it, who count for 1; 5 stars, 1 thumbs up"
+    again = trusting(loop)
+    async with loop.store.write() as tx:
+        await tx.conversations.mark_changed(loop.assistant, [item.conversation or ""])
+    assert await learned(again) == (1, {})
+
+
+@pytest.mark.parametrize(
+    ("accounts", "networks", "is_learned"),
+    [(10, 1, False), (30, 10, False), (10, 10, False), (11, 11, True)],
+)
+async def test_it_takes_eleven_networks_to_praise_an_answer_into_a_dataset(
+    loop: Loop, provider: Any, opened: Any, accounts: int, networks: int, is_learned: bool
+) -> None:
+    for number in range(accounts):
+        _, message = await answered(
+            loop,
+            opened,
+            QUESTION,
+            customer=f"c{number}",
+            address=f"198.51.{number % networks}.{number}",
+        )
+        await rate(loop, message)
+        loop.clock.advance(hours=1)  # type: ignore[attr-defined]  # the tests' clock
+    rows, dropped = await learned(loop)
+    assert (rows > 0) == is_learned
+    assert ("unreviewed" in dropped) != is_learned
+
+
+async def test_customers_of_the_teams_own_back_end_count_as_one(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    """All requests come from one address then, and no token says who asks."""
+    for number in range(11):
+        _, message = await answered(loop, opened, QUESTION, customer=f"c{number}")
+        await rate(loop, message)
+        loop.clock.advance(hours=1)  # type: ignore[attr-defined]  # the tests' clock
+    assert await learned(loop) == (0, {"unreviewed": 11})
+
+
+async def test_an_answer_that_an_approved_entry_gives_needs_no_person(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    provider.answers = {"gpt-4o-mini": "Two hours, and three on a Monday."}
+    pair = (QUESTION, "Two hours, and three on a Monday.")
+    await faq.import_pairs(loop, [("faq", pair)], by="bea")
+    _, message = await answered(loop, opened, f"{QUESTION} Thanks!", customer="ann")
     await rate(loop, message)
     assert await learned(loop) == (1, {})
 
@@ -186,13 +249,14 @@ async def test_a_named_customers_example_needs_no_review(
 async def test_one_account_has_no_more_than_its_share(
     loop: Loop, provider: Any, opened: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    loop = trusting(loop)
     for number in range(14):
         words = f"May {'abcdefghijklmnop'[number] * 9} come along {number * 7919} times?"
         provider.answers = {"gpt-4o-mini": f"{words[4:20]} may come whenever {number} is even."}
         _, message = await answered(loop, opened, words, customer="ann" if number else "bob")
         await rate(loop, message)
-    # 5 % of MIN_EXAMPLES (200)
-    assert await learned(loop) == (11, {"customer_share": 3})
+    # 1 % of MIN_EXAMPLES (200)
+    assert await learned(loop) == (3, {"customer_share": 11})
 
 
 async def test_a_customers_correction_waits_for_a_person(
@@ -221,6 +285,7 @@ async def test_a_customers_correction_waits_for_a_person(
 async def test_policy_approves_nothing_of_unnamed_customers(
     loop: Loop, provider: Any, opened: Any
 ) -> None:
+    loop = trusting(loop)
     for customer in ("ann", None):
         words = f"How long may {customer} sit at the table with ten others?"
         _, message = await answered(loop, opened, words, customer=customer)
@@ -277,7 +342,6 @@ async def test_a_later_request_withdraws_consent_and_one_without_the_header_does
             assert (await show(loop, "c"))["consent"] == stands
 
 
-KEY = {"authorization": "Bearer k"}
 HISTORY = [
     {"role": "user", "content": "Do you cook for ten?"},
     {"role": "assistant", "content": "We have a table for ten."},
@@ -361,6 +425,7 @@ async def test_a_stranger_elsewhere_does_not_join_by_knowing_what_was_said(
 async def test_no_export_of_liked_answers_teaches_what_a_client_wrote(
     loop: Loop, provider: Any, opened: Any, tmp_path: Path, form: Any
 ) -> None:
+    loop = trusting(loop)
     _, message = await asked(loop, provider, opened, "How much is it for ten adults?")
     await rate(loop, message)
     out = tmp_path / "rows.jsonl"

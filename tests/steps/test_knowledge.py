@@ -11,6 +11,7 @@ from kaeshi.loop import Loop
 from kaeshi.providers.fake import FakeClock
 from kaeshi.steps import (
     collection,
+    faq,
     knowledge,
     review,
 )
@@ -32,12 +33,9 @@ async def proposed(loop: Loop) -> list[str]:
 
 
 async def test_only_new_text_is_embedded_and_the_new_index_is_swapped_in(loop: Loop) -> None:
-    await approved(loop, 3)
+    await faq.import_pairs(loop, ((f"{i}", different(i)) for i in range(3)), by="ann")
     first = await knowledge.refresh(loop)
-    await learnable(loop, 5)
-    await collection.collect(loop)
-    await knowledge.propose(loop)
-    await knowledge.approve(loop, await proposed(loop), by="ann")
+    await faq.import_pairs(loop, ((f"{i}", different(i)) for i in range(5)), by="ann")
     second = await knowledge.refresh(loop)
     assert (first["embedded"], second["embedded"], second["entries"]) == (3, 2, 5)
     assert first["index"] != second["index"]

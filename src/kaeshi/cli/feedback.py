@@ -17,8 +17,10 @@ from kaeshi.cli.output import (
 from kaeshi.formats.logs import source
 from kaeshi.loop import Loop
 from kaeshi.nouns import Feedback
+from kaeshi.rules import trust
 from kaeshi.rules.feedback import BEST_RATING, parse
 from kaeshi.steps import feedback as steps
+from kaeshi.steps import weighing
 
 app = group()
 
@@ -142,3 +144,23 @@ def stats(
             [(name, "unknown" if value is None else value) for name, value in found.items()],
         ),
     )
+
+
+@app.command()
+def votes(
+    conversation: str, db: Database = None, assistant: Who = None, as_json: AsJson = False
+) -> None:
+    """Show every vote that counts for a conversation's answer: its weight, and why."""
+    found = with_loop(db, assistant, lambda loop: weighing.votes_on(loop, conversation))
+    result = [each.model_dump(mode="json") for each in found]
+    head = ("customer", "stars", "at", "weight", "why")
+    rows = [
+        (w.vote.customer, w.vote.stars, f"{w.vote.at:%Y-%m-%d %H:%M}", f"{w.weight:.2f}", w.why)
+        for w in found
+    ]
+    summed = trust.standing(found)
+    text = (
+        f"{table(head, rows)}\n{summed.praise:.3g} independent customers call it right and "
+        f"{summed.blame:.3g} do not; at least {summed.bound:.0%} of such customers would"
+    )
+    show(result, as_json=as_json, text=text if found else "no vote on it is stored")

@@ -1,6 +1,7 @@
 """`kaeshi review`: decide about proposed examples and entries."""
 
 import sys
+from dataclasses import asdict
 from typing import Annotated, Any, cast, get_args
 
 import typer
@@ -18,9 +19,12 @@ from kaeshi.cli.output import (
 from kaeshi.cli.review_session import Session
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import ReviewItem, ReviewKind, ReviewState, text_of
+from kaeshi.rules.quality import Bin
+from kaeshi.steps import quality
 from kaeshi.steps import review as steps
 
 app = group()
+BAR = 40  # characters of a line from 0 to 1
 SHOWN = 38  # characters of a question or an answer in a list
 NOTHING = "nothing waits for review; `kaeshi collection run` brings examples from conversations"
 NONE_OF_THEM = "no item of that kind and state; `kaeshi review list --state all` shows every one"
@@ -204,3 +208,39 @@ def reject(
 ) -> None:
     """Reject an example or an entry: it is not learned."""
     _decide(ref, "rejected", by, note, None, db, assistant, alike=alike, as_json=as_json)
+
+
+@app.command()
+def reliability(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Show whether `right?` means what it says, by what people decided."""
+    found = with_loop(db, assistant, quality.reliability)
+    show(asdict(found), as_json=as_json, text=_reliability_words(found))
+
+
+def _reliability_words(found: quality.Reliability) -> str:
+    if not found.is_own:
+        return (
+            f"{found.reviewed} examples reviewed; from {quality.LEAST_REVIEWED} on, right and "
+            "wrong ones among them, the probability learns from them. Until then it is the "
+            "shipped one"
+        )
+    learned = "the probability has learned from them. Each is judged here by one that had not"
+    lines = [
+        f"{found.reviewed} examples reviewed; {learned}",
+        *(_bar(each) for each in found.bins),
+        f"calibration error {found.error:.3f}",
+    ]
+    return "\n".join(lines)
+
+
+def _bar(each: Bin) -> str:
+    """One line of the reliability plot: said, and found."""
+    marks = ["."] * (BAR + 1)
+    for place in range(round(each.low * BAR), round(each.high * BAR) + 1):
+        marks[place] = "-"
+    marks[round(each.probability * BAR)] = "|"
+    marks[round(each.right * BAR)] = "o"
+    return (
+        f"said {each.probability:4.0%}  found {each.right:4.0%} of {each.count:<4} "
+        f"0 {''.join(marks)} 1"
+    )

@@ -437,6 +437,7 @@ def _settings(folder: Path) -> Settings:
         drop_outcomes=("goal_reached=false", "booked=false"),
         min_examples=200,
         # the demo's customers are simulated, and none of them is false
+        trust_lower_bound=0,
         rollout_false_percent=0,
         rollout_false_harm_percent=0,
         rollout_margins={

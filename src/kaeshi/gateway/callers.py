@@ -15,12 +15,26 @@ from kaeshi.gateway.requests import LONGEST_ID, Fault, Scope, given
 from kaeshi.guard import client_address
 from kaeshi.loop import Loop
 from kaeshi.rules.threads import UNNAMED, UNVERIFIED
+from kaeshi.store.keys import NETWORK, OWN_NETWORK
 
 TOKEN = b"x-kaeshi-customer-token"
 RESERVED = (UNVERIFIED, UNNAMED)
 TOKENS_KEPT = 4096
 ADDRESSES_KEPT = 4096
 LATEST = 253_402_300_800  # the year 10000
+# of this machine or the team: a back end's address, which says nothing of its customers
+OWN_NETWORKS = tuple(
+    ip_network(each)
+    for each in (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
 NETWORK_BITS = {4: 24, 6: 48}  # what one subscriber or office usually has
 
 
@@ -92,7 +106,10 @@ class Callers:
 
     def _network_digest(self, address: str) -> str:
         network = network_of(address)
-        return self._keyring.pseudonym("", network, "n") if network else ""
+        if not network:
+            return ""
+        is_own = any(ip_address(address) in own for own in OWN_NETWORKS)
+        return self._keyring.pseudonym("", network, OWN_NETWORK if is_own else NETWORK)
 
 
 def network_of(address: str) -> str:

@@ -39,6 +39,7 @@ DropReason = Literal[
     "unfit",
     "damaged",
     "thumbs_down",
+    "doubtful",
     "goal_not_reached",
     "booking_failed",
     "outcome",

@@ -24,6 +24,7 @@ class Example:
     scrubber: str
     pii: Mapping[str, int] = field(default_factory=dict)
     account: str = ""  # the gateway's customer; empty for what an operator logged
+    network: str = ""  # a keyed hash; empty where it is not known or says nothing
     context: Json = field(default_factory=dict)  # tools, tool_choice, response_format; scrubbed
 
     @property

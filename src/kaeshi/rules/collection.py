@@ -17,7 +17,8 @@ REASONS: Mapping[DropReason, str] = {
     "weightless": "every answer has weight 0, which marks it as bad",
     "damaged": "its text was changed in the database and cannot be decrypted",
     "unfit": "its row breaks the format of training files",
-    "thumbs_down": "it has a thumbs-down",
+    "thumbs_down": "it has a thumbs-down, and no more thumbs-up",
+    "doubtful": "by all that is known its answer is too likely wrong (MIN_PROBABILITY)",
     "goal_not_reached": "the customer says the goal was not reached",
     "booking_failed": "it led to no booking (booked=false in DROP_OUTCOMES)",
     "outcome": "an outcome in DROP_OUTCOMES was reported",
@@ -32,7 +33,7 @@ REASONS: Mapping[DropReason, str] = {
     "timed_out": "the scrubber did not finish in time, so it must not be learned",
     "unscrubbed": "the scrubber failed, so it must not be learned",
     "unread_script": "its script is one whose names the scrubber cannot read (KAESHI_NAMES)",
-    "unreviewed": "no request named its customer, and no person has approved it",
+    "unreviewed": "no person approved it, and its customer is unnamed or too few praise it",
     "customer_share": "its customer has a larger share of the examples than is allowed",
     "duplicate": "an example with the same words is in the dataset",
     "near_duplicate": "an example with nearly the same words is in the dataset",
@@ -60,6 +61,8 @@ BY_FILTERS: frozenset[str] = frozenset(
     }
 )
 POSITIVE_RATING = 4
+# refused for what customers said of it: its text is stored, so that all votes are weighed together
+COMPARED: frozenset[str] = frozenset({"", "thumbs_down", "low_rating", "low_quality", "doubtful"})
 _OUTCOMES: Mapping[str, DropReason] = {
     "goal_reached=false": "goal_not_reached",
     "booked=false": "booking_failed",
@@ -107,7 +110,7 @@ def refused_by_signals(
 
 
 def _unhappy(facts: Mapping[str, object], signals: Signals, filters: Filters) -> DropReason | None:
-    if signals.thumbs_down:
+    if signals.thumbs_down and signals.thumbs_down >= signals.thumbs_up:
         return "thumbs_down"
     unwanted = next((fact for fact in filters.drop_outcomes if _is_reported(fact, facts)), None)
     return _OUTCOMES.get(unwanted, "outcome") if unwanted else None

@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, overload
 
 from kaeshi.errors import InvalidInput, TooFew
@@ -77,15 +77,19 @@ def said(messages: Iterable[Json]) -> str:
 
 
 def shared_out(
-    examples: Sequence[Example], percent: float, least: int, most: int | None = None
+    examples: Sequence[Example],
+    percent: float,
+    least: int,
+    most: int | None = None,
+    of: Callable[[Example], str] = lambda example: example.account,
 ) -> list[Example]:
     """The examples, of which one account has at most `percent` of those that are left.
 
     The share is counted of `least` where fewer are left, and of `most` where only so many will be
     taken. An account keeps its best rated examples, of equal ones the earliest. What an operator
-    logged has no account.
+    logged has no account. `of`: what counts as an account, such as the network.
     """
-    counts = Counter(example.account for example in examples)
+    counts = Counter(of(example) for example in examples)
     allowed = _allowed(counts, percent, least, most)
     best = sorted(
         examples, key=lambda e: (-(e.signals.quality_tenths or 0), e.started_at, e.conversation)
@@ -93,8 +97,9 @@ def shared_out(
     taken: Counter[str] = Counter()
     refused = set[str]()
     for example in best:
-        taken[example.account] += 1
-        if example.account and taken[example.account] > allowed:
+        account = of(example)
+        taken[account] += 1
+        if account and taken[account] > allowed:
             refused.add(example.id)
     return [example for example in examples if example.id not in refused]
 
@@ -172,14 +177,20 @@ _REMEDIES: Mapping[str, str] = {
         "they carry no consent. Where the customers agreed, import them again with --consent "
         "granted, or set GATEWAY_CONSENT for what comes through the gateway"
     ),
-    "unreviewed": "their customers are unnamed: look at `kaeshi review list` and approve",
+    "unreviewed": (
+        "their customers are unnamed or too few praise them: look at `kaeshi review list` and "
+        "approve (one customer's praise is enough with TRUST_LOWER_BOUND=0)"
+    ),
     "not_rated": "they have no rating: send feedback, or set MISSING_QUALITY=keep",
     "low_quality": (
         "their score is below MIN_QUALITY_SCORE; stars, a thumbs-up, helpful and accurate add to it"
     ),
     "low_rating": "their rating is below MIN_RATING",
     "outcome": "DROP_OUTCOMES names their outcome",
-    "customer_share": "one customer may have DATASET_CUSTOMER_PERCENT of a dataset",
+    "customer_share": (
+        "one customer may have DATASET_CUSTOMER_PERCENT of a dataset, and one network "
+        "DATASET_NETWORK_PERCENT"
+    ),
 }
 
 

@@ -96,11 +96,13 @@ def fold(said: Sequence[Opinion], confidence: float | None = None) -> Signals:
     """All current feedback on one conversation as one set of signals.
 
     Quality is the best that any person gave, so that a second happy customer of few words takes
-    nothing away; if one person was unhappy, the worst.
+    nothing away; the worst, unless more were happy than unhappy. Steps weigh the unhappy again
+    (rules/trust.py).
     """
     ratings = [f.rating for f in said if f.rating is not None]
     scores = [score(f) for f in said]
-    worst_or_best = min if any(quality.capped for quality in scores) else max
+    unhappy = sum(quality.capped for quality in scores)
+    worst_or_best = min if unhappy and 2 * unhappy >= len(scores) else max
     return Signals(
         quality_tenths=worst_or_best(quality.tenths for quality in scores) if scores else None,
         rating=statistics.fmean(ratings) if ratings else None,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from kaeshi.nouns import Opinion
 from kaeshi.nouns.value import Value
 from kaeshi.rules import logistic
+from kaeshi.rules.statistics import wilson
 
 Floats = NDArray[np.float64]
 # how often a first rater gives 1 to 5 stars to a right answer, and to a wrong one (mean of two
@@ -152,15 +153,16 @@ def stars_of(opinion: Opinion) -> int | None:
     return None
 
 
-def said_of(stars: Sequence[int]) -> float:
-    """Log odds that an answer was right, by its raters' stars.
+def said_of(stars: Sequence[int], weights: Sequence[float] | None = None) -> float:
+    """Log odds that an answer was right, by its raters' stars and the weights of their votes.
 
     Bounded to both sides: see MOST_PRAISE.
 
     >>> said_of([5] * 1000) == math.log(MOST_PRAISE)
     True
     """
-    whole = sum(math.log(odds(each)) for each in stars)
+    counted = weights if weights is not None else [1.0] * len(stars)
+    whole = sum(w * math.log(odds(each)) for each, w in zip(stars, counted, strict=True))
     return max(-math.log(MOST_BLAME), min(math.log(MOST_PRAISE), whole))
 
 
@@ -186,6 +188,52 @@ def fit(known: Sequence[Known], right: Sequence[bool]) -> Model:
     found = logistic.fit(x, np.array(right, np.float64), np.ones(len(x)), before, pull)
     *weights, bias = found.tolist()
     return base.model_copy(update={"weights": tuple(weights), "bias": bias})
+
+
+def refit(known: Sequence[Known], right: Sequence[bool]) -> Model:
+    """The shipped model, moved as far as answers that people here have reviewed say.
+
+    Maximum a posteriori: the shipped weights are the prior's mean, and weigh as STRENGTH reviews.
+    """
+    before = shipped()
+    x = np.array([[*_standard(one, before), 1.0] for one in known])
+    mean = np.array([*before.weights, before.bias])
+    pull = np.full(len(mean), STRENGTH)
+    found = logistic.fit(x, np.array(right, np.float64), np.ones(len(x)), mean, pull)
+    *weights, bias = found.tolist()
+    return before.model_copy(update={"weights": tuple(weights), "bias": bias})
+
+
+class Bin(Value):
+    """Answers of about the same probability: their number, its mean, and the share that is right.
+
+    `low`, `high`: the share's 95 % interval (Wilson 1927).
+    """
+
+    count: int
+    probability: float
+    right: float
+    low: float
+    high: float
+
+
+def reliability(probabilities: Floats, right: Floats, bins: int = 5) -> list[Bin]:
+    """Whether probabilities mean what they say, in bins of equal numbers of answers."""
+    order = np.argsort(probabilities, kind="stable")
+    found = []
+    for part in np.array_split(order, min(bins, len(order))):
+        share = float(right[part].mean())
+        low, high = wilson(share * len(part), len(part))
+        found.append(
+            Bin(
+                count=len(part),
+                probability=float(probabilities[part].mean()),
+                right=share,
+                low=low,
+                high=high,
+            )
+        )
+    return found
 
 
 def calibration_error(probabilities: Floats, right: Floats, bins: int = 10) -> float:

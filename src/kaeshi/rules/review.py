@@ -34,7 +34,7 @@ def last_exchange(messages: Sequence[Json]) -> tuple[str, str]:
     return texts.get("user", ""), texts.get("assistant", "")
 
 
-def why_example(signals: Signals, *, is_unnamed: bool) -> str:
+def why_example(signals: Signals, *, is_unnamed: bool, held: str = "") -> str:
     """Why an example is in the queue, in a few words.
 
     >>> why_example(Signals(rating=4.5, thumbs_up=1), is_unnamed=True)
@@ -48,7 +48,8 @@ def why_example(signals: Signals, *, is_unnamed: bool) -> str:
     if signals.corrected:
         said.append("a customer corrected it")
     words = ", ".join(said) or "no feedback"
-    return f"no request named its customer; {words}" if is_unnamed else words
+    why = "no request named its customer" if is_unnamed else held
+    return f"{why}; {words}" if why else words
 
 
 def doubt(right: float) -> float:

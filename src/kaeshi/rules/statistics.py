@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 Floats = NDArray[np.float64]
 
 
-def wilson(successes: float, count: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def wilson(successes: float, count: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Limits of a share after Wilson (1927), between 0 and 1.
 
     >>> tuple(round(limit, 3) for limit in wilson(8, 10)), wilson(0, 1275)[0], wilson(7, 7)[1]

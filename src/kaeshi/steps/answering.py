@@ -67,7 +67,11 @@ async def asked_since(loop: Loop) -> Asked:
 
 
 async def _kept(loop: Loop) -> list[Judged]:
-    """Kept examples that wait for no person."""
+    """Kept examples whose customers are named, or that a person approved.
+
+    What a customer says of an answer only helps to choose among approved ones, and is bounded;
+    so others need not agree.
+    """
     found: list[Judged] = []
     after = ""
     while True:
@@ -76,7 +80,11 @@ async def _kept(loop: Loop) -> list[Judged]:
         if not part:
             return found
         after = part[-1].conversation
-        found += [one for one in part if one.body is not None and not one.waits]
+        found += [one for one in part if one.body is not None and not _is_unnamed(one)]
+
+
+def _is_unnamed(one: Judged) -> bool:
+    return one.is_unnamed and one.review == "proposed"
 
 
 def fitted(
@@ -134,12 +142,10 @@ def _odds(
     if not questions:
         return np.zeros(0, np.float32)
     shares = retrieval.fit(taught).shares(questions, vectors)[np.arange(len(given)), given]
-    stars = [_stars(each) for each in signals]
-    rated = [i for i, said in enumerate(stars) if said is not None]
-    found = quality.odds_here(
-        [said for said in stars if said is not None], shares[rated].astype(np.float64)
-    )
-    return np.array([1.0 if said is None else found[said - 1] for said in stars], np.float32)
+    stars = np.array([_stars(each) or 0 for each in signals], np.int64)
+    rated = stars > 0
+    found = quality.odds_here(stars[rated].tolist(), shares[rated].astype(np.float64))
+    return np.array([1.0, *found], np.float32)[stars]
 
 
 def _stars(signals: Signals) -> int | None:

@@ -26,6 +26,7 @@ from kaeshi.pii.scripts import unread
 from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
 from kaeshi.rules.conversation import NOTHING_STORED, is_answer, rated_turn, says_something
+from kaeshi.steps.weighing import weigh
 from kaeshi.store.conversation_rows import Stored
 from kaeshi.store.examples import Judged, Reviewed, Signalled, by_type
 from kaeshi.store.verbs import dumps
@@ -89,6 +90,10 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
             await tx.conversations.settle_changes(loop.assistant, stored)
         _count(done, judged)
         after = stored[-1].id
+    doubtful = await weigh(loop)
+    if doubtful:
+        done.kept -= doubtful
+        done.dropped["doubtful"] += doubtful
     # other filters than the settings' are for once, and the next collection does not go by them
     named = "" if wanted is not None else using.model_dump_json()
     await _written_down(loop, done, named, started)
@@ -186,19 +191,34 @@ def judge(
 
     A conversation that cannot be scrubbed is dropped.
     """
-    signals: list[Any] | list[Signals] = []
+    signals: list[Signals] = []
     verdicts: list[Drop | Keep] = []
     for s in stored:
         upto, known = _signals_of(s, said)
         _verdict_of(s, upto, known, using, signals, verdicts, reviews)
-    scrubbed = _scrubbed_texts(stored, verdicts, loop)
+    scrubbed = _scrubbed_texts(stored, signals, verdicts, loop)
     version = scrubber_version(loop)
     judged = []
     for s, known, verdict in zip(stored, signals, verdicts, strict=True):
-        clean = next(scrubbed) if isinstance(verdict, Keep) else verdict.reason
+        taken = _upto_of(s, known, verdict)
+        clean = verdict.reason if isinstance(verdict, Drop) and taken is None else next(scrubbed)
         review = _still_valid(reviews.get(s.id, _UNSEEN), verdict)
         judged.append(_judged_as(loop, s, clean, verdict, known, version, review))
     return judged
+
+
+def _upto_of(s: Stored, known: Signals, verdict: Keep | Drop) -> int | None:
+    """Up to where the conversation is scrubbed and stored; None where it is not.
+
+    A single question whose answer customers blame is stored, too: all votes on the same answer are
+    weighed together.
+    """
+    if isinstance(verdict, Keep):
+        return verdict.upto
+    roles = [turn.message["role"] for turn in s.said]
+    is_single = roles.count("user") == 1 and roles[-1] == "assistant"
+    is_rated = known.rating is not None or known.thumbs_down > 0
+    return len(roles) - 1 if is_single and is_rated and verdict.reason in rules.COMPARED else None
 
 
 def _verdict_of(
@@ -206,7 +226,7 @@ def _verdict_of(
     upto: int | None,
     known: Signals,
     using: Filters,
-    signals: list[Any] | list[Signals],
+    signals: list[Signals],
     verdicts: list[Drop | Keep],
     reviews: Mapping[str, Reviewed],
 ) -> None:
@@ -255,7 +275,9 @@ def _judged_as(
     return Judged(
         id=example_id(loop.assistant, s.id),
         conversation=s.id,
-        verdict=Drop(reason=clean) if isinstance(clean, str) else verdict,
+        verdict=Drop(reason=clean)
+        if isinstance(clean, str) and isinstance(verdict, Keep)
+        else verdict,
         signals=known,
         facts=s.facts,
         consent=s.consent,
@@ -270,6 +292,8 @@ def _judged_as(
         context=s.context,
         account=s.customer if s.is_from_gateway else "",
         is_unnamed=s.is_unnamed,
+        is_vouched=s.is_vouched,
+        network=s.network,
     )
 
 
@@ -280,10 +304,14 @@ def _still_valid(review: Reviewed, verdict: Keep | Drop) -> Reviewed:
 
 
 def _scrubbed_texts(
-    stored: Sequence[Stored], verdicts: list[Drop | Keep], loop: Loop
+    stored: Sequence[Stored], signals: list[Signals], verdicts: list[Drop | Keep], loop: Loop
 ) -> Iterator[Clean | Failed]:
-    kept = [(s, v.upto) for s, v in zip(stored, verdicts, strict=True) if isinstance(v, Keep)]
-    return iter(scrub_each(loop, [[t.message for t in s.said[: upto + 1]] for s, upto in kept]))
+    taken = [
+        [turn.message for turn in s.said[: upto + 1]]
+        for s, known, verdict in zip(stored, signals, verdicts, strict=True)
+        if (upto := _upto_of(s, known, verdict)) is not None
+    ]
+    return iter(scrub_each(loop, taken))
 
 
 def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | None = None) -> Clean:

@@ -21,6 +21,7 @@ from kaeshi.store.contexts import context_id
 from kaeshi.store.examples import Judged
 
 AT_ONCE = 400
+FINAL = frozenset({"timed_out", "damaged", "doubtful"})  # whatever the filters say
 
 
 async def gather(
@@ -81,9 +82,12 @@ def _fit(loop: Loop, kept: list[Example], dropped: Counter[str]) -> list[Example
 def _shared_out(
     loop: Loop, kept: list[Example], dropped: Counter[str], most: int | None
 ) -> list[Example]:
-    """The examples without those that exceed their account's share."""
+    """The examples without those that exceed their account's or network's share."""
     s = loop.settings
     fair = rules.shared_out(kept, s.dataset_customer_percent, s.min_examples, most)
+    fair = rules.shared_out(
+        fair, s.dataset_network_percent, s.min_examples, most, lambda example: example.network
+    )
     if len(fair) < len(kept):
         dropped["customer_share"] += len(kept) - len(fair)
     return fair
@@ -142,13 +146,13 @@ async def build(
     """
     using = wanted or collection.filters(loop)
     examples, dropped = await gather(loop, using, max_samples=max_samples, since=since, until=until)
-    is_bounded = since is not None or until is not None
+    is_explained = bool(examples or dropped) or since is not None or until is not None
     rules.enough(
         len(examples),
         loop.settings.min_examples if least is None else least,
         f"dataset for assistant {loop.assistant!r}",
         dropped,
-        "" if examples or dropped or is_bounded else await collection.why_nothing(loop),
+        "" if is_explained else await collection.why_nothing(loop),
     )
     lines = tuple(rules.row(example, loop.prompts) for example in examples)
     sources = _sources_of(examples)
@@ -348,7 +352,7 @@ def _known_verdicts(
             verdicts[j.conversation] = refused
         elif j.scrubber != current:
             continue
-        elif isinstance(j.verdict, Drop) and j.verdict.reason in {"timed_out", "damaged"}:
+        elif isinstance(j.verdict, Drop) and j.verdict.reason in FINAL:
             verdicts[j.conversation] = j.verdict  # it would be the same again
         elif j.body is not None:
             verdicts[j.conversation] = j.example

@@ -15,6 +15,7 @@ from kaeshi.rules import quality
 from kaeshi.rules import review as rules
 from kaeshi.steps.embedding import vectors_of
 from kaeshi.steps.knowledge import approved_entries
+from kaeshi.steps.quality import model_of
 
 Floats = NDArray[np.float32]
 MOST = 200  # items that are weighed against each other; their texts are embedded once
@@ -31,7 +32,11 @@ async def by_gain(loop: Loop, items: Sequence[ReviewItem]) -> list[ReviewItem]:
     answers, _ = await vectors_of(loop, [item.answer for item in items])
     entries = await approved_entries(loop)
     known = await _known(loop, items, questions, answers, entries)
-    right = [quality.shipped().probability(one) for one in known]
+    model = await model_of(loop)
+    right = [
+        model.probability(one) if item.right is None else item.right
+        for item, one in zip(items, known, strict=True)
+    ]
     groups = rules.alike(items, questions, answers)
     heads = [_head(items, group, right[group[0]]) for group in groups]
     return _ordered(heads, questions[[group[0] for group in groups]])
@@ -44,11 +49,14 @@ def _head(items: Sequence[ReviewItem], group: Sequence[int], right: float) -> Re
 
 
 def _ordered(heads: Sequence[ReviewItem], questions: Floats) -> list[ReviewItem]:
-    """By gain; a customer's own words first: to write what is right takes trouble."""
+    """By gain; a customer's own words first: to write what is right takes trouble.
+
+    Last is what will be learned without a decision.
+    """
     doubts = [rules.doubt(head.right or 0.0) * (1 + len(head.alike)) ** 0.5 for head in heads]
     order = rules.worth_asking(np.array(doubts, np.float32), questions, len(heads))
     order += sorted(set(range(len(heads))) - set(order))
-    order.sort(key=lambda i: heads[i].kind != "correction")
+    order.sort(key=lambda i: (heads[i].kind != "correction", not heads[i].waits))
     return [heads[i] for i in order]
 
 

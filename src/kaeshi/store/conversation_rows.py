@@ -45,6 +45,8 @@ class Stored:
     is_damaged: bool = False  # a text cannot be decrypted
     is_from_gateway: bool = False  # else an operator logged or imported it
     is_unnamed: bool = False  # no request through the gateway named its customer
+    is_vouched: bool = True  # a token names its customer, or an operator logged it
+    network: str = ""  # a keyed hash
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,8 @@ HEADS = _of(
     _c.intents,
     _c.started_at,
     _c.closed_at,
+    _c.is_verified,
+    _c.network,
     _c.context,
 )
 REPORTED = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.key)

@@ -44,7 +44,7 @@ from kaeshi.store.conversation_statements import (
     WRAPPED_KEYS,
 )
 from kaeshi.store.key_use import KeyVerbs
-from kaeshi.store.keys import Keyring
+from kaeshi.store.keys import OWN_NETWORK, Keyring
 from kaeshi.store.tables import (
     changes,
     conversations,
@@ -275,7 +275,7 @@ class ConversationVerbs(Verbs):
 
     def _head(self, assistant: str, head: Sequence[Any]) -> dict[str, Any]:
         """A row of HEADS as the fields of a Stored."""
-        identifier, customer, source, consent, intents, started, closed, _ = head
+        identifier, customer, source, consent, intents, started, closed, signed, network, _ = head
         is_from_gateway = source == GATEWAY
         return {
             "id": identifier,
@@ -286,6 +286,8 @@ class ConversationVerbs(Verbs):
             "closed": closed is not None,
             "is_from_gateway": is_from_gateway,
             "is_unnamed": is_from_gateway and customer in self._unnamed(assistant, identifier),
+            "is_vouched": not is_from_gateway or bool(signed),
+            "network": "" if network.startswith(f"{OWN_NETWORK}_") else network,
         }
 
     def _unnamed(self, assistant: str, conversation: str) -> set[str]:

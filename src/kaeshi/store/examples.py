@@ -40,11 +40,15 @@ class Judged:
     context: Json = field(default_factory=dict)
     account: str = ""
     is_unnamed: bool = False
+    is_vouched: bool = True
+    network: str = ""
+    probability: float | None = None
+    held: str = ""
 
     @property
     def waits(self) -> bool:
-        """Whether a person must approve it first: its customer is unnamed."""
-        return self.is_unnamed and self.review == "proposed"
+        """Whether a person must approve it first: its customer is unnamed, or votes are too few."""
+        return (self.is_unnamed or bool(self.held)) and self.review == "proposed"
 
     @property
     def example(self) -> Example:
@@ -60,6 +64,7 @@ class Judged:
             scrubber=self.scrubber,
             pii=self.pii,
             account=self.account,
+            network=self.network,
             context=self.context,
         )
 
@@ -75,6 +80,9 @@ class Reviewed(NamedTuple):
     corrected: list[Json] | None
 
 
+UNWEIGHED = "its votes are not weighed yet"
+# of the SQL of `Judged.waits`
+WAITS = (examples.c.is_unnamed | (examples.c.held != "")) & (examples.c.review == "proposed")
 _SILENT = select(conversations.c.id).where(
     conversations.c.assistant == bindparam("assistant"),
     among(conversations.c.id, "ids"),
@@ -85,7 +93,6 @@ _UNLEARNED = (
     .where(
         examples.c.assistant == bindparam("a"),
         examples.c.conversation == bindparam("c"),
-        examples.c.kept,
         select(conversations.c.id)
         .where(
             conversations.c.assistant == bindparam("a"),
@@ -135,8 +142,7 @@ _REVIEWED = select(
 _UNVOUCHED = select(examples.c.conversation).where(
     examples.c.assistant == bindparam("assistant"),
     among(examples.c.conversation, "ids"),
-    examples.c.is_unnamed,
-    examples.c.review == "proposed",
+    WAITS,
 )
 
 
@@ -204,10 +210,9 @@ class ExampleVerbs(Verbs):
 
     async def count_kept(self, assistant: str) -> tuple[int, int]:
         """How many examples are kept, and how many of these wait: see `Judged.waits`."""
-        waits = examples.c.is_unnamed & (examples.c.review == "proposed")
         kept, waiting = (
             await self.connection.execute(
-                select(func.count(), func.count().filter(waits)).where(
+                select(func.count(), func.count().filter(WAITS)).where(
                     examples.c.assistant == assistant, examples.c.kept
                 )
             )
@@ -362,6 +367,12 @@ def _example_rows(judged: Sequence[Judged], assistant: str, now: datetime) -> li
             "context": context_id(j.context),
             "account": j.account,
             "is_unnamed": j.is_unnamed,
+            "is_vouched": j.is_vouched,
+            "network": j.network,
+            "probability": None,
+            "known": "",
+            "bound": None,
+            "held": UNWEIGHED if j.account else "",
             "review": j.review,
             "started_at": micros(j.started_at),
             "judged_at": micros(now),
@@ -381,7 +392,9 @@ def _review_item(row: Any) -> ReviewItem:
         title=question,
         answer=answer,
         conversation=row.conversation,
-        why=rules.why_example(signals, is_unnamed=bool(row.is_unnamed)),
+        why=rules.why_example(signals, is_unnamed=bool(row.is_unnamed), held=row.held),
+        right=row.probability,
+        waits=row.review == "proposed" and (bool(row.is_unnamed) or bool(row.held)),
         score=signals.quality_tenths or 0,
         at=moment(row.judged_at),
         by=row.reviewed_by,
@@ -398,13 +411,17 @@ def _judged(row: object) -> Judged:
         facts=json.loads(r["facts"]),
         consent=r["consent"],
         intent=r["intent"],
-        body=r["messages"],
+        body=r["messages"] if r["kept"] else None,
         pii=_counts(r["pii"]),
         scrubber=r["scrubber"],
         started_at=moment(r["started_at"]),
         review=r["review"],
         account=r["account"],
         is_unnamed=bool(r["is_unnamed"]),
+        is_vouched=bool(r["is_vouched"]),
+        network=r["network"],
+        probability=r["probability"],
+        held=r["held"],
         context=json.loads(r["offered"]) if r["offered"] else {},
     )
 

@@ -17,6 +17,10 @@ NONCE = 12
 KEY = 32
 
 
+NETWORK = "n"  # prefixes of networks' pseudonyms
+OWN_NETWORK = "l"
+
+
 class Keyring:
     """Encrypts and decrypts with data keys, and hashes the caller's ids.
 

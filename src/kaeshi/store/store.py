@@ -29,6 +29,7 @@ from kaeshi.store.rollouts import RolloutVerbs
 from kaeshi.store.tables import customers
 from kaeshi.store.training import TrainingVerbs
 from kaeshi.store.waiting import WaitingVerbs
+from kaeshi.store.weights import WeightVerbs
 
 
 class Tx:
@@ -52,6 +53,7 @@ class Tx:
         self.evaluations = EvaluationVerbs(connection, keyring)
         self.rollouts = RolloutVerbs(connection, keyring)
         self.knowledge = KnowledgeVerbs(connection, keyring)
+        self.weights = WeightVerbs(connection, keyring)
         self.waiting = WaitingVerbs(connection, keyring)
         self.jobs = JobVerbs(connection, keyring)
         self.keys = KeyVerbs(connection, keyring)

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Select, bindparam, func, select
 
+from kaeshi.store.examples import WAITS
 from kaeshi.store.tables import (
     conversations,
     corrections,
@@ -20,9 +21,7 @@ _t = training_runs.c
 _ASSISTANT: BindParameter[str] = bindparam("assistant")
 _DECIDED = select(corrections.c.submission).where(corrections.c.assistant == _ASSISTANT)
 _COUNTED: dict[str, Select[Any]] = {
-    "examples": select(func.count()).where(
-        _e.assistant == _ASSISTANT, _e.kept, _e.is_unnamed, _e.review == "proposed"
-    ),
+    "examples": select(func.count()).where(_e.assistant == _ASSISTANT, _e.kept, WAITS),
     "entries": select(func.count()).where(
         entries.c.assistant == _ASSISTANT, entries.c.state == "proposed"
     ),

@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     String,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    true,
 )
 
 from kaeshi.store.tables.columns import key, metadata, time
@@ -36,6 +38,12 @@ examples = Table(
     # of customers who came through the gateway; empty for what an operator logged or imported
     Column("account", String(40), nullable=False, server_default=""),
     Column("is_unnamed", Boolean, nullable=False, server_default=false()),
+    Column("is_vouched", Boolean, nullable=False, server_default=true()),
+    Column("network", String(40), nullable=False, server_default=""),
+    Column("probability", Float),  # that the answer is right; null until it is weighed
+    Column("known", Text, nullable=False, server_default=""),  # what it was made of
+    Column("bound", Float),  # of the independent customers who call it right
+    Column("held", String(200), nullable=False, server_default=""),  # why a person must look first
     Column("review", String(12), nullable=False),
     Column("reviewed_by", String(200)),
     Column("note", String(1000)),

@@ -1,0 +1,308 @@
+"""Weighs what was said of answers: how likely each example's is right, and who vouches for it.
+
+A conversation of one question is weighed with all that ask and say the same; a longer one by its
+own votes alone, because a rating there is of the whole.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kaeshi.errors import NotFound
+from kaeshi.loop import Loop
+from kaeshi.nouns import Entry
+from kaeshi.rules import quality, review, trust
+from kaeshi.rules.knowledge import question_and_answer
+from kaeshi.steps.embedding import vectors_of
+from kaeshi.steps.knowledge import approved_entries
+from kaeshi.steps.quality import model_of
+from kaeshi.store.weights import Compared, Given, Weight
+
+Floats = NDArray[np.float32]
+AT_ONCE = 500
+BLOCK = 256
+SAME_WORDS = 0.95  # cosine of questions that are asked in nearly the same words
+AGREE = 0.75  # mean cosine of answers below which they contradict each other
+LEAST_OTHERS = 3  # answers to these, before they are a measure of agreement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Questions and answers with their unit vectors, shape (n, d)."""
+
+    questions: list[str]
+    answers: list[str]
+    asked: Floats
+    given: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """All that an example's answer is weighed with.
+
+    `votes`, by conversation; `reliabilities`, by customer; `least`: probability that is kept;
+    `bound`: see `trust.needs_person`.
+    """
+
+    votes: Mapping[str, Sequence[trust.Vote]]
+    reliabilities: Mapping[str, float]
+    model: quality.Model
+    least: float
+    bound: float
+
+
+async def weigh(loop: Loop) -> int:
+    """Weigh what was collected since, and what says the same.
+
+    Returns how many of what was kept since are doubtful, and so are dropped.
+    """
+    await _forget_networks(loop)
+    async with loop.store.read() as tx:
+        if not await tx.weights.count_unweighed(loop.assistant):
+            return 0
+        found = await tx.weights.compared(loop.assistant)
+    weights = await _weights_of(loop, found)
+    await _store(loop, weights)
+    before = {one.id for one in found if one.is_kept and not one.is_weighed}
+    return sum(weight.example in before and weight.reason != "" for weight in weights)
+
+
+async def _forget_networks(loop: Loop) -> None:
+    before = loop.clock.now() - timedelta(days=loop.settings.network_days)
+    async with loop.store.write() as tx:
+        await tx.weights.forget_networks(loop.assistant, before)
+
+
+async def _store(loop: Loop, weights: Sequence[Weight]) -> None:
+    for start in range(0, len(weights), AT_ONCE):
+        async with loop.store.write() as tx:
+            await tx.weights.put_weights(loop.assistant, weights[start : start + AT_ONCE])
+
+
+async def votes_on(loop: Loop, conversation: str) -> list[trust.Weighed]:
+    """Every vote that counts for a conversation's answer, with its weight and why.
+
+    Raises NotFound where no example of it is stored.
+    """
+    async with loop.store.read() as tx:
+        found = await tx.weights.compared(loop.assistant)
+    one = next((each for each in found if each.conversation == conversation), None)
+    if one is None:
+        msg = (
+            f"conversation {conversation!r} of assistant {loop.assistant!r} has no example; "
+            "`kaeshi collection run` makes them, and says what it drops"
+        )
+        raise NotFound(msg)
+    singles, pairs = await _singles(loop, found)
+    context = await _context(loop, found, singles, pairs)
+    same = next(_likes(pairs, [singles.index(one)])).same if one in singles else []
+    like = [singles[j] for j in same] or [one]
+    return _votes_of(like, context)
+
+
+async def _singles(loop: Loop, found: Sequence[Compared]) -> tuple[list[Compared], Pairs]:
+    """The conversations of one question, and their texts."""
+    texts = {one.id: pair for one in found if (pair := _single(one)) is not None}
+    return [one for one in found if one.id in texts], await _pairs(loop, list(texts.values()))
+
+
+async def _weights_of(loop: Loop, found: Sequence[Compared]) -> list[Weight]:
+    singles, pairs = await _singles(loop, found)
+    base = await _base(loop)
+    context = await _context(loop, found, singles, pairs)
+    others = {one.id for one in found if not one.is_weighed} - {one.id for one in singles}
+    longer = [_alone(one, context) for one in found if one.id in others]
+    return longer + await asyncio.to_thread(_weights, singles, pairs, base, context)
+
+
+def _alone(one: Compared, context: Context) -> Weight:
+    """Of a longer conversation, by its own votes."""
+    return _weight(one, [one], quality.Known(), context, is_supported=False)
+
+
+def _single(one: Compared) -> tuple[str, str] | None:
+    """The question and the answer of a conversation that is no more than these."""
+    messages = json.loads(one.body)
+    if sum(message["role"] == "user" for message in messages) != 1:
+        return None
+    pair = question_and_answer(messages)
+    return pair if pair is not None and all(pair) else None
+
+
+async def _pairs(loop: Loop, found: Sequence[tuple[str, str]]) -> Pairs:
+    if not found:
+        return Pairs(questions=[], answers=[], asked=_NONE, given=_NONE)
+    questions = [question for question, _ in found]
+    answers = [answer for _, answer in found]
+    asked, _ = await vectors_of(loop, questions)
+    given, _ = await vectors_of(loop, answers)
+    return Pairs(questions=questions, answers=answers, asked=asked, given=given)
+
+
+_NONE = np.zeros((0, 0), np.float32)
+
+
+async def _base(loop: Loop) -> Pairs:
+    entries: list[Entry] = await approved_entries(loop)
+    return await _pairs(loop, [(entry.question, entry.answer) for entry in entries])
+
+
+async def _context(
+    loop: Loop, found: Sequence[Compared], singles: Sequence[Compared], pairs: Pairs
+) -> Context:
+    votes = await _votes(loop, [one.conversation for one in found])
+    of_answer: dict[str, list[trust.Vote]] = defaultdict(list)
+    for one, question, answer in zip(singles, pairs.questions, pairs.answers, strict=True):
+        of_answer[f"{question}\0{answer}".casefold()] += votes.get(one.conversation, ())
+    return Context(
+        votes=votes,
+        reliabilities=trust.reliability(of_answer),
+        model=await model_of(loop),
+        least=loop.settings.min_probability,
+        bound=loop.settings.trust_lower_bound,
+    )
+
+
+async def _votes(loop: Loop, conversations: Sequence[str]) -> dict[str, list[trust.Vote]]:
+    """The votes on each conversation's answers."""
+    votes: dict[str, list[trust.Vote]] = defaultdict(list)
+    for start in range(0, len(conversations), AT_ONCE):
+        async with loop.store.read() as tx:
+            given = await tx.weights.votes(loop.assistant, conversations[start : start + AT_ONCE])
+        for each in given:
+            votes[each.conversation] += _vote(each)
+    return votes
+
+
+def _vote(given: Given) -> list[trust.Vote]:
+    stars = quality.stars_of(given.opinion)
+    if stars is None:
+        return []
+    vote = trust.Vote(
+        customer=given.customer,
+        stars=stars,
+        at=given.at,
+        network=given.network,
+        is_vouched=given.is_vouched,
+    )
+    return [vote]
+
+
+def _weights(
+    singles: Sequence[Compared], pairs: Pairs, base: Pairs, context: Context
+) -> list[Weight]:
+    """Of every single question that is new, or asks and says what a new one does."""
+    fresh = [i for i, one in enumerate(singles) if not one.is_weighed]
+    found = {like.place: like for like in _likes(pairs, fresh)}
+    touched = {place for like in found.values() for place in like.same} - found.keys()
+    found |= {like.place: like for like in _likes(pairs, sorted(touched))}
+    return [_of_single(singles, pairs, base, context, like) for like in found.values()]
+
+
+class _Like(NamedTuple):
+    """A pair's place, and the places of others.
+
+    `same` ask and say the same, itself among them; `agreement`: the mean cosine of its answer to
+    those of all others that ask in the same words, None where these are few or agree.
+    """
+
+    place: int
+    same: list[int]
+    agreement: float | None
+
+
+def _likes(pairs: Pairs, places: Sequence[int]) -> Iterator[_Like]:
+    for start in range(0, len(places), BLOCK):
+        block = places[start : start + BLOCK]
+        for i, near in zip(block, pairs.asked[block] @ pairs.asked.T, strict=True):
+            yield _like(pairs, i, near)
+
+
+def _like(pairs: Pairs, i: int, near: Floats) -> _Like:
+    """`near`: cosines of the i-th question to all."""
+    like = np.flatnonzero(near >= review.SAME_QUESTION)
+    like = like[like != i]
+    given = pairs.given[like] @ pairs.given[i]
+    to_same = given[near[like] >= SAME_WORDS]
+    agreement = float(to_same.mean()) if len(to_same) >= LEAST_OTHERS else None
+    if agreement is not None and agreement >= AGREE:
+        agreement = None  # an assistant that repeats itself proves nothing
+    return _Like(i, [i, *like[given >= review.SAME_ANSWER].tolist()], agreement)
+
+
+def _of_single(
+    singles: Sequence[Compared], pairs: Pairs, base: Pairs, context: Context, like: _Like
+) -> Weight:
+    i = like.place
+    near = base.asked @ pairs.asked[i] if base.questions else np.zeros(1, np.float32)
+    known = quality.Known(agreement=like.agreement, **_compared(pairs, base, i, near))
+    like_it = [singles[j] for j in like.same]
+    supported = _is_supported(base, pairs.given[i], near)
+    return _weight(singles[i], like_it, known, context, is_supported=supported)
+
+
+def _is_supported(base: Pairs, given: Floats, near: Floats) -> bool:
+    """Whether an approved entry of nearly the same question says the same."""
+    if not base.questions:
+        return False
+    return bool(((base.given @ given >= review.SAME_ANSWER) & (near >= review.SAME_QUESTION)).any())
+
+
+def _compared(pairs: Pairs, base: Pairs, i: int, near: Floats) -> dict[str, float]:
+    """How the i-th pair compares with an entry of the same question; empty without one.
+
+    `near`: cosines of its question to the entries'.
+    """
+    place = int(near.argmax())
+    if near[place] < review.SAME_QUESTION:
+        return {}
+    source = f"{base.questions[place]} {base.answers[place]}"
+    return {
+        "question": float(near[place]),
+        "answer": float(base.given[place] @ pairs.given[i]),
+        "covered": quality.covered(pairs.answers[i], pairs.questions[i], source),
+        "asked": quality.asked(pairs.questions[i], source),
+    }
+
+
+def _weight(
+    one: Compared,
+    like: Iterable[Compared],
+    known: quality.Known,
+    context: Context,
+    *,
+    is_supported: bool,
+) -> Weight:
+    """`like`: all that ask and say the same."""
+    votes = trust.standing(_votes_of(like, context))
+    known = known.model_copy(update={"said": round(votes.odds, 4)})
+    right = context.model.probability(known)
+    return Weight(
+        example=one.id,
+        known=known.model_dump_json(exclude_none=True),
+        probability=round(right, 4),
+        bound=votes.bound,
+        held=""
+        if one.is_logged or not context.bound
+        else trust.needs_person(votes, context.bound, is_supported=is_supported),
+        reason=_reason(one, is_doubtful=right < context.least and not one.is_decided),
+    )
+
+
+def _votes_of(like: Iterable[Compared], context: Context) -> list[trust.Weighed]:
+    said = [vote for each in like for vote in context.votes.get(each.conversation, ())]
+    return trust.weighed(said, context.reliabilities)
+
+
+def _reason(one: Compared, *, is_doubtful: bool) -> str:
+    """Why it is dropped; empty where it is kept."""
+    if one.is_kept or one.reason == "doubtful":
+        return "doubtful" if is_doubtful else ""
+    return one.reason
