@@ -10,7 +10,6 @@ import numpy as np
 from benchmarks import folder
 from kaeshi.providers.minilm import MiniLMEmbedder
 from kaeshi.rules import retrieval
-from kaeshi.rules.lexical import lexicon
 
 FIRST = 5
 
@@ -39,7 +38,6 @@ def _rows(
     queries = [r for r in records if r["kind"] == "query" and r.get("relevant")]
     written = [f"{t.get('question') or ''} {t['text']}".strip() for t in texts]
     vectors = embedder.embed(written)
-    letters = lexicon(written)
     of_entity: dict[str, list[int]] = defaultdict(list)
     for i, text in enumerate(texts):
         of_entity[text["entity"]].append(i)
@@ -53,9 +51,8 @@ def _rows(
         scores = retrieval.nearest_in(
             query,
             embedder.embed([query])[0],
+            [written[i] for i in places],
             vectors[places],
-            letters,
-            letters.rows([written[i] for i in places]),
         )
         return [texts[places[i]]["snippet_id"] for i in np.argsort(-scores)[:FIRST]]
 

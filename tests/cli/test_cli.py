@@ -71,6 +71,7 @@ COMMANDS = {
     "rollout replay",
     "knowledge refresh",
     "knowledge gaps",
+    "knowledge stale",
     "knowledge import",
     "knowledge revert",
     "knowledge search",

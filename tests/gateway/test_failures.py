@@ -441,6 +441,8 @@ async def test_a_rollout_waits_until_customers_are_recognised(loop: Loop, opened
 async def test_what_a_request_offers_is_in_the_row_that_is_learned_from_it(
     loop: Loop, provider: Any, opened: Any, path: str
 ) -> None:
+    trusting = loop.settings.model_copy(update={"trust_lower_bound": 0})
+    loop = replace(loop, settings=trusting)
     function = {"name": "book", "description": "Books.", "parameters": {"type": "object"}}
     call = {"id": "c1", "type": "function", "function": {"name": "book", "arguments": "{}"}}
     item = {"type": "function_call", "call_id": "c1", "name": "book", "arguments": "{}"}

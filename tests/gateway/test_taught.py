@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from gateway.conftest import Script
 from kaeshi.errors import TooFew
+from kaeshi.formats.faq import Written
 from kaeshi.formats.training_rows import parse_row
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
@@ -239,7 +240,7 @@ async def test_an_answer_that_an_approved_entry_gives_needs_no_person(
     loop: Loop, provider: Any, opened: Any
 ) -> None:
     provider.answers = {"gpt-4o-mini": "Two hours, and three on a Monday."}
-    pair = (QUESTION, "Two hours, and three on a Monday.")
+    pair = Written(QUESTION, "Two hours, and three on a Monday.")
     await faq.import_pairs(loop, [("faq", pair)], by="bea")
     _, message = await answered(loop, opened, f"{QUESTION} Thanks!", customer="ann")
     await rate(loop, message)

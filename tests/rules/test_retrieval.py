@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from kaeshi.rules import retrieval
-from kaeshi.rules.lexical import lexicon
 
 TEXTS = ["where is my card", "card not here", "i want my money back", "refund please"]
 ANSWERS = np.array([0, 0, 1, 1])
@@ -91,7 +90,6 @@ def test_the_entity_named_last_comes_first() -> None:
 
 def test_letters_decide_between_texts_of_one_meaning() -> None:
     texts = ["Parking costs 20 dollars", "Breakfast costs 20 dollars"]
-    letters = lexicon(texts)
     same = np.ones((2, 4), np.float32) / 2
-    scores = retrieval.nearest_in("parking", same[0], same, letters, letters.rows(texts))
+    scores = retrieval.nearest_in("parking", same[0], texts, same)
     assert scores[0] > scores[1]

@@ -1,21 +1,24 @@
 """Claims about steps/knowledge.py."""
 
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.errors import InvalidInput, NotFound, Refused
+from kaeshi.formats import faq as written
 from kaeshi.loop import Loop
+from kaeshi.nouns import Entry
 from kaeshi.providers.fake import FakeClock
-from kaeshi.steps import (
-    collection,
-    faq,
-    knowledge,
-    review,
-)
+from kaeshi.rules import knowledge as rules
+from kaeshi.steps import collection, evaluation, faq, knowledge, review
 from samples import different, learnable, log, rate, record
+
+
+async def write_faq(loop: Loop, *pairs: tuple[str, str]) -> None:
+    await faq.import_pairs(loop, (("faq", written.Written(*pair)) for pair in pairs), by="ann")
 
 
 async def approved(loop: Loop, count: int) -> list[str]:
@@ -33,11 +36,14 @@ async def proposed(loop: Loop) -> list[str]:
 
 
 async def test_only_new_text_is_embedded_and_the_new_index_is_swapped_in(loop: Loop) -> None:
-    await faq.import_pairs(loop, ((f"{i}", different(i)) for i in range(3)), by="ann")
+    await write_faq(loop, *map(different, range(3)))
     first = await knowledge.refresh(loop)
-    await faq.import_pairs(loop, ((f"{i}", different(i)) for i in range(5)), by="ann")
+    await write_faq(loop, *map(different, range(5)))
     second = await knowledge.refresh(loop)
-    assert (first["embedded"], second["embedded"], second["entries"]) == (3, 2, 5)
+    assert (first["embedded"], second["entries"]) == (3, 5)
+    async with loop.store.read() as tx:
+        made = await tx.connection.exec_driver_sql("select count(*) from vectors")
+    assert made.scalar_one() == 10  # of five questions and five answers, each once
     assert first["index"] != second["index"]
     question, expected = different(4)
     assert (await knowledge.search(loop, question, 1))[0].entry.answer == expected
@@ -175,3 +181,67 @@ async def test_what_customers_asked_and_praised_is_likelier_after_a_refresh(loop
     assert (first["entries"], second["entries"]) == (4, 4)
     assert first["index"] != second["index"]
     assert after[answer] > before[answer]
+
+
+async def promise(loop: Loop, question: str, expected: str) -> None:
+    case = {"id": question[:20], "question": question, "expected": expected}
+    await evaluation.add(loop, [("case", case)])
+
+
+VEGAN = ("Do you cook vegan?", "Yes: tofu and vegetables.")
+FAR = ("How far do you drive?", "We drive 50 miles.")
+
+
+async def test_a_build_that_loses_test_cases_is_refused_and_names_them(loop: Loop) -> None:
+    await write_faq(loop, VEGAN, FAR)
+    first = await knowledge.refresh(loop)
+    await promise(loop, "is there anything without meat", VEGAN[1])
+    asked = "Is there anything without meat on the menu?"
+    async with loop.store.write() as tx:
+        wrong = Entry(
+            id="kb_wrong",
+            assistant=loop.assistant,
+            question=asked,
+            answer="We drive 50 miles.",
+            state="approved",
+            at=loop.clock.now(),
+        )
+        await tx.knowledge.propose([(wrong, 10)])
+    with pytest.raises(Refused, match=r"is there anything without meat.*--accept-worse"):
+        await knowledge.refresh(loop)
+    assert knowledge.current(loop)["build"] == first["index"]
+    done = await knowledge.refresh(loop, accept_worse=True)
+    assert knowledge.current(loop)["build"] == done["index"] != first["index"]
+
+
+async def test_a_build_that_gains_as_many_as_it_loses_is_taken(loop: Loop) -> None:
+    await write_faq(loop, FAR)
+    await knowledge.refresh(loop)
+    await promise(loop, "Do you cook vegan?", VEGAN[1])
+    await write_faq(loop, VEGAN)
+    done = await knowledge.refresh(loop)
+    assert done["checked"] == {"questions": 1, "lost": (), "gained": ("Do you cook vegan?",)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("This month a party of ten is 450 dollars.", "it says 'This month'"),
+        ("From 2024 on we drive 50 miles.", "it speaks of 2024"),
+        ("Valid until March, it is free.", "it says 'Valid until March'"),
+        ("We drive 50 miles.", ""),
+        ("Lunch is served from 11 to 2.", ""),
+    ],
+)
+def test_what_a_time_has_passed_by_is_asked_about(answer: str, why: str) -> None:
+    entry = Entry(
+        id="kb_1",
+        assistant="main",
+        question="?",
+        answer=answer,
+        state="approved",
+        at=datetime(2026, 3, 2, tzinfo=UTC),
+    )
+    found = rules.stale(entry, datetime(2026, 5, 2, tzinfo=UTC))
+    assert found.startswith(why)
+    assert bool(found) == bool(why)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from kaeshi.errors import NotFound
+from kaeshi.formats.faq import Written
 from kaeshi.loop import Loop
 from kaeshi.nouns import Filters
 from kaeshi.rules.quality import shipped
@@ -62,7 +63,7 @@ async def test_an_answer_that_most_call_wrong_is_doubtful_whoever_praised_it(loo
 async def test_an_answer_that_contradicts_an_approved_one_is_less_likely_right(loop: Loop) -> None:
     await conversations(loop, 1)
     await conversations(loop, 1, "Dogs are welcome on the terrace.", "d")
-    await faq.import_pairs(loop, [("faq", (ASKED, SAID))], by="bea")
+    await faq.import_pairs(loop, [("faq", Written(ASKED, SAID))], by="bea")
     await collection.collect(loop, ANY)
     assert (await example(loop, "c000"))[2] > (await example(loop, "d000"))[2]
 

@@ -1,6 +1,5 @@
 """`kaeshi knowledge`: import, refresh, search and approve entries."""
 
-from itertools import chain
 from typing import Annotated
 
 import typer
@@ -15,6 +14,8 @@ from kaeshi.steps import knowledge as steps
 
 app = group()
 NO_GAPS = "no question was handed over that is not answered by now"
+NO_STALE = "no live entry speaks of a time that has passed or ends soon"
+STALE_NEXT = "approve again what is still true, or correct it: kaeshi review approve REF --by NAME"
 NOTHING_APPROVED = "no entry is approved; `kaeshi review list --kind entry` shows what is proposed"
 
 
@@ -23,9 +24,20 @@ def _not_proposed(reasons: dict[str, int]) -> str:
 
 
 @app.command()
-def refresh(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
-    """Propose entries from new examples, and build an index of everything approved."""
-    done = with_loop(db, assistant, steps.refresh)
+def refresh(
+    accept_worse: Annotated[
+        bool,
+        typer.Option("--accept-worse", help="Also where more test cases are lost than gained."),
+    ] = False,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Propose entries from new examples, and build an index of everything approved.
+
+    A build that loses more of the test cases than it gains is refused, with these questions.
+    """
+    done = with_loop(db, assistant, lambda loop: steps.refresh(loop, accept_worse=accept_worse))
     show(
         done,
         as_json=as_json,
@@ -52,14 +64,14 @@ def import_(
 ) -> None:
     """Import questions with answers, approved in your name.
 
-    Markdown (a heading is a question, the text below it its answer), or CSV, JSON and JSON lines
-    with question and answer. What is there already stays as it is; `kaeshi knowledge refresh`
-    makes it found.
+    Files or folders: Markdown and HTML (a heading is a question, the text below it its answer), or
+    XLSX, CSV, JSON and JSON lines with question and answer, and where it matters entity,
+    valid_from and valid_until. What is there already stays as it is; what a live entry answers
+    otherwise is proposed. `kaeshi knowledge refresh` makes it found.
     """
 
     async def go(loop: Loop) -> faq_steps.Imported:
-        every = chain.from_iterable(map(faq.pairs, files))
-        return await faq_steps.import_pairs(loop, every, by=by, published=published)
+        return await faq_steps.import_pairs(loop, faq.every(files), by=by, published=published)
 
     done = with_loop(db, assistant, go)
     show(vars(done), as_json=as_json, text="\n".join(_imported_lines(done)))
@@ -68,9 +80,12 @@ def import_(
 
 
 def _imported_lines(done: faq_steps.Imported) -> list[str]:
-    words = f"{done.new} new, {done.unchanged} unchanged, {len(done.refused)} refused"
+    held = f" ({len(done.held)} of them wait for a decision)" if done.held else ""
+    words = f"{done.new} new{held}, {done.unchanged} unchanged, {len(done.refused)} refused"
     then = ["next: kaeshi knowledge refresh"] if done.new else []
-    return [words, *done.refused[:20], *then]
+    if done.held:
+        then.append("and: kaeshi review list --kind entry")
+    return [words, *done.refused[:20], *done.held[:20], *then]
 
 
 @app.command()
@@ -113,12 +128,15 @@ def revert(db: Database = None, assistant: Who = None, as_json: AsJson = False) 
 def search(
     query: str,
     count: Annotated[int, typer.Option(min=1, max=100)] = 5,
+    said: Annotated[
+        list[str] | None, typer.Option(help="What was said before; may be given several times.")
+    ] = None,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the approved entries nearest to a question."""
-    hits = with_loop(db, assistant, lambda loop: steps.search(loop, query, count))
+    hits = with_loop(db, assistant, lambda loop: steps.search(loop, query, count, said or ()))
     show(
         hits,
         as_json=as_json,
@@ -149,3 +167,15 @@ def approve(
     """Approve proposed entries in your name."""
     done = with_loop(db, assistant, lambda loop: steps.approve(loop, refs, by=by, note=note))
     show({"approved": done}, as_json=as_json, text=f"{done} approved by {by}")
+
+
+@app.command()
+def stale(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Show live entries that may no longer be true, before a customer meets them."""
+    found = with_loop(db, assistant, steps.stale_entries)
+    result = [{**entry.model_dump(mode="json"), "why": why} for entry, why in found]
+    rows = [(e.id, why, e.question[:50], e.answer[:60]) for e, why in found]
+    text = (
+        f"{table(('ref', 'why', 'question', 'answer'), rows)}\n{STALE_NEXT}" if rows else NO_STALE
+    )
+    show(result, as_json=as_json, text=text)

@@ -7,7 +7,12 @@ from kaeshi.nouns.value import Value
 
 
 class Entry(Value):
-    """A question and its approved or proposed answer."""
+    """A question and its approved or proposed answer.
+
+    `entity`: the place or thing that it is about, empty for any; `source`: where it was written,
+    empty for a conversation's; it holds from `valid_from` until before `valid_until`; `version`
+    counts its answers.
+    """
 
     id: str
     assistant: str
@@ -16,7 +21,20 @@ class Entry(Value):
     state: ReviewState
     conversation: str | None = None
     by: str | None = None
+    entity: str = ""
+    source: str = ""
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    version: int = 1
     at: datetime
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it may be shown at that time."""
+        return (
+            self.state in {"approved", "corrected"}
+            and (self.valid_from is None or self.valid_from <= now)
+            and (self.valid_until is None or now < self.valid_until)
+        )
 
 
 class Hit(Value):

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from kaeshi.rules.conversation import is_small_talk
 MIN_WORDS = 3
 # cosine of two questions' vectors from which on they may be the same; a false alarm costs a review
 SAME_QUESTION = 0.8
+SURELY_SAME = 0.9  # from which on they are, where a team wrote both
 _WORD = re.compile(r"\w+")
 # scripts with letters that look like those of another one of these
 LOOKALIKES = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
@@ -68,12 +70,34 @@ def opposed(entries: Sequence[Entry], vectors: NDArray[np.float32]) -> set[str]:
         is_same = (vectors @ vectors[i] >= SAME_QUESTION) | (questions == questions[i])
         others = (entries[int(j)] for j in np.flatnonzero(is_same) if j != i)
         is_disguised = holds_lookalikes(entry.question) or holds_lookalikes(entry.answer)
-        if is_disguised or any(_contradicts(other, entry) for other in others):
+        if is_disguised or any(contradicts(other, entry) for other in others):
             found.add(entry.id)
     return found
 
 
-def _contradicts(other: Entry, entry: Entry) -> bool:
+def contradicted(
+    waiting: Sequence[Entry],
+    here: NDArray[np.float32],
+    live: Sequence[Entry],
+    there: NDArray[np.float32],
+) -> dict[str, Entry]:
+    """By id, of the entries that wait, the live one that answers its question otherwise.
+
+    `here`, `there`: unit vectors of their questions.
+    """
+    found = {}
+    for entry, near in zip(waiting, here @ there.T >= SURELY_SAME, strict=True):
+        others = (live[int(i)] for i in np.flatnonzero(near))
+        against = next((other for other in others if contradicts(other, entry)), None)
+        if against is not None:
+            found[entry.id] = against
+    return found
+
+
+def contradicts(other: Entry, entry: Entry) -> bool:
+    """Whether an entry of the same question says something else of the same thing."""
+    if other.entity and entry.entity and other.entity != entry.entity:
+        return False  # the same question about another place
     return other.state == "rejected" or _exact(other.answer) != _exact(entry.answer)
 
 
@@ -100,3 +124,34 @@ def _scripts(word: str) -> set[str]:
         if letter.isalpha()
         and (script := unicodedata.name(letter, "").partition(" ")[0]) in LOOKALIKES
     }
+
+
+_PASSING = re.compile(
+    r"\b(?:(?:this|next|last) (?:week|weekend|month|season|year|spring|summer|autumn|fall|winter)"
+    r"|today|tonight|tomorrow|currently|at the moment|for now|for the time being|temporarily"
+    r"|until further notice|(?:new|starting|effective|as of|until|till|valid (?:through|until)) "
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|december))\b",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"\b(20\d\d)\b")
+SOON = timedelta(days=14)
+OLD = timedelta(days=30)
+
+
+def stale(entry: Entry, now: datetime) -> str:
+    """Why a live entry may no longer be true, or will soon not be; empty where nothing says so.
+
+    It ends soon; or it speaks of a time that passes ("this month"), and was approved more than
+    OLD ago; or it names only years that are over.
+    """
+    if entry.valid_until is not None and now < entry.valid_until <= now + SOON:
+        return f"it holds until {entry.valid_until:%Y-%m-%d}"
+    if entry.valid_until is not None:
+        return ""
+    found = _PASSING.search(entry.answer)
+    if found and now - entry.at > OLD:
+        return f"it says {found[0]!r}, and was approved on {entry.at:%Y-%m-%d}"
+    years = [int(year) for year in _YEAR.findall(entry.answer)]
+    if years and max(years) < now.year:
+        return f"it speaks of {max(years)}"
+    return ""

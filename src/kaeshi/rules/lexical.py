@@ -78,15 +78,19 @@ class Lexicon:
         return places, np.asarray(values / max(float(np.linalg.norm(values)), 1e-9), np.float32)
 
 
-def lexicon(texts: Sequence[str]) -> Lexicon:
-    """What the texts share and where they differ. Long lists are sampled evenly."""
+def lexicon(texts: Sequence[str], *, projects: bool = True) -> Lexicon:
+    """What the texts share and where they differ. Long lists are sampled evenly.
+
+    `projects`: whether directions are found, too; comparing texts needs none.
+    """
     step = max(1, len(texts) // SAMPLE)
     sample = texts[::step][:SAMPLE]
     having = np.zeros(BUCKETS)
     for text in sample:
         having[grams(text)[0]] += 1
     rarity = np.log((1 + len(sample)) / (1 + having)).astype(np.float32)
-    return Lexicon(rarity=rarity, axes=_axes(_dense(sample, rarity)))
+    none = np.zeros((BUCKETS, 0), np.float32)
+    return Lexicon(rarity=rarity, axes=_axes(_dense(sample, rarity)) if projects else none)
 
 
 def _dense(texts: Sequence[str], rarity: Floats) -> Floats:

@@ -221,14 +221,14 @@ def judged(shares: Floats, given: NDArray[np.int64], odds: Floats) -> Floats:
     return np.asarray(after / after.sum(axis=1, keepdims=True), np.float32)
 
 
-def nearest_in(
-    query: str, vector: Floats, vectors: Floats, letters: Lexicon, written: Rows
-) -> Floats:
+def nearest_in(query: str, vector: Floats, texts: Sequence[str], vectors: Floats) -> Floats:
     """Scores of one entity's texts for a query without the entity's name (`without`).
 
-    `vectors` and `written`: of the texts.
+    `vector` and `vectors`: of the query and of the texts, unit.
     """
-    return np.asarray(vectors @ vector + IN_ENTITY * letters.cosines(query, written), np.float32)
+    letters = lexicon(texts, projects=False)
+    lexical = letters.cosines(query, letters.rows(texts))
+    return np.asarray(vectors @ vector + IN_ENTITY * lexical, np.float32)
 
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")

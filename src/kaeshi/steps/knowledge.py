@@ -7,25 +7,32 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.errors import InvalidInput, NotFound, Refused
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.loop import Loop
 from kaeshi.nouns import Drop, Entry, Hit, Json
-from kaeshi.ports import Vectors
+from kaeshi.ports import Embedder, Vectors
 from kaeshi.rules import knowledge as rules
-from kaeshi.rules.retrieval import Answerer
+from kaeshi.rules.retrieval import Answerer, entities_in, nearest_in, without
 from kaeshi.steps import answering
 from kaeshi.steps.embedding import vectors_of
+from kaeshi.steps.refresh_check import Build, Checked, checked
 from kaeshi.store.examples import Judged
 
 Fitted = tuple[Answerer, NDArray[np.int64]]
 AT_ONCE = 200
+ENTITIES_KEPT = 256  # whose texts' vectors stay in memory
+OF_ANY = 0.1  # by how much an entry about anything must be nearer than one about the entity
+SHOWN = 10  # questions in a refusal
 POLICY = "policy:auto"
 MANIFEST = frozenset({"build", "file", "sha256", "embedder"})
 KEPT_INDEXES = 2  # the current one, and its predecessor for requests that are being answered
@@ -111,10 +118,11 @@ async def approve_by_policy(loop: Loop) -> int:
     return await approve(loop, sure, by=POLICY) if sure else 0
 
 
-async def refresh(loop: Loop) -> Json:
+async def refresh(loop: Loop, *, accept_worse: bool = False) -> Json:
     """Propose from new examples, then build and swap in an index of everything approved.
 
-    Only new texts are embedded.
+    Only new texts are embedded. Raises Refused where the new build loses more of the assistant's
+    test cases than it gains, unless `accept_worse`; the present one stays.
     """
     new, dropped = await propose(loop)
     by_policy = await approve_by_policy(loop) if loop.settings.knowledge_auto_approve else 0
@@ -131,8 +139,35 @@ async def refresh(loop: Loop) -> Json:
         return result
     vectors, embedded = await vectors_of(loop, [entry.question for entry in approved])
     answerer = await _answerer(loop, approved, vectors)
-    result |= {"embedded": embedded, "index": await _swap_in(loop, approved, vectors, answerer)}
-    return result
+    found = await _checked(loop, Build(entries=approved, vectors=vectors, fitted=answerer))
+    if found.is_worse and not accept_worse:
+        raise Refused(_worse(found))
+    index = await _swap_in(loop, approved, vectors, answerer)
+    return result | {"embedded": embedded, "index": index, "checked": vars(found)}
+
+
+async def _checked(loop: Loop, after: Build) -> Checked:
+    """The new build beside the present one, where there is one that can be read."""
+    try:
+        manifest = current(loop)
+    except (NotFound, InvalidInput):
+        return Checked()
+    async with loop.store.read() as tx:
+        entries = await tx.knowledge.index_entries(loop.assistant, manifest["build"])
+    if not entries:
+        return Checked()
+    vectors, _ = await vectors_of(loop, [entry.question for entry in entries])
+    fitted = answering.read(Path(manifest["path"]), manifest)
+    return await checked(loop, Build(entries=entries, vectors=vectors, fitted=fitted), after)
+
+
+def _worse(found: Checked) -> str:
+    lost = "; ".join(repr(question[:80]) for question in found.lost[:SHOWN])
+    return (
+        f"the new build answers {len(found.lost)} of {found.questions} test cases wrong that the "
+        f"present one answers right, and {len(found.gained)} right that it does not: {lost}. The "
+        "present build stays; look at these entries, or take the new one with --accept-worse"
+    )
 
 
 async def revert(loop: Loop) -> Json:
@@ -169,10 +204,29 @@ def _make_current(folder: Path, manifest: Json) -> None:
 
 
 async def approved_entries(loop: Loop) -> list[Entry]:
-    """What people approved or corrected, the oldest first."""
+    """What people approved or corrected and holds now, the oldest first."""
     async with loop.store.read() as tx:
         found = await tx.knowledge.entries(loop.assistant, ("approved", "corrected"))
-    return [entry for entry, _ in found]
+    now = loop.clock.now()
+    return [entry for entry, _ in found if entry.holds(now)]
+
+
+async def contradicted(loop: Loop, entries: Sequence[Entry]) -> dict[str, Entry]:
+    """By id, of these entries that wait, the live one that answers its question otherwise."""
+    waiting = [entry for entry in entries if entry.state == "proposed"]
+    live = await approved_entries(loop) if waiting else []
+    if not live:
+        return {}
+    there, _ = await vectors_of(loop, [entry.question for entry in live])
+    here, _ = await vectors_of(loop, [entry.question for entry in waiting])
+    return rules.contradicted(waiting, here, live, there)
+
+
+async def stale_entries(loop: Loop) -> list[tuple[Entry, str]]:
+    """Live entries that may no longer be true, or will soon not be, each with why."""
+    now = loop.clock.now()
+    found = [(entry, rules.stale(entry, now)) for entry in await approved_entries(loop)]
+    return [(entry, why) for entry, why in found if why]
 
 
 async def _answerer(loop: Loop, approved: list[Entry], vectors: Vectors) -> Fitted | None:
@@ -190,40 +244,88 @@ async def _answerer(loop: Loop, approved: list[Entry], vectors: Vectors) -> Fitt
     )
 
 
-async def search(loop: Loop, query: str, count: int = 5) -> list[Hit]:
-    """The approved entries nearest to a question. Raises NotFound before the first refresh."""
+async def search(loop: Loop, query: str, count: int = 5, said: Sequence[str] = ()) -> list[Hit]:
+    """The approved entries nearest to a question. Raises NotFound before the first refresh.
+
+    `said`: what was said before it, the oldest first; an entity that is named there or in the
+    question narrows the search to its entries and those of any.
+    """
     if not query.strip():
         msg = "the query is empty; give a question"
         raise InvalidInput(msg)
     manifest = current(loop)
     async with loop.store.read() as tx:
         entries = await tx.knowledge.index_entries(loop.assistant, manifest["build"])
-    return nearest(loop, manifest, entries, query, count)
+    return await asyncio.to_thread(nearest, loop, manifest, entries, query, count, said)
 
 
 def nearest(
-    loop: Loop, manifest: Json, entries: Sequence[Entry], query: str, count: int
+    loop: Loop,
+    manifest: Json,
+    entries: Sequence[Entry],
+    query: str,
+    count: int,
+    said: Sequence[str] = (),
 ) -> list[Hit]:
     """`search` for callers that hold the index's entries.
 
     It computes; inside a server call it in a thread.
     """
-    hits = [
+    now = loop.clock.now()
+    hits = (
         Hit(
             entry=entries[place],
             score=round(score, 4),
             probability=None if share is None else round(share, 4),
         )
-        for place, score, share in _found(loop, manifest, query, count)
-        if place < len(entries) and entries[place].state in {"approved", "corrected"}
+        for place, score, share in _places(loop, manifest, entries, query, count, said)
+        if place < len(entries) and entries[place].holds(now)
+    )
+    return list(islice(hits, count))
+
+
+def _places(
+    loop: Loop,
+    manifest: Json,
+    entries: Sequence[Entry],
+    query: str,
+    count: int,
+    said: Sequence[str],
+) -> list[tuple[int, float, float | None]]:
+    """Places in the index with cosines and probabilities, the likeliest first."""
+    named = entities_in([*said, query], list({e.entity for e in entries if e.entity}))
+    if named:
+        return _found_of(loop, entries, named[0], query)
+    now = loop.clock.now()
+    hidden = sum(not entry.holds(now) for entry in entries)
+    return _found(loop, manifest, query, count + hidden)
+
+
+def _found_of(
+    loop: Loop, entries: Sequence[Entry], entity: str, query: str
+) -> list[tuple[int, float, float | None]]:
+    """Places of an entity's entries and of those about any, with cosines, the likeliest first."""
+    places = [i for i, entry in enumerate(entries) if entry.entity in {entity, ""}]
+    texts = tuple(f"{entries[i].question} {entries[i].answer}" for i in places)
+    asked = without(query, entity)
+    vectors = _vectors_of_entity(cast("Hashable", loop.embedder), texts)
+    vector = loop.embedder.embed([asked])[0]
+    of_any = np.array([not entries[i].entity for i in places], np.float32)
+    scores = nearest_in(asked, vector, texts, vectors) - OF_ANY * of_any
+    return [
+        (places[i], float(vectors[i] @ vector), None) for i in np.argsort(-scores, kind="stable")
     ]
-    return hits[:count]
+
+
+@lru_cache(ENTITIES_KEPT)
+def _vectors_of_entity(embedder: Hashable, texts: tuple[str, ...]) -> Vectors:
+    return cast("Embedder", embedder).embed(list(texts))
 
 
 def _found(
     loop: Loop, manifest: Json, query: str, count: int
 ) -> list[tuple[int, float, float | None]]:
-    """Places in the index with cosines and probabilities, the likeliest first."""
+    """Places in the index where no entity is named, with cosines and probabilities."""
     vectors = loop.embedder.embed([query])
     path = Path(manifest["path"])
     fitted = answering.read(path, manifest)
@@ -276,14 +378,10 @@ def _read_manifest(path: Path) -> Json:
     return manifest
 
 
-def entry_id(assistant: str, question: str, answer: str) -> str:
-    """The same question and answer have the same id."""
-    return (
-        "kb_"
-        + hashlib.sha256(
-            f"{assistant}\0{question}\0{answer}".encode("utf-8", "replace")
-        ).hexdigest()[:20]
-    )
+def entry_id(assistant: str, question: str, answer: str, entity: str = "") -> str:
+    """The same question and answer about the same have the same id."""
+    said = f"{assistant}\0{question}\0{answer}" + (f"\0{entity}" if entity else "")
+    return f"kb_{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:20]}"
 
 
 async def _swap_in(

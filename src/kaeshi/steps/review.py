@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import get_args
 
 from kaeshi import pii
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.loop import Loop
 from kaeshi.nouns import Entry, Json, ReviewItem, ReviewKind, ReviewState
 from kaeshi.rules import review as rules
-from kaeshi.steps import gain
+from kaeshi.steps import gain, knowledge
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.store.conversation_rows import Said
 from kaeshi.store.feedback_rows import Correction
@@ -30,20 +31,23 @@ async def queue(
     """
     async with loop.store.read() as tx:
         items = await tx.examples.waiting(loop.assistant, state, LIMIT)
-        states: tuple[ReviewState, ...] = (
-            (state,) if state else ("proposed", "approved", "corrected", "rejected")
-        )
+        states = (state,) if state else get_args(ReviewState)
         found = await tx.knowledge.entries(loop.assistant, states, LIMIT)
         given = await tx.feedback.corrections_given(loop.assistant, state, LIMIT)
     items += await _corrections(loop, given if kind in {None, "correction"} else [])
-    items += [_of_entry(entry, score) for entry, score in found]
+    against = await knowledge.contradicted(loop, [entry for entry, _ in found])
+    items += [_of_entry(entry, score, against.get(entry.id)) for entry, score in found]
     wanted = rules.rank(item for item in items if kind is None or item.kind == kind)
     if state != "proposed":
         return wanted[:limit]
     return [*await gain.by_gain(loop, wanted[: gain.MOST]), *wanted[gain.MOST :]][:limit]
 
 
-def _of_entry(entry: Entry, score: int) -> ReviewItem:
+def _of_entry(entry: Entry, score: int, against: Entry | None) -> ReviewItem:
+    """`against`: the live entry that answers its question otherwise."""
+    why = f"an answer of score {score / 10:g}, for any customer who asks this"
+    if against is not None:
+        why = f"it contradicts {against.id}, which says: {against.answer}"
     return ReviewItem(
         kind="entry",
         ref=entry.id,
@@ -51,7 +55,7 @@ def _of_entry(entry: Entry, score: int) -> ReviewItem:
         title=entry.question,
         answer=entry.answer,
         conversation=entry.conversation,
-        why=f"an answer of score {score / 10:g}, for any customer who asks this",
+        why=why,
         score=score,
         at=entry.at,
         by=entry.by,

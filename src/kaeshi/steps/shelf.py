@@ -7,9 +7,11 @@ import asyncio
 from collections.abc import Sequence
 
 from kaeshi.loop import Loop
-from kaeshi.nouns import Candidate, Entry, Json, text_of
+from kaeshi.nouns import Candidate, Entry, Hit, Json, text_of
 from kaeshi.rules import wire
 from kaeshi.steps import knowledge
+
+SPARE = 20  # entries that may have been withdrawn or rejected since the index was built
 
 
 class Shelf:
@@ -31,13 +33,15 @@ class Shelf:
         if not question.strip():
             return list(messages)
         manifest, entries = await self._current(loop)
-        entries = await self._open(loop, entries)
+        said = [text_of(message) for message in messages]
+        wanted = candidate.serving.entries
         hits = await asyncio.to_thread(
-            knowledge.nearest, loop, manifest, entries, question, candidate.serving.entries
+            knowledge.nearest, loop, manifest, entries, question, wanted + SPARE, said
         )
+        shown = (await self._open(loop, hits))[:wanted]
         return (
-            wire.informed(messages, [(hit.entry.question, hit.entry.answer) for hit in hits])
-            if hits
+            wire.informed(messages, [(hit.entry.question, hit.entry.answer) for hit in shown])
+            if shown
             else list(messages)
         )
 
@@ -52,12 +56,8 @@ class Shelf:
             known = self._held[loop.assistant] = (changed, manifest, entries)
         return known[1], known[2]
 
-    async def _open(self, loop: Loop, entries: list[Entry]) -> list[Entry]:
-        """The index's entries; those withdrawn or rejected since it was built are marked so."""
+    async def _open(self, loop: Loop, hits: list[Hit]) -> list[Hit]:
+        """Without those that were withdrawn or rejected since the index was built."""
         async with loop.store.read() as tx:
-            left = await tx.knowledge.approved_ids(loop.assistant)
-        return [entry if entry.id in left else _closed(entry) for entry in entries]
-
-
-def _closed(entry: Entry) -> Entry:
-    return entry.model_copy(update={"state": "rejected"})
+            left = await tx.knowledge.open_among(loop.assistant, [hit.entry.id for hit in hits])
+        return [hit for hit in hits if hit.entry.id in left]

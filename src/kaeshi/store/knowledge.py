@@ -33,8 +33,7 @@ class KnowledgeVerbs(Verbs):
         """
         new = 0
         for entry, score in proposed:
-            row = entry.model_dump() | {"at": micros(entry.at), "score": score}
-            new += await self._add(entries, [row])
+            new += await self._add(entries, [_row(entry, score)])
         return new
 
     async def entries(
@@ -56,10 +55,11 @@ class KnowledgeVerbs(Verbs):
         )
         return [(_entry(row), row.score) for row in await self.connection.execute(statement)]
 
-    async def approved_ids(self, assistant: str) -> set[str]:
-        """The entries that may be shown now."""
+    async def open_among(self, assistant: str, ids: Sequence[str]) -> set[str]:
+        """Those of these entries that are neither rejected nor withdrawn."""
         statement = select(entries.c.id).where(
             entries.c.assistant == assistant,
+            entries.c.id.in_(ids),
             entries.c.state.in_(("approved", "corrected")),
             ~_WITHDRAWN,
         )
@@ -76,9 +76,9 @@ class KnowledgeVerbs(Verbs):
         answer: str | None = None,
     ) -> None:
         """Store a reviewer's decision. Raises NotFound."""
-        values: dict[str, object] = {"state": state, "by": by, "note": note, "at": micros(now)} | (
-            {"answer": answer} if answer is not None else {}
-        )
+        values: dict[str, object] = {"state": state, "by": by, "note": note, "at": micros(now)}
+        if answer is not None:
+            values |= {"answer": answer, "version": entries.c.version + 1}
         result = await self.connection.execute(
             update(entries)
             .where(entries.c.assistant == assistant, entries.c.id == identifier)
@@ -179,8 +179,16 @@ class KnowledgeVerbs(Verbs):
         return [_entry(row) for row in await self.connection.execute(statement)]
 
 
+TIMES = ("valid_from", "valid_until", "at")
+
+
 def _entry(row: object) -> Entry:
     values = dict(row._mapping)  # type: ignore[attr-defined]  # SQLAlchemy's documented way to a row as a mapping
-    return Entry(
-        **{name: values[name] for name in Entry.model_fields} | {"at": moment(values["at"])}
-    )
+    times = {name: None if values[name] is None else moment(values[name]) for name in TIMES}
+    return Entry(**{name: values[name] for name in Entry.model_fields} | times)
+
+
+def _row(entry: Entry, score: int) -> dict[str, object]:
+    given = {name: getattr(entry, name) for name in TIMES}
+    times = {name: None if at is None else micros(at) for name, at in given.items()}
+    return entry.model_dump() | times | {"score": score}

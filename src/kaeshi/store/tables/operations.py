@@ -26,6 +26,11 @@ entries = Table(
     Column("score", Integer, nullable=False),
     Column("by", String(200)),
     Column("note", String(1000)),
+    Column("entity", String(200), nullable=False, server_default=""),
+    Column("source", String(500), nullable=False, server_default=""),
+    time("valid_from", nullable=True),
+    time("valid_until", nullable=True),
+    Column("version", Integer, nullable=False, server_default="1"),
     time("at"),
     Index(None, "assistant", "state"),
 )
