@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
+from kaeshi.nouns.metric import Metric
+
 LEAST_SECRET = 32  # characters; RFC 7518 asks for 256 bits with HS256
 
 
@@ -19,6 +21,14 @@ class GatewaySettings(BaseSettings):
         description=(
             "JSON: model names that clients ask for, and the assistant behind each (empty: "
             "KAESHI_ASSISTANT). Requests for other models are forwarded to those models."
+        ),
+    )
+    feedback_metrics: dict[str, Metric] = Field(
+        default={},
+        description=(
+            "JSON: metrics that feedback may be given under beside the built-in ones, by name, "
+            'such as {"nps": {"type": "float", "least": 0, "most": 10}}; type boolean or float, '
+            "direction maximize or minimize. They are kept as outcomes of the conversation."
         ),
     )
     gateway_key: SecretStr | None = Field(

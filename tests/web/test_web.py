@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pydantic import SecretStr
 from starlette.routing import Route
 
 from kaeshi.app import open_loop
+from kaeshi.nouns.metric import Metric
 from kaeshi.settings import Settings
 from kaeshi.steps import rollout
 from kaeshi.trainer.webhooks import key_of, signed
@@ -98,6 +100,41 @@ def test_feedback_in_three_dialects_reaches_the_same_answer(client: TestClient) 
     assert client.get("/v1/feedback/stats?days=1000").json()["total_feedback"] == 2
     typo = client.post("/v1/feedback", json=ours | {"name": "ratng"})
     assert (typo.status_code, "none of" in typo.text) == (422, True)
+
+
+def test_feedback_before_its_message_waits_and_joins_it(client: TestClient) -> None:
+    early = {"target": {"message_id": "c#1"}, "name": "rating", "value": 2, "author": "ann"}
+    about_all = {"target": {"conversation_id": "c"}, "name": "comment", "value": "too slow for us"}
+    later = early | {"value": 5, "occurred_at": "2025-11-02T10:00:00Z"}
+    for body in (later, early, early, about_all):
+        assert client.post("/v1/feedback", json=body).status_code == 202
+    assert client.get("/v1/feedback/stats?days=1000").json()["total_feedback"] == 0
+    client.post("/v1/conversations", json=record("c"))
+    stats = client.get("/v1/feedback/stats?days=1000").json()
+    assert (stats["total_feedback"], stats["avg_rating"]) == (2, 2.0)
+
+
+def test_a_declared_metric_is_an_outcome_and_its_range_holds(client: TestClient) -> None:
+    client.post("/v1/conversations", json=record("c"))
+    nps = {"target": {"message_id": "c#1"}, "name": "nps", "value": 9}
+    assert client.post("/v1/feedback", json=nps).status_code == 422
+    state = client.app.state  # type: ignore[attr-defined]  # the application under test
+    metrics = {"nps": Metric(type="float", least=0, most=10), "solved": Metric(type="boolean")}
+    settings = state.loop.settings.model_copy(update={"feedback_metrics": metrics})
+    state.loop = replace(state.loop, settings=settings)
+    assert client.post("/v1/feedback", json=nps).status_code == 202
+    solved = {"target": {"conversation_id": "c"}, "name": "solved", "value": True}
+    assert client.post("/v1/feedback", json=solved).status_code == 202
+    assert client.get("/v1/conversations/c").json()["outcome"] == {"nps": 9.0, "solved": True}
+    for wrong, why in (
+        (nps | {"value": 11}, "a number from 0 up to 10"),
+        (nps | {"value": "9"}, "a number from 0 up to 10"),
+        (solved | {"value": 1}, "true or false"),
+    ):
+        refused = client.post("/v1/feedback", json=wrong)
+        assert (refused.status_code, why in refused.text) == (422, True)
+    unknown = solved | {"target": {"message_id": "none"}}
+    assert client.post("/v1/feedback", json=unknown).status_code == 404
 
 
 def test_the_seeds_flat_feedback(client: TestClient) -> None:

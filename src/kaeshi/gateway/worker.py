@@ -39,6 +39,7 @@ from kaeshi.steps import exchange as steps
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.steps.conversation import Routing, routing
 from kaeshi.steps.notice import notify
+from kaeshi.steps.parking import settle
 from kaeshi.steps.shelf import Shelf
 from kaeshi.store.exchanges import Recorded
 
@@ -88,6 +89,8 @@ async def take(loop: Loop, most: int | None = None) -> Taken:
             )
         if done.is_enough(most):
             break
+    if done.requests:
+        await settle(loop)
     return done
 
 

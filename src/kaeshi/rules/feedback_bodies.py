@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Feedback
+from kaeshi.nouns.metric import Metric
 from kaeshi.nouns.value import Value
 from kaeshi.rules.feedback import parse
 from kaeshi.rules.moments import moment_of
@@ -49,10 +50,7 @@ def own(body: Mapping[str, Any]) -> Told:
 
     Raises InvalidInput with the field and the value.
     """
-    unknown = sorted(set(body) - _OURS)
-    if unknown:
-        msg = f"feedback has no field {unknown[0]!r}; use {', '.join(sorted(_OURS))}"
-        raise InvalidInput(msg)
+    _check_fields(body)
     target, about = _target(body.get("target"))
     return _told(
         target,
@@ -62,6 +60,38 @@ def own(body: Mapping[str, Any]) -> Told:
         at=moment_of("occurred_at", body.get("occurred_at")),
         key=body.get("idempotency_key"),
     )
+
+
+def declared(body: Mapping[str, Any], metrics: Mapping[str, Metric]) -> dict[str, bool | float]:
+    """The outcome that a body reports under a declared name; empty for any other name.
+
+    Names that are built in cannot be declared otherwise. Raises InvalidInput for a value that the
+    declaration does not allow.
+    """
+    name = body.get("name")
+    if not isinstance(name, str) or name not in metrics or name.lower() in METRICS:
+        return {}
+    return {name: metrics[name].checked(name, body.get("value"))}
+
+
+def about(body: Mapping[str, Any]) -> tuple[tuple[Target, str], datetime | None]:
+    """What a declared metric is about, and when it was measured.
+
+    Raises InvalidInput with the field and the value.
+    """
+    _check_fields(body)
+    target, name = _target(body.get("target"))
+    if not isinstance(name, str) or not name:
+        msg = f"{target} {name!r} is not a text"
+        raise InvalidInput(msg)
+    return (target, name), moment_of("occurred_at", body.get("occurred_at"))
+
+
+def _check_fields(body: Mapping[str, Any]) -> None:
+    unknown = sorted(set(body) - _OURS)
+    if unknown:
+        msg = f"feedback has no field {unknown[0]!r}; use {', '.join(sorted(_OURS))}"
+        raise InvalidInput(msg)
 
 
 def _target(said: object) -> tuple[Target, object]:

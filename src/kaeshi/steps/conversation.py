@@ -19,6 +19,7 @@ from kaeshi.nouns import (
 from kaeshi.rules import conversation as rules
 from kaeshi.rules.assignment import arm_of
 from kaeshi.steps.contexts import clean
+from kaeshi.steps.parking import settle
 from kaeshi.store.verbs import moment
 
 MAX_ROWS = 400
@@ -85,6 +86,7 @@ async def log(
         batch.append((index, conversation))
         rows += len(conversation.turns)
     await _store(loop, batch, now, done, place_of)
+    await settle(loop)
     return done
 
 

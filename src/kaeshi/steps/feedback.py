@@ -1,6 +1,7 @@
 """Records feedback on answers."""
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,6 +14,7 @@ from kaeshi.rules import feedback as rules
 from kaeshi.rules.conversation import decode, message_id, rated_turn
 
 AT_ONCE = 200
+log = logging.getLogger("kaeshi")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ async def record(loop: Loop, said: Sequence[Feedback]) -> list[Recorded]:
 
     Raises NotFound for a message that is not stored.
     """
-    ids = [_submission_id(loop, each) for each in said]
+    ids = [submission_id(loop, each) for each in said]
     async with loop.store.write() as tx:
         stored = await tx.feedback.add(loop.assistant, said, ids, loop.clock.now())
     results = []
@@ -75,7 +77,7 @@ async def about_conversation(loop: Loop, said: Feedback) -> Feedback:
     return said.model_copy(update={"message_id": spoken[place].id})
 
 
-def _submission_id(loop: Loop, said: Feedback) -> str:
+def submission_id(loop: Loop, said: Feedback) -> str:
     """A new id; with an idempotency key always the same one."""
     if not said.key:
         return loop.ids.new(f"fb_{said.message_id}")

@@ -265,6 +265,11 @@ class FeedbackVerbs(Verbs):
             words = str(getattr(feedback, metric))
             await self._keep_words(assistant, metric, submission, customer, words, now)
 
+    async def conversation_of(self, assistant: str, message: str) -> str | None:
+        """The conversation of a message; None where it is not stored."""
+        rows = await self._rows(_WHERE, assistant=assistant, ids=[message])
+        return rows[0][1] if rows else None
+
     async def on(self, assistant: str, ids: Sequence[str]) -> dict[str, list[tuple[int, Opinion]]]:
         """By conversation the current opinions about its messages, each with its position."""
         found: dict[str, dict[tuple[str, str], dict[str, Stored]]] = {}

@@ -24,6 +24,7 @@ from kaeshi.store.job_slots import JobVerbs
 from kaeshi.store.key_use import KeyVerbs
 from kaeshi.store.keys import Keyring
 from kaeshi.store.knowledge import KnowledgeVerbs
+from kaeshi.store.parked import ParkedVerbs
 from kaeshi.store.reports import ReportVerbs
 from kaeshi.store.rollouts import RolloutVerbs
 from kaeshi.store.tables import customers
@@ -44,6 +45,7 @@ class Tx:
         self.consents = ConsentVerbs(connection, keyring)
         self.exchanges = ExchangeVerbs(connection, keyring, self.conversations)
         self.feedback = FeedbackVerbs(connection, keyring, self.conversations)
+        self.parked = ParkedVerbs(connection, keyring, self.conversations)
         self.exports = ExportVerbs(connection, self.conversations, self.feedback)
         self.reports = ReportVerbs(connection, keyring, self.conversations)
         self.examples = ExampleVerbs(connection, keyring)

@@ -28,8 +28,9 @@ from kaeshi.rules import feedback as feedback_rules
 from kaeshi.rules import feedback_bodies
 from kaeshi.rules.moments import moment_of
 from kaeshi.steps import consent as consents
-from kaeshi.steps import conversation, exporting, feedback, ready, report, training
+from kaeshi.steps import conversation, exporting, feedback, parking, ready, report, training
 from kaeshi.steps.feedback import Recorded
+from kaeshi.steps.ingest import Ingest
 from kaeshi.web.auth import require_admin, require_caller, require_reporter
 
 router = APIRouter()
@@ -281,7 +282,8 @@ async def record_feedback(
     if not isinstance(author, str):
         msg = f"author must be a text, not {type(author).__name__}"
         raise InvalidInput(msg)
-    recorded = await _recorded(loop, feedback_rules.parse(own_id, body, author=author))
+    said = feedback_rules.parse(own_id, body, author=author)
+    recorded = await _recorded(request, loop, said)
     return FeedbackRecorded(
         success=True,
         feedback_id=recorded.id,
@@ -290,24 +292,39 @@ async def record_feedback(
     )
 
 
-async def _recorded(loop: LoopDep, said: Feedback) -> Recorded:
+async def _reported(loop: Loop, body: Mapping[str, Any], outcome: Mapping[str, Any]) -> str:
+    """Report a declared metric as an outcome of the target's conversation; returns its name."""
+    about, at = feedback_bodies.about(body)
+    named = await parking.conversation_of(loop, about)
+    await conversation.report_outcome(loop, named, outcome, at=at, source="feedback")
+    return f"outcome_{named}_{next(iter(outcome))}"
+
+
+def _ingest(request: Request) -> Ingest:
+    found: Ingest = request.app.state.ingest
+    return found
+
+
+async def _recorded(request: Request, loop: Loop, said: Feedback) -> Recorded:
     try:
-        recorded = (await feedback.record(loop, [said]))[0]
+        recorded = await _ingest(request).record(loop, said)
     except NotFound:  # its answer may still be in a spool
         if not (await take(loop)).requests:
             raise
-        recorded = (await feedback.record(loop, [said]))[0]
+        recorded = await _ingest(request).record(loop, said)
     return recorded
 
 
-async def _accepted(loop: Loop, told: feedback_bodies.Told) -> Recorded:
-    feedback_of = told.feedback
-    if told.target == "response_id":
-        named = await _own_id(loop, feedback_of.message_id)
-        feedback_of = feedback_of.model_copy(update={"message_id": named})
-    elif told.target == "conversation_id":
-        feedback_of = await feedback.about_conversation(loop, feedback_of)
-    return await _recorded(loop, feedback_of)
+async def _accepted(request: Request, loop: Loop, told: feedback_bodies.Told) -> str:
+    """The id of the feedback, which waits where its message is not stored yet."""
+    for _ in range(2):
+        try:
+            said = await parking.named(loop, told)
+            return (await _ingest(request).record(loop, said)).id
+        except NotFound:  # its answer may still be in a spool
+            if not (await take(loop)).requests:
+                break
+    return await parking.park(loop, told)
 
 
 @router.post(
@@ -321,17 +338,22 @@ async def give_feedback(request: Request, loop: LoopDep) -> FeedbackAccepted:
     """Accept one metric about a message, an answer by the provider's id, or a conversation.
 
     target, name, value; comment, correction, source, author, idempotency_key, occurred_at and
-    metadata may follow. Reports that come late or twice leave the state that ordered ones do.
+    metadata may follow. Reports that come late or twice, or before their message, leave the state
+    that ordered ones do.
     """
-    told = feedback_bodies.own(await object_of(request))
-    return FeedbackAccepted(feedback_id=(await _accepted(loop, told)).id)
+    body = await object_of(request)
+    outcome = feedback_bodies.declared(body, loop.settings.feedback_metrics)
+    if outcome:
+        return FeedbackAccepted(feedback_id=await _reported(loop, body, outcome))
+    told = feedback_bodies.own(body)
+    return FeedbackAccepted(feedback_id=await _accepted(request, loop, told))
 
 
 @router.post("/feedback", dependencies=admin, responses=ErrorBody, openapi_extra=ObjectBody)
 async def give_tensorzero_feedback(request: Request, loop: LoopDep) -> FeedbackAccepted:
     """Accept what TensorZero's clients send: metric_name, value, inference_id or episode_id."""
     told = feedback_bodies.tensorzero(await object_of(request))
-    return FeedbackAccepted(feedback_id=(await _accepted(loop, told)).id)
+    return FeedbackAccepted(feedback_id=await _accepted(request, loop, told))
 
 
 @router.post(
@@ -340,7 +362,7 @@ async def give_tensorzero_feedback(request: Request, loop: LoopDep) -> FeedbackA
 async def give_langfuse_score(request: Request, loop: LoopDep) -> ScoreAccepted:
     """Accept what Langfuse's clients send: name, value, comment, observationId or traceId."""
     told = feedback_bodies.langfuse(await object_of(request))
-    return ScoreAccepted(id=(await _accepted(loop, told)).id)
+    return ScoreAccepted(id=await _accepted(request, loop, told))
 
 
 @router.get("/v1/feedback/stats", dependencies=admin, responses=ErrorBody)

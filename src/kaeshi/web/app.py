@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request, Response
@@ -18,6 +18,7 @@ from kaeshi.gateway import browsers
 from kaeshi.gateway.door import Gateway
 from kaeshi.jobs import scheduler
 from kaeshi.settings import Settings, load
+from kaeshi.steps.ingest import Ingest
 from kaeshi.web import api, pages
 from kaeshi.web.limits import (
     CONVERSATIONS,
@@ -41,6 +42,7 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_loop(settings=chosen) as loop:
             app.state.loop = loop
+            app.state.ingest = Ingest()
             app.state.gateway = Gateway(loop)
             await app.state.gateway.start()
             if with_scheduler:
@@ -66,7 +68,7 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
     app.add_exception_handler(KaeshiError, _ours)
     app.add_exception_handler(HTTPException, _not_served)
     app.add_exception_handler(RequestValidationError, _misread)
-    app.middleware("http")(_anything)
+    app.add_middleware(Anything)
     app.add_middleware(TokenLimit, settings=chosen)
     # outermost, so that the hot path passes through no other middleware
     app.add_middleware(GatewayFirst)
@@ -172,16 +174,28 @@ async def _ours(_request: Request, error: Exception) -> Response:
     return fault(status, " ".join(str(error).split()))
 
 
-async def _anything(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
+class Anything:
     """Any other exception becomes a 500 without internals, and is logged."""
-    try:
-        return await call_next(request)
-    except (TooLarge, TooSlow):
-        raise
-    except ClientDisconnect:
-        return fault(400, "the body ended early")
-    except Exception:  # the door
-        log.exception("request failed method=%s path=%s", request.method, request.url.path)
-        return fault(500, "internal error; the log has the details")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except ClientDisconnect:
+            if not has_begun:
+                await fault(400, "the body ended early")(scope, receive, send)
+        except Exception as error:  # the door
+            if scope["type"] != "http" or has_begun or isinstance(error, TooLarge | TooSlow):
+                raise
+            log.exception("request failed method=%s path=%s", scope["method"], scope["path"])
+            answer = fault(500, "internal error; the log has the details")
+            await answer(scope, receive, send)

@@ -16,6 +16,7 @@ from kaeshi.store.tables.conversations import (
     master_keys,
     messages,
     outcomes,
+    parked_feedback,
     texts,
 )
 from kaeshi.store.tables.learning import (
@@ -25,6 +26,7 @@ from kaeshi.store.tables.learning import (
     dataset_examples,
     dataset_files,
     datasets,
+    decisions,
     evaluations,
     examples,
     test_cases,
@@ -56,6 +58,7 @@ __all__ = [
     "dataset_examples",
     "dataset_files",
     "datasets",
+    "decisions",
     "entries",
     "evaluations",
     "examples",
@@ -70,6 +73,7 @@ __all__ = [
     "metadata",
     "mirrors",
     "outcomes",
+    "parked_feedback",
     "prefixes",
     "productions",
     "reports",

@@ -145,6 +145,16 @@ feedback_history = Table(
     time("at"),
     Index(None, "assistant", "message"),
 )
+parked_feedback = Table(
+    "parked_feedback",  # that came before its message
+    metadata,
+    key("assistant", 64),
+    key("id", 300),
+    Column("target", String(16), nullable=False),  # what `about` is the id of
+    Column("about", String(200), nullable=False),
+    Column("customer", String(40), nullable=False),  # whose data key encrypts it, in `texts`
+    time("at"),
+)
 consents = Table(
     "consents",  # what was said about learning from a conversation, in the order it was taken
     metadata,

@@ -64,6 +64,18 @@ corrections = Table(
     Column("answer", Text),  # scrubbed, where the reviewer gave another one
     time("at"),
 )
+decisions = Table(
+    "decisions",  # each reviewer's word; what came of it is with the item
+    metadata,
+    key("assistant", 64),
+    key("id", 64),
+    Column("ref", String(300), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("expected", String(12), nullable=False),  # of a control, whose answer was known; or ""
+    time("at"),
+    Index(None, "assistant", "ref"),
+)
 collection_runs = Table(
     "collection_runs",
     metadata,
