@@ -32,6 +32,7 @@ METRICS: Mapping[str, str] = {
     "correction": "correction",
     "demonstration": "correction",
 }
+LARGEST = float(2**53)  # of an outcome's numbers
 _UP = (True, 1, "1", "up", "true")
 _DOWN = (False, 0, -1, "0", "-1", "down", "false")
 _FIELDS = "target name value comment correction source author idempotency_key occurred_at metadata"
@@ -71,7 +72,31 @@ def declared(body: Mapping[str, Any], metrics: Mapping[str, Metric]) -> dict[str
     name = body.get("name")
     if not isinstance(name, str) or name not in metrics or name.lower() in METRICS:
         return {}
-    return {name: metrics[name].checked(name, body.get("value"))}
+    return {name: _measured(name, metrics[name], body.get("value"))}
+
+
+def _measured(name: str, metric: Metric, value: object) -> bool | float:
+    """The value of a declared metric."""
+    if metric.type == "boolean" and isinstance(value, bool):
+        return value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if metric.type == "float" and is_number and _is_within(metric, float(str(value))):
+        return float(str(value))
+    wanted = "true or false" if metric.type == "boolean" else _range(metric)
+    msg = f"metric {name!r} is {str(value)[:40]!r}, which is not {wanted}"
+    raise InvalidInput(msg)
+
+
+def _is_within(metric: Metric, value: float) -> bool:
+    least = -LARGEST if metric.least is None else metric.least
+    most = LARGEST if metric.most is None else metric.most
+    return least <= value <= most
+
+
+def _range(metric: Metric) -> str:
+    low = "" if metric.least is None else f" from {metric.least:g}"
+    high = "" if metric.most is None else f" up to {metric.most:g}"
+    return f"a number{low}{high}"
 
 
 def about(body: Mapping[str, Any]) -> tuple[tuple[Target, str], datetime | None]:
