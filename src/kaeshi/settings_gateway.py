@@ -31,6 +31,12 @@ class GatewaySettings(BaseSettings):
             "direction maximize or minimize. They are kept as outcomes of the conversation."
         ),
     )
+    reviewers: int = Field(
+        1, ge=1, le=3, description="How many reviewers must say the same before it counts."
+    )
+    review_weekly: int = Field(
+        20, ge=1, le=10_000, description="How many items people review in a week."
+    )
     gateway_key: SecretStr | None = Field(
         None,
         description=(

@@ -40,6 +40,8 @@ COMMANDS = {
     "review reject",
     "review session",
     "review reliability",
+    "review link",
+    "review team",
     "collection run",
     "pii scrub",
     "pii restore",

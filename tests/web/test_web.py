@@ -53,15 +53,6 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    app = create(Settings(kaeshi_data_dir=tmp_path / "data"), with_scheduler=False)
-    with TestClient(
-        app, base_url="http://127.0.0.1", client=LOCAL, raise_server_exceptions=False
-    ) as opened:
-        yield opened
-
-
 def posts(client: TestClient) -> list[str]:
     return sorted(
         {

@@ -153,14 +153,17 @@ def votes(
     """Show every vote that counts for a conversation's answer: its weight, and why."""
     found = with_loop(db, assistant, lambda loop: weighing.votes_on(loop, conversation))
     result = [each.model_dump(mode="json") for each in found]
+    show(result, as_json=as_json, text=_votes(found) if found else "no vote on it is stored")
+
+
+def _votes(found: list[trust.Weighed]) -> str:
     head = ("customer", "stars", "at", "weight", "why")
     rows = [
         (w.vote.customer, w.vote.stars, f"{w.vote.at:%Y-%m-%d %H:%M}", f"{w.weight:.2f}", w.why)
         for w in found
     ]
     summed = trust.standing(found)
-    text = (
+    return (
         f"{table(head, rows)}\n{summed.praise:.3g} independent customers call it right and "
         f"{summed.blame:.3g} do not; at least {summed.bound:.0%} of such customers would"
     )
-    show(result, as_json=as_json, text=text if found else "no vote on it is stored")

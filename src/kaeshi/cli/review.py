@@ -18,9 +18,11 @@ from kaeshi.cli.output import (
 )
 from kaeshi.cli.review_session import Session
 from kaeshi.errors import InvalidInput
+from kaeshi.loop import Loop
 from kaeshi.nouns import ReviewItem, ReviewKind, ReviewState, text_of
+from kaeshi.rules.agreement import Reviewer
 from kaeshi.rules.quality import Bin
-from kaeshi.steps import quality
+from kaeshi.steps import expert, quality, team
 from kaeshi.steps import review as steps
 
 app = group()
@@ -115,7 +117,10 @@ def _said_lines(found: dict[str, Any]) -> list[str]:
 @app.command()
 def session(
     by: By,
-    count: Annotated[int, typer.Option(min=1, max=500, help="How many items.")] = 20,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, max=500, help="How many. Default: what is left of REVIEW_WEEKLY."),
+    ] = None,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
@@ -125,17 +130,23 @@ def session(
         msg = "a session needs a terminal; in a script use `kaeshi review approve REF --by NAME`"
         raise InvalidInput(msg)
 
-    def words(offered: str) -> str:
-        asked: str = typer.prompt("right answer", default=offered, err=True)
-        return asked
+    async def go(loop: Loop) -> dict[str, int]:
+        left = count or await team.left_this_week(loop)
+        if not left:
+            _say(f"{loop.settings.review_weekly} items were reviewed this week; --count takes more")
+            return {}
+        return await Session(loop, by, typer.getchar, _words, _say).run(left)
 
-    def say(line: str) -> None:
-        typer.echo(line, err=True)
+    show(with_loop(db, assistant, go), as_json=as_json, text="")
 
-    done = with_loop(
-        db, assistant, lambda loop: Session(loop, by, typer.getchar, words, say).run(count)
-    )
-    show(done, as_json=as_json, text="")
+
+def _words(offered: str) -> str:
+    asked: str = typer.prompt("right answer", default=offered, err=True)
+    return asked
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _decide(
@@ -150,16 +161,20 @@ def _decide(
     alike: bool,
     as_json: bool,
 ) -> None:
-    step = steps.decide_alike if alike else steps.decide
-    found = with_loop(
-        db, assistant, lambda loop: step(loop, ref, state, by=by, note=note, answer=answer)
-    )
-    done = found or [ref]
+    async def go(loop: Loop) -> tuple[list[str], bool]:
+        if alike:
+            refs = await steps.decide_alike(loop, ref, state, by=by, note=note, answer=answer)
+            return refs, loop.settings.reviewers == 1
+        counts = await steps.decide(loop, ref, state, by=by, note=note, answer=answer)
+        return [ref], counts
+
+    done, is_settled = with_loop(db, assistant, go)
     others = f" and {len(done) - 1} alike" if len(done) > 1 else ""
+    waits = "" if is_settled else "; it counts once another reviewer says the same (REVIEWERS)"
     show(
         {"ref": ref, "state": state, "by": by, "decided": done},
         as_json=as_json,
-        text=f"{ref}{others} {state} by {by}",
+        text=f"{ref}{others} {state} by {by}{waits}",
     )
 
 
@@ -208,6 +223,50 @@ def reject(
 ) -> None:
     """Reject an example or an entry: it is not learned."""
     _decide(ref, "rejected", by, note, None, db, assistant, alike=alike, as_json=as_json)
+
+
+@app.command()
+def link(
+    ref: str,
+    to: Annotated[str, typer.Option(help="Whom the link is for: their decision bears this name.")],
+    days: Annotated[float, typer.Option(help="How long it holds.")] = 7,
+    db: Database = None,
+    assistant: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a link to one item, for an expert without a key: it shows this item and nothing else."""
+    path = with_loop(db, assistant, lambda loop: expert.link(loop, ref, to=to, days=days))
+    text = f"{path}\nput your server's address before it; it holds for {days:g} days"
+    show({"path": path}, as_json=as_json, text=text)
+
+
+@app.command("team")
+def team_(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
+    """Show who decided how much, how far reviewers agree, and what last week's answers bought."""
+    found = with_loop(db, assistant, team.figures)
+    result = asdict(found) | {"reviewers": [r.model_dump() for r in found.reviewers]}
+    result["kappas"] = [[*names, kappa] for names, kappa in found.kappas.items()]
+    show(result, as_json=as_json, text="\n".join(_team_lines(found)))
+
+
+def _team_lines(found: team.Figures) -> list[str]:
+    if not found.reviewers:
+        return ["no decision is stored yet; `kaeshi review session --by NAME` makes them"]
+    head = ("reviewer", "decided", "as others", "controls right", "")
+    rows = [_record_row(reviewer) for reviewer in found.reviewers]
+    lines = [table(head, rows), f"{found.this_week} of {found.weekly} items of this week reviewed"]
+    lines += [f"kappa of {a} and {b}: {kappa:.2f}" for (a, b), kappa in found.kappas.items()]
+    if found.alpha is not None:
+        lines.append(f"Krippendorff's alpha of all: {found.alpha:.2f}")
+    if found.bought is not None:
+        lines.append(found.bought.sentence)
+    return lines
+
+
+def _record_row(r: Reviewer) -> tuple[object, ...]:
+    agreed = f"{r.agreed} of {r.shared}"
+    controls = f"{r.controls_right} of {r.controls}"
+    return r.name, r.decided, agreed, controls, "disagrees with most others" if r.is_alone else ""
 
 
 @app.command()

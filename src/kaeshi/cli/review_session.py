@@ -8,6 +8,7 @@ from typing import NamedTuple
 from kaeshi.cli.output import counts
 from kaeshi.loop import Loop
 from kaeshi.nouns import ReviewItem, ReviewState
+from kaeshi.steps import controls
 from kaeshi.steps import review as steps
 
 KEYS = "a approve  c correct  r reject  h should hand over  s skip  u undo  q quit"
@@ -38,12 +39,14 @@ class Session:
     words: Callable[[str], str]
     say: Callable[[str], None]
     done: dict[str, int] = field(default_factory=dict)
+    controls: dict[str, ReviewState] = field(default_factory=dict)
     pending: Decision | None = None
     can_undo: bool = False
 
     async def run(self, count: int) -> dict[str, int]:
         """Go through the first `count` items; how many were decided, by state."""
-        items = await steps.queue(self.loop, limit=count)
+        waiting = await steps.queue(self.loop, limit=count)
+        items, self.controls = await controls.with_controls(self.loop, waiting, self.by)
         if not items:
             self.say("nothing waits for review")
         place = 0
@@ -99,10 +102,14 @@ class Session:
         if self.pending is None:
             return
         item, state, answer, note = self.pending
+        self.pending = None
+        self.done[state] = self.done.get(state, 0) + 1 + len(item.alike)
+        expected = self.controls.get(item.ref)
+        if expected is not None:
+            await controls.answered(self.loop, item.ref, state, expected, self.by)
+            return
         for ref in (item.ref, *item.alike):
             await steps.decide(self.loop, ref, state, by=self.by, note=note, answer=answer)
-        self.done[state] = self.done.get(state, 0) + 1 + len(item.alike)
-        self.pending = None
 
 
 def _lines(item: ReviewItem, place: int, count: int) -> list[str]:

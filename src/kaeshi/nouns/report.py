@@ -33,7 +33,8 @@ class Line(Value):
 class Report(Value):
     """The last complete week against the one before. Times are UTC, `until` exclusive.
 
-    `todo`: what waits for a person when it is composed.
+    `learned`: what was learned in the week, and from whom; `todo`: what waits for a person when it
+    is composed.
     """
 
     assistant: str
@@ -43,4 +44,5 @@ class Report(Value):
     customers: int
     lines: tuple[Line, ...]
     daily: Mapping[str, tuple[float | None, ...]]
+    learned: tuple[str, ...] = ()
     todo: tuple[str, ...] = ()

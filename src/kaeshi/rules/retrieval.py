@@ -137,6 +137,26 @@ def fit(taught: Taught, asked: Asked | None = None) -> Answerer:
     )
 
 
+def taught_by(
+    questions: Sequence[str], answers: Sequence[str], vectors: Floats, answer_vectors: Floats
+) -> tuple[Taught, NDArray[np.int64]]:
+    """What questions with their answers teach, the answers as titles; and each question's answer.
+
+    Vectors are unit, shape (n, d): of the questions and of their answers.
+    """
+    names = list(dict.fromkeys(answers))
+    numbers = {answer: i for i, answer in enumerate(names)}
+    owners = np.array([numbers[answer] for answer in answers], np.int64)
+    first = np.unique(owners, return_index=True)[1]
+    taught = Taught(
+        texts=[*questions, *names],
+        vectors=np.vstack([vectors, answer_vectors[first]]),
+        answers=np.concatenate([owners, np.arange(len(names))]),
+        titles=np.repeat([False, True], [len(owners), len(names)]),
+    )
+    return taught, owners
+
+
 def _again(
     head: heads.Head, reviewed: tuple[Floats, Floats, Floats], more: Floats, asked: Asked
 ) -> heads.Head:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 _WAITING: Mapping[str, str] = {
     "examples": (
-        "examples of customers whom no request named, to approve: {n} (kaeshi review list --kind "
+        "examples that too few customers vouch for, to approve: {n} (kaeshi review list --kind "
         "example)"
     ),
     "entries": "proposed knowledge entries: {n} (kaeshi review list --kind entry)",

@@ -100,17 +100,15 @@ def fitted(
     Vectors are unit, shape (n, d): of the entries' questions and answers, of the questions asked
     and the answers given.
     """
-    numbers = {answer: i for i, answer in enumerate(dict.fromkeys(e.answer for e in entries))}
-    if not LEAST_ENTRIES <= len(entries) <= MOST_ENTRIES or len(numbers) > MOST_ANSWERS:
+    if not LEAST_ENTRIES <= len(entries) <= MOST_ENTRIES:
         return None
-    owners = np.array([numbers[entry.answer] for entry in entries], np.int64)
-    own_vectors = answer_vectors[np.unique(owners, return_index=True)[1]]
-    taught = retrieval.Taught(
-        texts=[*(e.question for e in entries), *numbers],
-        vectors=np.vstack([vectors, own_vectors]),
-        answers=np.concatenate([owners, np.arange(len(numbers))]),
-        titles=np.repeat([False, True], [len(entries), len(numbers)]),
+    said = [entry.answer for entry in entries]
+    taught, owners = retrieval.taught_by(
+        [e.question for e in entries], said, vectors, answer_vectors
     )
+    own_vectors = taught.vectors[taught.titles]
+    if len(own_vectors) > MOST_ANSWERS:
+        return None
     more = _unreviewed(taught, asked, asked_vectors, given_vectors @ own_vectors.T)
     return retrieval.calibrated(retrieval.fit(taught, more), taught), owners
 

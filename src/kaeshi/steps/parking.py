@@ -4,6 +4,7 @@ It counts from the time at which it was received, so that what came early, late 
 leaves the same state.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from kaeshi.errors import InvalidInput, KaeshiError, NotFound
@@ -46,12 +47,16 @@ async def settle(loop: Loop) -> int:
         if not page:
             return recorded
         after = page[-1].id
-        done = [one.id for one in page if await _is_settled(loop, one)]
-        recorded += len(done)
-        late = loop.clock.now() - KEPT
-        expired = [one.id for one in page if one.id not in done and one.at < late]
-        async with loop.store.write() as tx:
-            await tx.parked.forget(loop.assistant, [*done, *expired])
+        recorded += await _settle_page(loop, page)
+
+
+async def _settle_page(loop: Loop, page: Sequence[Parked]) -> int:
+    done = [one.id for one in page if await _is_settled(loop, one)]
+    late = loop.clock.now() - KEPT
+    expired = [one.id for one in page if one.id not in done and one.at < late]
+    async with loop.store.write() as tx:
+        await tx.parked.forget(loop.assistant, [*done, *expired])
+    return len(done)
 
 
 async def _is_settled(loop: Loop, one: Parked) -> bool:

@@ -8,7 +8,9 @@ from kaeshi.errors import ProviderError, ProviderUnknown, TooFew
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json, Mail, Report
 from kaeshi.rules import report as rules
+from kaeshi.rules.learned import sentences
 from kaeshi.settings import Settings
+from kaeshi.steps.bought import bought
 from kaeshi.steps.todo import todo
 from kaeshi.store.reports import Observed
 
@@ -37,10 +39,19 @@ async def compose(loop: Loop, *, by_log_clock: bool = False, or_latest: bool = F
             before, since, until = rules.weeks(latest + timedelta(weeks=1))
             observed = await tx.reports.observed_between(loop.assistant, before, until)
     report = _composed(loop.assistant, observed, before, since, until)
-    report = report.model_copy(update={"todo": await todo(loop)})
+    report = report.model_copy(
+        update={"todo": await todo(loop), "learned": await _learned(loop, since, until)}
+    )
     async with loop.store.write() as tx:
         await tx.reports.put(report, loop.clock.now())
     return report
+
+
+async def _learned(loop: Loop, since: datetime, until: datetime) -> tuple[str, ...]:
+    async with loop.store.read() as tx:
+        found = await tx.learned.between(loop.assistant, since, until)
+    worth = await bought(loop)
+    return sentences(found, None if worth is None else worth.sentence)
 
 
 def _composed(
@@ -166,7 +177,8 @@ def _mail_of(
 
 def _key_of(loop: Loop, report: Report) -> tuple[Settings, str]:
     settings = loop.settings
-    content = f"{report.model_dump_json(exclude={'todo'})}\0{','.join(settings.report_recipients)}"
+    figures = report.model_dump_json(exclude={"todo", "learned"})
+    content = f"{figures}\0{','.join(settings.report_recipients)}"
     key = "report-" + hashlib.sha256(content.encode()).hexdigest()[:32]
     return settings, key
 

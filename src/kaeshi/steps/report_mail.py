@@ -3,6 +3,7 @@
 Charts are table cells, which every mail program shows.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -94,14 +95,17 @@ def text(report: Report) -> str:
         f"(UTC)\n{report.conversations} conversations with {report.customers} customers\n"
         f"{headline(report)}\n"
     )
-    waiting = [f"- {one}" for one in report.todo]
-    todo = "\n".join(["", "Waiting for a person:", *waiting, ""]) if waiting else ""
     rows = _table_rows(report)
     body = _columns(rows)
     return (
-        f"{head}\n{body}\n{todo}\n'of' is the number of conversations where the figure is known; "
-        f"fewer than {MIN_CUSTOMERS} customers are not shown.\n"
+        f"{head}\n{body}\n{_listed('Waiting for a person', report.todo)}"
+        f"{_listed('Learned', report.learned)}\n'of' is the number of conversations where the "
+        f"figure is known; fewer than {MIN_CUSTOMERS} customers are not shown.\n"
     )
+
+
+def _listed(title: str, said: Sequence[str]) -> str:
+    return "\n".join(["", f"{title}:", *(f"- {one}" for one in said), ""]) if said else ""
 
 
 def _table_rows(report: Report) -> list[tuple[str, str, str, str, str, str, str]]:

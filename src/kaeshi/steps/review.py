@@ -9,6 +9,7 @@ from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.loop import Loop
 from kaeshi.nouns import Entry, Json, ReviewItem, ReviewKind, ReviewState
 from kaeshi.rules import review as rules
+from kaeshi.rules.agreement import Decided
 from kaeshi.steps import gain, knowledge
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.store.conversation_rows import Said
@@ -126,11 +127,7 @@ async def decide_alike(
 
     Returns their refs. Raises NotFound for an item that does not wait.
     """
-    waiting = await queue(loop, limit=3 * LIMIT)
-    item = next((each for each in waiting if ref in {each.ref, *each.alike}), None)
-    if item is None:
-        msg = f"{ref!r} does not wait for review; `kaeshi review list` shows what does"
-        raise NotFound(msg)
+    item = await waiting_item(loop, ref)
     refs = [ref, *(one for one in (item.ref, *item.alike) if one != ref)]
     for one in refs:
         await decide(loop, one, state, by=by, note=note, answer=answer)
@@ -139,12 +136,54 @@ async def decide_alike(
 
 async def decide(
     loop: Loop, ref: str, state: ReviewState, *, by: str, note: str = "", answer: str | None = None
-) -> None:
+) -> bool:
     """Approve, correct or reject an example (ex_...), an entry (kb_...) or a correction (fb_...).
 
-    Correcting needs the right answer, which is scrubbed first.
+    Correcting needs the right answer, which is scrubbed first. Returns whether it counts: where
+    several reviewers must agree (REVIEWERS), it does once enough have said the same. Raises
+    NotFound.
     """
     _check_decision(by, state, answer, ref)
+    if not await _agreed(loop, ref, state, by):
+        return False
+    await _apply(loop, ref, state, by, note, answer)
+    await noted(loop, Decided(ref=ref, by=by, state=state))
+    return True
+
+
+async def _agreed(loop: Loop, ref: str, state: ReviewState, by: str) -> bool:
+    """Whether enough reviewers say the same by now; if not, the decision waits for the others."""
+    if loop.settings.reviewers == 1:
+        return True
+    async with loop.store.read() as tx:
+        said = {one.by: one.state for one in await tx.decisions.about(loop.assistant, [ref])}
+    like = sum(other != by and known == state for other, known in said.items())
+    if like + 1 >= loop.settings.reviewers:
+        return True
+    await waiting_item(loop, ref)
+    await noted(loop, Decided(ref=ref, by=by, state=state))
+    return False
+
+
+async def noted(loop: Loop, decided: Decided) -> None:
+    """Write a decision down under its name, for agreement and reliability."""
+    async with loop.store.write() as tx:
+        await tx.decisions.add(loop.assistant, loop.ids.new("decision"), decided, loop.clock.now())
+
+
+async def waiting_item(loop: Loop, ref: str) -> ReviewItem:
+    """The item that waits under this ref, or that stands for it. Raises NotFound."""
+    waiting = await queue(loop, limit=3 * LIMIT)
+    item = next((each for each in waiting if ref in {each.ref, *each.alike}), None)
+    if item is None:
+        msg = f"{ref!r} does not wait for review; `kaeshi review list` shows what does"
+        raise NotFound(msg)
+    return item
+
+
+async def _apply(
+    loop: Loop, ref: str, state: ReviewState, by: str, note: str, answer: str | None
+) -> None:
     now = loop.clock.now()
     if ref.startswith("kb_"):
         await _decide_entry(answer, loop, ref, state, by, note, now)

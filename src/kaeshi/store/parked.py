@@ -75,8 +75,12 @@ class ParkedVerbs(Verbs):
             "customer": customer,
             "at": micros(now),
         }
-        if not await self._add(parked_feedback, [row]):
-            return
+        if await self._add(parked_feedback, [row]):
+            await self._seal(assistant, identifier, customer, said, now)
+
+    async def _seal(
+        self, assistant: str, identifier: str, customer: str, said: Feedback, now: datetime
+    ) -> None:
         key = (await self._conversations.data_keys(assistant, [customer], now))[customer]
         assert key is not None  # just made
         ref = address(identifier)

@@ -15,6 +15,7 @@ from kaeshi.store.candidates import CandidateVerbs
 from kaeshi.store.consents import ConsentVerbs
 from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.datasets import DatasetVerbs
+from kaeshi.store.decisions import DecisionVerbs
 from kaeshi.store.evaluations import EvaluationVerbs
 from kaeshi.store.examples import ExampleVerbs
 from kaeshi.store.exchanges import ExchangeVerbs
@@ -24,6 +25,7 @@ from kaeshi.store.job_slots import JobVerbs
 from kaeshi.store.key_use import KeyVerbs
 from kaeshi.store.keys import Keyring
 from kaeshi.store.knowledge import KnowledgeVerbs
+from kaeshi.store.learned import LearnedVerbs
 from kaeshi.store.parked import ParkedVerbs
 from kaeshi.store.reports import ReportVerbs
 from kaeshi.store.rollouts import RolloutVerbs
@@ -48,6 +50,10 @@ class Tx:
         self.parked = ParkedVerbs(connection, keyring, self.conversations)
         self.exports = ExportVerbs(connection, self.conversations, self.feedback)
         self.reports = ReportVerbs(connection, keyring, self.conversations)
+        self._open_the_rest(connection, keyring)
+
+    def _open_the_rest(self, connection: AsyncConnection, keyring: Keyring) -> None:
+        """What needs no verbs of conversations."""
         self.examples = ExampleVerbs(connection, keyring)
         self.datasets = DatasetVerbs(connection, keyring)
         self.training = TrainingVerbs(connection, keyring)
@@ -55,6 +61,8 @@ class Tx:
         self.evaluations = EvaluationVerbs(connection, keyring)
         self.rollouts = RolloutVerbs(connection, keyring)
         self.knowledge = KnowledgeVerbs(connection, keyring)
+        self.decisions = DecisionVerbs(connection, keyring)
+        self.learned = LearnedVerbs(connection, keyring)
         self.weights = WeightVerbs(connection, keyring)
         self.waiting = WaitingVerbs(connection, keyring)
         self.jobs = JobVerbs(connection, keyring)

@@ -19,7 +19,7 @@ from kaeshi.gateway.door import Gateway
 from kaeshi.jobs import scheduler
 from kaeshi.settings import Settings, load
 from kaeshi.steps.ingest import Ingest
-from kaeshi.web import api, pages
+from kaeshi.web import api, ask, pages
 from kaeshi.web.limits import (
     CONVERSATIONS,
     SMALL_BODY_S,
@@ -75,6 +75,7 @@ def create(settings: Settings | None = None, *, with_scheduler: bool = True) -> 
     app.include_router(api.router)
     app.include_router(pages.router)
     app.include_router(pages.open_router)
+    app.include_router(ask.router)
     return app
 
 

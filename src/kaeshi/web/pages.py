@@ -50,13 +50,13 @@ router = APIRouter(
 @router.get("/")
 async def home() -> str:
     """Redirect to the scheduler page."""
-    return _page("home.html")
+    return rendered("home.html")
 
 
 @router.get("/scheduler")
 async def scheduler(loop: LoopDep) -> str:
     """Jobs, next and last runs, durations, errors, and a button that runs one now."""
-    return _page(
+    return rendered(
         "scheduler.html", jobs=await overview(loop), running=is_running(), assistant=loop.assistant
     )
 
@@ -67,14 +67,16 @@ async def show_report(loop: LoopDep, log_clock: bool = False) -> str:
     try:
         return html(await report.compose(loop, by_log_clock=log_clock, or_latest=True))
     except TooFew as error:
-        return _page("empty.html", why=str(error))
+        return rendered("empty.html", why=str(error))
 
 
 @open_router.get("/docs")
-async def api_page(request: Request) -> str:
+async def apirendered(request: Request) -> str:
     """Every endpoint, from the OpenAPI document; it needs no script, and so no network."""
     document = request.app.openapi()
-    return _page("docs.html", operations=_operations(document), version=document["info"]["version"])
+    return rendered(
+        "docs.html", operations=_operations(document), version=document["info"]["version"]
+    )
 
 
 def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -94,7 +96,8 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _page(name: str, **values: object) -> str:
+def rendered(name: str, **values: object) -> str:
+    """A template, filled in."""
     return _environment().get_template(name).render(**values)
 
 
