@@ -3,6 +3,7 @@
 The only module that chooses implementations, reads the clock or draws random numbers.
 """
 
+import asyncio
 import json
 import re
 import secrets
@@ -20,12 +21,13 @@ from kaeshi import dated
 from kaeshi.errors import InvalidInput, Misconfigured
 from kaeshi.loop import Loop
 from kaeshi.pii.finders.choose import names_of, policy_of
-from kaeshi.ports import Clock, Ids
+from kaeshi.ports import Clock, Ids, Index
 from kaeshi.providers.chat import OPENAI, WireChat
 from kaeshi.providers.faiss_index import FaissIndex
 from kaeshi.providers.minilm import MiniLMEmbedder, MiniLMFeatures
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.providers.outbox import OutboxMailer
+from kaeshi.providers.pgvector_index import PgvectorIndex
 from kaeshi.providers.token_ranks import TiktokenCounter
 from kaeshi.providers.webhook import LogNotifier, WebhookNotifier
 from kaeshi.rules.checks import Checks
@@ -33,6 +35,7 @@ from kaeshi.settings import Settings, load, sqlite_path
 from kaeshi.store import Bind, load_master_key, open_store
 from kaeshi.store.master_key import MASTER_KEY, take_next
 from kaeshi.store.store import Store
+from kaeshi.store.vectors import VectorTable
 from kaeshi.trainer.answers import RESPONDER
 from kaeshi.trainer.engines import lora
 from kaeshi.trainer.engines.lora.cluster import Cluster
@@ -186,6 +189,8 @@ def _check_emptied(bind: Bind, key: Path) -> None:
 async def _close(loop: Loop | None, server: TrainerServer | None, store: Store) -> None:
     if loop is not None:
         await loop.trainer.close()
+        if isinstance(loop.index, PgvectorIndex):
+            await asyncio.to_thread(loop.index.close)
     if server is not None:
         server.wait()
     await store.close()
@@ -226,7 +231,7 @@ def _chosen_loop(
         recalls=json.loads(_data("pii_recall.json"))["at_least"],
         tokens=TiktokenCounter(chosen.models_dir),
         embedder=embedder,
-        index=FaissIndex(),
+        index=_index(chosen),
         trainer=_trainer_client(key, chosen, server),
         chat=_chat_client(server, chosen, key),
         answerer=server,
@@ -240,6 +245,15 @@ def _chosen_loop(
         retirements=dated.table("retirements", chosen.data_dir),
     )
     return server, loop
+
+
+def _index(chosen: Settings) -> Index:
+    if chosen.knowledge_index == "faiss":
+        return FaissIndex()
+    if not chosen.url.startswith("postgresql"):
+        msg = "KNOWLEDGE_INDEX=pgvector needs a PostgreSQL in DATABASE_URL; or set it to faiss"
+        raise Misconfigured(msg)
+    return PgvectorIndex(VectorTable(chosen.url))
 
 
 def _trainer_client(

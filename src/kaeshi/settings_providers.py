@@ -1,5 +1,6 @@
 """Where models answer and are trained; `kaeshi.settings` reads them with all others."""
 
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -16,6 +17,13 @@ class ProviderSettings(BaseSettings):
         description=(
             "Key of the provider that answers and trains. Without key and OPENAI_BASE_URL the "
             "embedded trainer does both."
+        ),
+    )
+    knowledge_index: Literal["faiss", "pgvector"] = Field(
+        "faiss",
+        description=(
+            "Where the vectors of the knowledge base are searched: FAISS files, or the PostgreSQL "
+            "of DATABASE_URL with its extension pgvector."
         ),
     )
     openai_org_id: str | None = Field(None, description="Organisation sent along to the provider.")

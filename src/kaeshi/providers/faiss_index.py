@@ -32,6 +32,10 @@ class FaissIndex:
             for row_p, row_s in zip(places, scores, strict=True)
         ]
 
+    def remove(self, path: Path) -> None:
+        """Delete an index."""
+        path.unlink(missing_ok=True)
+
 
 @lru_cache(KEPT)
 def _read(path: Path, _changed: int) -> Any:

@@ -214,6 +214,9 @@ class FakeIndex:
         scores = vectors @ stored.T
         return [[(int(i), float(row[i])) for i in np.argsort(-row)[:count]] for row in scores]
 
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
 
 @dataclass
 class FakeNames:

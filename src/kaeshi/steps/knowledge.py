@@ -401,7 +401,7 @@ async def _swap_in(
         manifest["answerer"] = _written(folder / f"{build}.npz", content)
     await _record_build(loop, build, folder, file, manifest, approved)
     _make_current(folder, manifest)
-    _remove_old(folder, folder / file)
+    _remove_old(loop, folder, folder / file)
     return build
 
 
@@ -415,12 +415,12 @@ def _build_id(approved: list[Entry], answerer: bytes) -> str:
     return f"kb_{hashlib.sha256(content + hashlib.sha256(answerer).digest()).hexdigest()[:16]}"
 
 
-def _remove_old(folder: Path, current_file: Path) -> None:
-    """Delete the index files that no reader can be using."""
+def _remove_old(loop: Loop, folder: Path, current_file: Path) -> None:
+    """Delete the indexes that no reader can be using."""
     others = [path for path in folder.glob("kb_*.faiss") if path != current_file]
     others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for path in others[KEPT_INDEXES - 1 :]:
-        path.unlink(missing_ok=True)
+        loop.index.remove(path)
         path.with_suffix(".npz").unlink(missing_ok=True)
 
 
