@@ -66,7 +66,8 @@ class PgvectorIndex:
     def _check(self, path: Path, _changed: int) -> str:
         try:
             said = json.loads(path.read_bytes())
-            build, digest = str(said["build"]), str(said["sha256"])
+            build = str(said["build"])
+            digest = str(said["sha256"])
         except (ValueError, KeyError, TypeError) as error:
             msg = f"index file {str(path)!r} names no build; type: kaeshi knowledge refresh"
             raise InvalidInput(msg) from error

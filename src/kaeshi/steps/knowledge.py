@@ -9,7 +9,6 @@ import json
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -32,6 +31,7 @@ Fitted = tuple[Answerer, NDArray[np.int64]]
 AT_ONCE = 200
 ENTITIES_KEPT = 256  # whose texts' vectors stay in memory
 OF_ANY = 0.1  # by how much an entry about anything must be nearer than one about the entity
+SPARE = 20  # places that are looked at beyond what is wanted: some may not hold now
 SHOWN = 10  # questions in a refusal
 POLICY = "policy:auto"
 MANIFEST = frozenset({"build", "file", "sha256", "embedder"})
@@ -271,34 +271,47 @@ def nearest(
 
     It computes; inside a server call it in a thread.
     """
-    now = loop.clock.now()
-    hits = (
-        Hit(
-            entry=entries[place],
-            score=round(score, 4),
-            probability=None if share is None else round(share, 4),
-        )
-        for place, score, share in _places(loop, manifest, entries, query, count, said)
-        if place < len(entries) and entries[place].holds(now)
-    )
-    return list(islice(hits, count))
+    hits = _open_hits(loop, manifest, entries, query, count + SPARE, said)
+    if len(hits) < count:  # many were withdrawn, or do not hold now
+        hits = _open_hits(loop, manifest, entries, query, len(entries), said)
+    return hits[:count]
 
 
-def _places(
+def _open_hits(
     loop: Loop,
     manifest: Json,
     entries: Sequence[Entry],
     query: str,
     count: int,
     said: Sequence[str],
-) -> list[tuple[int, float, float | None]]:
-    """Places in the index with cosines and probabilities, the likeliest first."""
-    named = entities_in([*said, query], list({e.entity for e in entries if e.entity}))
-    if named:
-        return _found_of(loop, entries, named[0], query)
+) -> list[Hit]:
+    """What holds now of the first `count` places, the likeliest first."""
     now = loop.clock.now()
-    hidden = sum(not entry.holds(now) for entry in entries)
-    return _found(loop, manifest, query, count + hidden)
+    named = entities_in([*said, query], _entities(manifest["build"], entries))
+    found = (
+        _found_of(loop, entries, named[0], query) if named else _found(loop, manifest, query, count)
+    )
+    return [
+        Hit(
+            entry=entries[place],
+            score=round(score, 4),
+            probability=None if share is None else round(share, 4),
+        )
+        for place, score, share in found[:count]
+        if place < len(entries) and entries[place].holds(now)
+    ]
+
+
+def _entities(build: str, entries: Sequence[Entry]) -> list[str]:
+    """What a build's entries are about; looked for once a build, for there may be many."""
+    if build not in _ENTITIES:
+        while len(_ENTITIES) >= KEPT_INDEXES:
+            _ENTITIES.pop(next(iter(_ENTITIES)))
+        _ENTITIES[build] = list({entry.entity for entry in entries if entry.entity})
+    return _ENTITIES[build]
+
+
+_ENTITIES: dict[str, list[str]] = {}
 
 
 def _found_of(
