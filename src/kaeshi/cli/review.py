@@ -39,7 +39,7 @@ def list_(
         str, typer.Option(help="proposed, approved, corrected, rejected or all.")
     ] = "proposed",
     kind: Annotated[
-        str | None, typer.Option(help="Only one kind: example, entry or correction.")
+        str | None, typer.Option(help="Only one kind: example, entry, correction or gap.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500)] = 30,
     db: Database = None,

@@ -8,7 +8,7 @@ from kaeshi.nouns.value import Value
 ReviewState = Literal["proposed", "approved", "corrected", "rejected"]
 
 
-ReviewKind = Literal["example", "entry", "correction"]
+ReviewKind = Literal["example", "entry", "correction", "gap"]
 
 
 class ReviewItem(Value):

@@ -3,10 +3,13 @@
 from contextlib import suppress
 
 from kaeshi import pii
-from kaeshi.errors import NotFound
+from kaeshi.errors import InvalidInput, NotFound
+from kaeshi.formats.faq import Written
 from kaeshi.loop import Loop
+from kaeshi.nouns import ReviewItem
 from kaeshi.rules import gaps as rules
 from kaeshi.steps import answering, knowledge
+from kaeshi.steps.faq import import_pairs
 from kaeshi.store.conversation_rows import Stored
 
 AT_ONCE = 200
@@ -21,6 +24,42 @@ async def gaps(loop: Loop) -> list[rules.Gap]:
     questions = [one.question for one in found]
     vectors = loop.embedder.embed(questions)
     return rules.grouped(found, vectors, _answered(loop, questions, vectors))
+
+
+async def waiting(loop: Loop) -> list[ReviewItem]:
+    """Gaps that are not filled, as items of the review: what is missing is the answer."""
+    return [
+        ReviewItem(
+            kind="gap",
+            ref=gap.id,
+            state="proposed",
+            title=gap.name,
+            why=f"{gap.customers} customers asked {gap.questions} times and were handed over; "
+            "correct it with the answer",
+            score=min(gap.customers, 10),
+            at=gap.first,
+        )
+        for gap in await gaps(loop)
+        if gap.covered < gap.questions
+    ]
+
+
+async def fill(loop: Loop, ref: str, answer: str, *, by: str) -> int:
+    """Give a gap's questions one answer, as approved entries; returns how many are new.
+
+    Its name and its most frequent questions, those without personal data. Raises NotFound for a gap
+    that is not there, InvalidInput where the answer holds personal data.
+    """
+    gap = next((each for each in await gaps(loop) if each.id == ref), None)
+    if gap is None:
+        msg = f"gap {ref!r} is not there; `kaeshi knowledge gaps` shows what is"
+        raise NotFound(msg)
+    questions = dict.fromkeys((gap.name, *gap.examples))
+    pairs = [(ref, Written(q, answer)) for q in questions if not pii.holds_placeholder(q)]
+    done = await import_pairs(loop, pairs, by=by)
+    if not done.new and done.refused:
+        raise InvalidInput(done.refused[0])
+    return done.new
 
 
 async def _latest(loop: Loop) -> list[rules.Unanswered]:

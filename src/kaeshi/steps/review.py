@@ -10,7 +10,7 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import Entry, Json, ReviewItem, ReviewKind, ReviewState
 from kaeshi.rules import review as rules
 from kaeshi.rules.agreement import Decided
-from kaeshi.steps import gain, knowledge
+from kaeshi.steps import gain, gaps, knowledge
 from kaeshi.steps.collection import scrub_messages
 from kaeshi.store.conversation_rows import Said
 from kaeshi.store.feedback_rows import Correction
@@ -28,8 +28,22 @@ async def queue(
 ) -> list[ReviewItem]:
     """Proposed examples, entries and customers' corrections.
 
-    What waits comes by what a person's word would tell, each question once (steps/gain.py).
+    What waits comes by what a person's word would tell, each question once (steps/gain.py). Gaps
+    are listed where they are asked for, the one that most customers met first.
     """
+    if kind == "gap":
+        return (await gaps.waiting(loop))[:limit] if state in {"proposed", None} else []
+    items = await _items(loop, state, kind)
+    wanted = rules.rank(item for item in items if kind is None or item.kind == kind)
+    if state != "proposed":
+        return wanted[:limit]
+    return [*await gain.by_gain(loop, wanted[: gain.MOST]), *wanted[gain.MOST :]][:limit]
+
+
+async def _items(
+    loop: Loop, state: ReviewState | None, kind: ReviewKind | None
+) -> list[ReviewItem]:
+    """The items of a state, of any for None; corrections only where their kind is wanted."""
     async with loop.store.read() as tx:
         items = await tx.examples.waiting(loop.assistant, state, LIMIT)
         states = (state,) if state else get_args(ReviewState)
@@ -37,11 +51,7 @@ async def queue(
         given = await tx.feedback.corrections_given(loop.assistant, state, LIMIT)
     items += await _corrections(loop, given if kind in {None, "correction"} else [])
     against = await knowledge.contradicted(loop, [entry for entry, _ in found])
-    items += [_of_entry(entry, score, against.get(entry.id)) for entry, score in found]
-    wanted = rules.rank(item for item in items if kind is None or item.kind == kind)
-    if state != "proposed":
-        return wanted[:limit]
-    return [*await gain.by_gain(loop, wanted[: gain.MOST]), *wanted[gain.MOST :]][:limit]
+    return items + [_of_entry(entry, score, against.get(entry.id)) for entry, score in found]
 
 
 def _of_entry(entry: Entry, score: int, against: Entry | None) -> ReviewItem:
@@ -173,7 +183,8 @@ async def noted(loop: Loop, decided: Decided) -> None:
 
 async def waiting_item(loop: Loop, ref: str) -> ReviewItem:
     """The item that waits under this ref, or that stands for it. Raises NotFound."""
-    waiting = await queue(loop, limit=3 * LIMIT)
+    kind: ReviewKind | None = "gap" if ref.startswith("gap_") else None
+    waiting = await queue(loop, kind=kind, limit=3 * LIMIT)
     item = next((each for each in waiting if ref in {each.ref, *each.alike}), None)
     if item is None:
         msg = f"{ref!r} does not wait for review; `kaeshi review list` shows what does"
@@ -185,6 +196,9 @@ async def _apply(
     loop: Loop, ref: str, state: ReviewState, by: str, note: str, answer: str | None
 ) -> None:
     now = loop.clock.now()
+    if ref.startswith("gap_"):
+        await _decide_gap(answer, loop, ref, state, by)
+        return
     if ref.startswith("kb_"):
         await _decide_entry(answer, loop, ref, state, by, note, now)
         return
@@ -201,6 +215,17 @@ def _check_decision(by: str, state: ReviewState, answer: str | None, ref: str) -
     if state == "corrected" and not (answer or "").strip():
         msg = f"correcting {ref!r} needs the right answer (--answer TEXT)"
         raise InvalidInput(msg)
+
+
+async def _decide_gap(
+    answer: str | None, loop: Loop, ref: str, state: ReviewState, by: str
+) -> None:
+    if state != "corrected" or answer is None:
+        msg = (
+            f"a gap has no answer to be {state}; give it one: kaeshi review correct {ref} --answer"
+        )
+        raise InvalidInput(msg)
+    await gaps.fill(loop, ref, answer, by=by)
 
 
 async def _decide_entry(
