@@ -24,7 +24,7 @@ from kaeshi.rules import knowledge as rules
 from kaeshi.rules.retrieval import Answerer, entities_in, nearest_in, without
 from kaeshi.steps import answering
 from kaeshi.steps.embedding import vectors_of
-from kaeshi.steps.refresh_check import Build, Checked, checked
+from kaeshi.steps.refresh_check import Build, Checked, checked, questions
 from kaeshi.store.examples import Judged
 
 Fitted = tuple[Answerer, NDArray[np.int64]]
@@ -147,10 +147,13 @@ async def refresh(loop: Loop, *, accept_worse: bool = False) -> Json:
 
 
 async def _checked(loop: Loop, after: Build) -> Checked:
-    """The new build beside the present one, where there is one that can be read."""
+    """The new build beside the present one, where there is one, and there are test cases."""
+    asked = await questions(loop)
     try:
-        manifest = current(loop)
+        manifest = current(loop) if asked else None
     except (NotFound, InvalidInput):
+        manifest = None
+    if manifest is None:
         return Checked()
     async with loop.store.read() as tx:
         entries = await tx.knowledge.index_entries(loop.assistant, manifest["build"])
@@ -158,7 +161,8 @@ async def _checked(loop: Loop, after: Build) -> Checked:
         return Checked()
     vectors, _ = await vectors_of(loop, [entry.question for entry in entries])
     fitted = answering.read(Path(manifest["path"]), manifest)
-    return await checked(loop, Build(entries=entries, vectors=vectors, fitted=fitted), after)
+    before = Build(entries=entries, vectors=vectors, fitted=fitted)
+    return await checked(loop, asked, before, after)
 
 
 def _worse(found: Checked) -> str:

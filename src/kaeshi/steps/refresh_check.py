@@ -42,13 +42,17 @@ class Checked:
         return len(self.lost) > len(self.gained)
 
 
-async def checked(loop: Loop, before: Build, after: Build) -> Checked:
-    """Ask both builds every test case that says what is right."""
+async def questions(loop: Loop) -> list[tuple[TestCase, str]]:
+    """The test cases that say what is right, with their questions."""
     async with loop.store.read() as tx:
         cases = await tx.evaluations.cases(loop.assistant)
-    asked = [(case, question) for case in cases if (question := _question(case))]
-    if not asked:
-        return Checked()
+    return [(case, question) for case in cases if (question := _question(case))]
+
+
+async def checked(
+    loop: Loop, asked: Sequence[tuple[TestCase, str]], before: Build, after: Build
+) -> Checked:
+    """Ask both builds these test cases."""
     vectors, _ = await vectors_of(loop, [question for _, question in asked])
     then = _right(before, asked, vectors)
     now = _right(after, asked, vectors)
