@@ -172,6 +172,23 @@ def covered(answer: str, question: str, source: str) -> float:
     return len(words & (_telling(source) | _telling(question))) / max(len(words), 1)
 
 
+def beside(
+    pair: tuple[str, str], entry: tuple[str, str], asks: float, says: float
+) -> dict[str, float]:
+    """What an entry tells of a question with its answer, by the names of `Known`.
+
+    `asks`, `says`: cosines of both questions, and of both answers.
+    """
+    question, answer = pair
+    source = " ".join(entry)
+    return {
+        "question": asks,
+        "answer": says,
+        "covered": covered(answer, question, source),
+        "asked": asked(question, source),
+    }
+
+
 @cache
 def shipped() -> Model:
     """Fitted on 13,500 answers of 11 systems (benchmarks/learning_rated.py)."""

@@ -100,13 +100,9 @@ async def _of_base(
     near = questions @ asked.T
     found = []
     for i, (item, place) in enumerate(zip(items, near.argmax(axis=1).tolist(), strict=True)):
-        source = f"{entries[place].question} {entries[place].answer}"
-        compared = {
-            "question": float(near[i, place]),
-            "answer": float(answers[i] @ given[place]),
-            "covered": quality.covered(item.answer, item.title, source),
-            "asked": quality.asked(item.title, source),
-        }
+        entry = (entries[place].question, entries[place].answer)
+        says = float(answers[i] @ given[place])
+        compared = quality.beside((item.title, item.answer), entry, float(near[i, place]), says)
         found.append(compared if near[i, place] >= OF_BASE else {})
     return found
 

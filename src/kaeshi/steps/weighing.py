@@ -263,13 +263,10 @@ def _compared(pairs: Pairs, base: Pairs, i: int, near: Floats) -> dict[str, floa
     place = int(near.argmax())
     if near[place] < review.SAME_QUESTION:
         return {}
-    source = f"{base.questions[place]} {base.answers[place]}"
-    return {
-        "question": float(near[place]),
-        "answer": float(base.given[place] @ pairs.given[i]),
-        "covered": quality.covered(pairs.answers[i], pairs.questions[i], source),
-        "asked": quality.asked(pairs.questions[i], source),
-    }
+    pair = (pairs.questions[i], pairs.answers[i])
+    entry = (base.questions[place], base.answers[place])
+    says = float(base.given[place] @ pairs.given[i])
+    return quality.beside(pair, entry, float(near[place]), says)
 
 
 def _weight(
