@@ -27,8 +27,8 @@ class GatewaySettings(BaseSettings):
         default={},
         description=(
             "JSON: metrics that feedback may be given under beside the built-in ones, by name, "
-            'such as {"nps": {"type": "float", "least": 0, "most": 10}}; type boolean or float, '
-            "direction maximize or minimize. They are kept as outcomes of the conversation."
+            'such as {"nps": {"type": "float", "least": 0, "most": 10}}; type boolean or float. '
+            "They are kept as outcomes of the conversation."
         ),
     )
     reviewers: int = Field(

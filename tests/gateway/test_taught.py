@@ -437,3 +437,62 @@ async def test_no_export_of_liked_answers_teaches_what_a_client_wrote(
     await preferences.export(loop, out, "sft", form)
     (row,) = map(json.loads, out.read_text().splitlines())
     assert [m["weight"] for m in row["messages"] if m["content"] == FAKE] == [0]
+
+
+async def test_an_answer_with_another_number_or_a_not_is_supported_by_nothing(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    said = "The deposit is 100 dollars, and it is refunded within 48 hours."
+    await faq.import_pairs(loop, [("faq", Written(QUESTION, said))], by="bea")
+    for number, wrong in enumerate(
+        (said.replace("100", "900"), said.replace("is refunded", "is not refunded"))
+    ):
+        provider.answers = {"gpt-4o-mini": wrong}
+        _, message = await answered(loop, opened, QUESTION, customer=f"c{number}")
+        await rate(loop, message)
+    assert (await learned(loop))[0] == 0
+
+
+async def test_authors_that_a_caller_makes_up_count_as_one(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    _, message = await answered(loop, opened, QUESTION, customer="ann")
+    for number in range(11):
+        liked = Feedback(
+            message_id=message, author=f"user{number}", vote="up", rating=5, accurate=True
+        )
+        await feedback.record(loop, [liked])
+        loop.clock.advance(hours=1)  # type: ignore[attr-defined]  # the tests' clock
+    assert await learned(loop) == (0, {"unreviewed": 1})
+
+
+async def test_learning_from_unnamed_customers_is_no_end_of_trust(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    open_minded = loop.settings.model_copy(update={"review_unnamed": False})
+    loop = replace(loop, settings=open_minded)
+    _, message = await answered(loop, opened, QUESTION)
+    await rate(loop, message)
+    assert await learned(loop) == (0, {"unreviewed": 1})
+
+
+async def test_what_a_person_rejected_no_policy_approves(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    _, message = await answered(loop, opened, QUESTION, customer="ann")
+    await rate(loop, message)
+    await collection.collect(loop, loose(loop))
+    assert (await knowledge.propose(loop))[0] == 1
+    item = next(each for each in await review.queue(loop) if each.kind == "example")
+    await review.decide(loop, item.ref, "rejected", by="ann")
+    assert await knowledge.approve_by_policy(loop) == 0
+
+
+async def test_another_bound_counts_for_what_was_weighed_before(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    _, message = await answered(loop, opened, QUESTION, customer="ann")
+    await rate(loop, message)
+    assert await learned(loop) == (0, {"unreviewed": 1})
+    assert await learned(trusting(loop)) == (1, {})
+    assert await learned(loop) == (0, {"unreviewed": 1})

@@ -111,11 +111,45 @@ def test_who_contradicts_all_others_counts_for_little_and_agreement_is_no_extra_
         for i in range(12)
     }
     known = trust.reliability(answers)
-    assert known["liar"] < 0.5 < 0.9 < known["c0"]
+    assert known["liar"] < 0.5 < 0.9 < known["n0"]
     weights = {w.vote.customer: w for w in trust.weighed(answers["a0"], known)}
     assert weights["liar"].weight == 0
     assert weights["c0"].weight == 1
     assert "of other votes" in weights["liar"].why
+
+
+def test_one_account_in_many_conversations_and_many_of_one_network_silence_nobody() -> None:
+    for liars in ("x", "xyzvw"):
+        answers = {
+            f"a{i}": [
+                *spread(5, 5, stars=1),
+                *(
+                    Vote(customer=name, stars=5, at=START + timedelta(hours=n), network="nx")
+                    for n, name in enumerate(liars * 30)
+                ),
+            ]
+            for i in range(10)
+        }
+        known = trust.reliability(answers)
+        weights = {w.vote.customer: w.weight for w in trust.weighed(answers["a0"], known)}
+        assert weights["c0"] == 1
+        assert weights["x"] == 0
+
+
+def test_votes_before_a_burst_do_not_hide_it() -> None:
+    burst = [
+        Vote(customer=f"b{i}", stars=5, at=START + timedelta(seconds=i), network=f"n{i}")
+        for i in range(100)
+    ]
+    for minutes in (11, 45):
+        early = Vote(customer="early", stars=5, at=START - timedelta(minutes=minutes))
+        assert standing([early, *burst]).held == 100
+
+
+def test_networks_whose_hash_was_deleted_count_as_one() -> None:
+    old = [v.model_copy(update={"network": trust.FORGOTTEN}) for v in spread(11, 11)]
+    vouched = [v.model_copy(update={"is_vouched": True}) for v in old]
+    assert standing(old).praise == standing(vouched).praise == pytest.approx(1)
 
 
 def test_of_a_customer_who_shares_no_answer_nothing_is_known() -> None:

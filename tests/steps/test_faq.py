@@ -46,7 +46,7 @@ KINDS = {
 
 HELP_PAGE = """<html><head><title>Help</title><style>p {}</style></head><body><h1>Help</h1>
 <h2>Do you cook vegan?</h2><p>Yes: <a href="/tofu">tofu</a> and vegetables.</p>
-<h2>How far?</h2><ul><li>50 miles</li></ul></body></html>"""
+<script>var secret = 1;</script><h2>How far?</h2><ul><li>50 miles</li></ul></body></html>"""
 ARTICLES = {
     "articles": [
         {"title": "Do you cook vegan?", "body": "<p>Yes: <b>tofu</b>.</p>"},
@@ -195,3 +195,16 @@ async def test_what_holds_personal_data_is_refused_unless_it_is_published(
 async def test_an_import_needs_a_name(loop: Loop) -> None:
     with pytest.raises(InvalidInput, match="--by NAME"):
         await import_pairs(loop, [], by=" ")
+
+
+async def test_an_entry_may_hold_until_a_later_day(loop: Loop) -> None:
+    now = loop.clock.now()
+    pair = faq.Written("How far do you drive?", "50 miles", "", None, now + timedelta(days=1))
+    await import_pairs(loop, [("a", pair)], by="ann")
+    loop.clock.advance(days=2)  # type: ignore[attr-defined]  # the tests' clock
+    assert await knowledge.approved_entries(loop) == []
+    done = await import_pairs(
+        loop, [("a", pair._replace(valid_until=now + timedelta(days=99)))], by="ann"
+    )
+    assert (done.new, done.changed) == (0, 1)
+    assert len(await knowledge.approved_entries(loop)) == 1

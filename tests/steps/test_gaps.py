@@ -59,3 +59,11 @@ async def test_a_gap_is_reviewed_and_one_answer_settles_its_questions(loop: Loop
     assert await review.queue(loop, kind="gap") == []
     with pytest.raises(NotFound):
         await review.decide(loop, "gap_none", "corrected", by="ann", answer="Yes.")
+
+
+async def test_a_question_of_a_conversation_without_consent_becomes_no_entry(loop: Loop) -> None:
+    await log(loop, record("a", ASKED, HAND_OVER, consent="none"))
+    (gap,) = await gaps(loop)
+    assert await review.queue(loop, kind="gap") == []
+    with pytest.raises(NotFound):
+        await review.decide(loop, gap.id, "corrected", by="ann", answer="Yes, it is halal.")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kaeshi.errors import NotFound
+from kaeshi.errors import Misconfigured, NotFound
 from kaeshi.loop import Loop
 from kaeshi.nouns import Feedback
 from kaeshi.rules.feedback_bodies import Told
@@ -112,3 +112,21 @@ async def test_a_caller_who_leaves_loses_nothing_and_stops_nothing(loop: Loop) -
     with pytest.raises(asyncio.CancelledError):
         await one
     assert (await feedback.analytics(loop, 30))["total_feedback"] == 2
+
+
+async def test_a_failure_of_the_store_deletes_nothing_that_waits(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Feedback(message_id="c#1", rating=5)
+    await parking.park(loop, Told(target="message_id", feedback=said))
+
+    async def broken(*_: object) -> None:
+        msg = "the disk is full"
+        raise Misconfigured(msg)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(feedback, "record", broken)
+        with pytest.raises(Misconfigured):
+            await log(loop, record("c"))
+    assert await parking.settle(loop) == 1
+    assert (await feedback.analytics(loop, 30))["total_feedback"] == 1

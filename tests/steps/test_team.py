@@ -43,6 +43,16 @@ async def test_where_two_must_agree_one_is_not_enough(loop: Loop) -> None:
         await review.decide(loop, "ex_none", "approved", by="ann")
 
 
+async def test_two_who_give_other_answers_or_have_the_same_name_do_not_agree(loop: Loop) -> None:
+    loop = replace(loop, settings=loop.settings.model_copy(update={"reviewers": 2}))
+    (ref,) = await waiting(loop, 1)
+    for by, answer in (("ann", "Three hours."), ("bea", "Nine hours."), ("ann ", "Nine hours.")):
+        settled = await review.decide(loop, ref, "corrected", by=by, answer=answer)
+    assert settled  # ann, who has changed her mind, and bea
+    (item,) = await review.queue(loop, state="corrected")
+    assert item.answer == "Nine hours."
+
+
 async def test_the_budget_of_the_week_counts_items_not_controls(loop: Loop) -> None:
     refs = await waiting(loop, 3)
     for ref in refs[:2]:

@@ -75,14 +75,17 @@ def import_(
 
     done = with_loop(db, assistant, go)
     show(vars(done), as_json=as_json, text="\n".join(_imported_lines(done)))
-    if done.refused and not (done.new or done.unchanged):
+    if done.refused and not (done.new or done.unchanged or done.changed):
         raise typer.Exit(1)
 
 
 def _imported_lines(done: faq_steps.Imported) -> list[str]:
     held = f" ({len(done.held)} of them wait for a decision)" if done.held else ""
-    words = f"{done.new} new{held}, {done.unchanged} unchanged, {len(done.refused)} refused"
-    then = ["next: kaeshi knowledge refresh"] if done.new else []
+    changed = f"{done.changed} hold until another day, " if done.changed else ""
+    words = (
+        f"{done.new} new{held}, {changed}{done.unchanged} unchanged, {len(done.refused)} refused"
+    )
+    then = ["next: kaeshi knowledge refresh"] if done.new or done.changed else []
     if done.held:
         then.append("and: kaeshi review list --kind entry")
     return [words, *done.refused[:20], *done.held[:20], *then]

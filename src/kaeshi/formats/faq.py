@@ -25,13 +25,17 @@ _TAG = re.compile(rf"</?(?:{'|'.join(_TAGS.split())})\b[^>]*>", re.IGNORECASE)
 
 
 class Written(NamedTuple):
-    """A question with its answer, as a team wrote it: see `Entry`."""
+    """A question with its answer, as a team wrote it: see `Entry`.
+
+    `conversation`: where the question was asked, if it is a customer's.
+    """
 
     question: str
     answer: str
     entity: str = ""
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    conversation: str | None = None
 
 
 class Pair(NamedTuple):
@@ -48,7 +52,11 @@ def files(paths: list[Path]) -> list[Path]:
         file
         for path in paths
         for file in (
-            sorted(each for each in path.rglob("*") if each.suffix.lower() in known)
+            sorted(
+                each
+                for each in path.rglob("*")
+                if each.suffix.lower() in known and not each.name.startswith((".", "~$"))
+            )
             if path.is_dir()
             else [path]
         )
@@ -164,10 +172,14 @@ def _section(where: str, heading: str, below: list[str]) -> Iterator[Pair]:
 def _plain(html: str) -> str:
     """HTML as Markdown, headings as #. Raises MissingExtra."""
     try:
+        from bs4 import BeautifulSoup
         from markdownify import markdownify
     except ImportError as error:
         raise _missing("HTML", "markdownify") from error
-    text: str = markdownify(html, heading_style="ATX", strip=["a", "img", "script", "style"])
+    page = BeautifulSoup(html, "html.parser")
+    for hidden in page(["script", "style", "head", "template"]):
+        hidden.decompose()
+    text: str = markdownify(str(page), heading_style="ATX", strip=["a", "img"])
     return text.strip()
 
 

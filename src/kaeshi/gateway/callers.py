@@ -108,17 +108,19 @@ class Callers:
         network = network_of(address)
         if not network:
             return ""
-        is_own = any(ip_address(address) in own for own in OWN_NETWORKS)
+        own_ones = [own for own in OWN_NETWORKS if own.version == ip_network(network).version]
+        is_own = any(ip_network(network).network_address in own for own in own_ones)
         return self._keyring.pseudonym("", network, OWN_NETWORK if is_own else NETWORK)
 
 
 def network_of(address: str) -> str:
     """The network of an address, as much as one subscriber or office has; empty without one."""
     try:
-        version = ip_address(address).version
+        found = ip_address(address)
     except ValueError:  # a socket's path
         return ""
-    return str(ip_network(f"{address}/{NETWORK_BITS[version]}", strict=False))
+    plain = getattr(found, "ipv4_mapped", None) or found  # as a dual-stack socket names IPv4
+    return str(ip_network(f"{plain}/{NETWORK_BITS[plain.version]}", strict=False))
 
 
 def _refused(why: str) -> Fault:

@@ -6,12 +6,11 @@ from kaeshi.nouns.value import Value
 
 
 class Metric(Value):
-    """A declared metric: what its values may be, and which of them are better.
+    """A declared metric: what its values may be.
 
     `type`: boolean or float; `least` and `most` bound a float, both included.
     """
 
     type: Literal["boolean", "float"]
-    direction: Literal["maximize", "minimize"] = "maximize"
     least: float | None = None
     most: float | None = None

@@ -32,12 +32,17 @@ class Reviewer(Value):
 
 
 class Decided(Value):
-    """One reviewer's decision. `expected`: the known answer of a control, empty for an item."""
+    """One reviewer's decision.
+
+    `expected`: the known answer of a control, empty for an item; `about`: a digest of what was
+    decided about and the answer that was given, empty where only one reviewer is asked.
+    """
 
     ref: str
     by: str
     state: str
     expected: str = ""
+    about: str = ""
 
 
 def latest(decisions: Sequence[Decided]) -> dict[str, dict[str, str]]:

@@ -23,6 +23,7 @@ BEST_RATING = 5
 LOW_RATING = 2
 LONG_COMMENT = 20
 MAX_COMMENT = 10_000
+LONGEST_ID = 200
 FIELDS = ("vote", "rating", "helpful", "accurate", "comment", "correction")
 
 
@@ -36,8 +37,11 @@ def parse(
     if not isinstance(message_id, str) or not message_id:
         msg = f"message_id {message_id!r} is not a text"
         raise InvalidInput(msg)
+    if len(message_id) > LONGEST_ID:
+        msg = f"message_id has {len(message_id)} characters; at most {LONGEST_ID}"
+        raise InvalidInput(msg)
     values = _checked_values(said, message_id)
-    if len(author) > 200 or not author.isprintable():  # the limit of every id
+    if len(author) > LONGEST_ID or not author.isprintable():  # the limit of every id
         msg = "author: at most 200 printable characters"
         raise InvalidInput(msg)
     return Feedback(message_id=message_id, author=author, at=at, **values)

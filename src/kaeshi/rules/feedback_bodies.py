@@ -106,6 +106,10 @@ def about(body: Mapping[str, Any]) -> tuple[tuple[Target, str], datetime | None]
     """
     _check_fields(body)
     target, name = _target(body.get("target"))
+    for words in ("comment", "correction"):
+        if body.get(words) is not None:
+            msg = f"{words} goes with a built-in metric, not with {body.get('name')!r}"
+            raise InvalidInput(msg)
     if not isinstance(name, str) or not name:
         msg = f"{target} {name!r} is not a text"
         raise InvalidInput(msg)
@@ -179,7 +183,7 @@ def _value(metric: str, value: object) -> object:
         if value in _UP:
             return "up"
         return "down" if value in _DOWN else value
-    if metric in {"helpful", "accurate"} and value in {0, 1}:
+    if metric in {"helpful", "accurate"} and isinstance(value, int | float) and value in {0, 1}:
         return bool(value)
     return value
 

@@ -26,6 +26,7 @@ class Unanswered(Value):
     question: str
     customer: str
     at: datetime
+    conversation: str = ""
 
 
 class Gap(Value):
@@ -41,6 +42,7 @@ class Gap(Value):
     customers: int
     covered: int
     examples: tuple[str, ...]
+    conversations: tuple[str, ...] = ()
     first: datetime
     last: datetime
 
@@ -108,13 +110,16 @@ def _gap(
 ) -> Gap:
     central = group[int((vectors[group] @ vectors[group].mean(axis=0)).argmax())]
     counted = Counter(found[i].question for i in group)
+    examples = tuple(question for question, _ in counted.most_common(most))
+    where = {found[i].question: found[i].conversation for i in group}
     return Gap(
         id=f"gap_{hashlib.sha256(found[group[0]].question.encode()).hexdigest()[:12]}",
         name=found[central].question,
         questions=len(group),
         customers=len({found[i].customer for i in group}),
         covered=sum(answered[i] >= COVERED for i in group),
-        examples=tuple(question for question, _ in counted.most_common(most)),
+        examples=examples,
+        conversations=tuple(where[question] for question in examples),
         first=found[group[0]].at,
         last=found[group[-1]].at,
     )

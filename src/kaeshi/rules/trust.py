@@ -19,7 +19,7 @@ from kaeshi.rules.statistics import wilson
 PRAISE = 4  # stars from which on a vote calls the answer right
 BURST = timedelta(minutes=10)
 # so many votes on one answer within BURST, by customers who are not vouched for, are held, where
-# they are also LARGE times as many as the answer gets in such a time on average
+# they are also LARGE times as many as the answer gets in such a time otherwise
 LEAST_BURST = 6
 LARGE = 5.0
 TWO_SIDED = 0.9  # whose lower end holds in 95 of 100 cases
@@ -77,6 +77,9 @@ class _Group(NamedTuple):
     is_praise: bool
 
 
+FORGOTTEN = "-"  # a network whose hash was deleted: all of these count as one
+
+
 def weighed(
     votes: Sequence[Vote], reliabilities: Mapping[str, float] | None = None
 ) -> list[Weighed]:
@@ -96,6 +99,11 @@ def weighed(
     ]
 
 
+def rater(vote: Vote) -> str:
+    """By whom a vote counts: the customer, or all of a network together."""
+    return vote.network or vote.customer
+
+
 def _order(vote: Vote) -> tuple[datetime, str, int, str, bool]:
     return vote.at, vote.customer, vote.stars, vote.network, vote.is_vouched
 
@@ -109,8 +117,8 @@ def _weight(vote: Vote, is_held: bool, like: int, known: Mapping[str, float]) ->
     """`like`: how many votes of the same network say the same."""
     if is_held:
         return Weighed(vote=vote, weight=0.0, why="held: it came in a burst")
-    share = informed(known.get(vote.customer, USUALLY))
-    reliable = "" if share == 1.0 else f", right in {known[vote.customer]:.0%} of other votes"
+    share = informed(known.get(rater(vote), USUALLY))
+    reliable = "" if share == 1.0 else f", right in {known[rater(vote)]:.0%} of other votes"
     of = "its network" if vote.network else "unknown networks"
     if vote.is_vouched and not vote.network:
         of = "its customer"
@@ -130,17 +138,19 @@ def informed(reliability: float) -> float:
 def reliability(
     votes: Mapping[str, Sequence[Vote]], strength: float = STRENGTH, rounds: int = ROUNDS
 ) -> dict[str, float]:
-    """How often each customer's votes are right, from answers that several voted on.
+    """How often each rater's votes are right, from answers that several voted on; by `rater`.
 
-    `votes`, by answer: one of each customer. Expectation maximisation over raters and the share of
-    right answers, with the prior above; only customers who share an answer with others are in the
-    result. Without the prior it is crowd-kit's OneCoinDawidSkene (tests/rules/test_trust.py).
+    `votes`, by answer: the latest of each rater counts. Expectation maximisation over raters and
+    the share of right answers, with the prior above; only raters who share an answer with others
+    are in the result. Without the prior it is crowd-kit's OneCoinDawidSkene
+    (tests/rules/test_trust.py).
     """
-    shared = {answer: given for answer, given in votes.items() if len(given) > 1}
+    latest = {answer: _latest(given) for answer, given in votes.items()}
+    shared = {answer: given for answer, given in latest.items() if len(given) > 1}
     said: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for answer, given in shared.items():
         for vote in given:
-            said[vote.customer].append((answer, vote.stars >= PRAISE))
+            said[rater(vote)].append((answer, vote.stars >= PRAISE))
     known = dict.fromkeys(said, USUALLY)
     share = 0.5
     for _ in range(rounds if said else 0):
@@ -151,6 +161,11 @@ def reliability(
             for customer, given in said.items()
         }
     return known
+
+
+def _latest(votes: Sequence[Vote]) -> list[Vote]:
+    """Each rater's latest vote."""
+    return list({rater(vote): vote for vote in sorted(votes, key=_order)}.values())
 
 
 def _mean(before: float, strength: float, whole: float, count: int) -> float:
@@ -165,7 +180,7 @@ def _rightness(
     found = {}
     for answer, given in votes.items():
         odds = _log_odds(share) + sum(
-            _log_odds(known.get(vote.customer, USUALLY)) * (1 if vote.stars >= PRAISE else -1)
+            _log_odds(known.get(rater(vote), USUALLY)) * (1 if vote.stars >= PRAISE else -1)
             for vote in given
         )
         found[answer] = 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
@@ -208,21 +223,20 @@ def _in_bursts(votes: Sequence[Vote]) -> set[str]:
     """The customers whose unvouched votes came in a burst. `votes`: by time."""
     unvouched = [vote for vote in votes if not vote.is_vouched]
     held: set[str] = set()
-    if len(unvouched) < LEAST_BURST:
-        return held
     first = 0
     for last, vote in enumerate(unvouched):
         while vote.at - unvouched[first].at > BURST:
             first += 1
-        if last - first + 1 >= _large(unvouched):
+        count = last - first + 1
+        if count >= LEAST_BURST and count >= LARGE * _usual(unvouched, count):
             held |= {v.customer for v in unvouched[first : last + 1]}
     return held
 
 
-def _large(votes: Sequence[Vote]) -> float:
-    """How many votes within BURST are a burst. `votes`: all on the answer, by time."""
-    slots = max(1.0, (votes[-1].at - votes[0].at) / BURST)
-    return LEAST_BURST if slots == 1.0 else max(LEAST_BURST, LARGE * len(votes) / slots)
+def _usual(votes: Sequence[Vote], count: int) -> float:
+    """How many votes a time of BURST brings, but for these `count`."""
+    span = votes[-1].at - votes[0].at - BURST
+    return (len(votes) - count) / max(1.0, span / BURST)
 
 
 def needs_person(votes: Standing, least: float, *, is_supported: bool) -> str:

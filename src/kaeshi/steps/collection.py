@@ -26,6 +26,8 @@ from kaeshi.pii.scripts import unread
 from kaeshi.rules import collection as rules
 from kaeshi.rules import feedback as scoring
 from kaeshi.rules.conversation import NOTHING_STORED, is_answer, rated_turn, says_something
+from kaeshi.rules.quality import stars_of
+from kaeshi.steps.parking import settle
 from kaeshi.steps.weighing import weigh
 from kaeshi.store.conversation_rows import Stored
 from kaeshi.store.examples import Judged, Reviewed, Signalled, by_type
@@ -34,6 +36,7 @@ from kaeshi.store.verbs import dumps
 AT_ONCE = 100
 MARKED_AT_ONCE = 1_000
 Clean = tuple[tuple[Json, ...], Scrubbed]
+Said = Mapping[str, list[tuple[int, Opinion]]]
 Failed = Literal["unscrubbed", "timed_out", "unread_script"]
 log = logging.getLogger("kaeshi")
 
@@ -78,6 +81,7 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
     started = loop.clock.now()
     if wanted is None:
         done.refiltered = await _mark_refiltered(loop, using)
+    await settle(loop)
     after = ""
     while True:
         stored, said, reviews = await _next_page(loop, after)
@@ -90,10 +94,7 @@ async def collect(loop: Loop, wanted: Filters | None = None) -> Collected:
             await tx.conversations.settle_changes(loop.assistant, stored)
         _count(done, judged)
         after = stored[-1].id
-    doubtful = await weigh(loop)
-    if doubtful:
-        done.kept -= doubtful
-        done.dropped["doubtful"] += doubtful
+    _count_doubtful(done, await weigh(loop))
     # other filters than the settings' are for once, and the next collection does not go by them
     named = "" if wanted is not None else using.model_dump_json()
     await _written_down(loop, done, named, started)
@@ -166,8 +167,9 @@ async def _next_page(
 async def _written_down(loop: Loop, done: Collected, filters: str, started: datetime) -> None:
     finished = loop.clock.now()
     async with loop.store.write() as tx:
-        done.total_kept, waiting = await tx.examples.count_kept(loop.assistant)
-        done.waiting = waiting if loop.settings.review_unnamed else 0
+        done.total_kept, done.waiting = await tx.examples.count_kept(
+            loop.assistant, review_unnamed=loop.settings.review_unnamed
+        )
         if done.judged:
             await tx.examples.add_collection_run(
                 loop.assistant,
@@ -196,18 +198,18 @@ def judge(
     for s in stored:
         upto, known = _signals_of(s, said)
         _verdict_of(s, upto, known, using, signals, verdicts, reviews)
-    scrubbed = _scrubbed_texts(stored, signals, verdicts, loop)
+    scrubbed = _scrubbed_texts(stored, said, verdicts, loop)
     version = scrubber_version(loop)
     judged = []
     for s, known, verdict in zip(stored, signals, verdicts, strict=True):
-        taken = _upto_of(s, known, verdict)
+        taken = _upto_of(s, said, verdict)
         clean = verdict.reason if isinstance(verdict, Drop) and taken is None else next(scrubbed)
         review = _still_valid(reviews.get(s.id, _UNSEEN), verdict)
         judged.append(_judged_as(loop, s, clean, verdict, known, version, review))
     return judged
 
 
-def _upto_of(s: Stored, known: Signals, verdict: Keep | Drop) -> int | None:
+def _upto_of(s: Stored, said: Said, verdict: Keep | Drop) -> int | None:
     """Up to where the conversation is scrubbed and stored; None where it is not.
 
     A single question whose answer customers blame is stored, too: all votes on the same answer are
@@ -217,7 +219,7 @@ def _upto_of(s: Stored, known: Signals, verdict: Keep | Drop) -> int | None:
         return verdict.upto
     roles = [turn.message["role"] for turn in s.said]
     is_single = roles.count("user") == 1 and roles[-1] == "assistant"
-    is_rated = known.rating is not None or known.thumbs_down > 0
+    is_rated = any(stars_of(opinion) is not None for _, opinion in said.get(s.id, ()))
     return len(roles) - 1 if is_single and is_rated and verdict.reason in rules.COMPARED else None
 
 
@@ -304,12 +306,12 @@ def _still_valid(review: Reviewed, verdict: Keep | Drop) -> Reviewed:
 
 
 def _scrubbed_texts(
-    stored: Sequence[Stored], signals: list[Signals], verdicts: list[Drop | Keep], loop: Loop
+    stored: Sequence[Stored], said: Said, verdicts: list[Drop | Keep], loop: Loop
 ) -> Iterator[Clean | Failed]:
     taken = [
         [turn.message for turn in s.said[: upto + 1]]
-        for s, known, verdict in zip(stored, signals, verdicts, strict=True)
-        if (upto := _upto_of(s, known, verdict)) is not None
+        for s, verdict in zip(stored, verdicts, strict=True)
+        if (upto := _upto_of(s, said, verdict)) is not None
     ]
     return iter(scrub_each(loop, taken))
 
@@ -458,6 +460,12 @@ def _replaced(value: Any, texts: Iterator[str], key: str) -> Any:  # the same ty
     if isinstance(value, list):
         return [_replaced(item, texts, key) for item in value]
     return value
+
+
+def _count_doubtful(done: Collected, doubtful: int) -> None:
+    if doubtful:
+        done.kept -= doubtful
+        done.dropped["doubtful"] += doubtful
 
 
 def _count(done: Collected, judged: list[Judged]) -> None:

@@ -38,6 +38,7 @@ async def with_controls(
 async def _unseen(loop: Loop, by: str) -> list[tuple[ReviewItem, ReviewState]]:
     """The controls that this reviewer has not decided about, in an order of their own."""
     entries = [entry for entry in await approved_entries(loop) if entry.by != by]
+    entries = sorted(entries, key=lambda entry: _drawn(by, entry.id))[: gain.MOST]
     if len(entries) < LEAST_ENTRIES:
         return []
     async with loop.store.read() as tx:

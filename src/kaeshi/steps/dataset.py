@@ -325,7 +325,7 @@ async def _rejudged(loop: Loop, page: list[Judged], wanted: Filters) -> list[Exa
 
 def _unless_waiting(loop: Loop, judged: Judged, verdict: Example | Drop) -> Example | Drop:
     """The verdict; of an example that a person must approve first, the refusal."""
-    waits = judged.waits and loop.settings.review_unnamed
+    waits = judged.waits(review_unnamed=loop.settings.review_unnamed)
     return Drop(reason="unreviewed") if waits and isinstance(verdict, Example) else verdict
 
 
@@ -350,10 +350,10 @@ def _known_verdicts(
         refused = judging.refused_by_signals(j.consent, j.facts, j.signals, wanted)
         if refused is not None:
             verdicts[j.conversation] = refused
-        elif j.scrubber != current:
-            continue
         elif isinstance(j.verdict, Drop) and j.verdict.reason in FINAL:
             verdicts[j.conversation] = j.verdict  # it would be the same again
+        elif j.scrubber != current:
+            continue
         elif j.body is not None:
             verdicts[j.conversation] = j.example
 

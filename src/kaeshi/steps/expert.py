@@ -29,7 +29,7 @@ async def link(loop: Loop, ref: str, *, to: str, days: float = 7) -> str:
     Raises NotFound for an item that does not wait, InvalidInput for a name or time that cannot be.
     """
     _check(to, days)
-    await review.waiting_item(loop, ref)
+    await review.exact_item(loop, ref)
     until = int((loop.clock.now() + timedelta(days=days)).timestamp())
     said = base64.urlsafe_b64encode(json.dumps([ref, until, to]).encode()).decode().rstrip("=")
     return f"{PATH}{said}.{_signature(loop, said)}"
@@ -66,7 +66,7 @@ def _refused() -> Refused:
 async def shown(loop: Loop, token: str) -> tuple[Link, ReviewItem]:
     """The item, scrubbed. Raises Refused for another link, NotFound once it is decided."""
     link = checked(loop, token)
-    return link, await review.waiting_item(loop, link.ref)
+    return link, await review.exact_item(loop, link.ref)
 
 
 async def decide(loop: Loop, token: str, state: ReviewState, answer: str | None) -> None:

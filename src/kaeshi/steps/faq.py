@@ -18,12 +18,13 @@ BEST = 10  # tenths
 class Imported:
     """The result of importing a file.
 
-    Entries that are new, were there before, wait for a decision because a live entry says something
-    else, and were refused.
+    Entries that are new, were there before, hold until another day than before, wait for a decision
+    because a live entry says something else, and were refused.
     """
 
     new: int = 0
     unchanged: int = 0
+    changed: int = 0
     held: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
@@ -81,16 +82,18 @@ async def _store(
 
 async def _propose(loop: Loop, found: list[Entry], done: Imported) -> None:
     opposed = await _opposed(loop, found)
-    done.held += [
-        f"{entry.source}: {entry.question!r} is answered otherwise now"
-        for entry in found
-        if entry.id in opposed
-    ]
+    done.held += [_held(entry) for entry in found if entry.id in opposed]
     rows = [(_proposed(e) if e.id in opposed else e, BEST) for e in found]
     async with loop.store.write() as tx:
         new = await tx.knowledge.propose(rows)
+        changed = await tx.knowledge.renew([entry for entry, _ in rows])
     done.new += new
-    done.unchanged += len(rows) - new
+    done.changed += changed
+    done.unchanged += len(rows) - new - changed
+
+
+def _held(entry: Entry) -> str:
+    return f"{entry.source}: {entry.question!r} is answered otherwise now"
 
 
 async def _opposed(loop: Loop, found: list[Entry]) -> set[str]:
@@ -108,6 +111,7 @@ def _entry(loop: Loop, where: str, pair: Written, by: str) -> Entry:
         answer=pair.answer,
         state="approved",
         by=by,
+        conversation=pair.conversation,
         entity=pair.entity,
         source=where[-500:],
         valid_from=pair.valid_from,

@@ -16,9 +16,12 @@ AT_ONCE = 200
 MOST = 5_000  # conversations that are looked at, the latest
 
 
-async def gaps(loop: Loop) -> list[rules.Gap]:
-    """The gaps of the latest conversations, scrubbed, the one that most customers met first."""
-    found = await _latest(loop)
+async def gaps(loop: Loop, *, only_agreed: bool = False) -> list[rules.Gap]:
+    """The gaps of the latest conversations, scrubbed, the one that most customers met first.
+
+    `only_agreed`: of conversations that may be learned from.
+    """
+    found = await _latest(loop, only_agreed=only_agreed)
     if not found:
         return []
     questions = [one.question for one in found]
@@ -27,7 +30,10 @@ async def gaps(loop: Loop) -> list[rules.Gap]:
 
 
 async def waiting(loop: Loop) -> list[ReviewItem]:
-    """Gaps that are not filled, as items of the review: what is missing is the answer."""
+    """Gaps that are not filled, as items of the review: what is missing is the answer.
+
+    Their questions become entries, so they are of conversations that may be learned from.
+    """
     return [
         ReviewItem(
             kind="gap",
@@ -39,7 +45,7 @@ async def waiting(loop: Loop) -> list[ReviewItem]:
             score=min(gap.customers, 10),
             at=gap.first,
         )
-        for gap in await gaps(loop)
+        for gap in await gaps(loop, only_agreed=True)
         if gap.covered < gap.questions
     ]
 
@@ -50,19 +56,24 @@ async def fill(loop: Loop, ref: str, answer: str, *, by: str) -> int:
     Its name and its most frequent questions, those without personal data. Raises NotFound for a gap
     that is not there, InvalidInput where the answer holds personal data.
     """
-    gap = next((each for each in await gaps(loop) if each.id == ref), None)
+    found = await gaps(loop, only_agreed=True)
+    gap = next((each for each in found if each.id == ref), None)
     if gap is None:
         msg = f"gap {ref!r} is not there; `kaeshi knowledge gaps` shows what is"
         raise NotFound(msg)
-    questions = dict.fromkeys((gap.name, *gap.examples))
-    pairs = [(ref, Written(q, answer)) for q in questions if not pii.holds_placeholder(q)]
+    of = dict(zip(gap.examples, gap.conversations, strict=True))
+    pairs = [
+        (ref, Written(question, answer, conversation=of.get(question)))
+        for question in dict.fromkeys((gap.name, *gap.examples))
+        if not pii.holds_placeholder(question)
+    ]
     done = await import_pairs(loop, pairs, by=by)
     if not done.new and done.refused:
         raise InvalidInput(done.refused[0])
     return done.new
 
 
-async def _latest(loop: Loop) -> list[rules.Unanswered]:
+async def _latest(loop: Loop, *, only_agreed: bool) -> list[rules.Unanswered]:
     """What was handed over in the latest conversations."""
     found: list[rules.Unanswered] = []
     before: tuple[int, str] | None = None
@@ -75,7 +86,8 @@ async def _latest(loop: Loop) -> list[rules.Unanswered]:
             break
         before = (heads[-1].started_at, heads[-1].id)
         seen += len(heads)
-        found += _unanswered(loop, stored)
+        agreed = [one for one in stored if one.consent != "none"]
+        found += _unanswered(loop, agreed if only_agreed else stored)
     return found
 
 
@@ -92,6 +104,7 @@ def _unanswered(loop: Loop, stored: list[Stored]) -> list[rules.Unanswered]:
         rules.Unanswered(
             question=rules.to_the_point(scrubbed.texts[0]),
             customer=one.customer,
+            conversation=one.id,
             at=one.started_at,
         )
         for (one, _), scrubbed in zip(asked, clean, strict=True)

@@ -8,7 +8,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
-from kaeshi.errors import KaeshiError
 from kaeshi.loop import Loop
 from kaeshi.nouns import Feedback
 from kaeshi.steps.feedback import Recorded, record
@@ -46,9 +45,8 @@ async def _store(loop: Loop, batch: Sequence[Waiting]) -> None:
     try:
         recorded = await record(loop, [said for said, _ in batch])
     except Exception as error:  # whatever it is, each caller must hear of it
-        if len(batch) == 1 or not isinstance(error, KaeshiError):
-            for _, done in batch:
-                _fail(done, error)
+        if len(batch) == 1:
+            _fail(batch[0][1], error)
             return
         for each in batch:
             await _store(loop, [each])

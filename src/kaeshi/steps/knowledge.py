@@ -29,7 +29,8 @@ from kaeshi.store.examples import Judged
 
 Fitted = tuple[Answerer, NDArray[np.int64]]
 AT_ONCE = 200
-ENTITIES_KEPT = 256  # whose texts' vectors stay in memory
+TEXTS_KEPT = 20_000  # entries' vectors that stay in memory
+NEAR_ANY = 50  # places among which entries about anything are looked for
 OF_ANY = 0.1  # by how much an entry about anything must be nearer than one about the entity
 SPARE = 20  # places that are looked at beyond what is wanted: some may not hold now
 SHOWN = 10  # questions in a refusal
@@ -103,16 +104,18 @@ async def approve_by_policy(loop: Loop) -> int:
     async with loop.store.read() as tx:
         proposed = await tx.knowledge.entries(loop.assistant, ("proposed",))
         decided = await tx.knowledge.entries(loop.assistant, ("approved", "corrected", "rejected"))
-        unvouched = await tx.examples.unvouched(
-            loop.assistant, [e.conversation for e, _ in proposed if e.conversation]
+        vouched = await tx.examples.vouched(
+            loop.assistant,
+            [e.conversation for e, _ in proposed if e.conversation],
+            review_unnamed=loop.settings.review_unnamed,
         )
     if not proposed:
         return 0
     every = [entry for entry, _ in (*proposed, *decided)]
     vectors, _ = await vectors_of(loop, [entry.question for entry in every])
     waiting = rules.opposed(every, vectors)
-    if loop.settings.review_unnamed:
-        waiting |= {entry.id for entry in every if entry.conversation in unvouched}
+    # what waits for a person, was rejected, or is doubtful by now
+    waiting |= {e.id for e, _ in proposed if e.conversation and e.conversation not in vouched}
     good = [entry.id for entry, score in proposed if score >= loop.settings.min_quality_tenths]
     sure = [identifier for identifier in good if identifier not in waiting]
     return await approve(loop, sure, by=POLICY) if sure else 0
@@ -149,10 +152,7 @@ async def refresh(loop: Loop, *, accept_worse: bool = False) -> Json:
 async def _checked(loop: Loop, after: Build) -> Checked:
     """The new build beside the present one, where there is one, and there are test cases."""
     asked = await questions(loop)
-    try:
-        manifest = current(loop) if asked else None
-    except (NotFound, InvalidInput):
-        manifest = None
+    manifest = _readable(loop) if asked else None
     if manifest is None:
         return Checked()
     async with loop.store.read() as tx:
@@ -163,6 +163,14 @@ async def _checked(loop: Loop, after: Build) -> Checked:
     fitted = answering.read(Path(manifest["path"]), manifest)
     before = Build(entries=entries, vectors=vectors, fitted=fitted)
     return await checked(loop, asked, before, after)
+
+
+def _readable(loop: Loop) -> Json | None:
+    """The manifest of the present index; None without one that can be read."""
+    try:
+        return current(loop)
+    except (NotFound, InvalidInput):
+        return None
 
 
 def _worse(found: Checked) -> str:
@@ -293,7 +301,9 @@ def _open_hits(
     now = loop.clock.now()
     named = entities_in([*said, query], _entities(manifest["build"], entries))
     found = (
-        _found_of(loop, entries, named[0], query) if named else _found(loop, manifest, query, count)
+        _found_of(loop, manifest, entries, named[0], query)
+        if named
+        else _found(loop, manifest, query, count)
     )
     return [
         Hit(
@@ -319,22 +329,29 @@ _ENTITIES: dict[str, list[str]] = {}
 
 
 def _found_of(
-    loop: Loop, entries: Sequence[Entry], entity: str, query: str
+    loop: Loop, manifest: Json, entries: Sequence[Entry], entity: str, query: str
 ) -> list[tuple[int, float, float | None]]:
-    """Places of an entity's entries and of those about any, with cosines, the likeliest first."""
-    places = [i for i, entry in enumerate(entries) if entry.entity in {entity, ""}]
-    texts = tuple(f"{entries[i].question} {entries[i].answer}" for i in places)
+    """Places of an entity's entries, and of near ones about any, with cosines, likeliest first."""
     asked = without(query, entity)
-    vectors = _vectors_of_entity(cast("Hashable", loop.embedder), texts)
+    any_ = [p for p, _, _ in _found(loop, manifest, asked, NEAR_ANY) if not entries[p].entity]
+    own = [i for i, entry in enumerate(entries) if entry.entity == entity]
+    places = own + any_
+    texts = [f"{entries[i].question} {entries[i].answer}" for i in places]
+    vectors = _vectors_of_texts(loop, texts)
     vector = loop.embedder.embed([asked])[0]
-    of_any = np.array([not entries[i].entity for i in places], np.float32)
-    scores = nearest_in(asked, vector, texts, vectors) - OF_ANY * of_any
-    return [
-        (places[i], float(vectors[i] @ vector), None) for i in np.argsort(-scores, kind="stable")
-    ]
+    scores = nearest_in(asked, vector, texts, vectors)
+    scores[len(own) :] -= OF_ANY
+    order = np.argsort(-scores, kind="stable")
+    return [(places[i], float(vectors[i] @ vector), None) for i in order]
 
 
-@lru_cache(ENTITIES_KEPT)
+def _vectors_of_texts(loop: Loop, texts: Sequence[str]) -> Vectors:
+    """Each computed once."""
+    embedder = cast("Hashable", loop.embedder)
+    return np.vstack([_vectors_of_entity(embedder, (text,)) for text in texts])
+
+
+@lru_cache(TEXTS_KEPT)
 def _vectors_of_entity(embedder: Hashable, texts: tuple[str, ...]) -> Vectors:
     return cast("Embedder", embedder).embed(list(texts))
 

@@ -4,10 +4,9 @@ It counts from the time at which it was received, so that what came early, late 
 leaves the same state.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
 
-from kaeshi.errors import InvalidInput, KaeshiError, NotFound
+from kaeshi.errors import InvalidInput, NotFound, Refused, TooMany
 from kaeshi.loop import Loop
 from kaeshi.nouns import Feedback
 from kaeshi.rules.feedback_bodies import Target, Told
@@ -36,27 +35,24 @@ async def settle(loop: Loop) -> int:
 
     What waited longer than KEPT, or is refused, is deleted.
     """
+    recorded = 0
+    after = ""
     async with loop.store.read() as tx:
         if not await tx.parked.count(loop.assistant):
             return 0
-    recorded = 0
-    after = ""
     while True:
         async with loop.store.read() as tx:
-            page = await tx.parked.page(loop.assistant, after, AT_ONCE)
-        if not page:
-            return recorded
-        after = page[-1].id
-        recorded += await _settle_page(loop, page)
-
-
-async def _settle_page(loop: Loop, page: Sequence[Parked]) -> int:
-    done = [one.id for one in page if await _is_settled(loop, one)]
-    late = loop.clock.now() - KEPT
-    expired = [one.id for one in page if one.id not in done and one.at < late]
+            page, last = await tx.parked.arrived(loop.assistant, after, AT_ONCE)
+        if not last:
+            break
+        after = last
+        done = [one.id for one in page if await _is_settled(loop, one)]
+        recorded += len(done)
+        async with loop.store.write() as tx:
+            await tx.parked.forget(loop.assistant, done)
     async with loop.store.write() as tx:
-        await tx.parked.forget(loop.assistant, [*done, *expired])
-    return len(done)
+        await tx.parked.expire(loop.assistant, loop.clock.now() - KEPT)
+    return recorded
 
 
 async def _is_settled(loop: Loop, one: Parked) -> bool:
@@ -66,7 +62,7 @@ async def _is_settled(loop: Loop, one: Parked) -> bool:
         await feedback.record(loop, [about])
     except NotFound:
         return False
-    except KaeshiError as error:
+    except (InvalidInput, Refused, TooMany) as error:
         feedback.log.warning("parked feedback %s is refused: %s", one.id, error)
     return True
 

@@ -61,7 +61,8 @@ async def _rated(loop: Loop) -> AsyncIterator[tuple[rules.Rated, Stored]]:
         async with loop.store.read() as tx:
             judged = await tx.examples.judged(loop.assistant, after, AT_ONCE)
             ids = [j.conversation for j in judged if j.consent != "none" and j.review != "rejected"]
-            unrated = {j.conversation for j in judged if j.waits and loop.settings.review_unnamed}
+            must_wait = loop.settings.review_unnamed
+            unrated = {j.conversation for j in judged if j.waits(review_unnamed=must_wait)}
             stored = await tx.conversations.read(loop.assistant, ids)
             said = await tx.feedback.on(loop.assistant, [i for i in ids if i not in unrated])
             reviews = await tx.examples.reviews(loop.assistant, ids)

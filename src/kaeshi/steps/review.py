@@ -1,5 +1,7 @@
 """The review queue and its decisions. Every decision carries a name."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import get_args
@@ -154,25 +156,50 @@ async def decide(
     NotFound.
     """
     _check_decision(by, state, answer, ref)
-    if not await _agreed(loop, ref, state, by):
+    by = " ".join(by.split())
+    decided = Decided(ref=ref, by=by, state=state, about=await _digest(loop, ref, answer))
+    if not await _is_agreed(loop, decided):
+        await noted(loop, decided)
         return False
     await _apply(loop, ref, state, by, note, answer)
-    await noted(loop, Decided(ref=ref, by=by, state=state))
+    await noted(loop, decided)
     return True
 
 
-async def _agreed(loop: Loop, ref: str, state: ReviewState, by: str) -> bool:
-    """Whether enough reviewers say the same by now; if not, the decision waits for the others."""
+async def _digest(loop: Loop, ref: str, answer: str | None) -> str:
+    """Of what is decided about, where several must agree: it may change between two of them."""
+    if loop.settings.reviewers == 1:
+        return ""
+    item = await exact_item(loop, ref)
+    said = json.dumps([item.title, item.answer, (answer or "").strip()])
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+async def _is_agreed(loop: Loop, decided: Decided) -> bool:
+    """Whether enough reviewers say the same about the same by now."""
     if loop.settings.reviewers == 1:
         return True
     async with loop.store.read() as tx:
-        said = {one.by: one.state for one in await tx.decisions.about(loop.assistant, [ref])}
-    like = sum(other != by and known == state for other, known in said.items())
-    if like + 1 >= loop.settings.reviewers:
-        return True
-    await waiting_item(loop, ref)
-    await noted(loop, Decided(ref=ref, by=by, state=state))
-    return False
+        found = await tx.decisions.about(loop.assistant, [decided.ref])
+    said = {one.by: (one.state, one.about) for one in found}
+    like = sum(
+        by != decided.by and known == (decided.state, decided.about) for by, known in said.items()
+    )
+    return like + 1 >= loop.settings.reviewers
+
+
+async def exact_item(loop: Loop, ref: str) -> ReviewItem:
+    """The item that waits under this very ref. Raises NotFound."""
+    gap = ref.startswith("gap_")
+    items = await gaps.waiting(loop) if gap else await _items(loop, "proposed", None)
+    item = next((each for each in items if each.ref == ref), None)
+    if item is None:
+        raise _unknown(ref)
+    return item
+
+
+def _unknown(ref: str) -> NotFound:
+    return NotFound(f"{ref!r} does not wait for review; `kaeshi review list` shows what does")
 
 
 async def noted(loop: Loop, decided: Decided) -> None:
@@ -187,8 +214,7 @@ async def waiting_item(loop: Loop, ref: str) -> ReviewItem:
     waiting = await queue(loop, kind=kind, limit=3 * LIMIT)
     item = next((each for each in waiting if ref in {each.ref, *each.alike}), None)
     if item is None:
-        msg = f"{ref!r} does not wait for review; `kaeshi review list` shows what does"
-        raise NotFound(msg)
+        raise _unknown(ref)
     return item
 
 

@@ -33,7 +33,7 @@ class Shelf:
         if not question.strip():
             return list(messages)
         manifest, entries = await self._current(loop)
-        said = [text_of(message) for message in messages]
+        said = [text_of(m) for m in messages if m.get("role") in {"user", "assistant"}]
         wanted = candidate.serving.entries
         hits = await asyncio.to_thread(
             knowledge.nearest, loop, manifest, entries, question, wanted + SPARE, said

@@ -5,6 +5,7 @@ own votes alone, because a rating there is of the whole.
 """
 
 import asyncio
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from kaeshi.errors import NotFound
 from kaeshi.loop import Loop
 from kaeshi.nouns import Entry
 from kaeshi.rules import quality, review, trust
-from kaeshi.rules.knowledge import question_and_answer
+from kaeshi.rules.knowledge import particulars, question_and_answer
 from kaeshi.steps.embedding import vectors_of
 from kaeshi.steps.knowledge import approved_entries
 from kaeshi.steps.quality import model_of
@@ -35,20 +36,24 @@ LEAST_OTHERS = 3  # answers to these, before they are a measure of agreement
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """Questions and answers with their unit vectors, shape (n, d)."""
+    """Questions and answers, each pair once, with their unit vectors, shape (n, d).
+
+    `particulars`: of the answers, see rules/knowledge.py.
+    """
 
     questions: list[str]
     answers: list[str]
     asked: Floats
     given: Floats
+    particulars: list[tuple[str, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """All that an example's answer is weighed with.
 
-    `votes`, by conversation; `reliabilities`, by customer; `least`: probability that is kept;
-    `bound`: see `trust.needs_person`.
+    `votes`, by conversation; `reliabilities`, by rater; `least`: probability that is kept; `bound`:
+    see `trust.needs_person`.
     """
 
     votes: Mapping[str, Sequence[trust.Vote]]
@@ -58,26 +63,51 @@ class Context:
     bound: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Grouped:
+    """Conversations of one question by their pair, and the longer ones."""
+
+    pairs: Pairs
+    members: list[list[Compared]]
+    longer: list[Compared]
+
+
 async def weigh(loop: Loop) -> int:
     """Weigh what was collected since, and what says the same.
 
-    Returns how many of what was kept since are doubtful, and so are dropped.
+    All of it, where settings, entries or the model changed. Returns how many of what was kept since
+    are doubtful, and so are dropped.
     """
-    await _forget_networks(loop)
+    base = await _base(loop)
+    model = await model_of(loop)
+    await _prepare(loop, base, model)
     async with loop.store.read() as tx:
         if not await tx.weights.count_unweighed(loop.assistant):
             return 0
         found = await tx.weights.compared(loop.assistant)
-    weights = await _weights_of(loop, found)
+    grouped = await _grouped(loop, found)
+    context = await _context(loop, found, grouped, model)
+    weights = [
+        _weight(one, _votes_of([one], context), quality.Known(), context, is_supported=False)
+        for one in grouped.longer
+        if not one.is_weighed
+    ]
+    weights += await asyncio.to_thread(_weights, grouped, base, context)
     await _store(loop, weights)
     before = {one.id for one in found if one.is_kept and not one.is_weighed}
     return sum(weight.example in before and weight.reason != "" for weight in weights)
 
 
-async def _forget_networks(loop: Loop) -> None:
+async def _prepare(loop: Loop, base: Pairs, model: quality.Model) -> None:
+    """Forget old networks, and begin again where what decides has changed."""
     before = loop.clock.now() - timedelta(days=loop.settings.network_days)
+    s = loop.settings
+    entries = list(zip(base.questions, base.answers, strict=True))
+    said = [s.min_probability, s.trust_lower_bound, model.model_dump(), entries]
+    fingerprint = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
     async with loop.store.write() as tx:
         await tx.weights.forget_networks(loop.assistant, before)
+        await tx.weights.begin_again(loop.assistant, fingerprint)
 
 
 async def _store(loop: Loop, weights: Sequence[Weight]) -> None:
@@ -100,31 +130,27 @@ async def votes_on(loop: Loop, conversation: str) -> list[trust.Weighed]:
             "`kaeshi collection run` makes them, and says what it drops"
         )
         raise NotFound(msg)
-    singles, pairs = await _singles(loop, found)
-    context = await _context(loop, found, singles, pairs)
-    same = next(_likes(pairs, [singles.index(one)])).same if one in singles else []
-    like = [singles[j] for j in same] or [one]
-    return _votes_of(like, context)
+    grouped = await _grouped(loop, found)
+    context = await _context(loop, found, grouped, await model_of(loop))
+    place = next((k for k, members in enumerate(grouped.members) if one in members), None)
+    if place is None:
+        return _votes_of([one], context)
+    same = next(_likes(grouped.pairs, [place])).same
+    return _votes_of([each for k in same for each in grouped.members[k]], context)
 
 
-async def _singles(loop: Loop, found: Sequence[Compared]) -> tuple[list[Compared], Pairs]:
-    """The conversations of one question, and their texts."""
-    texts = {one.id: pair for one in found if (pair := _single(one)) is not None}
-    return [one for one in found if one.id in texts], await _pairs(loop, list(texts.values()))
-
-
-async def _weights_of(loop: Loop, found: Sequence[Compared]) -> list[Weight]:
-    singles, pairs = await _singles(loop, found)
-    base = await _base(loop)
-    context = await _context(loop, found, singles, pairs)
-    others = {one.id for one in found if not one.is_weighed} - {one.id for one in singles}
-    longer = [_alone(one, context) for one in found if one.id in others]
-    return longer + await asyncio.to_thread(_weights, singles, pairs, base, context)
-
-
-def _alone(one: Compared, context: Context) -> Weight:
-    """Of a longer conversation, by its own votes."""
-    return _weight(one, [one], quality.Known(), context, is_supported=False)
+async def _grouped(loop: Loop, found: Sequence[Compared]) -> Grouped:
+    """Each question and answer once, with the conversations that are no more than these."""
+    members: dict[tuple[str, str], list[Compared]] = defaultdict(list)
+    longer = []
+    for one in found:
+        pair = _single(one)
+        if pair is None:
+            longer.append(one)
+        else:
+            members[pair].append(one)
+    pairs = await _pairs(loop, list(members))
+    return Grouped(pairs=pairs, members=list(members.values()), longer=longer)
 
 
 def _single(one: Compared) -> tuple[str, str] | None:
@@ -137,16 +163,19 @@ def _single(one: Compared) -> tuple[str, str] | None:
 
 
 async def _pairs(loop: Loop, found: Sequence[tuple[str, str]]) -> Pairs:
-    if not found:
-        return Pairs(questions=[], answers=[], asked=_NONE, given=_NONE)
     questions = [question for question, _ in found]
     answers = [answer for _, answer in found]
-    asked, _ = await vectors_of(loop, questions)
-    given, _ = await vectors_of(loop, answers)
-    return Pairs(questions=questions, answers=answers, asked=asked, given=given)
-
-
-_NONE = np.zeros((0, 0), np.float32)
+    asked = given = np.zeros((0, 0), np.float32)
+    if found:
+        asked, _ = await vectors_of(loop, questions)
+        given, _ = await vectors_of(loop, answers)
+    return Pairs(
+        questions=questions,
+        answers=answers,
+        asked=asked,
+        given=given,
+        particulars=[particulars(answer) for answer in answers],
+    )
 
 
 async def _base(loop: Loop) -> Pairs:
@@ -155,16 +184,17 @@ async def _base(loop: Loop) -> Pairs:
 
 
 async def _context(
-    loop: Loop, found: Sequence[Compared], singles: Sequence[Compared], pairs: Pairs
+    loop: Loop, found: Sequence[Compared], grouped: Grouped, model: quality.Model
 ) -> Context:
     votes = await _votes(loop, [one.conversation for one in found])
-    of_answer: dict[str, list[trust.Vote]] = defaultdict(list)
-    for one, question, answer in zip(singles, pairs.questions, pairs.answers, strict=True):
-        of_answer[f"{question}\0{answer}".casefold()] += votes.get(one.conversation, ())
+    of_answer = {
+        str(k): [vote for one in members for vote in votes.get(one.conversation, ())]
+        for k, members in enumerate(grouped.members)
+    }
     return Context(
         votes=votes,
         reliabilities=trust.reliability(of_answer),
-        model=await model_of(loop),
+        model=model,
         least=loop.settings.min_probability,
         bound=loop.settings.trust_lower_bound,
     )
@@ -195,15 +225,14 @@ def _vote(given: Given) -> list[trust.Vote]:
     return [vote]
 
 
-def _weights(
-    singles: Sequence[Compared], pairs: Pairs, base: Pairs, context: Context
-) -> list[Weight]:
+def _weights(grouped: Grouped, base: Pairs, context: Context) -> list[Weight]:
     """Of every single question that is new, or asks and says what a new one does."""
-    fresh = [i for i, one in enumerate(singles) if not one.is_weighed]
-    found = {like.place: like for like in _likes(pairs, fresh)}
+    members = grouped.members
+    fresh = [k for k, each in enumerate(members) if any(not one.is_weighed for one in each)]
+    found = {like.place: like for like in _likes(grouped.pairs, fresh)}
     touched = {place for like in found.values() for place in like.same} - found.keys()
-    found |= {like.place: like for like in _likes(pairs, sorted(touched))}
-    return [_of_single(singles, pairs, base, context, like) for like in found.values()]
+    found |= {like.place: like for like in _likes(grouped.pairs, sorted(touched))}
+    return [w for like in found.values() for w in _of_pair(grouped, base, context, like)]
 
 
 class _Like(NamedTuple):
@@ -234,25 +263,31 @@ def _like(pairs: Pairs, i: int, near: Floats) -> _Like:
     agreement = float(to_same.mean()) if len(to_same) >= LEAST_OTHERS else None
     if agreement is not None and agreement >= AGREE:
         agreement = None  # an assistant that repeats itself proves nothing
-    return _Like(i, [i, *like[given >= review.SAME_ANSWER].tolist()], agreement)
+    alike = like[given >= review.SAME_ANSWER].tolist()
+    same = [j for j in alike if pairs.particulars[j] == pairs.particulars[i]]
+    return _Like(i, [i, *same], agreement)
 
 
-def _of_single(
-    singles: Sequence[Compared], pairs: Pairs, base: Pairs, context: Context, like: _Like
-) -> Weight:
+def _of_pair(grouped: Grouped, base: Pairs, context: Context, like: _Like) -> list[Weight]:
+    """Of all conversations of a pair, which all that ask and say the same are weighed with."""
     i = like.place
+    pairs = grouped.pairs
     near = base.asked @ pairs.asked[i] if base.questions else np.zeros(1, np.float32)
     known = quality.Known(agreement=like.agreement, **_compared(pairs, base, i, near))
-    like_it = [singles[j] for j in like.same]
-    supported = _is_supported(base, pairs.given[i], near)
-    return _weight(singles[i], like_it, known, context, is_supported=supported)
+    votes = _votes_of([one for j in like.same for one in grouped.members[j]], context)
+    supported = _is_supported(pairs, base, i, near)
+    return [
+        _weight(one, votes, known, context, is_supported=supported) for one in grouped.members[i]
+    ]
 
 
-def _is_supported(base: Pairs, given: Floats, near: Floats) -> bool:
-    """Whether an approved entry of nearly the same question says the same."""
+def _is_supported(pairs: Pairs, base: Pairs, i: int, near: Floats) -> bool:
+    """Whether an approved entry of nearly the same question says the same as the i-th pair."""
     if not base.questions:
         return False
-    return bool(((base.given @ given >= review.SAME_ANSWER) & (near >= review.SAME_QUESTION)).any())
+    says_it = base.given @ pairs.given[i] >= review.SAME_ANSWER
+    places = np.flatnonzero(says_it & (near >= review.SAME_QUESTION))
+    return any(base.particulars[j] == pairs.particulars[i] for j in places)
 
 
 def _compared(pairs: Pairs, base: Pairs, i: int, near: Floats) -> dict[str, float]:
@@ -271,14 +306,14 @@ def _compared(pairs: Pairs, base: Pairs, i: int, near: Floats) -> dict[str, floa
 
 def _weight(
     one: Compared,
-    like: Iterable[Compared],
+    weighed: Sequence[trust.Weighed],
     known: quality.Known,
     context: Context,
     *,
     is_supported: bool,
 ) -> Weight:
-    """`like`: all that ask and say the same."""
-    votes = trust.standing(_votes_of(like, context))
+    """`weighed`: the votes on all that asks and says the same."""
+    votes = trust.standing(weighed)
     known = known.model_copy(update={"said": round(votes.odds, 4)})
     right = context.model.probability(known)
     return Weight(
@@ -286,11 +321,21 @@ def _weight(
         known=known.model_dump_json(exclude_none=True),
         probability=round(right, 4),
         bound=votes.bound,
-        held=""
-        if one.is_logged or not context.bound
-        else trust.needs_person(votes, context.bound, is_supported=is_supported),
+        held=_held(one, votes, context, is_supported=is_supported),
         reason=_reason(one, is_doubtful=right < context.least and not one.is_decided),
+        judged_at=one.judged_at,
+        is_decided=one.is_decided,
     )
+
+
+def _held(one: Compared, votes: trust.Standing, context: Context, *, is_supported: bool) -> str:
+    """Why a person must look first; empty where none must."""
+    if one.is_logged or not context.bound:
+        return ""
+    # what enough networks praised does not wait again because their hashes are deleted
+    if not one.was_held and one.bound >= context.bound and not votes.blame:
+        return ""
+    return trust.needs_person(votes, context.bound, is_supported=is_supported)
 
 
 def _votes_of(like: Iterable[Compared], context: Context) -> list[trust.Weighed]:

@@ -11,7 +11,7 @@ from kaeshi.store.verbs import Verbs, among, micros
 
 _d = decisions.c
 _ALL = (
-    select(_d.ref, _d.by, _d.state, _d.expected)
+    select(_d.ref, _d.by, _d.state, _d.expected, _d.about)
     .where(_d.assistant == bindparam("assistant"))
     .order_by(_d.at, _d.id)
 )
@@ -43,5 +43,5 @@ class DecisionVerbs(Verbs):
 
 
 def _decided(row: Sequence[str]) -> Decided:
-    ref, by, state, expected = row
-    return Decided(ref=ref, by=by, state=state, expected=expected)
+    ref, by, state, expected, about = row
+    return Decided(ref=ref, by=by, state=state, expected=expected, about=about)

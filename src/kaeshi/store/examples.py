@@ -45,10 +45,13 @@ class Judged:
     probability: float | None = None
     held: str = ""
 
-    @property
-    def waits(self) -> bool:
-        """Whether a person must approve it first: its customer is unnamed, or votes are too few."""
-        return (self.is_unnamed or bool(self.held)) and self.review == "proposed"
+    def waits(self, *, review_unnamed: bool) -> bool:
+        """Whether a person must approve it first: votes are too few, or its customer is unnamed.
+
+        `review_unnamed`: whether those of unnamed customers must wait, whatever their votes.
+        """
+        is_open = bool(self.held) or (review_unnamed and self.is_unnamed)
+        return is_open and self.review == "proposed"
 
     @property
     def example(self) -> Example:
@@ -81,8 +84,9 @@ class Reviewed(NamedTuple):
 
 
 UNWEIGHED = "its votes are not weighed yet"
-# of the SQL of `Judged.waits`
+# the SQL of `Judged.waits`, with review_unnamed and without
 WAITS = (examples.c.is_unnamed | (examples.c.held != "")) & (examples.c.review == "proposed")
+HELD = (examples.c.held != "") & (examples.c.review == "proposed")
 _SILENT = select(conversations.c.id).where(
     conversations.c.assistant == bindparam("assistant"),
     among(conversations.c.id, "ids"),
@@ -139,10 +143,10 @@ _REVIEWED = select(
     examples.c.review != "proposed",
 )
 
-_UNVOUCHED = select(examples.c.conversation).where(
+_VOUCHED = select(examples.c.conversation).where(
     examples.c.assistant == bindparam("assistant"),
     among(examples.c.conversation, "ids"),
-    WAITS,
+    examples.c.kept,
 )
 
 
@@ -208,11 +212,12 @@ class ExampleVerbs(Verbs):
             raise NotFound(msg)
         return _judged(row)
 
-    async def count_kept(self, assistant: str) -> tuple[int, int]:
+    async def count_kept(self, assistant: str, *, review_unnamed: bool = True) -> tuple[int, int]:
         """How many examples are kept, and how many of these wait: see `Judged.waits`."""
+        waits = WAITS if review_unnamed else HELD
         kept, waiting = (
             await self.connection.execute(
-                select(func.count(), func.count().filter(WAITS)).where(
+                select(func.count(), func.count().filter(waits)).where(
                     examples.c.assistant == assistant, examples.c.kept
                 )
             )
@@ -244,9 +249,13 @@ class ExampleVerbs(Verbs):
                 totals[kind] = totals.get(kind, 0) + count
         return dict(sorted(totals.items()))
 
-    async def unvouched(self, assistant: str, conversations: Sequence[str]) -> set[str]:
-        """Those of these conversations whose example waits: see `Judged.waits`."""
-        rows = await self._rows(_UNVOUCHED, assistant=assistant, ids=list(conversations))
+    async def vouched(
+        self, assistant: str, conversations: Sequence[str], *, review_unnamed: bool
+    ) -> set[str]:
+        """Those of these conversations whose example is kept and does not wait."""
+        waits = WAITS if review_unnamed else HELD
+        statement = _VOUCHED.where(~waits)
+        rows = await self._rows(statement, assistant=assistant, ids=list(conversations))
         return {conversation for (conversation,) in rows}
 
     async def waiting(
@@ -370,7 +379,6 @@ def _example_rows(judged: Sequence[Judged], assistant: str, now: datetime) -> li
             "is_vouched": j.is_vouched,
             "network": j.network,
             "probability": None,
-            "known": "",
             "bound": None,
             "held": UNWEIGHED if j.account else "",
             "review": j.review,

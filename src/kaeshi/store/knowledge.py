@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Entry, Json, ReviewState
@@ -35,6 +35,25 @@ class KnowledgeVerbs(Verbs):
         for entry, score in proposed:
             new += await self._add(entries, [_row(entry, score)])
         return new
+
+    async def renew(self, written: Sequence[Entry]) -> int:
+        """Take over since when and until when entries hold; returns how many changed."""
+        changed = 0
+        for entry in written:
+            row = _row(entry, 0)
+            times = {name: row[name] for name in ("valid_from", "valid_until")}
+            differs = [
+                getattr(entries.c, name).is_distinct_from(value) for name, value in times.items()
+            ]
+            result = await self.connection.execute(
+                update(entries)
+                .where(
+                    entries.c.assistant == entry.assistant, entries.c.id == entry.id, or_(*differs)
+                )
+                .values(**times)
+            )
+            changed += result.rowcount
+        return changed
 
     async def entries(
         self, assistant: str, states: Sequence[ReviewState], limit: int = 1_000_000

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kaeshi.errors import Damaged, TooMany
@@ -13,13 +13,33 @@ from kaeshi.store.conversation_rows import place
 from kaeshi.store.conversations import ConversationVerbs
 from kaeshi.store.feedback_rows import address
 from kaeshi.store.keys import Keyring
-from kaeshi.store.tables import customers, parked_feedback, texts
+from kaeshi.store.tables import (
+    conversations,
+    customers,
+    messages,
+    parked_feedback,
+    requests,
+    texts,
+)
 from kaeshi.store.verbs import Verbs, among, log, micros, moment
 
 MOST = 100_000  # of one assistant: whoever may send feedback must not fill the disk
+EXPIRED = 1_000  # deleted at once
 KIND = "parked"
 _p = parked_feedback.c
 _COUNT = select(func.count()).where(_p.assistant == bindparam("assistant"))
+# what it is about is stored by now
+_ARRIVED = or_(
+    (_p.target == "message_id")
+    & exists().where(messages.c.assistant == _p.assistant, messages.c.id == _p.about),
+    (_p.target == "conversation_id")
+    & exists().where(conversations.c.assistant == _p.assistant, conversations.c.id == _p.about),
+    (_p.target == "response_id")
+    & (
+        exists().where(requests.c.assistant == _p.assistant, requests.c.answer_id == _p.about)
+        | exists().where(messages.c.assistant == _p.assistant, messages.c.id == _p.about)
+    ),
+)
 _PAGE = (
     select(_p.id, _p.target, _p.about, _p.at, texts.c.sealed, customers.c.wrapped_key)
     .join_from(
@@ -30,7 +50,7 @@ _PAGE = (
         & (texts.c.kind == KIND),
     )
     .join(customers, (customers.c.assistant == _p.assistant) & (customers.c.id == _p.customer))
-    .where(_p.assistant == bindparam("assistant"), _p.id > bindparam("after"))
+    .where(_p.assistant == bindparam("assistant"), _p.id > bindparam("after"), _ARRIVED)
     .order_by(_p.id)
     .limit(bindparam("at_most"))
 )
@@ -90,10 +110,21 @@ class ParkedVerbs(Verbs):
         text = {"assistant": assistant, "kind": KIND, "ref": ref, "part": 0}
         await self._put(texts, [text | {"customer": customer, "sealed": sealed}])
 
-    async def page(self, assistant: str, after: str, limit: int) -> list[Parked]:
-        """What waits, by id; `after` is the cursor. What cannot be decrypted is left out."""
+    async def arrived(self, assistant: str, after: str, limit: int) -> tuple[list[Parked], str]:
+        """What waits for something that is stored by now, and the last id: the next cursor.
+
+        What cannot be decrypted is left out; the cursor is empty at the end.
+        """
         rows = await self._rows(_PAGE, assistant=assistant, after=after, at_most=limit)
-        return [found for row in rows if (found := self._opened(assistant, row)) is not None]
+        found = [one for row in rows if (one := self._opened(assistant, row)) is not None]
+        return found, rows[-1][0] if rows else ""
+
+    async def expire(self, assistant: str, before: datetime) -> None:
+        """Delete what came before that time, readable or not."""
+        late = await self.connection.execute(
+            select(_p.id).where(_p.assistant == assistant, _p.at < micros(before)).limit(EXPIRED)
+        )
+        await self.forget(assistant, list(late.scalars()))
 
     def _opened(self, assistant: str, row: Sequence[Any]) -> Parked | None:
         identifier, target, _, at, sealed, key = row
@@ -107,6 +138,8 @@ class ParkedVerbs(Verbs):
 
     async def forget(self, assistant: str, ids: Sequence[str]) -> None:
         """Delete it with its text and key."""
+        if not ids:
+            return
         owners = [row[0] for row in await self._rows(_OWNERS, assistant=assistant, ids=list(ids))]
         for table, column, values in (
             (texts, texts.c.customer, owners),

@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 
 from kaeshi.nouns import Opinion
+from kaeshi.rules.trust import FORGOTTEN
 from kaeshi.store.conversations import GATEWAY
 from kaeshi.store.feedback_rows import Stored, opinion_from
 from kaeshi.store.keys import OWN_NETWORK
-from kaeshi.store.tables import conversations, examples, feedback_current, messages
+from kaeshi.store.tables import (
+    conversations,
+    examples,
+    feedback_current,
+    messages,
+    weighings,
+)
 from kaeshi.store.verbs import Verbs, among, micros, moment
 
 _e = examples.c
@@ -33,6 +40,9 @@ class Compared:
     is_logged: bool  # by an operator, not through the gateway
     is_decided: bool  # by a person
     is_weighed: bool
+    was_held: bool
+    bound: float
+    judged_at: int
 
 
 class Given(NamedTuple):
@@ -61,6 +71,8 @@ class Weight(NamedTuple):
     bound: float
     held: str
     reason: str
+    judged_at: int
+    is_decided: bool
 
 
 _COMPARED = (
@@ -73,6 +85,9 @@ _COMPARED = (
         _e.account,
         _e.review,
         _e.probability,
+        _e.held,
+        _e.bound,
+        _e.judged_at,
     )
     .where(_e.assistant == bindparam("assistant"), _e.messages.is_not(None))
     .order_by(_e.conversation)
@@ -101,10 +116,18 @@ _VOTES = (
 )
 _WEIGHED = (
     update(examples)
-    .where(_e.assistant == bindparam("a"), _e.id == bindparam("e"), _e.messages.is_not(None))
+    .where(
+        _e.assistant == bindparam("a"),
+        _e.id == bindparam("e"),
+        # neither judged again nor decided about since it was read
+        _e.judged_at == bindparam("j"),
+        (_e.review != "proposed") == bindparam("d"),
+        _e.messages.is_not(None),
+    )
     .values(
         probability=bindparam("p"),
-        known=bindparam("n"),
+        # what was known when a person decided stays
+        known=case((_e.review == "proposed", bindparam("n")), else_=_e.known),
         bound=bindparam("b"),
         held=bindparam("h"),
         kept=bindparam("k"),
@@ -163,6 +186,8 @@ class WeightVerbs(Verbs):
                     "e": w.example,
                     "p": w.probability,
                     "n": w.known,
+                    "j": w.judged_at,
+                    "d": w.is_decided,
                     "b": w.bound,
                     "h": w.held,
                     "k": not w.reason,
@@ -173,17 +198,32 @@ class WeightVerbs(Verbs):
         )
 
     async def forget_networks(self, assistant: str, before: datetime) -> None:
-        """Delete the networks of conversations that began earlier."""
+        """Delete the networks of conversations that began earlier; that there was one stays."""
         for statement, started_at, network, owner in _FORGOTTEN:
             await self.connection.execute(
                 statement.where(
-                    owner == assistant, started_at < micros(before), network != ""
-                ).values(network="")
+                    owner == assistant,
+                    started_at < micros(before),
+                    network.not_in(("", FORGOTTEN)),
+                ).values(network=FORGOTTEN)
             )
+
+    async def begin_again(self, assistant: str, fingerprint: str) -> None:
+        """Have everything weighed again where it was last weighed by something else.
+
+        `fingerprint`: of the settings, the model and the approved entries.
+        """
+        last = select(weighings.c.fingerprint).where(weighings.c.assistant == assistant)
+        if (await self.connection.execute(last)).scalar() == fingerprint:
+            return
+        await self.connection.execute(
+            update(examples).where(_e.assistant == assistant).values(probability=None)
+        )
+        await self._put(weighings, [{"assistant": assistant, "fingerprint": fingerprint}])
 
 
 def _compared(row: Sequence[Any]) -> Compared:
-    identifier, conversation, kept, reason, body, account, review, probability = row
+    identifier, conversation, kept, reason, body, account, review, probability, held, *rest = row
     return Compared(
         id=identifier,
         conversation=conversation,
@@ -193,6 +233,9 @@ def _compared(row: Sequence[Any]) -> Compared:
         is_logged=not account,
         is_decided=review != "proposed",
         is_weighed=probability is not None,
+        was_held=bool(held),
+        bound=rest[0] or 0.0,
+        judged_at=rest[1],
     )
 
 
@@ -210,6 +253,7 @@ def _source(conversation: str, author: str, is_own: bool, row: Sequence[Any]) ->
     return {
         "conversation": conversation,
         "customer": customer if is_own else author,
-        "network": network if is_own and not network.startswith(f"{OWN_NETWORK}_") else "",
-        "is_vouched": not is_own or source != GATEWAY or bool(is_verified),
+        "network": "" if network.startswith(f"{OWN_NETWORK}_") else network,
+        # an author's name is whatever the caller wrote
+        "is_vouched": source != GATEWAY or (is_own and bool(is_verified)),
     }

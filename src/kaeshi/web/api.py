@@ -295,7 +295,11 @@ async def record_feedback(
 async def _reported(loop: Loop, body: Mapping[str, Any], outcome: Mapping[str, Any]) -> str:
     """Report a declared metric as an outcome of the target's conversation; returns its name."""
     about, at = feedback_bodies.about(body)
-    named = await parking.conversation_of(loop, about)
+    try:
+        named = await parking.conversation_of(loop, about)
+    except NotFound:  # its answer may still be in a spool
+        await take(loop)
+        named = await parking.conversation_of(loop, about)
     await conversation.report_outcome(loop, named, outcome, at=at, source="feedback")
     return f"outcome_{named}_{next(iter(outcome))}"
 

@@ -33,6 +33,7 @@ from kaeshi.store.tables.learning import (
     training_events,
     training_files,
     training_runs,
+    weighings,
 )
 from kaeshi.store.tables.operations import (
     entries,
@@ -88,4 +89,5 @@ __all__ = [
     "training_files",
     "training_runs",
     "vectors",
+    "weighings",
 ]

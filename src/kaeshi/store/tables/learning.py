@@ -64,6 +64,12 @@ corrections = Table(
     Column("answer", Text),  # scrubbed, where the reviewer gave another one
     time("at"),
 )
+weighings = Table(
+    "weighings",  # by what settings, model and entries the examples were weighed last
+    metadata,
+    key("assistant", 64),
+    Column("fingerprint", String(64), nullable=False),
+)
 decisions = Table(
     "decisions",  # each reviewer's word; what came of it is with the item
     metadata,
@@ -73,6 +79,7 @@ decisions = Table(
     Column("by", String(200), nullable=False),
     Column("state", String(12), nullable=False),
     Column("expected", String(12), nullable=False),  # of a control, whose answer was known; or ""
+    Column("about", String(32), nullable=False),  # a digest of what was decided about
     time("at"),
     Index(None, "assistant", "ref"),
 )

@@ -20,3 +20,4 @@ def upgrade() -> None:
     for name in ("probability", "bound"):
         op.add_column("examples", sa.Column(name, sa.Float))
     op.execute("UPDATE examples SET is_vouched = (account = '')")
+    op.execute("UPDATE examples SET held = 'its votes are not weighed yet' WHERE account <> ''")

@@ -8,7 +8,13 @@ down_revision = "0018"
 
 
 def upgrade() -> None:
-    """Create both tables."""
+    """Create the tables."""
+    op.create_table(
+        "weighings",
+        sa.Column("assistant", sa.String(64), nullable=False),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("assistant"),
+    )
     op.create_table(
         "parked_feedback",
         sa.Column("assistant", sa.String(64), nullable=False),
@@ -27,6 +33,7 @@ def upgrade() -> None:
         sa.Column("by", sa.String(200), nullable=False),
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("expected", sa.String(12), nullable=False),
+        sa.Column("about", sa.String(32), nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("assistant", "id"),
     )
