@@ -91,7 +91,7 @@ async def _said(loop: Loop, name: str, pair: tuple[str, str], network: str, star
     at = loop.clock.now().isoformat()
     record = {
         "conversation_id": name,
-        "customer_id": name,
+        "customer_id": f"customer {name}",
         "consent": "granted",
         "source": "gateway",
         "started_at": at,
