@@ -155,7 +155,7 @@ async def test_no_flipped_byte_is_accepted(loop: Loop, suffix: str) -> None:
     (path,) = loop.folder("knowledge").glob(f"kb_*.{suffix}")
     whole = path.read_bytes()
     rng = random.Random(2)
-    for _ in range(40):
+    for _ in range(200):
         spoilt = bytearray(whole)
         spoilt[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
         path.write_bytes(spoilt)
