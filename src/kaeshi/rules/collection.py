@@ -62,7 +62,7 @@ BY_FILTERS: frozenset[str] = frozenset(
 )
 POSITIVE_RATING = 4
 # refused for what customers said of it: its text is stored, so that all votes are weighed together
-COMPARED: frozenset[str] = frozenset({"", "thumbs_down", "low_rating", "low_quality", "doubtful"})
+COMPARED: frozenset[str] = frozenset({"thumbs_down", "low_rating", "low_quality"})
 _OUTCOMES: Mapping[str, DropReason] = {
     "goal_reached=false": "goal_not_reached",
     "booked=false": "booking_failed",

@@ -8,7 +8,7 @@ count one by one.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -87,10 +87,7 @@ def weighed(
 
     The order of `votes` and repeated ones change nothing. `reliabilities`: see `reliability`.
     """
-    latest: dict[str, Vote] = {}
-    for vote in sorted(votes, key=_order):
-        latest[vote.customer] = vote
-    current = sorted(latest.values(), key=_order)
+    current = sorted(_latest(votes, lambda vote: vote.customer), key=_order)
     held = _in_bursts(current)
     sizes = Counter(_group_of(v) for v in current if v.customer not in held)
     return [
@@ -145,7 +142,7 @@ def reliability(
     are in the result. Without the prior it is crowd-kit's OneCoinDawidSkene
     (tests/rules/test_trust.py).
     """
-    latest = {answer: _latest(given) for answer, given in votes.items()}
+    latest = {answer: _latest(given, rater) for answer, given in votes.items()}
     shared = {answer: given for answer, given in latest.items() if len(given) > 1}
     said: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for answer, given in shared.items():
@@ -163,9 +160,9 @@ def reliability(
     return known
 
 
-def _latest(votes: Sequence[Vote]) -> list[Vote]:
-    """Each rater's latest vote."""
-    return list({rater(vote): vote for vote in sorted(votes, key=_order)}.values())
+def _latest(votes: Sequence[Vote], of: Callable[[Vote], str]) -> list[Vote]:
+    """The latest vote of each customer, or rater."""
+    return list({of(vote): vote for vote in sorted(votes, key=_order)}.values())
 
 
 def _mean(before: float, strength: float, whole: float, count: int) -> float:
@@ -224,12 +221,14 @@ def _in_bursts(votes: Sequence[Vote]) -> set[str]:
     unvouched = [vote for vote in votes if not vote.is_vouched]
     held: set[str] = set()
     first = 0
+    done = 0  # votes before this place are held or will not be
     for last, vote in enumerate(unvouched):
         while vote.at - unvouched[first].at > BURST:
             first += 1
         count = last - first + 1
         if count >= LEAST_BURST and count >= LARGE * _usual(unvouched, count):
-            held |= {v.customer for v in unvouched[first : last + 1]}
+            held |= {v.customer for v in unvouched[max(first, done) : last + 1]}
+            done = last + 1
     return held
 
 

@@ -198,12 +198,12 @@ def judge(
     for s in stored:
         upto, known = _signals_of(s, said)
         _verdict_of(s, upto, known, using, signals, verdicts, reviews)
-    scrubbed = _scrubbed_texts(stored, said, verdicts, loop)
+    taken = [_upto_of(s, said, verdict) for s, verdict in zip(stored, verdicts, strict=True)]
+    scrubbed = _scrubbed_texts(stored, taken, loop)
     version = scrubber_version(loop)
     judged = []
-    for s, known, verdict in zip(stored, signals, verdicts, strict=True):
-        taken = _upto_of(s, said, verdict)
-        clean = verdict.reason if isinstance(verdict, Drop) and taken is None else next(scrubbed)
+    for s, known, verdict, upto in zip(stored, signals, verdicts, taken, strict=True):
+        clean = verdict.reason if isinstance(verdict, Drop) and upto is None else next(scrubbed)
         review = _still_valid(reviews.get(s.id, _UNSEEN), verdict)
         judged.append(_judged_as(loop, s, clean, verdict, known, version, review))
     return judged
@@ -306,14 +306,14 @@ def _still_valid(review: Reviewed, verdict: Keep | Drop) -> Reviewed:
 
 
 def _scrubbed_texts(
-    stored: Sequence[Stored], said: Said, verdicts: list[Drop | Keep], loop: Loop
+    stored: Sequence[Stored], taken: Sequence[int | None], loop: Loop
 ) -> Iterator[Clean | Failed]:
-    taken = [
+    texts = [
         [turn.message for turn in s.said[: upto + 1]]
-        for s, verdict in zip(stored, verdicts, strict=True)
-        if (upto := _upto_of(s, said, verdict)) is not None
+        for s, upto in zip(stored, taken, strict=True)
+        if upto is not None
     ]
-    return iter(scrub_each(loop, taken))
+    return iter(scrub_each(loop, texts))
 
 
 def scrub_messages(loop: Loop, messages: Sequence[Json], policy: pii.Policy | None = None) -> Clean:

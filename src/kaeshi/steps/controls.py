@@ -37,14 +37,19 @@ async def with_controls(
 
 async def _unseen(loop: Loop, by: str) -> list[tuple[ReviewItem, ReviewState]]:
     """The controls that this reviewer has not decided about, in an order of their own."""
-    entries = [entry for entry in await approved_entries(loop) if entry.by != by]
-    entries = sorted(entries, key=lambda entry: _drawn(by, entry.id))[: gain.MOST]
+    entries = await _of_others(loop, by)
     if len(entries) < LEAST_ENTRIES:
         return []
     async with loop.store.read() as tx:
         said = {one.ref for one in await tx.decisions.every(loop.assistant) if one.by == by}
     left = [one for one in await _made(loop, entries) if one[0].ref not in said]
     return sorted(left, key=lambda one: _drawn(by, one[0].ref))
+
+
+async def _of_others(loop: Loop, by: str) -> list[Entry]:
+    """Live entries that others approved, at most as many as are weighed beside each other."""
+    entries = [entry for entry in await approved_entries(loop) if entry.by != by]
+    return sorted(entries, key=lambda entry: _drawn(by, entry.id))[: gain.MOST]
 
 
 async def _made(loop: Loop, entries: Sequence[Entry]) -> list[tuple[ReviewItem, ReviewState]]:
@@ -60,7 +65,7 @@ async def _made(loop: Loop, entries: Sequence[Entry]) -> list[tuple[ReviewItem, 
     swapped = {item.ref for item, is_wrong in zip(items, wrong, strict=True) if is_wrong}
     return [
         (item.model_copy(update={"alike": ()}), "rejected" if item.ref in swapped else "approved")
-        for item in await gain.by_gain(loop, items[: gain.MOST])
+        for item in await gain.by_gain(loop, items)
     ]
 
 

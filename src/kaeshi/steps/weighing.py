@@ -78,32 +78,29 @@ async def weigh(loop: Loop) -> int:
     All of it, where settings, entries or the model changed. Returns how many of what was kept since
     are doubtful, and so are dropped.
     """
-    base = await _base(loop)
+    entries = await approved_entries(loop)
     model = await model_of(loop)
-    await _prepare(loop, base, model)
+    await _prepare(loop, entries, model)
     async with loop.store.read() as tx:
         if not await tx.weights.count_unweighed(loop.assistant):
             return 0
         found = await tx.weights.compared(loop.assistant)
+    base = await _pairs(loop, [(entry.question, entry.answer) for entry in entries])
     grouped = await _grouped(loop, found)
     context = await _context(loop, found, grouped, model)
-    weights = [
-        _weight(one, _votes_of([one], context), quality.Known(), context, is_supported=False)
-        for one in grouped.longer
-        if not one.is_weighed
-    ]
+    weights = [_alone(one, context) for one in grouped.longer if not one.is_weighed]
     weights += await asyncio.to_thread(_weights, grouped, base, context)
     await _store(loop, weights)
     before = {one.id for one in found if one.is_kept and not one.is_weighed}
     return sum(weight.example in before and weight.reason != "" for weight in weights)
 
 
-async def _prepare(loop: Loop, base: Pairs, model: quality.Model) -> None:
+async def _prepare(loop: Loop, entries: Sequence[Entry], model: quality.Model) -> None:
     """Forget old networks, and begin again where what decides has changed."""
     before = loop.clock.now() - timedelta(days=loop.settings.network_days)
     s = loop.settings
-    entries = list(zip(base.questions, base.answers, strict=True))
-    said = [s.min_probability, s.trust_lower_bound, model.model_dump(), entries]
+    texts = [(entry.question, entry.answer) for entry in entries]
+    said = [s.min_probability, s.trust_lower_bound, model.model_dump(), texts]
     fingerprint = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
     async with loop.store.write() as tx:
         await tx.weights.forget_networks(loop.assistant, before)
@@ -176,11 +173,6 @@ async def _pairs(loop: Loop, found: Sequence[tuple[str, str]]) -> Pairs:
         given=given,
         particulars=[particulars(answer) for answer in answers],
     )
-
-
-async def _base(loop: Loop) -> Pairs:
-    entries: list[Entry] = await approved_entries(loop)
-    return await _pairs(loop, [(entry.question, entry.answer) for entry in entries])
 
 
 async def _context(
@@ -272,13 +264,13 @@ def _of_pair(grouped: Grouped, base: Pairs, context: Context, like: _Like) -> li
     """Of all conversations of a pair, which all that ask and say the same are weighed with."""
     i = like.place
     pairs = grouped.pairs
+    members = grouped.members
     near = base.asked @ pairs.asked[i] if base.questions else np.zeros(1, np.float32)
     known = quality.Known(agreement=like.agreement, **_compared(pairs, base, i, near))
-    votes = _votes_of([one for j in like.same for one in grouped.members[j]], context)
-    supported = _is_supported(pairs, base, i, near)
-    return [
-        _weight(one, votes, known, context, is_supported=supported) for one in grouped.members[i]
-    ]
+    same = (one for j in like.same for one in members[j])
+    votes = trust.standing(_votes_of(same, context))
+    is_supported = _is_supported(pairs, base, i, near)
+    return [_weight(one, votes, known, context, is_supported=is_supported) for one in members[i]]
 
 
 def _is_supported(pairs: Pairs, base: Pairs, i: int, near: Floats) -> bool:
@@ -304,16 +296,21 @@ def _compared(pairs: Pairs, base: Pairs, i: int, near: Floats) -> dict[str, floa
     return quality.beside(pair, entry, float(near[place]), says)
 
 
+def _alone(one: Compared, context: Context) -> Weight:
+    """Of a longer conversation, by its own votes."""
+    votes = trust.standing(_votes_of([one], context))
+    return _weight(one, votes, quality.Known(), context, is_supported=False)
+
+
 def _weight(
     one: Compared,
-    weighed: Sequence[trust.Weighed],
+    votes: trust.Standing,
     known: quality.Known,
     context: Context,
     *,
     is_supported: bool,
 ) -> Weight:
-    """`weighed`: the votes on all that asks and says the same."""
-    votes = trust.standing(weighed)
+    """`votes`: on all that asks and says the same."""
     known = known.model_copy(update={"said": round(votes.odds, 4)})
     right = context.model.probability(known)
     return Weight(
