@@ -18,7 +18,7 @@ from kaeshi.app import open_loop
 from kaeshi.loop import Loop
 from kaeshi.nouns import Entry
 from kaeshi.settings import load
-from kaeshi.steps import knowledge
+from kaeshi.steps import builds, knowledge
 
 _TOPICS = "booking refund menu chef travel deposit allergy children parking invoice grill table"
 WORDS = _TOPICS.split()
@@ -63,7 +63,7 @@ async def run(count: int, new: int, folder: Path) -> dict[str, Any]:
         full, full_s = await _timed(loop)
         await _add(loop, count, new)
         again, again_s = await _timed(loop)
-        manifest = knowledge.current(loop)
+        manifest = builds.current(loop)
         async with loop.store.read() as tx:
             held = await tx.knowledge.index_entries(loop.assistant, manifest["build"])
         knowledge.nearest(loop, manifest, held, "What about parking?", 5)

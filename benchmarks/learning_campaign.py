@@ -30,7 +30,7 @@ from kaeshi.providers.fake import FakeClock
 from kaeshi.providers.minilm import MiniLMEmbedder
 from kaeshi.rules import quality
 from kaeshi.settings import load
-from kaeshi.steps import collection, conversation, dataset, feedback, knowledge
+from kaeshi.steps import builds, collection, conversation, dataset, feedback, knowledge
 from kaeshi.steps.faq import import_pairs
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -118,7 +118,7 @@ async def _learned(loop: Loop, question: str, wrong: str) -> dict[str, bool]:
     rows = [json.loads(line)["messages"] for line in built.lines]
     await knowledge.refresh(loop, accept_worse=True)
     async with loop.store.read() as tx:
-        entries = await tx.knowledge.index_entries(loop.assistant, knowledge.current(loop)["build"])
+        entries = await tx.knowledge.index_entries(loop.assistant, builds.current(loop)["build"])
     return {
         "dataset": any(
             row[-1]["content"] == wrong and row[-2]["content"] == question for row in rows

@@ -1,5 +1,6 @@
 """Small conversations to build tests from."""
 
+import json
 from typing import Any
 
 from kaeshi.loop import Loop
@@ -60,6 +61,12 @@ def different(number: int) -> tuple[str, str]:
         f"{a}{number} {b} with {c}{number} and {a} tonight?",
         f"Certainly {c}{number} {a} then {b}{number} for everybody {number}.",
     )
+
+
+def example_row(question: str, answer: str) -> bytes:
+    """A line of a training file that holds one exchange."""
+    said = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return json.dumps({"messages": said}).encode() + b"\n"
 
 
 async def log(loop: Loop, *records: dict[str, Any]) -> None:

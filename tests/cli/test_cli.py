@@ -10,7 +10,7 @@ import typer.main
 
 from kaeshi.cli import app
 from kaeshi.settings import load
-from samples import record
+from samples import different, example_row, record
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {
@@ -353,3 +353,40 @@ def test_a_prompt_is_rolled_out_by_a_file_of_its_opening_messages(
     )
     (live,) = told("rollout", "status", "--db", db)["rollouts"]
     assert (live["model"], live["state"]) == ("warm", "mirror")
+
+
+def test_a_candidate_without_weights_is_made_of_a_training_file_or_of_parameters(
+    tmp_path: Path,
+) -> None:
+    db = ("--db", f"sqlite+aiosqlite:///{tmp_path}/k.db")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_bytes(b"".join(example_row(*different(number)) for number in range(30)))
+    start = ("training", "start")
+    made = told(*start, str(rows), "--method", "examples", "--model", "m", "--count", "4", *db)
+    assert made["model"].startswith("m+examples-")
+    assert (made["kind"], made["serving"]["examples"], made["evidence"]["examples"]) == (
+        "examples",
+        4,
+        30,
+    )
+    cool = told(*start, "--method", "sampling", "--set", "temperature=0.2", "--model", "m", *db)
+    assert cool["serving"]["parameters"] == {"temperature": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--method", "supervised"), "needs a training file"),
+        (("--method", "examples", "--epochs", "3"), "--epochs means nothing"),
+        (("rows.jsonl", "--method", "knowledge", "--model", "m"), "takes no training file"),
+        (("--method", "sampling", "--set", "heat=1", "--model", "m"), "heat is no parameter"),
+        (("--method", "sampling", "--set", "top_p", "--model", "m"), "not NAME=VALUE"),
+        (("--method", "sampling", "--model", "m"), "nothing is no parameter"),
+    ],
+)
+def test_an_option_that_does_nothing_is_refused_with_its_name(
+    words: tuple[str, ...], why: str
+) -> None:
+    refused = kaeshi("training", "start", *words)
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert why in refused.stderr

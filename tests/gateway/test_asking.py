@@ -17,8 +17,9 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import HAND_OVER, Candidate, Entry, Json, Serving
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.fake import FakeChat, FakeClock, FakeNames
-from kaeshi.steps import asking, collection, evaluation, knowledge, rollout
+from kaeshi.steps import asking, builds, collection, evaluation, examples, knowledge, rollout
 from kaeshi.steps.shelf import Shelf
+from samples import different, example_row
 
 OPENING = ({"role": "system", "content": "Answer warmly."}, {"role": "user", "content": "hi"})
 ASKED: list[Json] = [
@@ -33,14 +34,23 @@ SERVINGS = {
     "opening": Serving(opening=OPENING),
     "placeholders": Serving(placeholders=True),
     "entries": Serving(entries=1),
+    "knowledge_build": Serving(entries=1, knowledge_build="pinned"),
+    "examples": Serving(examples=2, examples_build="pinned"),
+    "examples_build": Serving(examples=1, entries=1, examples_build="pinned"),
+    "parameters": Serving(parameters={"temperature": 0.2}),
     "everything": Serving(
         model="gpt-4.1-mini",
         base_url="elsewhere",
         opening=OPENING,
         placeholders=True,
         entries=1,
+        knowledge_build="pinned",
+        examples=2,
+        examples_build="pinned",
+        parameters={"temperature": 0.2},
     ),
 }
+ROWS = [different(number) for number in range(20)]
 
 
 def test_every_field_of_serving_is_tried() -> None:
@@ -71,6 +81,18 @@ async def kitchen(loop: Loop, provider: Any) -> Loop:
     return replace(loop, chat=chat, settings=settings)
 
 
+async def with_builds(kitchen: Loop, serving: Serving) -> Serving:
+    """The serving, with the builds that are there for those that it pins."""
+    pinned = {"knowledge_build": builds.current(kitchen)["build"]}
+    path = kitchen.settings.data_dir / "examples.jsonl"
+    path.write_bytes(b"".join(example_row(*pair) for pair in ROWS))
+    build, _ = await examples.write(kitchen, [path])
+    pinned["examples_build"] = build.id
+    return serving.model_copy(
+        update={name: pinned[name] for name in pinned if getattr(serving, name)}
+    )
+
+
 class Heard:
     """The requests that one part of kaeshi made: bodies, and the keys they came with."""
 
@@ -92,6 +114,7 @@ async def test_gate_mirror_offline_and_customer_send_the_same_bytes(
     serving = SERVINGS[field]
     if serving.base_url is not None:
         serving = serving.model_copy(update={"base_url": elsewhere})
+    serving = await with_builds(kitchen, serving)
     candidate = await rollout.register(kitchen, "new", kind="prompt", serving=serving)
     model = asking.served_name(candidate)
     await evaluation.add(kitchen, [("1", {"messages": ASKED, "must_say": "table"})])

@@ -18,7 +18,7 @@ from kaeshi.ports import Index
 from kaeshi.providers.faiss_index import FaissIndex
 from kaeshi.providers.fake import FakeEmbedder, FakeIndex
 from kaeshi.providers.pgvector_index import PgvectorIndex
-from kaeshi.steps import knowledge
+from kaeshi.steps import builds, knowledge
 from kaeshi.steps.faq import import_pairs
 from kaeshi.store.vectors import VectorTable
 
@@ -101,7 +101,7 @@ async def test_the_knowledge_base_refreshes_finds_and_goes_back(loop: Loop, inde
     await import_pairs(loop, pairs[1:], by="ann")
     await knowledge.refresh(loop)
     assert (await knowledge.search(loop, "How far?", 1))[0].entry.answer == "50 miles"
-    done = await knowledge.revert(loop)
+    done = await builds.revert(loop)
     assert done["build"] == first["index"]
     assert (await knowledge.search(loop, "How far?", 1))[0].entry.answer == "Yes: tofu."
 

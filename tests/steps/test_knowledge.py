@@ -13,7 +13,7 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import Entry
 from kaeshi.providers.fake import FakeClock
 from kaeshi.rules import knowledge as rules
-from kaeshi.steps import collection, evaluation, faq, knowledge, review
+from kaeshi.steps import builds, collection, evaluation, faq, knowledge, review
 from samples import different, learnable, log, rate, record
 
 
@@ -63,7 +63,7 @@ async def test_nothing_is_approved_without_a_name(loop: Loop) -> None:
 async def test_a_changed_index_file_is_not_searched(loop: Loop) -> None:
     await approved(loop, 2)
     await knowledge.refresh(loop)
-    Path(knowledge.current(loop)["path"]).write_bytes(b"other")
+    Path(builds.current(loop)["path"]).write_bytes(b"other")
     with pytest.raises(InvalidInput, match="refresh"):
         await knowledge.search(loop, "anything")
 
@@ -99,7 +99,7 @@ async def test_policy_approves_no_answer_that_an_approved_one_contradicts(loop: 
 async def test_a_damaged_index_says_what_to_type(loop: Loop, spoil: Any, why: str) -> None:
     await approved(loop, 2)
     await knowledge.refresh(loop)
-    index = Path(knowledge.current(loop)["path"])
+    index = Path(builds.current(loop)["path"])
     spoil(index.parent, index)
     with pytest.raises(InvalidInput, match=f"{why}.*kaeshi knowledge refresh"):
         await knowledge.search(loop, "anything")
@@ -110,7 +110,7 @@ async def test_a_damaged_index_says_what_to_type(loop: Loop, spoil: Any, why: st
 async def test_an_index_of_another_embedder_is_not_searched(loop: Loop) -> None:
     await approved(loop, 2)
     await knowledge.refresh(loop)
-    path = knowledge.manifest_path(loop)
+    path = builds.manifest_path(loop)
     path.write_text(path.read_text().replace(loop.embedder.name, "another"))
     with pytest.raises(InvalidInput, match="built with 'another'"):
         await knowledge.search(loop, "anything")
@@ -126,18 +126,18 @@ async def test_old_index_files_are_removed(loop: Loop) -> None:
 async def test_the_build_before_comes_back_bit_for_bit(loop: Loop, clock: FakeClock) -> None:
     await approved(loop, 2)
     await knowledge.refresh(loop)
-    before = knowledge.manifest_path(loop).read_bytes()
+    before = builds.manifest_path(loop).read_bytes()
     question, answer = different(3)
     clock.advance(days=7)
     await approved(loop, 4)
     await knowledge.refresh(loop)
     assert (await knowledge.search(loop, question, 1))[0].entry.answer == answer
-    done = await knowledge.revert(loop)
-    assert knowledge.manifest_path(loop).read_bytes() == before
-    assert done["build"] == knowledge.current(loop)["build"]
+    done = await builds.revert(loop)
+    assert builds.manifest_path(loop).read_bytes() == before
+    assert done["build"] == builds.current(loop)["build"]
     assert (await knowledge.search(loop, question, 1))[0].entry.answer != answer
     clock.advance(days=7)
-    forward = await knowledge.revert(loop)  # and forward again
+    forward = await builds.revert(loop)  # and forward again
     assert forward["build"] == done["instead_of"]
 
 
@@ -145,7 +145,7 @@ async def test_without_an_earlier_build_nothing_is_reverted(loop: Loop) -> None:
     await approved(loop, 2)
     await knowledge.refresh(loop)
     with pytest.raises(NotFound, match="no build before"):
-        await knowledge.revert(loop)
+        await builds.revert(loop)
 
 
 @pytest.mark.parametrize("suffix", ["faiss", "npz"])
@@ -209,9 +209,9 @@ async def test_a_build_that_loses_test_cases_is_refused_and_names_them(loop: Loo
         await tx.knowledge.propose([(wrong, 10)])
     with pytest.raises(Refused, match=r"is there anything without meat.*--accept-worse"):
         await knowledge.refresh(loop)
-    assert knowledge.current(loop)["build"] == first["index"]
+    assert builds.current(loop)["build"] == first["index"]
     done = await knowledge.refresh(loop, accept_worse=True)
-    assert knowledge.current(loop)["build"] == done["index"] != first["index"]
+    assert builds.current(loop)["build"] == done["index"] != first["index"]
 
 
 async def test_a_build_that_gains_as_many_as_it_loses_is_taken(loop: Loop) -> None:

@@ -8,6 +8,7 @@ from kaeshi.cli.opening import with_loop
 from kaeshi.cli.output import AsJson, By, Database, Files, Who, counts, group, show, table
 from kaeshi.formats import faq
 from kaeshi.loop import Loop
+from kaeshi.steps import builds
 from kaeshi.steps import faq as faq_steps
 from kaeshi.steps import gaps as gap_steps
 from kaeshi.steps import knowledge as steps
@@ -122,7 +123,7 @@ def gaps(
 @app.command()
 def revert(db: Database = None, assistant: Who = None, as_json: AsJson = False) -> None:
     """Go back to the build before the present one, bit for bit."""
-    done = with_loop(db, assistant, steps.revert)
+    done = with_loop(db, assistant, builds.revert)
     text = f"{done['build']} answers now, instead of {done['instead_of']}"
     show(done, as_json=as_json, text=text)
 

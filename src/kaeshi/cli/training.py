@@ -1,7 +1,9 @@
 """`kaeshi training`: estimate, start and follow fine-tuning jobs."""
 
+import json
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -15,12 +17,14 @@ from kaeshi.cli.output import (
     show,
     table,
 )
-from kaeshi.errors import ProviderError
+from kaeshi.errors import InvalidInput, ProviderError
 from kaeshi.loop import Loop
-from kaeshi.steps import spending
+from kaeshi.nouns import Candidate, Json, TrainingMethod, TrainingRun
+from kaeshi.steps import examples, spending, variants
 from kaeshi.steps import training as steps
 
 app = group()
+Method = Literal["supervised", "dpo", "examples", "knowledge", "sampling"]
 NO_RUN = "no training run yet; `kaeshi training start FILE` begins one"
 
 
@@ -59,8 +63,17 @@ def estimate(
 
 @app.command()
 def start(
-    path: Path,
-    model: Base = None,
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="Training file. Default, without weights: all that is collected."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Base model. Default: FINE_TUNE_BASE_MODEL; without weights, what answers now.",
+        ),
+    ] = None,
     suffix: Annotated[str | None, typer.Option(help="Default: FINE_TUNE_SUFFIX.")] = None,
     epochs: Epochs = None,
     validation: Annotated[
@@ -68,59 +81,146 @@ def start(
         typer.Option(help="Held-out rows; the checkpoint with the least loss on them is taken."),
     ] = None,
     method: Annotated[
-        Literal["supervised", "dpo"],
-        typer.Option(help="supervised, or dpo for rows of preferences."),
+        Method,
+        typer.Option(
+            help="supervised; dpo for rows of preferences. Without weights: examples beside the "
+            "question, a build of the knowledge base, or parameters of sampling."
+        ),
     ] = "supervised",
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, max=50, help="Examples, or entries, for each question."),
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="With sampling: NAME=VALUE, such as temperature=0.2."),
+    ] = None,
     db: Database = None,
     assistant: Who = None,
     as_json: AsJson = False,
 ) -> None:
-    """Upload a file and start a job.
+    """Make a candidate: upload a file and start a job, or change what the model reads.
 
     Starting the same work again returns the first job. Waits for the embedded trainer.
     """
+    if method != "sampling":
+        _refuse(method, set=parameters)
+    if method in {"examples", "knowledge", "sampling"}:
+        _refuse(method, suffix=suffix, epochs=epochs, validation=validation)
+        _show_variant(
+            db,
+            assistant,
+            lambda loop: _variant(loop, path, method, model, count, parameters or []),
+            as_json,
+        )
+        return
+    _refuse(method, count=count)
+    if path is None:
+        msg = f"--method {method} needs a training file; `kaeshi dataset build` writes one"
+        raise InvalidInput(msg)
+    _train(db, assistant, as_json, _Job(path, method, model, suffix, epochs, validation))
 
-    async def go(loop: Loop) -> Any:
-        return await _start_and_wait(loop, path, method, model, suffix, epochs, validation)
 
-    run = with_loop(db, assistant, go)
+class _Job(NamedTuple):
+    """A fine-tuning job, as the options name it."""
+
+    path: Path
+    method: Method
+    model: str | None
+    suffix: str | None
+    epochs: int | None
+    validation: Path | None
+
+
+def _refuse(method: str, **given: object) -> None:
+    """Raise InvalidInput for an option that does nothing with this method."""
+    useless = next((name for name, value in given.items() if value is not None), None)
+    if useless is not None:
+        msg = f"--{useless} means nothing with --method {method}"
+        raise InvalidInput(msg)
+
+
+async def _variant(
+    loop: Loop,
+    path: Path | None,
+    method: Method,
+    model: str | None,
+    count: int | None,
+    parameters: Sequence[str],
+) -> Candidate:
+    if method == "examples":
+        files = [path] if path else await examples.collected(loop)
+        return await variants.with_examples(loop, files, model=model, count=count)
+    if path is not None:
+        msg = f"--method {method} takes no training file"
+        raise InvalidInput(msg)
+    if method == "knowledge":
+        return await variants.with_knowledge(loop, model=model, count=count)
+    return await variants.with_parameters(loop, _parsed(parameters), model=model)
+
+
+def _parsed(parameters: Sequence[str]) -> Json:
+    """NAME=VALUE, each value as JSON, or as text where it is none."""
+    found: Json = {}
+    for each in parameters:
+        name, given, value = each.partition("=")
+        if not given:
+            msg = f"--set {each!r} is not NAME=VALUE"
+            raise InvalidInput(msg)
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def _show_variant(
+    db: Database, assistant: Who, make: Callable[[Loop], Awaitable[Candidate]], as_json: AsJson
+) -> None:
+    made = with_loop(db, assistant, make)
+    evidence = "".join(
+        f"  {name} {made.evidence[name]}"
+        for name in ("examples", "entries")
+        if name in made.evidence
+    )
+    text = (
+        f"{made.model}  {made.kind}{evidence}\n"
+        f"`kaeshi evaluation run {made.model}` asks it the test cases, `kaeshi rollout start "
+        f"{made.model}` takes it towards customers"
+    )
+    show(made, as_json=as_json, text=text)
+
+
+def _train(db: Database, assistant: Who, as_json: AsJson, job: _Job) -> None:
+    run = with_loop(db, assistant, lambda loop: _start_and_wait(loop, job))
     show(run, as_json=as_json, text=f"{run.id}  {run.state}  {run.model or run.job_id or ''}")
     if run.state == "failed":
-        msg = f"{str(path)!r}: run {run.id} failed: {run.error}"
+        msg = f"{str(job.path)!r}: run {run.id} failed: {run.error}"
         raise ProviderError(msg)
 
 
-async def _start_and_wait(
-    loop: Loop,
-    path: Path,
-    method: Annotated[
-        Literal["supervised", "dpo"],
-        typer.Option(help="supervised, or dpo for rows of preferences."),
-    ],
-    model: Base,
-    suffix: str | None,
-    epochs: Epochs,
-    validation: Path | None,
-) -> Any:
-    s = loop.settings
+async def _start_and_wait(loop: Loop, job: _Job) -> TrainingRun:
     with progress() as shown:
         shown("uploading", 0)
-        run = await steps.start(
-            loop,
-            await steps.upload(loop, path, method),
-            model or s.fine_tune_base_model,
-            suffix or s.fine_tune_suffix,
-            epochs or s.fine_tune_epochs,
-            validation_file_id=await steps.upload(loop, validation, method)
-            if validation is not None
-            else None,
-            method=method,
-        )
-        return (
-            await steps.wait(loop, run, lambda r: shown(f"training: {r.state}", 0))
-            if loop.trainer.embedded
-            else run
-        )
+        run = await _started(loop, job)
+        if loop.trainer.embedded:
+            run = await steps.wait(loop, run, lambda r: shown(f"training: {r.state}", 0))
+        return run
+
+
+async def _started(loop: Loop, job: _Job) -> TrainingRun:
+    s = loop.settings
+    method: TrainingMethod = "dpo" if job.method == "dpo" else "supervised"
+    held = job.validation
+    return await steps.start(
+        loop,
+        await steps.upload(loop, job.path, method),
+        job.model or s.fine_tune_base_model,
+        job.suffix or s.fine_tune_suffix,
+        job.epochs or s.fine_tune_epochs,
+        validation_file_id=await steps.upload(loop, held, method) if held else None,
+        method=method,
+    )
 
 
 @app.command()

@@ -216,11 +216,10 @@ class Gateway:
                 scope, headers, send if method != "HEAD" else without_body(send)
             )
         else:
-            query = (scope.get("query_string") or b"").decode("latin-1")
             status = await self._passing(
                 method,
                 raw_path(scope, path),
-                query,
+                _query(scope),
                 headers,
                 receive,
                 send,
@@ -230,8 +229,7 @@ class Gateway:
 
     async def _list_models(self, scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> None:
         assert self._upstream is not None  # started
-        query = (scope.get("query_string") or b"").decode("latin-1")
-        path = f"/models?{query}".rstrip("?")
+        path = f"/models?{_query(scope)}".rstrip("?")
         asked = self._upstream.ask(
             "GET", path, b"", self._passed_on(headers), None, to_provider(headers)
         )
@@ -424,6 +422,7 @@ class Gateway:
             raw=turn.record.request,
             body=turn.body,
             messages=turn.messages,
+            customer=turn.record.customer,
         )
         loop = self._live.loop(turn.assistant)
         prepared = await asking.prepare(loop, self._shelf, candidate, asked)
@@ -447,6 +446,10 @@ class Gateway:
     def _passed_on(self, headers: Mapping[bytes, bytes]) -> bytes | None:
         """The client's own key for the provider, where the gateway requires none."""
         return headers.get(b"authorization") if self._key is None else None
+
+
+def _query(scope: Scope) -> str:
+    return str((scope.get("query_string") or b"").decode("latin-1"))
 
 
 def _room_of(settings: Settings) -> Room:

@@ -420,7 +420,9 @@ def _unstreamed(record: Record, messages: Sequence[Json]) -> asking.Question:
         body = {k: v for k, v in body.items() if k not in {"stream", "stream_options"}}
         raw = json.dumps(body, ensure_ascii=False).encode()
     path = record.path.removeprefix("/v1")
-    return asking.Question(path=path, raw=raw, body=body, messages=messages)
+    return asking.Question(
+        path=path, raw=raw, body=body, messages=messages, customer=record.customer
+    )
 
 
 class _Rate:

@@ -4,7 +4,14 @@ They validate nothing about the world: input is parsed where it enters.
 """
 
 from kaeshi.nouns.assignment import Arm, Assignment
-from kaeshi.nouns.candidate import EMBEDDED, MOST_ENTRIES, Candidate, Serving
+from kaeshi.nouns.candidate import (
+    EMBEDDED,
+    MOST_ENTRIES,
+    MOST_EXAMPLES,
+    Candidate,
+    CandidateKind,
+    Serving,
+)
 from kaeshi.nouns.collection import Drop, DropReason, Filters, Keep
 from kaeshi.nouns.comparison import Comparison, Interval, MetricComparison, Sample
 from kaeshi.nouns.consent import Consent, ConsentSource, ConsentStatement
@@ -62,11 +69,13 @@ __all__ = [
     "EMBEDDED",
     "HAND_OVER",
     "MOST_ENTRIES",
+    "MOST_EXAMPLES",
     "PLACEHOLDER",
     "Answer",
     "Arm",
     "Assignment",
     "Candidate",
+    "CandidateKind",
     "CaseResult",
     "Cell",
     "Comparison",

@@ -15,6 +15,7 @@ from kaeshi.nouns import Json
 _json = json.JSONEncoder(ensure_ascii=False).encode
 CONTEXT = ("tools", "functions", "tool_choice", "response_format", "parallel_tool_calls")
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+_FENCE = re.compile(r"<\s*/?\s*example\s*>", re.IGNORECASE)
 LONGEST = 200  # longest stored model name
 _RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _ENDS = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
@@ -131,6 +132,23 @@ def informed(messages: Sequence[Json], entries: Sequence[tuple[str, str]]) -> li
         len(messages),
     )
     return [*messages[:last], block, *messages[last:]]
+
+
+def exampled(messages: Sequence[Json], pairs: Sequence[tuple[str, str]]) -> list[Json]:
+    """The messages with (question, answer) examples as earlier turns, after the opening prompts.
+
+    The last pair stands next to the conversation. Questions are fenced, and have the user's role:
+    they come from people's words, which must not act as instructions, nor close their own fence.
+    """
+    shown: list[Json] = []
+    for question, answer in pairs:
+        fenced = f"<example>\n{_FENCE.sub('', question)}\n</example>"
+        shown += [{"role": "user", "content": fenced}, {"role": "assistant", "content": answer}]
+    first = next(
+        (i for i, m in enumerate(messages) if m.get("role") not in {"system", "developer"}),
+        len(messages),
+    )
+    return [*messages[:first], *shown, *messages[first:]]
 
 
 def _from_input(body: Mapping[str, Any]) -> object:

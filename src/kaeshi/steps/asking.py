@@ -27,12 +27,16 @@ log = logging.getLogger("kaeshi.asking")
 
 
 class Question(NamedTuple):
-    """A client's request: the path below the base URL, the body's bytes, and both decoded."""
+    """A client's request: the path below the base URL, the body's bytes, and both decoded.
+
+    `customer`: who asks, where that is known.
+    """
 
     path: str
     raw: bytes
     body: Mapping[str, Any]
     messages: Sequence[Json]
+    customer: str = ""
 
 
 class Prepared(NamedTuple):
@@ -75,16 +79,16 @@ async def prepare(
     if candidate.speaks_placeholders:
         return await _prepare_scrubbed(loop, shelf, candidate, asked)
     serving = candidate.serving
-    if serving.entries:
-        messages = await shelf.informed(loop, candidate, asked.body["messages"])
+    if serving.reads:
+        messages = await shelf.informed(loop, candidate, asked.body["messages"], asked.customer)
         return Prepared(body=_body(candidate, asked, messages))
-    if serving.opening:
+    if serving.opening or serving.parameters:
         return _opened(asked, candidate, serving)
     return Prepared(body=wire.with_model(asked.raw, asked.body, served_name(candidate)))
 
 
 def _opened(asked: Question, candidate: Candidate, serving: Serving) -> Prepared | HandOver:
-    changed = {**asked.body, "model": served_name(candidate)}
+    changed = {**asked.body, **serving.parameters, "model": served_name(candidate)}
     changed |= wire.opened(asked.body, serving.opening)
     return Prepared(body=json.dumps(changed, ensure_ascii=False).encode())
 
@@ -165,8 +169,8 @@ def unregistered(assistant: str, model: str) -> Candidate:
 def _check_dialect(candidate: Candidate, asked: Question) -> None:
     if "messages" in asked.body:
         return
-    if candidate.serving.entries:
-        msg = f"{candidate.model} reads the knowledge base first; ask it at /v1/chat/completions"
+    if candidate.serving.reads:
+        msg = f"{candidate.model} reads entries or examples first; ask it at /v1/chat/completions"
         raise InvalidInput(msg)
     if candidate.speaks_placeholders:
         msg = f"{candidate.model} is trained on scrubbed chats; ask it at /v1/chat/completions"
@@ -183,13 +187,14 @@ async def _prepare_scrubbed(
         # fail closed: models trained on scrubbed text only receive scrubbed text
         log.exception("the scrubber failed")
         return HandOver()
-    messages = await shelf.informed(loop, candidate, clean)
+    messages = await shelf.informed(loop, candidate, clean, asked.customer)
     return Prepared(body=_body(candidate, asked, messages), values=found.found)
 
 
 def _body(candidate: Candidate, asked: Question, messages: Sequence[Json]) -> bytes:
     changed = {
         **asked.body,
+        **candidate.serving.parameters,
         "model": served_name(candidate),
         "messages": [*candidate.serving.opening, *messages],
     }

@@ -11,7 +11,7 @@ from typing import Literal
 from kaeshi.errors import InvalidInput
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.loop import Loop
-from kaeshi.nouns import Dataset, Drop, Example, Filters, Json, TestCase
+from kaeshi.nouns import Dataset, Drop, Example, Filters, Json
 from kaeshi.rules import collection as judging
 from kaeshi.rules import dataset as rules
 from kaeshi.rules.duplicates import resembles
@@ -363,25 +363,27 @@ async def _decontaminated(loop: Loop, examples: list[Example]) -> tuple[list[Exa
 
     A model must not be trained on what it is judged by.
     """
-    async with loop.store.read() as tx:
-        cases = await tx.evaluations.cases(loop.assistant)
-    if not cases:
-        return examples, 0
-    seen = _seen_by_cases(cases, examples)
+    seen = await repeat_cases(
+        loop,
+        (rules.said(e.messages) for e in examples),
+        (rules.said(m for m in e.messages if m["role"] == "user") for e in examples),
+    )
     return [e for e, leak in zip(examples, seen, strict=True) if not leak], sum(seen)
 
 
-def _seen_by_cases(cases: list[TestCase], examples: list[Example]) -> list[bool]:
+async def repeat_cases(loop: Loop, texts: Iterable[str], questions: Iterable[str]) -> list[bool]:
+    """Whether each of these conversations, or what its customer asked, nearly is a test case."""
+    async with loop.store.read() as tx:
+        cases = await tx.evaluations.cases(loop.assistant)
+    said = list(texts)
     promised = [
         rules.said([*case.messages, {"role": "assistant", "content": case.expected or ""}])
         for case in cases
     ] + [rules.said(case.messages) for case in cases]
-    texts = [rules.said(e.messages) for e in examples]
-    questions = [rules.said(m for m in e.messages if m["role"] == "user") for e in examples]
-    return [
-        a or b
-        for a, b in zip(resembles(texts, promised), resembles(questions, promised), strict=True)
-    ]
+    if not promised:
+        return [False] * len(said)
+    pairs = zip(resembles(said, promised), resembles(list(questions), promised), strict=True)
+    return [whole or asked for whole, asked in pairs]
 
 
 def _facts(lines: Iterable[bytes]) -> Json:

@@ -8,7 +8,7 @@ from kaeshi.formats.faq import Written
 from kaeshi.loop import Loop
 from kaeshi.nouns import ReviewItem
 from kaeshi.rules import gaps as rules
-from kaeshi.steps import answering, knowledge
+from kaeshi.steps import answering, builds
 from kaeshi.steps.faq import import_pairs
 from kaeshi.store.conversation_rows import Stored
 
@@ -114,8 +114,8 @@ def _unanswered(loop: Loop, stored: list[Stored]) -> list[rules.Unanswered]:
 def _answered(loop: Loop, questions: list[str], vectors: answering.Floats) -> list[float]:
     """The probability that the knowledge base answers each question now; 0 without a base."""
     with suppress(NotFound):
-        path = knowledge.manifest_path(loop)
-        fitted = answering.read(path, knowledge.current(loop))
+        path = builds.manifest_path(loop)
+        fitted = answering.read(path, builds.current(loop))
         if fitted is not None:
             answerer, _ = fitted
             best = answerer.shares(questions, vectors).max(axis=1)

@@ -5,7 +5,6 @@ A new index is built beside the old one and swapped in whole.
 
 import asyncio
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
@@ -13,21 +12,19 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kaeshi.errors import InvalidInput, NotFound, Refused
-from kaeshi.files import sha256_of, write_whole
+from kaeshi.errors import InvalidInput, NotFound, Refused, TooFew
 from kaeshi.loop import Loop
 from kaeshi.nouns import Drop, Entry, Hit, Json
 from kaeshi.ports import Embedder, Vectors
 from kaeshi.rules import knowledge as rules
-from kaeshi.rules.retrieval import Answerer, entities_in, nearest_in, without
-from kaeshi.steps import answering
+from kaeshi.rules.retrieval import entities_in, nearest_in, without
+from kaeshi.steps import answering, builds
+from kaeshi.steps.builds import Fitted
 from kaeshi.steps.embedding import vectors_of
 from kaeshi.steps.refresh_check import Build, Checked, checked, questions
 from kaeshi.store.examples import Judged
 
-Fitted = tuple[Answerer, NDArray[np.int64]]
 AT_ONCE = 200
 TEXTS_KEPT = 20_000  # entries' vectors that stay in memory
 NEAR_ANY = 50  # places among which entries about anything are looked for
@@ -35,8 +32,7 @@ OF_ANY = 0.1  # by how much an entry about anything must be nearer than one abou
 SPARE = 20  # places that are looked at beyond what is wanted: some may not hold now
 SHOWN = 10  # questions in a refusal
 POLICY = "policy:auto"
-MANIFEST = frozenset({"build", "file", "sha256", "embedder"})
-KEPT_INDEXES = 2  # the current one, and its predecessor for requests that are being answered
+KEPT_ENTITIES = 4  # builds: those that the arms of a rollout read, and their predecessors
 
 
 async def propose(loop: Loop) -> tuple[int, Counter[str]]:
@@ -145,8 +141,25 @@ async def refresh(loop: Loop, *, accept_worse: bool = False) -> Json:
     found = await _checked(loop, Build(entries=approved, vectors=vectors, fitted=answerer))
     if found.is_worse and not accept_worse:
         raise Refused(_worse(found))
-    index = await _swap_in(loop, approved, vectors, answerer)
+    index = await builds.swap_in(loop, approved, vectors, answerer)
     return result | {"embedded": embedded, "index": index, "checked": vars(found)}
+
+
+async def build_beside(loop: Loop) -> tuple[str, int]:
+    """Write a build of what is approved now, and leave the current one; its id and size.
+
+    Raises TooFew where nothing is approved.
+    """
+    approved = await approved_entries(loop)
+    if not approved:
+        msg = (
+            f"assistant {loop.assistant!r} has no approved entries; `kaeshi review list --kind "
+            "entry` shows what is proposed"
+        )
+        raise TooFew(msg)
+    vectors, _ = await vectors_of(loop, [entry.question for entry in approved])
+    manifest = await builds.write(loop, approved, vectors, await _answerer(loop, approved, vectors))
+    return str(manifest["build"]), len(approved)
 
 
 async def _checked(loop: Loop, after: Build) -> Checked:
@@ -168,7 +181,7 @@ async def _checked(loop: Loop, after: Build) -> Checked:
 def _readable(loop: Loop) -> Json | None:
     """The manifest of the present index; None without one that can be read."""
     try:
-        return current(loop)
+        return builds.current(loop)
     except (NotFound, InvalidInput):
         return None
 
@@ -180,39 +193,6 @@ def _worse(found: Checked) -> str:
         f"present one answers right, and {len(found.gained)} right that it does not: {lost}. The "
         "present build stays; look at these entries, or take the new one with --accept-worse"
     )
-
-
-async def revert(loop: Loop) -> Json:
-    """Put the build before the present one in its place, bit for bit.
-
-    Entries that were rejected or withdrawn since stay hidden even so. Raises NotFound where
-    no earlier build is kept.
-    """
-    now = current(loop)["build"]
-    folder = loop.folder("knowledge")
-    async with loop.store.read() as tx:
-        builds = await tx.knowledge.builds(loop.assistant)
-    earlier = [m for m in builds if m["build"] != now and _is_whole(folder, m)]
-    if not earlier:
-        msg = f"no build before {now!r} is kept; `kaeshi knowledge refresh` makes one"
-        raise NotFound(msg)
-    async with loop.store.write() as tx:
-        await tx.knowledge.make_current(loop.assistant, earlier[0]["build"], loop.clock.now())
-    _make_current(folder, earlier[0])
-    return {"build": earlier[0]["build"], "instead_of": now, "sha256": earlier[0]["sha256"]}
-
-
-def _is_whole(folder: Path, manifest: Json) -> bool:
-    """Whether the build's files are there and are the ones that were written."""
-    files = [manifest, manifest["answerer"]] if "answerer" in manifest else [manifest]
-    return all(
-        (folder / named["file"]).is_file() and sha256_of(folder / named["file"]) == named["sha256"]
-        for named in files
-    )
-
-
-def _make_current(folder: Path, manifest: Json) -> None:
-    write_whole(folder / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
 
 
 async def approved_entries(loop: Loop) -> list[Entry]:
@@ -265,7 +245,7 @@ async def search(loop: Loop, query: str, count: int = 5, said: Sequence[str] = (
     if not query.strip():
         msg = "the query is empty; give a question"
         raise InvalidInput(msg)
-    manifest = current(loop)
+    manifest = builds.current(loop)
     async with loop.store.read() as tx:
         entries = await tx.knowledge.index_entries(loop.assistant, manifest["build"])
     return await asyncio.to_thread(nearest, loop, manifest, entries, query, count, said)
@@ -319,7 +299,7 @@ def _open_hits(
 def _entities(build: str, entries: Sequence[Entry]) -> list[str]:
     """What a build's entries are about; looked for once a build, for there may be many."""
     if build not in _ENTITIES:
-        while len(_ENTITIES) >= KEPT_INDEXES:
+        while len(_ENTITIES) >= KEPT_ENTITIES:
             _ENTITIES.pop(next(iter(_ENTITIES)))
         _ENTITIES[build] = list({entry.entity for entry in entries if entry.entity})
     return _ENTITIES[build]
@@ -369,121 +349,7 @@ def _found(
     return [(int(p), float(c), float(s)) for p, s, c in zip(*columns, strict=True)]
 
 
-def manifest_path(loop: Loop) -> Path:
-    """The file that changes when another index is swapped in."""
-    return loop.folder("knowledge") / "manifest.json"
-
-
-def current(loop: Loop) -> Json:
-    """The manifest of the index in use.
-
-    Raises NotFound when there is none, InvalidInput when the index file is another.
-    """
-    path = manifest_path(loop)
-    if not path.exists():
-        msg = f"assistant {loop.assistant!r} has no knowledge index; type: kaeshi knowledge refresh"
-        raise NotFound(msg)
-    manifest = _read_manifest(path)
-    index = path.parent / manifest["file"]
-    if not index.is_file() or sha256_of(index) != manifest["sha256"]:
-        msg = (
-            f"knowledge index {str(index)!r} is {'not' if index.is_file() else 'missing or not'} "
-            "the file its manifest names; type: kaeshi knowledge refresh"
-        )
-        raise InvalidInput(msg)
-    if manifest["embedder"] != loop.embedder.name:
-        msg = (
-            f"knowledge index {str(index)!r} is built with {manifest['embedder']!r}, and questions "
-            f"are embedded with {loop.embedder.name!r}; type: kaeshi knowledge refresh"
-        )
-        raise InvalidInput(msg)
-    return {**manifest, "path": str(index)}
-
-
-def _read_manifest(path: Path) -> Json:
-    """The manifest as it was written. Raises InvalidInput for anything else."""
-    try:
-        manifest = json.loads(path.read_bytes())
-    except ValueError:
-        manifest = None
-    if not isinstance(manifest, dict) or not manifest.keys() >= MANIFEST:
-        msg = f"the manifest {str(path)!r} is damaged; type: kaeshi knowledge refresh"
-        raise InvalidInput(msg)
-    return manifest
-
-
 def entry_id(assistant: str, question: str, answer: str, entity: str = "") -> str:
     """The same question and answer about the same have the same id."""
     said = f"{assistant}\0{question}\0{answer}" + (f"\0{entity}" if entity else "")
     return f"kb_{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:20]}"
-
-
-async def _swap_in(
-    loop: Loop, approved: list[Entry], vectors: Vectors, answerer: Fitted | None
-) -> str:
-    """Write files, lineage and manifest, in this order.
-
-    Until the manifest is renamed, readers see the old index whole.
-    """
-    content = answering.packed(*answerer) if answerer else b""
-    build = _build_id(approved, content)
-    folder = loop.folder("knowledge")
-    file = f"{build}.faiss"
-    digest = loop.index.build(folder / file, vectors)
-    manifest = _index_manifest(build, file, digest, approved, loop)
-    if content:
-        manifest["answerer"] = _written(folder / f"{build}.npz", content)
-    await _record_build(loop, build, folder, file, manifest, approved)
-    _make_current(folder, manifest)
-    _remove_old(loop, folder, folder / file)
-    return build
-
-
-def _written(path: Path, content: bytes) -> Json:
-    return {"file": path.name, "sha256": write_whole(path, content)}
-
-
-def _build_id(approved: list[Entry], answerer: bytes) -> str:
-    """The same entries and the same answerer make the same build."""
-    content = "\n".join(f"{e.id} {e.answer}" for e in approved).encode()
-    return f"kb_{hashlib.sha256(content + hashlib.sha256(answerer).digest()).hexdigest()[:16]}"
-
-
-def _remove_old(loop: Loop, folder: Path, current_file: Path) -> None:
-    """Delete the indexes that no reader can be using."""
-    others = [path for path in folder.glob("kb_*.faiss") if path != current_file]
-    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in others[KEPT_INDEXES - 1 :]:
-        loop.index.remove(path)
-        path.with_suffix(".npz").unlink(missing_ok=True)
-
-
-async def _record_build(
-    loop: Loop,
-    build: str,
-    folder: Path,
-    file: str,
-    manifest: dict[str, object],
-    approved: list[Entry],
-) -> None:
-    async with loop.store.write() as tx:
-        await tx.knowledge.add_index_build(
-            loop.assistant,
-            build,
-            str(folder / file),
-            manifest,
-            [e.id for e in approved],
-            loop.clock.now(),
-        )
-
-
-def _index_manifest(
-    build: str, file: str, digest: str, approved: list[Entry], loop: Loop
-) -> dict[str, object]:
-    return {
-        "build": build,
-        "file": file,
-        "sha256": digest,
-        "entries": len(approved),
-        "embedder": loop.embedder.name,
-    }

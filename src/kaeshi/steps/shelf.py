@@ -1,4 +1,4 @@
-"""The entries for candidates that read the knowledge base before they answer.
+"""What candidates read before they answer: entries of the knowledge base, and examples.
 
 Kept in memory until another index is swapped in.
 """
@@ -9,51 +9,59 @@ from collections.abc import Sequence
 from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate, Entry, Hit, Json, text_of
 from kaeshi.rules import wire
-from kaeshi.steps import knowledge
+from kaeshi.rules.examples import MOST_TOKENS, affordable
+from kaeshi.steps import builds, examples, knowledge
 
+KEPT = 64  # indexes in memory, of all assistants together
 SPARE = 20  # entries that may have been withdrawn or rejected since the index was built
 
 
 class Shelf:
-    """The entries of each assistant's index, read again only when its manifest has changed."""
+    """The entries of each assistant's indexes, read again only when a manifest has changed."""
 
     def __init__(self) -> None:
-        self._held: dict[str, tuple[int, Json, list[Entry]]] = {}
+        self._held: dict[tuple[str, str], tuple[int, Json, list[Entry]]] = {}
 
     async def informed(
-        self, loop: Loop, candidate: Candidate, messages: Sequence[Json]
+        self, loop: Loop, candidate: Candidate, messages: Sequence[Json], customer: str = ""
     ) -> list[Json]:
-        """The messages with the candidate's entries.
+        """The messages with the candidate's entries and examples.
 
-        Raises NotFound without an index: the candidate is not asked without its entries.
+        `customer`: who asks; what they said elsewhere is no example for them. Raises NotFound
+        without an index or a build: the candidate is not asked without them.
         """
-        if not candidate.serving.entries:
-            return list(messages)
+        found = list(messages)
         question = next((text_of(m) for m in reversed(messages) if m.get("role") == "user"), "")
-        if not question.strip():
-            return list(messages)
-        manifest, entries = await self._current(loop)
+        if not candidate.serving.reads or not question.strip():
+            return found
+        if candidate.serving.entries:
+            found = await self._with_entries(loop, candidate, found, question)
+        if candidate.serving.examples:
+            found = await _with_examples(loop, candidate, found, question, customer)
+        return found
+
+    async def _with_entries(
+        self, loop: Loop, candidate: Candidate, messages: list[Json], question: str
+    ) -> list[Json]:
+        manifest, entries = await self._build(loop, candidate.serving.knowledge_build)
         said = [text_of(m) for m in messages if m.get("role") in {"user", "assistant"}]
         wanted = candidate.serving.entries
         hits = await asyncio.to_thread(
             knowledge.nearest, loop, manifest, entries, question, wanted + SPARE, said
         )
         shown = (await self._open(loop, hits))[:wanted]
-        return (
-            wire.informed(messages, [(hit.entry.question, hit.entry.answer) for hit in shown])
-            if shown
-            else list(messages)
-        )
+        pairs = [(hit.entry.question, hit.entry.answer) for hit in shown]
+        return wire.informed(messages, pairs) if shown else messages
 
-    async def _current(self, loop: Loop) -> tuple[Json, list[Entry]]:
-        path = knowledge.manifest_path(loop)
-        changed = path.stat().st_mtime_ns if path.exists() else 0
-        known = self._held.get(loop.assistant)
+    async def _build(self, loop: Loop, build: str) -> tuple[Json, list[Entry]]:
+        """The manifest and the entries of a build, or of the current one."""
+        path = builds.manifest_path(loop)
+        changed = path.stat().st_mtime_ns if not build and path.exists() else 0
+        known = self._held.get((loop.assistant, build))
         if known is None or known[0] != changed:
-            manifest = await asyncio.to_thread(knowledge.current, loop)
-            async with loop.store.read() as tx:
-                entries = await tx.knowledge.index_entries(loop.assistant, manifest["build"])
-            known = self._held[loop.assistant] = (changed, manifest, entries)
+            if len(self._held) >= KEPT:
+                self._held.pop(next(iter(self._held)))
+            known = self._held[loop.assistant, build] = (changed, *await _read(loop, build))
         return known[1], known[2]
 
     async def _open(self, loop: Loop, hits: list[Hit]) -> list[Hit]:
@@ -61,3 +69,36 @@ class Shelf:
         async with loop.store.read() as tx:
             left = await tx.knowledge.open_among(loop.assistant, [hit.entry.id for hit in hits])
         return [hit for hit in hits if hit.entry.id in left]
+
+
+async def _read(loop: Loop, build: str) -> tuple[Json, list[Entry]]:
+    if build:
+        manifest = await builds.pinned(loop, build)
+    else:
+        manifest = await asyncio.to_thread(builds.current, loop)
+    async with loop.store.read() as tx:
+        return manifest, await tx.knowledge.index_entries(loop.assistant, manifest["build"])
+
+
+async def _with_examples(
+    loop: Loop, candidate: Candidate, messages: list[Json], question: str, customer: str
+) -> list[Json]:
+    """The messages with the examples that may be shown, the nearest last."""
+    wanted = candidate.serving.examples
+    build = await asyncio.to_thread(examples.read, loop, candidate.serving.examples_build)
+    places = await asyncio.to_thread(examples.nearest, loop, build, question, wanted)
+    free = await _showable(loop, build, places, customer)
+    kept = affordable(free[:wanted], build.tokens, MOST_TOKENS)
+    pairs = [(build.pairs[place].question, build.pairs[place].answer) for place in reversed(kept)]
+    return wire.exampled(messages, pairs)
+
+
+async def _showable(
+    loop: Loop, build: examples.Build, places: Sequence[int], customer: str
+) -> list[int]:
+    """Those of these places whose conversations may be shown to this customer now."""
+    whose = loop.store.keyring.pseudonym(loop.assistant, customer, "c") if customer else ""
+    origins = [build.pairs[place].conversation for place in places]
+    async with loop.store.read() as tx:
+        shown = await tx.examples.showable(loop.assistant, [o for o in origins if o], whose)
+    return [p for p, origin in zip(places, origins, strict=True) if not origin or origin in shown]

@@ -7,7 +7,7 @@ from sqlalchemy import Row, select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Candidate, Serving
-from kaeshi.store.tables import candidates
+from kaeshi.store.tables import candidates, productions, rollouts
 from kaeshi.store.verbs import Verbs, dumps, micros, moment
 
 
@@ -39,6 +39,19 @@ class CandidateVerbs(Verbs):
             )
             stored = stored.model_copy(update={"evidence": merged})
         return stored
+
+    async def builds_named(self, assistant: str) -> set[str]:
+        """The builds of the knowledge base that candidates read, but for those rolled back."""
+        over = select(rollouts.c.candidate).where(
+            rollouts.c.assistant == assistant, rollouts.c.state == "rolled_back"
+        )
+        kept = select(productions.c.candidate).where(productions.c.assistant == assistant)
+        statement = select(candidates.c.serving).where(
+            candidates.c.assistant == assistant,
+            candidates.c.id.not_in(over) | candidates.c.id.in_(kept),
+        )
+        found = (await self.connection.execute(statement)).scalars()
+        return {Serving.model_validate_json(row).knowledge_build for row in found} - {""}
 
     async def named(self, assistant: str, name: str) -> Candidate:
         """By id or by model. Raises NotFound."""

@@ -109,6 +109,23 @@ _UNLEARNED = (
 )
 
 
+_SHOWABLE = (
+    select(conversations.c.id)
+    .outerjoin(
+        examples,
+        (examples.c.assistant == conversations.c.assistant)
+        & (examples.c.conversation == conversations.c.id),
+    )
+    .where(
+        conversations.c.assistant == bindparam("assistant"),
+        among(conversations.c.id, "ids"),
+        conversations.c.consent != "none",
+        conversations.c.customer != bindparam("customer"),
+        func.coalesce(examples.c.review, "proposed") != "rejected",
+    )
+)
+
+
 class Signalled(NamedTuple):
     """A verdict, and what it rests on beside the texts. `reason`: None where it was kept."""
 
@@ -175,6 +192,14 @@ class ExampleVerbs(Verbs):
     async def silent(self, assistant: str, ids: Sequence[str]) -> set[str]:
         """Those of these conversations that may not be learned from."""
         rows = await self._rows(_SILENT, assistant=assistant, ids=list(ids))
+        return {name for (name,) in rows}
+
+    async def showable(self, assistant: str, ids: Sequence[str], customer: str) -> set[str]:
+        """Those of these conversations that may be shown as examples to this customer.
+
+        Not their own, none that was rejected or erased, and none without consent.
+        """
+        rows = await self._rows(_SHOWABLE, assistant=assistant, ids=list(ids), customer=customer)
         return {name for (name,) in rows}
 
     async def reviews(self, assistant: str, conversations: Sequence[str]) -> dict[str, Reviewed]:

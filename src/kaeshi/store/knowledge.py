@@ -11,6 +11,7 @@ from kaeshi.nouns import Entry, Json, ReviewState
 from kaeshi.store.tables import conversations, entries, index_builds, index_entries, vectors
 from kaeshi.store.verbs import Verbs, chunks, dumps, micros, moment
 
+NEVER = 0  # when a build was made current that is only a candidate's
 # an entry of a conversation without consent: somebody withdrew it after the entry was proposed
 _WITHDRAWN = (
     select(conversations.c.id)
@@ -137,22 +138,16 @@ class KnowledgeVerbs(Verbs):
         )
 
     async def add_index_build(
-        self,
-        assistant: str,
-        build: str,
-        path: str,
-        manifest: Json,
-        ordered: Sequence[str],
-        now: datetime,
+        self, assistant: str, build: str, path: str, manifest: Json, ordered: Sequence[str]
     ) -> None:
-        """Make a build the current one, with the entries at its positions."""
+        """Store a build, with the entries at its positions; it is not the current one by that."""
         row = {
             "assistant": assistant,
             "id": build,
             "path": path,
             "count": len(ordered),
             "manifest": dumps(manifest),
-            "at": micros(now),
+            "at": NEVER,
         }
         if await self._add(index_builds, [row]):
             for part in chunks(list(enumerate(ordered))):
@@ -163,8 +158,6 @@ class KnowledgeVerbs(Verbs):
                         for p, e in part
                     ],
                 )
-        else:
-            await self.make_current(assistant, build, now)
 
     async def make_current(self, assistant: str, build: str, now: datetime) -> None:
         """Note since when a build is the current one."""
@@ -174,11 +167,19 @@ class KnowledgeVerbs(Verbs):
             .values(at=micros(now))
         )
 
+    async def build(self, assistant: str, build: str) -> Json | None:
+        """A build's manifest; None where it is not stored."""
+        statement = select(index_builds.c.manifest).where(
+            index_builds.c.assistant == assistant, index_builds.c.id == build
+        )
+        found = (await self.connection.execute(statement)).scalar_one_or_none()
+        return None if found is None else dict(json.loads(found))
+
     async def builds(self, assistant: str) -> list[Json]:
-        """The manifests of index builds, the one made current last first."""
+        """The manifests of the builds that were current, the latest first."""
         statement = (
             select(index_builds.c.manifest)
-            .where(index_builds.c.assistant == assistant)
+            .where(index_builds.c.assistant == assistant, index_builds.c.at != NEVER)
             .order_by(index_builds.c.at.desc(), index_builds.c.id)
         )
         return [json.loads(m) for m in (await self.connection.execute(statement)).scalars()]

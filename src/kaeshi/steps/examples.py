@@ -1,0 +1,199 @@
+"""Examples beside the question: a build of them, and the ones for a conversation.
+
+A build is written once and never changed. A candidate names its build, so that what a rollout
+judges is what customers get, and another build is another candidate.
+"""
+
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from kaeshi.errors import InvalidInput, NotFound, TooFew
+from kaeshi.files import sha256_of, write_whole
+from kaeshi.formats.training_rows import parse_row
+from kaeshi.loop import Loop
+from kaeshi.nouns import Json
+from kaeshi.ports import Vectors
+from kaeshi.rules import examples as rules
+from kaeshi.rules.examples import Pair
+from kaeshi.steps import dataset
+from kaeshi.steps.embedding import vectors_of
+
+LEAST = 20  # examples, below which a build is refused
+MOST = 20_000  # examples, the newest; a search through them takes two milliseconds
+KEPT = 4  # builds in memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """Examples, their questions' unit vectors, shape (n, d), and what each costs in tokens."""
+
+    id: str
+    pairs: tuple[Pair, ...]
+    vectors: Vectors
+    tokens: tuple[int, ...]
+
+
+async def collected(loop: Loop) -> list[Path]:
+    """The files of a dataset of all that is collected, which is built and registered."""
+    built = await dataset.write(loop, await dataset.build(loop, least=LEAST))
+    return [Path(built.path) / f"{side}.jsonl" for side in ("train", "validation")]
+
+
+async def write(loop: Loop, files: Sequence[Path]) -> tuple[Build, Counter[str]]:
+    """Write a build of the files' last exchanges; returns it, and what was not taken, by reason.
+
+    The same examples make the same build. Nothing that repeats a test case is taken. Raises TooFew
+    below LEAST examples, InvalidInput for a file that is not training data.
+    """
+    dropped: Counter[str] = Counter()
+    pairs = await _without_cases(loop, _pairs_in(files, dropped), dropped)
+    distinct = rules.latest(pairs)[-MOST:]
+    dropped["repeated"] += len(pairs) - len(distinct)
+    dropped = +dropped
+    if len(distinct) < LEAST:
+        raise TooFew(_too_few(len(distinct), files, dropped))
+    return await _written(loop, distinct), dropped
+
+
+def _too_few(left: int, files: Sequence[Path], dropped: Counter[str]) -> str:
+    reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(dropped.items()))
+    why = f"; not taken: {reasons}" if reasons else ""
+    return f"{left} examples are left of {', '.join(map(str, files))}, {LEAST} are needed{why}"
+
+
+async def _written(loop: Loop, pairs: Sequence[Pair]) -> Build:
+    vectors, _ = await vectors_of(loop, [pair.question for pair in pairs])
+    texts = "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs).encode()
+    build = f"ex_{hashlib.sha256(texts + loop.embedder.name.encode()).hexdigest()[:16]}"
+    folder = loop.folder("examples")
+    manifest = {
+        "build": build,
+        "examples": len(pairs),
+        "embedder": loop.embedder.name,
+        "texts": write_whole(folder / f"{build}.jsonl", texts),
+        "vectors": write_whole(folder / f"{build}.npz", _packed(loop, pairs, vectors)),
+    }
+    # last: a build without a manifest is not there
+    write_whole(folder / f"{build}.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+    return read(loop, build)
+
+
+def _packed(loop: Loop, pairs: Sequence[Pair], vectors: Vectors) -> bytes:
+    """The vectors, and what each pair costs in tokens."""
+    model = loop.settings.fine_tune_base_model
+    tokens = [loop.tokens.count([pair.question, pair.answer], model) for pair in pairs]
+    packed = io.BytesIO()
+    np.savez(packed, vectors=vectors, tokens=np.asarray(tokens, np.int32))
+    return packed.getvalue()
+
+
+def read(loop: Loop, build: str) -> Build:
+    """A build, checked. Raises NotFound where it is missing, InvalidInput where it was changed."""
+    folder = loop.folder("examples")
+    path = folder / f"{build}.json"
+    if not path.is_file():
+        msg = (
+            f"examples {build!r} are not in {str(folder)!r}; make them again with `kaeshi training "
+            "start --method examples`"
+        )
+        raise NotFound(msg)
+    manifest = json.loads(path.read_bytes())
+    if manifest["embedder"] != loop.embedder.name:
+        msg = (
+            f"examples {build!r} are embedded with {manifest['embedder']!r}, and questions with "
+            f"{loop.embedder.name!r}"
+        )
+        raise InvalidInput(msg)
+    return _read(folder, build, manifest["texts"], manifest["vectors"])
+
+
+@lru_cache(KEPT)
+def _read(folder: Path, build: str, texts: str, vectors: str) -> Build:
+    """Read once, and checked then: a build never changes."""
+    text_file = _whole(folder / f"{build}.jsonl", texts)
+    vector_file = _whole(folder / f"{build}.npz", vectors)
+    lines = text_file.read_text(encoding="utf-8").splitlines()
+    with np.load(vector_file, allow_pickle=False) as stored:
+        return Build(
+            id=build,
+            pairs=tuple(Pair(*json.loads(line)) for line in lines),
+            vectors=stored["vectors"],
+            tokens=tuple(stored["tokens"].tolist()),
+        )
+
+
+def _whole(path: Path, digest: str) -> Path:
+    """The path, if the file is the one that was written. Raises InvalidInput."""
+    if not path.is_file() or sha256_of(path) != digest:
+        msg = f"{str(path)!r} is missing or not the file its manifest names"
+        raise InvalidInput(msg)
+    return path
+
+
+def nearest(loop: Loop, build: Build, question: str, count: int) -> list[int]:
+    """Places of the examples for a question, some to spare, the best first.
+
+    It computes; inside a server call it in a thread.
+    """
+    vector = loop.embedder.embed([question])[0]
+    scores = build.vectors @ vector
+    wanted = min(count * rules.SPARE, len(scores))
+    near = np.argpartition(-scores, wanted - 1)[:wanted]
+    near = near[np.argsort(-scores[near], kind="stable")]
+    order = rules.chosen(scores[near], build.vectors[near], wanted)
+    return [int(near[place]) for place in order]
+
+
+def _pairs_in(files: Sequence[Path], dropped: Counter[str]) -> list[Pair]:
+    found: list[Pair] = []
+    for path in files:
+        origins = _conversations_of(path)
+        for number, raw in enumerate(_lines(path)):
+            origin = origins[number] if number < len(origins) else ""
+            pair = rules.pair_of(_messages_of(raw, path, number), origin)
+            if isinstance(pair, str):
+                dropped[pair] += 1
+            else:
+                found.append(pair)
+    return found
+
+
+def _messages_of(raw: bytes, path: Path, number: int) -> list[Json]:
+    try:
+        return list(parse_row(raw)["messages"])
+    except InvalidInput as error:
+        msg = f"{str(path)!r} line {number + 1}: {error}"
+        raise InvalidInput(msg) from error
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        return [line for line in path.read_bytes().splitlines() if line.strip()]
+    except OSError as error:
+        msg = f"training file {str(path)!r} cannot be read: {error.strerror}"
+        raise InvalidInput(msg) from error
+
+
+def _conversations_of(path: Path) -> list[str]:
+    """The conversations of a dataset's rows, by the manifest beside the file."""
+    manifest = path.parent / "manifest.json"
+    if not manifest.is_file():
+        return []
+    lineage = json.loads(manifest.read_bytes()).get("lineage", [])
+    return [row["conversation"] for row in lineage if row["split"] == path.stem]
+
+
+async def _without_cases(loop: Loop, pairs: list[Pair], dropped: Counter[str]) -> list[Pair]:
+    leaks = await dataset.repeat_cases(
+        loop, [f"{pair.question}\n{pair.answer}" for pair in pairs], [p.question for p in pairs]
+    )
+    dropped["test_case"] += sum(leaks)
+    return [pair for pair, leak in zip(pairs, leaks, strict=True) if not leak]
