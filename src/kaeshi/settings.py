@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from kaeshi.errors import Misconfigured
+from kaeshi.settings_autopilot import AutopilotSettings
 from kaeshi.settings_gateway import GatewaySettings
 from kaeshi.settings_privacy import PrivacySettings
 from kaeshi.settings_providers import ProviderSettings
@@ -25,7 +26,7 @@ _SECRET = re.compile("KEY|SECRET|PASSW|PASSPHRASE|URL|_ID")
 Policy = Literal["keep", "drop"]
 
 
-class Settings(GatewaySettings, ProviderSettings, PrivacySettings):
+class Settings(GatewaySettings, ProviderSettings, PrivacySettings, AutopilotSettings):
     """All settings; `docs/settings.md` is generated from this class."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)

@@ -78,6 +78,12 @@ COMMANDS = {
     "knowledge revert",
     "knowledge search",
     "knowledge approve",
+    "autopilot status",
+    "autopilot plan",
+    "autopilot yes",
+    "autopilot no",
+    "autopilot hold",
+    "autopilot release",
     "report show",
     "report send",
     "jobs list",
@@ -149,7 +155,7 @@ def test_a_stranger_imports_rates_collects_and_reports(tmp_path: Path) -> None:
     assert told("review", "list")[0]["kind"] == "example"
     assert told("conversation", "show", "c1")["contained"] is False
     assert told("report", "show", "--log-clock")["assistant"] == "main"
-    assert len(told("jobs", "list")) == 8
+    assert len(told("jobs", "list")) == 10
 
 
 @pytest.mark.parametrize(

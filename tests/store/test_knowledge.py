@@ -73,10 +73,14 @@ async def test_vectors_belong_to_the_model_that_made_them(loop: Loop) -> None:
 async def test_a_build_keeps_the_order_of_its_index(loop: Loop) -> None:
     async with loop.store.write() as tx:
         await tx.knowledge.propose([(entry(loop, n), 1) for n in ("a", "b", "c")])
-        for _ in range(2):  # building the same again makes it the current one and adds nothing
+        for _ in range(2):  # building the same again adds nothing
             await tx.knowledge.add_index_build(
-                loop.assistant, "kb1", "here", {}, ["c", "a"], loop.clock.now()
+                loop.assistant, "kb1", "here", {"build": "kb1"}, ["c", "a"]
             )
+        never = await tx.knowledge.builds(loop.assistant)
+        await tx.knowledge.make_current(loop.assistant, "kb1", loop.clock.now())
     async with loop.store.read() as tx:
         found = await tx.knowledge.index_entries(loop.assistant, "kb1")
+        made = await tx.knowledge.builds(loop.assistant)
+    assert (never, made) == ([], [{"build": "kb1"}])  # a candidate's alone is none to revert to
     assert [e.id for e in found] == ["c", "a"]

@@ -11,7 +11,16 @@ from kaeshi.errors import Misconfigured
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json
 from kaeshi.settings import Settings
-from kaeshi.steps import collection, conversation, knowledge, report, rollout, spending, training
+from kaeshi.steps import (
+    autopilot,
+    collection,
+    conversation,
+    knowledge,
+    report,
+    rollout,
+    spending,
+    training,
+)
 from kaeshi.steps.report_mail import render
 
 Missed = Literal["catch_up", "skip"]
@@ -57,6 +66,8 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job(name="training_poller", cron="* * * * *", run=_poll, missed="skip"),
         Job(name="retirement_guard", cron="30 3 * * *", run=_guard, missed="catch_up"),
         Job(name="rollout_stepper", cron="*/10 * * * *", run=_step, missed="skip"),
+        Job(name="autopilot", cron=settings.autopilot_cron, run=autopilot.run, missed="catch_up"),
+        Job(name="autopilot_stepper", cron="*/10 * * * *", run=autopilot.carry_on, missed="skip"),
     )
 
 

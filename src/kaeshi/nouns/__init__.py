@@ -4,6 +4,15 @@ They validate nothing about the world: input is parsed where it enters.
 """
 
 from kaeshi.nouns.assignment import Arm, Assignment
+from kaeshi.nouns.autopilot import (
+    ENDED,
+    AutopilotMode,
+    AutopilotRun,
+    AutopilotState,
+    Means,
+    Option,
+    Plan,
+)
 from kaeshi.nouns.candidate import (
     EMBEDDED,
     MOST_ENTRIES,
@@ -67,6 +76,7 @@ from kaeshi.nouns.value import Json, Value
 __all__ = [
     "CANDIDATE_FAILED",
     "EMBEDDED",
+    "ENDED",
     "HAND_OVER",
     "MOST_ENTRIES",
     "MOST_EXAMPLES",
@@ -74,6 +84,9 @@ __all__ = [
     "Answer",
     "Arm",
     "Assignment",
+    "AutopilotMode",
+    "AutopilotRun",
+    "AutopilotState",
     "Candidate",
     "CandidateKind",
     "CaseResult",
@@ -105,12 +118,15 @@ __all__ = [
     "Keep",
     "Line",
     "Mail",
+    "Means",
     "MetricComparison",
     "Mirrored",
     "NameFinder",
     "Opinion",
+    "Option",
     "Original",
     "Outcome",
+    "Plan",
     "Preferred",
     "Quality",
     "Report",

@@ -33,8 +33,8 @@ class Line(Value):
 class Report(Value):
     """The last complete week against the one before. Times are UTC, `until` exclusive.
 
-    `learned`: what was learned in the week, and from whom; `todo`: what waits for a person when it
-    is composed.
+    `learned`: what was learned in the week, and from whom; `autopilot`: what the loop did by
+    itself, and why; `todo`: what waits for a person when it is composed.
     """
 
     assistant: str
@@ -45,4 +45,5 @@ class Report(Value):
     lines: tuple[Line, ...]
     daily: Mapping[str, tuple[float | None, ...]]
     learned: tuple[str, ...] = ()
+    autopilot: tuple[str, ...] = ()
     todo: tuple[str, ...] = ()

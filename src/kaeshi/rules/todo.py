@@ -18,12 +18,16 @@ _WAITING: Mapping[str, str] = {
 
 
 def sentences(
-    counts: Mapping[str, int], *, paused: str | None, retiring: Sequence[str]
+    counts: Mapping[str, int],
+    *,
+    paused: str | None,
+    retiring: Sequence[str],
+    asked: str | None = None,
 ) -> tuple[str, ...]:
     """A sentence for each thing that waits, the most urgent first.
 
     `counts`: by the names above; `paused`: a rollout that waits, and why; `retiring`: models whose
-    provider ends them.
+    provider ends them; `asked`: what the autopilot asks for.
 
     >>> sentences({"entries": 3, "runs": 0}, paused=None, retiring=[])
     ('proposed knowledge entries: 3 (kaeshi review list --kind entry)',)
@@ -31,6 +35,8 @@ def sentences(
     said = []
     if paused is not None:
         said.append(f"rollout {paused}; decide with kaeshi rollout resume or rollback")
+    if asked is not None:
+        said.append(f"the autopilot: {asked}")
     said += [words.format(n=counts[name]) for name, words in _WAITING.items() if counts.get(name)]
     if retiring:
         said.append(

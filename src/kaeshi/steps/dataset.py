@@ -263,6 +263,11 @@ async def write(loop: Loop, dataset: Dataset, folder: Path | None = None) -> Dat
     return dataset.model_copy(update={"path": str(target)})
 
 
+def files(dataset: Dataset) -> list[Path]:
+    """The training files of a dataset that was written."""
+    return [Path(dataset.path) / f"{side}.jsonl" for side in ("train", "validation")]
+
+
 async def register(loop: Loop, dataset: Dataset, path: str) -> None:
     """Register which examples a dataset is made of."""
     async with loop.store.write() as tx:

@@ -43,8 +43,7 @@ class Build:
 
 async def collected(loop: Loop) -> list[Path]:
     """The files of a dataset of all that is collected, which is built and registered."""
-    built = await dataset.write(loop, await dataset.build(loop, least=LEAST))
-    return [Path(built.path) / f"{side}.jsonl" for side in ("train", "validation")]
+    return dataset.files(await dataset.write(loop, await dataset.build(loop, least=LEAST)))
 
 
 async def write(loop: Loop, files: Sequence[Path]) -> tuple[Build, Counter[str]]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from kaeshi.errors import ProviderError, ProviderUnknown, TooFew
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json, Mail, Report
+from kaeshi.rules import autopilot
 from kaeshi.rules import report as rules
 from kaeshi.rules.learned import sentences
 from kaeshi.settings import Settings
@@ -40,7 +41,11 @@ async def compose(loop: Loop, *, by_log_clock: bool = False, or_latest: bool = F
             observed = await tx.reports.observed_between(loop.assistant, before, until)
     report = _composed(loop.assistant, observed, before, since, until)
     report = report.model_copy(
-        update={"todo": await todo(loop), "learned": await _learned(loop, since, until)}
+        update={
+            "todo": await todo(loop),
+            "learned": await _learned(loop, since, until),
+            "autopilot": await _by_itself(loop, since, until),
+        }
     )
     async with loop.store.write() as tx:
         await tx.reports.put(report, loop.clock.now())
@@ -52,6 +57,12 @@ async def _learned(loop: Loop, since: datetime, until: datetime) -> tuple[str, .
         found = await tx.learned.between(loop.assistant, since, until)
     worth = await bought(loop)
     return sentences(found, None if worth is None else worth.sentence)
+
+
+async def _by_itself(loop: Loop, since: datetime, until: datetime) -> tuple[str, ...]:
+    async with loop.store.read() as tx:
+        past = await tx.autopilot.every(loop.assistant)
+    return autopilot.sentences(past, since, until)
 
 
 def _composed(
@@ -177,7 +188,7 @@ def _mail_of(
 
 def _key_of(loop: Loop, report: Report) -> tuple[Settings, str]:
     settings = loop.settings
-    figures = report.model_dump_json(exclude={"todo", "learned"})
+    figures = report.model_dump_json(exclude={"todo", "learned", "autopilot"})
     content = f"{figures}\0{','.join(settings.report_recipients)}"
     key = "report-" + hashlib.sha256(content.encode()).hexdigest()[:32]
     return settings, key

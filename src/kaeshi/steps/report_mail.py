@@ -99,7 +99,8 @@ def text(report: Report) -> str:
     body = _columns(rows)
     return (
         f"{head}\n{body}\n{_listed('Waiting for a person', report.todo)}"
-        f"{_listed('Learned', report.learned)}\n'of' is the number of conversations where the "
+        f"{_listed('Learned', report.learned)}{_listed('By itself', report.autopilot)}\n"
+        "'of' is the number of conversations where the "
         f"figure is known; fewer than {MIN_CUSTOMERS} customers are not shown.\n"
     )
 

@@ -10,6 +10,8 @@ async def todo(loop: Loop) -> tuple[str, ...]:
     async with loop.store.read() as tx:
         counts = await tx.waiting.counts(loop.assistant)
         live = await tx.rollouts.live(loop.assistant)
+        planned = await tx.autopilot.open_run(loop.assistant)
     paused = f"{live.id}: {live.paused}" if live is not None and live.paused else None
     models = [standing.model for standing in await retiring(loop)]
-    return sentences(counts, paused=paused, retiring=models)
+    asked = planned.why if planned is not None and "asked_for" in planned.found else None
+    return sentences(counts, paused=paused, retiring=models, asked=asked)

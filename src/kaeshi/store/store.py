@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kaeshi.errors import Misconfigured, TimedOut
+from kaeshi.store.autopilot import AutopilotVerbs
 from kaeshi.store.candidates import CandidateVerbs
 from kaeshi.store.consents import ConsentVerbs
 from kaeshi.store.conversations import ConversationVerbs
@@ -65,6 +66,7 @@ class Tx:
         self.learned = LearnedVerbs(connection, keyring)
         self.weights = WeightVerbs(connection, keyring)
         self.waiting = WaitingVerbs(connection, keyring)
+        self.autopilot = AutopilotVerbs(connection, keyring)
         self.jobs = JobVerbs(connection, keyring)
         self.keys = KeyVerbs(connection, keyring)
 

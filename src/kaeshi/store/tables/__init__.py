@@ -20,6 +20,7 @@ from kaeshi.store.tables.conversations import (
     texts,
 )
 from kaeshi.store.tables.learning import (
+    autopilot_runs,
     candidates,
     collection_runs,
     corrections,
@@ -48,6 +49,7 @@ from kaeshi.store.tables.rollouts import productions, rollout_audit, rollout_row
 from kaeshi.store.tables.traffic import mirrors, prefixes, requests, spools
 
 __all__ = [
+    "autopilot_runs",
     "candidates",
     "changes",
     "collection_runs",

@@ -210,3 +210,31 @@ evaluations = Table(
     time("at"),
     Index(None, "assistant", "model"),
 )
+autopilot_runs = Table(
+    "autopilot_runs",  # one candidate at a time, and what came of it
+    metadata,
+    key("assistant", 64),
+    key("id", 64),
+    Column("state", String(12), nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("approved_by", String(200)),
+    Column("held_by", String(200)),
+    Column("training_run", String(64)),
+    Column("candidate", String(300)),
+    Column("rollout", String(64)),
+    Column("why", Text, nullable=False),
+    Column("found", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    time("began_at"),
+    time("changed_at"),
+    UniqueConstraint("assistant", "fingerprint"),
+)
+Index(
+    "uq_autopilot_runs_open",
+    autopilot_runs.c.assistant,
+    unique=True,
+    sqlite_where=autopilot_runs.c.is_open,
+    postgresql_where=autopilot_runs.c.is_open,
+)

@@ -1,0 +1,33 @@
+"""What the loop may do by itself; `kaeshi.settings` reads these with all others."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from kaeshi.nouns import AutopilotMode
+
+
+class AutopilotSettings(BaseSettings):
+    """The autopilot."""
+
+    autopilot: AutopilotMode = Field(
+        "propose",
+        description="What the loop does by itself. propose: makes and judges candidates that cost "
+        "nothing, and asks a person before money is spent or a rollout begins; train: spends "
+        "within the caps; rollout: starts rollouts too; off.",
+    )
+    autopilot_by_assistant: dict[str, AutopilotMode] = Field(
+        default_factory=dict,
+        description="JSON object of assistants whose AUTOPILOT is another.",
+    )
+    autopilot_cron: str = Field(
+        "0 4 * * 0", description="When the autopilot looks for something to learn (crontab, UTC)."
+    )
+    autopilot_days: float = Field(
+        14, ge=0, description="Fewest days between two candidates of the autopilot that cost money."
+    )
+    autopilot_rollout_days: float = Field(
+        60,
+        gt=0,
+        description="Longest rollout, in days at the traffic of the last weeks, that the autopilot "
+        "starts by itself.",
+    )

@@ -1,0 +1,344 @@
+"""The loop by itself: plan a candidate, build it, judge it, roll it out, and learn from the end.
+
+One candidate at a time. Each change of state is stored before the next begins, and each state can
+be carried on from after a crash: what was built or asked for is found again, and not paid twice.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from kaeshi.errors import Conflict, InvalidInput, ProviderError, Refused, TooFew
+from kaeshi.loop import Loop
+from kaeshi.nouns import AutopilotRun, Candidate, Goal, Json, Option, Plan, Rollout, TrainingRun
+from kaeshi.rules import autopilot as rules
+from kaeshi.rules.evaluation import lost_promises
+from kaeshi.steps import evaluation, rollout, training, variants
+from kaeshi.steps.notice import notify
+from kaeshi.steps.options import Options, options
+
+BY = "autopilot"
+MOST_STEPS = 6  # of one run in one go: from the plan to the rollout
+NOTHING = "nothing under way"
+
+
+async def run(loop: Loop) -> str:
+    """The weekly job: plan something where nothing is under way, and carry on."""
+    if _mode(loop) == "off":
+        return "AUTOPILOT is off"
+    async with loop.store.read() as tx:
+        under_way = await tx.autopilot.open_run(loop.assistant)
+    why = "" if under_way else await plan(loop)
+    carried = await carry_on(loop)
+    return f"{why}; {carried}" if why and carried != NOTHING else why or carried
+
+
+async def plan(loop: Loop) -> str:
+    """Choose what to try next, and store it with why; returns the why."""
+    async with loop.store.read() as tx:
+        live = await tx.rollouts.live(loop.assistant)
+        production = await tx.rollouts.production(loop.assistant)
+        past = await tx.autopilot.every(loop.assistant)
+    if production is None:
+        return "nothing is in production to improve on"
+    if live is not None:
+        return f"rollout {live.id} is under way"
+    seen = await options(loop, production, past)
+    chosen, why = rules.choose(past, _payable(loop, past, seen))
+    if chosen is None:
+        return "; ".join([why, *(f"{means}: {reason}" for means, reason in seen.missing.items())])
+    return why if await _stored(loop, chosen, why) else "another process has planned meanwhile"
+
+
+async def _stored(loop: Loop, chosen: Plan, why: str) -> bool:
+    now = loop.clock.now()
+    begun = AutopilotRun(
+        id=loop.ids.new("auto"),
+        assistant=loop.assistant,
+        state="proposed",
+        plan=chosen,
+        why=why,
+        began_at=now,
+        changed_at=now,
+    )
+    async with loop.store.write() as tx:
+        return await tx.autopilot.begin(begun)
+
+
+def _payable(loop: Loop, past: list[AutopilotRun], seen: Options) -> list[Option]:
+    """The options without those that cost money too soon after the last that did."""
+    days = loop.settings.autopilot_days
+    since = loop.clock.now() - timedelta(days=days)
+    last = [run for run in past if run.plan.option.cost_usd > 0 and run.began_at > since]
+    early = [o for o in seen.found if last and o.cost_usd > 0 and not o.forced]
+    for option in early:
+        seen.missing[option.means] = (
+            f"money was planned for on {last[-1].began_at:%Y-%m-%d}, AUTOPILOT_DAYS is {days:g}"
+        )
+    return [option for option in seen.found if option not in early]
+
+
+async def carry_on(loop: Loop) -> str:
+    """Take the run under way as far as it goes by itself; returns where it stands, and why."""
+    if _mode(loop) == "off":
+        return "AUTOPILOT is off"
+    async with loop.store.read() as tx:
+        current = await tx.autopilot.open_run(loop.assistant)
+    if current is None:
+        return NOTHING
+    for _ in range(MOST_STEPS):
+        before = current
+        current = await _step(loop, current)
+        if current == before or not current.is_open:
+            break
+    return f"{current.id} {current.state}: {current.why}"
+
+
+async def _step(loop: Loop, current: AutopilotRun) -> AutopilotRun:
+    """One change of state, or the same run where it waits."""
+    if current.held_by is not None:
+        return current
+    try:
+        if current.state == "proposed":
+            return await _begin(loop, current)
+        if current.state == "building":
+            return await _build(loop, current)
+        if current.state == "built":
+            return await _start(loop, current)
+        return await _follow(loop, current)
+    except ProviderError as error:  # it is there again one day
+        return await _wait(loop, current, f"waits for the provider: {error}")
+
+
+async def _begin(loop: Loop, current: AutopilotRun) -> AutopilotRun:
+    """From the plan to building, unless money needs a person's yes."""
+    costs = current.plan.option.cost_usd
+    if costs > 0 and _mode(loop) == "propose" and current.approved_by is None:
+        return await _ask(loop, current, f"it costs ${costs:.2f}")
+    return await _save(loop, current, state="building")
+
+
+async def _build(loop: Loop, current: AutopilotRun) -> AutopilotRun:
+    try:
+        made = await _made(loop, current)
+    except (TooFew, Refused, InvalidInput) as error:
+        return await _end(loop, current, "failed", str(error))
+    if isinstance(made, AutopilotRun):
+        return made
+    return await _judge(loop, current, made)
+
+
+async def _made(loop: Loop, current: AutopilotRun) -> Candidate | AutopilotRun:
+    """The candidate, or the run while it is still in training."""
+    option = current.plan.option
+    if option.means == "knowledge":
+        return await variants.with_knowledge(loop)
+    if option.means == "examples":
+        return await variants.with_examples(loop, _files(option))
+    if option.means == "base_model":
+        base = await variants.base_of(loop, None)
+        return await variants.register(loop, base, "base_model", {}, model=option.detail["model"])
+    return await _trained(loop, current)
+
+
+async def _trained(loop: Loop, current: AutopilotRun) -> Candidate | AutopilotRun:
+    if current.training_run is None:
+        begun = await _asked_to_train(loop, _files(current.plan.option))
+        return await _save(loop, current, training_run=begun.id)
+    found = await training.look(loop, await training.find(loop, current.training_run))
+    if loop.trainer.embedded:
+        found = await training.wait(loop, found)
+    if found.state in {"failed", "cancelled"}:
+        return await _end(loop, current, "failed", f"run {found.id} {found.state}: {found.error}")
+    if found.state != "succeeded" or found.model is None:
+        return await _wait(loop, current, f"run {found.id} is {found.state}")
+    async with loop.store.read() as tx:
+        return await tx.candidates.named(loop.assistant, found.model)
+
+
+async def _asked_to_train(loop: Loop, files: Sequence[Path]) -> TrainingRun:
+    """The job on these files; the same work again is the first job."""
+    s = loop.settings
+    train, validation = [await training.upload(loop, path) for path in files]
+    return await training.start(
+        loop,
+        train,
+        s.fine_tune_base_model,
+        s.fine_tune_suffix,
+        s.fine_tune_epochs,
+        validation_file_id=validation,
+    )
+
+
+async def _judge(loop: Loop, current: AutopilotRun, made: Candidate) -> AutopilotRun:
+    """Ask the candidate and production the test cases."""
+    production = await variants.base_of(loop, None)
+    try:
+        mine = await evaluation.run(loop, made.model)
+        other = await evaluation.run(loop, production.model)
+    except TooFew:
+        why = "no test cases are stored: live traffic alone will tell"
+        return await _save(loop, current, state="built", candidate=made.model, why=why)
+    found = current.found | rules.measured(mine, other)
+    judged = await _save(loop, current, candidate=made.model, found=found)
+    why = f"{mine.passed} of {found['cases']} test cases passed, production {other.passed}"
+    lost = lost_promises(mine, other)
+    if lost:
+        return await _end(loop, judged, "refused", f"{why}; lost {lost[0]!r} first")
+    return await _save(loop, judged, state="built", why=why)
+
+
+async def _start(loop: Loop, current: AutopilotRun) -> AutopilotRun:
+    """From the candidate to its rollout, unless it needs a person's yes."""
+    s = loop.settings
+    expected = await rollout.forecast(loop, s.shadow_duration_hours)
+    days = max(expected.days.values()) if expected and expected.days else None
+    if current.approved_by is None:
+        if _mode(loop) != "rollout":
+            return await _ask(loop, current, "its rollout waits for a yes")
+        if _is_too_long(loop, current, days):
+            why = f"a rollout would take {days:.0f} days at the traffic of the last weeks"
+            return await _ask(loop, current, why)
+    try:
+        began = await _begun(loop, current)
+    except (Conflict, Refused) as error:
+        return await _wait(loop, current, str(error))
+    found = current.found | {"days": days}
+    return await _save(
+        loop, current, state="rolling_out", rollout=began.id, found=found, why=_until(days)
+    )
+
+
+def _is_too_long(loop: Loop, current: AutopilotRun, days: float | None) -> bool:
+    """Whether a person must want this rollout; a model that ends is followed in any case."""
+    if days is None or current.plan.option.forced:
+        return False
+    return days > loop.settings.autopilot_rollout_days
+
+
+def _until(days: float | None) -> str:
+    return "no forecast of its end" if days is None else f"expected to end within {days:.0f} days"
+
+
+async def _begun(loop: Loop, current: AutopilotRun) -> Rollout:
+    """The rollout of this candidate; one that was begun before a crash is taken over."""
+    model = current.candidate or ""
+    async with loop.store.read() as tx:
+        live = await tx.rollouts.live(loop.assistant)
+        candidate = await tx.candidates.named(loop.assistant, model)
+    if live is not None and live.candidate == candidate.id:
+        return live
+    s = loop.settings
+    goal: Goal = "superior"
+    if current.plan.option.means in {"knowledge", "base_model"}:
+        goal = "non_inferior"
+    return await rollout.start(
+        loop,
+        model,
+        percent=s.shadow_traffic_percent,
+        hours=s.shadow_duration_hours,
+        goal=goal,
+        by=BY,
+    )
+
+
+async def _follow(loop: Loop, current: AutopilotRun) -> AutopilotRun:
+    """What became of the rollout."""
+    async with loop.store.read() as tx:
+        now = await tx.rollouts.get(loop.assistant, current.rollout or "")
+        steps = await tx.rollouts.audit(loop.assistant, now.id)
+    why = str(steps[-1]["why"]) if steps else ""
+    if now.state == "rolled_back":
+        return await _end(loop, current, "rolled_back", why)
+    if now.state != "full":
+        return await _wait(loop, current, f"rollout {now.id} is in its {now.state} stage")
+    seen = await rollout.compare(loop, now.id)
+    found = current.found | {"uplift": seen.composite.estimate if seen.composite else None}
+    return await _end(loop, current.model_copy(update={"found": found}), "promoted", why)
+
+
+async def approve(loop: Loop, *, by: str) -> str:
+    """A person's yes to what is under way; carries on at once. Raises Conflict without any."""
+    current = await _under_way(loop)
+    await _save(loop, current, approved_by=by, held_by=None)
+    return await carry_on(loop)
+
+
+async def decline(loop: Loop, *, by: str, reason: str = "") -> AutopilotRun:
+    """A person's no; a rollout under way is rolled back. Raises Conflict without a run."""
+    current = await _under_way(loop)
+    why = reason or "no reason given"
+    if current.rollout is not None:
+        await rollout.roll_back(loop, current.rollout, reason=why, by=by)
+    return await _end(loop, current, "declined", f"{by}: {why}")
+
+
+async def hold(loop: Loop, *, by: str) -> AutopilotRun:
+    """Stop before the next step, until `release`. Raises Conflict without a run."""
+    return await _save(loop, await _under_way(loop), held_by=by)
+
+
+async def release(loop: Loop, *, by: str) -> str:
+    """Go on after `hold`. Raises Conflict where nothing is held."""
+    current = await _under_way(loop)
+    if current.held_by is None:
+        msg = f"autopilot run {current.id!r} is not held"
+        raise Conflict(msg)
+    await _save(loop, current, held_by=None, why=f"let go on by {by}")
+    return await carry_on(loop)
+
+
+async def status(loop: Loop) -> Json:
+    """The mode, every run, and whether forecasts held."""
+    async with loop.store.read() as tx:
+        past = await tx.autopilot.every(loop.assistant)
+    return {
+        "mode": _mode(loop),
+        "runs": [run.model_dump(mode="json") for run in past],
+        "calibration": rules.calibration(past),
+    }
+
+
+def _mode(loop: Loop) -> str:
+    s = loop.settings
+    return s.autopilot_by_assistant.get(loop.assistant, s.autopilot)
+
+
+def _files(option: Option) -> list[Path]:
+    return [Path(path) for path in option.detail["files"]]
+
+
+async def _under_way(loop: Loop) -> AutopilotRun:
+    async with loop.store.read() as tx:
+        current = await tx.autopilot.open_run(loop.assistant)
+    if current is None:
+        msg = f"assistant {loop.assistant!r} has nothing under way; `kaeshi autopilot plan` looks"
+        raise Conflict(msg)
+    return current
+
+
+async def _save(loop: Loop, current: AutopilotRun, **changed: object) -> AutopilotRun:
+    async with loop.store.write() as tx:
+        return await tx.autopilot.save(current, loop.clock.now(), **changed)
+
+
+async def _wait(loop: Loop, current: AutopilotRun, why: str) -> AutopilotRun:
+    """The run with what it waits for; the same where that is known."""
+    return current if current.why == why else await _save(loop, current, why=why)
+
+
+async def _ask(loop: Loop, current: AutopilotRun, why: str) -> AutopilotRun:
+    """Wait for a person's yes, and tell them once."""
+    option = current.plan.option
+    said = f"{why}; `kaeshi autopilot yes --by NAME` goes on, `kaeshi autopilot no` ends it"
+    if current.why == said:
+        return current
+    what = current.candidate or option.means
+    await notify(loop, f"autopilot of {loop.assistant} proposes {what}: {current.why}; {said}")
+    return await _save(loop, current, why=said, found=current.found | {"asked_for": current.why})
+
+
+async def _end(loop: Loop, current: AutopilotRun, state: str, why: str) -> AutopilotRun:
+    ended = await _save(loop, current, state=state, why=why, found=current.found)
+    await notify(loop, f"autopilot of {loop.assistant}: {ended.plan.option.means} {state}: {why}")
+    return ended

@@ -1,0 +1,149 @@
+"""What the autopilot could try now: each means with its material and price, or why it cannot be."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from kaeshi.errors import NotFound, Refused, TooFew
+from kaeshi.loop import Loop
+from kaeshi.nouns import AutopilotRun, Candidate, Dataset, Entry, Means, Option
+from kaeshi.rules.autopilot import COUNTED
+from kaeshi.steps import asking, dataset, examples, spending, training
+from kaeshi.steps.knowledge import approved_entries
+
+FREE = Decimal(0)
+
+
+@dataclass
+class Options:
+    """Options, and by means why there is none."""
+
+    found: list[Option] = field(default_factory=list)
+    missing: dict[Means, str] = field(default_factory=dict)
+
+
+async def options(loop: Loop, production: Candidate, past: list[AutopilotRun]) -> Options:
+    """Everything that could be tried beside what is in production."""
+    seen = Options()
+    await _successor(loop, production, seen)
+    await _knowledge(loop, production, past, seen)
+    try:
+        built = await dataset.write(loop, await dataset.build(loop, least=examples.LEAST))
+    except TooFew as error:
+        seen.missing |= {"examples": str(error), "fine_tune": str(error)}
+        return seen
+    seen.found.append(_of_dataset("examples", asking.served_name(production), built, past))
+    await _fine_tune(loop, past, built, seen)
+    return seen
+
+
+def _of_dataset(
+    means: Means, base: str, built: Dataset, past: list[AutopilotRun], cost: Decimal = FREE
+) -> Option:
+    return Option(
+        means=means,
+        fingerprint=_fingerprint(means, base, built.id),
+        material=len(built.lines),
+        known=_known(past, means),
+        cost_usd=cost,
+        detail={"dataset": built.id, "files": [str(path) for path in dataset.files(built)]},
+    )
+
+
+async def _fine_tune(loop: Loop, past: list[AutopilotRun], built: Dataset, seen: Options) -> None:
+    s = loop.settings
+    rows = len(built.lines)
+    new = rows - _known(past, "fine_tune")
+    if rows < s.min_examples:
+        seen.missing["fine_tune"] = f"{rows} examples, MIN_EXAMPLES is {s.min_examples}"
+        return
+    if new < s.retraining_threshold:
+        seen.missing["fine_tune"] = (
+            f"{new} examples are new, RETRAINING_THRESHOLD is {s.retraining_threshold}"
+        )
+        return
+    try:
+        spending.check_base(loop, s.fine_tune_base_model)
+        cost = await _cost(loop, dataset.files(built)[0])
+    except (Refused, NotFound) as error:
+        seen.missing["fine_tune"] = str(error)
+        return
+    seen.found.append(_of_dataset("fine_tune", s.fine_tune_base_model, built, past, cost))
+
+
+async def _cost(loop: Loop, path: Path) -> Decimal:
+    """What training on the file would cost. Raises Refused beyond a cap."""
+    if loop.trainer.embedded:
+        return Decimal(0)
+    s = loop.settings
+    found = await training.estimate(loop, path, s.fine_tune_base_model, s.fine_tune_epochs)
+    async with loop.store.write() as tx:
+        await spending.reserve_of(
+            loop, tx, s.fine_tune_base_model, found.tokens * s.fine_tune_epochs
+        )
+    return found.estimated_cost_usd
+
+
+async def _knowledge(
+    loop: Loop, production: Candidate, past: list[AutopilotRun], seen: Options
+) -> None:
+    serving = production.serving
+    if serving.entries and not serving.knowledge_build:
+        seen.missing["knowledge"] = "production reads each refresh of the knowledge base by itself"
+        return
+    approved = await approved_entries(loop)
+    async with loop.store.read() as tx:
+        held = await tx.knowledge.index_entries(loop.assistant, serving.knowledge_build)
+    if not approved or _content(approved) == _content(held):
+        seen.missing["knowledge"] = "no entry was approved since" if held else "none is approved"
+        return
+    seen.found.append(
+        Option(
+            means="knowledge",
+            fingerprint=_fingerprint(
+                "knowledge", asking.served_name(production), _content(approved)
+            ),
+            material=len(approved),
+            known=max(len(held), _known(past, "knowledge")),
+        )
+    )
+
+
+async def _successor(loop: Loop, production: Candidate, seen: Options) -> None:
+    """What must follow a model in production that its provider ends."""
+    name = asking.served_name(production)
+    standing = next((s for s in await spending.retiring(loop) if s.model == name), None)
+    if standing is None:
+        seen.missing["base_model"] = "the model in production stays"
+        return
+    # the table also says in words what may follow
+    named = [successor for successor in standing.successors if " " not in successor]
+    if not named:
+        seen.missing["base_model"] = str(standing)
+        return
+    seen.found.append(
+        Option(
+            means="base_model",
+            fingerprint=_fingerprint("base_model", name, named[0]),
+            material=1,
+            known=0,
+            forced=True,
+            detail={"model": named[0], "ends": str(standing)},
+        )
+    )
+
+
+def _known(past: list[AutopilotRun], means: Means) -> int:
+    """How much material the last try with these means had."""
+    tried = [run.plan.option for run in past if run.state in COUNTED]
+    return next((option.material for option in reversed(tried) if option.means == means), 0)
+
+
+def _content(entries: list[Entry]) -> str:
+    return json.dumps(sorted((entry.id, entry.answer) for entry in entries))
+
+
+def _fingerprint(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,299 @@
+"""Claims about steps/autopilot.py: one candidate at a time, resumed, and never paid twice."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from kaeshi.errors import Conflict
+from kaeshi.loop import Loop
+from kaeshi.nouns import AutopilotMode, AutopilotRun
+from kaeshi.providers.fake import FakeChat, FakeClock, FakeTrainer
+from kaeshi.steps import autopilot, collection, evaluation, knowledge, report, rollout
+from kaeshi.store import Store
+from samples import learnable
+
+BASE = "gpt-4o-mini"
+
+
+@dataclass
+class Told:
+    """A notifier that keeps what it was told."""
+
+    texts: list[str] = field(default_factory=list)
+
+    async def tell(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def with_mode(loop: Loop, mode: AutopilotMode, **settings: Any) -> Loop:
+    changed = {"autopilot": mode, "autopilot_rollout_days": 10_000, **settings}
+    return replace(loop, settings=loop.settings.model_copy(update=changed))
+
+
+@pytest.fixture
+async def kitchen(loop: Loop) -> Loop:
+    """Forty liked conversations, and a model in production."""
+    await learnable(loop, 40)
+    await collection.collect(loop)
+    await rollout.set_production(loop, BASE)
+    return replace(loop, notifier=Told())
+
+
+async def runs(loop: Loop) -> list[AutopilotRun]:
+    async with loop.store.read() as tx:
+        return await tx.autopilot.every(loop.assistant)
+
+
+async def the_run(loop: Loop) -> AutopilotRun:
+    (run,) = await runs(loop)
+    return run
+
+
+def told(loop: Loop) -> list[str]:
+    assert isinstance(loop.notifier, Told)
+    return loop.notifier.texts
+
+
+async def test_off_does_nothing(kitchen: Loop) -> None:
+    assert await autopilot.run(with_mode(kitchen, "off")) == "AUTOPILOT is off"
+    other = with_mode(kitchen, "rollout", autopilot_by_assistant={kitchen.assistant: "off"})
+    assert await autopilot.run(other) == "AUTOPILOT is off"
+    assert await runs(kitchen) == []
+
+
+async def test_what_costs_nothing_is_made_and_judged_and_waits_for_one_yes(kitchen: Loop) -> None:
+    loop = with_mode(kitchen, "propose")
+    said = await autopilot.run(loop)
+    assert said.startswith("examples: 40 to learn from")
+    run = await the_run(loop)
+    assert (run.state, run.rollout) == ("built", None)
+    assert "no test cases are stored" in run.found["asked_for"]
+    await autopilot.carry_on(loop)
+    assert len(told(loop)) == 1  # once, however often it looks
+    assert run.candidate in told(loop)[0]
+    assert any("autopilot" in line for line in (await report.compose(loop)).todo)
+    await autopilot.approve(loop, by="ann")
+    run = await the_run(loop)
+    assert (run.state, run.approved_by) == ("rolling_out", "ann")
+
+
+async def test_by_itself_it_goes_from_the_plan_to_the_promotion_and_learns_from_it(
+    kitchen: Loop,
+) -> None:
+    loop = with_mode(kitchen, "rollout")
+    await autopilot.run(loop)
+    run = await the_run(loop)
+    assert run.state == "rolling_out", run.why
+    assert await autopilot.plan(loop) == f"rollout {run.rollout} is under way"
+    await rollout.promote(loop, str(run.rollout), strategy="immediate", by="ann", force=True)
+    await autopilot.carry_on(loop)
+    run = await the_run(loop)
+    assert run.state == "promoted"
+    assert (await rollout.status(loop))["production"] == run.candidate
+    assert (await autopilot.status(loop))["calibration"].endswith("1 was")
+
+
+async def test_a_rollout_that_would_take_too_long_is_left_to_a_person(kitchen: Loop) -> None:
+    loop = with_mode(kitchen, "rollout", autopilot_rollout_days=60)
+    assert "would take 267 days" in await autopilot.run(loop)
+    assert (await the_run(loop)).state == "built"
+    assert "rolling_out" in await autopilot.approve(loop, by="ann")
+
+
+async def test_a_lost_rollout_ends_its_run_and_the_same_is_not_tried_again(kitchen: Loop) -> None:
+    loop = with_mode(kitchen, "rollout", retraining_threshold=1000)
+    await autopilot.run(loop)
+    run = await the_run(loop)
+    await rollout.roll_back(loop, str(run.rollout), reason="worse", by="ann")
+    await autopilot.carry_on(loop)
+    assert ((await the_run(loop)).state, (await the_run(loop)).why) == ("rolled_back", "worse")
+    said = await autopilot.run(loop)
+    assert "all of it was tried" in said
+    assert "fine_tune: 40 examples are new, RETRAINING_THRESHOLD is 1000" in said
+    assert len(await runs(loop)) == 1
+
+
+async def test_a_candidate_that_loses_a_test_case_is_refused_offline(kitchen: Loop) -> None:
+    asked = "Do you cook on Christmas Day in Alaska?"
+    await evaluation.add(kitchen, [("1", {"question": asked, "expected": "No, we rest."})])
+    loop = replace(with_mode(kitchen, "rollout"), chat=OnlyPlain({asked: "No, we rest."}))
+    await autopilot.run(loop)
+    run = await the_run(loop)
+    assert (run.state, run.rollout) == ("refused", None)
+    assert run.why.startswith("0 of 1 test cases passed, production 1; lost")
+    assert any("refused" in text for text in told(loop))
+
+
+class OnlyPlain(FakeChat):
+    """Answers from its table unless examples are shown: then it hands over."""
+
+    async def answer(self, candidate: Any, body: bytes) -> Any:
+        return await super().answer(candidate, body if b"<example>" not in body else EMPTY)
+
+
+EMPTY = b'{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "?"}]}'
+
+
+async def test_money_waits_for_a_yes_and_is_spent_once(kitchen: Loop) -> None:
+    trainer = FakeTrainer(embedded=False, trained_tokens=1000)
+    cheap = {"training_price_per_million_usd": Decimal(3), "retraining_threshold": 10}
+    loop = replace(with_mode(kitchen, "propose", **cheap), trainer=trainer)
+    await taken(loop, "examples")
+    await autopilot.run(loop)
+    run = (await runs(loop))[-1]
+    assert (run.plan.option.means, run.state) == ("fine_tune", "proposed")
+    assert run.plan.option.cost_usd > 0
+    assert trainer.jobs_made == {}
+    assert "it costs $" in told(loop)[-1]
+    await autopilot.approve(loop, by="ann")
+    run = (await runs(loop))[-1]
+    assert (run.state, len(trainer.jobs_made)) == ("rolling_out", 1)
+
+
+async def taken(loop: Loop, means: str) -> None:
+    """A run of these means that began and was declined."""
+    await autopilot.run(loop)
+    run = (await runs(loop))[-1]
+    assert run.plan.option.means == means
+    await autopilot.decline(loop, by="ann", reason="not now")
+
+
+@pytest.mark.parametrize("cap", ["training_cap_run_usd", "training_cap_month_usd"])
+async def test_what_exceeds_a_cap_is_no_option_and_says_so(kitchen: Loop, cap: str) -> None:
+    dear = {"training_price_per_million_usd": Decimal(10**9), cap: Decimal(1)}
+    loop = replace(
+        with_mode(kitchen, "train", retraining_threshold=10, **dear),
+        trainer=FakeTrainer(embedded=False),
+    )
+    await taken(loop, "examples")
+    said = await autopilot.run(loop)
+    assert "fine_tune: this run may cost" in said
+
+
+async def test_two_that_cost_money_are_days_apart(kitchen: Loop, clock: FakeClock) -> None:
+    cheap = {"training_price_per_million_usd": Decimal(3), "retraining_threshold": 1}
+    loop = replace(
+        with_mode(kitchen, "train", **cheap),
+        trainer=FakeTrainer(embedded=False, trained_tokens=1000),
+    )
+    await taken(loop, "examples")
+    await taken(loop, "fine_tune")
+    await learnable(loop, 90)
+    await collection.collect(loop)
+    await taken(loop, "examples")
+    assert "fine_tune: money was planned for on 2025-11-03" in await autopilot.run(loop)
+    assert len(await runs(loop)) == 3
+    clock.advance(days=15)
+    await taken(loop, "fine_tune")
+
+
+async def test_a_held_run_stands_still_until_it_is_let_go(kitchen: Loop) -> None:
+    await autopilot.run(with_mode(kitchen, "propose"))
+    loop = with_mode(kitchen, "rollout")
+    await autopilot.hold(loop, by="ann")
+    assert "built" in await autopilot.carry_on(loop)
+    await autopilot.release(loop, by="ann")
+    assert (await the_run(loop)).state == "rolling_out"
+    with pytest.raises(Conflict, match="not held"):
+        await autopilot.release(loop, by="ann")
+
+
+async def test_a_no_rolls_back_what_was_begun(kitchen: Loop) -> None:
+    loop = with_mode(kitchen, "rollout")
+    await autopilot.run(loop)
+    ended = await autopilot.decline(loop, by="ann", reason="we are closed")
+    async with loop.store.read() as tx:
+        assert (await tx.rollouts.get(loop.assistant, str(ended.rollout))).state == "rolled_back"
+    assert (ended.state, ended.why) == ("declined", "ann: we are closed")
+    with pytest.raises(Conflict, match="nothing under way"):
+        await autopilot.decline(loop, by="ann")
+
+
+async def test_a_day_without_the_provider_is_waited_for(kitchen: Loop) -> None:
+    chat = FakeChat(down=True)
+    loop = replace(with_mode(kitchen, "rollout"), chat=chat)
+    await evaluation.add(loop, [("1", {"question": "Are you open on Monday?", "must_say": "x"})])
+    assert "waits for the provider" in await autopilot.run(loop)
+    assert (await the_run(loop)).state == "building"
+    chat.down = False
+    await autopilot.carry_on(loop)
+    assert (await the_run(loop)).state == "rolling_out"
+
+
+async def test_approved_entries_become_a_build_on_the_lane_of_what_is_not_worse(
+    kitchen: Loop,
+) -> None:
+    loop = with_mode(kitchen, "rollout")
+    await knowledge.propose(loop)
+    async with loop.store.read() as tx:
+        refs = [e.id for e, _ in await tx.knowledge.entries(loop.assistant, ("proposed",))]
+    await knowledge.approve(loop, refs, by="ann")
+    await autopilot.run(loop)
+    run = await the_run(loop)
+    assert (run.plan.option.means, run.state) == ("knowledge", "rolling_out")
+    async with loop.store.read() as tx:
+        began = await tx.rollouts.get(loop.assistant, str(run.rollout))
+        made = await tx.candidates.named(loop.assistant, str(run.candidate))
+    assert (began.goal, made.serving.entries > 0) == ("non_inferior", True)
+    assert made.serving.knowledge_build.startswith("kb_")
+
+
+async def test_a_model_that_ends_is_followed_by_its_successor(kitchen: Loop) -> None:
+    ends = {
+        "date": "2025-11-01",
+        "models": {BASE: {"shutdown": "2025-12-01", "successors": ["gpt-4.1-mini"]}},
+    }
+    loop = replace(
+        with_mode(kitchen, "rollout"), retirements=ends, trainer=FakeTrainer(embedded=False)
+    )
+    await autopilot.run(loop)
+    run = await the_run(loop)
+    assert (run.plan.option.means, run.state) == ("base_model", "rolling_out")
+    async with loop.store.read() as tx:
+        made = await tx.candidates.named(loop.assistant, str(run.candidate))
+    assert made.serving.model == "gpt-4.1-mini"
+
+
+class Killed(BaseException):
+    """The process died."""
+
+
+class Dying(Store):
+    """A store whose process dies right after its nth commit."""
+
+    def __init__(self, store: Store, lives: int) -> None:
+        super().__init__(store._bind, store.keyring, owned=False)
+        self.lives = lives
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Any]:
+        async with super().write() as tx:
+            yield tx
+        self.lives -= 1
+        if self.lives == 0:
+            raise Killed
+
+
+async def test_killed_after_any_commit_it_pays_once_and_ends_the_same(kitchen: Loop) -> None:
+    trainer = FakeTrainer(embedded=False, trained_tokens=1000)
+    cheap = {"training_price_per_million_usd": Decimal(3), "retraining_threshold": 10}
+    loop = replace(with_mode(kitchen, "rollout", **cheap), trainer=trainer)
+    await autopilot.run(with_mode(loop, "propose"))
+    await autopilot.decline(loop, by="ann")
+    killed = 0
+    for lives in range(1, 60):
+        try:
+            await autopilot.run(replace(loop, store=Dying(loop.store, lives)))
+        except Killed:
+            killed += 1
+            continue
+        break
+    run = (await runs(loop))[-1]
+    assert killed > 5
+    assert (run.plan.option.means, run.state) == ("fine_tune", "rolling_out")
+    assert len(trainer.jobs_made) == 1
+    assert len((await rollout.status(loop))["rollouts"]) == 1
