@@ -14,7 +14,7 @@ from kaeshi.nouns import AutopilotMode, AutopilotRun
 from kaeshi.providers.fake import FakeChat, FakeClock, FakeTrainer
 from kaeshi.steps import autopilot, collection, evaluation, knowledge, report, rollout
 from kaeshi.store import Store
-from samples import learnable
+from samples import WORDS, learnable
 
 BASE = "gpt-4o-mini"
 
@@ -126,6 +126,32 @@ async def test_a_candidate_that_loses_a_test_case_is_refused_offline(kitchen: Lo
     assert (run.state, run.rollout) == ("refused", None)
     assert run.why.startswith("0 of 1 test cases passed, production 1; lost")
     assert any("refused" in text for text in told(loop))
+
+
+async def test_without_a_gain_on_the_test_cases_the_week_goes_to_the_next_means(
+    kitchen: Loop,
+) -> None:
+    asked = [f"{word} on Christmas Day in Alaska, number {n}?" for n, word in enumerate(WORDS)]
+    cases = [(str(n), {"question": text, "must_say": "rest"}) for n, text in enumerate(asked)]
+    await evaluation.add(kitchen, cases)
+    chat = OneIsBetter(dict.fromkeys(asked[:15], "No, we rest."))
+    loop = replace(with_mode(kitchen, "rollout", retraining_threshold=10), chat=chat)
+    said = await autopilot.run(loop)
+    assert "15 of 20 test cases passed, production 15: no gain" in said
+    first, second = await runs(loop)
+    assert (first.plan.option.means, first.state) == ("examples", "refused")
+    assert (second.plan.option.means, second.state) == ("fine_tune", "rolling_out")
+    assert second.found["gain"] == 25
+
+
+class OneIsBetter(FakeChat):
+    """Answers from its table, but that a fine-tune knows all, and examples change nothing."""
+
+    async def answer(self, candidate: Any, body: bytes) -> Any:
+        said = await super().answer(candidate, body)
+        if candidate.kind == "fine_tune":
+            return said.model_copy(update={"text": "No, we rest.", "hand_over": False})
+        return said
 
 
 class OnlyPlain(FakeChat):

@@ -7,10 +7,21 @@ be carried on from after a crash: what was built or asked for is found again, an
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 from kaeshi.errors import Conflict, InvalidInput, ProviderError, Refused, TooFew
 from kaeshi.loop import Loop
-from kaeshi.nouns import AutopilotRun, Candidate, Goal, Json, Option, Plan, Rollout, TrainingRun
+from kaeshi.nouns import (
+    AutopilotRun,
+    Candidate,
+    Goal,
+    Json,
+    Means,
+    Option,
+    Plan,
+    Rollout,
+    TrainingRun,
+)
 from kaeshi.rules import autopilot as rules
 from kaeshi.rules.evaluation import lost_promises
 from kaeshi.steps import evaluation, rollout, training, variants
@@ -19,18 +30,27 @@ from kaeshi.steps.options import Options, options
 
 BY = "autopilot"
 MOST_STEPS = 6  # of one run in one go: from the plan to the rollout
+OFF = "AUTOPILOT is off"
 NOTHING = "nothing under way"
+REFUSED = " refused: "  # as carry_on says it
 
 
 async def run(loop: Loop) -> str:
-    """The weekly job: plan something where nothing is under way, and carry on."""
+    """The weekly job: plan something where nothing is under way, and carry on.
+
+    What is refused offline at once leaves the week to the next best.
+    """
     if _mode(loop) == "off":
-        return "AUTOPILOT is off"
-    async with loop.store.read() as tx:
-        under_way = await tx.autopilot.open_run(loop.assistant)
-    why = "" if under_way else await plan(loop)
-    carried = await carry_on(loop)
-    return f"{why}; {carried}" if why and carried != NOTHING else why or carried
+        return OFF
+    said: list[str] = []
+    for _ in get_args(Means):
+        async with loop.store.read() as tx:
+            under_way = await tx.autopilot.open_run(loop.assistant)
+        said += [] if under_way else [await plan(loop)]
+        said.append(await carry_on(loop))
+        if said[-1] == NOTHING or REFUSED not in said[-1]:
+            break
+    return "; ".join(one for one in said if one != NOTHING or len(said) == 1)
 
 
 async def plan(loop: Loop) -> str:
@@ -81,7 +101,7 @@ def _payable(loop: Loop, past: list[AutopilotRun], seen: Options) -> list[Option
 async def carry_on(loop: Loop) -> str:
     """Take the run under way as far as it goes by itself; returns where it stands, and why."""
     if _mode(loop) == "off":
-        return "AUTOPILOT is off"
+        return OFF
     async with loop.store.read() as tx:
         current = await tx.autopilot.open_run(loop.assistant)
     if current is None:
@@ -185,6 +205,8 @@ async def _judge(loop: Loop, current: AutopilotRun, made: Candidate) -> Autopilo
     lost = lost_promises(mine, other)
     if lost:
         return await _end(loop, judged, "refused", f"{why}; lost {lost[0]!r} first")
+    if _goal(current) == "superior" and found.get("gain", 1) <= 0:
+        return await _end(loop, judged, "refused", f"{why}: no gain to show customers")
     return await _save(loop, judged, state="built", why=why)
 
 
@@ -229,17 +251,20 @@ async def _begun(loop: Loop, current: AutopilotRun) -> Rollout:
     if live is not None and live.candidate == candidate.id:
         return live
     s = loop.settings
-    goal: Goal = "superior"
-    if current.plan.option.means in {"knowledge", "base_model"}:
-        goal = "non_inferior"
     return await rollout.start(
         loop,
         model,
         percent=s.shadow_traffic_percent,
         hours=s.shadow_duration_hours,
-        goal=goal,
+        goal=_goal(current),
         by=BY,
     )
+
+
+def _goal(current: AutopilotRun) -> Goal:
+    """What its rollout has to show: a build of approved answers, and a successor, no harm."""
+    is_forced = current.plan.option.means in {"knowledge", "base_model"}
+    return "non_inferior" if is_forced else "superior"
 
 
 async def _follow(loop: Loop, current: AutopilotRun) -> AutopilotRun:
