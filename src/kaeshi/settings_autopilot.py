@@ -22,6 +22,11 @@ class AutopilotSettings(BaseSettings):
     autopilot_cron: str = Field(
         "0 4 * * 0", description="When the autopilot looks for something to learn (crontab, UTC)."
     )
+    dataset_entries: bool = Field(
+        default=True,
+        description="Put approved knowledge entries into datasets, so that a model that is trained "
+        "on them knows what the team knows.",
+    )
     autopilot_days: float = Field(
         14, ge=0, description="Fewest days between two candidates of the autopilot that cost money."
     )

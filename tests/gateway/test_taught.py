@@ -82,7 +82,8 @@ async def test_an_answer_that_we_never_gave_is_context_in_the_row(
 async def test_rating_it_teaches_nothing(loop: Loop, provider: Any, opened: Any) -> None:
     conversation, _ = await asked(loop, provider, opened, "Thanks!")
     await rate(loop, f"{conversation}#1")
-    built = await dataset.build(loop, loose(loop), least=0)
+    settings = loop.settings.model_copy(update={"dataset_entries": False})
+    built = await dataset.build(replace(loop, settings=settings), loose(loop), least=0)
     assert built.lines == ()
     assert built.manifest["dropped"] == {"weightless": 1}
 
@@ -147,7 +148,8 @@ QUESTION = "How long may a party of ten sit at the table?"
 
 
 async def learned(loop: Loop) -> tuple[int, dict[str, int]]:
-    built = await dataset.build(loop, loose(loop), least=0)
+    settings = loop.settings.model_copy(update={"dataset_entries": False})
+    built = await dataset.build(replace(loop, settings=settings), loose(loop), least=0)
     return len(built.lines), built.manifest["dropped"]
 
 

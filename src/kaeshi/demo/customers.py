@@ -135,6 +135,7 @@ class Crowd:
     def __init__(self, seed: int, size: int = 4000) -> None:
         self.random = random.Random(seed)  # noqa: S311  # a simulation, not a secret
         self.known, self.beyond, self.beyond_held = intents()
+        self.asked_in: dict[str, Intent] = {}  # by conversation
         self._people = [f"customer_{i}" for i in range(size)]
         self._weights = [1 / (i + 8) for i in range(len(self.known))]
 

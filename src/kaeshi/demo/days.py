@@ -73,6 +73,8 @@ async def live_group(
     opinions: list[Feedback] = []
     for question, said in zip(group, answered, strict=True):
         right = is_right(question, said)
+        if question.intent is not None:
+            stage.crowd.asked_in[said.conversation] = question.intent
         tally.asked += 1
         tally.right += right
         tally.handed_over += said.hand_over

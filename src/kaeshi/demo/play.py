@@ -64,13 +64,13 @@ async def play(
     an unknown sabotage or a folder that is not a demo's.
     """
     _check_sabotage(sabotage)
-    _prepare(folder)
+    prepare(folder)
     clock = FakeClock(MONDAY)
-    async with open_loop(settings=_settings(folder), clock=clock, ids=FakeIds()) as loop:
+    async with open_loop(settings=settings_of(folder), clock=clock, ids=FakeIds()) as loop:
         stage = Stage(
             loop=loop, clock=clock, crowd=Crowd(seed), sabotage=sabotage, progress=progress
         )
-        before = await _first_production(stage)
+        before = await first_production(stage)
         log = await _two_weeks(stage)
         built, learned = await _learn(stage)
         decision = (
@@ -113,8 +113,8 @@ async def _scores_of(
     questions = stage.crowd.held_out(5)
     production = (await rollout.status(loop))["production"] or before
     scores = {
-        "before": await _score(loop, before, questions),
-        "candidate": await _score(loop, learned["model"], questions) if learned["model"] else None,
+        "before": await score(loop, before, questions),
+        "candidate": await score(loop, learned["model"], questions) if learned["model"] else None,
     }
     after = (
         scores["candidate"]
@@ -130,13 +130,13 @@ def _dataset_shown(built: Dataset | None) -> dict[str, Any] | None:
     return {"id": built.id, "rows": len(built.lines), "dropped": built.manifest["dropped"]}
 
 
-async def _first_production(stage: Stage) -> str:
+async def first_production(stage: Stage) -> str:
     """Train a first production on the hand-written FAQ, and store the test cases."""
     loop = stage.loop
     known = stage.crowd.known
     stage.progress("training the first production on the FAQ", 0)
     rows = _faq_rows(known, loop)
-    model = await _train(stage, "faq.jsonl", rows, "faq")
+    model = await train(stage, "faq.jsonl", rows, "faq")
     await rollout.set_production(loop, model, Serving(placeholders=True))
     cases = _promises(known, stage)
     await evaluation.add(loop, ((case["id"], case) for case in cases))
@@ -192,7 +192,7 @@ async def _learn(stage: Stage) -> tuple[Dataset | None, dict[str, Any]]:
     await _cost_of(loop, built, found)
     stage.progress("training the candidate", 0)
     rows = _training_rows(stage, built)
-    found["model"] = await _train(stage, "candidate.jsonl", rows, "concierge")
+    found["model"] = await train(stage, "candidate.jsonl", rows, "concierge")
     return built, found
 
 
@@ -371,7 +371,8 @@ async def _report(stage: Stage) -> dict[str, Any]:
     }
 
 
-async def _train(stage: Stage, name: str, rows: list[Any], suffix: str) -> str:
+async def train(stage: Stage, name: str, rows: list[Any], suffix: str) -> str:
+    """Train on these rows; the model's name. Raises Refused."""
     path = stage.loop.settings.data_dir / name
     write_whole(path, b"".join(line(row) for row in rows))
     run = await training.start(
@@ -388,7 +389,7 @@ async def _train(stage: Stage, name: str, rows: list[Any], suffix: str) -> str:
     return run.model
 
 
-async def _score(loop: Loop, model: str, questions: Sequence[Asked]) -> dict[str, Any]:
+async def score(loop: Loop, model: str, questions: Sequence[Asked]) -> dict[str, Any]:
     """Held-out questions: answered right, handed over, answered wrong.
 
     For questions that the concierge cannot answer, a hand-over is right.
@@ -421,7 +422,7 @@ async def _state(loop: Loop, name: str) -> Rollout:
         return await tx.rollouts.get(loop.assistant, name)
 
 
-def _settings(folder: Path) -> Settings:
+def settings_of(folder: Path) -> Settings:
     """The demo's own settings, whatever the environment says: nothing leaves this machine."""
     return load(
         kaeshi_data_dir=folder,
@@ -450,7 +451,7 @@ def _settings(folder: Path) -> Settings:
     )
 
 
-def _prepare(folder: Path) -> None:
+def prepare(folder: Path) -> None:
     """Create or empty the folder. Raises InvalidInput for files that no demo made."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():

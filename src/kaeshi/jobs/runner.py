@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from kaeshi.errors import NotFound
+from kaeshi.errors import KaeshiError, NotFound
 from kaeshi.jobs.schedule import Job, due
 from kaeshi.loop import Loop
 from kaeshi.nouns import Slot
@@ -79,7 +79,16 @@ async def run_slot(loop: Loop, job: Job, slot: datetime, owner: str) -> bool:
     ) as error:  # the outermost handler: the slot's end is recorded and the scheduler goes on
         detail = f"{type(error).__name__}: {error}"
         state = "failed"
-        log.exception("job failed job=%s slot=%s", job.name, slot.isoformat())
+        # what is refused says why; anything else is a fault, and its place in the code tells
+        is_fault = not isinstance(error, KaeshiError)
+        log.log(
+            logging.ERROR,
+            "job failed job=%s slot=%s: %s",
+            job.name,
+            slot.isoformat(),
+            error,
+            exc_info=is_fault,
+        )
     finally:
         keeper.cancel()
     await _finish_slot(loop, job, slot, owner, state, detail)

@@ -293,6 +293,7 @@ def _judged_as(
         review=review.state,
         context=s.context,
         account=s.customer if s.is_from_gateway else "",
+        is_logged=s.is_logged(verdict.upto if isinstance(verdict, Keep) else None),
         is_unnamed=s.is_unnamed,
         is_vouched=s.is_vouched,
         network=s.network,

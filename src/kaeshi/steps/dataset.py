@@ -11,14 +11,17 @@ from typing import Literal
 from kaeshi.errors import InvalidInput
 from kaeshi.files import sha256_of, write_whole
 from kaeshi.loop import Loop
-from kaeshi.nouns import Dataset, Drop, Example, Filters, Json
+from kaeshi.nouns import Dataset, Drop, Entry, Example, Filters, Json, Signals
 from kaeshi.rules import collection as judging
 from kaeshi.rules import dataset as rules
 from kaeshi.rules.duplicates import resembles
+from kaeshi.rules.knowledge import question_and_answer
 from kaeshi.steps import collection
+from kaeshi.steps.knowledge import approved_entries
 from kaeshi.steps.privacy import proof
 from kaeshi.store.contexts import context_id
 from kaeshi.store.examples import Judged
+from kaeshi.store.verbs import dumps
 
 AT_ONCE = 400
 FINAL = frozenset({"timed_out", "damaged", "doubtful"})  # whatever the filters say
@@ -154,10 +157,37 @@ async def build(
         dropped,
         "" if is_explained else await collection.why_nothing(loop),
     )
+    if loop.settings.dataset_entries:
+        examples += await _entries(loop, examples)
     lines = tuple(rules.row(example, loop.prompts) for example in examples)
     sources = _sources_of(examples)
     del examples  # their texts are in the lines by now, so free the memory
     return _assembled(loop, lines, sources, dropped, using)
+
+
+async def _entries(loop: Loop, beside: list[Example]) -> list[Example]:
+    """Approved entries as examples: what customers taught since must not unlearn what a team knows.
+
+    None that nearly is a test case, or has the very question of an example beside it.
+    """
+    found = [_of_entry(entry) for entry in await approved_entries(loop)]
+    fit, _ = await _decontaminated(loop, found)
+    asked = {pair[0] for e in beside if (pair := question_and_answer(e.messages))}
+    return [e for e in fit if (question_and_answer(e.messages) or ("",))[0] not in asked]
+
+
+def _of_entry(entry: Entry) -> Example:
+    said = [("user", entry.question), ("assistant", entry.answer)]
+    return Example(
+        id="",
+        conversation=entry.id,
+        body=dumps([{"role": role, "content": text} for role, text in said]),
+        intent="",
+        started_at=entry.at,
+        signals=Signals(),
+        consent="granted",
+        scrubber="",
+    )
 
 
 def _sources_of(examples: list[Example]) -> "list[_Source]":
@@ -194,7 +224,7 @@ def _assembled(
     using: Filters,
 ) -> Dataset:
     """Lines, splits and manifest as a dataset, named after its content."""
-    splits = tuple(rules.split(source.conversation) for source in sources)
+    splits = tuple(rules.split(s.conversation) if s.example else "train" for s in sources)
     sides = ("train", "validation")
     files = {
         f"{side}.jsonl": _facts(line for line, s in zip(lines, splits, strict=True) if s == side)
@@ -228,7 +258,7 @@ def _manifest_of(
         **({"contexts": contexts} if contexts else {}),
         "assistant": loop.assistant,
         "operator": f"{loop.policy.operator}s",
-        "scrubber": sorted({source.scrubber for source in sources}),
+        "scrubber": sorted({source.scrubber for source in sources if source.scrubber}),
         "pii": proof(loop, dict(sum((Counter(source.pii) for source in sources), Counter()))),
         "filters": using.model_dump(),
         "files": files | {"all.jsonl": _facts(lines)},
@@ -237,8 +267,8 @@ def _manifest_of(
         "lineage": [
             {
                 "row": i,
-                "conversation": source.conversation,
-                "example": source.example,
+                **({"example": source.example} if source.example else {}),
+                "conversation" if source.example else "entry": source.conversation,
                 "split": s,
                 **({"context": context_id(source.context)} if source.context else {}),
             }
@@ -276,7 +306,7 @@ async def register(loop: Loop, dataset: Dataset, path: str) -> None:
             dataset.id,
             path,
             dataset.manifest,
-            list(zip(dataset.examples, dataset.splits, strict=True)),
+            [pair for pair in zip(dataset.examples, dataset.splits, strict=True) if pair[0]],
             loop.clock.now(),
         )
 

@@ -187,7 +187,7 @@ def _conversations_of(path: Path) -> list[str]:
     if not manifest.is_file():
         return []
     lineage = json.loads(manifest.read_bytes()).get("lineage", [])
-    return [row["conversation"] for row in lineage if row["split"] == path.stem]
+    return [row.get("conversation", "") for row in lineage if row["split"] == path.stem]
 
 
 async def _without_cases(loop: Loop, pairs: list[Pair], dropped: Counter[str]) -> list[Pair]:

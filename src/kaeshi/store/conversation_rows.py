@@ -47,6 +47,13 @@ class Stored:
     is_unnamed: bool = False  # no request through the gateway named its customer
     is_vouched: bool = True  # a token names its customer, or an operator logged it
     network: str = ""  # a keyed hash
+    replies: frozenset[str] = frozenset()  # messages that a model gave through the gateway
+
+    def is_logged(self, upto: int | None) -> bool:
+        """Whether an operator brought the answer at that place, such as a colleague's reply."""
+        if not self.is_from_gateway:
+            return True
+        return upto is not None and self.said[upto].id not in self.replies
 
 
 @dataclass(frozen=True, kw_only=True)

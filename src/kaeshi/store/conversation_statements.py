@@ -4,7 +4,15 @@ from typing import Any
 
 from sqlalchemy import Column, Select, Table, bindparam, select, update
 
-from kaeshi.store.tables import changes, conversations, customers, messages, outcomes, texts
+from kaeshi.store.tables import (
+    changes,
+    conversations,
+    customers,
+    messages,
+    outcomes,
+    requests,
+    texts,
+)
 from kaeshi.store.verbs import among
 
 
@@ -37,6 +45,7 @@ HEADS = _of(
     _c.network,
     _c.context,
 )
+REPLIES = _of(requests, requests.c.conversation, requests.c.id)
 REPORTED = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.key)
 FACTS = _of(outcomes, _o.conversation, _o.conversation, _o.name, _o.value).order_by(
     _o.at, _o.reported_at, _o.key

@@ -37,6 +37,7 @@ from kaeshi.store.conversation_statements import (
     JUDGED,
     KNOWN_CONVERSATIONS,
     KNOWN_MESSAGES,
+    REPLIES,
     REPORTED,
     SETTLED,
     STILL_OPEN,
@@ -259,9 +260,11 @@ class ConversationVerbs(Verbs):
         facts = await self.facts(assistant, ids)
         heads = await self._rows(HEADS, assistant=assistant, ids=list(ids))
         offered = await self._contexts.of(assistant, {head[-1] for head in heads})
+        rows = await self._rows(REPLIES, assistant=assistant, ids=list(ids))
         found = {
             head[0]: Stored(
                 **self._head(assistant, head),
+                replies=frozenset(name for (name,) in rows),
                 version=(versions or {}).get(head[0], 0),
                 said=tuple(said[head[0]]),
                 is_damaged=head[0] in damaged,

@@ -39,6 +39,7 @@ class Judged:
     review: ReviewState = "proposed"
     context: Json = field(default_factory=dict)
     account: str = ""
+    is_logged: bool = False
     is_unnamed: bool = False
     is_vouched: bool = True
     network: str = ""
@@ -400,12 +401,13 @@ def _example_rows(judged: Sequence[Judged], assistant: str, now: datetime) -> li
             "scrubber": j.scrubber,
             "context": context_id(j.context),
             "account": j.account,
+            "is_logged": j.is_logged,
             "is_unnamed": j.is_unnamed,
             "is_vouched": j.is_vouched,
             "network": j.network,
             "probability": None,
             "bound": None,
-            "held": UNWEIGHED if j.account else "",
+            "held": "" if j.is_logged else UNWEIGHED,
             "review": j.review,
             "started_at": micros(j.started_at),
             "judged_at": micros(now),
@@ -450,6 +452,7 @@ def _judged(row: object) -> Judged:
         started_at=moment(r["started_at"]),
         review=r["review"],
         account=r["account"],
+        is_logged=r["is_logged"],
         is_unnamed=bool(r["is_unnamed"]),
         is_vouched=bool(r["is_vouched"]),
         network=r["network"],

@@ -82,7 +82,7 @@ _COMPARED = (
         _e.kept,
         _e.reason,
         _e.messages,
-        _e.account,
+        _e.is_logged,
         _e.review,
         _e.probability,
         _e.held,
@@ -223,14 +223,14 @@ class WeightVerbs(Verbs):
 
 
 def _compared(row: Sequence[Any]) -> Compared:
-    identifier, conversation, kept, reason, body, account, review, probability, held, *rest = row
+    identifier, conversation, kept, reason, body, is_logged, review, probability, held, *rest = row
     return Compared(
         id=identifier,
         conversation=conversation,
         is_kept=bool(kept),
         reason=reason,
         body=body,
-        is_logged=not account,
+        is_logged=bool(is_logged),
         is_decided=review != "proposed",
         is_weighed=probability is not None,
         was_held=bool(held),

@@ -37,6 +37,8 @@ examples = Table(
     Column("context", String(40)),
     # of customers who came through the gateway; empty for what an operator logged or imported
     Column("account", String(40), nullable=False, server_default=""),
+    # an operator brought the answer: of an import, or a colleague's in a conversation handed over
+    Column("is_logged", Boolean, nullable=False, server_default=false()),
     Column("is_unnamed", Boolean, nullable=False, server_default=false()),
     Column("is_vouched", Boolean, nullable=False, server_default=true()),
     Column("network", String(40), nullable=False, server_default=""),

@@ -1,4 +1,4 @@
-"""What the autopilot does: one candidate at a time."""
+"""What the autopilot does, one candidate at a time, and answers that an operator brought."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,11 @@ down_revision = "0019"
 
 
 def upgrade() -> None:
-    """Create the table."""
+    """Create the table, and add a column to the examples."""
+    op.add_column(
+        "examples", sa.Column("is_logged", sa.Boolean, nullable=False, server_default=sa.false())
+    )
+    op.execute("UPDATE examples SET is_logged = (account = '')")
     op.create_table(
         "autopilot_runs",
         sa.Column("assistant", sa.String(64), nullable=False),
