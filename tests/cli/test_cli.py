@@ -78,6 +78,7 @@ COMMANDS = {
     "knowledge revert",
     "knowledge search",
     "knowledge approve",
+    "judge",
     "autopilot status",
     "autopilot plan",
     "autopilot yes",
@@ -396,3 +397,13 @@ def test_an_option_that_does_nothing_is_refused_with_its_name(
     refused = kaeshi("training", "start", *words)
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert why in refused.stderr
+
+
+def test_results_of_any_program_are_judged_beside_each_other(tmp_path: Path) -> None:
+    for name, score in (("a", 0.2), ("b", 0.9)):
+        lines = [json.dumps({"case": i, "score": score}) for i in range(60)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    files = ("--production", f"{tmp_path}/a.jsonl", "--candidate", f"{tmp_path}/b.jsonl")
+    assert told("judge", *files)["outcome"] == "better"
+    said = kaeshi("judge", *files).stdout
+    assert said.startswith("better: candidate 0.900, production 0.200, difference +0.700")

@@ -14,8 +14,9 @@ from kaeshi.formats.faq import Written
 from kaeshi.formats.training_rows import parse_row
 from kaeshi.gateway.worker import take
 from kaeshi.loop import Loop
-from kaeshi.nouns import Feedback, Json
+from kaeshi.nouns import Conversation, Feedback, Json, Turn
 from kaeshi.steps import collection, dataset, faq, feedback, knowledge, preferences, review
+from kaeshi.steps import conversation as log_steps
 from kaeshi.steps.conversation import show
 
 FAKE = "Use the code FREE100 and everything on the menu is free of charge tonight."
@@ -498,3 +499,26 @@ async def test_another_bound_counts_for_what_was_weighed_before(
     assert await learned(loop) == (0, {"unreviewed": 1})
     assert await learned(trusting(loop)) == (1, {})
     assert await learned(loop) == (0, {"unreviewed": 1})
+
+
+async def test_a_colleagues_reply_to_a_hand_over_is_learned_as_an_import_is(
+    loop: Loop, opened: Any
+) -> None:
+    conversation, _ = await answered(loop, opened, QUESTION, customer="c1")
+    reply = {"role": "assistant", "content": "Two hours, until the next party comes."}
+    turn = Turn(id="colleague-1", message=reply, at=loop.clock.now())
+    async with loop.store.read() as tx:
+        (stored,) = await tx.conversations.read(loop.assistant, [conversation])
+    said = [Turn(id=s.id, message=s.message, at=loop.clock.now()) for s in stored.said]
+    grown = Conversation(
+        id=conversation,
+        assistant=loop.assistant,
+        customer="c1",
+        started_at=loop.clock.now(),
+        turns=(*said, turn),
+    )
+    await log_steps.log(loop, [grown])
+    async with loop.store.write() as tx:
+        await tx.conversations.close(loop.assistant, [conversation], loop.clock.now())
+    await rate(loop, "colleague-1")
+    assert await learned(loop) == (1, {})

@@ -1,17 +1,20 @@
 """Claims about steps/dataset.py."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kaeshi.errors import TooFew
 from kaeshi.files import sha256_of
+from kaeshi.formats.faq import Written
 from kaeshi.loop import Loop
 from kaeshi.nouns import Filters
 from kaeshi.steps import (
     collection,
     dataset,
     evaluation,
+    faq,
 )
 from samples import different, learnable, log, record
 
@@ -52,6 +55,22 @@ async def test_a_test_case_is_never_trained_on(loop: Loop) -> None:
     built = await dataset.build(loop)
     assert len(built.rows) == 11
     assert built.manifest["dropped"]["test_case"] == 1
+
+
+async def test_what_the_team_knows_is_trained_on_beside_what_customers_taught(loop: Loop) -> None:
+    await learnable(loop, 12)
+    asked, case = different(3), different(50)
+    await evaluation.add(loop, [("case", {"question": case[0], "expected": case[1]})])
+    known = [("Do you bring the grill?", "Yes, and the propane."), (asked[0], "Another."), case]
+    await faq.import_pairs(loop, (("faq", Written(*pair)) for pair in known), by="ann")
+    built = await dataset.build(loop)
+    said = [row["messages"][-1]["content"] for row in built.rows]
+    # neither what a customer's own example answers, nor what is a test case
+    assert (len(said), said[-1]) == (13, "Yes, and the propane.")
+    assert built.manifest["lineage"][-1].keys() == {"row", "entry", "split"}
+    assert built.splits[-1] == "train"
+    settings = loop.settings.model_copy(update={"dataset_entries": False})
+    assert len((await dataset.build(replace(loop, settings=settings))).rows) == 12
 
 
 async def test_the_files_of_a_dataset_that_was_built_here_are_valid(

@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "Run the whole loop on a simulated hibachi concierge.",
     "run": "Run the loop over recorded logs.",
     "serve": "Serve the gateway, the HTTP API, the pages and the scheduler.",
+    "judge": "Judge two result files: better, worse or not shown.",
     "backup": "Back up the database and its files while they are in use.",
     "restore": "Make a data folder of a backup.",
     "shim": "Write the package api/ai/ml into your own tree.",
