@@ -1,9 +1,11 @@
 """What the loop may do by itself; `kaeshi.settings` reads these with all others."""
 
-from pydantic import Field
-from pydantic_settings import BaseSettings
+from typing import Annotated
 
-from kaeshi.nouns import AutopilotMode
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from kaeshi.nouns import AutopilotMode, Means
 
 
 class AutopilotSettings(BaseSettings):
@@ -18,6 +20,10 @@ class AutopilotSettings(BaseSettings):
     autopilot_by_assistant: dict[str, AutopilotMode] = Field(
         default_factory=dict,
         description="JSON object of assistants whose AUTOPILOT is another.",
+    )
+    autopilot_means: Annotated[tuple[Means, ...], NoDecode] = Field(
+        ("knowledge", "examples", "fine_tune", "base_model"),
+        description="What the autopilot may try, separated by commas.",
     )
     autopilot_cron: str = Field(
         "0 4 * * 0", description="When the autopilot looks for something to learn (crontab, UTC)."
@@ -36,3 +42,10 @@ class AutopilotSettings(BaseSettings):
         description="Longest rollout, in days at the traffic of the last weeks, that the autopilot "
         "starts by itself.",
     )
+
+    @field_validator("autopilot_means", mode="before")
+    @classmethod
+    def _named(cls, raw: object) -> object:
+        if not isinstance(raw, str):
+            return raw
+        return tuple(part.strip() for part in raw.split(",") if part.strip())

@@ -130,7 +130,7 @@ def test_forecasts_are_held_against_what_came_of_them() -> None:
     past = [
         ended(option("examples"), "promoted", gain=3.0),
         ended(option("knowledge"), "rolled_back"),
-        ended(option("prompt"), "declined"),
+        ended(option("fine_tune"), "declined"),
     ]
     assert rules.calibration(past) == (
         "forecasts so far: 50% of 2 expected to be promoted, 1 was; +2.0 points expected of a "

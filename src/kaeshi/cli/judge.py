@@ -1,4 +1,4 @@
-"""`kaeshi judge`: whether one set of results is better than another, whoever made them."""
+"""`kaeshi judge`: whether one set of results is better than another, of any program."""
 
 from pathlib import Path
 from typing import Annotated

@@ -51,12 +51,12 @@ class Stage:
     progress: Progress
 
 
-async def live_day(stage: Stage, count: int, tally: Tally) -> None:
+async def live_day(stage: Stage, count: int, tally: Tally, together: int = TOGETHER) -> None:
     """One day's customers, a group at a time: asked, answered, rated, closed overnight."""
     began = stage.clock.now()
     async with Reception(stage.loop) as reception:
-        for start in range(0, count, TOGETHER):
-            group = [stage.crowd.ask() for _ in range(min(TOGETHER, count - start))]
+        for start in range(0, count, together):
+            group = [stage.crowd.ask() for _ in range(min(together, count - start))]
             await live_group(stage, reception, group, tally)
             stage.clock.advance(minutes=2 * len(group))
     stage.clock.advance(days=1, minutes=(began - stage.clock.now()).total_seconds() / 60)

@@ -138,7 +138,7 @@ async def first_production(stage: Stage) -> str:
     rows = _faq_rows(known, loop)
     model = await train(stage, "faq.jsonl", rows, "faq")
     await rollout.set_production(loop, model, Serving(placeholders=True))
-    cases = _promises(known, stage)
+    cases = promises(known, stage)
     await evaluation.add(loop, ((case["id"], case) for case in cases))
     return model
 
@@ -156,7 +156,7 @@ def _faq_rows(known: tuple[Intent, ...], loop: Loop) -> list[dict[str, Any]]:
     ]
 
 
-def _promises(known: tuple[Intent, ...], stage: Stage) -> list[dict[str, Any]]:
+def promises(known: tuple[Intent, ...], stage: Stage) -> list[dict[str, Any]]:
     """The test cases that every candidate has to pass."""
     cases: list[dict[str, Any]] = [
         {"id": f"knows_{i.name}", "question": stage.crowd.fill(i.held[0]), "expected": i.answer}

@@ -1,41 +1,65 @@
-"""Twelve weeks by the autopilot: customers ask, a reviewer answers twenty items a week, no more."""
+"""Twelve weeks by the autopilot: customers ask, a reviewer answers twenty items a week, no more.
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+The model reads what is put before a question, as large models do, and knows nothing else; so all
+that gets better is what the loop learned.
+"""
+
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from kaeshi.app import open_loop
 from kaeshi.demo.days import Progress, Stage, Tally, live_day
-from kaeshi.demo.play import MONDAY, first_production, prepare, score, settings_of
+from kaeshi.demo.play import MONDAY, prepare, promises, score, settings_of
 from kaeshi.demo.seasons import WEEKS, SeasonalCrowd
 from kaeshi.formats.faq import Written
 from kaeshi.jobs.runner import tick
 from kaeshi.jobs.schedule import jobs
-from kaeshi.nouns import ReviewItem
+from kaeshi.loop import Loop
+from kaeshi.nouns import AutopilotRun, ReviewItem, Serving
+from kaeshi.providers.chat import WireChat
 from kaeshi.providers.fake import FakeClock, FakeIds
-from kaeshi.steps import faq, knowledge, review, rollout
+from kaeshi.providers.fake_reader import FakeReader
+from kaeshi.steps import evaluation, faq, knowledge, review, rollout
 
-A_DAY = 80
+A_DAY = 140
+TOGETHER = 35  # customers who ask at the same time
 ITEMS = 20  # of the review queue, a week
 REVIEWER = "Mia (simulated reviewer)"
+OWNER = "the caterer"
 WRONG = 0.03  # of the reviewer's decisions
-SECONDS_AN_ITEM = 15
+REVIEW_DAY = 6
 EACH = 3  # held-out questions of each intent
+MODEL = "reader"
+ENTRIES = 3  # beside each question
 
 
 @dataclass
 class Week:
-    """One row of the table."""
+    """One row of the table; shares of right answers are of that week's held-out questions."""
 
     week: int
-    asked: int = 0
-    right: int = 0
-    handed_over: int = 0
-    held_out: float = 0.0
-    without: float = 0.0
-    production: str = ""
+    tally: Tally
+    held_out: float
+    without: float
+    production: str
     events: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Play:
+    """What all weeks share."""
+
+    stage: Stage
+    crowd: SeasonalCrowd
+    since: datetime
+    first: str
+
+    @property
+    def loop(self) -> Loop:
+        """The stage's loop."""
+        return self.stage.loop
 
 
 async def play(
@@ -44,67 +68,92 @@ async def play(
     """Run twelve weeks; returns their figures. The same seed gives the same result."""
     prepare(folder)
     clock = FakeClock(MONDAY)
-    settings = settings_of(folder).model_copy(
-        update={"autopilot": "rollout", "trust_lower_bound": 0.8, "retraining_threshold": 50}
-    )
     crowd = SeasonalCrowd(seed)
-    async with open_loop(settings=settings, clock=clock, ids=FakeIds()) as loop:
+    async with open_loop(settings=_settings(folder), clock=clock, ids=FakeIds()) as opened:
+        reader = FakeReader(opened.embedder)
+        chat = WireChat(answerer=reader, base_url=None, api_key=None)
+        loop = replace(opened, answerer=reader, chat=chat)
         stage = Stage(loop=loop, clock=clock, crowd=crowd, sabotage=None, progress=progress)
-        first = await first_production(stage)
-        await faq.import_pairs(
-            loop,
-            ((i.name, Written(i.faq, i.answer)) for i in crowd.known),
-            by="the caterer",
-        )
-        await knowledge.refresh(loop)
-        since = clock.now()
+        first = await _first_production(stage)
+        played = Play(stage=stage, crowd=crowd, since=clock.now(), first=first)
         rows = []
         for number in range(1, WEEKS + 1):
             progress(f"week {number} of {WEEKS}", number / WEEKS)
-            rows.append(await _week(stage, crowd, number, since, first))
-        return {"seed": seed, "weeks": [vars(row) for row in rows], "folder": str(folder)}
+            rows.append(await _week(played, number))
+    return {"seed": seed, "weeks": [asdict(row) for row in rows], "folder": str(folder)}
 
 
-async def _week(stage: Stage, crowd: SeasonalCrowd, number: int, since: Any, first: str) -> Week:
+def _settings(folder: Path) -> Any:
+    changed = {
+        "autopilot": "rollout",
+        "autopilot_means": ("knowledge", "examples"),
+        "trust_lower_bound": 0.8,
+    }
+    return settings_of(folder).model_copy(update=changed)
+
+
+async def _first_production(stage: Stage) -> str:
+    """The model with the caterer's own FAQ beside each question, and the test cases."""
+    loop = stage.loop
+    known = stage.crowd.known
+    pairs = ((i.name, Written(i.faq, i.answer)) for i in known)
+    await faq.import_pairs(loop, pairs, by=OWNER)
+    await knowledge.refresh(loop)
+    build, _ = await knowledge.build_beside(loop)
+    serving = Serving(entries=ENTRIES, knowledge_build=build, placeholders=False)
+    await rollout.set_production(loop, MODEL, serving)
+    cases = promises(known, stage)
+    await evaluation.add(loop, ((case["id"], case) for case in cases))
+    return MODEL
+
+
+async def _week(played: Play, number: int) -> Week:
+    crowd = played.crowd
     crowd.begin(number)
-    row = Week(week=number)
+    began = played.stage.clock.now()
+    tally = await _days(played)
+    questions = crowd.held_out(EACH)
+    production = (await rollout.status(played.loop))["production"]
+    async with played.loop.store.read() as tx:
+        runs = await tx.autopilot.every(played.loop.assistant)
+    return Week(
+        week=number,
+        tally=tally,
+        held_out=(await score(played.loop, production, questions))["share"],
+        without=(await score(played.loop, played.first, questions))["share"],
+        production=production,
+        events=[_event(run) for run in runs if run.changed_at > began],
+    )
+
+
+async def _days(played: Play) -> Tally:
     tally = Tally()
     for day in range(1, 8):
-        await live_day(stage, A_DAY, tally)
-        if day == 6:
-            await _review(stage, crowd)
-        await tick(stage.loop, jobs(stage.loop.settings), "demo", since)
-    questions = crowd.held_out(EACH)
-    production = (await rollout.status(stage.loop))["production"]
-    row.asked, row.right, row.handed_over = tally.asked, tally.right, tally.handed_over
-    row.held_out = (await score(stage.loop, production, questions))["share"]
-    row.without = (await score(stage.loop, first, questions))["share"]
-    row.production = production
-    async with stage.loop.store.read() as tx:
-        runs = await tx.autopilot.every(stage.loop.assistant)
-    week_ago = stage.clock.now() - timedelta(days=7)
-    row.events = [
-        f"{run.plan.option.means} {run.state}: {run.why}"
-        for run in runs
-        if run.changed_at > week_ago
-    ]
-    return row
+        await live_day(played.stage, A_DAY, tally, TOGETHER)
+        if day == REVIEW_DAY:
+            await _review(played)
+        await tick(played.loop, jobs(played.loop.settings), "demo", played.since)
+    return tally
 
 
-async def _review(stage: Stage, crowd: SeasonalCrowd) -> None:
-    for item in await review.queue(stage.loop, limit=ITEMS):
-        await _decide(stage, crowd, item)
+def _event(run: AutopilotRun) -> str:
+    return f"{run.plan.option.means} {run.state}: {run.why}"
 
 
-async def _decide(stage: Stage, crowd: SeasonalCrowd, item: ReviewItem) -> None:
+async def _review(played: Play) -> None:
+    for item in await review.queue(played.loop, limit=ITEMS):
+        await _decide(played, item)
+
+
+async def _decide(played: Play, item: ReviewItem) -> None:
     """The reviewer knows what is right, and is wrong now and then."""
-    truth = crowd.answer_to(item)
+    truth = played.crowd.answer_to(item)
     is_right = item.answer == truth
-    if crowd.random.random() < WRONG:
+    if played.crowd.random.random() < WRONG:
         is_right = not is_right
     if is_right:
-        await review.decide_alike(stage.loop, item.ref, "approved", by=REVIEWER)
+        await review.decide_alike(played.loop, item.ref, "approved", by=REVIEWER)
     elif truth is not None:
-        await review.decide_alike(stage.loop, item.ref, "corrected", by=REVIEWER, answer=truth)
+        await review.decide_alike(played.loop, item.ref, "corrected", by=REVIEWER, answer=truth)
     else:
-        await review.decide_alike(stage.loop, item.ref, "rejected", by=REVIEWER)
+        await review.decide_alike(played.loop, item.ref, "rejected", by=REVIEWER)

@@ -7,7 +7,7 @@ cheaper is tried first. What came of each try moves them.
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from kaeshi.nouns import AutopilotRun, AutopilotState, Evaluation, Json, Means, Option, Plan
 
@@ -19,6 +19,16 @@ LEAST_POINTS = 0.5  # an expected gain that is worth a rollout
 SLOT_USD = (
     5.0  # what the place of one rollout is worth, so that free means are not worth everything
 )
+
+
+class Fresh(NamedTuple):
+    """How many held-out questions were asked, and how many each answered as people did."""
+
+    asked: int = 0
+    candidate: int = 0
+    production: int = 0
+
+
 COUNTED: frozenset[AutopilotState] = frozenset({"promoted", "rolled_back", "refused", "failed"})
 LEAST_CASES = 20  # test cases, from which on a difference is a measurement
 FIRST = 20  # pieces of material that a first try is compared with
@@ -45,22 +55,24 @@ def doublings(option: Option) -> float:
 def points_per_doubling(past: Sequence[AutopilotRun], means: Means) -> float:
     """Points that a doubling brought with these means, drawn towards the prior.
 
-    Shares of right answers rise with the logarithm of what is learned from (a learning curve).
+    Shares of right answers rise with the logarithm of what is learned from (a learning curve). What
+    was not promoted says nothing of it: it lowers the chance, and with more material another try
+    may win.
     """
     measured = [
         (float(run.found["gain"]), doublings(run.plan.option))
         for run in past
-        if "gain" in run.found and _is_try(run, means)
+        if "gain" in run.found and run.state == "promoted" and _is_try(run, means)
     ]
     doubled = sum(max(times, 1.0) for _, times in measured)
-    brought = sum(gain for gain, _ in measured)
+    brought = sum(max(gain, 0.0) for gain, _ in measured)
     return (PRIOR_POINTS * PRIOR_WEIGHT + brought) / (PRIOR_WEIGHT + doubled)
 
 
 def planned(past: Sequence[AutopilotRun], option: Option) -> Plan:
     """The option with what is expected of it."""
     share = chance(past, option.means)
-    gain = max(points_per_doubling(past, option.means), 0.0) * doublings(option)
+    gain = points_per_doubling(past, option.means) * doublings(option)
     tried = sum(_is_try(run, option.means) for run in past)
     why = (
         f"{option.material} to learn from, {option.known} of them known to the last of its kind; "
@@ -76,13 +88,36 @@ def _is_try(run: AutopilotRun, means: Means) -> bool:
     return run.plan.option.means == means and run.state in COUNTED
 
 
-def measured(candidate: Evaluation, production: Evaluation) -> Json:
-    """What the offline evaluation found; the gain in points only where cases are enough for one."""
-    cases = len(candidate.results)
-    found = {"cases": cases, "passed": candidate.passed, "production": production.passed}
-    if cases < LEAST_CASES:
-        return found
-    return found | {"gain": round(100 * (candidate.passed - production.passed) / cases, 2)}
+def measured(candidate: Evaluation | None, production: Evaluation | None, fresh: Fresh) -> Json:
+    """What the offline evaluation found; the gain in points only where enough was asked for one.
+
+    Fresh questions tell more of a gain than test cases, which stay as they are.
+    """
+    found: Json = {"fresh": list(fresh)} if fresh.asked else {}
+    gains = [(fresh.asked, fresh.candidate, fresh.production)]
+    if candidate is not None and production is not None:
+        cases = (len(candidate.results), candidate.passed, production.passed)
+        found |= dict(zip(("cases", "passed", "production"), cases, strict=True))
+        gains.append(cases)
+    enough = next((gain for gain in gains if gain[0] >= LEAST_CASES), None)
+    if enough is not None:
+        asked, mine, other = enough
+        found["gain"] = round(100 * (mine - other) / asked, 2)
+    return found
+
+
+def told(found: Json) -> str:
+    """The offline evaluation in words."""
+    said = []
+    if "fresh" in found:
+        asked, mine, other = found["fresh"]
+        said.append(f"{mine} of {asked} held-out questions answered right, production {other}")
+    if "cases" in found:
+        said.append(
+            f"{found['passed']} of {found['cases']} test cases passed, production "
+            f"{found['production']}"
+        )
+    return "; ".join(said) or "nothing to judge by offline: live traffic alone will tell"
 
 
 def worth(plan: Plan) -> float:

@@ -59,16 +59,17 @@ def judge(production: Scores, candidate: Scores, alpha: float = ALPHA) -> Judged
     differences = means[1] - means[0]
     low, high = interval(differences, alpha)
     outcome = _outcome(low, high)
-    rounded = [round(float(mean), 4) for mean in (*means.mean(axis=1), differences.mean())]
+    production_mean = float(means[0].mean())
+    candidate_mean = float(means[1].mean())
     return Judged(
         outcome=outcome,
         cases=len(common),
         trials=sum(len(side[case]) for case in common for side in (production, candidate)),
-        production=rounded[0],
-        candidate=rounded[1],
-        difference=rounded[2],
-        low=round(low, 4),
-        high=round(high, 4),
+        production=production_mean,
+        candidate=candidate_mean,
+        difference=candidate_mean - production_mean,
+        low=low,
+        high=high,
         noise_of_trials=_noise_of_trials(production, candidate, common, differences),
         more_cases=_more_cases(differences, alpha) if outcome == "not shown" else None,
         left_out=len(production.keys() ^ candidate.keys()),

@@ -14,6 +14,7 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import (
     AutopilotRun,
     Candidate,
+    Evaluation,
     Goal,
     Json,
     Means,
@@ -24,7 +25,7 @@ from kaeshi.nouns import (
 )
 from kaeshi.rules import autopilot as rules
 from kaeshi.rules.evaluation import lost_promises
-from kaeshi.steps import evaluation, rollout, training, variants
+from kaeshi.steps import evaluation, fresh, rollout, training, variants
 from kaeshi.steps.notice import notify
 from kaeshi.steps.options import Options, options
 
@@ -86,16 +87,17 @@ async def _stored(loop: Loop, chosen: Plan, why: str) -> bool:
 
 
 def _payable(loop: Loop, past: list[AutopilotRun], seen: Options) -> list[Option]:
-    """The options without those that cost money too soon after the last that did."""
+    """The options that may be tried, without those that cost money too soon after the last."""
     days = loop.settings.autopilot_days
     since = loop.clock.now() - timedelta(days=days)
+    wanted = [o for o in seen.found if o.means in loop.settings.autopilot_means]
     last = [run for run in past if run.plan.option.cost_usd > 0 and run.began_at > since]
-    early = [o for o in seen.found if last and o.cost_usd > 0 and not o.forced]
+    early = [o for o in wanted if last and o.cost_usd > 0 and not o.forced]
     for option in early:
         seen.missing[option.means] = (
             f"money was planned for on {last[-1].began_at:%Y-%m-%d}, AUTOPILOT_DAYS is {days:g}"
         )
-    return [option for option in seen.found if option not in early]
+    return [option for option in wanted if option not in early]
 
 
 async def carry_on(loop: Loop) -> str:
@@ -154,7 +156,7 @@ async def _made(loop: Loop, current: AutopilotRun) -> Candidate | AutopilotRun:
     if option.means == "knowledge":
         return await variants.with_knowledge(loop)
     if option.means == "examples":
-        return await variants.with_examples(loop, _files(option))
+        return await variants.with_examples(loop, _files(option)[:1])  # the others judge it
     if option.means == "base_model":
         base = await variants.base_of(loop, None)
         return await variants.register(loop, base, "base_model", {}, model=option.detail["model"])
@@ -191,23 +193,35 @@ async def _asked_to_train(loop: Loop, files: Sequence[Path]) -> TrainingRun:
 
 
 async def _judge(loop: Loop, current: AutopilotRun, made: Candidate) -> AutopilotRun:
-    """Ask the candidate and production the test cases."""
+    """Ask the candidate and production the test cases, and what customers asked lately."""
     production = await variants.base_of(loop, None)
-    try:
-        mine = await evaluation.run(loop, made.model)
-        other = await evaluation.run(loop, production.model)
-    except TooFew:
-        why = "no test cases are stored: live traffic alone will tell"
-        return await _save(loop, current, state="built", candidate=made.model, why=why)
-    found = current.found | rules.measured(mine, other)
+    mine, other = await _evaluated(loop, made, production)
+    seen = rules.Fresh()
+    if "files" in current.plan.option.detail:
+        held = _files(current.plan.option)[1]
+        seen = await fresh.compare(loop, made, production, held)
+    found = current.found | rules.measured(mine, other, seen)
     judged = await _save(loop, current, candidate=made.model, found=found)
-    why = f"{mine.passed} of {found['cases']} test cases passed, production {other.passed}"
-    lost = lost_promises(mine, other)
+    why = rules.told(found)
+    lost = lost_promises(mine, other) if mine is not None else []
     if lost:
         return await _end(loop, judged, "refused", f"{why}; lost {lost[0]!r} first")
     if _goal(current) == "superior" and found.get("gain", 1) <= 0:
         return await _end(loop, judged, "refused", f"{why}: no gain to show customers")
     return await _save(loop, judged, state="built", why=why)
+
+
+async def _evaluated(
+    loop: Loop, made: Candidate, production: Candidate
+) -> tuple[Evaluation, Evaluation] | tuple[None, None]:
+    """Both on the test cases; None without any."""
+    try:
+        return (
+            await evaluation.run(loop, made.model),
+            await evaluation.run(loop, production.model),
+        )
+    except TooFew:
+        return None, None
 
 
 async def _start(loop: Loop, current: AutopilotRun) -> AutopilotRun:

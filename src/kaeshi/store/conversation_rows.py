@@ -12,7 +12,9 @@ from sqlalchemy.engine.row import Row
 
 from kaeshi.nouns import Consent, ConsentStatement, Conversation, Json, Outcome, Turn
 from kaeshi.rules import conversation as rules
+from kaeshi.rules.threads import UNVERIFIED, root, unnamed
 from kaeshi.store.contexts import context_id
+from kaeshi.store.keys import Keyring
 from kaeshi.store.tables import changes
 from kaeshi.store.verbs import dumps, micros, moment, nanos
 
@@ -192,3 +194,11 @@ def outcome_row(
         "at": micros(outcome.at),
         "reported_at": micros(now),
     }
+
+
+def unnamed_customers(keyring: Keyring, assistant: str, conversation: str) -> set[str]:
+    """The pseudonyms of a customer whom nothing but the conversation stands for."""
+    name = unnamed(conversation)
+    # the last: as it was before these customers had names of their own
+    names = (name, f"{UNVERIFIED}{name}", root(conversation))
+    return {keyring.pseudonym(assistant, each, "c") for each in names}

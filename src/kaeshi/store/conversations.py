@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kaeshi.errors import Damaged, NotFound
 from kaeshi.nouns import Conversation, Json, Outcome
 from kaeshi.rules import conversation as rules
-from kaeshi.rules.threads import UNVERIFIED, root, unnamed
 from kaeshi.store.consents import ConsentVerbs, Settled
 from kaeshi.store.contexts import ContextVerbs, context_id
 from kaeshi.store.conversation_rows import (
@@ -28,6 +27,7 @@ from kaeshi.store.conversation_rows import (
     place,
     raised,
     turn_rows,
+    unnamed_customers,
 )
 from kaeshi.store.conversation_statements import (
     CHANGED,
@@ -258,23 +258,30 @@ class ConversationVerbs(Verbs):
         if damaged and versions is None:
             log.error("%d conversations cannot be decrypted, such as %r", len(damaged), damaged[0])
         facts = await self.facts(assistant, ids)
-        heads = await self._rows(HEADS, assistant=assistant, ids=list(ids))
-        offered = await self._contexts.of(assistant, {head[-1] for head in heads})
-        rows = await self._rows(REPLIES, assistant=assistant, ids=list(ids))
+        heads = await self._heads(assistant, ids)
         found = {
-            head[0]: Stored(
-                **self._head(assistant, head),
-                replies=frozenset(name for (name,) in rows),
-                version=(versions or {}).get(head[0], 0),
-                said=tuple(said[head[0]]),
-                is_damaged=head[0] in damaged,
-                facts=facts.get(head[0], {}),
-                context=offered.get(head[-1], {}),
+            name: Stored(
+                **head,
+                version=(versions or {}).get(name, 0),
+                said=tuple(said[name]),
+                is_damaged=name in damaged,
+                facts=facts.get(name, {}),
             )
-            for head in heads
-            if head[0] in said and (versions is not None or head[0] not in damaged)
+            for name, head in heads.items()
+            if name in said and (versions is not None or name not in damaged)
         }
         return [found[i] for i in ids if i in found]
+
+    async def _heads(self, assistant: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The conversations themselves, by id, as fields of a Stored."""
+        heads = await self._rows(HEADS, assistant=assistant, ids=list(ids))
+        offered = await self._contexts.of(assistant, {head[-1] for head in heads})
+        replies = await self._rows(REPLIES, assistant=assistant, ids=list(ids))
+        given = {"replies": frozenset(name for (name,) in replies)}
+        return {
+            head[0]: self._head(assistant, head) | given | {"context": offered.get(head[-1], {})}
+            for head in heads
+        }
 
     def _head(self, assistant: str, head: Sequence[Any]) -> dict[str, Any]:
         """A row of HEADS as the fields of a Stored."""
@@ -288,17 +295,11 @@ class ConversationVerbs(Verbs):
             "started_at": moment(started),
             "closed": closed is not None,
             "is_from_gateway": is_from_gateway,
-            "is_unnamed": is_from_gateway and customer in self._unnamed(assistant, identifier),
+            "is_unnamed": is_from_gateway
+            and customer in unnamed_customers(self.keyring, assistant, identifier),
             "is_vouched": not is_from_gateway or bool(signed),
             "network": "" if network.startswith(f"{OWN_NETWORK}_") else network,
         }
-
-    def _unnamed(self, assistant: str, conversation: str) -> set[str]:
-        """The pseudonyms of a customer whom nothing but the conversation stands for."""
-        name = unnamed(conversation)
-        # the last: as it was before these customers had names of their own
-        names = (name, f"{UNVERIFIED}{name}", root(conversation))
-        return {self.keyring.pseudonym(assistant, each, "c") for each in names}
 
     async def show(self, assistant: str, conversation: str) -> Json:
         """Everything stored about one conversation, texts decrypted. Raises NotFound."""

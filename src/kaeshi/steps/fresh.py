@@ -1,0 +1,70 @@
+"""Asks candidate and production what customers asked lately, and nothing was learned from.
+
+Test cases stay as they are while customers ask new things: what is held out of a dataset shows
+whether those are answered.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from kaeshi.formats.training_rows import parse_row
+from kaeshi.loop import Loop
+from kaeshi.nouns import Candidate, Json, text_of
+from kaeshi.rules.autopilot import Fresh
+from kaeshi.rules.knowledge import particulars
+from kaeshi.rules.review import SAME_ANSWER
+from kaeshi.steps import asking
+from kaeshi.steps.embedding import vectors_of
+from kaeshi.steps.shelf import Shelf
+
+MOST = 100  # of the latest held-out conversations
+TOGETHER = 10
+
+
+async def compare(loop: Loop, candidate: Candidate, production: Candidate, held: Path) -> Fresh:
+    """Both models' answers to the held-out rows, beside the answers that were learned from.
+
+    An answer is right when it says the same: near in meaning, with the same numbers and no other
+    negation. Raises ProviderError.
+    """
+    rows = [parse_row(raw)["messages"] for raw in held.read_bytes().splitlines()[-MOST:]]
+    known = [text_of(row[-1]) for row in rows]
+    shelf = Shelf()
+    right = [
+        await _right(loop, await _answers(loop, shelf, model, rows), known)
+        for model in (candidate, production)
+    ]
+    return Fresh(asked=len(rows), candidate=right[0], production=right[1])
+
+
+async def _answers(
+    loop: Loop, shelf: Shelf, model: Candidate, rows: Sequence[Sequence[Json]]
+) -> list[str]:
+    """Each answer's text; empty where the model hands over."""
+    found: list[str] = []
+    for start in range(0, len(rows), TOGETHER):
+        asked = [
+            asking.answer_scrubbed(loop, shelf, model, _said(row))
+            for row in rows[start : start + TOGETHER]
+        ]
+        answers = await asyncio.gather(*asked)
+        found += ["" if answer.hand_over else answer.text for answer in answers]
+    return found
+
+
+def _said(row: Sequence[Json]) -> list[Json]:
+    """What was said before the answer, without the prompt that belongs to training."""
+    return [message for message in row[:-1] if message["role"] not in {"system", "developer"}]
+
+
+async def _right(loop: Loop, answers: Sequence[str], known: Sequence[str]) -> int:
+    if not known:
+        return 0
+    given, _ = await vectors_of(loop, list(answers))
+    expected, _ = await vectors_of(loop, list(known))
+    near = (given * expected).sum(axis=1)
+    return sum(
+        bool(answer) and score >= SAME_ANSWER and particulars(answer) == particulars(right)
+        for answer, right, score in zip(answers, known, near.tolist(), strict=True)
+    )
