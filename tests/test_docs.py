@@ -38,7 +38,13 @@ WORDS = (
     "report",
     "pii",
 )
-PAGES = [*(f"docs/{word}.md" for word in WORDS), "docs/jobs.md", "docs/gateway.md", "README.md"]
+PAGES = [
+    *(f"docs/{word}.md" for word in WORDS),
+    "docs/jobs.md",
+    "docs/autopilot.md",
+    "docs/gateway.md",
+    "README.md",
+]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kaeshi.nouns import (
+    HAND_OVER,
     Drop,
     Entry,
     Example,
@@ -82,3 +83,14 @@ def test_letters_that_look_like_others_wait_for_a_person() -> None:
         ("Работаете ли вы по воскресеньям?", "Да, мы открыты."),
     )
     assert knowledge.opposed(disguised, np.eye(3, dtype=np.float32)) == {"e1"}
+
+
+def test_the_answer_to_what_was_handed_over_is_the_colleagues() -> None:
+    asked = {"role": "user", "content": "Do you cook on Sundays?"}
+    over = {"role": "assistant", "content": HAND_OVER}
+    reply = {"role": "assistant", "content": "Yes, from noon on."}
+    assert knowledge.question_and_answer([asked, over, reply]) == (
+        "Do you cook on Sundays?",
+        "Yes, from noon on.",
+    )
+    assert knowledge.question_and_answer([asked, over]) == ("Do you cook on Sundays?", HAND_OVER)

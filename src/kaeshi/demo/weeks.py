@@ -23,8 +23,8 @@ from kaeshi.providers.fake import FakeClock, FakeIds
 from kaeshi.providers.fake_reader import FakeReader
 from kaeshi.steps import evaluation, faq, knowledge, review, rollout
 
-A_DAY = 140
-TOGETHER = 35  # customers who ask at the same time
+A_DAY = 100
+TOGETHER = 50  # customers who ask at the same time
 ITEMS = 20  # of the review queue, a week
 REVIEWER = "Mia (simulated reviewer)"
 OWNER = "the caterer"
@@ -88,6 +88,7 @@ def _settings(folder: Path) -> Any:
         "autopilot": "rollout",
         "autopilot_means": ("knowledge", "examples"),
         "trust_lower_bound": 0.8,
+        "rollout_horizon_days": 14,
     }
     return settings_of(folder).model_copy(update=changed)
 

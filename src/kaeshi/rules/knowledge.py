@@ -44,13 +44,23 @@ def choose(example: Example) -> Keep | Drop:
 
 
 def question_and_answer(messages: Sequence[Json]) -> tuple[str, str] | None:
-    """The last assistant message and the customer's message right before it."""
-    for i in range(len(messages) - 1, 0, -1):
-        if messages[i].get("weight") == 0:
+    """The last assistant message and the customer's message right before it.
+
+    A hand-over in between is passed over: the colleague's reply is the answer.
+    """
+    said = [m for i, m in enumerate(messages) if not _is_handed_on(m, messages[i + 1 : i + 2])]
+    for i in range(len(said) - 1, 0, -1):
+        if said[i].get("weight") == 0:
             return None  # an answer that is marked bad
-        if messages[i]["role"] == "assistant" and messages[i - 1]["role"] == "user":
-            return text_of(messages[i - 1]).strip(), text_of(messages[i]).strip()
+        if said[i]["role"] == "assistant" and said[i - 1]["role"] == "user":
+            return text_of(said[i - 1]).strip(), text_of(said[i]).strip()
     return None
+
+
+def _is_handed_on(message: Json, following: Sequence[Json]) -> bool:
+    """Whether it hands over, and a colleague's reply follows."""
+    is_answered = bool(following) and following[0]["role"] == "assistant"
+    return is_answered and message["role"] == "assistant" and text_of(message) == HAND_OVER
 
 
 def opposed(entries: Sequence[Entry], vectors: NDArray[np.float32]) -> set[str]:

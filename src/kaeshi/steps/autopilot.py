@@ -33,6 +33,7 @@ BY = "autopilot"
 MOST_STEPS = 6  # of one run in one go: from the plan to the rollout
 OFF = "AUTOPILOT is off"
 NOTHING = "nothing under way"
+SAFE: frozenset[Means] = frozenset({"knowledge", "base_model"})
 REFUSED = " refused: "  # as carry_on says it
 
 
@@ -206,7 +207,7 @@ async def _judge(loop: Loop, current: AutopilotRun, made: Candidate) -> Autopilo
     lost = lost_promises(mine, other) if mine is not None else []
     if lost:
         return await _end(loop, judged, "refused", f"{why}; lost {lost[0]!r} first")
-    if _goal(current) == "superior" and found.get("gain", 1) <= 0:
+    if current.plan.option.means not in SAFE and found.get("gain", 1) <= 0:
         return await _end(loop, judged, "refused", f"{why}: no gain to show customers")
     return await _save(loop, judged, state="built", why=why)
 
@@ -262,6 +263,7 @@ async def _begun(loop: Loop, current: AutopilotRun) -> Rollout:
     async with loop.store.read() as tx:
         live = await tx.rollouts.live(loop.assistant)
         candidate = await tx.candidates.named(loop.assistant, model)
+        production = await tx.rollouts.production(loop.assistant)
     if live is not None and live.candidate == candidate.id:
         return live
     s = loop.settings
@@ -270,15 +272,21 @@ async def _begun(loop: Loop, current: AutopilotRun) -> Rollout:
         model,
         percent=s.shadow_traffic_percent,
         hours=s.shadow_duration_hours,
-        goal=_goal(current),
+        goal=_goal(current.plan.option, production),
         by=BY,
     )
 
 
-def _goal(current: AutopilotRun) -> Goal:
-    """What its rollout has to show: a build of approved answers, and a successor, no harm."""
-    is_forced = current.plan.option.means in {"knowledge", "base_model"}
-    return "non_inferior" if is_forced else "superior"
+def _goal(option: Option, production: Candidate | None) -> Goal:
+    """What its rollout has to show.
+
+    No harm, for a successor, a build of approved answers, and fresh examples in place of older
+    ones: each step is small, and it was seen offline that customers' latest questions gain.
+    """
+    is_renewal = (
+        option.means == "examples" and production is not None and production.serving.examples > 0
+    )
+    return "non_inferior" if is_renewal or option.means in SAFE else "superior"
 
 
 async def _follow(loop: Loop, current: AutopilotRun) -> AutopilotRun:

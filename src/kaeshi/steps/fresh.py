@@ -28,7 +28,8 @@ async def compare(loop: Loop, candidate: Candidate, production: Candidate, held:
     An answer is right when it says the same: near in meaning, with the same numbers and no other
     negation. Raises ProviderError.
     """
-    rows = [parse_row(raw)["messages"] for raw in held.read_bytes().splitlines()[-MOST:]]
+    every = [parse_row(raw)["messages"] for raw in held.read_bytes().splitlines()]
+    rows = [row for row in every if any(m["role"] == "user" for m in row[:-1])][-MOST:]
     known = [text_of(row[-1]) for row in rows]
     shelf = Shelf()
     right = [
@@ -54,8 +55,9 @@ async def _answers(
 
 
 def _said(row: Sequence[Json]) -> list[Json]:
-    """What was said before the answer, without the prompt that belongs to training."""
-    return [message for message in row[:-1] if message["role"] not in {"system", "developer"}]
+    """What was said up to the question, without the prompt that belongs to training."""
+    last = max(i for i, message in enumerate(row[:-1]) if message["role"] == "user")
+    return [m for m in row[: last + 1] if m["role"] not in {"system", "developer"}]
 
 
 async def _right(loop: Loop, answers: Sequence[str], known: Sequence[str]) -> int:
