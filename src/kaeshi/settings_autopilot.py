@@ -40,7 +40,7 @@ class AutopilotSettings(BaseSettings):
         60,
         gt=0,
         description="Longest rollout, in days at the traffic of the last weeks, that the autopilot "
-        "starts by itself.",
+        "starts by itself; one that takes longer it ends.",
     )
 
     @field_validator("autopilot_means", mode="before")

@@ -104,6 +104,17 @@ async def test_a_rollout_that_would_take_too_long_is_left_to_a_person(kitchen: L
     assert "rolling_out" in await autopilot.approve(loop, by="ann")
 
 
+async def test_a_rollout_that_shows_nothing_does_not_block_the_rest_for_ever(
+    kitchen: Loop, clock: FakeClock
+) -> None:
+    loop = with_mode(kitchen, "rollout")
+    await autopilot.run(loop)
+    clock.advance(days=10_001)
+    assert "nothing shown in 10001 days" in await autopilot.carry_on(loop)
+    assert (await the_run(loop)).state == "rolled_back"
+    assert (await rollout.status(loop))["rollouts"][0]["state"] == "rolled_back"
+
+
 async def test_a_lost_rollout_ends_its_run_and_the_same_is_not_tried_again(kitchen: Loop) -> None:
     loop = with_mode(kitchen, "rollout", retraining_threshold=1000)
     await autopilot.run(loop)

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from kaeshi.cli.output import AsJson, Port, group, progress, show
 from kaeshi.cli.serve import check_free, serve_on
 from kaeshi.demo.play import play
 from kaeshi.demo.table import as_text
+from kaeshi.demo.weeks import play as twelve_weeks
+from kaeshi.demo.weeks_table import as_text as weeks_text
+from kaeshi.errors import InvalidInput
 
 app = group()
 HOST = "127.0.0.1"
@@ -26,6 +29,10 @@ def demo(
     folder: Annotated[
         Path, typer.Option(help="Where the demo's files go; emptied first if a demo made it.")
     ] = Path("kaeshi-demo"),
+    weeks: Annotated[
+        bool,
+        typer.Option("--weeks", help="Twelve weeks by the autopilot instead, in some minutes."),
+    ] = False,
     serve_after: Annotated[
         bool, typer.Option("--serve", help="Serve the pages on what the demo made.")
     ] = False,
@@ -39,13 +46,29 @@ def demo(
     if serve_after:
         check_free(HOST, port)
     fetch_missing()
+    if weeks:
+        _check_weeks(sabotage)
     with progress() as shown:
-        result = asyncio.run(play(folder, seed=seed, sabotage=sabotage, progress=shown))
+        result = asyncio.run(
+            twelve_weeks(folder, seed=seed, progress=shown)
+            if weeks
+            else play(folder, seed=seed, sabotage=sabotage, progress=shown)
+        )
     database = f"sqlite+aiosqlite:///{folder / 'kaeshi.db'}"
-    show(result, as_json=as_json, text=lambda: f"{as_text(result)}\n\n{_next_step(folder)}")
+    show(result, as_json=as_json, text=lambda: f"{_table(result)}\n\n{_next_step(folder)}")
     if serve_after:
         typer.echo(f"the pages of the demo: http://{HOST}:{port}/")
         serve_on(HOST, port, database)
+
+
+def _check_weeks(sabotage: str | None) -> None:
+    if sabotage is not None:
+        msg = f"--sabotage {sabotage} is for the one turn of the loop, and --weeks has its own"
+        raise InvalidInput(msg)
+
+
+def _table(result: dict[str, Any]) -> str:
+    return weeks_text(result) if "weeks" in result else as_text(result)
 
 
 def _next_step(folder: Path) -> str:

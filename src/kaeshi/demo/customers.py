@@ -12,9 +12,12 @@ from importlib import resources
 from random import Random
 from typing import Any
 
+from kaeshi.nouns import Feedback
+
 STARS_WHEN_RIGHT = 0.87
 STARS_WHEN_WRONG = 0.57
 RATES = 0.7
+PRAISED = 4  # stars
 TOWNS = (
     "Sacramento",
     "Fresno",
@@ -136,6 +139,7 @@ class Crowd:
         self.random = random.Random(seed)  # noqa: S311  # a simulation, not a secret
         self.known, self.beyond, self.beyond_held = intents()
         self.asked_in: dict[str, Intent] = {}  # by conversation
+        self.praised: list[tuple[str, str]] = []  # questions, and answers with four stars or five
         self._people = [f"customer_{i}" for i in range(size)]
         self._weights = [1 / (i + 8) for i in range(len(self.known))]
 
@@ -164,6 +168,15 @@ class Crowd:
         return questions + [
             Asked(customer="", text=self.fill(t), intent=None, names=()) for t in self.beyond_held
         ]
+
+    def remember(
+        self, conversation: str, asked: Asked, answer: str, rating: Sequence[Feedback]
+    ) -> None:
+        """What was asked in a conversation, and how the answer was liked."""
+        if asked.intent is not None:
+            self.asked_in[conversation] = asked.intent
+        if any((one.rating or 0) >= PRAISED for one in rating):
+            self.praised.append((asked.text, answer))
 
     def rate(self, asked: Asked, *, right: bool) -> Rating | None:
         """A rating as noisy as real ones: stars, mostly a thumb, sometimes a comment.

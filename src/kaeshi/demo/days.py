@@ -73,18 +73,23 @@ async def live_group(
     opinions: list[Feedback] = []
     for question, said in zip(group, answered, strict=True):
         right = is_right(question, said)
-        if question.intent is not None:
-            stage.crowd.asked_in[said.conversation] = question.intent
         tally.asked += 1
         tally.right += right
         tally.handed_over += said.hand_over
         record = aftermath(stage, question, said, right=right)
         helped = right or (said.hand_over and question.intent is not None)
+        rating = opinions_of(stage, question, rated(said, record), right=helped)
+        stage.crowd.remember(said.conversation, question, _given(said, record), rating)
         records.append(record)
-        opinions += opinions_of(stage, question, rated(said, record), right=helped)
+        opinions += rating
     await conversation.log(stage.loop, records)
     if opinions:
         await feedback.record(stage.loop, opinions)
+
+
+def _given(said: Response, record: Conversation) -> str:
+    """The answer that the customer went home with."""
+    return said.text if len(record.turns) == 1 else str(record.turns[-1].message["content"])
 
 
 def is_right(question: Asked, said: Response) -> bool:

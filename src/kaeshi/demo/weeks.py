@@ -4,6 +4,7 @@ The model reads what is put before a question, as large models do, and knows not
 that gets better is what the loop learned.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from kaeshi.app import open_loop
 from kaeshi.demo.days import Progress, Stage, Tally, live_day
 from kaeshi.demo.play import MONDAY, prepare, promises, score, settings_of
 from kaeshi.demo.seasons import WEEKS, SeasonalCrowd
+from kaeshi.demo.weeks_table import as_svg
+from kaeshi.files import write_whole
 from kaeshi.formats.faq import Written
 from kaeshi.jobs.runner import tick
 from kaeshi.jobs.schedule import jobs
@@ -21,7 +24,8 @@ from kaeshi.nouns import AutopilotRun, ReviewItem, Serving
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.fake import FakeClock, FakeIds
 from kaeshi.providers.fake_reader import FakeReader
-from kaeshi.steps import evaluation, faq, knowledge, review, rollout
+from kaeshi.rules.dataset import line
+from kaeshi.steps import asking, evaluation, examples, faq, knowledge, review, rollout
 
 A_DAY = 100
 TOGETHER = 50  # customers who ask at the same time
@@ -41,8 +45,7 @@ class Week:
 
     week: int
     tally: Tally
-    held_out: float
-    without: float
+    held_out: dict[str, float]
     production: str
     events: list[str] = field(default_factory=list)
 
@@ -70,17 +73,34 @@ async def play(
     clock = FakeClock(MONDAY)
     crowd = SeasonalCrowd(seed)
     async with open_loop(settings=_settings(folder), clock=clock, ids=FakeIds()) as opened:
-        reader = FakeReader(opened.embedder)
-        chat = WireChat(answerer=reader, base_url=None, api_key=None)
-        loop = replace(opened, answerer=reader, chat=chat)
-        stage = Stage(loop=loop, clock=clock, crowd=crowd, sabotage=None, progress=progress)
+        stage = Stage(
+            loop=_reading(opened), clock=clock, crowd=crowd, sabotage=None, progress=progress
+        )
         first = await _first_production(stage)
         played = Play(stage=stage, crowd=crowd, since=clock.now(), first=first)
-        rows = []
-        for number in range(1, WEEKS + 1):
-            progress(f"week {number} of {WEEKS}", number / WEEKS)
-            rows.append(await _week(played, number))
-    return {"seed": seed, "weeks": [asdict(row) for row in rows], "folder": str(folder)}
+        rows = [await _week(played, number) for number in range(1, WEEKS + 1)]
+    return _result(folder, seed, rows)
+
+
+def _reading(opened: Loop) -> Loop:
+    """The loop with a model that answers from what it reads."""
+    reader = FakeReader(opened.embedder)
+    chat = WireChat(answerer=reader, base_url=None, api_key=None)
+    return replace(opened, answerer=reader, chat=chat)
+
+
+def _result(folder: Path, seed: int, rows: Sequence[Week]) -> dict[str, Any]:
+    plot = folder / "weeks.svg"
+    result = {
+        "seed": seed,
+        "customers_are_simulated": True,
+        "items": ITEMS,
+        "weeks": [asdict(row) for row in rows],
+        "plot": str(plot),
+        "folder": str(folder),
+    }
+    write_whole(plot, as_svg(result).encode())
+    return result
 
 
 def _settings(folder: Path) -> Any:
@@ -109,22 +129,55 @@ async def _first_production(stage: Stage) -> str:
 
 
 async def _week(played: Play, number: int) -> Week:
-    crowd = played.crowd
-    crowd.begin(number)
+    played.stage.progress(f"week {number} of {WEEKS}", number / WEEKS)
+    played.crowd.begin(number)
     began = played.stage.clock.now()
     tally = await _days(played)
-    questions = crowd.held_out(EACH)
     production = (await rollout.status(played.loop))["production"]
     async with played.loop.store.read() as tx:
         runs = await tx.autopilot.every(played.loop.assistant)
     return Week(
         week=number,
         tally=tally,
-        held_out=(await score(played.loop, production, questions))["share"],
-        without=(await score(played.loop, played.first, questions))["share"],
+        held_out=await _shares(played, production),
         production=production,
         events=[_event(run) for run in runs if run.changed_at > began],
     )
+
+
+async def _shares(played: Play, production: str) -> dict[str, float]:
+    """Right answers among this week's questions: of the loop, and of what it is compared with."""
+    questions = played.crowd.held_out(EACH)
+    named = {"loop": production, "nothing": played.first}
+    for name, serving in (await _compared(played)).items():
+        named[name] = f"{name}-{played.crowd.week}"
+        await rollout.register(played.loop, named[name], kind="examples", serving=serving)
+    return {
+        name: (await score(played.loop, model, questions))["share"] for name, model in named.items()
+    }
+
+
+async def _compared(played: Play) -> dict[str, Serving]:
+    """Other ways of learning from the same weeks.
+
+    `person`: what the reviewer approved is shown at once, and nothing else is learned; `stars`:
+    whatever one customer gave four stars is.
+    """
+    loop = played.loop
+    build, _ = await knowledge.build_beside(loop)
+    rows = loop.settings.data_dir / "praised.jsonl"
+    write_whole(rows, b"".join(_row(*pair) for pair in played.crowd.praised))
+    shown, _ = await examples.write(loop, [rows])
+    base = (await asking.candidate_named(loop, played.first)).serving
+    return {
+        "person": base.model_copy(update={"knowledge_build": build}),
+        "stars": base.model_copy(update={"examples": 8, "examples_build": shown.id}),
+    }
+
+
+def _row(question: str, answer: str) -> bytes:
+    said = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return line({"messages": said})
 
 
 async def _days(played: Play) -> Tally:
@@ -138,7 +191,7 @@ async def _days(played: Play) -> Tally:
 
 
 def _event(run: AutopilotRun) -> str:
-    return f"{run.plan.option.means} {run.state}: {run.why}"
+    return f"{run.plan.option.means} {run.state.replace('_', ' ')}"
 
 
 async def _review(played: Play) -> None:

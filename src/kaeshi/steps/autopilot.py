@@ -298,10 +298,20 @@ async def _follow(loop: Loop, current: AutopilotRun) -> AutopilotRun:
     if now.state == "rolled_back":
         return await _end(loop, current, "rolled_back", why)
     if now.state != "full":
+        if loop.clock.now() - now.began_at > timedelta(days=loop.settings.autopilot_rollout_days):
+            return await _give_up(loop, current, now)
         return await _wait(loop, current, f"rollout {now.id} is in its {now.state} stage")
     seen = await rollout.compare(loop, now.id)
     found = current.found | {"uplift": seen.composite.estimate if seen.composite else None}
     return await _end(loop, current.model_copy(update={"found": found}), "promoted", why)
+
+
+async def _give_up(loop: Loop, current: AutopilotRun, now: Rollout) -> AutopilotRun:
+    """End a rollout that shows nothing: it must not keep everything else from being tried."""
+    days = (loop.clock.now() - now.began_at).days
+    why = f"nothing shown in {days} days, AUTOPILOT_ROLLOUT_DAYS is over"
+    await rollout.roll_back(loop, now.id, reason=why, by=BY)
+    return await _end(loop, current, "rolled_back", why)
 
 
 async def approve(loop: Loop, *, by: str) -> str:

@@ -1,0 +1,114 @@
+"""The table of the twelve weeks, drawn for a terminal and as SVG."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NAMES: dict[str, str] = {
+    "loop": "the loop",
+    "person": "20 answers a week, no loop",
+    "stars": "keeps what got four stars",
+    "nothing": "no learning",
+}
+COLOURS = dict(zip(NAMES, ("#0f766e", "#1d4ed8", "#c2410c", "#6b7280"), strict=True))
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH, HEIGHT, LEFT, TOP = 560, 240, 44, 16
+LABELS = 190  # pixels to the right of the lines
+
+
+def as_text(result: Mapping[str, Any]) -> str:
+    """Right answers by week, for the loop and what it is compared with, and what was done."""
+    weeks: Sequence[Mapping[str, Any]] = result["weeks"]
+    head = "week  asked  right  to people   held-out: loop  20 a week  stars  nothing   by itself"
+    who = f"a reviewer answers {result['items']} items a week, and no person does more"
+    lines = [
+        f"customers are simulated, seed {result['seed']}; {who}",
+        "",
+        head,
+        *[_row(week) for week in weeks],
+        "",
+        *[f"{NAMES[name]:27}{_bars(weeks, name)}" for name in NAMES],
+        "",
+        f"plot        {result['plot']}",
+        f"files       {result['folder']}",
+    ]
+    return "\n".join(lines)
+
+
+def _row(week: Mapping[str, Any]) -> str:
+    tally = week["tally"]
+    held = [f"{week['held_out'][name]:.0%}" for name in ("loop", "person", "stars", "nothing")]
+    done = "; ".join(week["events"]) or "-"
+    return (
+        f"{week['week']:>4}  {tally['asked']:>5}  {tally['right']:>5}  {tally['handed_over']:>9}   "
+        f"{held[0]:>14}  {held[1]:>9}  {held[2]:>5}  {held[3]:>7}   {done}"
+    )
+
+
+def _bars(weeks: Sequence[Mapping[str, Any]], name: str) -> str:
+    shares = [week["held_out"][name] for week in weeks]
+    drawn = "".join(BARS[min(int(share * len(BARS)), len(BARS) - 1)] for share in shares)
+    return f"{drawn}  {shares[0]:.0%} -> {shares[-1]:.0%}"
+
+
+def as_svg(result: Mapping[str, Any]) -> str:
+    """Right answers among each week's held-out questions, one line for each way of learning."""
+    weeks = result["weeks"]
+    drawn = [_grid(share) for share in (0, 0.25, 0.5, 0.75, 1)]
+    drawn += [
+        f'<text x="{_x(i, weeks):.0f}" y="{TOP + HEIGHT + 18}" text-anchor="middle">'
+        f"{week['week']}</text>"
+        for i, week in enumerate(weeks)
+    ]
+    drawn += [_line(weeks, name) for name in reversed(NAMES)]
+    drawn += _labels(weeks)
+    size = f'width="{LEFT + WIDTH + LABELS}" height="{TOP + HEIGHT + 44}"'
+    style = "text{font:12px sans-serif;fill:#374151}"
+    axis = (
+        f'<text x="{LEFT + WIDTH / 2:.0f}" y="{TOP + HEIGHT + 36}" text-anchor="middle">week; '
+        "right answers among that week's held-out questions</text>"
+    )
+    body = "\n".join(drawn)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
+        f'aria-label="right answers by week"><style>{style}</style>\n{body}\n{axis}\n</svg>\n'
+    )
+
+
+def _x(place: int, weeks: Sequence[Any]) -> float:
+    return LEFT + (place + 0.5) * WIDTH / len(weeks)
+
+
+def _y(share: float) -> float:
+    return TOP + (1 - share) * HEIGHT
+
+
+def _grid(share: float) -> str:
+    y = f"{_y(share):.0f}"
+    return (
+        f'<line x1="{LEFT}" y1="{y}" x2="{LEFT + WIDTH}" y2="{y}" stroke="#e5e7eb"/>'
+        f'<text x="{LEFT - 8}" y="{_y(share) + 4:.0f}" text-anchor="end">{share:.0%}</text>'
+    )
+
+
+def _line(weeks: Sequence[Mapping[str, Any]], name: str) -> str:
+    points = " ".join(
+        f"{_x(i, weeks):.1f},{_y(week['held_out'][name]):.1f}" for i, week in enumerate(weeks)
+    )
+    width = 3 if name == "loop" else 1.5
+    return (
+        f'<polyline fill="none" stroke="{COLOURS[name]}" stroke-width="{width}" points="{points}"/>'
+    )
+
+
+def _labels(weeks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The lines' names at their ends, moved apart where they would touch."""
+    ends = sorted((_y(weeks[-1]["held_out"][name]), name) for name in NAMES)
+    drawn = []
+    last = -100.0
+    for y, name in ends:
+        last = max(y + 4, last + 15)
+        drawn.append(
+            f'<text x="{LEFT + WIDTH + 6}" y="{last:.0f}" style="fill:{COLOURS[name]}">'
+            f"{NAMES[name]}</text>"
+        )
+    return drawn
