@@ -501,24 +501,29 @@ async def test_another_bound_counts_for_what_was_weighed_before(
     assert await learned(loop) == (0, {"unreviewed": 1})
 
 
-async def test_a_colleagues_reply_to_a_hand_over_is_learned_as_an_import_is(
-    loop: Loop, opened: Any
+@pytest.mark.parametrize(
+    ("said", "kept"), [({}, 1), ({"rating": 4}, 1), ({"vote": "down"}, 0), ({"rating": 1}, 0)]
+)
+async def test_a_colleagues_reply_to_a_hand_over_is_learned_unless_it_was_blamed(
+    loop: Loop, opened: Any, said: dict[str, Any], kept: int
 ) -> None:
     conversation, _ = await answered(loop, opened, QUESTION, customer="c1")
     reply = {"role": "assistant", "content": "Two hours, until the next party comes."}
     turn = Turn(id="colleague-1", message=reply, at=loop.clock.now())
     async with loop.store.read() as tx:
         (stored,) = await tx.conversations.read(loop.assistant, [conversation])
-    said = [Turn(id=s.id, message=s.message, at=loop.clock.now()) for s in stored.said]
+    before = [Turn(id=s.id, message=s.message, at=loop.clock.now()) for s in stored.said]
     grown = Conversation(
         id=conversation,
         assistant=loop.assistant,
         customer="c1",
         started_at=loop.clock.now(),
-        turns=(*said, turn),
+        turns=(*before, turn),
     )
     await log_steps.log(loop, [grown])
     async with loop.store.write() as tx:
         await tx.conversations.close(loop.assistant, [conversation], loop.clock.now())
-    await rate(loop, "colleague-1")
-    assert await learned(loop) == (1, {})
+    if said:
+        await feedback.record(loop, [Feedback(message_id="colleague-1", **said)])
+    done = await collection.collect(loop)
+    assert (done.total_kept, done.waiting) == (kept, 0)

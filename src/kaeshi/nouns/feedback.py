@@ -51,7 +51,10 @@ class Quality(Value):
 
 
 class Signals(Value):
-    """All current feedback on one conversation, combined. None: no feedback."""
+    """All current feedback on one conversation, combined. None: no feedback.
+
+    `by_colleague`: a person gave the rated answer, after the assistant had handed over.
+    """
 
     quality_tenths: int | None = None
     rating: float | None = None
@@ -59,3 +62,4 @@ class Signals(Value):
     thumbs_down: int = 0
     confidence: float | None = None
     corrected: bool = False
+    by_colleague: bool = False

@@ -143,7 +143,9 @@ def _below(signals: Signals, filters: Filters) -> DropReason | None:
             "no_confidence",
         ),
     )
-    for value, least, missing, low, absent in checks:
+    # a colleague's answer needs no rating; a bad one still counts
+    needed = checks[:1] if signals.by_colleague else checks
+    for value, least, missing, low, absent in needed:
         if least is not None and value is not None and value < least:
             return low
         if least is not None and value is None and missing == "drop":

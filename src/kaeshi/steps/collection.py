@@ -262,7 +262,8 @@ def _signals_of(
         [f for _, f in said.get(s.id, [])],
         s.said[upto].confidence if upto is not None else None,
     )
-    return upto, known
+    by_colleague = s.is_from_gateway and s.is_logged(upto)
+    return upto, known.model_copy(update={"by_colleague": by_colleague}) if by_colleague else known
 
 
 def _judged_as(
