@@ -21,6 +21,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self._held: dict[tuple[str, str], tuple[int, Json, list[Entry]]] = {}
+        self._reading = asyncio.Lock()
 
     async def informed(
         self, loop: Loop, candidate: Candidate, messages: Sequence[Json], customer: str = ""
@@ -57,12 +58,16 @@ class Shelf:
         """The manifest and the entries of a build, or of the current one."""
         path = builds.manifest_path(loop)
         changed = path.stat().st_mtime_ns if not build and path.exists() else 0
-        known = self._held.get((loop.assistant, build))
-        if known is None or known[0] != changed:
-            if len(self._held) >= KEPT:
-                self._held.pop(next(iter(self._held)))
-            known = self._held[loop.assistant, build] = (changed, *await _read(loop, build))
-        return known[1], known[2]
+        key = (loop.assistant, build)
+        if (held := self._held.get(key)) is not None and held[0] == changed:
+            return held[1], held[2]
+        async with self._reading:  # once, for all requests that wait for it
+            held = self._held.get(key)
+            if held is None or held[0] != changed:
+                if len(self._held) >= KEPT:
+                    self._held.pop(next(iter(self._held)))
+                held = self._held[key] = (changed, *await _read(loop, build))
+        return held[1], held[2]
 
     async def _open(self, loop: Loop, hits: list[Hit]) -> list[Hit]:
         """Without those that were withdrawn or rejected since the index was built."""
