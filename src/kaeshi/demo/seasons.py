@@ -31,6 +31,7 @@ class SeasonalCrowd(Crowd):
         super().__init__(seed)
         self._every = self.known
         self._trolls = frozenset(self.random.sample(self._people, int(len(self._people) * TROLLS)))
+        self.reviewed: list[tuple[str, str]] = []  # questions, and what the reviewer answered
         self.begin(1)
 
     def begin(self, week: int) -> None:

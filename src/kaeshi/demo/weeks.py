@@ -37,6 +37,7 @@ REVIEW_DAY = 6
 EACH = 3  # held-out questions of each intent
 MODEL = "reader"
 ENTRIES = 3  # beside each question
+SHOWN = 8  # examples, of what the loop is compared with
 
 
 @dataclass
@@ -158,21 +159,28 @@ async def _shares(played: Play, production: str) -> dict[str, float]:
 
 
 async def _compared(played: Play) -> dict[str, Serving]:
-    """Other ways of learning from the same weeks.
+    """Other ways of learning from the same weeks, shown to customers at once and unproven.
 
-    `person`: what the reviewer approved is shown at once, and nothing else is learned; `stars`:
-    whatever one customer gave four stars is.
+    `person`: the answers that the reviewer gave; `stars`: whatever one customer gave four stars.
     """
-    loop = played.loop
-    build, _ = await knowledge.build_beside(loop)
-    rows = loop.settings.data_dir / "praised.jsonl"
-    write_whole(rows, b"".join(_row(*pair) for pair in played.crowd.praised))
-    shown, _ = await examples.write(loop, [rows])
-    base = (await asking.candidate_named(loop, played.first)).serving
-    return {
-        "person": base.model_copy(update={"knowledge_build": build}),
-        "stars": base.model_copy(update={"examples": 8, "examples_build": shown.id}),
+    crowd = played.crowd
+    faq_pairs = [(intent.faq, intent.answer) for intent in crowd.known]
+    builds = {
+        "person": await _shown(played, "reviewed.jsonl", [*faq_pairs, *crowd.reviewed]),
+        "stars": await _shown(played, "praised.jsonl", crowd.praised),
     }
+    base = (await asking.candidate_named(played.loop, played.first)).serving
+    return {
+        name: base.model_copy(update={"examples": SHOWN, "examples_build": build})
+        for name, build in builds.items()
+    }
+
+
+async def _shown(played: Play, name: str, pairs: Sequence[tuple[str, str]]) -> str:
+    path = played.loop.settings.data_dir / name
+    write_whole(path, b"".join(_row(*pair) for pair in pairs))
+    build, _ = await examples.write(played.loop, [path])
+    return build.id
 
 
 def _row(question: str, answer: str) -> bytes:
@@ -202,6 +210,8 @@ async def _review(played: Play) -> None:
 async def _decide(played: Play, item: ReviewItem) -> None:
     """The reviewer knows what is right, and is wrong now and then."""
     truth = played.crowd.answer_to(item)
+    if truth is not None:
+        played.crowd.reviewed.append((item.title, truth))
     is_right = item.answer == truth
     if played.crowd.random.random() < WRONG:
         is_right = not is_right

@@ -5,7 +5,7 @@ from typing import Any
 
 NAMES: dict[str, str] = {
     "loop": "the loop",
-    "person": "20 answers a week, no loop",
+    "person": "20 answers of a person a week",
     "stars": "keeps what got four stars",
     "nothing": "no learning",
 }
@@ -26,7 +26,7 @@ def as_text(result: Mapping[str, Any]) -> str:
         head,
         *[_row(week) for week in weeks],
         "",
-        *[f"{NAMES[name]:27}{_bars(weeks, name)}" for name in NAMES],
+        *[f"{NAMES[name]:32}{_bars(weeks, name)}" for name in NAMES],
         "",
         f"plot        {result['plot']}",
         f"files       {result['folder']}",
