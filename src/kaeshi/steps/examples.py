@@ -29,6 +29,7 @@ from kaeshi.steps.embedding import vectors_of
 LEAST = 20  # examples, below which a build is refused
 MOST = 20_000  # examples, the newest; a search through them takes two milliseconds
 KEPT = 4  # builds in memory
+HIDDEN = 8  # examples to spare: some may not be shown now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,29 +97,15 @@ def _packed(loop: Loop, pairs: Sequence[Pair], vectors: Vectors) -> bytes:
 
 def read(loop: Loop, build: str) -> Build:
     """A build, checked. Raises NotFound where it is missing, InvalidInput where it was changed."""
-    folder = loop.folder("examples")
-    path = folder / f"{build}.json"
-    if not path.is_file():
-        msg = (
-            f"examples {build!r} are not in {str(folder)!r}; make them again with `kaeshi training "
-            "start --method examples`"
-        )
-        raise NotFound(msg)
-    manifest = json.loads(path.read_bytes())
-    if manifest["embedder"] != loop.embedder.name:
-        msg = (
-            f"examples {build!r} are embedded with {manifest['embedder']!r}, and questions with "
-            f"{loop.embedder.name!r}"
-        )
-        raise InvalidInput(msg)
-    return _read(folder, build, manifest["texts"], manifest["vectors"])
+    return _read(loop.folder("examples"), build, loop.embedder.name)
 
 
 @lru_cache(KEPT)
-def _read(folder: Path, build: str, texts: str, vectors: str) -> Build:
+def _read(folder: Path, build: str, embedder: str) -> Build:
     """Read once, and checked then: a build never changes."""
-    text_file = _whole(folder / f"{build}.jsonl", texts)
-    vector_file = _whole(folder / f"{build}.npz", vectors)
+    manifest = _manifest(folder, build, embedder)
+    text_file = _whole(folder / f"{build}.jsonl", manifest["texts"])
+    vector_file = _whole(folder / f"{build}.npz", manifest["vectors"])
     lines = text_file.read_text(encoding="utf-8").splitlines()
     with np.load(vector_file, allow_pickle=False) as stored:
         return Build(
@@ -127,6 +114,24 @@ def _read(folder: Path, build: str, texts: str, vectors: str) -> Build:
             vectors=stored["vectors"],
             tokens=tuple(stored["tokens"].tolist()),
         )
+
+
+def _manifest(folder: Path, build: str, embedder: str) -> Json:
+    path = folder / f"{build}.json"
+    if not path.is_file():
+        msg = (
+            f"examples {build!r} are not in {str(folder)!r}; make them again with `kaeshi training "
+            "start --method examples`"
+        )
+        raise NotFound(msg)
+    manifest: Json = json.loads(path.read_bytes())
+    if manifest["embedder"] != embedder:
+        msg = (
+            f"examples {build!r} are embedded with {manifest['embedder']!r}, and questions with "
+            f"{embedder!r}"
+        )
+        raise InvalidInput(msg)
+    return manifest
 
 
 def _whole(path: Path, digest: str) -> Path:
@@ -147,7 +152,7 @@ def nearest(loop: Loop, build: Build, question: str, count: int) -> list[int]:
     wanted = min(count * rules.SPARE, len(scores))
     near = np.argpartition(-scores, wanted - 1)[:wanted]
     near = near[np.argsort(-scores[near], kind="stable")]
-    order = rules.chosen(scores[near], build.vectors[near], wanted)
+    order = rules.chosen(scores[near], build.vectors[near], min(count + HIDDEN, wanted))
     return [int(near[place]) for place in order]
 
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 
 from kaeshi.loop import Loop
-from kaeshi.nouns import Candidate, Entry, Hit, Json, text_of
+from kaeshi.nouns import Candidate, Entry, Hit, Json, Serving, text_of
 from kaeshi.rules import wire
 from kaeshi.rules.examples import MOST_TOKENS, affordable
 from kaeshi.steps import builds, examples, knowledge
@@ -90,12 +90,16 @@ async def _with_examples(
 ) -> list[Json]:
     """The messages with the examples that may be shown, the nearest last."""
     wanted = candidate.serving.examples
-    build = await asyncio.to_thread(examples.read, loop, candidate.serving.examples_build)
-    places = await asyncio.to_thread(examples.nearest, loop, build, question, wanted)
+    build, places = await asyncio.to_thread(_found, loop, candidate.serving, question)
     free = await _showable(loop, build, places, customer)
     kept = affordable(free[:wanted], build.tokens, MOST_TOKENS)
     pairs = [(build.pairs[place].question, build.pairs[place].answer) for place in reversed(kept)]
     return wire.exampled(messages, pairs)
+
+
+def _found(loop: Loop, serving: Serving, question: str) -> tuple[examples.Build, list[int]]:
+    build = examples.read(loop, serving.examples_build)
+    return build, examples.nearest(loop, build, question, serving.examples)
 
 
 async def _showable(
