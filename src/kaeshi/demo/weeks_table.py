@@ -11,7 +11,10 @@ NAMES: dict[str, str] = {
 }
 COLOURS = dict(zip(NAMES, ("#0f766e", "#1d4ed8", "#c2410c", "#6b7280"), strict=True))
 BARS = "▁▂▃▄▅▆▇█"
-WIDTH, HEIGHT, LEFT, TOP = 560, 240, 44, 16
+WIDTH = 560
+HEIGHT = 240
+LEFT = 44
+TOP = 16
 LABELS = 190  # pixels to the right of the lines
 
 

@@ -258,7 +258,6 @@ class ConversationVerbs(Verbs):
         if damaged and versions is None:
             log.error("%d conversations cannot be decrypted, such as %r", len(damaged), damaged[0])
         facts = await self.facts(assistant, ids)
-        heads = await self._heads(assistant, ids)
         found = {
             name: Stored(
                 **head,
@@ -267,7 +266,7 @@ class ConversationVerbs(Verbs):
                 is_damaged=name in damaged,
                 facts=facts.get(name, {}),
             )
-            for name, head in heads.items()
+            for name, head in (await self._heads(assistant, ids)).items()
             if name in said and (versions is not None or name not in damaged)
         }
         return [found[i] for i in ids if i in found]
@@ -287,6 +286,7 @@ class ConversationVerbs(Verbs):
         """A row of HEADS as the fields of a Stored."""
         identifier, customer, source, consent, intents, started, closed, signed, network, _ = head
         is_from_gateway = source == GATEWAY
+        without_name = unnamed_customers(self.keyring, assistant, identifier)
         return {
             "id": identifier,
             "customer": customer,
@@ -295,8 +295,7 @@ class ConversationVerbs(Verbs):
             "started_at": moment(started),
             "closed": closed is not None,
             "is_from_gateway": is_from_gateway,
-            "is_unnamed": is_from_gateway
-            and customer in unnamed_customers(self.keyring, assistant, identifier),
+            "is_unnamed": is_from_gateway and customer in without_name,
             "is_vouched": not is_from_gateway or bool(signed),
             "network": "" if network.startswith(f"{OWN_NETWORK}_") else network,
         }
