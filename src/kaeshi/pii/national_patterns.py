@@ -10,7 +10,14 @@ from kaeshi.pii.vocabulary import many
 
 
 def _id(
-    name: str, said: tuple[str, ...], cue: str, shape: str, *, digits: int = 4, most: int = 20
+    name: str,
+    said: tuple[str, ...],
+    cue: str,
+    shape: str,
+    *,
+    digits: int = 4,
+    most: int = 20,
+    after: int = 6,
 ) -> Recogniser:
     return Recogniser(
         type="NATIONAL_ID",
@@ -18,7 +25,7 @@ def _id(
         said=said,
         at_least=digits,
         at_most=most,
-        reach=(8, 6),
+        reach=(8, after),
         pattern=Ascii(rf"(?<![A-Za-z0-9])(?:{shape})(?![A-Za-z0-9])", I),
         check=near(cue, 60, after=14),
         score=0.96,
@@ -33,7 +40,8 @@ NATIONAL = (
         ("sociale", "nir", "insee"),
         r"s[ée]curit[ée] sociale|\bnir\b|\binsee\b",
         r"[12] ?\d\d ?\d\d ?\d[\dAB] ?\d{3} ?\d{3}(?: ?\d\d)?",
-        digits=10,
+        digits=6,  # a letter parts those of Corsica
+        after=14,
     ),
     _id(
         "tax and identity in Germany",

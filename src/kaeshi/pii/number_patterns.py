@@ -64,11 +64,21 @@ UNORDERED_NUMBERS = (
     Recogniser(
         type="CREDIT_CARD",
         name="luhn",
-        at_least=12,
-        pattern=Ascii(rf"\d(?<![\w+-]\d)(?<!\+\d\d)(?:{CARD_SIGNS}\d){{11,18}}"),
+        at_least=13,
+        pattern=Ascii(rf"\d(?<![\w+-]\d)(?<!\+\d\d)(?:{CARD_SIGNS}\d){{12,18}}"),
         shorten=card_end,
         check=no(in_a_longer_token),
         score=0.98,
+    ),
+    # few cards are so short, and national ids are: what announces one is looked for
+    Recogniser(
+        type="CREDIT_CARD",
+        name="luhn, twelve digits",
+        at_least=12,
+        pattern=Ascii(rf"\d(?<![\w+-]\d)(?<!\+\d\d)(?:{CARD_SIGNS}\d){{11}}"),
+        shorten=card_end,
+        check=no(in_a_longer_token),
+        score=0.94,
     ),
     Recogniser(
         type="CREDIT_CARD",
@@ -173,9 +183,20 @@ UNORDERED_NUMBERS = (
         ),
         check=both(
             many(7, 18),
-            no(both(lambda text, a, b: text[a] == "0" and text[a:b].isdigit(), ACCOUNT)),
+            no(lambda text, a, b: text[a] == "0" and text[a:b].isdigit()),
         ),
         score=0.95,
+    ),
+    # as digits alone it may be an id: what announces one is looked for
+    Recogniser(
+        type="PHONE",
+        name="international, digits alone",
+        at_least=9,
+        bare=True,
+        reach=(6, 16),
+        pattern=Ascii(r"00(?<![\w.-]00)\d{7,16}(?![\w-])"),
+        check=both(many(7, 18), no(ACCOUNT)),
+        score=0.94,
     ),
     Recogniser(
         type="PHONE",
