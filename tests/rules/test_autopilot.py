@@ -90,7 +90,7 @@ def test_before_anything_was_tried_the_cheaper_means_comes_first() -> None:
     assert chosen is not None
     assert chosen.option.means == "examples"
     assert why == (
-        "examples: 200 to learn from, 50 of them known to the last of its kind; tried 0 times "
+        "examples: 200 to learn from, 50 of them known to the last of its kind; 0 tries "
         "before: 50% likely to be promoted, +4.0 points if it is, for $0.00; rather than fine_tune "
         "(50%, +4.0 points, $20.00)"
     )

@@ -76,8 +76,8 @@ def planned(past: Sequence[AutopilotRun], option: Option) -> Plan:
     tried = sum(_is_try(run, option.means) for run in past)
     why = (
         f"{option.material} to learn from, {option.known} of them known to the last of its kind; "
-        f"tried {tried} times before: {share:.0%} likely to be promoted, {gain:+.1f} points if it "
-        f"is, for ${option.cost_usd:.2f}"
+        f"{tried} {'try' if tried == 1 else 'tries'} before: {share:.0%} likely to be promoted, "
+        f"{gain:+.1f} points if it is, for ${option.cost_usd:.2f}"
     )
     if option.forced:
         why = f"the model in production ends: {option.detail.get('ends', '')}"
