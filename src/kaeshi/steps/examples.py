@@ -8,10 +8,11 @@ import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from kaeshi.files import sha256_of, write_whole
 from kaeshi.formats.training_rows import parse_row
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json
-from kaeshi.ports import Vectors
+from kaeshi.ports import Embedder, Vectors
 from kaeshi.rules import examples as rules
 from kaeshi.rules.examples import Pair
 from kaeshi.steps import dataset
@@ -29,6 +30,7 @@ from kaeshi.steps.embedding import vectors_of
 LEAST = 20  # examples, below which a build is refused
 MOST = 20_000  # examples, the newest; a search through them takes two milliseconds
 KEPT = 4  # builds in memory
+REMEMBERED = 4096  # questions
 HIDDEN = 8  # examples to spare: some may not be shown now
 
 
@@ -145,15 +147,25 @@ def _whole(path: Path, digest: str) -> Path:
 def nearest(loop: Loop, build: Build, question: str, count: int) -> list[int]:
     """Places of the examples for a question, some to spare, the best first.
 
-    It computes; inside a server call it in a thread.
+    It computes; inside a server call it in a thread. The same question is looked up once: the
+    mirror and a second try ask it again.
     """
-    vector = loop.embedder.embed([question])[0]
-    scores = build.vectors @ vector
+    embedder = cast("Hashable", loop.embedder)
+    return list(_nearest(embedder, loop.folder("examples"), build.id, question, count))
+
+
+@lru_cache(REMEMBERED)
+def _nearest(
+    embedder: Hashable, folder: Path, name: str, question: str, count: int
+) -> tuple[int, ...]:
+    asker = cast("Embedder", embedder)
+    build = _read(folder, name, asker.name)
+    scores = build.vectors @ asker.embed([question])[0]
     wanted = min(count * rules.SPARE, len(scores))
     near = np.argpartition(-scores, wanted - 1)[:wanted]
     near = near[np.argsort(-scores[near], kind="stable")]
     order = rules.chosen(scores[near], build.vectors[near], min(count + HIDDEN, wanted))
-    return [int(near[place]) for place in order]
+    return tuple(int(near[place]) for place in order)
 
 
 def _pairs_in(files: Sequence[Path], dropped: Counter[str]) -> list[Pair]:
