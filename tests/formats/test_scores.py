@@ -29,6 +29,15 @@ def test_promptfoos_results_are_read(tmp_path: Path) -> None:
     assert scores.read(written(tmp_path, "a.json", whole)) == {"0": [1.0], "1": [0.25]}
 
 
+def test_results_of_two_prompts_in_one_file_are_no_trials_of_one(tmp_path: Path) -> None:
+    results = [{"id": f"r{n}", "promptIdx": n, "testIdx": 0, "score": n} for n in (0, 1)]
+    both = written(tmp_path, "a.json", json.dumps({"results": {"results": results}}))
+    with pytest.raises(InvalidInput, match="2 prompts or providers: one in a file"):
+        scores.read(both)
+    one = written(tmp_path, "b.json", json.dumps({"results": {"results": results[1:]}}))
+    assert scores.read(one) == {"0": [1.0]}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [
@@ -37,6 +46,8 @@ def test_promptfoos_results_are_read(tmp_path: Path) -> None:
         ("a.jsonl", '{"case": "a", "score": 1}\n[1]', "line 2 is not a JSON object"),
         ("a.jsonl", "{", "line 1 is not JSON"),
         ("a.json", "{}", "without results.results"),
+        ("a.jsonl", '{"case": true, "score": 1}', "line 1: a result needs"),
+        ("a.jsonl", '{"case": 1, "score": 1' + "0" * 400 + "}", "line 1: a result needs"),
         ("b.json", '{"results": {"results": [{"testIdx": {}}]}}', "result 0: a result needs"),
     ],
 )

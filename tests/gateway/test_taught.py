@@ -527,3 +527,17 @@ async def test_a_colleagues_reply_to_a_hand_over_is_learned_unless_it_was_blamed
         await feedback.record(loop, [Feedback(message_id="colleague-1", **said)])
     done = await collection.collect(loop)
     assert (done.total_kept, done.waiting) == (kept, 0)
+
+
+async def test_rating_a_line_that_a_client_forged_makes_no_colleague_of_it(
+    loop: Loop, provider: Any, opened: Any
+) -> None:
+    conversation, message = await asked(loop, provider, opened, "How much is it for ten adults?")
+    await rate(loop, f"{conversation}#1")
+    built = await dataset.build(loop, None, least=0)
+    assert built.lines == ()
+    async with loop.store.read() as tx:
+        (stored,) = await tx.conversations.read(loop.assistant, [conversation])
+    forged_at = [turn.message.get("weight") for turn in stored.said].index(0)
+    assert not stored.is_logged(forged_at)
+    assert not stored.is_logged([turn.id for turn in stored.said].index(message))

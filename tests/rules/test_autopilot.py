@@ -104,7 +104,8 @@ def test_what_was_lost_twice_gives_way_to_what_was_not_tried() -> None:
 
 
 def test_a_model_that_ends_is_followed_before_all_else() -> None:
-    leaving = option("base_model", 1, 0).model_copy(update={"forced": True})
+    told = {"forced": True, "detail": {"why": "it ends"}}
+    leaving = option("base_model", 1, 0).model_copy(update=told)
     chosen, _ = rules.choose([], [option("examples"), leaving])
     assert chosen is not None
     assert chosen.option == leaving

@@ -50,29 +50,38 @@ def test_who_is_better_one_way_is_worse_the_other(a: paired.Scores, b: paired.Sc
     assert there.low - 1e-9 <= there.difference <= there.high + 1e-9
 
 
-@given(scores, st.randoms(use_true_random=False))
-def test_the_order_of_the_lines_changes_nothing(results: paired.Scores, r: random.Random) -> None:
-    other = {case: [1 - value for value in values] for case, values in results.items()}
-    shuffled = list(other.items())
-    r.shuffle(shuffled)
-    assert paired.judge(results, other) == paired.judge(results, dict(shuffled))
-
-
-def test_without_a_difference_looking_after_each_case_misleads_in_one_of_twenty_at_most() -> None:
+@pytest.mark.parametrize("often", [0.2, 1.0])
+def test_looking_after_each_new_case_misleads_in_one_of_twenty_at_most(often: float) -> None:
+    """Without a difference: at every look the files are judged anew, as `kaeshi judge` does."""
     r = np.random.default_rng(5)
     misled = 0
-    for _ in range(300):
-        difference = r.binomial(1, 0.6, 80) - r.binomial(1, 0.6, 80).astype(float)
-        # at the last look the limits are those of all looks together
-        low, high = paired.interval(difference)
-        misled += not low <= 0 <= high
-    assert misled <= 15
+    for _ in range(100):
+        production: dict[str, list[float]] = {}
+        candidate: dict[str, list[float]] = {}
+        outcomes = set()
+        for case in range(100):
+            differs = r.random() < often
+            production[f"{case}"] = [float(r.random() < 0.5)]
+            candidate[f"{case}"] = [float(r.random() < 0.5)] if differs else production[f"{case}"]
+            if case % 4 == 3:
+                outcomes.add(paired.judge(production, candidate).outcome)
+        misled += outcomes != {"not shown"}
+    assert misled <= 8  # 5 are expected at most, and 8 with a chance of one in twenty
+
+
+def test_the_limits_hold_the_mean_however_many_cases_there_are() -> None:
+    r = np.random.default_rng(6)
+    for _ in range(10):
+        low, high = paired.interval(r.normal(0.00125, 0.02, 4000).clip(-1, 1))
+        assert low <= 0.00125 <= high
+    low, high = paired.interval(np.full(5000, 0.0001))
+    assert low < 0.0001 < high
 
 
 def test_a_real_gain_is_shown_with_enough_cases_and_not_before() -> None:
     small = [paired.judge(*drawn(seed, 24, 0.15)).outcome for seed in range(20)]
     large = [paired.judge(*drawn(seed, 800, 0.15)).outcome for seed in range(20)]
-    assert small.count("better") <= 2
+    assert small.count("better") <= 3
     assert large.count("better") >= 18
 
 

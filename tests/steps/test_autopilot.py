@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from kaeshi.errors import Conflict
 from kaeshi.loop import Loop
 from kaeshi.nouns import AutopilotMode, AutopilotRun
 from kaeshi.providers.fake import FakeChat, FakeClock, FakeTrainer
-from kaeshi.steps import autopilot, collection, evaluation, knowledge, report, rollout
+from kaeshi.steps import autopilot, collection, evaluation, knowledge, report, review, rollout
 from kaeshi.store import Store
 from samples import WORDS, different, learnable
 
@@ -261,15 +262,88 @@ async def test_a_no_rolls_back_what_was_begun(kitchen: Loop) -> None:
         await autopilot.decline(loop, by="ann")
 
 
-async def test_a_day_without_the_provider_is_waited_for(kitchen: Loop) -> None:
+async def test_a_day_without_the_provider_is_waited_for(kitchen: Loop, clock: FakeClock) -> None:
     chat = FakeChat(down=True)
     loop = replace(with_mode(kitchen, "rollout"), chat=chat)
     await evaluation.add(loop, [("1", {"question": "Are you open on Monday?", "must_say": "x"})])
     assert "waits for the provider" in await autopilot.run(loop)
     assert (await the_run(loop)).state == "building"
+    await autopilot.carry_on(loop)
+    assert (await the_run(loop)).found["errors"] == 1  # it is asked again in ten minutes
     chat.down = False
+    clock.advance(minutes=10)
     await autopilot.carry_on(loop)
     assert (await the_run(loop)).state == "rolling_out"
+
+
+async def test_a_provider_that_never_answers_is_given_up_and_a_person_is_told(
+    kitchen: Loop, clock: FakeClock
+) -> None:
+    loop = replace(with_mode(kitchen, "rollout"), chat=FakeChat(down=True))
+    await evaluation.add(loop, [("1", {"question": "Are you open on Monday?", "must_say": "x"})])
+    await autopilot.run(loop)
+    for _ in range(20):
+        clock.advance(days=3)
+        await autopilot.carry_on(loop)
+    run = await the_run(loop)
+    assert (run.state, run.why.startswith("10 times: waits for the provider")) == ("failed", True)
+    assert len(told(loop)) == 2  # at the first error and at the end
+
+
+async def test_what_costs_nothing_when_planned_and_money_when_built_waits_for_a_yes(
+    kitchen: Loop,
+) -> None:
+    loop = with_mode(kitchen, "propose", retraining_threshold=10)
+    await taken(loop, "examples")
+    await autopilot.plan(loop)
+    dear = FakeTrainer(embedded=False)
+    changed = loop.settings.model_copy(update={"training_price_per_million_usd": Decimal(3)})
+    said = await autopilot.carry_on(replace(loop, trainer=dear, settings=changed))
+    assert "by now" in said
+    assert dear.jobs_made == {}
+
+
+async def test_what_a_person_wanted_is_not_given_up(kitchen: Loop, clock: FakeClock) -> None:
+    loop = with_mode(kitchen, "rollout", autopilot_rollout_days=60)
+    await autopilot.run(loop)
+    await autopilot.approve(loop, by="ann")
+    clock.advance(days=61)
+    await autopilot.carry_on(loop)
+    assert (await the_run(loop)).state == "rolling_out"
+
+
+async def test_what_cannot_be_judged_ends_with_why_and_frees_the_next(kitchen: Loop) -> None:
+    loop = with_mode(kitchen, "propose", autopilot_means=("examples",))
+    await autopilot.plan(loop)
+    run = await the_run(loop)
+    Path(run.plan.option.detail["files"][1]).unlink()
+    assert "is missing; `kaeshi dataset build` writes it again" in await autopilot.carry_on(loop)
+    assert (await the_run(loop)).state == "failed"
+
+
+async def test_a_candidate_that_a_person_promoted_meanwhile_is_promoted(kitchen: Loop) -> None:
+    loop = with_mode(kitchen, "propose")
+    await autopilot.run(loop)
+    model = str((await the_run(loop)).candidate)
+    began = await rollout.begin(loop, model, percent=10, hours=0, by="ann")
+    await rollout.promote(loop, began.id, strategy="immediate", by="ann", force=True)
+    await autopilot.carry_on(loop)
+    assert (await the_run(loop)).state == "promoted"
+
+
+async def test_a_fact_that_holds_no_more_is_replaced_at_once(kitchen: Loop) -> None:
+    loop = with_mode(kitchen, "rollout", autopilot_means=("knowledge",))
+    await knowledge.propose(loop)
+    async with loop.store.read() as tx:
+        refs = [e.id for e, _ in await tx.knowledge.entries(loop.assistant, ("proposed",))]
+    await knowledge.approve(loop, refs, by="ann")
+    await autopilot.run(loop)
+    run = await the_run(loop)
+    await rollout.promote(loop, str(run.rollout), strategy="immediate", by="ann", force=True)
+    await autopilot.carry_on(loop)
+    await review.decide(loop, refs[0], "rejected", by="ann")
+    assert "entries that production reads and hold no more: 1" in await autopilot.run(loop)
+    assert (await runs(loop))[-1].state == "rolling_out"
 
 
 async def test_approved_entries_become_a_build_on_the_lane_of_what_is_not_worse(

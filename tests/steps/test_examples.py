@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from kaeshi.errors import InvalidInput, NotFound, TooFew
+from kaeshi.formats.faq import Written
 from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate
-from kaeshi.steps import asking, consent, evaluation, examples, review, rollout, variants
+from kaeshi.providers.fake import FakeClock
+from kaeshi.steps import asking, consent, evaluation, examples, faq, review, rollout, variants
 from kaeshi.steps.shelf import Shelf
 from samples import different, example_row, learnable
 
@@ -119,3 +122,45 @@ async def test_an_example_cannot_close_its_fence_nor_speak_as_the_system(loop: L
     assert {message["role"] for message in messages} == {"user", "assistant"}
     fences = [m["content"] for m in messages if m["content"].startswith("<example>")]
     assert all(text.lower().count("example>") == 2 for text in fences)
+
+
+async def test_a_copy_of_a_file_keeps_its_origins_and_an_edited_one_is_refused(
+    loop: Loop, tmp_path: Path
+) -> None:
+    await learnable(loop, 30)
+    (train, _) = await examples.collected(loop)
+    copied = tmp_path / "mine.jsonl"
+    copied.write_bytes(train.read_bytes())
+    build, _ = await examples.write(loop, [copied])
+    assert all(pair.conversation for pair in build.pairs)
+    train.write_bytes(b"".join(train.read_bytes().splitlines(keepends=True)[1:]))
+    with pytest.raises(InvalidInput, match="Build the dataset again"):
+        await examples.write(loop, [train])
+
+
+async def test_an_entry_that_was_rejected_or_is_over_is_no_example_any_more(
+    loop: Loop, clock: FakeClock
+) -> None:
+    await learnable(loop, 30)
+    known = [different(100), different(101)]
+    until = clock.now() + timedelta(days=1)
+    pairs = [Written(*known[0]), Written(*known[1], valid_until=until)]
+    await faq.import_pairs(loop, (("faq", pair) for pair in pairs), by="ann")
+    made = await variants.with_examples(loop, await examples.collected(loop), model=BASE)
+    for question, answer in known:
+        assert answer in await shown(loop, made, question)
+    async with loop.store.read() as tx:
+        approved = await tx.knowledge.entries(loop.assistant, ("approved",))
+    ref = next(entry.id for entry, _ in approved if entry.question == known[0][0])
+    await review.decide(loop, ref, "rejected", by="ann")
+    clock.advance(days=2)
+    for question, answer in known:
+        assert answer not in await shown(loop, made, question)
+
+
+@pytest.mark.parametrize("parameters", [{"temperature": float("nan")}, {"temperature": "hot"}])
+async def test_a_parameter_that_no_provider_takes_is_refused(
+    loop: Loop, parameters: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidInput, match=r"temperature=.* is not what a provider takes"):
+        await variants.with_parameters(loop, parameters, model=BASE)

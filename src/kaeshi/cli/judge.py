@@ -24,7 +24,8 @@ def judge(
 ) -> None:
     """Judge two result files: better, worse or not shown, however often you look.
 
-    JSON lines with case, score (0 to 1) and any number of trials, or promptfoo's results.
+    JSON lines with case, score (0 to 1) and any number of trials, or promptfoo's results. Cases
+    that are added go to the end.
     """
     found = paired.judge(scores.read(production), scores.read(candidate), alpha)
     show(found, as_json=as_json, text=lambda: _text(found, alpha))

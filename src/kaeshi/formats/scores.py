@@ -8,7 +8,7 @@ from typing import Any
 from kaeshi.errors import InvalidInput
 from kaeshi.formats.logs import source
 
-CASES = ("case", "case_id", "id", "testIdx")
+CASES = ("case", "case_id", "testIdx", "id")
 SCORES = ("score", "passed", "success", "correct")
 
 
@@ -22,7 +22,7 @@ def read(path: Path) -> dict[str, list[float]]:
     for where, record in _records(path):
         case = _first(record, CASES)
         score = _first(record, SCORES)
-        if not isinstance(case, str | int) or not isinstance(score, int | float):
+        if not _is_case(case) or not isinstance(score, int | float) or not 0 <= score <= 1:
             msg = f"{where}: a result needs a case (a text or a number) and a score (0 to 1)"
             raise InvalidInput(msg)
         found.setdefault(str(case), []).append(float(score))
@@ -30,6 +30,10 @@ def read(path: Path) -> dict[str, list[float]]:
         msg = f"{str(path)!r} holds no results"
         raise InvalidInput(msg)
     return found
+
+
+def _is_case(case: object) -> bool:
+    return isinstance(case, str | int) and not isinstance(case, bool)
 
 
 def _first(record: dict[str, Any], names: Iterable[str]) -> Any:
@@ -55,6 +59,10 @@ def _promptfoo(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
     listed = results.get("results") if isinstance(results, dict) else results
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         msg = f"{str(path)!r} is a JSON object without results.results, as promptfoo writes them"
+        raise InvalidInput(msg)
+    asked = {(each.get("promptIdx"), json.dumps(each.get("provider"))) for each in listed}
+    if len(asked) > 1:
+        msg = f"{str(path)!r} holds the results of {len(asked)} prompts or providers: one in a file"
         raise InvalidInput(msg)
     for number, each in enumerate(listed):
         yield f"{path} result {number}", each

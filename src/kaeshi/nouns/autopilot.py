@@ -29,7 +29,7 @@ class Option(Value):
 
     `material`: what it would learn from, counted; `known`: of that, what the last of its kind had.
     `fingerprint`: of the content; the same is never tried twice. `forced`: the model in production
-    ends, and something must follow it.
+    ends, or what it reads is wrong, and something must follow it.
     """
 
     means: Means

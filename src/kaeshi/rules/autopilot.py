@@ -80,7 +80,7 @@ def planned(past: Sequence[AutopilotRun], option: Option) -> Plan:
         f"{gain:+.1f} points if it is, for ${option.cost_usd:.2f}"
     )
     if option.forced:
-        why = f"the model in production ends: {option.detail.get('ends', '')}"
+        why = str(option.detail["why"])
     return Plan(option=option, chance=round(share, 4), gain=round(gain, 3), why=why)
 
 

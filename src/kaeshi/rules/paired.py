@@ -1,12 +1,11 @@
 """Whether one candidate scores better than another on the same cases, and how far that is shown.
 
-The interval holds at every look: it may be computed again after each new case without becoming more
-likely to mislead. It is the set of means that no gambler has become rich by betting against (hedged
-capital: Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting", JRSS-B
-2024, section 4.4).
+The interval holds at every look: it may be computed again after each new case, as long as new cases
+come after the old ones, without becoming more likely to mislead. It is the set of means that no
+gambler has become rich by betting against (hedged capital: Waudby-Smith & Ramdas, "Estimating means
+of bounded random variables by betting", JRSS-B 2024, section 4.4).
 """
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -53,8 +52,8 @@ def judge(production: Scores, candidate: Scores, alpha: float = ALPHA) -> Judged
     Raises InvalidInput without a common case, or for a score outside 0 to 1.
     """
     _check(production, candidate)
-    # a fixed order that no result has influenced: files are often sorted by score
-    common = sorted(production.keys() & candidate.keys(), key=_place)
+    # in the order of the file: what was seen at an earlier look comes first
+    common = [case for case in candidate if case in production]
     means = np.array([[np.mean(side[case]) for case in common] for side in (production, candidate)])
     differences = means[1] - means[0]
     low, high = interval(differences, alpha)
@@ -80,10 +79,13 @@ def interval(differences: Floats, alpha: float = ALPHA) -> tuple[float, float]:
     """Limits of the mean of values between -1 and 1, valid at every look."""
     share = (differences + 1) / 2
     means = np.linspace(0, 1, GRID)
-    left = means[_richest(share, means, _stakes(share, alpha)) < math.log(1 / alpha)]
-    # rounding may rule out every mean where all values are equal: then they are the mean
-    ends = (left.min(), left.max()) if len(left) else (share.mean(), share.mean())
-    return 2 * float(ends[0]) - 1, 2 * float(ends[1]) - 1
+    left = np.flatnonzero(_richest(share, means, _stakes(share, alpha)) < math.log(1 / alpha))
+    # the true limits lie beyond the last mean that is left; where none is, between two that are not
+    nearest = np.array([int(share.mean() * (GRID - 1))])
+    kept = left if len(left) else nearest
+    first = max(int(kept[0]) - 1, 0)
+    last = min(int(kept[-1]) + (1 if len(left) else 2), GRID - 1)
+    return 2 * float(means[first]) - 1, 2 * float(means[last]) - 1
 
 
 def _richest(share: Floats, means: Floats, stakes: Floats) -> Floats:
@@ -142,10 +144,6 @@ def _noise_of_trials(
         return None
     within = [sum(float(np.var(s, ddof=1)) / len(s) for s in pair) for pair in repeated]
     return round(min(sum(within) / len(within) / whole, 1.0), 3)
-
-
-def _place(case: str) -> bytes:
-    return hashlib.sha256(case.encode("utf-8", "replace")).digest()
 
 
 def _check(production: Scores, candidate: Scores) -> None:

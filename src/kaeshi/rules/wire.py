@@ -142,13 +142,20 @@ def exampled(messages: Sequence[Json], pairs: Sequence[tuple[str, str]]) -> list
     """
     shown: list[Json] = []
     for question, answer in pairs:
-        fenced = f"<example>\n{_FENCE.sub('', question)}\n</example>"
+        fenced = f"<example>\n{_unfenced(question)}\n</example>"
         shown += [{"role": "user", "content": fenced}, {"role": "assistant", "content": answer}]
     first = next(
         (i for i, m in enumerate(messages) if m.get("role") not in {"system", "developer"}),
         len(messages),
     )
     return [*messages[:first], *shown, *messages[first:]]
+
+
+def _unfenced(text: str) -> str:
+    """Without fences, also those that appear when others are taken out."""
+    while _FENCE.search(text):
+        text = _FENCE.sub("", text)
+    return text
 
 
 def _from_input(body: Mapping[str, Any]) -> object:

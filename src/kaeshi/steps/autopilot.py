@@ -5,11 +5,11 @@ be carried on from after a crash: what was built or asked for is found again, an
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
-from kaeshi.errors import Conflict, InvalidInput, ProviderError, Refused, TooFew
+from kaeshi.errors import Conflict, InvalidInput, NotFound, ProviderError, Refused, TooFew
 from kaeshi.loop import Loop
 from kaeshi.nouns import (
     AutopilotRun,
@@ -27,13 +27,15 @@ from kaeshi.rules import autopilot as rules
 from kaeshi.rules.evaluation import lost_promises
 from kaeshi.steps import evaluation, fresh, rollout, training, variants
 from kaeshi.steps.notice import notify
-from kaeshi.steps.options import Options, options
+from kaeshi.steps.options import Options, options, price_of
 
 BY = "autopilot"
 MOST_STEPS = 6  # of one run in one go: from the plan to the rollout
 OFF = "AUTOPILOT is off"
 NOTHING = "nothing under way"
 SAFE: frozenset[Means] = frozenset({"knowledge", "base_model"})
+FIRST_PAUSE = timedelta(minutes=10)  # after a provider failed; it doubles
+MOST_ERRORS = 10  # after which a run is given up: three and a half days
 REFUSED = " refused: "  # as carry_on says it
 
 
@@ -89,16 +91,23 @@ async def _stored(loop: Loop, chosen: Plan, why: str) -> bool:
 
 def _payable(loop: Loop, past: list[AutopilotRun], seen: Options) -> list[Option]:
     """The options that may be tried, without those that cost money too soon after the last."""
+    wanted = [o for o in seen.found if o.means in loop.settings.autopilot_means]
+    last = _paid_lately(loop, past)
+    if last is None:
+        return wanted
+    early = [o for o in wanted if o.cost_usd > 0 and not o.forced]
+    seen.missing |= {option.means: last for option in early}
+    return [option for option in wanted if option not in early]
+
+
+def _paid_lately(loop: Loop, past: list[AutopilotRun]) -> str | None:
+    """Why nothing else may cost money yet; None where it may."""
     days = loop.settings.autopilot_days
     since = loop.clock.now() - timedelta(days=days)
-    wanted = [o for o in seen.found if o.means in loop.settings.autopilot_means]
-    last = [run for run in past if run.plan.option.cost_usd > 0 and run.began_at > since]
-    early = [o for o in wanted if last and o.cost_usd > 0 and not o.forced]
-    for option in early:
-        seen.missing[option.means] = (
-            f"money was planned for on {last[-1].began_at:%Y-%m-%d}, AUTOPILOT_DAYS is {days:g}"
-        )
-    return [option for option in wanted if option not in early]
+    paid = [run for run in past if run.plan.option.cost_usd > 0 and run.began_at > since]
+    if not paid:
+        return None
+    return f"money was planned for on {paid[-1].began_at:%Y-%m-%d}, AUTOPILOT_DAYS is {days:g}"
 
 
 async def carry_on(loop: Loop) -> str:
@@ -119,7 +128,7 @@ async def carry_on(loop: Loop) -> str:
 
 async def _step(loop: Loop, current: AutopilotRun) -> AutopilotRun:
     """One change of state, or the same run where it waits."""
-    if current.held_by is not None:
+    if current.held_by is not None or loop.clock.now() < _again_at(current):
         return current
     try:
         if current.state == "proposed":
@@ -130,25 +139,46 @@ async def _step(loop: Loop, current: AutopilotRun) -> AutopilotRun:
             return await _start(loop, current)
         return await _follow(loop, current)
     except ProviderError as error:  # it is there again one day
-        return await _wait(loop, current, f"waits for the provider: {error}")
+        return await _try_later(loop, current, f"waits for the provider: {error}")
 
 
 async def _begin(loop: Loop, current: AutopilotRun) -> AutopilotRun:
     """From the plan to building, unless money needs a person's yes."""
     costs = current.plan.option.cost_usd
-    if costs > 0 and _mode(loop) == "propose" and current.approved_by is None:
+    if costs > 0 and _needs_yes(loop, current):
         return await _ask(loop, current, f"it costs ${costs:.2f}")
     return await _save(loop, current, state="building")
+
+
+def _needs_yes(loop: Loop, current: AutopilotRun) -> bool:
+    """Whether money waits for a person."""
+    return _mode(loop) == "propose" and current.approved_by is None
+
+
+def _again_at(current: AutopilotRun) -> datetime:
+    """When a provider that failed is asked again."""
+    after = current.found.get("again_at")
+    return datetime.fromisoformat(after) if after else current.began_at
+
+
+async def _try_later(loop: Loop, current: AutopilotRun, why: str) -> AutopilotRun:
+    """Wait for a provider, longer each time, and give up after MOST_ERRORS: asking costs."""
+    errors = int(current.found.get("errors", 0)) + 1
+    if errors >= MOST_ERRORS:
+        return await _end(loop, current, "failed", f"{errors} times: {why}")
+    if errors == 1:
+        await notify(loop, f"autopilot of {loop.assistant} {why}")
+    again = loop.clock.now() + FIRST_PAUSE * 2 ** (errors - 1)
+    found = current.found | {"errors": errors, "again_at": again.isoformat()}
+    return await _save(loop, current, why=why, found=found)
 
 
 async def _build(loop: Loop, current: AutopilotRun) -> AutopilotRun:
     try:
         made = await _made(loop, current)
-    except (TooFew, Refused, InvalidInput) as error:
+        return made if isinstance(made, AutopilotRun) else await _judge(loop, current, made)
+    except (TooFew, Refused, InvalidInput, NotFound) as error:
         return await _end(loop, current, "failed", str(error))
-    if isinstance(made, AutopilotRun):
-        return made
-    return await _judge(loop, current, made)
 
 
 async def _made(loop: Loop, current: AutopilotRun) -> Candidate | AutopilotRun:
@@ -166,8 +196,7 @@ async def _made(loop: Loop, current: AutopilotRun) -> Candidate | AutopilotRun:
 
 async def _trained(loop: Loop, current: AutopilotRun) -> Candidate | AutopilotRun:
     if current.training_run is None:
-        begun = await _asked_to_train(loop, _files(current.plan.option))
-        return await _save(loop, current, training_run=begun.id)
+        return await _begin_training(loop, current)
     found = await training.look(loop, await training.find(loop, current.training_run))
     if loop.trainer.embedded:
         found = await training.wait(loop, found)
@@ -177,6 +206,16 @@ async def _trained(loop: Loop, current: AutopilotRun) -> Candidate | AutopilotRu
         return await _wait(loop, current, f"run {found.id} is {found.state}")
     async with loop.store.read() as tx:
         return await tx.candidates.named(loop.assistant, found.model)
+
+
+async def _begin_training(loop: Loop, current: AutopilotRun) -> AutopilotRun:
+    """Ask for the job, unless it became dearer than what was agreed to."""
+    files = _files(current.plan.option)
+    now = await price_of(loop, files[0])
+    if now > current.plan.option.cost_usd and _needs_yes(loop, current):
+        return await _ask(loop, current, f"it costs ${now:.2f} by now")
+    begun = await _asked_to_train(loop, files)
+    return await _save(loop, current, training_run=begun.id)
 
 
 async def _asked_to_train(loop: Loop, files: Sequence[Path]) -> TrainingRun:
@@ -227,23 +266,36 @@ async def _evaluated(
 
 async def _start(loop: Loop, current: AutopilotRun) -> AutopilotRun:
     """From the candidate to its rollout, unless it needs a person's yes."""
-    s = loop.settings
-    expected = await rollout.forecast(loop, s.shadow_duration_hours)
+    async with loop.store.read() as tx:
+        production = await tx.rollouts.production(loop.assistant)
+    if production is not None and production.model == current.candidate:
+        return await _end(loop, current, "promoted", "a person put it into production meanwhile")
+    expected = await rollout.forecast(loop, loop.settings.shadow_duration_hours)
     days = max(expected.days.values()) if expected and expected.days else None
-    if current.approved_by is None:
-        if _mode(loop) != "rollout":
-            return await _ask(loop, current, "its rollout waits for a yes")
-        if _is_too_long(loop, current, days):
-            why = f"a rollout would take {days:.0f} days at the traffic of the last weeks"
-            return await _ask(loop, current, why)
+    missing = _missing_yes(loop, current, days)
+    if missing:
+        return await _ask(loop, current, missing)
     try:
         began = await _begun(loop, current)
-    except (Conflict, Refused) as error:
+    except Refused as error:
+        return await _try_later(loop, current, str(error))
+    except Conflict as error:
         return await _wait(loop, current, str(error))
     found = current.found | {"days": days}
     return await _save(
         loop, current, state="rolling_out", rollout=began.id, found=found, why=_until(days)
     )
+
+
+def _missing_yes(loop: Loop, current: AutopilotRun, days: float | None) -> str:
+    """Why a person must agree to the rollout; empty where none must."""
+    if current.approved_by is not None:
+        return ""
+    if _mode(loop) != "rollout":
+        return "its rollout waits for a yes"
+    if _is_too_long(loop, current, days):
+        return f"a rollout would take {days:.0f} days at the traffic of the last weeks"
+    return ""
 
 
 def _is_too_long(loop: Loop, current: AutopilotRun, days: float | None) -> bool:
@@ -298,12 +350,20 @@ async def _follow(loop: Loop, current: AutopilotRun) -> AutopilotRun:
     if now.state == "rolled_back":
         return await _end(loop, current, "rolled_back", why)
     if now.state != "full":
-        if loop.clock.now() - now.began_at > timedelta(days=loop.settings.autopilot_rollout_days):
+        if _shows_nothing(loop, current, now):
             return await _give_up(loop, current, now)
         return await _wait(loop, current, f"rollout {now.id} is in its {now.state} stage")
     seen = await rollout.compare(loop, now.id)
     found = current.found | {"uplift": seen.composite.estimate if seen.composite else None}
     return await _end(loop, current.model_copy(update={"found": found}), "promoted", why)
+
+
+def _shows_nothing(loop: Loop, current: AutopilotRun, now: Rollout) -> bool:
+    """Whether it took longer than it may; what a person wanted, or must be, goes on."""
+    if current.approved_by is not None or current.plan.option.forced:
+        return False
+    age = loop.clock.now() - now.began_at
+    return age > timedelta(days=loop.settings.autopilot_rollout_days)
 
 
 async def _give_up(loop: Loop, current: AutopilotRun, now: Rollout) -> AutopilotRun:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kaeshi.errors import InvalidInput, NotFound, TooFew
 from kaeshi.files import sha256_of, write_whole
@@ -56,7 +57,8 @@ async def write(loop: Loop, files: Sequence[Path]) -> tuple[Build, Counter[str]]
     below LEAST examples, InvalidInput for a file that is not training data.
     """
     dropped: Counter[str] = Counter()
-    pairs = await _without_cases(loop, _pairs_in(files, dropped), dropped)
+    found = [pair for path in files for pair in await _pairs_in(loop, path, dropped)]
+    pairs = await _without_cases(loop, found, dropped)
     distinct = rules.latest(pairs)[-MOST:]
     dropped["repeated"] += len(pairs) - len(distinct)
     dropped = +dropped
@@ -161,25 +163,63 @@ def _nearest(
     asker = cast("Embedder", embedder)
     build = _read(folder, name, asker.name)
     scores = build.vectors @ asker.embed([question])[0]
-    wanted = min(count * rules.SPARE, len(scores))
-    near = np.argpartition(-scores, wanted - 1)[:wanted]
-    near = near[np.argsort(-scores[near], kind="stable")]
-    order = rules.chosen(scores[near], build.vectors[near], min(count + HIDDEN, wanted))
+    near = _best(scores, min(count * rules.SPARE, len(scores)))
+    order = rules.chosen(scores[near], build.vectors[near], count + HIDDEN)
     return tuple(int(near[place]) for place in order)
 
 
-def _pairs_in(files: Sequence[Path], dropped: Counter[str]) -> list[Pair]:
+def _best(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Places of the best scores, the best first."""
+    near = np.argpartition(-scores, count - 1)[:count]
+    return near[np.argsort(-scores[near], kind="stable")]
+
+
+async def _pairs_in(loop: Loop, path: Path, dropped: Counter[str]) -> list[Pair]:
+    lines = _lines(path)
+    origins = await _origins(loop, path) or [""] * len(lines)
     found: list[Pair] = []
-    for path in files:
-        origins = _conversations_of(path)
-        for number, raw in enumerate(_lines(path)):
-            origin = origins[number] if number < len(origins) else ""
-            pair = rules.pair_of(_messages_of(raw, path, number), origin)
-            if isinstance(pair, str):
-                dropped[pair] += 1
-            else:
-                found.append(pair)
+    for number, (raw, origin) in enumerate(zip(lines, origins, strict=True)):
+        pair = rules.pair_of(_messages_of(raw, path, number), origin)
+        if isinstance(pair, str):
+            dropped[pair] += 1
+        else:
+            found.append(pair)
     return found
+
+
+async def _origins(loop: Loop, path: Path) -> list[str]:
+    """The conversation or the entry of each row, where the file is one of a dataset of ours.
+
+    Wherever it lies; empty for another file. Raises InvalidInput for one that was changed since.
+    """
+    digest = sha256_of(path)
+    async with loop.store.read() as tx:
+        name = await tx.datasets.of_file(loop.assistant, digest)
+        manifest = await tx.datasets.manifest(loop.assistant, name) if name else {}
+    if not manifest:
+        _check_unchanged(path)
+    return _rows_of(manifest, digest)
+
+
+def _rows_of(manifest: Json, digest: str) -> list[str]:
+    """The origins of a file's rows, by the manifest of its dataset."""
+    names = {named["sha256"]: name for name, named in manifest.get("files", {}).items()}
+    split = Path(names.get(digest, "")).stem
+    rows = [row for row in manifest.get("lineage", ()) if split in {row["split"], "all"}]
+    return [row.get("conversation") or row.get("entry", "") for row in rows]
+
+
+def _check_unchanged(path: Path) -> None:
+    """Raise InvalidInput for a dataset's file that was edited: its rows' origins are lost."""
+    try:
+        named = json.loads((path.parent / "manifest.json").read_bytes())["files"][path.name]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    msg = (
+        f"{str(path)!r} is not the file that its manifest names ({named}): what is in it can not "
+        "be withheld from the customers who said it. Build the dataset again"
+    )
+    raise InvalidInput(msg)
 
 
 def _messages_of(raw: bytes, path: Path, number: int) -> list[Json]:
@@ -196,15 +236,6 @@ def _lines(path: Path) -> list[bytes]:
     except OSError as error:
         msg = f"training file {str(path)!r} cannot be read: {error.strerror}"
         raise InvalidInput(msg) from error
-
-
-def _conversations_of(path: Path) -> list[str]:
-    """The conversations of a dataset's rows, by the manifest beside the file."""
-    manifest = path.parent / "manifest.json"
-    if not manifest.is_file():
-        return []
-    lineage = json.loads(manifest.read_bytes()).get("lineage", [])
-    return [row.get("conversation", "") for row in lineage if row["split"] == path.stem]
 
 
 async def _without_cases(loop: Loop, pairs: list[Pair], dropped: Counter[str]) -> list[Pair]:

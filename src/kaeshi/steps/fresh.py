@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from kaeshi.errors import InvalidInput
 from kaeshi.formats.training_rows import parse_row
 from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate, Json, text_of
@@ -28,6 +29,9 @@ async def compare(loop: Loop, candidate: Candidate, production: Candidate, held:
     An answer is right when it says the same: near in meaning, with the same numbers and no other
     negation. Raises ProviderError.
     """
+    if not held.is_file():
+        msg = f"{str(held)!r} is missing; `kaeshi dataset build` writes it again"
+        raise InvalidInput(msg)
     every = [parse_row(raw)["messages"] for raw in held.read_bytes().splitlines()]
     rows = [row for row in every if any(m["role"] == "user" for m in row[:-1])][-MOST:]
     known = [text_of(row[-1]) for row in rows]

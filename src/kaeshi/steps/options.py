@@ -66,15 +66,15 @@ async def _fine_tune(loop: Loop, past: list[AutopilotRun], built: Dataset, seen:
         return
     try:
         spending.check_base(loop, s.fine_tune_base_model)
-        cost = await _cost(loop, dataset.files(built)[0])
+        cost = await price_of(loop, dataset.files(built)[0])
     except (Refused, NotFound) as error:
         seen.missing["fine_tune"] = str(error)
         return
     seen.found.append(_of_dataset("fine_tune", s.fine_tune_base_model, built, past, cost))
 
 
-async def _cost(loop: Loop, path: Path) -> Decimal:
-    """What training on the file would cost. Raises Refused beyond a cap."""
+async def price_of(loop: Loop, path: Path) -> Decimal:
+    """What training on the file costs by now. Raises Refused beyond a cap."""
     if loop.trainer.embedded:
         return Decimal(0)
     s = loop.settings
@@ -99,15 +99,21 @@ async def _knowledge(
     if not approved or _content(approved) == _content(held):
         seen.missing["knowledge"] = "no entry was approved since" if held else "none is approved"
         return
-    seen.found.append(
-        Option(
-            means="knowledge",
-            fingerprint=_fingerprint(
-                "knowledge", asking.served_name(production), _content(approved)
-            ),
-            material=len(approved),
-            known=max(len(held), _known(past, "knowledge")),
-        )
+    known = max(len(held), _known(past, "knowledge"))
+    base = asking.served_name(production)
+    seen.found.append(_of_entries(base, approved, held, known))
+
+
+def _of_entries(base: str, approved: list[Entry], held: list[Entry], known: int) -> Option:
+    over = len(_pairs(held) - _pairs(approved))
+    return Option(
+        means="knowledge",
+        fingerprint=_fingerprint("knowledge", base, _content(approved)),
+        material=len(approved),
+        known=known,
+        # what customers read now is wrong by a person's word: that waits for nothing
+        forced=over > 0,
+        detail={"why": f"entries that production reads and hold no more: {over}"} if over else {},
     )
 
 
@@ -130,7 +136,7 @@ async def _successor(loop: Loop, production: Candidate, seen: Options) -> None:
             material=1,
             known=0,
             forced=True,
-            detail={"model": named[0], "ends": str(standing)},
+            detail={"model": named[0], "why": f"the model in production ends: {standing}"},
         )
     )
 
@@ -142,7 +148,11 @@ def _known(past: list[AutopilotRun], means: Means) -> int:
 
 
 def _content(entries: list[Entry]) -> str:
-    return json.dumps(sorted((entry.id, entry.answer) for entry in entries))
+    return json.dumps(sorted(_pairs(entries)))
+
+
+def _pairs(entries: list[Entry]) -> set[tuple[str, str]]:
+    return {(entry.id, entry.answer) for entry in entries}
 
 
 def _fingerprint(*parts: str) -> str:

@@ -12,6 +12,7 @@ from kaeshi.rules import wire
 from kaeshi.rules.examples import MOST_TOKENS, affordable
 from kaeshi.steps import builds, examples, knowledge
 
+ENTRY = "kb_"  # of an entry's id
 KEPT = 64  # indexes in memory, of all assistants together
 SPARE = 20  # entries that may have been withdrawn or rejected since the index was built
 
@@ -108,6 +109,9 @@ async def _showable(
     """Those of these places whose conversations may be shown to this customer now."""
     whose = loop.store.keyring.pseudonym(loop.assistant, customer, "c") if customer else ""
     origins = [build.pairs[place].conversation for place in places]
+    entries = [origin for origin in origins if origin.startswith(ENTRY)]
     async with loop.store.read() as tx:
         shown = await tx.examples.showable(loop.assistant, [o for o in origins if o], whose)
+        if entries:
+            shown |= await tx.knowledge.open_among(loop.assistant, entries, loop.clock.now())
     return [p for p, origin in zip(places, origins, strict=True) if not origin or origin in shown]

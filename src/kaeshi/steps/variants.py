@@ -1,17 +1,19 @@
 """Candidates that need no training: what answers now, asked in another way."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.files import sha256_of
 from kaeshi.loop import Loop
-from kaeshi.nouns import Candidate, CandidateKind, Json, Serving
+from kaeshi.nouns import MOST_ENTRIES, MOST_EXAMPLES, Candidate, CandidateKind, Json, Serving
 from kaeshi.steps import asking, examples, knowledge, rollout
 
 EXAMPLES = 8  # beside a question
 ENTRIES = 3
+WORDS = frozenset({"reasoning_effort", "verbosity", "stop"})
 SAMPLING = frozenset(
     {
         "temperature",
@@ -34,6 +36,7 @@ async def with_examples(
 
     Raises TooFew for too few examples, InvalidInput for a file that is not training data.
     """
+    _check_count(count, MOST_EXAMPLES)
     base = await base_of(loop, model)
     build, dropped = await examples.write(loop, files)
     evidence: Json = {
@@ -52,6 +55,7 @@ async def with_knowledge(
 
     The current build stays for everybody else. Raises TooFew where nothing is approved.
     """
+    _check_count(count, MOST_ENTRIES)
     base = await base_of(loop, model)
     build, size = await knowledge.build_beside(loop)
     shown = count or base.serving.entries or ENTRIES
@@ -69,10 +73,26 @@ async def with_parameters(loop: Loop, parameters: Json, *, model: str | None = N
             f"{', '.join(sorted(SAMPLING))}"
         )
         raise InvalidInput(msg)
+    wrong = next((name for name, value in parameters.items() if not _fits(name, value)), None)
+    if wrong is not None:
+        msg = f"{wrong}={parameters[wrong]!r} is not what a provider takes for it"
+        raise InvalidInput(msg)
     base = await base_of(loop, model)
     return await register(
         loop, base, "sampling", {}, parameters={**base.serving.parameters, **parameters}
     )
+
+
+def _fits(name: str, value: object) -> bool:
+    if name in WORDS:
+        return isinstance(value, str) or (name == "stop" and isinstance(value, list))
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_count(count: int | None, most: int) -> None:
+    if count is not None and not 1 <= count <= most:
+        msg = f"{count} beside each question: between 1 and {most} are possible"
+        raise InvalidInput(msg)
 
 
 async def base_of(loop: Loop, model: str | None) -> Candidate:

@@ -55,7 +55,9 @@ class Stored:
         """Whether an operator brought the answer at that place, such as a colleague's reply."""
         if not self.is_from_gateway:
             return True
-        return upto is not None and self.said[upto].id not in self.replies
+        if upto is None or self.said[upto].message.get("weight") == 0:
+            return False  # what a client wrote into its history was logged by no operator
+        return self.said[upto].id not in self.replies
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Datasets, and the examples and files that they are made of."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -94,6 +95,13 @@ class DatasetVerbs(Verbs):
         )
         found = (await self.connection.execute(statement)).first()
         return None if found is None else str(found.id)
+
+    async def manifest(self, assistant: str, dataset: str) -> Json:
+        """A registered dataset's manifest."""
+        statement = select(datasets.c.manifest).where(
+            datasets.c.assistant == assistant, datasets.c.id == dataset
+        )
+        return dict(json.loads((await self.connection.execute(statement)).scalar_one()))
 
     async def holding(self, assistant: str, ids: Sequence[str]) -> tuple[list[str], list[str]]:
         """(datasets that hold one of these conversations, models trained on those datasets)."""

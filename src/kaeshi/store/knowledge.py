@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import Entry, Json, ReviewState
@@ -75,14 +75,22 @@ class KnowledgeVerbs(Verbs):
         )
         return [(_entry(row), row.score) for row in await self.connection.execute(statement)]
 
-    async def open_among(self, assistant: str, ids: Sequence[str]) -> set[str]:
-        """Those of these entries that are neither rejected nor withdrawn."""
+    async def open_among(
+        self, assistant: str, ids: Sequence[str], now: datetime | None = None
+    ) -> set[str]:
+        """Those of these entries that are neither rejected nor withdrawn, and hold `now`."""
         statement = select(entries.c.id).where(
             entries.c.assistant == assistant,
             entries.c.id.in_(ids),
             entries.c.state.in_(("approved", "corrected")),
             ~_WITHDRAWN,
         )
+        if now is not None:
+            at = micros(now)
+            statement = statement.where(
+                func.coalesce(entries.c.valid_from, at) <= at,
+                func.coalesce(entries.c.valid_until, at + 1) > at,
+            )
         return set((await self.connection.execute(statement)).scalars())
 
     async def decide(

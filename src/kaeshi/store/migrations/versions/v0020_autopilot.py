@@ -13,6 +13,18 @@ def upgrade() -> None:
         "examples", sa.Column("is_logged", sa.Boolean, nullable=False, server_default=sa.false())
     )
     op.execute("UPDATE examples SET is_logged = (account = '')")
+    _create_runs()
+    op.create_index(
+        "uq_autopilot_runs_open",
+        "autopilot_runs",
+        ["assistant"],
+        unique=True,
+        sqlite_where=sa.text("is_open"),
+        postgresql_where=sa.text("is_open"),
+    )
+
+
+def _create_runs() -> None:
     op.create_table(
         "autopilot_runs",
         sa.Column("assistant", sa.String(64), nullable=False),
@@ -33,12 +45,4 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("assistant", "id"),
         sa.UniqueConstraint("assistant", "fingerprint"),
-    )
-    op.create_index(
-        "uq_autopilot_runs_open",
-        "autopilot_runs",
-        ["assistant"],
-        unique=True,
-        sqlite_where=sa.text("is_open"),
-        postgresql_where=sa.text("is_open"),
     )
