@@ -188,7 +188,7 @@ async def _pairs_in(loop: Loop, path: Path, dropped: Counter[str]) -> list[Pair]
 
 
 async def _origins(loop: Loop, path: Path) -> list[str]:
-    """The conversation or the entry of each row, where the file is of a dataset that was built here.
+    """The conversation or entry of each row, where the file is of a dataset that was built here.
 
     Wherever it lies; empty for another file. Raises InvalidInput for one that was changed since.
     """
