@@ -63,7 +63,7 @@ def demo(
 
 def _check_weeks(sabotage: str | None) -> None:
     if sabotage is not None:
-        msg = f"--sabotage {sabotage} is for the one turn of the loop, and --weeks has its own"
+        msg = f"--sabotage {sabotage} breaks one turn of the loop; leave it out with --weeks"
         raise InvalidInput(msg)
 
 

@@ -50,6 +50,6 @@ def _more(found: paired.Judged) -> str:
     if found.more_cases is None:
         return "nothing near shows a difference: the two are alike, or the cases too few to tell"
     said = f"if it goes on like this, about {found.more_cases} more cases would show it"
-    if found.noise_of_trials is not None and found.noise_of_trials > 0.5:  # most of it
+    if found.noise_of_trials is not None and found.noise_of_trials > MOSTLY:
         said += "; more trials of the same cases help as well"
     return said

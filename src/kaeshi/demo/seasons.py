@@ -20,8 +20,6 @@ NEW_ANSWERS = {
 }
 TROLL_WEEK = 4
 TROLLS = 0.1  # of customers, who say the opposite of what they found
-BROKEN_WEEK = 7  # in which a person starts a rollout of a model that answers at random
-OUTAGE_DAY = (10, 3)  # week and day without the provider
 
 
 class SeasonalCrowd(Crowd):

@@ -16,9 +16,11 @@ from kaeshi.nouns import AutopilotRun, AutopilotState, Evaluation, Json, Means, 
 PRIOR_POINTS = 2.0
 PRIOR_WEIGHT = 2.0
 LEAST_POINTS = 0.5  # an expected gain that is worth a rollout
-SLOT_USD = (
-    5.0  # what the place of one rollout is worth, so that free means are not worth everything
-)
+# what the place of one rollout is worth, so that free means are not worth everything
+SLOT_USD = 5.0
+COUNTED: frozenset[AutopilotState] = frozenset({"promoted", "rolled_back", "refused", "failed"})
+LEAST_CASES = 20  # test cases, from which on a difference is a measurement
+FIRST = 20  # pieces of material that a first try is compared with
 
 
 class Fresh(NamedTuple):
@@ -27,11 +29,6 @@ class Fresh(NamedTuple):
     asked: int = 0
     candidate: int = 0
     production: int = 0
-
-
-COUNTED: frozenset[AutopilotState] = frozenset({"promoted", "rolled_back", "refused", "failed"})
-LEAST_CASES = 20  # test cases, from which on a difference is a measurement
-FIRST = 20  # pieces of material that a first try is compared with
 
 
 def chance(past: Sequence[AutopilotRun], means: Means) -> float:
@@ -62,7 +59,7 @@ def points_per_doubling(past: Sequence[AutopilotRun], means: Means) -> float:
     measured = [
         (float(run.found["gain"]), doublings(run.plan.option))
         for run in past
-        if "gain" in run.found and run.state == "promoted" and _is_try(run, means)
+        if "gain" in run.found and run.state == "promoted" and run.plan.option.means == means
     ]
     doubled = sum(max(times, 1.0) for _, times in measured)
     brought = sum(max(gain, 0.0) for gain, _ in measured)
