@@ -4,6 +4,8 @@ Python blocks run, console lines are typed, and what they print is what the page
 """
 
 import contextlib
+import doctest
+import importlib
 import io
 import json
 import os
@@ -44,6 +46,11 @@ PAGES = [
     "docs/autopilot.md",
     "docs/gateway.md",
     "README.md",
+]
+DOCTESTED = [
+    ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+    for path in sorted((ROOT / "src").rglob("*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
 ]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -142,6 +149,13 @@ def typed(session: str) -> str:
         )
         lines += [f"$ {command}", *(done.stdout + done.stderr).splitlines()]
     return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("module", DOCTESTED)
+def test_examples_in_docstrings_say_what_is(module: str) -> None:
+    found = doctest.testmod(importlib.import_module(module))
+    assert found.attempted
+    assert not found.failed
 
 
 def test_the_plot_is_what_its_script_draws() -> None:

@@ -28,6 +28,10 @@ class AutopilotSettings(BaseSettings):
     autopilot_cron: str = Field(
         "0 4 * * 0", description="When the autopilot looks for something to learn (crontab, UTC)."
     )
+    examples_refresh_cron: str = Field(
+        "30 2 * * *",
+        description="When examples that stand beside questions are renewed (crontab, UTC).",
+    )
     dataset_entries: bool = Field(
         default=True,
         description="Put approved knowledge entries into datasets, so that a model that is trained "

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,16 @@ from kaeshi.errors import Conflict
 from kaeshi.loop import Loop
 from kaeshi.nouns import AutopilotMode, AutopilotRun
 from kaeshi.providers.fake import FakeChat, FakeClock, FakeTrainer
-from kaeshi.steps import autopilot, collection, evaluation, knowledge, report, review, rollout
+from kaeshi.steps import (
+    autopilot,
+    collection,
+    consent,
+    evaluation,
+    knowledge,
+    report,
+    review,
+    rollout,
+)
 from kaeshi.store import Store
 from samples import WORDS, different, learnable
 
@@ -315,9 +323,8 @@ async def test_what_a_person_wanted_is_not_given_up(kitchen: Loop, clock: FakeCl
 async def test_what_cannot_be_judged_ends_with_why_and_frees_the_next(kitchen: Loop) -> None:
     loop = with_mode(kitchen, "propose", autopilot_means=("examples",))
     await autopilot.plan(loop)
-    run = await the_run(loop)
-    Path(run.plan.option.detail["files"][1]).unlink()
-    assert "is missing; `kaeshi dataset build` writes it again" in await autopilot.carry_on(loop)
+    await consent.agree(loop, [f"c{number:04d}" for number in range(40)], "none", by="ann")
+    assert "20 needed" in await autopilot.carry_on(loop)
     assert (await the_run(loop)).state == "failed"
 
 

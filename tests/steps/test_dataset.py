@@ -65,8 +65,11 @@ async def test_what_the_team_knows_is_trained_on_beside_what_customers_taught(lo
     await faq.import_pairs(loop, (("faq", Written(*pair)) for pair in known), by="ann")
     built = await dataset.build(loop)
     said = [row["messages"][-1]["content"] for row in built.rows]
-    # neither what a customer's own example answers, nor what is a test case
-    assert (len(said), said[-1]) == (13, "Yes, and the propane.")
+    # a person's word takes the place of a customer's example, and a test case is not learned
+    assert len(said) == 13, (said, built.manifest["dropped"])
+    assert {"Yes, and the propane.", "Another."} < set(said)
+    assert not {asked[1], case[1]} & set(said)
+    assert built.manifest["dropped"]["overtaken"] == 1
     assert built.manifest["lineage"][-1].keys() == {"row", "entry", "split"}
     assert built.splits[-1] == "train"
     settings = loop.settings.model_copy(update={"dataset_entries": False})

@@ -195,8 +195,9 @@ FAR = ("How far do you drive?", "We drive 50 miles.")
 async def test_a_build_that_loses_test_cases_is_refused_and_names_them(loop: Loop) -> None:
     await write_faq(loop, VEGAN, FAR)
     first = await knowledge.refresh(loop)
-    await promise(loop, "is there anything without meat", VEGAN[1])
     asked = "Is there anything without meat on the menu?"
+    for question in ("is there anything without meat", "anything on the menu without meat"):
+        await promise(loop, question, VEGAN[1])
     async with loop.store.write() as tx:
         wrong = Entry(
             id="kb_wrong",

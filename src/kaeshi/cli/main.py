@@ -39,6 +39,7 @@ GROUPS = {
     "rollout": "Take a model into production by evidence, or back out.",
     "autopilot": "What the loop does by itself, and your yes or no.",
     "knowledge": "Approved questions and answers.",
+    "examples": "What was learned, shown beside questions.",
     "report": "The weekly report.",
     "jobs": "Scheduled jobs.",
     "keys": "The master key: check, rotate, seal a copy.",

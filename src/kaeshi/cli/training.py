@@ -20,7 +20,7 @@ from kaeshi.cli.output import (
 from kaeshi.errors import InvalidInput, ProviderError
 from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate, Json, TrainingMethod, TrainingRun
-from kaeshi.steps import examples, spending, variants
+from kaeshi.steps import spending, variants
 from kaeshi.steps import training as steps
 
 app = group()
@@ -149,8 +149,9 @@ async def _variant(
     parameters: Sequence[str],
 ) -> Candidate:
     if method == "examples":
-        files = [path] if path else await examples.collected(loop)
-        return await variants.with_examples(loop, files, model=model, count=count)
+        if path is None:
+            return await variants.with_current_examples(loop, model=model, count=count)
+        return await variants.with_examples(loop, [path], model=model, count=count)
     if path is not None:
         msg = f"--method {method} takes no training file"
         raise InvalidInput(msg)

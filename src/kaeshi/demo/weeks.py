@@ -110,6 +110,7 @@ def _settings(folder: Path) -> Any:
         "autopilot_means": ("knowledge", "examples"),
         "trust_lower_bound": 0.8,
         "rollout_horizon_days": 14,
+        "drop_outcomes": (),  # who does not book may have been answered well
     }
     return settings_of(folder).model_copy(update=changed)
 
@@ -121,8 +122,7 @@ async def _first_production(stage: Stage) -> str:
     pairs = ((i.name, Written(i.faq, i.answer)) for i in known)
     await faq.import_pairs(loop, pairs, by=OWNER)
     await knowledge.refresh(loop)
-    build, _ = await knowledge.build_beside(loop)
-    serving = Serving(entries=ENTRIES, knowledge_build=build, placeholders=False)
+    serving = Serving(entries=ENTRIES, placeholders=False)
     await rollout.set_production(loop, MODEL, serving)
     cases = promises(known, stage)
     await evaluation.add(loop, ((case["id"], case) for case in cases))
@@ -203,8 +203,25 @@ def _event(run: AutopilotRun) -> str:
 
 
 async def _review(played: Play) -> None:
+    """The week's items; an old answer that an item contradicts is one of them."""
+    left = ITEMS
     for item in await review.queue(played.loop, limit=ITEMS):
-        await _decide(played, item)
+        if left > 0:
+            await _decide(played, item)
+            left -= 1 + await _retired(played, item)
+
+
+async def _retired(played: Play, item: ReviewItem) -> bool:
+    """Reject the live entry that the item contradicts, where it is wrong by now."""
+    if not item.against:
+        return False
+    async with played.loop.store.read() as tx:
+        live = await tx.knowledge.entries(played.loop.assistant, ("approved", "corrected"))
+    old = next((entry for entry, _ in live if entry.id == item.against), None)
+    if old is None or old.answer == played.crowd.answer_to(item):
+        return False
+    await review.decide(played.loop, old.id, "rejected", by=REVIEWER)
+    return True
 
 
 async def _decide(played: Play, item: ReviewItem) -> None:

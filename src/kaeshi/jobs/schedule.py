@@ -16,6 +16,7 @@ from kaeshi.steps import (
     collection,
     conversation,
     knowledge,
+    renewal,
     report,
     rollout,
     spending,
@@ -55,6 +56,12 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
             missed="catch_up",
         ),
         Job(name="kb_refresh", cron=settings.kb_refresh_cron, run=_refresh, missed="catch_up"),
+        Job(
+            name="examples_refresh",
+            cron=settings.examples_refresh_cron,
+            run=_renew,
+            missed="catch_up",
+        ),
         Job(
             name="performance_reporter",
             cron=settings.performance_reporter_cron,
@@ -153,6 +160,13 @@ async def _refresh(loop: Loop) -> str:
         f"{done['proposed']} proposed, {done['entries']} entries in the index, "
         f"{done['embedded']} embedded"
     )
+
+
+async def _renew(loop: Loop) -> str:
+    if not await renewal.is_read(loop):
+        return "nothing in production reads examples that are renewed"
+    done = await renewal.renew(loop)
+    return f"{done.examples} examples{'' if done.is_new else ', as before'}"
 
 
 async def _report(loop: Loop) -> str:

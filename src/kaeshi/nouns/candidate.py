@@ -21,8 +21,9 @@ class Serving(Value):
     system prompt and examples. `placeholders`: it reads and writes scrubbed text; None means that
     it does if it is a fine-tune of kaeshi. `entries`: how many of the nearest index entries
     are put before the customer's last message; of `knowledge_build` where one is named, else of
-    the current one. `examples`: how many exchanges of `examples_build` are put before the
-    conversation. `parameters`: of sampling, set in each request, such as temperature.
+    the current one. `examples`: how many exchanges are put before the conversation; of
+    `examples_build` where one is named, else of the current one. `parameters`: of sampling, set
+    in each request, such as temperature.
     """
 
     model: str | None = None

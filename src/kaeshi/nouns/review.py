@@ -16,8 +16,8 @@ class ReviewItem(Value):
 
     `title`: the question; `answer`: what would be learned; `why`: how it came into the queue.
     `score` is in tenths. `right`: the probability that `answer` is right, None where nothing tells;
-    `alike`: other waiting items that ask the same and say the same. `waits`: it is not learned
-    before a person has decided.
+    `alike`: other waiting items that ask the same and say the same. `against`: the live entry that
+    answers its question otherwise. `waits`: it is not learned before a person has decided.
     """
 
     kind: ReviewKind
@@ -32,4 +32,5 @@ class ReviewItem(Value):
     by: str | None = None
     right: float | None = None
     alike: tuple[str, ...] = ()
+    against: str = ""
     waits: bool = True

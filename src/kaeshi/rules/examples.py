@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kaeshi.nouns import HAND_OVER, PLACEHOLDER, Json
+from kaeshi.nouns import HAND_OVER, PLACEHOLDER, Entry, Json
 from kaeshi.pii import holds_placeholder
 from kaeshi.rules.conversation import is_small_talk
-from kaeshi.rules.knowledge import question_and_answer
+from kaeshi.rules.knowledge import days_in, particulars, question_and_answer
 
 MOST_TOKENS = 2000  # of all examples in one request
 SPARE = 4  # times the wanted number, among which the diverse ones are chosen
@@ -68,6 +68,24 @@ def latest(pairs: Sequence[Pair]) -> list[Pair]:
     return list({" ".join(pair.question.lower().split()): pair for pair in pairs}.values())
 
 
+def is_overtaken(pair: Pair, entries: Sequence[Entry]) -> bool:
+    """Whether people's word on the same question is another: `entries` are those near to it.
+
+    Answers differ where their numbers or negations do; where one entry says what the example says,
+    it stands. Saturday's hours are not overtaken by Sunday's.
+
+    >>> from datetime import datetime
+    >>> now = Entry(id="kb_1", assistant="a", question="What is it?", answer="It is $60.",
+    ...     state="approved", at=datetime(2025, 1, 1))
+    >>> is_overtaken(Pair("What does it cost?", "It is $55."), [now])
+    True
+    """
+    said = particulars(pair.answer)
+    when = days_in(f"{pair.question} {pair.answer}")
+    same = [e for e in entries if days_in(f"{e.question} {e.answer}") == when]
+    return bool(same) and all(particulars(entry.answer) != said for entry in same)
+
+
 def chosen(near: Sequence[float], vectors: NDArray[np.float32], count: int) -> list[int]:
     """Places of `count` examples, near the question and unlike one another, the first chosen first.
 
@@ -90,7 +108,7 @@ def affordable(places: Sequence[int], tokens: Sequence[int], budget: int) -> lis
     """The first places whose tokens fit together; one that does not fit is passed over.
 
     >>> affordable([2, 0, 1], [30, 900, 20], 100)
-    [2, 1]
+    [2, 0]
     """
     kept: list[int] = []
     for place in places:

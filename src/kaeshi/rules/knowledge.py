@@ -131,6 +131,7 @@ _DAYS = (
     "monday tuesday wednesday thursday friday saturday sunday january february march april may "
     "june july august september october november december"
 )
+_NAMED_DAYS = frozenset(_DAYS.split())
 _PARTICULARS = frozenset(f"{_NEGATIONS} {_NUMBERS} {_DAYS}".split())
 _NUMBER = re.compile(r"[$€£¥%]|\d+(?:[.,:]\d+)*|n't\b|[^\W\d_]+")
 
@@ -145,6 +146,11 @@ def particulars(text: str) -> tuple[str, ...]:
     """
     found = _NUMBER.findall(unicodedata.normalize("NFKC", text).casefold().replace("’", "'"))
     return tuple(sorted(w for w in found if w in _PARTICULARS or not w[0].isalpha()))
+
+
+def days_in(text: str) -> frozenset[str]:
+    """The weekdays and months that a text names."""
+    return frozenset(_WORD.findall(text.casefold())) & _NAMED_DAYS
 
 
 def holds_lookalikes(text: str) -> bool:

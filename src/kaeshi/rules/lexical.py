@@ -104,7 +104,10 @@ def _dense(texts: Sequence[str], rarity: Floats) -> Floats:
 
 
 def _axes(rows: Floats) -> Floats:
-    """The main directions, by a randomised range finder (Halko, Martinsson and Tropp 2011)."""
+    """The main directions, by a randomised range finder (Halko, Martinsson and Tropp 2011).
+
+    Any orthonormal basis of them serves: ridge regression and cosines do not see rotations.
+    """
     count = min(AXES, *rows.shape)
     if not count:
         return np.zeros((rows.shape[1], 0), np.float32)
@@ -112,7 +115,7 @@ def _axes(rows: Floats) -> Floats:
     found = rows @ drawn.astype(np.float32)
     for _ in range(_ROUNDS):
         found, _ = np.linalg.qr(rows @ (rows.T @ found))
-    return np.ascontiguousarray(np.linalg.svd(found.T @ rows, full_matrices=False)[2].T)
+    return np.ascontiguousarray(np.linalg.qr(rows.T @ found)[0])
 
 
 def grams(text: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -31,6 +31,7 @@ KNOWN = (10.0, 0.6, 4.0)
 HALF = 6.0
 PRIOR = 4.0  # how many rows the prior values count for
 FOLDS = 4
+MOST_CELLS = 4_000_000  # similarities at once
 LEAST_ANSWERS = 12  # fewer answers than this tell nothing about questions of none
 IN_ENTITY = 0.6  # the weight of letters where the entity is known
 
@@ -307,11 +308,31 @@ def _features(letters: Lexicon, texts: Sequence[str], vectors: Floats) -> Floats
 
 def _best_of_one_answer(near: Floats, answers: NDArray[np.int64]) -> Floats:
     """For each row the highest mean of its nearest questions of one answer."""
-    best = np.full(len(near), -1.0, np.float32)
-    for answer in np.unique(answers):
-        own = np.sort(near[:, answers == answer], axis=1)[:, -NEAREST:]
-        best = np.maximum(best, own.mean(axis=1))
-    return best
+    places, sizes = _by_answer(answers)
+    # the last column stands for questions that an answer does not have
+    wide = np.hstack([near, np.full((len(near), 1), -np.inf, np.float32)])
+    found = np.empty(len(near), np.float32)
+    step = max(1, MOST_CELLS // places.size)
+    for start in range(0, len(near), step):
+        cells = wide[start : start + step][:, places]
+        best = -np.partition(-cells, NEAREST - 1, axis=2)[:, :, :NEAREST]
+        means = np.where(np.isfinite(best), best, 0.0).sum(axis=2) / np.minimum(sizes, NEAREST)
+        found[start : start + step] = means.max(axis=1)
+    return found
+
+
+def _by_answer(answers: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places of each answer's questions, shape (answers, most questions of one), and sizes.
+
+    Filled up with len(answers), to NEAREST at least.
+    """
+    order = np.argsort(answers, kind="stable")
+    sizes = np.unique(answers, return_counts=True)[1]
+    places = np.full((len(sizes), max(int(sizes.max()), NEAREST)), len(answers), np.int64)
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    columns = np.arange(len(answers)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    places[rows, columns] = order
+    return places, sizes
 
 
 def _unit(rows: Floats) -> Floats:

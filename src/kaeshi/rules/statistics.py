@@ -49,6 +49,19 @@ def welch(now: Sample, before: Sample) -> tuple[float, float]:
     return a - b - reach, a - b + reach
 
 
+def lost_by_chance(lost: int, gained: int) -> float:
+    """The chance of as many losses among the questions that changed, if both were as likely.
+
+    The one-sided sign test (Dixon and Mood 1946); 1 where nothing changed.
+
+    >>> lost_by_chance(1, 0), lost_by_chance(2, 0), lost_by_chance(0, 0)
+    (0.5, 0.25, 1.0)
+    """
+    changed = lost + gained
+    cases = sum(math.comb(changed, k) for k in range(lost, changed + 1))
+    return float(cases / (1 << changed))
+
+
 def log_sum_exp(logs: Floats) -> float:
     """log(sum(exp(logs))) without overflow."""
     return float(np.logaddexp.reduce(logs))

@@ -30,6 +30,7 @@ MOST_ANSWERS = 1_000
 MOST_ASKED = 4_000  # the latest questions of customers
 MOST_OF_ONE = 40  # 1 % of them: nobody teaches alone, however much they ask
 AT_ONCE = 500
+COLLEAGUE = 50.0  # odds that a person's own answer was right
 SAME_ANSWER = 0.85  # cosine from which on a given answer is taken for an approved one
 
 
@@ -136,14 +137,19 @@ def _odds(
     vectors: Floats,
     given: NDArray[np.int64],
 ) -> Floats:
-    """What customers' stars say of each answer; 1 where it is not rated."""
+    """What customers' stars say of each answer; 1 where it is not rated.
+
+    COLLEAGUE of what a colleague answered: stars say how a customer liked it, not if it was right.
+    """
     if not questions:
         return np.zeros(0, np.float32)
     shares = retrieval.fit(taught).shares(questions, vectors)[np.arange(len(given)), given]
+    is_known = np.array([each.by_colleague for each in signals])
     stars = np.array([_stars(each) or 0 for each in signals], np.int64)
-    rated = stars > 0
+    rated = (stars > 0) & ~is_known
     found = quality.odds_here(stars[rated].tolist(), shares[rated].astype(np.float64))
-    return np.array([1.0, *found], np.float32)[stars]
+    said = np.array([1.0, *found], np.float32)[stars]
+    return np.where(is_known, np.float32(COLLEAGUE), said)
 
 
 def _stars(signals: Signals) -> int | None:
@@ -215,14 +221,21 @@ def _read(file: Path, sha256: str, _changed: int) -> tuple[retrieval.Answerer, N
 
 
 def ranked(
-    answerer: retrieval.Answerer, owners: NDArray[np.int64], query: str, vector: Floats
+    answerer: retrieval.Answerer,
+    owners: NDArray[np.int64],
+    query: str,
+    vector: Floats,
+    *,
+    is_known: float | None = None,
 ) -> tuple[NDArray[np.int64], Floats, Floats]:
     """The entries' places, the likeliest first, with their probabilities and cosines.
 
     The probability is that its answer is the query's, and any is; the cosine is its question's.
+    `is_known`: the probability that any is, where it need not be computed.
     """
     shares = answerer.shares([query], vector[None])[0][owners]
-    is_known = float(answerer.is_known([query], vector[None])[0])
+    if is_known is None:
+        is_known = float(answerer.is_known([query], vector[None])[0])
     cosines = answerer.rows[: len(owners), : len(vector)] @ vector
     order = np.lexsort((-cosines, -shares))
     return order, shares[order] * is_known, cosines[order]

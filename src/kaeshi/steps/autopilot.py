@@ -25,7 +25,7 @@ from kaeshi.nouns import (
 )
 from kaeshi.rules import autopilot as rules
 from kaeshi.rules.evaluation import lost_promises
-from kaeshi.steps import evaluation, fresh, rollout, training, variants
+from kaeshi.steps import evaluation, examples, fresh, rollout, training, variants
 from kaeshi.steps.notice import notify
 from kaeshi.steps.options import Options, options, price_of
 
@@ -187,7 +187,7 @@ async def _made(loop: Loop, current: AutopilotRun) -> Candidate | AutopilotRun:
     if option.means == "knowledge":
         return await variants.with_knowledge(loop)
     if option.means == "examples":
-        return await variants.with_examples(loop, _files(option)[:1])  # the others judge it
+        return await variants.with_current_examples(loop)
     if option.means == "base_model":
         base = await variants.base_of(loop, None)
         return await variants.register(loop, base, "base_model", {}, model=option.detail["model"])
@@ -239,7 +239,8 @@ async def _judge(loop: Loop, current: AutopilotRun, made: Candidate) -> Autopilo
     seen = rules.Fresh()
     if "files" in current.plan.option.detail:
         held = _files(current.plan.option)[1]
-        seen = await fresh.compare(loop, made, production, held)
+        judged_by = await _without_held_out(loop, current, made)
+        seen = await fresh.compare(loop, judged_by, production, held)
     found = current.found | rules.measured(mine, other, seen)
     judged = await _save(loop, current, candidate=made.model, found=found)
     why = rules.told(found)
@@ -249,6 +250,15 @@ async def _judge(loop: Loop, current: AutopilotRun, made: Candidate) -> Autopilo
     if current.plan.option.means not in SAFE and found.get("gain", 1) <= 0:
         return await _end(loop, judged, "refused", f"{why}: no gain to show customers")
     return await _save(loop, judged, state="built", why=why)
+
+
+async def _without_held_out(loop: Loop, current: AutopilotRun, made: Candidate) -> Candidate:
+    """The candidate as it would be if it had not read what it is asked."""
+    if current.plan.option.means != "examples":
+        return made
+    learned, _ = await examples.write(loop, _files(current.plan.option)[:1])
+    serving = made.serving.model_copy(update={"examples_build": learned.id})
+    return made.model_copy(update={"serving": serving})
 
 
 async def _evaluated(

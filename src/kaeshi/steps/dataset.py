@@ -15,9 +15,11 @@ from kaeshi.nouns import Dataset, Drop, Entry, Example, Filters, Json, Signals
 from kaeshi.rules import collection as judging
 from kaeshi.rules import dataset as rules
 from kaeshi.rules.duplicates import resembles
+from kaeshi.rules.examples import Pair
 from kaeshi.rules.knowledge import question_and_answer
 from kaeshi.steps import collection
 from kaeshi.steps.knowledge import approved_entries
+from kaeshi.steps.overtaken import overtaken
 from kaeshi.steps.privacy import proof
 from kaeshi.store.contexts import context_id
 from kaeshi.store.examples import Judged
@@ -149,6 +151,8 @@ async def build(
     """
     using = wanted or collection.filters(loop)
     examples, dropped = await gather(loop, using, max_samples=max_samples, since=since, until=until)
+    if loop.settings.dataset_entries:
+        examples = await _not_overtaken(loop, examples, dropped)
     is_explained = bool(examples or dropped) or since is not None or until is not None
     rules.enough(
         len(examples),
@@ -163,6 +167,17 @@ async def build(
     sources = _sources_of(examples)
     del examples  # their texts are in the lines by now, so free the memory
     return _assembled(loop, lines, sources, dropped, using)
+
+
+async def _not_overtaken(
+    loop: Loop, examples: list[Example], dropped: Counter[str]
+) -> list[Example]:
+    """Without those that approved entries, which join them, say otherwise by now."""
+    said = [question_and_answer(example.messages) for example in examples]
+    is_over = await overtaken(loop, [Pair(*pair) if pair else None for pair in said])
+    if any(is_over):
+        dropped["overtaken"] += sum(is_over)
+    return [example for example, over in zip(examples, is_over, strict=True) if not over]
 
 
 async def _entries(loop: Loop, beside: list[Example]) -> list[Example]:

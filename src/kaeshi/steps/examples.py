@@ -1,14 +1,14 @@
 """Examples beside the question: a build of them, and the ones for a conversation.
 
-A build is written once and never changed. A candidate names its build, so that what a rollout
-judges is what customers get, and another build is another candidate.
+A build is written once and never changed. A candidate names its build, or it reads the current one,
+which is renewed each night (steps/renewal.py).
 """
 
 import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Container, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,10 @@ from kaeshi.rules import examples as rules
 from kaeshi.rules.examples import Pair
 from kaeshi.steps import dataset
 from kaeshi.steps.embedding import vectors_of
+from kaeshi.steps.overtaken import overtaken
+from kaeshi.store.verbs import chunks
 
+ENTRY = "kb_"  # of an entry's id
 LEAST = 20  # examples, below which a build is refused
 MOST = 20_000  # examples, the newest; a search through them takes two milliseconds
 KEPT = 4  # builds in memory
@@ -44,6 +47,16 @@ class Build:
     vectors: Vectors
     tokens: tuple[int, ...]
 
+    def of(self, origins: Container[str]) -> "Build":
+        """The part that comes from these conversations and entries."""
+        kept = [i for i, pair in enumerate(self.pairs) if pair.conversation in origins]
+        return Build(
+            id=self.id,
+            pairs=tuple(self.pairs[i] for i in kept),
+            vectors=self.vectors[kept],
+            tokens=tuple(self.tokens[i] for i in kept),
+        )
+
 
 async def collected(loop: Loop) -> list[Path]:
     """The files of a dataset of all that is collected, which is built and registered."""
@@ -53,14 +66,16 @@ async def collected(loop: Loop) -> list[Path]:
 async def write(loop: Loop, files: Sequence[Path]) -> tuple[Build, Counter[str]]:
     """Write a build of the files' last exchanges; returns it, and what was not taken, by reason.
 
-    The same examples make the same build. Nothing that repeats a test case is taken. Raises TooFew
-    below LEAST examples, InvalidInput for a file that is not training data.
+    The same examples make the same build. Nothing that repeats a test case is taken, or that an
+    approved entry says otherwise. Raises TooFew below LEAST examples, InvalidInput for a file that
+    is not training data.
     """
     dropped: Counter[str] = Counter()
     found = [pair for path in files for pair in await _pairs_in(loop, path, dropped)]
     pairs = await _without_cases(loop, found, dropped)
     distinct = rules.latest(pairs)[-MOST:]
     dropped["repeated"] += len(pairs) - len(distinct)
+    distinct = await _not_overtaken(loop, distinct, dropped)
     dropped = +dropped
     if len(distinct) < LEAST:
         raise TooFew(_too_few(len(distinct), files, dropped))
@@ -97,6 +112,41 @@ def _packed(loop: Loop, pairs: Sequence[Pair], vectors: Vectors) -> bytes:
     packed = io.BytesIO()
     np.savez(packed, vectors=vectors, tokens=np.asarray(tokens, np.int32))
     return packed.getvalue()
+
+
+def list_path(loop: Loop) -> Path:
+    """The file that names the current build, and those before it."""
+    return loop.folder("examples") / "manifest.json"
+
+
+def listed(loop: Loop) -> list[Json]:
+    """The builds that were current, each with since when, the current one last."""
+    path = list_path(loop)
+    if not path.is_file():
+        return []
+    return _listed(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(64)
+def _listed(path: Path, _changed: int) -> list[Json]:
+    """Read once, until it is written again. Raises InvalidInput for anything else."""
+    try:
+        found = json.loads(path.read_bytes())["builds"]
+        if all(isinstance(named["build"], str) for named in found):
+            return list(found)
+    except (ValueError, KeyError, TypeError):
+        pass
+    msg = f"the manifest {str(path)!r} is damaged; type: kaeshi examples refresh"
+    raise InvalidInput(msg)
+
+
+def current(loop: Loop) -> str:
+    """The name of the current build. Raises NotFound before the first `renew`."""
+    found = listed(loop)
+    if not found:
+        msg = f"assistant {loop.assistant!r} has no examples; type: kaeshi examples refresh"
+        raise NotFound(msg)
+    return str(found[-1]["build"])
 
 
 def read(loop: Loop, build: str) -> Build:
@@ -174,6 +224,28 @@ def _best(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     return near[np.argsort(-scores[near], kind="stable")]
 
 
+def is_entry(origin: str) -> bool:
+    """Whether it comes from an entry of the knowledge base, and not from a conversation."""
+    return origin.startswith(ENTRY)
+
+
+async def showable(loop: Loop, origins: Sequence[str], customer: str = "") -> set[str]:
+    """Those of these conversations and entries that may be shown to this customer now.
+
+    Not what was withdrawn, rejected or erased, nor what the customer said; what has no origin may.
+    """
+    whose = loop.store.keyring.pseudonym(loop.assistant, customer, "c") if customer else ""
+    entries = [origin for origin in origins if is_entry(origin)]
+    said = [origin for origin in origins if origin and not is_entry(origin)]
+    shown = {""}
+    async with loop.store.read() as tx:
+        for part in chunks(said):
+            shown |= await tx.examples.showable(loop.assistant, part, whose)
+        for part in chunks(entries):
+            shown |= await tx.knowledge.open_among(loop.assistant, part, loop.clock.now())
+    return shown
+
+
 async def _pairs_in(loop: Loop, path: Path, dropped: Counter[str]) -> list[Pair]:
     lines = _lines(path)
     origins = await _origins(loop, path) or [""] * len(lines)
@@ -244,3 +316,9 @@ async def _without_cases(loop: Loop, pairs: list[Pair], dropped: Counter[str]) -
     )
     dropped["test_case"] += sum(leaks)
     return [pair for pair, leak in zip(pairs, leaks, strict=True) if not leak]
+
+
+async def _not_overtaken(loop: Loop, pairs: list[Pair], dropped: Counter[str]) -> list[Pair]:
+    is_over = await overtaken(loop, pairs)
+    dropped["overtaken"] += sum(is_over)
+    return [pair for pair, over in zip(pairs, is_over, strict=True) if not over]

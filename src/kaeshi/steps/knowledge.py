@@ -258,14 +258,17 @@ def nearest(
     query: str,
     count: int,
     said: Sequence[str] = (),
+    *,
+    judges: bool = True,
 ) -> list[Hit]:
     """`search` for callers that hold the index's entries.
 
+    `judges`: computes probabilities, which takes most of the time and does not change the order.
     It computes; inside a server call it in a thread.
     """
-    hits = _open_hits(loop, manifest, entries, query, count + SPARE, said)
+    hits = _open_hits(loop, manifest, entries, query, count + SPARE, said, judges=judges)
     if len(hits) < count:  # many were withdrawn, or do not hold now
-        hits = _open_hits(loop, manifest, entries, query, len(entries), said)
+        hits = _open_hits(loop, manifest, entries, query, len(entries), said, judges=judges)
     return hits[:count]
 
 
@@ -276,6 +279,8 @@ def _open_hits(
     query: str,
     count: int,
     said: Sequence[str],
+    *,
+    judges: bool,
 ) -> list[Hit]:
     """What holds now of the first `count` places, the likeliest first."""
     now = loop.clock.now()
@@ -283,7 +288,7 @@ def _open_hits(
     found = (
         _found_of(loop, manifest, entries, named[0], query)
         if named
-        else _found(loop, manifest, query, count)
+        else _found(loop, manifest, query, count, judges=judges)
     )
     return [
         Hit(
@@ -313,7 +318,11 @@ def _found_of(
 ) -> list[tuple[int, float, float | None]]:
     """Places of an entity's entries, and of near ones about any, with cosines, likeliest first."""
     asked = without(query, entity)
-    any_ = [p for p, _, _ in _found(loop, manifest, asked, NEAR_ANY) if not entries[p].entity]
+    any_ = [
+        p
+        for p, _, _ in _found(loop, manifest, asked, NEAR_ANY, judges=False)
+        if not entries[p].entity
+    ]
     own = [i for i, entry in enumerate(entries) if entry.entity == entity]
     places = own + any_
     texts = [f"{entries[i].question} {entries[i].answer}" for i in places]
@@ -337,7 +346,7 @@ def _vectors_of_entity(embedder: Hashable, texts: tuple[str, ...]) -> Vectors:
 
 
 def _found(
-    loop: Loop, manifest: Json, query: str, count: int
+    loop: Loop, manifest: Json, query: str, count: int, *, judges: bool
 ) -> list[tuple[int, float, float | None]]:
     """Places in the index where no entity is named, with cosines and probabilities."""
     vectors = loop.embedder.embed([query])
@@ -345,8 +354,10 @@ def _found(
     fitted = answering.read(path, manifest)
     if fitted is None:
         return [(p, s, None) for p, s in loop.index.search(path, vectors, count)[0]]
-    columns = answering.ranked(*fitted, query, vectors[0])
-    return [(int(p), float(c), float(s)) for p, s, c in zip(*columns, strict=True)]
+    columns = answering.ranked(*fitted, query, vectors[0], is_known=None if judges else 1.0)
+    return [
+        (int(p), float(c), float(s) if judges else None) for p, s, c in zip(*columns, strict=True)
+    ]
 
 
 def entry_id(assistant: str, question: str, answer: str, entity: str = "") -> str:

@@ -34,9 +34,18 @@ async def options(loop: Loop, production: Candidate, past: list[AutopilotRun]) -
     except TooFew as error:
         seen.missing |= {"examples": str(error), "fine_tune": str(error)}
         return seen
-    seen.found.append(_of_dataset("examples", asking.served_name(production), built, past))
+    _examples(production, built, past, seen)
     await _fine_tune(loop, past, built, seen)
     return seen
+
+
+def _examples(
+    production: Candidate, built: Dataset, past: list[AutopilotRun], seen: Options
+) -> None:
+    if production.serving.examples and not production.serving.examples_build:
+        seen.missing["examples"] = "production reads each night's renewal of the examples by itself"
+        return
+    seen.found.append(_of_dataset("examples", asking.served_name(production), built, past))
 
 
 def _of_dataset(

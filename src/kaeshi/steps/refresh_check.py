@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from kaeshi.loop import Loop
 from kaeshi.nouns import Entry, TestCase, text_of
 from kaeshi.rules.retrieval import Answerer
+from kaeshi.rules.statistics import lost_by_chance
 from kaeshi.steps import answering
 from kaeshi.steps.embedding import vectors_of
 
 Floats = NDArray[np.float32]
+# a refresh is refused when chance explains its losses no more often than this: two lost and none
+# gained. One question more or less would have it stand still for weeks
+CHANCE = 0.25
 KNOWN = 0.5  # probability from which on a question that must be handed over counts as answered
 
 
@@ -38,8 +42,8 @@ class Checked:
 
     @property
     def is_worse(self) -> bool:
-        """Whether more were lost than gained."""
-        return len(self.lost) > len(self.gained)
+        """Whether more were lost than gained, beyond chance (CHANCE)."""
+        return lost_by_chance(len(self.lost), len(self.gained)) <= CHANCE
 
 
 async def questions(loop: Loop) -> list[tuple[TestCase, str]]:

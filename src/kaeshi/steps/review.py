@@ -72,6 +72,7 @@ def _of_entry(entry: Entry, score: int, against: Entry | None) -> ReviewItem:
         score=score,
         at=entry.at,
         by=entry.by,
+        against=against.id if against else "",
     )
 
 

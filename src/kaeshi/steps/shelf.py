@@ -5,6 +5,7 @@ Kept in memory until another index is swapped in.
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate, Entry, Hit, Json, Serving, text_of
@@ -12,7 +13,6 @@ from kaeshi.rules import wire
 from kaeshi.rules.examples import MOST_TOKENS, affordable
 from kaeshi.steps import builds, examples, knowledge
 
-ENTRY = "kb_"  # of an entry's id
 KEPT = 64  # indexes in memory, of all assistants together
 SPARE = 20  # entries that may have been withdrawn or rejected since the index was built
 
@@ -49,7 +49,13 @@ class Shelf:
         said = [text_of(m) for m in messages if m.get("role") in {"user", "assistant"}]
         wanted = candidate.serving.entries
         hits = await asyncio.to_thread(
-            knowledge.nearest, loop, manifest, entries, question, wanted + SPARE, said
+            partial(knowledge.nearest, judges=False),
+            loop,
+            manifest,
+            entries,
+            question,
+            wanted + SPARE,
+            said,
         )
         shown = (await self._open(loop, hits))[:wanted]
         pairs = [(hit.entry.question, hit.entry.answer) for hit in shown]
@@ -99,7 +105,7 @@ async def _with_examples(
 
 
 def _found(loop: Loop, serving: Serving, question: str) -> tuple[examples.Build, list[int]]:
-    build = examples.read(loop, serving.examples_build)
+    build = examples.read(loop, serving.examples_build or examples.current(loop))
     return build, examples.nearest(loop, build, question, serving.examples)
 
 
@@ -107,11 +113,6 @@ async def _showable(
     loop: Loop, build: examples.Build, places: Sequence[int], customer: str
 ) -> list[int]:
     """Those of these places whose conversations may be shown to this customer now."""
-    whose = loop.store.keyring.pseudonym(loop.assistant, customer, "c") if customer else ""
     origins = [build.pairs[place].conversation for place in places]
-    entries = [origin for origin in origins if origin.startswith(ENTRY)]
-    async with loop.store.read() as tx:
-        shown = await tx.examples.showable(loop.assistant, [o for o in origins if o], whose)
-        if entries:
-            shown |= await tx.knowledge.open_among(loop.assistant, entries, loop.clock.now())
-    return [p for p, origin in zip(places, origins, strict=True) if not origin or origin in shown]
+    shown = await examples.showable(loop, origins, customer)
+    return [place for place, origin in zip(places, origins, strict=True) if origin in shown]

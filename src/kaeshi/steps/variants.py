@@ -9,7 +9,7 @@ from kaeshi.errors import InvalidInput, NotFound
 from kaeshi.files import sha256_of
 from kaeshi.loop import Loop
 from kaeshi.nouns import MOST_ENTRIES, MOST_EXAMPLES, Candidate, CandidateKind, Json, Serving
-from kaeshi.steps import asking, examples, knowledge, rollout
+from kaeshi.steps import asking, examples, knowledge, renewal, rollout
 
 EXAMPLES = 8  # beside a question
 ENTRIES = 3
@@ -46,6 +46,21 @@ async def with_examples(
     }
     shown = count or base.serving.examples or EXAMPLES
     return await register(loop, base, "examples", evidence, examples=shown, examples_build=build.id)
+
+
+async def with_current_examples(
+    loop: Loop, *, model: str | None = None, count: int | None = None
+) -> Candidate:
+    """What answers now (or `model`), with the examples that are renewed each night.
+
+    They are renewed at once. Raises TooFew for too few examples.
+    """
+    _check_count(count, MOST_EXAMPLES)
+    base = await base_of(loop, model)
+    made = await renewal.renew(loop)
+    shown = count or base.serving.examples or EXAMPLES
+    evidence: Json = {"examples": made.examples, "build": made.build}
+    return await register(loop, base, "examples", evidence, examples=shown, examples_build="")
 
 
 async def with_knowledge(

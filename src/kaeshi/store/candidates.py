@@ -42,6 +42,14 @@ class CandidateVerbs(Verbs):
 
     async def builds_named(self, assistant: str) -> set[str]:
         """The builds of the knowledge base that candidates read, but for those rolled back."""
+        return {one.knowledge_build for one in await self._servings(assistant)} - {""}
+
+    async def examples_named(self, assistant: str) -> set[str]:
+        """The builds of examples that candidates read, but for those rolled back."""
+        return {one.examples_build for one in await self._servings(assistant)} - {""}
+
+    async def _servings(self, assistant: str) -> list[Serving]:
+        """How candidates are asked, but for those rolled back."""
         over = select(rollouts.c.candidate).where(
             rollouts.c.assistant == assistant, rollouts.c.state == "rolled_back"
         )
@@ -51,7 +59,7 @@ class CandidateVerbs(Verbs):
             candidates.c.id.not_in(over) | candidates.c.id.in_(kept),
         )
         found = (await self.connection.execute(statement)).scalars()
-        return {Serving.model_validate_json(row).knowledge_build for row in found} - {""}
+        return [Serving.model_validate_json(row) for row in found]
 
     async def named(self, assistant: str, name: str) -> Candidate:
         """By id or by model. Raises NotFound."""

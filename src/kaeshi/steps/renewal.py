@@ -1,0 +1,179 @@
+"""The current build of examples: made of all that is collected, checked, and swapped in.
+
+A rollout shows that examples help; from then on they are renewed each night as the knowledge base
+is. A renewal that answers held-out questions worse than the present build is refused.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kaeshi.errors import KaeshiError, NotFound, Refused
+from kaeshi.files import write_whole
+from kaeshi.formats.training_rows import parse_row
+from kaeshi.loop import Loop
+from kaeshi.nouns import Json
+from kaeshi.rules.dataset import split
+from kaeshi.rules.examples import Pair, pair_of
+from kaeshi.rules.knowledge import particulars
+from kaeshi.rules.review import SAME_ANSWER
+from kaeshi.steps import examples
+from kaeshi.steps.embedding import vectors_of
+from kaeshi.steps.refresh_check import Checked, questions
+
+MOST = 1_000  # held-out questions, the latest
+KEPT = 3  # builds, the current one among them: for requests under way, and to go back
+SHOWN = 10  # questions in a refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renewed:
+    """What a renewal made: `build` is current now; `is_new` where it was another before."""
+
+    build: str
+    is_new: bool
+    examples: int
+    not_taken: dict[str, int]
+    checked: Checked
+
+
+async def renew(loop: Loop, *, accept_worse: bool = False) -> Renewed:
+    """Make a build of all that is collected, and make it the current one.
+
+    Its part that was made to learn from is asked the test cases and what is held out, and the build
+    is refused (Refused) where it loses more of them to the present one than it gains. Raises TooFew
+    for too few examples.
+    """
+    train, held = await examples.collected(loop)
+    made, dropped = await examples.write(loop, [train, held])
+    before = _present(loop)
+    found = Checked()
+    if before is not None and before.id != made.id:
+        found = await _checked(loop, before, made, held)
+        if found.is_worse and not accept_worse:
+            raise Refused(_worse(found))
+    is_new = before is None or before.id != made.id
+    if is_new:
+        await _make_current(loop, made.id)
+    return Renewed(
+        build=made.id,
+        is_new=is_new,
+        examples=len(made.pairs),
+        not_taken=dict(sorted(dropped.items())),
+        checked=found,
+    )
+
+
+async def revert(loop: Loop) -> str:
+    """Make the build before the current one current; returns it. Raises NotFound without one."""
+    listed = examples.listed(loop)
+    if len(listed) < 2:  # the current one, and one before
+        msg = f"assistant {loop.assistant!r} has no build of examples before the current one"
+        raise NotFound(msg)
+    before = examples.read(loop, listed[-2]["build"])
+    _write_list(loop, listed[:-1])
+    return before.id
+
+
+async def is_read(loop: Loop) -> bool:
+    """Whether what is in production, or on its way there, reads the current build."""
+    async with loop.store.read() as tx:
+        found = [await tx.rollouts.production(loop.assistant)]
+        live = await tx.rollouts.live(loop.assistant)
+        if live is not None:
+            found.append(await tx.candidates.named(loop.assistant, live.candidate))
+    return any(one.serving.examples and not one.serving.examples_build for one in found if one)
+
+
+def _present(loop: Loop) -> examples.Build | None:
+    """The current build; None where there is none that can be read with this embedder."""
+    try:
+        return examples.read(loop, examples.current(loop))
+    except KaeshiError:
+        return None
+
+
+async def _make_current(loop: Loop, build: str) -> None:
+    listed = [named for named in examples.listed(loop) if named["build"] != build]
+    now = {"build": build, "since": loop.clock.now().isoformat()}
+    _write_list(loop, [*listed, now][-KEPT:])
+    await _remove_old(loop, [named["build"] for named in listed][: -(KEPT - 1)])
+
+
+def _write_list(loop: Loop, listed: Sequence[Json]) -> None:
+    content = json.dumps({"builds": list(listed)}, indent=1)
+    write_whole(examples.list_path(loop), content.encode())
+
+
+async def _remove_old(loop: Loop, old: Sequence[str]) -> None:
+    """Remove the files of builds that were current and that no candidate names."""
+    async with loop.store.read() as tx:
+        named = await tx.candidates.examples_named(loop.assistant)
+    for build in set(old) - named:
+        for kind in ("json", "jsonl", "npz"):
+            (loop.folder("examples") / f"{build}.{kind}").unlink(missing_ok=True)
+
+
+async def _checked(
+    loop: Loop, before: examples.Build, after: examples.Build, held: Path
+) -> Checked:
+    """Whose nearest example says what is right, for each question that neither was made of."""
+    cases = [(question, case.expected) for case, question in await questions(loop)]
+    asked = [Pair(question, expected) for question, expected in cases if expected]
+    asked += _held_out(held)
+    if not asked:
+        return Checked()
+    shown = await examples.showable(loop, [pair.conversation for pair in before.pairs])
+    then = await _right(loop, _learned(before.of(shown)), asked)
+    now = await _right(loop, _learned(after), asked)
+    return Checked(
+        questions=len(asked), lost=_only(asked, then, now), gained=_only(asked, now, then)
+    )
+
+
+def _only(asked: Sequence[Pair], one: Sequence[bool], other: Sequence[bool]) -> tuple[str, ...]:
+    """The questions that one answers right and the other does not."""
+    return tuple(
+        pair.question
+        for pair, is_right, was in zip(asked, one, other, strict=True)
+        if is_right and not was
+    )
+
+
+def _learned(build: examples.Build) -> examples.Build:
+    """The build without what is held out to judge it by."""
+    origins = {pair.conversation for pair in build.pairs}
+    return build.of({one for one in origins if examples.is_entry(one) or split(one) == "train"})
+
+
+def _held_out(path: Path) -> list[Pair]:
+    pairs = [pair_of(parse_row(raw)["messages"]) for raw in path.read_bytes().splitlines()]
+    return [pair for pair in pairs if isinstance(pair, Pair)][-MOST:]
+
+
+async def _right(loop: Loop, build: examples.Build, asked: Sequence[Pair]) -> list[bool]:
+    """Whether the example nearest to each question says what is right."""
+    if not build.pairs:
+        return [False] * len(asked)
+    vectors, _ = await vectors_of(loop, [pair.question for pair in asked])
+    right, _ = await vectors_of(loop, [pair.answer for pair in asked])
+    nearest = (vectors @ build.vectors.T).argmax(axis=1)
+    said = [build.pairs[place].answer for place in nearest]
+    given, _ = await vectors_of(loop, said)
+    near = np.einsum("nd,nd->n", given, right) >= SAME_ANSWER
+    return [
+        bool(is_near) and particulars(answer) == particulars(pair.answer)
+        for is_near, answer, pair in zip(near, said, asked, strict=True)
+    ]
+
+
+def _worse(found: Checked) -> str:
+    lost = "; ".join(repr(question[:80]) for question in found.lost[:SHOWN])
+    return (
+        f"the new build of examples has no right answer to {len(found.lost)} of {found.questions} "
+        f"held-out questions that the present one has, and to {len(found.gained)} that it has not: "
+        f"{lost}. The present build stays; --accept-worse takes the new one"
+    )
