@@ -24,6 +24,7 @@ from kaeshi.pii.finders.choose import names_of, policy_of
 from kaeshi.ports import Clock, Ids, Index
 from kaeshi.providers.chat import OPENAI, WireChat
 from kaeshi.providers.faiss_index import FaissIndex
+from kaeshi.providers.gepa_search import GepaSearch
 from kaeshi.providers.minilm import MiniLMEmbedder, MiniLMFeatures
 from kaeshi.providers.openai import OpenAITrainer
 from kaeshi.providers.outbox import OutboxMailer
@@ -239,6 +240,7 @@ def _chosen_loop(
         notifier=WebhookNotifier(chosen.kaeshi_webhook_url.get_secret_value())
         if chosen.kaeshi_webhook_url
         else LogNotifier(),
+        prompt_search=GepaSearch(),
         checks=_checks(chosen.gateway_checks),
         prompts=_prompts(chosen.intent_prompts),
         prices=dated.table("prices", chosen.data_dir),

@@ -18,6 +18,7 @@ from kaeshi.ports import (
     Index,
     Mailer,
     Notifier,
+    PromptSearch,
     TokenCounter,
     Trainer,
 )
@@ -49,6 +50,7 @@ class Loop:
     answerer: Answerer | None  # the embedded trainer, if models are served in this process
     mailer: Mailer
     notifier: Notifier
+    prompt_search: PromptSearch
     checks: Checks
     prompts: Mapping[str, str]
     prices: Mapping[str, object]

@@ -1,12 +1,12 @@
 """What kaeshi needs from the outside, as Protocols.
 
-Each has at least two real implementations, and a fake in providers/fake.py.
+Each has at least two implementations that can be swapped, fakes in providers among them.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,3 +126,50 @@ class Answerer(Protocol):
     async def stream(
         self, method: str, path: str, body: bytes, content_type: str
     ) -> tuple[int, bytes | AsyncIterator[bytes]]: ...
+
+
+class Trace(NamedTuple):
+    """What came of one case under a prompt: `said`, and the answer that would have been right."""
+
+    question: str
+    said: str
+    right: str
+    score: float
+
+    @property
+    def shown(self) -> Json:
+        """For the model that reflects."""
+        feedback = "right" if self.score else f"wrong; a person's answer is: {self.right}"
+        return {"question": self.question, "answered": self.said, "feedback": feedback}
+
+
+class Tried(NamedTuple):
+    """A prompt that was judged: its score of each held-out case."""
+
+    prompt: str
+    scores: tuple[float, ...]
+
+
+class PromptSearch(Protocol):
+    """Searches for a better prompt: proposes, judges, keeps what is better.
+
+    `judge`: what comes of these cases, by number, under a prompt; `propose`: another prompt, from
+    one and what came of some cases. Cases from `held` on choose among prompts, those before are
+    learned from. `calls`: of the judged model. `folder`: where it is taken up again after a crash.
+    It computes and waits: call it in a thread. Returns what was judged on all held-out cases, the
+    first prompt first.
+    """
+
+    def search(
+        self,
+        first: str,
+        *,
+        learned: int,
+        held: int,
+        judge: Callable[[str, Sequence[int]], Sequence[Trace]],
+        propose: Callable[[str, Sequence[Trace]], str],
+        calls: int,
+        batch: int,
+        seed: int,
+        folder: Path,
+    ) -> list[Tried]: ...

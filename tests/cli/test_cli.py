@@ -159,7 +159,7 @@ def test_a_stranger_imports_rates_collects_and_reports(tmp_path: Path) -> None:
     assert told("review", "list")[0]["kind"] == "example"
     assert told("conversation", "show", "c1")["contained"] is False
     assert told("report", "show", "--log-clock")["assistant"] == "main"
-    assert len(told("jobs", "list")) == 10
+    assert len(told("jobs", "list")) == 11
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,9 @@ def test_openings_and_entries_go_where_they_belong() -> None:
     assert wire.opened({"input": "hi"}, opening) == {"input": [*opening, ask]}
     assert wire.opened({"input": [ask]}, opening) == {"input": [*opening, ask]}
     talk = [ask, {"role": "assistant", "content": "Yes?"}, {"role": "user", "content": "Sunday?"}]
-    read = wire.informed(talk, [("Open?", "Until nine.")])
+    read = wire.informed(talk, [wire.Known("Open?", "Until nine.")])
     assert [m["role"] for m in read] == ["user", "assistant", "user", "user"]
     assert read[3] == talk[2]
     assert '{"question": "Open?", "answer": "Until nine."}' in read[2]["content"]
+    sure = wire.informed(talk, [wire.Known("Open?", "Until nine.", 0.912)])
+    assert '"answer": "Until nine.", "likely": 0.91}' in sure[2]["content"]

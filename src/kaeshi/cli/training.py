@@ -20,11 +20,15 @@ from kaeshi.cli.output import (
 from kaeshi.errors import InvalidInput, ProviderError
 from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate, Json, TrainingMethod, TrainingRun
-from kaeshi.steps import spending, variants
+from kaeshi.steps import prompting, spending, variants
 from kaeshi.steps import training as steps
 
 app = group()
-Method = Literal["supervised", "dpo", "examples", "knowledge", "sampling"]
+_NEXT = (
+    "`kaeshi evaluation run {model}` asks it the test cases, `kaeshi rollout start {model}` takes "
+    "it towards customers"
+)
+Method = Literal["supervised", "dpo", "examples", "knowledge", "prompt", "sampling"]
 NO_RUN = "no training run yet; `kaeshi training start FILE` begins one"
 
 
@@ -84,7 +88,7 @@ def start(
         Method,
         typer.Option(
             help="supervised; dpo for rows of preferences. Without weights: examples beside the "
-            "question, a build of the knowledge base, or parameters of sampling."
+            "question, a build of the knowledge base, a better prompt, or parameters of sampling."
         ),
     ] = "supervised",
     count: Annotated[
@@ -94,6 +98,13 @@ def start(
     parameters: Annotated[
         list[str] | None,
         typer.Option("--set", help="With sampling: NAME=VALUE, such as temperature=0.2."),
+    ] = None,
+    reflector: Annotated[
+        str | None,
+        typer.Option(help="With prompt: the model that writes better instructions."),
+    ] = None,
+    calls: Annotated[
+        int | None, typer.Option(help="With prompt: how often the judged model is asked, at most.")
     ] = None,
     db: Database = None,
     assistant: Who = None,
@@ -105,6 +116,11 @@ def start(
     """
     if method != "sampling":
         _refuse(method, set=parameters)
+    if method == "prompt":
+        _refuse(method, suffix=suffix, epochs=epochs, validation=validation, count=count)
+        _search(db, assistant, as_json, path, _Wanted(model, reflector, calls))
+        return
+    _refuse(method, reflector=reflector, calls=calls)
     if method in {"examples", "knowledge", "sampling"}:
         _refuse(method, suffix=suffix, epochs=epochs, validation=validation)
         _show_variant(
@@ -130,6 +146,53 @@ class _Job(NamedTuple):
     suffix: str | None
     epochs: int | None
     validation: Path | None
+
+
+class _Wanted(NamedTuple):
+    """A search for a prompt, as the options name it."""
+
+    model: str | None
+    reflector: str | None
+    calls: int | None
+
+
+def _search(
+    db: Database, assistant: Who, as_json: AsJson, path: Path | None, wanted: _Wanted
+) -> None:
+    """Search for a better prompt, and show it in one screen."""
+    reflector = wanted.reflector
+    if reflector is None or path is not None:
+        msg = (
+            "--method prompt needs --reflector MODEL, which writes better instructions"
+            if reflector is None
+            else "--method prompt takes no training file: its cases are what is collected"
+        )
+        raise InvalidInput(msg)
+
+    async def go(loop: Loop) -> Candidate:
+        return await prompting.search(
+            loop, reflector=reflector, model=wanted.model, calls=wanted.calls or prompting.CALLS
+        )
+
+    made = with_loop(db, assistant, go)
+    show(made, as_json=as_json, text=lambda: _prompt_text(made))
+
+
+def _prompt_text(made: Candidate) -> str:
+    found = made.evidence
+    before = f"before {found['right_before']:g}; {found['calls']} calls"
+    lines = [
+        f"{made.model}  prompt",
+        f"held-out cases right: {found['right']:g} of {found['of']}, {before}",
+        "",
+        found["changes"],
+        "",
+        *[f"mends: {question}" for question in found["mends"]],
+        *[f"breaks: {question}" for question in found["breaks"]],
+        *[f"left out, because {why}: {line}" for line, why in found["removed"].items()],
+        _NEXT.format(model=made.model),
+    ]
+    return "\n".join(lines)
 
 
 def _refuse(method: str, **given: object) -> None:
@@ -184,11 +247,7 @@ def _show_variant(
         for name in ("examples", "entries")
         if name in made.evidence
     )
-    text = (
-        f"{made.model}  {made.kind}{evidence}\n"
-        f"`kaeshi evaluation run {made.model}` asks it the test cases, `kaeshi rollout start "
-        f"{made.model}` takes it towards customers"
-    )
+    text = f"{made.model}  {made.kind}{evidence}\n{_NEXT.format(model=made.model)}"
     show(made, as_json=as_json, text=text)
 
 

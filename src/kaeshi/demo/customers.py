@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from kaeshi.nouns import Feedback
 
 STARS_WHEN_RIGHT = 0.87
 STARS_WHEN_WRONG = 0.57
 RATES = 0.7
+BEYOND = 0.03  # of the questions, which the concierge cannot answer
 PRAISED = 4  # stars
 TOWNS = (
     "Sacramento",
@@ -119,8 +120,16 @@ class Rating:
     author: str
 
 
-def intents() -> tuple[tuple[Intent, ...], tuple[str, ...], tuple[str, ...]]:
-    """The concierge's intents and what lies beyond them: (intents, asked, held out)."""
+class Topics(NamedTuple):
+    """What customers ask: what is known, and questions beyond it, asked and held out."""
+
+    known: tuple[Intent, ...]
+    beyond: tuple[str, ...]
+    beyond_held: tuple[str, ...]
+
+
+def intents() -> Topics:
+    """The concierge's intents and what lies beyond them."""
     content = tomllib.loads(
         resources.files("kaeshi").joinpath("data", "concierge.toml").read_text(encoding="utf-8")
     )
@@ -129,15 +138,15 @@ def intents() -> tuple[tuple[Intent, ...], tuple[str, ...], tuple[str, ...]]:
         for raw in content["intent"]
     )
     beyond = content["beyond"][0]
-    return known, tuple(beyond["asks"]), tuple(beyond["held"])
+    return Topics(known, tuple(beyond["asks"]), tuple(beyond["held"]))
 
 
 class Crowd:
     """Customers drawn from one seeded stream."""
 
-    def __init__(self, seed: int, size: int = 4000) -> None:
+    def __init__(self, seed: int, size: int = 4000, topics: Topics | None = None) -> None:
         self.random = random.Random(seed)  # noqa: S311  # a simulation, not a secret
-        self.known, self.beyond, self.beyond_held = intents()
+        self.known, self.beyond, self.beyond_held = topics or intents()
         self.asked_in: dict[str, Intent] = {}  # by conversation
         self.praised: list[tuple[str, str]] = []  # questions, and answers with four stars or five
         self._people = [f"customer_{i}" for i in range(size)]
@@ -148,7 +157,7 @@ class Crowd:
         r = self.random
         who = r.choice(self._people)
         name = f"{r.choice(FIRST)} {r.choice(LAST)}"
-        if r.random() < 0.03:
+        if r.random() < BEYOND and self.beyond:
             return Asked(customer=who, text=self.fill(r.choice(self.beyond)), intent=None, names=())
         intent = r.choices(self.known, self._weights)[0]
         text, names = self._introduce(self.fill(r.choice(intent.asks)), name)

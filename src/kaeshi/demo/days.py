@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kaeshi.demo.customers import Asked, Crowd
+from kaeshi.demo.customers import PRAISED, Asked, Crowd
 from kaeshi.demo.reception import Reception, Response
+from kaeshi.errors import ProviderError
 from kaeshi.loop import Loop
 from kaeshi.nouns import (
     Conversation,
@@ -38,6 +39,20 @@ class Tally:
     asked: int = 0
     right: int = 0
     handed_over: int = 0
+    failed: int = 0  # no answer: the provider did not answer
+    rated: int = 0
+    satisfied: int = 0  # of those who rated, with four stars or five
+    tried_to_book: int = 0
+    booked: int = 0
+
+    def add(self, opinions: Sequence[Feedback], record: Conversation) -> None:
+        """Count what a customer thought, and what came of it."""
+        stars = [one.rating for one in opinions if one.rating is not None]
+        self.rated += bool(stars)
+        self.satisfied += any(given >= PRAISED for given in stars)
+        came = {outcome.name: outcome.value for outcome in record.outcomes}
+        self.tried_to_book += came.get("booking_attempted") is True
+        self.booked += came.get("booked") is True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,24 +82,42 @@ async def live_group(
     stage: Stage, reception: Reception, group: Sequence[Asked], tally: Tally
 ) -> None:
     """Customers who ask at the same time, their answers, outcomes and ratings."""
-    answered = await asyncio.gather(*(reception.ask(a.customer, a.text) for a in group))
+    answered = await asyncio.gather(*(_answer(reception, asked) for asked in group))
     await reception.settle()
-    records: list[Conversation] = []
-    opinions: list[Feedback] = []
-    for question, said in zip(group, answered, strict=True):
-        right = is_right(question, said)
-        tally.asked += 1
-        tally.right += right
-        tally.handed_over += said.hand_over
-        record = aftermath(stage, question, said, right=right)
-        helped = right or (said.hand_over and question.intent is not None)
-        rating = opinions_of(stage, question, rated(said, record), right=helped)
-        stage.crowd.remember(said.conversation, question, _given(said, record), rating)
-        records.append(record)
-        opinions += rating
-    await conversation.log(stage.loop, records)
+    tally.asked += len(group)
+    tally.failed += answered.count(None)  # they call, and a person answers
+    came = [
+        _came_of(stage, question, said, tally)
+        for question, said in zip(group, answered, strict=True)
+        if said is not None
+    ]
+    await conversation.log(stage.loop, [record for record, _ in came])
+    opinions = [one for _, rating in came for one in rating]
     if opinions:
         await feedback.record(stage.loop, opinions)
+
+
+def _came_of(
+    stage: Stage, question: Asked, said: Response, tally: Tally
+) -> tuple[Conversation, list[Feedback]]:
+    """What came of an answer, and what the customer said of it."""
+    right = is_right(question, said)
+    tally.right += right
+    tally.handed_over += said.hand_over
+    record = aftermath(stage, question, said, right=right)
+    helped = right or (said.hand_over and question.intent is not None)
+    rating = opinions_of(stage, question, rated(said, record), right=helped)
+    stage.crowd.remember(said.conversation, question, _given(said, record), rating)
+    tally.add(rating, record)
+    return record, rating
+
+
+async def _answer(reception: Reception, asked: Asked) -> Response | None:
+    """The answer; None where the provider does not answer."""
+    try:
+        return await reception.ask(asked.customer, asked.text)
+    except ProviderError:
+        return None
 
 
 def _given(said: Response, record: Conversation) -> str:

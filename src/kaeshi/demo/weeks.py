@@ -8,24 +8,25 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kaeshi.app import open_loop
+from kaeshi.demo.baselines import Baselines
 from kaeshi.demo.days import Progress, Stage, Tally, live_day
-from kaeshi.demo.play import MONDAY, prepare, promises, score, settings_of
+from kaeshi.demo.play import MONDAY, prepare, promises, settings_of
 from kaeshi.demo.seasons import WEEKS, SeasonalCrowd
+from kaeshi.demo.troubles import MODEL, Troubles
 from kaeshi.demo.weeks_table import as_svg
 from kaeshi.files import write_whole
 from kaeshi.formats.faq import Written
 from kaeshi.jobs.runner import tick
 from kaeshi.jobs.schedule import jobs
 from kaeshi.loop import Loop
-from kaeshi.nouns import AutopilotRun, ReviewItem, Serving
+from kaeshi.nouns import AutopilotRun, Candidate, ReviewItem, Serving
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.fake import FakeClock, FakeIds
 from kaeshi.providers.fake_reader import FakeReader
-from kaeshi.rules.dataset import line
-from kaeshi.steps import asking, evaluation, examples, faq, knowledge, review, rollout
+from kaeshi.steps import asking, evaluation, faq, knowledge, review, rollout
 
 A_DAY = 100
 TOGETHER = 50  # customers who ask at the same time
@@ -35,9 +36,9 @@ OWNER = "the caterer"
 WRONG = 0.03  # of the reviewer's decisions
 REVIEW_DAY = 6
 EACH = 3  # held-out questions of each intent
-MODEL = "reader"
 ENTRIES = 3  # beside each question
-SHOWN = 8  # examples, of what the loop is compared with
+MINUTES_AN_ITEM = 0.25  # twenty items in five minutes
+USD_PER_MILLION = 0.15  # prompt tokens, as gpt-4o-mini's
 
 
 @dataclass
@@ -48,6 +49,9 @@ class Week:
     tally: Tally
     held_out: dict[str, float]
     production: str
+    tokens: int  # that models read
+    cost_usd: float
+    minutes: float  # of the reviewer
     events: list[str] = field(default_factory=list)
 
 
@@ -58,7 +62,9 @@ class Play:
     stage: Stage
     crowd: SeasonalCrowd
     since: datetime
-    first: str
+    reader: FakeReader
+    troubles: Troubles
+    baselines: Baselines
 
     @property
     def loop(self) -> Loop:
@@ -67,34 +73,59 @@ class Play:
 
 
 async def play(
-    folder: Path, *, seed: int, progress: Progress = lambda _stage, _share: None
+    folder: Path,
+    *,
+    seed: int,
+    crowd: SeasonalCrowd | None = None,
+    progress: Progress = lambda _stage, _share: None,
 ) -> dict[str, Any]:
-    """Run twelve weeks; returns their figures. The same seed gives the same result."""
+    """Run twelve weeks; returns their figures. The same seed gives the same result.
+
+    `crowd`: who asks, instead of the caterer's customers.
+    """
     prepare(folder)
     clock = FakeClock(MONDAY)
-    crowd = SeasonalCrowd(seed)
+    asking_now = crowd or SeasonalCrowd(seed)
     async with open_loop(settings=_settings(folder), clock=clock, ids=FakeIds()) as opened:
-        stage = Stage(
-            loop=_reading(opened), clock=clock, crowd=crowd, sabotage=None, progress=progress
-        )
-        first = await _first_production(stage)
-        played = Play(stage=stage, crowd=crowd, since=clock.now(), first=first)
+        reader = FakeReader(opened.embedder)
+        loop = _reading(opened, reader)
+        stage = Stage(loop=loop, clock=clock, crowd=asking_now, sabotage=None, progress=progress)
+        played = await _begun(stage, asking_now, reader)
         rows = [await _week(played, number) for number in range(1, WEEKS + 1)]
-    return _result(folder, seed, rows)
+    said = "customers are simulated" if crowd is None else "customers ask recorded questions"
+    return _result(folder, seed, rows, said)
 
 
-def _reading(opened: Loop) -> Loop:
-    """The loop with a model that answers from what it reads."""
-    reader = FakeReader(opened.embedder)
+async def _begun(stage: Stage, crowd: SeasonalCrowd, reader: FakeReader) -> Play:
+    first, promised = await _first_production(stage)
+    return Play(
+        stage=stage,
+        crowd=crowd,
+        since=stage.clock.now(),
+        reader=reader,
+        troubles=Troubles(
+            reader=reader,
+            retirements=cast("dict[str, Any]", stage.loop.retirements),
+            promised=promised,
+            began=stage.clock.now(),
+        ),
+        baselines=Baselines(stage=stage, crowd=crowd, first=first),
+    )
+
+
+def _reading(opened: Loop, reader: FakeReader) -> Loop:
+    """The loop with a model that answers from what it reads, and a table that may change."""
     chat = WireChat(answerer=reader, base_url=None, api_key=None)
-    return replace(opened, answerer=reader, chat=chat)
+    table = {"date": f"{MONDAY:%Y-%m-%d}", "source": "the demo", "models": {}}
+    return replace(opened, answerer=reader, chat=chat, retirements=table)
 
 
-def _result(folder: Path, seed: int, rows: Sequence[Week]) -> dict[str, Any]:
+def _result(folder: Path, seed: int, rows: Sequence[Week], customers: str) -> dict[str, Any]:
     plot = folder / "weeks.svg"
     result = {
         "seed": seed,
         "customers_are_simulated": True,
+        "customers": customers,
         "items": ITEMS,
         "weeks": [asdict(row) for row in rows],
         "plot": str(plot),
@@ -107,90 +138,74 @@ def _result(folder: Path, seed: int, rows: Sequence[Week]) -> dict[str, Any]:
 def _settings(folder: Path) -> Any:
     changed = {
         "autopilot": "rollout",
-        "autopilot_means": ("knowledge", "examples"),
+        "autopilot_means": ("knowledge", "examples", "base_model"),
         "trust_lower_bound": 0.8,
         "rollout_horizon_days": 14,
+        # half a star, as in the demo of one turn, would let wrong answers pass for two weeks
+        "rollout_margins": {"containment": 0.05, "conversion": 0.08, "csat": 0.3},
+        "examples_refresh_cron": "30 2 * * 1,3,5",
         "drop_outcomes": (),  # who does not book may have been answered well
     }
     return settings_of(folder).model_copy(update=changed)
 
 
-async def _first_production(stage: Stage) -> str:
-    """The model with the caterer's own FAQ beside each question, and the test cases."""
+async def _first_production(stage: Stage) -> tuple[Serving, frozenset[str]]:
+    """The model with the caterer's own FAQ beside each question, and the test cases.
+
+    Returns how what never learns is asked, and the test cases' questions.
+    """
     loop = stage.loop
     known = stage.crowd.known
     pairs = ((i.name, Written(i.faq, i.answer)) for i in known)
     await faq.import_pairs(loop, pairs, by=OWNER)
     await knowledge.refresh(loop)
+    build, _ = await knowledge.build_beside(loop)
     serving = Serving(entries=ENTRIES, placeholders=False)
     await rollout.set_production(loop, MODEL, serving)
     cases = promises(known, stage)
     await evaluation.add(loop, ((case["id"], case) for case in cases))
-    return MODEL
+    first = serving.model_copy(update={"knowledge_build": build, "model": MODEL})
+    return first, frozenset(case["question"] for case in cases)
 
 
 async def _week(played: Play, number: int) -> Week:
     played.stage.progress(f"week {number} of {WEEKS}", number / WEEKS)
     played.crowd.begin(number)
     began = played.stage.clock.now()
-    tally = await _days(played)
-    production = (await rollout.status(played.loop))["production"]
+    read = played.reader.prompt_tokens
+    tally = await _days(played, number)
+    tokens = played.reader.prompt_tokens - read
+    production = await asking.candidate_named(
+        played.loop, (await rollout.status(played.loop))["production"]
+    )
     async with played.loop.store.read() as tx:
         runs = await tx.autopilot.every(played.loop.assistant)
     return Week(
         week=number,
         tally=tally,
-        held_out=await _shares(played, production),
-        production=production,
-        events=[_event(run) for run in runs if run.changed_at > began],
+        held_out=await _held_out(played, production),
+        production=production.model,
+        tokens=tokens,
+        cost_usd=round(tokens * USD_PER_MILLION / 1e6, 4),
+        minutes=ITEMS * MINUTES_AN_ITEM,
+        events=[
+            *[_event(run) for run in runs if run.changed_at > began],
+            *await played.troubles.events(played.loop),
+        ],
     )
 
 
-async def _shares(played: Play, production: str) -> dict[str, float]:
+async def _held_out(played: Play, production: Candidate) -> dict[str, float]:
     """Right answers among this week's questions: of the loop, and of what it is compared with."""
     questions = played.crowd.held_out(EACH)
-    named = {"loop": production, "nothing": played.first}
-    for name, serving in (await _compared(played)).items():
-        named[name] = f"{name}-{played.crowd.week}"
-        await rollout.register(played.loop, named[name], kind="examples", serving=serving)
-    return {
-        name: (await score(played.loop, model, questions))["share"] for name, model in named.items()
-    }
+    serving = production.serving.model_copy(update={"model": asking.served_name(production)})
+    return await played.baselines.shares(production.model, serving, questions)
 
 
-async def _compared(played: Play) -> dict[str, Serving]:
-    """Other ways of learning from the same weeks, shown to customers at once and unproven.
-
-    `person`: the answers that the reviewer gave; `stars`: whatever one customer gave four stars.
-    """
-    crowd = played.crowd
-    faq_pairs = [(intent.faq, intent.answer) for intent in crowd.known]
-    builds = {
-        "person": await _shown(played, "reviewed.jsonl", [*faq_pairs, *crowd.reviewed]),
-        "stars": await _shown(played, "praised.jsonl", crowd.praised),
-    }
-    base = (await asking.candidate_named(played.loop, played.first)).serving
-    return {
-        name: base.model_copy(update={"examples": SHOWN, "examples_build": build})
-        for name, build in builds.items()
-    }
-
-
-async def _shown(played: Play, name: str, pairs: Sequence[tuple[str, str]]) -> str:
-    path = played.loop.settings.data_dir / name
-    write_whole(path, b"".join(_row(*pair) for pair in pairs))
-    build, _ = await examples.write(played.loop, [path])
-    return build.id
-
-
-def _row(question: str, answer: str) -> bytes:
-    said = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    return line({"messages": said})
-
-
-async def _days(played: Play) -> Tally:
+async def _days(played: Play, week: int) -> Tally:
     tally = Tally()
     for day in range(1, 8):
+        await played.troubles.begin(played.loop, week, day)
         await live_day(played.stage, A_DAY, tally, TOGETHER)
         if day == REVIEW_DAY:
             await _review(played)

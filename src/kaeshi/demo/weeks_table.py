@@ -3,14 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kaeshi.rules.statistics import wilson
+
 NAMES: dict[str, str] = {
     "loop": "the loop",
     "person": "20 answers of a person a week",
-    "stars": "keeps what got four stars",
+    "seed": "four stars, promoted after a day",
+    "stars": "four stars, shown at once",
     "nothing": "no learning",
 }
-COLOURS = dict(zip(NAMES, ("#0f766e", "#1d4ed8", "#c2410c", "#6b7280"), strict=True))
+COLOURS = dict(zip(NAMES, ("#0f766e", "#1d4ed8", "#a21caf", "#c2410c", "#6b7280"), strict=True))
 BARS = "▁▂▃▄▅▆▇█"
+HEAD = (
+    "      customers, with 95 % limits                                 held-out questions right, %",
+    "week  contained     right  satisfied      booked            $ each  loop 20/w seed stars none",
+)
 WIDTH = 560
 HEIGHT = 240
 LEFT = 44
@@ -19,18 +26,21 @@ LABELS = 190  # pixels to the right of the lines
 
 
 def as_text(result: Mapping[str, Any]) -> str:
-    """Right answers by week, for the loop and what it is compared with, and what was done."""
+    """Customers and held-out questions by week, what was done by itself, and the shares drawn."""
     weeks: Sequence[Mapping[str, Any]] = result["weeks"]
-    head = "week  asked  right  to people   held-out: loop  20 a week  stars  nothing   by itself"
     who = f"a reviewer answers {result['items']} items a week, and no person does more"
     lines = [
-        f"customers are simulated, seed {result['seed']}; {who}",
+        f"{result['customers']}, seed {result['seed']}; {who}",
         "",
-        head,
+        *HEAD,
         *[_row(week) for week in weeks],
         "",
-        *[f"{NAMES[name]:32}{_bars(weeks, name)}" for name in NAMES],
+        *[f"{NAMES[name]:34}{_bars(weeks, name)}" for name in NAMES],
         "",
+        *[f"week {week['week']:>2}  {event}" for week in weeks for event in week["events"]],
+        "",
+        f"money       ${sum(week['cost_usd'] for week in weeks):.2f} for what models read",
+        f"people      {sum(week['minutes'] for week in weeks):g} minutes of the reviewer",
         f"plot        {result['plot']}",
         f"files       {result['folder']}",
     ]
@@ -39,12 +49,24 @@ def as_text(result: Mapping[str, Any]) -> str:
 
 def _row(week: Mapping[str, Any]) -> str:
     tally = week["tally"]
-    held = [f"{week['held_out'][name]:.0%}" for name in ("loop", "person", "stars", "nothing")]
-    done = "; ".join(week["events"]) or "-"
+    asked = tally["asked"]
+    contained = asked - tally["handed_over"] - tally["failed"]
+    held = [f"{100 * week['held_out'][name]:.0f}" for name in NAMES]
+    each = f"{week['cost_usd'] / contained:.5f}" if contained else "-"
     return (
-        f"{week['week']:>4}  {tally['asked']:>5}  {tally['right']:>5}  {tally['handed_over']:>9}   "
-        f"{held[0]:>14}  {held[1]:>9}  {held[2]:>5}  {held[3]:>7}   {done}"
+        f"{week['week']:>4}  {_share(contained, asked):12}  {tally['right'] / asked:>4.0%}  "
+        f"{_share(tally['satisfied'], tally['rated']):13}  "
+        f"{_share(tally['booked'], tally['tried_to_book']):13}  {each:>9}  "
+        f"{held[0]:>4} {held[1]:>4} {held[2]:>4} {held[3]:>5} {held[4]:>4}"
     )
+
+
+def _share(successes: int, count: int) -> str:
+    """A share with its limits, such as 82% [79, 85]."""
+    if not count:
+        return "-"
+    low, high = wilson(successes, count)
+    return f"{successes / count:.0%} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 def _bars(weeks: Sequence[Mapping[str, Any]], name: str) -> str:

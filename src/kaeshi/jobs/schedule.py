@@ -48,34 +48,25 @@ class Job:
 
 def jobs(settings: Settings) -> tuple[Job, ...]:
     """The seed's three jobs and kaeshi's own."""
+    s = settings
     return (
-        Job(
-            name="training_collector",
-            cron=settings.training_collector_cron,
-            run=_collect,
-            missed="catch_up",
-        ),
-        Job(name="kb_refresh", cron=settings.kb_refresh_cron, run=_refresh, missed="catch_up"),
-        Job(
-            name="examples_refresh",
-            cron=settings.examples_refresh_cron,
-            run=_renew,
-            missed="catch_up",
-        ),
-        Job(
-            name="performance_reporter",
-            cron=settings.performance_reporter_cron,
-            run=_report,
-            missed="catch_up",
-        ),
+        _caught_up("training_collector", s.training_collector_cron, _collect),
+        _caught_up("kb_refresh", s.kb_refresh_cron, _refresh),
+        _caught_up("examples_refresh", s.examples_refresh_cron, _renew),
+        _caught_up("performance_reporter", s.performance_reporter_cron, _report),
         Job(name="report_retry", cron="*/5 * * * *", run=_retry_report, missed="skip"),
         Job(name="conversation_closer", cron="*/5 * * * *", run=_close, missed="skip"),
         Job(name="training_poller", cron="* * * * *", run=_poll, missed="skip"),
-        Job(name="retirement_guard", cron="30 3 * * *", run=_guard, missed="catch_up"),
+        _caught_up("retirement_guard", "30 3 * * *", _guard),
         Job(name="rollout_stepper", cron="*/10 * * * *", run=_step, missed="skip"),
-        Job(name="autopilot", cron=settings.autopilot_cron, run=autopilot.run, missed="catch_up"),
+        _caught_up("autopilot", s.autopilot_cron, autopilot.run),
         Job(name="autopilot_stepper", cron="*/10 * * * *", run=autopilot.carry_on, missed="skip"),
     )
+
+
+def _caught_up(name: str, cron: str, run: Callable[[Loop], Awaitable[str]]) -> Job:
+    """A job whose missed slot is run late."""
+    return Job(name=name, cron=cron, run=run, missed="catch_up")
 
 
 def crontab(line: str) -> CronTrigger:

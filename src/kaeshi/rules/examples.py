@@ -3,6 +3,7 @@
 Dynamic few-shot prompting: the nearest exchanges, but not the same one several times.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from kaeshi.pii import holds_placeholder
 from kaeshi.rules.conversation import is_small_talk
 from kaeshi.rules.knowledge import days_in, particulars, question_and_answer
 
+LEAST_WORDS = 3  # that a question needs to be understood
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
 MOST_TOKENS = 2000  # of all examples in one request
 SPARE = 4  # times the wanted number, among which the diverse ones are chosen
 NEARNESS = 0.7  # of being near, against being unlike those that are chosen already
@@ -45,7 +48,21 @@ def pair_of(messages: Sequence[Json], conversation: str = "") -> Pair | str:
         return "placeholder"
     if not question or not answer or is_small_talk(question) or is_small_talk(answer):
         return "small_talk"
-    return Pair(question=neutral(question), answer=answer, conversation=conversation)
+    return Pair(question=neutral(to_the_point(question)), answer=answer, conversation=conversation)
+
+
+def to_the_point(question: str) -> str:
+    """The question without sentences that greet, or only say who asks.
+
+    What is of one customer teaches nothing, and draws the example away from those who ask the same.
+
+    >>> to_the_point("Hi! I'm [PERSON_1]. Do you bring the grill?")
+    'Do you bring the grill?'
+    """
+    sentences = _SENTENCE.split(question.strip())
+    telling = [s for s in sentences if not PLACEHOLDER.search(s) and not is_small_talk(s)]
+    kept = " ".join(telling)
+    return kept if len(kept.split()) >= LEAST_WORDS else question
 
 
 def neutral(text: str) -> str:

@@ -1,5 +1,6 @@
 """When a base model is retired, and whether it is worth training on until then."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -8,6 +9,7 @@ from kaeshi.errors import Refused
 from kaeshi.nouns import Json
 
 WARN_DAYS = (7, 30, 90)
+_DATED = re.compile(r"-20\d\d(-?\d\d){2}$")  # of a snapshot, such as gpt-4o-mini-2024-07-18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ def _listed_shutdown(listed: Sequence[Json], model: str, base: str) -> str | Non
 
 def _entry_of(table: Json, base: str) -> Json:
     return next(
-        (e for name, e in table["models"].items() if base == name or base.startswith(name + "-2")),
+        (e for name, e in table["models"].items() if base == name or _DATED.sub("", base) == name),
         {},
     )
 

@@ -6,7 +6,7 @@ Nothing is repaired: other formats raise InvalidInput, and the bytes are forward
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from kaeshi.errors import InvalidInput
 from kaeshi.nouns import Json
@@ -111,16 +111,27 @@ def opened(body: Mapping[str, Any], opening: Sequence[Json]) -> Json:
     }
 
 
-def informed(messages: Sequence[Json], entries: Sequence[tuple[str, str]]) -> list[Json]:
-    """The messages with (question, answer) entries in a message before the customer's last.
+class Known(NamedTuple):
+    """An entry as it is shown; `likely`: the probability that it answers, where that is known."""
+
+    question: str
+    answer: str
+    likely: float | None = None
+
+    @property
+    def shown(self) -> Json:
+        """As JSON, with what the search made of it, so that a model need not guess."""
+        said: Json = {"question": self.question, "answer": self.answer}
+        return said if self.likely is None else said | {"likely": round(self.likely, 2)}
+
+
+def informed(messages: Sequence[Json], entries: Sequence[Known]) -> list[Json]:
+    """The messages with entries in a message before the customer's last.
 
     It has the user's role and holds JSON: entries come from people's words, which must not act as
     system instructions.
     """
-    listed = json.dumps(
-        [{"question": question, "answer": answer} for question, answer in entries],
-        ensure_ascii=False,
-    )
+    listed = json.dumps([entry.shown for entry in entries], ensure_ascii=False)
     block = {
         "role": "user",
         "content": (

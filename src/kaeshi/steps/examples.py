@@ -63,19 +63,20 @@ async def collected(loop: Loop) -> list[Path]:
     return dataset.files(await dataset.write(loop, await dataset.build(loop, least=LEAST)))
 
 
-async def write(loop: Loop, files: Sequence[Path]) -> tuple[Build, Counter[str]]:
+async def write(
+    loop: Loop, files: Sequence[Path], *, is_clean: bool = False
+) -> tuple[Build, Counter[str]]:
     """Write a build of the files' last exchanges; returns it, and what was not taken, by reason.
 
     The same examples make the same build. Nothing that repeats a test case is taken, or that an
-    approved entry says otherwise. Raises TooFew below LEAST examples, InvalidInput for a file that
-    is not training data.
+    approved entry says otherwise (`is_clean`: that was seen to when the files were built). Raises
+    TooFew below LEAST examples, InvalidInput for a file that is not training data.
     """
     dropped: Counter[str] = Counter()
     found = [pair for path in files for pair in await _pairs_in(loop, path, dropped)]
-    pairs = await _without_cases(loop, found, dropped)
+    pairs = found if is_clean else await _allowed(loop, found, dropped)
     distinct = rules.latest(pairs)[-MOST:]
     dropped["repeated"] += len(pairs) - len(distinct)
-    distinct = await _not_overtaken(loop, distinct, dropped)
     dropped = +dropped
     if len(distinct) < LEAST:
         raise TooFew(_too_few(len(distinct), files, dropped))
@@ -310,15 +311,16 @@ def _lines(path: Path) -> list[bytes]:
         raise InvalidInput(msg) from error
 
 
-async def _without_cases(loop: Loop, pairs: list[Pair], dropped: Counter[str]) -> list[Pair]:
-    leaks = await dataset.repeat_cases(
-        loop, [f"{pair.question}\n{pair.answer}" for pair in pairs], [p.question for p in pairs]
-    )
-    dropped["test_case"] += sum(leaks)
-    return [pair for pair, leak in zip(pairs, leaks, strict=True) if not leak]
+async def _allowed(loop: Loop, pairs: list[Pair], dropped: Counter[str]) -> list[Pair]:
+    """Without what repeats a test case, and what a person's word has overtaken."""
+    texts = [f"{pair.question}\n{pair.answer}" for pair in pairs]
+    leaks = await dataset.repeat_cases(loop, texts, [pair.question for pair in pairs])
+    left = _without(pairs, leaks, "test_case", dropped)
+    return _without(left, await overtaken(loop, left), "overtaken", dropped)
 
 
-async def _not_overtaken(loop: Loop, pairs: list[Pair], dropped: Counter[str]) -> list[Pair]:
-    is_over = await overtaken(loop, pairs)
-    dropped["overtaken"] += sum(is_over)
-    return [pair for pair, over in zip(pairs, is_over, strict=True) if not over]
+def _without(
+    pairs: list[Pair], is_out: Sequence[bool], why: str, dropped: Counter[str]
+) -> list[Pair]:
+    dropped[why] += sum(is_out)
+    return [pair for pair, out in zip(pairs, is_out, strict=True) if not out]

@@ -65,12 +65,17 @@ def _said(row: Sequence[Json]) -> list[Json]:
 
 
 async def _right(loop: Loop, answers: Sequence[str], known: Sequence[str]) -> int:
+    return sum(await right_of(loop, answers, known))
+
+
+async def right_of(loop: Loop, answers: Sequence[str], known: Sequence[str]) -> list[bool]:
+    """Whether each answer says what the known one says."""
     if not known:
-        return 0
+        return []
     given, _ = await vectors_of(loop, list(answers))
     expected, _ = await vectors_of(loop, list(known))
     near = (given * expected).sum(axis=1)
-    return sum(
+    return [
         bool(answer) and score >= SAME_ANSWER and particulars(answer) == particulars(right)
         for answer, right, score in zip(answers, known, near.tolist(), strict=True)
-    )
+    ]

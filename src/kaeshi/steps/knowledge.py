@@ -258,17 +258,14 @@ def nearest(
     query: str,
     count: int,
     said: Sequence[str] = (),
-    *,
-    judges: bool = True,
 ) -> list[Hit]:
     """`search` for callers that hold the index's entries.
 
-    `judges`: computes probabilities, which takes most of the time and does not change the order.
     It computes; inside a server call it in a thread.
     """
-    hits = _open_hits(loop, manifest, entries, query, count + SPARE, said, judges=judges)
+    hits = _open_hits(loop, manifest, entries, query, count + SPARE, said)
     if len(hits) < count:  # many were withdrawn, or do not hold now
-        hits = _open_hits(loop, manifest, entries, query, len(entries), said, judges=judges)
+        hits = _open_hits(loop, manifest, entries, query, len(entries), said)
     return hits[:count]
 
 
@@ -279,8 +276,6 @@ def _open_hits(
     query: str,
     count: int,
     said: Sequence[str],
-    *,
-    judges: bool,
 ) -> list[Hit]:
     """What holds now of the first `count` places, the likeliest first."""
     now = loop.clock.now()
@@ -288,7 +283,7 @@ def _open_hits(
     found = (
         _found_of(loop, manifest, entries, named[0], query)
         if named
-        else _found(loop, manifest, query, count, judges=judges)
+        else _found(loop, manifest, query, count)
     )
     return [
         Hit(
@@ -346,9 +341,12 @@ def _vectors_of_entity(embedder: Hashable, texts: tuple[str, ...]) -> Vectors:
 
 
 def _found(
-    loop: Loop, manifest: Json, query: str, count: int, *, judges: bool
+    loop: Loop, manifest: Json, query: str, count: int, *, judges: bool = True
 ) -> list[tuple[int, float, float | None]]:
-    """Places in the index where no entity is named, with cosines and probabilities."""
+    """Places in the index where no entity is named, with cosines and probabilities.
+
+    `judges`: computes the probabilities; the order is the same without.
+    """
     vectors = loop.embedder.embed([query])
     path = Path(manifest["path"])
     fitted = answering.read(path, manifest)

@@ -48,7 +48,7 @@ async def renew(loop: Loop, *, accept_worse: bool = False) -> Renewed:
     for too few examples.
     """
     train, held = await examples.collected(loop)
-    made, dropped = await examples.write(loop, [train, held])
+    made, dropped = await examples.write(loop, [train, held], is_clean=True)
     before = _present(loop)
     found = Checked()
     if before is not None and before.id != made.id:
@@ -121,9 +121,7 @@ async def _checked(
     loop: Loop, before: examples.Build, after: examples.Build, held: Path
 ) -> Checked:
     """Whose nearest example says what is right, for each question that neither was made of."""
-    cases = [(question, case.expected) for case, question in await questions(loop)]
-    asked = [Pair(question, expected) for question, expected in cases if expected]
-    asked += _held_out(held)
+    asked = [*await _cases(loop), *_held_out(held)]
     if not asked:
         return Checked()
     shown = await examples.showable(loop, [pair.conversation for pair in before.pairs])
@@ -132,6 +130,12 @@ async def _checked(
     return Checked(
         questions=len(asked), lost=_only(asked, then, now), gained=_only(asked, now, then)
     )
+
+
+async def _cases(loop: Loop) -> list[Pair]:
+    """The test cases that name an answer."""
+    found = await questions(loop)
+    return [Pair(question, case.expected) for case, question in found if case.expected]
 
 
 def _only(asked: Sequence[Pair], one: Sequence[bool], other: Sequence[bool]) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ Kept in memory until another index is swapped in.
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 
 from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate, Entry, Hit, Json, Serving, text_of
@@ -49,17 +48,11 @@ class Shelf:
         said = [text_of(m) for m in messages if m.get("role") in {"user", "assistant"}]
         wanted = candidate.serving.entries
         hits = await asyncio.to_thread(
-            partial(knowledge.nearest, judges=False),
-            loop,
-            manifest,
-            entries,
-            question,
-            wanted + SPARE,
-            said,
+            knowledge.nearest, loop, manifest, entries, question, wanted + SPARE, said
         )
         shown = (await self._open(loop, hits))[:wanted]
-        pairs = [(hit.entry.question, hit.entry.answer) for hit in shown]
-        return wire.informed(messages, pairs) if shown else messages
+        known = [wire.Known(h.entry.question, h.entry.answer, h.probability) for h in shown]
+        return wire.informed(messages, known) if shown else messages
 
     async def _build(self, loop: Loop, build: str) -> tuple[Json, list[Entry]]:
         """The manifest and the entries of a build, or of the current one."""

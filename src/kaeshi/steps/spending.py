@@ -7,6 +7,8 @@ from decimal import Decimal
 from kaeshi.errors import NotFound, ProviderError
 from kaeshi.loop import Loop
 from kaeshi.nouns import (
+    EMBEDDED,
+    Candidate,
     Json,
     RunState,
     TrainingRun,
@@ -32,26 +34,46 @@ async def money(loop: Loop) -> Json:
 async def retiring(loop: Loop) -> list[retirement.Standing]:
     """Models in use here that will be retired soon, the nearest first.
 
-    The base and every candidate, within the warning times.
+    What answers customers or is on its way there, the base and its fine-tunes, within the warning
+    times. What the embedded trainer serves is never retired.
     """
-    if loop.trainer.embedded:
-        return []
+    used = await _answering(loop) | await _trained_on(loop)
     listed: list[Json] = []
-    with suppress(ProviderError, NotFound):  # that the table covers
-        listed = await loop.trainer.models()
-    async with loop.store.read() as tx:
-        used = {
-            loop.settings.fine_tune_base_model,
-            *(
-                run.model
-                for run in await tx.training.runs(loop.assistant, ("succeeded",))
-                if run.model
-            ),
-        }
+    if used and not loop.trainer.embedded:
+        with suppress(ProviderError, NotFound):  # that the table covers
+            listed = await loop.trainer.models()
     today = loop.clock.now().date()
     table = dict(loop.retirements)
     found = _ending_soon(used, today, table, listed)
     return sorted(found, key=lambda s: s.days_left)
+
+
+async def _trained_on(loop: Loop) -> set[str]:
+    """The base that is trained on, and what was trained on it."""
+    if loop.trainer.embedded:
+        return set()
+    async with loop.store.read() as tx:
+        runs = await tx.training.runs(loop.assistant, ("succeeded",))
+    return {loop.settings.fine_tune_base_model, *(run.model for run in runs if run.model)}
+
+
+async def _answering(loop: Loop) -> set[str]:
+    """The names, at their providers, of what is in production and of what is on its way there."""
+    async with loop.store.read() as tx:
+        found = [await tx.rollouts.production(loop.assistant)]
+        live = await tx.rollouts.live(loop.assistant)
+        if live is not None:
+            found.append(await tx.candidates.named(loop.assistant, live.candidate))
+    return {one.serving.model or one.model for one in found if one and not _is_ours(loop, one)}
+
+
+def _is_ours(loop: Loop, candidate: Candidate) -> bool:
+    """Whether the embedded trainer answers as it."""
+    settings = loop.settings
+    where = candidate.serving.base_url or (EMBEDDED if settings.chats_embedded else None)
+    bases = {settings.fine_tune_base_model, *settings.trainer_bases}
+    name = candidate.serving.model or candidate.model
+    return where == EMBEDDED and (name in bases or name.startswith("ft:"))
 
 
 def _ending_soon(

@@ -19,7 +19,7 @@ from kaeshi.store.keys import Keyring
 from kaeshi.store.store import Store
 
 Bind = str | AsyncEngine | AsyncConnection | AsyncSession
-HEAD = "0020"
+HEAD = "0021"
 BUSY_MS = 10_000  # transactions take milliseconds: a lock of seconds is another program's
 NOT_A_URL = (
     "DATABASE_URL is not the URL of a database that can be used, such as sqlite:///kaeshi.db or "

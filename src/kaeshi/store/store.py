@@ -30,6 +30,7 @@ from kaeshi.store.learned import LearnedVerbs
 from kaeshi.store.parked import ParkedVerbs
 from kaeshi.store.reports import ReportVerbs
 from kaeshi.store.rollouts import RolloutVerbs
+from kaeshi.store.spendings import SpendingVerbs
 from kaeshi.store.tables import customers
 from kaeshi.store.training import TrainingVerbs
 from kaeshi.store.waiting import WaitingVerbs
@@ -67,6 +68,7 @@ class Tx:
         self.weights = WeightVerbs(connection, keyring)
         self.waiting = WaitingVerbs(connection, keyring)
         self.autopilot = AutopilotVerbs(connection, keyring)
+        self.spendings = SpendingVerbs(connection, keyring)
         self.jobs = JobVerbs(connection, keyring)
         self.keys = KeyVerbs(connection, keyring)
 

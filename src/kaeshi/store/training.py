@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from kaeshi.errors import NotFound
 from kaeshi.nouns import RunState, TrainingEvent, TrainingRun
-from kaeshi.store.tables import training_events, training_files, training_runs
+from kaeshi.store.tables import spendings, training_events, training_files, training_runs
 from kaeshi.store.verbs import Verbs, dumps, maybe_moment, micros, moment, nanos, usd
 
 
@@ -114,17 +114,23 @@ class TrainingVerbs(Verbs):
         return _run(found), first
 
     async def committed_usd(self, assistant: str, month_start: datetime) -> Decimal:
-        """Dollars spent, and reserved by runs that have not ended, since then.
+        """Dollars spent, and reserved by what has not ended, since then.
 
         Callers that reserve are serialised.
         """
         await self._one_writer(assistant)
-        spent = func.coalesce(training_runs.c.booked_nano_usd, training_runs.c.reserved_nano_usd)
-        statement = select(func.coalesce(func.sum(spent), 0)).where(
-            training_runs.c.assistant == assistant,
-            training_runs.c.created_at >= micros(month_start),
-        )
-        return usd(int((await self.connection.execute(statement)).scalar_one()))
+        since = micros(month_start)
+        committed = 0
+        for table, at in (
+            (training_runs, training_runs.c.created_at),
+            (spendings, spendings.c.at),
+        ):
+            spent = func.coalesce(table.c.booked_nano_usd, table.c.reserved_nano_usd)
+            statement = select(func.coalesce(func.sum(spent), 0)).where(
+                table.c.assistant == assistant, at >= since
+            )
+            committed += int((await self.connection.execute(statement)).scalar_one())
+        return usd(committed)
 
     async def run_of(self, assistant: str, key: str) -> TrainingRun | None:
         """The run with that key, if there is one."""

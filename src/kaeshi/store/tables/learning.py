@@ -212,6 +212,16 @@ evaluations = Table(
     time("at"),
     Index(None, "assistant", "model"),
 )
+spendings = Table(
+    "spendings",  # money for other things than training runs
+    metadata,
+    key("assistant", 64),
+    key("id", 64),
+    Column("what", String(300), nullable=False),
+    Column("reserved_nano_usd", BigInteger, nullable=False),
+    Column("booked_nano_usd", BigInteger),
+    time("at"),
+)
 autopilot_runs = Table(
     "autopilot_runs",  # one candidate at a time, and what came of it
     metadata,

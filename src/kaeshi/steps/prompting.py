@@ -1,0 +1,296 @@
+"""Searching for a better prompt, from what people answered; the best becomes a candidate.
+
+Money is reserved before the first call, and a search that was killed is taken up where it was.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kaeshi.errors import InvalidInput, Refused, TooFew
+from kaeshi.loop import Loop
+from kaeshi.nouns import Candidate, Json
+from kaeshi.ports import Trace, Tried
+from kaeshi.rules import prompts as rules
+from kaeshi.rules import training as money
+from kaeshi.rules.examples import Pair
+from kaeshi.steps import asking, examples, spending, variants
+from kaeshi.steps.fresh import right_of
+from kaeshi.steps.shelf import Shelf
+
+T = TypeVar("T")
+CALLS = 150
+LEARNED = 80  # cases to learn from, at most
+TOGETHER = 10
+WEAK = 3  # proposals in a row without instructions, after which the reflecting model is too weak
+CASE_TOKENS = 500  # of a question and its answer, generously
+SHOWN = 20  # questions in the evidence
+
+
+@dataclass
+class _Search:
+    """One search under way."""
+
+    loop: Loop
+    events: asyncio.AbstractEventLoop
+    base: Candidate
+    reflector: Candidate
+    cases: list[Pair]
+    shelf: Shelf = field(default_factory=Shelf)
+    removed: dict[str, str] = field(default_factory=dict)
+    unread: int = 0  # proposals in a row that were none
+    calls: int = 0
+    proposals: int = 0
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the loop's event loop makes of it; the search runs in a thread."""
+        return asyncio.run_coroutine_threadsafe(work, self.events).result()
+
+    def judge(self, prompt: str, numbers: Sequence[int]) -> Sequence[Trace]:
+        """What the base model answers to these cases with this prompt."""
+        return self.wait(self._judged(prompt, [self.cases[i] for i in numbers]))
+
+    async def _judged(self, prompt: str, cases: Sequence[Pair]) -> list[Trace]:
+        candidate = _with_prompt(self.base, prompt)
+        said: list[str] = []
+        for start in range(0, len(cases), TOGETHER):
+            asked = [
+                asking.answer_scrubbed(
+                    self.loop, self.shelf, candidate, [{"role": "user", "content": case.question}]
+                )
+                for case in cases[start : start + TOGETHER]
+            ]
+            answers = await asyncio.gather(*asked)
+            said += ["" if answer.hand_over else answer.text for answer in answers]
+        self.calls += len(cases)
+        right = await right_of(self.loop, said, [case.answer for case in cases])
+        return [
+            Trace(case.question, text or "(handed over to a person)", case.answer, float(is_right))
+            for case, text, is_right in zip(cases, said, right, strict=True)
+        ]
+
+    def propose(self, prompt: str, traces: Sequence[Trace]) -> str:
+        """Another prompt by the reflecting model, without what may not enter one."""
+        request = rules.reflection(prompt, [trace.shown for trace in traces])
+        said = self.wait(self._reflect(request))
+        found = rules.proposal_in(said)
+        self.proposals += 1
+        self.unread = 0 if found else self.unread + 1
+        if self.unread >= WEAK:
+            msg = (
+                f"model {self.reflector.model!r} gave no instructions between <instructions> tags "
+                f"{WEAK} times in a row: it is too weak to reflect; name another with --reflector"
+            )
+            raise Refused(msg)
+        if found is None:
+            return prompt
+        clean, removed = rules.cleaned(found, prompt, [trace.question for trace in traces])
+        self.removed |= removed
+        tokens = self.loop.tokens.count([clean], asking.served_name(self.base))
+        return clean if clean and tokens <= rules.MOST_TOKENS else prompt
+
+    async def _reflect(self, request: str) -> str:
+        messages = [{"role": "user", "content": request}]
+        return (await asking.answer_scrubbed(self.loop, self.shelf, self.reflector, messages)).text
+
+
+async def search(
+    loop: Loop,
+    *,
+    reflector: str,
+    model: str | None = None,
+    calls: int = CALLS,
+    seed: int = 0,
+) -> Candidate:
+    """Search for a prompt for what answers now (or `model`); the best one as a candidate.
+
+    Cases are what people answered or approved, and none of what datasets hold out. The same search
+    again is the same candidate, and is not paid twice. Raises InvalidInput for a budget that proves
+    nothing, TooFew for too few cases, Refused beyond a cap, for a reflecting model that is too weak
+    and where nothing better was found.
+    """
+    _check_budget(calls)
+    base = await variants.base_of(loop, model)
+    learned, held = await _cases(loop, seed)
+    first = prompt_of(loop, base)
+    key = _key(loop, base, reflector, first, [*learned, *held], calls, seed)
+    found = _Search(
+        loop=loop,
+        events=asyncio.get_running_loop(),
+        base=base,
+        reflector=asking.unregistered(loop.assistant, reflector),
+        cases=[*learned, *held],
+    )
+    reserved = await _reserve(loop, found, key, calls)
+    tried = await asyncio.to_thread(
+        partial(loop.prompt_search.search, first, learned=len(learned), held=len(held)),
+        judge=found.judge,
+        propose=found.propose,
+        calls=calls,
+        batch=rules.BATCH,
+        seed=seed,
+        folder=_folder(loop, key),
+    )
+    await _book(loop, found, key, reserved, calls)
+    return await _registered(loop, found, tried, held)
+
+
+def _check_budget(calls: int) -> None:
+    """Raise InvalidInput for a search that is too small: it would only look successful."""
+    least = rules.least_calls(rules.HELD, rules.BATCH)
+    if calls < least:
+        msg = (
+            f"{calls} calls show nothing: {rules.HELD} cases choose among prompts, so {least} are "
+            "needed"
+        )
+        raise InvalidInput(msg)
+
+
+def prompt_of(loop: Loop, base: Candidate) -> str:
+    """The system prompt that a candidate opens with; the assistant's own where it has none."""
+    for message in base.serving.opening:
+        if message["role"] == "system":
+            return str(message["content"])
+    return loop.prompts["default"]
+
+
+def _with_prompt(base: Candidate, prompt: str) -> Candidate:
+    serving = base.serving.model_copy(
+        update={"opening": _opening(base, prompt), "model": asking.served_name(base)}
+    )
+    return base.model_copy(update={"serving": serving})
+
+
+def _opening(base: Candidate, prompt: str) -> tuple[Json, ...]:
+    others = tuple(m for m in base.serving.opening if m["role"] != "system")
+    return ({"role": "system", "content": prompt}, *others)
+
+
+async def _cases(loop: Loop, seed: int) -> tuple[list[Pair], list[Pair]]:
+    train, _ = await examples.collected(loop)
+    build, _ = await examples.write(loop, [train], is_clean=True)
+    learned, held = rules.cases_of(build.pairs, rules.HELD, LEARNED, seed)
+    if len(learned) < rules.BATCH:
+        msg = (
+            f"{len(build.pairs)} answers to learn from; {rules.HELD + rules.BATCH} are needed to "
+            "search for a prompt"
+        )
+        raise TooFew(msg)
+    return learned, held
+
+
+def _key(
+    loop: Loop,
+    base: Candidate,
+    reflector: str,
+    first: str,
+    cases: Sequence[Pair],
+    calls: int,
+    seed: int,
+) -> str:
+    """The same search has the same key."""
+    content = [loop.assistant, base.model, reflector, first, cases, calls, seed]
+    return f"ps_{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
+
+
+def _folder(loop: Loop, key: str) -> Path:
+    folder = loop.folder("prompts") / key
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+async def _reserve(loop: Loop, found: _Search, key: str, calls: int) -> Decimal:
+    """Reserve what the search may cost at most. Raises Refused beyond a cap or without a price."""
+    wanted = cost_of(loop, found.base, found.reflector.model, calls)
+    async with loop.store.write() as tx:
+        committed = await tx.training.committed_usd(loop.assistant, spending.this_month(loop))
+        new = await tx.spendings.reserve(
+            loop.assistant, key, f"prompt search on {found.base.model}", wanted, loop.clock.now()
+        )
+        if new:
+            money.check_caps(
+                wanted,
+                committed,
+                per_run=loop.settings.training_cap_run_usd,
+                per_month=loop.settings.training_cap_month_usd,
+            )
+    return wanted
+
+
+async def _book(loop: Loop, found: _Search, key: str, reserved: Decimal, calls: int) -> None:
+    """Give back the part of the reserve that no call used."""
+    share = Decimal(min(found.calls, calls)) / calls
+    async with loop.store.write() as tx:
+        await tx.spendings.book(loop.assistant, key, reserved * share)
+
+
+def cost_of(loop: Loop, base: Candidate, reflector: str, calls: int = CALLS) -> Decimal:
+    """Dollars at most: each call reads the longest prompt and a case, a proposal writes a prompt.
+
+    Raises Refused for a model without a price.
+    """
+    reflections = calls // (2 * rules.BATCH) + 1
+    told = _price(
+        loop,
+        asking.served_name(base),
+        calls * (rules.MOST_TOKENS + CASE_TOKENS),
+        calls * CASE_TOKENS,
+    )
+    thought = _price(
+        loop,
+        reflector,
+        reflections * (rules.MOST_TOKENS + rules.BATCH * CASE_TOKENS),
+        reflections * rules.MOST_TOKENS,
+    )
+    return (told + thought).quantize(Decimal("0.0001"))
+
+
+def _price(loop: Loop, model: str, read: int, written: int) -> Decimal:
+    found = money.price_of_answer(model, read, written, dict(loop.prices))
+    if found is not None:
+        return found
+    if loop.settings.chats_embedded:
+        return Decimal(0)
+    msg = (
+        f"model {model!r} has no price of answers in the table; `kaeshi data update FILE` adds one"
+    )
+    raise Refused(msg)
+
+
+async def _registered(
+    loop: Loop, found: _Search, tried: Sequence[Tried], held: Sequence[Pair]
+) -> Candidate:
+    first = tried[0]
+    best = max(tried, key=lambda one: sum(one.scores))
+    if sum(best.scores) <= sum(first.scores):
+        msg = (
+            f"no better prompt was found: {sum(first.scores):.0f} of {len(held)} held-out cases "
+            f"are right with the present one, and with none of {len(tried) - 1} others more"
+        )
+        raise Refused(msg)
+    evidence: Json = {
+        "right": sum(best.scores),
+        "right_before": sum(first.scores),
+        "of": len(held),
+        "mends": _differ(held, best, first),
+        "breaks": _differ(held, first, best),
+        "changes": rules.changes(first.prompt, best.prompt),
+        "removed": found.removed,
+        "reflector": found.reflector.model,
+        "calls": found.calls,
+    }
+    return await variants.register(
+        loop, found.base, "prompt", evidence, opening=_opening(found.base, best.prompt)
+    )
+
+
+def _differ(held: Sequence[Pair], one: Tried, other: Tried) -> list[str]:
+    """Questions that one prompt answers right and the other does not."""
+    pairs: list[tuple[Pair, float, float]] = list(zip(held, one.scores, other.scores, strict=True))
+    return [case.question for case, mine, theirs in pairs if mine > theirs][:SHOWN]
