@@ -9,7 +9,9 @@ import typer
 from kaeshi.cli.models import fetch_missing
 from kaeshi.cli.output import AsJson, Port, group, progress, show
 from kaeshi.cli.serve import check_free, serve_on
+from kaeshi.demo import recorded
 from kaeshi.demo.play import play
+from kaeshi.demo.recorded import RecordedCrowd
 from kaeshi.demo.table import as_text
 from kaeshi.demo.weeks import play as twelve_weeks
 from kaeshi.demo.weeks_table import as_text as weeks_text
@@ -33,6 +35,13 @@ def demo(
         bool,
         typer.Option("--weeks", help="Twelve weeks by the autopilot instead, in some minutes."),
     ] = False,
+    questions: Annotated[
+        Path | None,
+        typer.Option(help="With --weeks: recorded questions (gzipped JSON lines) instead."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Of the recorded questions; the first by name.")
+    ] = None,
     serve_after: Annotated[
         bool, typer.Option("--serve", help="Serve the pages on what the demo made.")
     ] = False,
@@ -46,11 +55,11 @@ def demo(
     if serve_after:
         check_free(HOST, port)
     fetch_missing()
-    if weeks:
-        _check_weeks(sabotage)
+    _check(weeks=weeks, sabotage=sabotage, questions=questions)
+    crowd = _crowd(questions, source, seed)
     with progress() as shown:
         result = asyncio.run(
-            twelve_weeks(folder, seed=seed, progress=shown)
+            twelve_weeks(folder, seed=seed, crowd=crowd, progress=shown)
             if weeks
             else play(folder, seed=seed, sabotage=sabotage, progress=shown)
         )
@@ -61,10 +70,20 @@ def demo(
         serve_on(HOST, port, database)
 
 
-def _check_weeks(sabotage: str | None) -> None:
-    if sabotage is not None:
+def _check(*, weeks: bool, sabotage: str | None, questions: Path | None) -> None:
+    if weeks and sabotage is not None:
         msg = f"--sabotage {sabotage} breaks one turn of the loop; leave it out with --weeks"
         raise InvalidInput(msg)
+    if questions is not None and not weeks:
+        msg = f"--questions {str(questions)!r} is asked over weeks; add --weeks"
+        raise InvalidInput(msg)
+
+
+def _crowd(questions: Path | None, source: str | None, seed: int) -> RecordedCrowd | None:
+    """Who asks the recorded questions; None where customers are simulated."""
+    if questions is None:
+        return None
+    return recorded.crowd(questions, source or recorded.sources(questions)[0], seed)
 
 
 def _table(result: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """What the loop is compared with: other ways of learning from the same weeks."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,14 +11,14 @@ from kaeshi.demo.seasons import SeasonalCrowd
 from kaeshi.errors import TooFew
 from kaeshi.files import write_whole
 from kaeshi.loop import Loop
-from kaeshi.nouns import Serving
+from kaeshi.nouns import Answer, Serving
 from kaeshi.rules.dataset import line
 from kaeshi.steps import asking, examples, rollout
 from kaeshi.steps.shelf import Shelf
 
 SHOWN = 8  # examples, as the loop shows
-A_TRIAL = 100  # customers of the seed's 24 hours, one of ten asks the candidate
-TENTH = 10
+A_TRIAL = 40  # customers of the seed's 24 hours, one of four asks the candidate
+FOURTH = 4
 
 
 @dataclass
@@ -82,11 +83,11 @@ class Baselines:
         return build.id
 
     async def _is_rated_better(self, build: str) -> bool:
-        """The seed's rule: the mean of 24 hours' stars, one of ten customers at the candidate."""
+        """The seed's rule: the mean of 24 hours' stars, one of four customers at the candidate."""
         with self.crowd.aside(f"trial {self.crowd.week}"):
             asked = [self.crowd.ask() for _ in range(A_TRIAL)]
-            new = await self._stars(asked[::TENTH], build)
-            old = await self._stars([a for i, a in enumerate(asked) if i % TENTH], self.promoted)
+            new = await self._stars(asked[::FOURTH], build)
+            old = await self._stars([a for i, a in enumerate(asked) if i % FOURTH], self.promoted)
         return _mean(new) > _mean(old)
 
     async def _stars(self, asked: Sequence[Asked], build: str) -> list[float]:
@@ -97,16 +98,20 @@ class Baselines:
         serving = self.first.model_copy(update={"model": production.serving.model, **shown})
         candidate = named.model_copy(update={"serving": serving})
         shelf = Shelf()
-        stars = []
-        for one in asked:
-            said = await asking.answer(
-                loop, shelf, candidate, [{"role": "user", "content": one.text}]
+        said = await asyncio.gather(
+            *(
+                asking.answer(loop, shelf, candidate, [{"role": "user", "content": one.text}])
+                for one in asked
             )
-            known = one.intent
-            right = known is not None and (said.hand_over or said.text == known.answer)
-            rating = self.crowd.rate(one, right=right)
-            stars += [float(rating.said["rating"])] if rating else []
-        return stars
+        )
+        return [stars for pair in zip(asked, said, strict=True) for stars in self._rated(*pair)]
+
+    def _rated(self, asked: Asked, said: Answer) -> list[float]:
+        """The customer's stars, if they give any."""
+        known = asked.intent
+        right = known is not None and (said.hand_over or said.text == known.answer)
+        rating = self.crowd.rate(asked, right=right)
+        return [float(rating.said["rating"])] if rating else []
 
 
 def _mean(stars: Sequence[float]) -> float:

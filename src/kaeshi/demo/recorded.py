@@ -19,7 +19,9 @@ ADDED = "Since October it takes 60 days."
 
 
 class RecordedCrowd(SeasonalCrowd):
-    """Customers who ask recorded questions, word by word."""
+    """Customers who ask recorded questions, word by word; `source`: of the questions."""
+
+    source = ""
 
     def fill(self, template: str) -> str:
         """The question as it was asked."""
@@ -46,7 +48,7 @@ def crowd(path: Path, source: str, seed: int) -> RecordedCrowd:
         for i, week in enumerate(NEW)
     }
     first = order[0]
-    return RecordedCrowd(
+    made = RecordedCrowd(
         seed,
         Seasons(
             topics=topics._replace(known=tuple(order)),
@@ -54,6 +56,8 @@ def crowd(path: Path, source: str, seed: int) -> RecordedCrowd:
             changed={first.name: f"{first.answer} {ADDED}"},
         ),
     )
+    made.source = source
+    return made
 
 
 def sources(path: Path) -> list[str]:

@@ -14,6 +14,7 @@ from kaeshi.app import open_loop
 from kaeshi.demo.baselines import Baselines
 from kaeshi.demo.days import Progress, Stage, Tally, live_day
 from kaeshi.demo.play import MONDAY, prepare, promises, settings_of
+from kaeshi.demo.recorded import RecordedCrowd
 from kaeshi.demo.seasons import WEEKS, SeasonalCrowd
 from kaeshi.demo.troubles import MODEL, Troubles
 from kaeshi.demo.weeks_table import as_svg
@@ -92,8 +93,13 @@ async def play(
         stage = Stage(loop=loop, clock=clock, crowd=asking_now, sabotage=None, progress=progress)
         played = await _begun(stage, asking_now, reader)
         rows = [await _week(played, number) for number in range(1, WEEKS + 1)]
-    said = "customers are simulated" if crowd is None else "customers ask recorded questions"
-    return _result(folder, seed, rows, said)
+    return _result(folder, seed, rows, _who(crowd))
+
+
+def _who(crowd: SeasonalCrowd | None) -> str:
+    if isinstance(crowd, RecordedCrowd):
+        return f"customers ask recorded questions ({crowd.source})"
+    return "customers are simulated"
 
 
 async def _begun(stage: Stage, crowd: SeasonalCrowd, reader: FakeReader) -> Play:
