@@ -1,6 +1,7 @@
 """What a turn of the loop is worth, and what those who lie to it achieve.
 
-`python -m benchmarks.learning --data DIR [--only NAME...] [--seeds 4] [--json]`. Three formats are
+`python -m benchmarks.learning --data DIR [--only NAME...] [--seeds 4] [--json]`; with --methods,
+ways of learning are compared instead (benchmarks/learning_methods.py). Three formats are
 read: questions with their answers (kind snippet, approved_question, query, each with a source),
 answers that several people rated (stars_all), and questions about named places.
 
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import folder, learning_rated, learning_retrieval
+from benchmarks import folder, learning_methods, learning_rated, learning_retrieval
 from kaeshi.providers.minilm import MiniLMEmbedder
 from kaeshi.rules import quality, retrieval, review
 from kaeshi.settings import load
@@ -363,9 +364,15 @@ def main() -> None:
     """Print the figures, or JSON with --json."""
     parser = argparse.ArgumentParser(description=__doc__)
     folder.add_arguments(parser)
+    learning_methods.add_arguments(parser, methods=None)
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args()
+    if wanted.methods:
+        found = learning_methods.run(wanted)
+        shown = learning_methods.show(found, wanted.methods.split(","))
+        print(json.dumps(found, indent=1) if wanted.json else shown)
+        return
     rows = run(wanted)
     print(json.dumps(rows, indent=1) if wanted.json else show(rows))
 

@@ -22,8 +22,13 @@ class AutopilotSettings(BaseSettings):
         description="JSON object of assistants whose AUTOPILOT is another.",
     )
     autopilot_means: Annotated[tuple[Means, ...], NoDecode] = Field(
-        ("knowledge", "examples", "fine_tune", "base_model"),
+        ("knowledge", "examples", "prompt", "fine_tune", "base_model"),
         description="What the autopilot may try, separated by commas.",
+    )
+    autopilot_reflector: str | None = Field(
+        None,
+        description="The model that writes better prompts, a strong one; without it none are "
+        "searched for.",
     )
     autopilot_cron: str = Field(
         "0 4 * * 0", description="When the autopilot looks for something to learn (crontab, UTC)."

@@ -387,6 +387,56 @@ async def test_a_model_that_ends_is_followed_by_its_successor(kitchen: Loop) -> 
     assert made.serving.model == "gpt-4.1-mini"
 
 
+def ending(loop: Loop, day: str) -> Loop:
+    """A loop whose model in production ends on that day."""
+    table = {
+        "date": "2025-11-01",
+        "models": {BASE: {"shutdown": day, "successors": ["gpt-4.1-mini"]}},
+    }
+    return replace(loop, retirements=table, trainer=FakeTrainer(embedded=False))
+
+
+async def test_what_is_under_way_makes_way_for_a_successor_in_the_last_two_weeks(
+    kitchen: Loop,
+) -> None:
+    loop = with_mode(kitchen, "rollout")
+    await autopilot.run(loop)
+    await autopilot.carry_on(ending(loop, "2025-11-30"))
+    assert (await the_run(loop)).plan.option.means == "examples"
+    await autopilot.carry_on(ending(loop, "2025-11-15"))
+    first, second = await runs(loop)
+    assert (first.state, second.state) == ("declined", "rolling_out")
+    assert "makes way for a successor" in first.why
+    assert second.plan.option.means == "base_model"
+
+
+async def test_on_the_day_the_model_ends_its_successor_takes_over_without_evidence(
+    kitchen: Loop, clock: FakeClock
+) -> None:
+    loop = ending(with_mode(kitchen, "rollout"), "2025-11-15")
+    await autopilot.run(loop)
+    assert (await the_run(loop)).state == "rolling_out"
+    clock.advance(days=13)
+    await autopilot.carry_on(loop)
+    run = await the_run(loop)
+    assert run.state == "promoted"
+    async with loop.store.read() as tx:
+        production = await tx.rollouts.production(loop.assistant)
+        steps = await tx.rollouts.audit(loop.assistant, str(run.rollout))
+    assert production is not None
+    assert production.serving.model == "gpt-4.1-mini"
+    assert "forced by autopilot" in steps[-1]["why"]
+
+
+async def test_a_person_decides_about_a_successor_where_rollouts_are_theirs(
+    kitchen: Loop, clock: FakeClock
+) -> None:
+    loop = ending(with_mode(kitchen, "propose"), "2025-11-15")
+    await autopilot.run(loop)
+    clock.advance(days=13)
+    assert "its rollout waits for a yes" in await autopilot.carry_on(loop)
+
+
 class Killed(BaseException):
     """The process died."""
 

@@ -33,14 +33,14 @@ class RecordedCrowd(SeasonalCrowd):
 
 def crowd(path: Path, source: str, seed: int) -> RecordedCrowd:
     """Customers who ask a source's questions. Raises InvalidInput where it has too few."""
-    topics = _topics(path, source)
-    if len(topics.known) < SHARE_NEW:
+    found = topics(path, source)
+    if len(found.known) < SHARE_NEW:
         msg = (
-            f"{str(path)!r} has {len(topics.known)} answers of source {source!r} with at least "
+            f"{str(path)!r} has {len(found.known)} answers of source {source!r} with at least "
             f"{LEAST} approved questions and {LEAST} queries; {SHARE_NEW} are needed"
         )
         raise InvalidInput(msg)
-    order = list(topics.known)
+    order = list(found.known)
     Random(f"{seed} order").shuffle(order)  # noqa: S311  # a simulation, not a secret
     each = max(1, len(order) // SHARE_NEW)
     new = {
@@ -51,7 +51,7 @@ def crowd(path: Path, source: str, seed: int) -> RecordedCrowd:
     made = RecordedCrowd(
         seed,
         Seasons(
-            topics=topics._replace(known=tuple(order)),
+            topics=found._replace(known=tuple(order)),
             new=new,
             changed={first.name: f"{first.answer} {ADDED}"},
         ),
@@ -100,7 +100,8 @@ class _Found:
                 )
 
 
-def _topics(path: Path, source: str) -> Topics:
+def topics(path: Path, source: str) -> Topics:
+    """What a source's customers ask, and held-out questions. Raises InvalidInput."""
     found = _Found()
     for record in _records(path):
         if record["source"] == source:

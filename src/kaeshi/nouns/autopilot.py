@@ -7,7 +7,7 @@ from typing import Literal
 from kaeshi.nouns.value import Json, Value
 
 AutopilotMode = Literal["off", "propose", "train", "rollout"]
-Means = Literal["knowledge", "examples", "fine_tune", "base_model"]
+Means = Literal["knowledge", "examples", "prompt", "fine_tune", "base_model"]
 AutopilotState = Literal[
     "proposed",  # planned, not built
     "building",

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from kaeshi.nouns import PLACEHOLDER, Json
 from kaeshi.rules.examples import Pair
 
-HELD = 20  # cases that choose among prompts
-BATCH = 4  # cases that a proposal is made from
+HELD = 16  # cases that choose among prompts
+BATCH = 24  # cases that a proposal is made from
 ROUNDS = 3  # proposals that can be judged in full, at least: smaller searches only look successful
 MOST_TOKENS = 4000  # of a prompt
 MOST_COPIED = 7  # words in a row of a customer's, which may be chance

@@ -14,7 +14,6 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import (
     AutopilotRun,
     Candidate,
-    Evaluation,
     Goal,
     Json,
     Means,
@@ -25,7 +24,15 @@ from kaeshi.nouns import (
 )
 from kaeshi.rules import autopilot as rules
 from kaeshi.rules.evaluation import lost_promises
-from kaeshi.steps import evaluation, examples, fresh, rollout, training, variants
+from kaeshi.steps import (
+    evaluation,
+    fresh,
+    prompting,
+    rollout,
+    succession,
+    training,
+    variants,
+)
 from kaeshi.steps.notice import notify
 from kaeshi.steps.options import Options, options, price_of
 
@@ -116,6 +123,9 @@ async def carry_on(loop: Loop) -> str:
         return OFF
     async with loop.store.read() as tx:
         current = await tx.autopilot.open_run(loop.assistant)
+    ending = await succession.urgent(loop) if _mode(loop) == "rollout" else None
+    if ending is not None:
+        current = await _make_way(loop, current, str(ending))
     if current is None:
         return NOTHING
     for _ in range(MOST_STEPS):
@@ -124,6 +134,20 @@ async def carry_on(loop: Loop) -> str:
         if current == before or not current.is_open:
             break
     return f"{current.id} {current.state}: {current.why}"
+
+
+async def _make_way(loop: Loop, current: AutopilotRun | None, ending: str) -> AutopilotRun | None:
+    """The run of a successor, when the model in production soon ends; what else runs is ended."""
+    if current is not None and current.plan.option.means == "base_model":
+        return current
+    if current is not None:
+        why = f"it makes way for a successor: {ending}"
+        if current.rollout is not None:
+            await rollout.roll_back(loop, current.rollout, reason=why, by=BY)
+        await _end(loop, current, "declined", why)
+    await plan(loop)
+    async with loop.store.read() as tx:
+        return await tx.autopilot.open_run(loop.assistant)
 
 
 async def _step(loop: Loop, current: AutopilotRun) -> AutopilotRun:
@@ -188,6 +212,8 @@ async def _made(loop: Loop, current: AutopilotRun) -> Candidate | AutopilotRun:
         return await variants.with_knowledge(loop)
     if option.means == "examples":
         return await variants.with_current_examples(loop)
+    if option.means == "prompt":
+        return await prompting.search(loop, reflector=loop.settings.autopilot_reflector or "")
     if option.means == "base_model":
         base = await variants.base_of(loop, None)
         return await variants.register(loop, base, "base_model", {}, model=option.detail["model"])
@@ -234,14 +260,14 @@ async def _asked_to_train(loop: Loop, files: Sequence[Path]) -> TrainingRun:
 
 async def _judge(loop: Loop, current: AutopilotRun, made: Candidate) -> AutopilotRun:
     """Ask the candidate and production the test cases, and what customers asked lately."""
+    if await succession.is_over(loop):
+        why = "the model in production answers no more"
+        return await _save(loop, current, candidate=made.model, state="built", why=why)
     production = await variants.base_of(loop, None)
-    mine, other = await _evaluated(loop, made, production)
-    seen = rules.Fresh()
-    if "files" in current.plan.option.detail:
-        held = _files(current.plan.option)[1]
-        judged_by = await _without_held_out(loop, current, made)
-        seen = await fresh.compare(loop, judged_by, production, held)
-    found = current.found | rules.measured(mine, other, seen)
+    mine, other = await evaluation.both(loop, made.model, production.model)
+    found = current.found | rules.measured(
+        mine, other, await _asked_lately(loop, current, made, production)
+    )
     judged = await _save(loop, current, candidate=made.model, found=found)
     why = rules.told(found)
     lost = lost_promises(mine, other) if mine is not None else []
@@ -252,26 +278,16 @@ async def _judge(loop: Loop, current: AutopilotRun, made: Candidate) -> Autopilo
     return await _save(loop, judged, state="built", why=why)
 
 
-async def _without_held_out(loop: Loop, current: AutopilotRun, made: Candidate) -> Candidate:
-    """The candidate as it would be if it had not read what it is asked."""
-    if current.plan.option.means != "examples":
-        return made
-    learned, _ = await examples.write(loop, _files(current.plan.option)[:1])
-    serving = made.serving.model_copy(update={"examples_build": learned.id})
-    return made.model_copy(update={"serving": serving})
-
-
-async def _evaluated(
-    loop: Loop, made: Candidate, production: Candidate
-) -> tuple[Evaluation, Evaluation] | tuple[None, None]:
-    """Both on the test cases; None without any."""
-    try:
-        return (
-            await evaluation.run(loop, made.model),
-            await evaluation.run(loop, production.model),
-        )
-    except TooFew:
-        return None, None
+async def _asked_lately(
+    loop: Loop, current: AutopilotRun, made: Candidate, production: Candidate
+) -> rules.Fresh:
+    """Both asked what is held out of the option's dataset."""
+    if "files" not in current.plan.option.detail:
+        return rules.Fresh()
+    learned, held = _files(current.plan.option)
+    if current.plan.option.means == "examples":
+        made = await fresh.unread(loop, made, learned)
+    return await fresh.compare(loop, made, production, held)
 
 
 async def _start(loop: Loop, current: AutopilotRun) -> AutopilotRun:
@@ -360,12 +376,20 @@ async def _follow(loop: Loop, current: AutopilotRun) -> AutopilotRun:
     if now.state == "rolled_back":
         return await _end(loop, current, "rolled_back", why)
     if now.state != "full":
-        if _shows_nothing(loop, current, now):
-            return await _give_up(loop, current, now)
-        return await _wait(loop, current, f"rollout {now.id} is in its {now.state} stage")
+        return await _go_on(loop, current, now)
     seen = await rollout.compare(loop, now.id)
     found = current.found | {"uplift": seen.composite.estimate if seen.composite else None}
     return await _end(loop, current.model_copy(update={"found": found}), "promoted", why)
+
+
+async def _go_on(loop: Loop, current: AutopilotRun, now: Rollout) -> AutopilotRun:
+    """A rollout under way: it is waited for, given up, or over because production is."""
+    if current.plan.option.means == "base_model" and await succession.is_over(loop):
+        await rollout.promote(loop, now.id, strategy="immediate", by=BY, force=True)
+        return await _wait(loop, current, "promoted: the model in production answers no more")
+    if _shows_nothing(loop, current, now):
+        return await _give_up(loop, current, now)
+    return await _wait(loop, current, f"rollout {now.id} is in its {now.state} stage")
 
 
 def _shows_nothing(loop: Loop, current: AutopilotRun, now: Rollout) -> bool:

@@ -31,6 +31,16 @@ async def add(
     return stored, refused
 
 
+async def both(
+    loop: Loop, candidate: str, production: str
+) -> tuple[Evaluation, Evaluation] | tuple[None, None]:
+    """Both on the test cases; None without any."""
+    try:
+        return await run(loop, candidate), await run(loop, production)
+    except TooFew:
+        return None, None
+
+
 async def run(loop: Loop, model: str) -> Evaluation:
     """Ask the model every test case and judge the answers.
 

@@ -15,7 +15,7 @@ from kaeshi.nouns import Candidate, Json, text_of
 from kaeshi.rules.autopilot import Fresh
 from kaeshi.rules.knowledge import particulars
 from kaeshi.rules.review import SAME_ANSWER
-from kaeshi.steps import asking
+from kaeshi.steps import asking, examples
 from kaeshi.steps.embedding import vectors_of
 from kaeshi.steps.shelf import Shelf
 
@@ -41,6 +41,13 @@ async def compare(loop: Loop, candidate: Candidate, production: Candidate, held:
         for model in (candidate, production)
     ]
     return Fresh(asked=len(rows), candidate=right[0], production=right[1])
+
+
+async def unread(loop: Loop, made: Candidate, learned: Path) -> Candidate:
+    """A candidate of examples as it would be if it had not read what is held out of its file."""
+    build, _ = await examples.write(loop, [learned])
+    serving = made.serving.model_copy(update={"examples_build": build.id})
+    return made.model_copy(update={"serving": serving})
 
 
 async def _answers(

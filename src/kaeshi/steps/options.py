@@ -10,10 +10,11 @@ from kaeshi.errors import NotFound, Refused, TooFew
 from kaeshi.loop import Loop
 from kaeshi.nouns import AutopilotRun, Candidate, Dataset, Entry, Means, Option
 from kaeshi.rules.autopilot import COUNTED
-from kaeshi.steps import asking, dataset, examples, spending, training
+from kaeshi.steps import asking, dataset, examples, prompting, spending, succession, training
 from kaeshi.steps.knowledge import approved_entries
 
 FREE = Decimal(0)
+OF_DATASETS: tuple[Means, ...] = ("examples", "prompt", "fine_tune")
 
 
 @dataclass
@@ -32,9 +33,10 @@ async def options(loop: Loop, production: Candidate, past: list[AutopilotRun]) -
     try:
         built = await dataset.write(loop, await dataset.build(loop, least=examples.LEAST))
     except TooFew as error:
-        seen.missing |= {"examples": str(error), "fine_tune": str(error)}
+        seen.missing |= dict.fromkeys(OF_DATASETS, str(error))
         return seen
     _examples(production, built, past, seen)
+    _prompt(loop, production, built, past, seen)
     await _fine_tune(loop, past, built, seen)
     return seen
 
@@ -46,6 +48,24 @@ def _examples(
         seen.missing["examples"] = "production reads each night's renewal of the examples by itself"
         return
     seen.found.append(_of_dataset("examples", asking.served_name(production), built, past))
+
+
+def _prompt(
+    loop: Loop, production: Candidate, built: Dataset, past: list[AutopilotRun], seen: Options
+) -> None:
+    reflector = loop.settings.autopilot_reflector
+    if reflector is None:
+        seen.missing["prompt"] = "AUTOPILOT_REFLECTOR names no model that writes prompts"
+        return
+    if len(built.lines) < prompting.LEAST:
+        seen.missing["prompt"] = f"{len(built.lines)} answers, {prompting.LEAST} are needed"
+        return
+    try:
+        cost = prompting.cost_of(loop, production, reflector)
+    except Refused as error:
+        seen.missing["prompt"] = str(error)
+        return
+    seen.found.append(_of_dataset("prompt", production.model, built, past, cost))
 
 
 def _of_dataset(
@@ -128,20 +148,18 @@ def _of_entries(base: str, approved: list[Entry], held: list[Entry], known: int)
 
 async def _successor(loop: Loop, production: Candidate, seen: Options) -> None:
     """What must follow a model in production that its provider ends."""
-    name = asking.served_name(production)
-    standing = next((s for s in await spending.retiring(loop) if s.model == name), None)
+    standing = await succession.standing(loop, production)
     if standing is None:
         seen.missing["base_model"] = "the model in production stays"
         return
-    # the table also says in words what may follow
-    named = [successor for successor in standing.successors if " " not in successor]
+    named = succession.successors(standing)
     if not named:
         seen.missing["base_model"] = str(standing)
         return
     seen.found.append(
         Option(
             means="base_model",
-            fingerprint=_fingerprint("base_model", name, named[0]),
+            fingerprint=_fingerprint("base_model", standing.model, named[0]),
             material=1,
             known=0,
             forced=True,

@@ -27,6 +27,7 @@ from kaeshi.steps.shelf import Shelf
 T = TypeVar("T")
 CALLS = 150
 LEARNED = 80  # cases to learn from, at most
+LEAST = rules.HELD + rules.BATCH  # answers, below which no search begins
 TOGETHER = 10
 WEAK = 3  # proposals in a row without instructions, after which the reflecting model is too weak
 CASE_TOKENS = 500  # of a question and its answer, generously
@@ -117,7 +118,7 @@ async def search(
     """
     _check_budget(calls)
     base = await variants.base_of(loop, model)
-    learned, held = await _cases(loop, seed)
+    learned, held = await cases(loop, seed)
     first = prompt_of(loop, base)
     key = _key(loop, base, reflector, first, [*learned, *held], calls, seed)
     found = _Search(
@@ -172,15 +173,13 @@ def _opening(base: Candidate, prompt: str) -> tuple[Json, ...]:
     return ({"role": "system", "content": prompt}, *others)
 
 
-async def _cases(loop: Loop, seed: int) -> tuple[list[Pair], list[Pair]]:
+async def cases(loop: Loop, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """(to learn from, to choose by), of what is collected. Raises TooFew."""
     train, _ = await examples.collected(loop)
     build, _ = await examples.write(loop, [train], is_clean=True)
     learned, held = rules.cases_of(build.pairs, rules.HELD, LEARNED, seed)
-    if len(learned) < rules.BATCH:
-        msg = (
-            f"{len(build.pairs)} answers to learn from; {rules.HELD + rules.BATCH} are needed to "
-            "search for a prompt"
-        )
+    if len(learned) < LEAST - rules.HELD:
+        msg = f"{len(build.pairs)} answers to learn from; a search for a prompt needs {LEAST}"
         raise TooFew(msg)
     return learned, held
 
