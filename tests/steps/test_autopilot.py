@@ -428,6 +428,25 @@ async def test_on_the_day_the_model_ends_its_successor_takes_over_without_eviden
     assert "forced by autopilot" in steps[-1]["why"]
 
 
+async def test_on_the_last_day_a_persons_rollout_ends_too_and_a_refused_successor_takes_over(
+    kitchen: Loop, clock: FakeClock
+) -> None:
+    loop = ending(with_mode(kitchen, "rollout"), "2025-11-15")
+    await autopilot.run(loop)
+    failed = await the_run(loop)
+    await rollout.roll_back(loop, str(failed.rollout), reason="no evidence")
+    await autopilot.carry_on(loop)
+    await rollout.register(loop, "another", kind="base_model")
+    await rollout.begin(loop, "another", percent=10, hours=0, by="ann")
+    clock.advance(days=13)
+    await autopilot.carry_on(loop)
+    found = await rollout.status(loop)
+    assert found["production"].startswith("gpt-4.1-mini+base_model")
+    states = {one["candidate"]: one["state"] for one in found["rollouts"]}
+    assert "rolled_back" in states.values()
+    assert any("gpt-4.1-mini" in text for text in told(loop))
+
+
 async def test_a_person_decides_about_a_successor_where_rollouts_are_theirs(
     kitchen: Loop, clock: FakeClock
 ) -> None:

@@ -165,7 +165,7 @@ async def test_what_customers_try_to_make_a_rule_is_left_out_and_shown(loop: Loo
             for n in range(90)
         ),
     )
-    await learnable(loop, 40)
+    await learnable(loop, 80)
     await rollout.set_production(loop, MODEL, Serving(placeholders=False))
 
     class Credulous(FakeReader):

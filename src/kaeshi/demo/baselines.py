@@ -8,7 +8,7 @@ from kaeshi.demo.customers import PRAISED, Asked
 from kaeshi.demo.days import Stage
 from kaeshi.demo.play import score
 from kaeshi.demo.seasons import SeasonalCrowd
-from kaeshi.errors import TooFew
+from kaeshi.errors import ProviderError, TooFew
 from kaeshi.files import write_whole
 from kaeshi.loop import Loop
 from kaeshi.nouns import Answer, Serving
@@ -50,7 +50,11 @@ class Baselines:
         return found
 
     async def _share(self, model: str, questions: Sequence[Asked]) -> float:
-        return float((await score(self.stage.loop, model, questions))["share"])
+        """Right answers; none where the model is not served any more."""
+        try:
+            return float((await score(self.stage.loop, model, questions))["share"])
+        except ProviderError:
+            return 0.0
 
     async def _builds(self) -> Mapping[str, str]:
         crowd = self.crowd

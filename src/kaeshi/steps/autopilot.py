@@ -124,7 +124,10 @@ async def carry_on(loop: Loop) -> str:
     async with loop.store.read() as tx:
         current = await tx.autopilot.open_run(loop.assistant)
     ending = await succession.urgent(loop) if _mode(loop) == "rollout" else None
-    if ending is not None:
+    if ending is not None and ending.days_left <= 0:
+        done = await succession.take_over(loop, ending, by=BY)
+        current = None if current is None else await _taken_over(loop, current, done)
+    elif ending is not None:
         current = await _make_way(loop, current, str(ending))
     if current is None:
         return NOTHING
@@ -134,6 +137,12 @@ async def carry_on(loop: Loop) -> str:
         if current == before or not current.is_open:
             break
     return f"{current.id} {current.state}: {current.why}"
+
+
+async def _taken_over(loop: Loop, current: AutopilotRun, why: str) -> AutopilotRun:
+    """What was under way, after a successor took over: promoted if it was that one."""
+    is_it = current.plan.option.means == "base_model"
+    return await _end(loop, current, "promoted" if is_it else "declined", why)
 
 
 async def _make_way(loop: Loop, current: AutopilotRun | None, ending: str) -> AutopilotRun | None:
@@ -260,9 +269,6 @@ async def _asked_to_train(loop: Loop, files: Sequence[Path]) -> TrainingRun:
 
 async def _judge(loop: Loop, current: AutopilotRun, made: Candidate) -> AutopilotRun:
     """Ask the candidate and production the test cases, and what customers asked lately."""
-    if await succession.is_over(loop):
-        why = "the model in production answers no more"
-        return await _save(loop, current, candidate=made.model, state="built", why=why)
     production = await variants.base_of(loop, None)
     mine, other = await evaluation.both(loop, made.model, production.model)
     found = current.found | rules.measured(
@@ -383,10 +389,7 @@ async def _follow(loop: Loop, current: AutopilotRun) -> AutopilotRun:
 
 
 async def _go_on(loop: Loop, current: AutopilotRun, now: Rollout) -> AutopilotRun:
-    """A rollout under way: it is waited for, given up, or over because production is."""
-    if current.plan.option.means == "base_model" and await succession.is_over(loop):
-        await rollout.promote(loop, now.id, strategy="immediate", by=BY, force=True)
-        return await _wait(loop, current, "promoted: the model in production answers no more")
+    """A rollout under way: it is waited for, or given up."""
     if _shows_nothing(loop, current, now):
         return await _give_up(loop, current, now)
     return await _wait(loop, current, f"rollout {now.id} is in its {now.state} stage")

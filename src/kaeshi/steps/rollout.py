@@ -141,6 +141,20 @@ async def begin(
     return await _through_gate(loop, rollout, candidate, production, by)
 
 
+async def succeed(loop: Loop, model: str, *, by: str, why: str) -> Rollout:
+    """Put a successor into production at once, where production answers no more.
+
+    Neither gate nor evidence: what answers nothing has no customers to compare. Raises Conflict
+    while another candidate is under way.
+    """
+    now = loop.clock.now()
+    async with loop.store.write() as tx:
+        candidate = await tx.candidates.named(loop.assistant, model)
+        begun = _rollout_of(loop, candidate, rules.HALF_PERCENT, now, 0, "non_inferior")
+        await tx.rollouts.begin(begun, by, f"{model} succeeds")
+    return await _move(loop, begun, "full", by, why, {})
+
+
 def _check_begin(percent: float, hours: float) -> None:
     if not 0 < percent <= rules.HALF_PERCENT:
         msg = f"traffic_percent {percent!r} is not above 0 and at most {rules.HALF_PERCENT:g}"

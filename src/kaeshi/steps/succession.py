@@ -3,7 +3,8 @@
 from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate
 from kaeshi.rules.retirement import Standing
-from kaeshi.steps import asking, spending
+from kaeshi.steps import asking, rollout, spending, variants
+from kaeshi.steps.notice import notify
 
 URGENT_DAYS = 14  # before the end: a rollout of a successor takes about as long
 
@@ -24,10 +25,26 @@ async def urgent(loop: Loop) -> Standing | None:
     return found
 
 
-async def is_over(loop: Loop) -> bool:
-    """Whether the model in production answers no more."""
-    found = await urgent(loop)
-    return found is not None and found.days_left <= 0
+async def take_over(loop: Loop, ending: Standing, *, by: str) -> str:
+    """On the last day: the successor into production, whatever is under way; returns what was done.
+
+    A rollout of the successor becomes production; any other is rolled back. Raises Refused where
+    the successor does not answer.
+    """
+    base = await variants.base_of(loop, None)
+    made = await variants.register(loop, base, "base_model", {}, model=successors(ending)[0])
+    why = f"without evidence, because production answers no more: {ending}"
+    await rollout.ask_once(loop, made.model)
+    async with loop.store.read() as tx:
+        live = await tx.rollouts.live(loop.assistant)
+    if live is not None and live.candidate == made.id:
+        await rollout.promote(loop, live.id, strategy="immediate", by=by, force=True)
+    else:
+        if live is not None:
+            await rollout.roll_back(loop, live.id, reason=why, by=by)
+        await rollout.succeed(loop, made.model, by=by, why=why)
+    await notify(loop, f"{made.model} is in production of {loop.assistant} {why}")
+    return f"{made.model} succeeds, {why}"
 
 
 def successors(found: Standing) -> list[str]:
