@@ -23,6 +23,7 @@ from kaeshi.loop import Loop
 from kaeshi.pii.finders.choose import names_of, policy_of
 from kaeshi.ports import Clock, Ids, Index
 from kaeshi.providers.chat import OPENAI, WireChat
+from kaeshi.providers.dialects import dialect_of
 from kaeshi.providers.faiss_index import FaissIndex
 from kaeshi.providers.gepa_search import GepaSearch
 from kaeshi.providers.minilm import MiniLMEmbedder, MiniLMFeatures
@@ -269,12 +270,14 @@ def _trainer_client(
             api_key=own.get_secret_value() if own else "none",
             base_url=chosen.training_base_url,
             is_main=False,
+            dialect=dialect_of(chosen.training_base_url, chosen.training_dialect),
         )
     return OpenAITrainer(
         api_key=key or "none",
         base_url=chosen.openai_base_url,
         organisation=chosen.openai_org_id,
         api_version=chosen.openai_api_version,
+        dialect=dialect_of(chosen.openai_base_url, chosen.training_dialect),
     )
 
 

@@ -41,6 +41,11 @@ class ProviderSettings(BaseSettings):
             "in this process. What was trained there is asked there."
         ),
     )
+    training_dialect: Literal["openai", "nebius", "opea"] | None = Field(
+        None,
+        description="How the provider's fine-tuning differs from OpenAI's; by default its host "
+        "tells.",
+    )
     training_api_key: SecretStr | None = Field(None, description="Key of TRAINING_BASE_URL.")
 
     @field_validator("openai_base_url", "training_base_url")

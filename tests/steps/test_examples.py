@@ -164,3 +164,18 @@ async def test_a_parameter_that_no_provider_takes_is_refused(
 ) -> None:
     with pytest.raises(InvalidInput, match=r"temperature=.* is not what a provider takes"):
         await variants.with_parameters(loop, parameters, model=BASE)
+
+
+async def test_a_name_with_slashes_colons_and_semicolons_is_a_name_like_any_other(
+    loop: Loop,
+) -> None:
+    name = "tinker://0f2c:train:0/sampler_weights/final;v=1"
+    pairs = [different(number) for number in range(30)]
+    await evaluation.add(loop, [("1", {"question": "Are you open?", "must_say": "answer"})])
+    await rollout.set_production(loop, BASE)
+    await rollout.register(loop, name, kind="fine_tune")
+    made = await variants.with_examples(loop, [file_of(loop, pairs)], model=name)
+    assert (made.serving.model, made.model.startswith(f"{name}+examples-")) == (name, True)
+    began = await rollout.begin(loop, made.model, percent=10, hours=0, by="ann")
+    await rollout.promote(loop, began.id, strategy="immediate", by="ann", force=True)
+    assert (await rollout.status(loop))["production"] == made.model

@@ -15,11 +15,13 @@ from pydantic import BaseModel
 from kaeshi.errors import NotFound, ProviderError, ProviderUnknown, Refused
 from kaeshi.nouns import JobRequest, Json, TrainingEvent
 from kaeshi.ports import Answerer
+from kaeshi.providers.dialects import DIALECTS, Dialect
 
 if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI, Omit
     from openai.pagination import AsyncCursorPage
+    from openai.types.fine_tuning import FineTuningJob
     from openai.types.fine_tuning.fine_tuning_job_event import FineTuningJobEvent
     from openai.types.fine_tuning.job_create_params import Method
 
@@ -49,8 +51,13 @@ class OpenAITrainer:
         api_version: str | None = None,
         answerer: Answerer | None = None,
         is_main: bool = True,
+        dialect: Dialect = DIALECTS["openai"],
     ) -> None:
-        """`is_main`: the account that OPENAI_ORG_ID and the SDK's other variables are about."""
+        """`is_main`: the account that OPENAI_ORG_ID and the SDK's other variables are about.
+
+        `dialect`: how the provider differs (dialects.py).
+        """
+        self._dialect = dialect
         self._api_key = api_key
         self._base_url = base_url
         self._organisation = organisation
@@ -93,7 +100,7 @@ class OpenAITrainer:
             suffix=wanted.suffix,
             seed=wanted.seed,
             validation_file=wanted.validation_file,
-            method=_method(wanted),
+            **self._way(wanted),
             metadata={"kaeshi_key": wanted.key, "dataset_sha256": wanted.dataset_sha256},
             extra_headers={"Idempotency-Key": wanted.key},
             timeout=CREATE_SECONDS,
@@ -125,8 +132,28 @@ class OpenAITrainer:
 
     async def look(self, job_id: str) -> Json:
         """The present state of a job."""
-        job = await self._ask(f"job {job_id!r}", self._client.fine_tuning.jobs.retrieve(job_id))
+        job = await self._ask(f"job {job_id!r}", self._retrieved(job_id))
         return _object_of(job, "fine_tuning.job", self.name)
+
+    def _retrieved(self, job_id: str) -> "Awaitable[FineTuningJob]":
+        from openai.types.fine_tuning import FineTuningJob
+
+        if not self._dialect.looks_by_post:
+            return self._client.fine_tuning.jobs.retrieve(job_id)
+        return self._client.post(
+            "/fine_tuning/jobs/retrieve",
+            body={"fine_tuning_job_id": job_id},
+            cast_to=FineTuningJob,
+        )
+
+    def _way(self, wanted: JobRequest) -> Json:
+        """Method and hyperparameters, where this provider has them. Raises Refused."""
+        if self._dialect.has_method:
+            return {"method": _method(wanted)}
+        if wanted.method != "supervised":
+            msg = f"{self.name} trains on rows only, not by {wanted.method}"
+            raise Refused(msg)
+        return {"hyperparameters": {"n_epochs": wanted.epochs}}
 
     async def checkpoints(self, job_id: str) -> list[Json]:
         """The models saved during training, with their losses.
