@@ -392,6 +392,9 @@ def test_a_candidate_without_weights_is_made_of_a_training_file_or_of_parameters
         (("--method", "sampling", "--set", "heat=1", "--model", "m"), "heat is no parameter"),
         (("--method", "sampling", "--set", "top_p", "--model", "m"), "not NAME=VALUE"),
         (("--method", "sampling", "--model", "m"), "nothing is no parameter"),
+        (("--method", "prompt"), "needs --reflector MODEL"),
+        (("--method", "prompt", "--reflector", "m", "--count", "2"), "--count means nothing"),
+        (("--method", "examples", "--reflector", "m"), "--reflector means nothing"),
     ],
 )
 def test_an_option_that_does_nothing_is_refused_with_its_name(
