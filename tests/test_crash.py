@@ -1,4 +1,4 @@
-"""A child is killed at hundreds of places of a small loop.
+"""A child is killed at a hundred places of a small loop.
 
 Run again, nothing is lost, doubled or half-written.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import alembic.command  # noqa: F401  # what the loop imports on its way is imported once, before hundreds of children are forked
+import alembic.command  # noqa: F401  # what the loop imports on its way is imported once, before a hundred children are forked
 import openai
 import pytest
 
@@ -41,7 +41,7 @@ from kaeshi.steps.report_mail import render
 from kaeshi.trainer.routes import TrainerServer
 from samples import GOOD, different, record
 
-CONVERSATIONS, KILLS, PARTS = 20, 200, 4
+CONVERSATIONS, KILLS, PARTS = 20, 100, 2
 # what is read or imported at first sight, so that kills fall on lines that do something
 openai.AsyncOpenAI.files, openai.AsyncOpenAI.fine_tuning  # noqa: B018
 ListedNames().find(["my name is Ann"])
