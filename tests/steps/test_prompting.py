@@ -13,7 +13,7 @@ from kaeshi.loop import Loop
 from kaeshi.nouns import Serving
 from kaeshi.providers.chat import WireChat
 from kaeshi.providers.fake_reader import REFLECTOR, FakeReader
-from kaeshi.steps import autopilot, prompting, rollout, spending
+from kaeshi.steps import autopilot, prompting, rollout, spending, variants
 from samples import different, learnable, log, record
 
 MODEL = "gpt-4o-mini"
@@ -217,3 +217,14 @@ async def test_the_autopilot_searches_where_a_model_is_named_that_reflects(kitch
         (run,) = await tx.autopilot.every(kitchen.assistant)
     assert "+prompt-" in str(run.candidate)
     assert run.plan.option.cost_usd > 0
+
+
+async def test_a_model_that_reads_examples_is_judged_without_the_cases_among_them(
+    kitchen: Loop,
+) -> None:
+    made = await variants.with_current_examples(kitchen)
+    made = await prompting.search(kitchen, reflector=REFLECTOR, model=made.model)
+    # with them beside the question the present prompt would be right in each case
+    assert made.evidence["right_before"] < made.evidence["right"]
+    assert made.serving.examples > 0
+    assert made.serving.examples_build == ""

@@ -80,7 +80,7 @@ async def write(
     dropped = +dropped
     if len(distinct) < LEAST:
         raise TooFew(_too_few(len(distinct), files, dropped))
-    return await _written(loop, distinct), dropped
+    return await of_pairs(loop, distinct), dropped
 
 
 def _too_few(left: int, files: Sequence[Path], dropped: Counter[str]) -> str:
@@ -89,7 +89,8 @@ def _too_few(left: int, files: Sequence[Path], dropped: Counter[str]) -> str:
     return f"{left} examples are left of {', '.join(map(str, files))}, {LEAST} are needed{why}"
 
 
-async def _written(loop: Loop, pairs: Sequence[Pair]) -> Build:
+async def of_pairs(loop: Loop, pairs: Sequence[Pair]) -> Build:
+    """Write a build of these examples."""
     vectors, _ = await vectors_of(loop, [pair.question for pair in pairs])
     texts = "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs).encode()
     build = f"ex_{hashlib.sha256(texts + loop.embedder.name.encode()).hexdigest()[:16]}"

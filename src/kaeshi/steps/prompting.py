@@ -41,6 +41,7 @@ class _Search:
     loop: Loop
     events: asyncio.AbstractEventLoop
     base: Candidate
+    judged: Candidate  # the base, without the cases among what it reads
     reflector: Candidate
     cases: list[Pair]
     shelf: Shelf = field(default_factory=Shelf)
@@ -58,7 +59,7 @@ class _Search:
         return self.wait(self._judged(prompt, [self.cases[i] for i in numbers]))
 
     async def _judged(self, prompt: str, cases: Sequence[Pair]) -> list[Trace]:
-        candidate = _with_prompt(self.base, prompt)
+        candidate = _with_prompt(self.judged, prompt)
         said: list[str] = []
         for start in range(0, len(cases), TOGETHER):
             asked = [
@@ -125,6 +126,7 @@ async def search(
         loop=loop,
         events=asyncio.get_running_loop(),
         base=base,
+        judged=await _unread(loop, base, [*learned, *held]),
         reflector=asking.unregistered(loop.assistant, reflector),
         cases=[*learned, *held],
     )
@@ -173,10 +175,28 @@ def _opening(base: Candidate, prompt: str) -> tuple[Json, ...]:
     return ({"role": "system", "content": prompt}, *others)
 
 
-async def cases(loop: Loop, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """(to learn from, to choose by), of what is collected. Raises TooFew."""
+async def _unread(loop: Loop, base: Candidate, asked: Sequence[Pair]) -> Candidate:
+    """The base with other examples than the cases: beside them every prompt is right."""
+    if not base.serving.examples:
+        return base
+    every = (await _learned(loop)).pairs
+    others = [pair for pair in every if pair not in set(asked)]
+    update: Json = {"examples": 0, "examples_build": ""}
+    if len(others) >= examples.LEAST:
+        build = await examples.of_pairs(loop, others)
+        update = {"examples_build": build.id}
+    return base.model_copy(update={"serving": base.serving.model_copy(update=update)})
+
+
+async def _learned(loop: Loop) -> examples.Build:
     train, _ = await examples.collected(loop)
     build, _ = await examples.write(loop, [train], is_clean=True)
+    return build
+
+
+async def cases(loop: Loop, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """(to learn from, to choose by), of what is collected. Raises TooFew."""
+    build = await _learned(loop)
     learned, held = rules.cases_of(build.pairs, rules.HELD, LEARNED, seed)
     if len(learned) < LEAST - rules.HELD:
         msg = f"{len(build.pairs)} answers to learn from; a search for a prompt needs {LEAST}"
