@@ -92,8 +92,22 @@ async def test_a_renewal_that_answers_questions_worse_is_refused_with_them(loop:
     ):
         await renewal.renew(loop)
     assert examples.current(loop) == before.build
+    left = {path.stem for path in loop.folder("examples").glob("ex_*.json")}
+    assert left == {before.build, examples.listed(loop)[-1]["learned"]}
     accepted = await renewal.renew(loop, accept_worse=True)
     assert examples.current(loop) == accepted.build != before.build
+
+
+async def test_who_asks_the_same_and_is_held_out_takes_nothing_from_what_was_learned(
+    loop: Loop,
+) -> None:
+    await learnable(loop, 30)
+    await renewal.renew(loop)
+    for number in range(30):  # all asked again, and some of these are held out
+        question, answer = different(number)
+        await liked(loop, f"later{number:02}", f"Hi! {question}", answer)
+    done = await renewal.renew(loop)
+    assert not done.checked.lost
 
 
 async def test_what_was_withdrawn_does_not_hold_a_renewal_back(loop: Loop) -> None:
@@ -129,7 +143,8 @@ async def test_old_builds_go_but_for_those_that_candidates_name(loop: Loop) -> N
         built += [done.build] if done.is_new else []
     assert len(built) > 5
     left = {path.stem for path in loop.folder("examples").glob("ex_*.json")}
-    assert left == {pinned.serving.examples_build, *built[-3:]}
+    learned = {named["learned"] for named in examples.listed(loop)}
+    assert left == {pinned.serving.examples_build, *built[-3:], *learned}
     with pytest.raises(NotFound, match=built[1]):
         examples.read(loop, built[1])
 

@@ -6,17 +6,17 @@ is. A renewal that answers held-out questions worse than the present build is re
 
 import json
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kaeshi.errors import KaeshiError, NotFound, Refused
+from kaeshi.errors import InvalidInput, NotFound, Refused
 from kaeshi.files import write_whole
 from kaeshi.formats.training_rows import parse_row
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json
-from kaeshi.rules.dataset import split
 from kaeshi.rules.examples import Pair, pair_of
 from kaeshi.rules.knowledge import particulars
 from kaeshi.rules.review import SAME_ANSWER
@@ -48,16 +48,17 @@ async def renew(loop: Loop, *, accept_worse: bool = False) -> Renewed:
     for too few examples.
     """
     train, held = await examples.collected(loop)
+    # of its own, for of several who ask the same the latest is kept, and may be held out
+    learned, _ = await examples.write(loop, [train], is_clean=True)
     made, dropped = await examples.write(loop, [train, held], is_clean=True)
-    before = _present(loop)
-    found = Checked()
-    if before is not None and before.id != made.id:
-        found = await _checked(loop, before, made, held)
-        if found.is_worse and not accept_worse:
-            raise Refused(_worse(found))
-    is_new = before is None or before.id != made.id
+    listed = examples.listed(loop)
+    is_new = not listed or listed[-1]["build"] != made.id
+    found = await _checked(loop, learned, held) if is_new else Checked()
+    if found.is_worse and not accept_worse:
+        await _remove(loop, {made.id, learned.id})
+        raise Refused(_worse(found))
     if is_new:
-        await _make_current(loop, made.id)
+        await _make_current(loop, {"build": made.id, "learned": learned.id})
     return Renewed(
         build=made.id,
         is_new=is_new,
@@ -89,18 +90,20 @@ async def is_read(loop: Loop) -> bool:
 
 
 def _present(loop: Loop) -> examples.Build | None:
-    """The current build; None where there is none that can be read with this embedder."""
+    """The part of the current build that was learned; None where it cannot be read any more."""
+    listed = examples.listed(loop)
     try:
-        return examples.read(loop, examples.current(loop))
-    except KaeshiError:
+        return examples.read(loop, listed[-1]["learned"]) if listed else None
+    except (NotFound, InvalidInput):
         return None
 
 
-async def _make_current(loop: Loop, build: str) -> None:
-    listed = [named for named in examples.listed(loop) if named["build"] != build]
-    now = {"build": build, "since": loop.clock.now().isoformat()}
+async def _make_current(loop: Loop, named: dict[str, str]) -> None:
+    listed = [one for one in examples.listed(loop) if one["build"] != named["build"]]
+    now = {**named, "since": loop.clock.now().isoformat()}
     _write_list(loop, [*listed, now][-KEPT:])
-    await _remove_old(loop, [named["build"] for named in listed][: -(KEPT - 1)])
+    old = listed[: -(KEPT - 1)]
+    await _remove(loop, {one[part] for one in old for part in ("build", "learned")})
 
 
 def _write_list(loop: Loop, listed: Sequence[Json]) -> None:
@@ -108,25 +111,25 @@ def _write_list(loop: Loop, listed: Sequence[Json]) -> None:
     write_whole(examples.list_path(loop), content.encode())
 
 
-async def _remove_old(loop: Loop, old: Sequence[str]) -> None:
-    """Remove the files of builds that were current and that no candidate names."""
+async def _remove(loop: Loop, builds: AbstractSet[str]) -> None:
+    """Remove the files of these builds, but for those that are listed or that candidates name."""
     async with loop.store.read() as tx:
         named = await tx.candidates.examples_named(loop.assistant)
-    for build in set(old) - named:
+    kept = {one[part] for one in examples.listed(loop) for part in ("build", "learned")}
+    for build in builds - named - kept:
         for kind in ("json", "jsonl", "npz"):
             (loop.folder("examples") / f"{build}.{kind}").unlink(missing_ok=True)
 
 
-async def _checked(
-    loop: Loop, before: examples.Build, after: examples.Build, held: Path
-) -> Checked:
+async def _checked(loop: Loop, learned: examples.Build, held: Path) -> Checked:
     """Whose nearest example says what is right, for each question that neither was made of."""
+    before = _present(loop)
     asked = [*await _cases(loop), *_held_out(held)]
-    if not asked:
+    if before is None or not asked:
         return Checked()
     shown = await examples.showable(loop, [pair.conversation for pair in before.pairs])
-    then = await _right(loop, _learned(before.of(shown)), asked)
-    now = await _right(loop, _learned(after), asked)
+    then = await _right(loop, before.of(shown), asked)
+    now = await _right(loop, learned, asked)
     return Checked(
         questions=len(asked), lost=_only(asked, then, now), gained=_only(asked, now, then)
     )
@@ -145,12 +148,6 @@ def _only(asked: Sequence[Pair], one: Sequence[bool], other: Sequence[bool]) -> 
         for pair, is_right, was in zip(asked, one, other, strict=True)
         if is_right and not was
     )
-
-
-def _learned(build: examples.Build) -> examples.Build:
-    """The build without what is held out to judge it by."""
-    origins = {pair.conversation for pair in build.pairs}
-    return build.of({one for one in origins if examples.is_entry(one) or split(one) == "train"})
 
 
 def _held_out(path: Path) -> list[Pair]:
