@@ -22,6 +22,7 @@ from kaeshi.steps import (
     review,
     rollout,
 )
+from kaeshi.steps.conversation import routing
 from kaeshi.store import Store
 from samples import WORDS, different, learnable
 
@@ -425,7 +426,10 @@ async def test_on_the_day_the_model_ends_its_successor_takes_over_without_eviden
         steps = await tx.rollouts.audit(loop.assistant, str(run.rollout))
     assert production is not None
     assert production.serving.model == "gpt-4.1-mini"
-    assert "forced by autopilot" in steps[-1]["why"]
+    assert "without evidence, because production answers no more" in steps[-1]["why"]
+    routed = await routing(loop)
+    assert routed.production == production  # and no customer is held out at the dead model
+    assert routed.experiment is None
 
 
 async def test_on_the_last_day_a_persons_rollout_ends_too_and_a_refused_successor_takes_over(

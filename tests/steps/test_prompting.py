@@ -30,6 +30,14 @@ async def kitchen(loop: Loop) -> Loop:
     return replace(loop, answerer=reader, chat=chat)
 
 
+class Failing(FakeReader):
+    """A reader whose provider is gone after a while."""
+
+    async def call(self, *said: Any) -> tuple[int, bytes]:
+        self.down = self.asked > 70
+        return await super().call(*said)
+
+
 def reader_of(loop: Loop) -> FakeReader:
     assert isinstance(loop.answerer, FakeReader)
     return loop.answerer
@@ -50,30 +58,42 @@ async def test_a_better_prompt_becomes_a_candidate_that_says_what_it_mends(kitch
     assert "+- " in found["changes"]
 
 
-async def test_the_same_search_is_the_same_candidate(kitchen: Loop) -> None:
+async def test_the_same_search_is_the_same_candidate_and_asks_nothing_again(kitchen: Loop) -> None:
     first = await prompting.search(kitchen, reflector=REFLECTOR)
     asked = reader_of(kitchen).asked
-    again = await prompting.search(kitchen, reflector=REFLECTOR)
-    assert again.model == first.model
-    assert reader_of(kitchen).asked - asked < 30  # what the folder remembers is not asked again
+    assert await prompting.search(kitchen, reflector=REFLECTOR) == first
+    assert reader_of(kitchen).asked == asked
+    left = [path.name for path in kitchen.folder("prompts").iterdir() if path.is_dir()]
+    assert left == []  # nothing that customers said lies there
+
+
+async def test_a_state_that_was_cut_off_is_begun_again(kitchen: Loop) -> None:
+    failing = Failing(kitchen.embedder)
+    broken = replace(kitchen, chat=WireChat(answerer=failing, base_url=None, api_key=None))
+    with pytest.raises(ProviderError):
+        await prompting.search(broken, reflector=REFLECTOR)
+    (state,) = kitchen.folder("prompts").rglob("gepa_state.bin")
+    state.write_bytes(state.read_bytes()[:-1])
+    assert (await prompting.search(kitchen, reflector=REFLECTOR)).kind == "prompt"
 
 
 async def test_a_search_that_was_cut_off_is_taken_up_where_it_was(kitchen: Loop) -> None:
     whole = await prompting.search(kitchen, reflector=REFLECTOR, seed=3)
     reader = reader_of(kitchen)
-
-    class Failing(FakeReader):
-        async def call(self, *said: Any) -> tuple[int, bytes]:
-            self.down = self.asked > 70
-            return await super().call(*said)
-
     failing = Failing(kitchen.embedder)
     broken = replace(kitchen, chat=WireChat(answerer=failing, base_url=None, api_key=None))
     with pytest.raises(ProviderError, match=r"down"):
         await prompting.search(broken, reflector=REFLECTOR, seed=4)
+    await learnable(kitchen, 90)  # customers went on meanwhile
     asked = reader.asked
     await prompting.search(kitchen, reflector=REFLECTOR, seed=4)
     assert reader.asked - asked < whole.evidence["calls"]
+
+
+async def test_one_process_at_a_time_makes_a_search(kitchen: Loop) -> None:
+    twice = [prompting.search(kitchen, reflector=REFLECTOR) for _ in range(2)]
+    came = await asyncio.gather(*twice, return_exceptions=True)
+    assert sorted(type(one).__name__ for one in came) == ["Candidate", "Conflict"]
 
 
 async def test_money_is_reserved_before_and_given_back_after(kitchen: Loop) -> None:

@@ -170,9 +170,8 @@ def _search(
         raise InvalidInput(msg)
 
     async def go(loop: Loop) -> Candidate:
-        return await prompting.search(
-            loop, reflector=reflector, model=wanted.model, calls=wanted.calls or prompting.CALLS
-        )
+        calls = prompting.CALLS if wanted.calls is None else wanted.calls
+        return await prompting.search(loop, reflector=reflector, model=wanted.model, calls=calls)
 
     made = with_loop(db, assistant, go)
     show(made, as_json=as_json, text=lambda: _prompt_text(made))

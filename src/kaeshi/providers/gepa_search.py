@@ -9,6 +9,7 @@ from kaeshi.errors import MissingExtra
 from kaeshi.ports import Trace, Tried
 
 NAME = "instructions"
+STATE = "gepa_state.bin"
 log = logging.getLogger("kaeshi.prompts")
 
 
@@ -34,6 +35,7 @@ class GepaSearch:
         except ImportError as error:
             msg = "searching for a prompt needs the library gepa: pip install 'kaeshi[prompts]'"
             raise MissingExtra(msg) from error
+        _drop_half_written(folder / STATE)
         adapter: Any = _Adapter(judge, propose, calls)
         found: Any = optimize(
             seed_candidate={NAME: first},
@@ -56,6 +58,16 @@ class GepaSearch:
             Tried(candidate[NAME], tuple(float(scores[k]) for k in sorted(scores)))
             for candidate, scores in zip(found.candidates, found.val_subscores, strict=True)
         ]
+
+
+def _drop_half_written(state: Path) -> None:
+    """Remove a state that was cut off, as a power cut may leave one: the search begins again.
+
+    GEPA pickles it, and the last byte of a whole pickle is a full stop.
+    """
+    if state.is_file() and not state.read_bytes().endswith(b"."):
+        log.warning("the state %s is cut off, and the search begins again", state)
+        state.unlink()
 
 
 class _Adapter:

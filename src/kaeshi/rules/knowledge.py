@@ -131,7 +131,7 @@ _DAYS = (
     "monday tuesday wednesday thursday friday saturday sunday january february march april may "
     "june july august september october november december"
 )
-_NAMED_DAYS = frozenset(_DAYS.split())
+_NAMED_DAYS = frozenset(_DAYS.split()) - {"may", "march"}  # which mostly are other words
 _PARTICULARS = frozenset(f"{_NEGATIONS} {_NUMBERS} {_DAYS}".split())
 _NUMBER = re.compile(r"[$€£¥%]|\d+(?:[.,:]\d+)*|n't\b|[^\W\d_]+")
 

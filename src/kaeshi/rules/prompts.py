@@ -14,6 +14,7 @@ BATCH = 24  # cases that a proposal is made from
 ROUNDS = 3  # proposals that can be judged in full, at least: smaller searches only look successful
 MOST_TOKENS = 4000  # of a prompt
 MOST_COPIED = 7  # words in a row of a customer's, which may be chance
+ACROSS = 4  # lines that are read together, for an order may be broken over several
 _WORD = re.compile(r"\w+")
 _TAGGED = re.compile(r"<instructions>\n?(.*?)\n?</instructions>", re.DOTALL | re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.\w+", re.IGNORECASE)
@@ -98,13 +99,25 @@ def cleaned(proposal: str, before: str, customers: Sequence[str]) -> tuple[str, 
     runs = {run for text in customers for run in _runs(text)}
     kept: list[str] = []
     removed: Removed = {}
-    for line in proposal.splitlines():
-        why = None if line in known else _why_not(line, runs)
-        if why is None:
+    lines = proposal.splitlines()
+    faults = _faults(lines, runs)
+    for line, why in zip(lines, faults, strict=True):
+        if why is None or line in known:
             kept.append(line)
         else:
             removed[line] = why
     return "\n".join(kept).strip(), removed
+
+
+def _faults(lines: Sequence[str], runs: set[tuple[str, ...]]) -> list[str | None]:
+    """Why each line may not enter; an order, or a customer's words, may be broken over several."""
+    found: list[str | None] = [None] * len(lines)
+    for size in range(1, ACROSS + 1):
+        for start in range(len(lines) - size + 1):
+            part = slice(start, start + size)
+            if not any(found[part]):
+                found[part] = [_why_not(" ".join(lines[part]), runs)] * size
+    return found
 
 
 def _why_not(line: str, runs: set[tuple[str, ...]]) -> str | None:

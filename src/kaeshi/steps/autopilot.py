@@ -24,6 +24,7 @@ from kaeshi.nouns import (
 )
 from kaeshi.rules import autopilot as rules
 from kaeshi.rules.evaluation import lost_promises
+from kaeshi.rules.retirement import Standing
 from kaeshi.steps import (
     evaluation,
     fresh,
@@ -34,7 +35,7 @@ from kaeshi.steps import (
     variants,
 )
 from kaeshi.steps.notice import notify
-from kaeshi.steps.options import Options, options, price_of
+from kaeshi.steps.options import Options, options, paid_lately, price_of
 
 BY = "autopilot"
 MOST_STEPS = 6  # of one run in one go: from the plan to the rollout
@@ -99,22 +100,12 @@ async def _stored(loop: Loop, chosen: Plan, why: str) -> bool:
 def _payable(loop: Loop, past: list[AutopilotRun], seen: Options) -> list[Option]:
     """The options that may be tried, without those that cost money too soon after the last."""
     wanted = [o for o in seen.found if o.means in loop.settings.autopilot_means]
-    last = _paid_lately(loop, past)
+    last = paid_lately(loop, past)
     if last is None:
         return wanted
     early = [o for o in wanted if o.cost_usd > 0 and not o.forced]
     seen.missing |= {option.means: last for option in early}
     return [option for option in wanted if option not in early]
-
-
-def _paid_lately(loop: Loop, past: list[AutopilotRun]) -> str | None:
-    """Why nothing else may cost money yet; None where it may."""
-    days = loop.settings.autopilot_days
-    since = loop.clock.now() - timedelta(days=days)
-    paid = [run for run in past if run.plan.option.cost_usd > 0 and run.began_at > since]
-    if not paid:
-        return None
-    return f"money was planned for on {paid[-1].began_at:%Y-%m-%d}, AUTOPILOT_DAYS is {days:g}"
 
 
 async def carry_on(loop: Loop) -> str:
@@ -123,11 +114,11 @@ async def carry_on(loop: Loop) -> str:
         return OFF
     async with loop.store.read() as tx:
         current = await tx.autopilot.open_run(loop.assistant)
+    await succession.let_go(loop)
     ending = await succession.urgent(loop) if _mode(loop) == "rollout" else None
     if ending is not None and ending.days_left <= 0:
-        done = await succession.take_over(loop, ending, by=BY)
-        current = None if current is None else await _taken_over(loop, current, done)
-    elif ending is not None:
+        return await _taken_over(loop, current, ending)
+    if ending is not None and not await succession.is_tried(loop, ending):
         current = await _make_way(loop, current, str(ending))
     if current is None:
         return NOTHING
@@ -139,10 +130,19 @@ async def carry_on(loop: Loop) -> str:
     return f"{current.id} {current.state}: {current.why}"
 
 
-async def _taken_over(loop: Loop, current: AutopilotRun, why: str) -> AutopilotRun:
-    """What was under way, after a successor took over: promoted if it was that one."""
-    is_it = current.plan.option.means == "base_model"
-    return await _end(loop, current, "promoted" if is_it else "declined", why)
+async def _taken_over(loop: Loop, current: AutopilotRun | None, ending: Standing) -> str:
+    """A successor in production, and the end of what was under way: promoted if it was that one."""
+    try:
+        done = await succession.take_over(loop, ending, by=BY)
+    except Refused as error:
+        await notify(loop, f"autopilot of {loop.assistant}: {error}")
+        raise
+    if current is not None:
+        async with loop.store.read() as tx:
+            production = await tx.rollouts.production(loop.assistant)
+        is_it = production is not None and production.model == current.candidate
+        await _end(loop, current, "promoted" if is_it else "declined", done)
+    return done
 
 
 async def _make_way(loop: Loop, current: AutopilotRun | None, ending: str) -> AutopilotRun | None:
@@ -291,8 +291,7 @@ async def _asked_lately(
     if "files" not in current.plan.option.detail:
         return rules.Fresh()
     learned, held = _files(current.plan.option)
-    if current.plan.option.means == "examples":
-        made = await fresh.unread(loop, made, learned)
+    made, production = [await fresh.unread(loop, each, learned) for each in (made, production)]
     return await fresh.compare(loop, made, production, held)
 
 

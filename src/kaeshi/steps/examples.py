@@ -33,7 +33,8 @@ from kaeshi.store.verbs import chunks
 ENTRY = "kb_"  # of an entry's id
 LEAST = 20  # examples, below which a build is refused
 MOST = 20_000  # examples, the newest; a search through them takes two milliseconds
-KEPT = 4  # builds in memory
+KEPT = 16  # builds in memory
+PARTS = ("build", "learned")  # of a listed build: what is shown, and what it is checked by
 REMEMBERED = 4096  # questions
 HIDDEN = 8  # examples to spare: some may not be shown now
 
@@ -134,7 +135,7 @@ def _listed(path: Path, _changed: int) -> list[Json]:
     """Read once, until it is written again. Raises InvalidInput for anything else."""
     try:
         found = json.loads(path.read_bytes())["builds"]
-        if all(isinstance(named["build"], str) for named in found):
+        if all(isinstance(named[part], str) for named in found for part in PARTS):
             return list(found)
     except (ValueError, KeyError, TypeError):
         pass
@@ -180,7 +181,7 @@ def _manifest(folder: Path, build: str, embedder: str) -> Json:
             "start --method examples`"
         )
         raise NotFound(msg)
-    manifest: Json = json.loads(path.read_bytes())
+    manifest = _parsed(path, build)
     if manifest["embedder"] != embedder:
         msg = (
             f"examples {build!r} are embedded with {manifest['embedder']!r}, and questions with "
@@ -188,6 +189,21 @@ def _manifest(folder: Path, build: str, embedder: str) -> Json:
         )
         raise InvalidInput(msg)
     return manifest
+
+
+def _parsed(path: Path, build: str) -> Json:
+    """The manifest as it was written. Raises InvalidInput for anything else."""
+    try:
+        manifest: Json = json.loads(path.read_bytes())
+        if all(isinstance(manifest[part], str) for part in ("embedder", "texts", "vectors")):
+            return manifest
+    except (ValueError, KeyError, TypeError):
+        pass
+    msg = (
+        f"the manifest of examples {build!r} is damaged; make them again with `kaeshi training "
+        "start --method examples`"
+    )
+    raise InvalidInput(msg)
 
 
 def _whole(path: Path, digest: str) -> Path:

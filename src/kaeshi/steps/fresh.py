@@ -44,7 +44,9 @@ async def compare(loop: Loop, candidate: Candidate, production: Candidate, held:
 
 
 async def unread(loop: Loop, made: Candidate, learned: Path) -> Candidate:
-    """A candidate of examples as it would be if it had not read what is held out of its file."""
+    """The candidate without what is held out of a file, where it reads all examples there are."""
+    if not made.serving.examples or made.serving.examples_build:
+        return made
     build, _ = await examples.write(loop, [learned])
     serving = made.serving.model_copy(update={"examples_build": build.id})
     return made.model_copy(update={"serving": serving})

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -159,7 +160,7 @@ async def _successor(loop: Loop, production: Candidate, seen: Options) -> None:
     seen.found.append(
         Option(
             means="base_model",
-            fingerprint=_fingerprint("base_model", standing.model, named[0]),
+            fingerprint=succession.fingerprint(standing),
             material=1,
             known=0,
             forced=True,
@@ -184,3 +185,13 @@ def _pairs(entries: list[Entry]) -> set[tuple[str, str]]:
 
 def _fingerprint(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def paid_lately(loop: Loop, past: list[AutopilotRun]) -> str | None:
+    """Why nothing else may cost money yet; None where it may."""
+    days = loop.settings.autopilot_days
+    since = loop.clock.now() - timedelta(days=days)
+    paid = [run for run in past if run.plan.option.cost_usd > 0 and run.began_at > since]
+    if not paid:
+        return None
+    return f"money was planned for on {paid[-1].began_at:%Y-%m-%d}, AUTOPILOT_DAYS is {days:g}"

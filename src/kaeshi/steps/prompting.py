@@ -4,21 +4,26 @@ Money is reserved before the first call, and a search that was killed is taken u
 """
 
 import asyncio
+import fcntl
 import hashlib
 import json
-from collections.abc import Coroutine, Sequence
+import shutil
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kaeshi.errors import InvalidInput, Refused, TooFew
+from kaeshi.errors import Conflict, InvalidInput, Refused, TooFew
+from kaeshi.files import write_whole
 from kaeshi.loop import Loop
-from kaeshi.nouns import Candidate, Json
+from kaeshi.nouns import EMBEDDED, Candidate, Json
 from kaeshi.ports import Trace, Tried
 from kaeshi.rules import prompts as rules
 from kaeshi.rules import training as money
+from kaeshi.rules.examples import MOST_TOKENS as EXAMPLES_TOKENS
 from kaeshi.rules.examples import Pair
 from kaeshi.steps import asking, examples, spending, variants
 from kaeshi.steps.fresh import right_of
@@ -119,29 +124,94 @@ async def search(
     """
     _check_budget(calls)
     base = await variants.base_of(loop, model)
-    learned, held = await cases(loop, seed)
     first = prompt_of(loop, base)
-    key = _key(loop, base, reflector, first, [*learned, *held], calls, seed)
-    found = _Search(
-        loop=loop,
-        events=asyncio.get_running_loop(),
-        base=base,
-        judged=await _unread(loop, base, [*learned, *held]),
-        reflector=asking.unregistered(loop.assistant, reflector),
-        cases=[*learned, *held],
-    )
-    reserved = await _reserve(loop, found, key, calls)
-    tried = await asyncio.to_thread(
-        partial(loop.prompt_search.search, first, learned=len(learned), held=len(held)),
-        judge=found.judge,
-        propose=found.propose,
-        calls=calls,
-        batch=rules.BATCH,
-        seed=seed,
-        folder=_folder(loop, key),
-    )
-    await _book(loop, found, key, reserved, calls)
-    return await _registered(loop, found, tried, held)
+    name = _name(loop, base, reflector, first, calls, seed)
+    with _alone(loop, name) as folder:
+        learned, held, is_resumed = await _material(loop, folder, seed)
+        key = f"{name}-{_digest([learned, held])}"
+        came = None if is_resumed else await _done(loop, key)
+        if came is None:
+            found = await _begun(loop, base, reflector, [*learned, *held])
+            reserved = await _reserve(loop, found, key, calls)
+            came = await _searched(found, first, len(learned), calls, seed, folder)
+            spent = _spent(found, reserved, calls, is_resumed=is_resumed)
+            await _end(loop, key, came, spent)
+        shutil.rmtree(folder, ignore_errors=True)
+    if isinstance(came, Refused):
+        raise came
+    return came
+
+
+async def _searched(
+    found: _Search, first: str, learned: int, calls: int, seed: int, folder: Path
+) -> Candidate | Refused:
+    """The best prompt as a candidate, or why there is none. Raises ProviderError: to be resumed."""
+    held = found.cases[learned:]
+    try:
+        tried = await asyncio.to_thread(
+            partial(found.loop.prompt_search.search, first, learned=learned, held=len(held)),
+            judge=found.judge,
+            propose=found.propose,
+            calls=calls,
+            batch=rules.BATCH,
+            seed=seed,
+            folder=folder,
+        )
+        return await _registered(found.loop, found, tried, held)
+    except Refused as error:
+        return error
+
+
+@contextmanager
+def _alone(loop: Loop, name: str) -> Iterator[Path]:
+    """The search's folder, for one process at a time. Raises Conflict."""
+    folder = loop.folder("prompts") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (loop.folder("prompts") / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            msg = "another process makes this search; wait for it"
+            raise Conflict(msg) from error
+        yield folder
+
+
+async def _material(loop: Loop, folder: Path, seed: int) -> tuple[list[Pair], list[Pair], bool]:
+    """(to learn from, to choose by, whether a search that was cut off goes on with them)."""
+    path = folder / "cases.json"
+    if path.is_file():
+        learned, held = [[Pair(*one) for one in part] for part in json.loads(path.read_bytes())]
+        return learned, held, True
+    learned, held = await cases(loop, seed)
+    write_whole(path, json.dumps([learned, held]).encode())
+    return learned, held, False
+
+
+async def _done(loop: Loop, key: str) -> Candidate | Refused | None:
+    """What came of the same search before."""
+    path = loop.folder("prompts") / f"{key}.json"
+    if not path.is_file():
+        return None
+    came = json.loads(path.read_bytes())
+    if came["candidate"] is None:
+        return Refused(came["why"])
+    return await asking.candidate_named(loop, came["candidate"])
+
+
+async def _end(loop: Loop, key: str, came: Candidate | Refused, spent: Decimal) -> None:
+    """Book what was spent, and keep what came of it."""
+    async with loop.store.write() as tx:
+        await tx.spendings.book(loop.assistant, key, spent)
+    model = came.model if isinstance(came, Candidate) else None
+    said = {"candidate": model, "why": str(came) if model is None else ""}
+    write_whole(loop.folder("prompts") / f"{key}.json", json.dumps(said).encode())
+
+
+def _spent(found: _Search, reserved: Decimal, calls: int, *, is_resumed: bool) -> Decimal:
+    """The part of the reserve that was used; all of it where a part of the calls was not seen."""
+    if is_resumed:
+        return reserved
+    return reserved * min(Decimal(1), Decimal(found.calls) / _most(calls))
 
 
 def _check_budget(calls: int) -> None:
@@ -197,31 +267,27 @@ async def _learned(loop: Loop) -> examples.Build:
 async def cases(loop: Loop, seed: int) -> tuple[list[Pair], list[Pair]]:
     """(to learn from, to choose by), of what is collected. Raises TooFew."""
     build = await _learned(loop)
-    learned, held = rules.cases_of(build.pairs, rules.HELD, LEARNED, seed)
+    # an entry would be among what the model reads
+    said = [pair for pair in build.pairs if not examples.is_entry(pair.conversation)]
+    learned, held = rules.cases_of(said, rules.HELD, LEARNED, seed)
     if len(learned) < LEAST - rules.HELD:
-        msg = f"{len(build.pairs)} answers to learn from; a search for a prompt needs {LEAST}"
+        msg = f"{len(said)} answers to learn from; a search for a prompt needs {LEAST}"
         raise TooFew(msg)
     return learned, held
 
 
-def _key(
-    loop: Loop,
-    base: Candidate,
-    reflector: str,
-    first: str,
-    cases: Sequence[Pair],
-    calls: int,
-    seed: int,
-) -> str:
-    """The same search has the same key."""
-    content = [loop.assistant, base.model, reflector, first, cases, calls, seed]
-    return f"ps_{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
+def _name(loop: Loop, base: Candidate, reflector: str, first: str, calls: int, seed: int) -> str:
+    """Of a search that can be taken up; its cases are as they were when it began."""
+    return f"ps_{_digest([loop.assistant, base.model, reflector, first, calls, seed])}"
 
 
-def _folder(loop: Loop, key: str) -> Path:
-    folder = loop.folder("prompts") / key
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _most(calls: int) -> int:
+    """Calls at most: a round that was begun is ended."""
+    return calls + 2 * rules.BATCH + rules.HELD
 
 
 async def _reserve(loop: Loop, found: _Search, key: str, calls: int) -> Decimal:
@@ -242,39 +308,29 @@ async def _reserve(loop: Loop, found: _Search, key: str, calls: int) -> Decimal:
     return wanted
 
 
-async def _book(loop: Loop, found: _Search, key: str, reserved: Decimal, calls: int) -> None:
-    """Give back the part of the reserve that no call used."""
-    share = Decimal(min(found.calls, calls)) / calls
-    async with loop.store.write() as tx:
-        await tx.spendings.book(loop.assistant, key, reserved * share)
-
-
 def cost_of(loop: Loop, base: Candidate, reflector: str, calls: int = CALLS) -> Decimal:
     """Dollars at most: each call reads the longest prompt and a case, a proposal writes a prompt.
 
     Raises Refused for a model without a price.
     """
-    reflections = calls // (2 * rules.BATCH) + 1
-    told = _price(
-        loop,
-        asking.served_name(base),
-        calls * (rules.MOST_TOKENS + CASE_TOKENS),
-        calls * CASE_TOKENS,
-    )
-    thought = _price(
-        loop,
-        reflector,
-        reflections * (rules.MOST_TOKENS + rules.BATCH * CASE_TOKENS),
-        reflections * rules.MOST_TOKENS,
-    )
+    serving = base.serving
+    is_free = loop.settings.chats_embedded and serving.base_url in {None, EMBEDDED}
+    name = asking.served_name(base)
+    prompt = max(rules.MOST_TOKENS, loop.tokens.count([prompt_of(loop, base)], name))
+    beside = EXAMPLES_TOKENS * bool(serving.examples) + CASE_TOKENS * serving.entries
+    reflections = _most(calls) // (2 * rules.BATCH) + 1
+    read = _most(calls) * (prompt + beside + CASE_TOKENS)
+    told = _price(loop, name, read, _most(calls) * CASE_TOKENS, is_free=is_free)
+    read = reflections * (prompt + rules.BATCH * CASE_TOKENS)
+    thought = _price(loop, reflector, read, reflections * prompt, is_free=is_free)
     return (told + thought).quantize(Decimal("0.0001"))
 
 
-def _price(loop: Loop, model: str, read: int, written: int) -> Decimal:
+def _price(loop: Loop, model: str, read: int, written: int, *, is_free: bool) -> Decimal:
     found = money.price_of_answer(model, read, written, dict(loop.prices))
     if found is not None:
         return found
-    if loop.settings.chats_embedded:
+    if is_free:
         return Decimal(0)
     msg = (
         f"model {model!r} has no price of answers in the table; `kaeshi data update FILE` adds one"

@@ -5,14 +5,14 @@ is. A renewal that answers held-out questions worse than the present build is re
 """
 
 import json
+import logging
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kaeshi.errors import InvalidInput, NotFound, Refused
+from kaeshi.errors import InvalidInput, NotFound, Refused, TooFew
 from kaeshi.files import write_whole
 from kaeshi.formats.training_rows import parse_row
 from kaeshi.loop import Loop
@@ -25,8 +25,10 @@ from kaeshi.steps.embedding import vectors_of
 from kaeshi.steps.refresh_check import Checked, questions
 
 MOST = 1_000  # held-out questions, the latest
+A_DAY = 24 * 3600  # seconds
 KEPT = 3  # builds, the current one among them: for requests under way, and to go back
 SHOWN = 10  # questions in a refusal
+log = logging.getLogger("kaeshi")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +50,12 @@ async def renew(loop: Loop, *, accept_worse: bool = False) -> Renewed:
     for too few examples.
     """
     train, held = await examples.collected(loop)
-    # of its own, for of several who ask the same the latest is kept, and may be held out
-    learned, _ = await examples.write(loop, [train], is_clean=True)
     made, dropped = await examples.write(loop, [train, held], is_clean=True)
-    listed = examples.listed(loop)
+    learned = await _learned(loop, train) or made
+    listed = _listed(loop)
     is_new = not listed or listed[-1]["build"] != made.id
     found = await _checked(loop, learned, held) if is_new else Checked()
     if found.is_worse and not accept_worse:
-        await _remove(loop, {made.id, learned.id})
         raise Refused(_worse(found))
     if is_new:
         await _make_current(loop, {"build": made.id, "learned": learned.id})
@@ -89,9 +89,29 @@ async def is_read(loop: Loop) -> bool:
     return any(one.serving.examples and not one.serving.examples_build for one in found if one)
 
 
+async def _learned(loop: Loop, train: Path) -> examples.Build | None:
+    """A build of its own of what was made to learn from; None where that is too little.
+
+    Of several who ask the same the latest is kept, and may be held out.
+    """
+    try:
+        return (await examples.write(loop, [train], is_clean=True))[0]
+    except TooFew:
+        return None
+
+
+def _listed(loop: Loop) -> list[Json]:
+    """The builds that were current; none where the list is damaged, which this mends."""
+    try:
+        return examples.listed(loop)
+    except InvalidInput:
+        log.warning("the list of examples of %s is damaged, and begun again", loop.assistant)
+        return []
+
+
 def _present(loop: Loop) -> examples.Build | None:
     """The part of the current build that was learned; None where it cannot be read any more."""
-    listed = examples.listed(loop)
+    listed = _listed(loop)
     try:
         return examples.read(loop, listed[-1]["learned"]) if listed else None
     except (NotFound, InvalidInput):
@@ -99,11 +119,10 @@ def _present(loop: Loop) -> examples.Build | None:
 
 
 async def _make_current(loop: Loop, named: dict[str, str]) -> None:
-    listed = [one for one in examples.listed(loop) if one["build"] != named["build"]]
+    listed = [one for one in _listed(loop) if one["build"] != named["build"]]
     now = {**named, "since": loop.clock.now().isoformat()}
     _write_list(loop, [*listed, now][-KEPT:])
-    old = listed[: -(KEPT - 1)]
-    await _remove(loop, {one[part] for one in old for part in ("build", "learned")})
+    await _sweep(loop)
 
 
 def _write_list(loop: Loop, listed: Sequence[Json]) -> None:
@@ -111,14 +130,18 @@ def _write_list(loop: Loop, listed: Sequence[Json]) -> None:
     write_whole(examples.list_path(loop), content.encode())
 
 
-async def _remove(loop: Loop, builds: AbstractSet[str]) -> None:
-    """Remove the files of these builds, but for those that are listed or that candidates name."""
+async def _sweep(loop: Loop) -> None:
+    """Remove builds that are neither listed nor named by a candidate, once they are a day old.
+
+    Before that a judge or a search of another process may read them.
+    """
     async with loop.store.read() as tx:
-        named = await tx.candidates.examples_named(loop.assistant)
-    kept = {one[part] for one in examples.listed(loop) for part in ("build", "learned")}
-    for build in builds - named - kept:
-        for kind in ("json", "jsonl", "npz"):
-            (loop.folder("examples") / f"{build}.{kind}").unlink(missing_ok=True)
+        kept = await tx.candidates.examples_named(loop.assistant)
+    kept |= {one[part] for one in _listed(loop) for part in examples.PARTS}
+    old = loop.clock.now().timestamp() - A_DAY
+    for path in loop.folder("examples").glob("ex_*"):
+        if path.stem not in kept and path.stat().st_mtime < old:
+            path.unlink(missing_ok=True)
 
 
 async def _checked(loop: Loop, learned: examples.Build, held: Path) -> Checked:

@@ -144,15 +144,20 @@ async def begin(
 async def succeed(loop: Loop, model: str, *, by: str, why: str) -> Rollout:
     """Put a successor into production at once, where production answers no more.
 
-    Neither gate nor evidence: what answers nothing has no customers to compare. Raises Conflict
-    while another candidate is under way.
+    Neither gate, evidence nor holdout: what answers nothing has no customers to compare. A rollout
+    of the successor ends so; any other that is under way is rolled back.
     """
-    now = loop.clock.now()
-    async with loop.store.write() as tx:
+    async with loop.store.read() as tx:
         candidate = await tx.candidates.named(loop.assistant, model)
-        begun = _rollout_of(loop, candidate, rules.HALF_PERCENT, now, 0, "non_inferior")
-        await tx.rollouts.begin(begun, by, f"{model} succeeds")
-    return await _move(loop, begun, "full", by, why, {})
+        live = await tx.rollouts.live(loop.assistant)
+    if live is not None and live.candidate != candidate.id:
+        await roll_back(loop, live.id, reason=why, by=by)
+        live = None
+    if live is None:
+        live = _rollout_of(loop, candidate, rules.HALF_PERCENT, loop.clock.now(), 0, "non_inferior")
+        async with loop.store.write() as tx:
+            await tx.rollouts.begin(live, by, f"{model} succeeds")
+    return await _move(loop, live, "full", by, why, {}, holds_out=False)
 
 
 def _check_begin(percent: float, hours: float) -> None:
@@ -473,18 +478,21 @@ async def _apply(
 
 
 async def _move(
-    loop: Loop, rollout: Rollout, after: RolloutState, by: str, why: str, evidence: Json
+    loop: Loop,
+    rollout: Rollout,
+    after: RolloutState,
+    by: str,
+    why: str,
+    evidence: Json,
+    *,
+    holds_out: bool = True,
 ) -> Rollout:
-    percent = percent_of(loop, after, rollout.target_percent)
+    percent = percent_of(loop, after, rollout.target_percent) if holds_out else 100.0
+    now = loop.clock.now()
     async with loop.store.write() as tx:
         moved = await tx.rollouts.move(
-            rollout, after, percent, loop.clock.now(), by=by, why=why, evidence=evidence
+            rollout, after, percent, now, by=by, why=why, evidence=evidence, holds_out=holds_out
         )
-    await notify(
-        loop,
-        (
-            f"rollout {rollout.id} of {loop.assistant}: {rollout.state} -> {after} ({percent:g} "
-            f"%) by {by or 'no name'}: {why}"
-        ),
-    )
+    step = f"{rollout.state} -> {after} ({percent:g} %) by {by or 'no name'}"
+    await notify(loop, f"rollout {rollout.id} of {loop.assistant}: {step}: {why}")
     return moved

@@ -80,10 +80,12 @@ class RolloutVerbs(Verbs):
         by: str,
         why: str,
         evidence: Json,
+        holds_out: bool = True,
     ) -> Rollout:
         """Make one transition; raises Conflict if the rollout has moved in the meantime.
 
-        `rules.rollout.production_after` decides what it does to production.
+        `rules.rollout.production_after` decides what it does to production. `holds_out`: a
+        predecessor keeps some customers for a while.
         """
         await self._one_writer(before.assistant)
         current = await self.production(before.assistant)
@@ -99,7 +101,8 @@ class RolloutVerbs(Verbs):
             }
         )
         if after == "full":
-            moved = moved.model_copy(update={"former": current.id if current else None})
+            former = current.id if current is not None and holds_out else None
+            moved = moved.model_copy(update={"former": former})
         changed = {
             "state": after,
             "percent": percent,
@@ -112,6 +115,14 @@ class RolloutVerbs(Verbs):
         if replaced is not None:
             await self.set_production(before.assistant, replaced, now)
         return moved
+
+    async def let_go(self, held: Rollout) -> None:
+        """End a holdout: no customer stays at the predecessor."""
+        await self.connection.execute(
+            update(rollouts)
+            .where(rollouts.c.assistant == held.assistant, rollouts.c.id == held.id)
+            .values(former=None)
+        )
 
     async def pause(
         self,
