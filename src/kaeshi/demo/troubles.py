@@ -9,7 +9,7 @@ from kaeshi.errors import Conflict
 from kaeshi.loop import Loop
 from kaeshi.nouns import Rollout
 from kaeshi.providers.fake_reader import FakeReader
-from kaeshi.steps import rollout, variants
+from kaeshi.steps import asking, rollout, variants
 
 MODEL = "reader"
 SUCCESSOR = "reader-2"
@@ -30,6 +30,7 @@ class Troubles:
     promised: frozenset[str]
     began: datetime
     broken: str = ""
+    served: str = MODEL
     said: list[str] = field(default_factory=list)
 
     async def begin(self, loop: Loop, week: int, day: int) -> None:
@@ -71,4 +72,8 @@ class Troubles:
             if now.state in {"rolled_back", "full"}:
                 found.append(f"the broken model {now.state.replace('_', ' ')}")
                 self.broken = "over"
+        served = asking.served_name(await variants.base_of(loop, None))
+        if served != self.served:
+            found.append(f"{served} answers in place of {self.served}")
+            self.served = served
         return found

@@ -142,6 +142,17 @@ async def search(
     return came
 
 
+async def _begun(loop: Loop, base: Candidate, reflector: str, asked: list[Pair]) -> _Search:
+    return _Search(
+        loop=loop,
+        events=asyncio.get_running_loop(),
+        base=base,
+        judged=await _unread(loop, base, asked),
+        reflector=asking.unregistered(loop.assistant, reflector),
+        cases=asked,
+    )
+
+
 async def _searched(
     found: _Search, first: str, learned: int, calls: int, seed: int, folder: Path
 ) -> Candidate | Refused:
