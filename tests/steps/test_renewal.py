@@ -131,6 +131,20 @@ async def test_a_persons_word_on_the_same_question_overtakes_what_was_said_befor
     assert "That is 60 dollars now." in {pair.answer for pair in build.pairs}
 
 
+async def test_what_was_said_after_an_entry_was_approved_stands(
+    loop: Loop, clock: FakeClock
+) -> None:
+    question, answer = different(3)
+    now = clock.now()
+    clock.advance(days=-60)
+    await faq.import_pairs(loop, [("faq", Written(question, "That is 60 dollars."))], by="ann")
+    clock.advance(days=60)
+    assert clock.now() == now
+    await learnable(loop, 30)
+    done = await renewal.renew(loop)
+    assert answer in {pair.answer for pair in examples.read(loop, done.build).pairs}
+
+
 async def test_old_builds_go_but_for_those_that_candidates_name(loop: Loop) -> None:
     await learnable(loop, 30)
     first = await renewal.renew(loop)

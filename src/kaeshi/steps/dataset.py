@@ -174,7 +174,8 @@ async def _not_overtaken(
 ) -> list[Example]:
     """Without those that approved entries, which join them, say otherwise by now."""
     said = [question_and_answer(example.messages) for example in examples]
-    is_over = await overtaken(loop, [Pair(*pair) if pair else None for pair in said])
+    pairs = [Pair(*pair) if pair else None for pair in said]
+    is_over = await overtaken(loop, pairs, [example.started_at for example in examples])
     if any(is_over):
         dropped["overtaken"] += sum(is_over)
     return [example for example, over in zip(examples, is_over, strict=True) if not over]

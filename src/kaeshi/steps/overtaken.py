@@ -1,6 +1,7 @@
 """Whether people's word on a question has overtaken what was answered before."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -32,10 +33,13 @@ class _Vectors(NamedTuple):
         return same | ((asks >= SAME_QUESTION) & (says >= SAME_ANSWER))
 
 
-async def overtaken(loop: Loop, pairs: Sequence[Pair | None]) -> list[bool]:
-    """For each pair, whether approved entries on the same question all say something else.
+async def overtaken(
+    loop: Loop, pairs: Sequence[Pair | None], said_at: Sequence[datetime] = ()
+) -> list[bool]:
+    """For each pair, whether later approved entries on the same question all say something else.
 
-    What was said of a price last month is not learned from once a person has written the new one.
+    What was said of a price last month is not learned from once a person has written the new one;
+    what was said after that stands. `said_at`: when, one for each pair; empty where it is unknown.
     Questions are the same from a cosine of SURELY_SAME on; from SAME_QUESTION on, where the answers
     nearly are. None is no exchange, and not overtaken.
     """
@@ -43,20 +47,24 @@ async def overtaken(loop: Loop, pairs: Sequence[Pair | None]) -> list[bool]:
     said = {i: pair for i, pair in enumerate(pairs) if pair is not None and pair.question}
     if not live or not said:
         return [False] * len(pairs)
-    over = await _overtaken(loop, list(said.values()), live)
+    times = [said_at[i] if said_at else None for i in said]
+    over = await _overtaken(loop, list(said.values()), times, live)
     found = dict(zip(said, over, strict=True))
     return [found.get(i, False) for i in range(len(pairs))]
 
 
-async def _overtaken(loop: Loop, said: Sequence[Pair], live: Sequence[Entry]) -> list[bool]:
+async def _overtaken(
+    loop: Loop, said: Sequence[Pair], times: Sequence[datetime | None], live: Sequence[Entry]
+) -> list[bool]:
     there = await _vectors(loop, [(entry.question, entry.answer) for entry in live])
     here = await _vectors(loop, [(pair.question, pair.answer) for pair in said])
     found: list[bool] = []
     for start in range(0, len(said), AT_ONCE):
         part = slice(start, start + AT_ONCE)
         near = _Vectors(here.questions[part], here.answers[part]).near(there)
-        for pair, row in zip(said[part], near, strict=True):
-            found.append(is_overtaken(pair, [live[int(i)] for i in np.flatnonzero(row)]))
+        for pair, at, row in zip(said[part], times[part], near, strict=True):
+            entries = [live[int(i)] for i in np.flatnonzero(row)]
+            found.append(is_overtaken(pair, [e for e in entries if at is None or e.at > at]))
     return found
 
 
