@@ -63,7 +63,7 @@ class GepaSearch:
 def _drop_half_written(state: Path) -> None:
     """Remove a state that was cut off, as a power cut may leave one: the search begins again.
 
-    GEPA pickles it, and the last byte of a whole pickle is a full stop.
+    GEPA writes it in Python's object format, whose last byte is a full stop.
     """
     if state.is_file() and not state.read_bytes().endswith(b"."):
         log.warning("the state %s is cut off, and the search begins again", state)
