@@ -126,9 +126,12 @@ async def test_three_hundred_hostile_messages_never_speak_as_the_system(
             body = asked(text) | {"messages": [own, {"role": "user", "content": text}]}
             await client.post("/chat/completions", json=body, headers=headers)
     assert len(provider.asked) == 300
+    shown = 0
     for raw in provider.asked:
         messages = json.loads(raw)["messages"]
         assert [m for m in messages if m["role"] not in {"user", "assistant"}] == [own]
         fenced = [m["content"] for m in messages[1:-1] if m["role"] == "user"]
-        assert len(fenced) == 8
+        assert len(fenced) in {0, 8}  # none where production had to answer in time
         assert all(text.count("<example>") == text.count("</example>") == 1 for text in fenced)
+        shown += bool(fenced)
+    assert shown > 280
