@@ -118,7 +118,7 @@ class _Adapter:
                 name: self._propose(candidate[name], [row["trace"] for row in dataset[name]])
                 for name in components
             }
-        except Exception as error:
+        except Exception as error:  # whatever it is, the search raises it at its end
             self.error = error
             raise
 

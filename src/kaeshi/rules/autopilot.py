@@ -4,6 +4,7 @@ Nothing is known of a means before it was tried, so all begin with the same expe
 cheaper is tried first. What came of each try moves them.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
 from datetime import datetime
@@ -38,6 +39,11 @@ def chance(past: Sequence[AutopilotRun], means: Means) -> float:
     """
     tried = [run for run in past if _is_try(run, means)]
     return (sum(run.state == "promoted" for run in tried) + 1) / (len(tried) + 2)
+
+
+def fingerprint(*parts: str) -> str:
+    """Of an option's content: what has the same is never tried twice."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def doublings(option: Option) -> float:

@@ -35,9 +35,10 @@ async def compare(loop: Loop, candidate: Candidate, production: Candidate, held:
     every = [parse_row(raw)["messages"] for raw in held.read_bytes().splitlines()]
     rows = [row for row in every if any(m["role"] == "user" for m in row[:-1])][-MOST:]
     known = [text_of(row[-1]) for row in rows]
+    asked = [_said(row) for row in rows]
     shelf = Shelf()
     right = [
-        await _right(loop, await _answers(loop, shelf, model, rows), known)
+        sum(await right_of(loop, await answers(loop, shelf, model, asked), known))
         for model in (candidate, production)
     ]
     return Fresh(asked=len(rows), candidate=right[0], production=right[1])
@@ -52,18 +53,19 @@ async def unread(loop: Loop, made: Candidate, learned: Path) -> Candidate:
     return made.model_copy(update={"serving": serving})
 
 
-async def _answers(
-    loop: Loop, shelf: Shelf, model: Candidate, rows: Sequence[Sequence[Json]]
+async def answers(
+    loop: Loop, shelf: Shelf, model: Candidate, asked: Sequence[Sequence[Json]]
 ) -> list[str]:
-    """Each answer's text; empty where the model hands over."""
+    """The answer to each conversation, scrubbed as it is; empty where the model hands over."""
     found: list[str] = []
-    for start in range(0, len(rows), TOGETHER):
-        asked = [
-            asking.answer_scrubbed(loop, shelf, model, _said(row))
-            for row in rows[start : start + TOGETHER]
-        ]
-        answers = await asyncio.gather(*asked)
-        found += ["" if answer.hand_over else answer.text for answer in answers]
+    for start in range(0, len(asked), TOGETHER):
+        said = await asyncio.gather(
+            *(
+                asking.answer_scrubbed(loop, shelf, model, messages)
+                for messages in asked[start : start + TOGETHER]
+            )
+        )
+        found += ["" if answer.hand_over else answer.text for answer in said]
     return found
 
 
@@ -71,10 +73,6 @@ def _said(row: Sequence[Json]) -> list[Json]:
     """What was said up to the question, without the prompt that belongs to training."""
     last = max(i for i, message in enumerate(row[:-1]) if message["role"] == "user")
     return [m for m in row[: last + 1] if m["role"] not in {"system", "developer"}]
-
-
-async def _right(loop: Loop, answers: Sequence[str], known: Sequence[str]) -> int:
-    return sum(await right_of(loop, answers, known))
 
 
 async def right_of(loop: Loop, answers: Sequence[str], known: Sequence[str]) -> list[bool]:

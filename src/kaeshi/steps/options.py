@@ -1,6 +1,5 @@
 """What the autopilot could try now: each means with its material and price, or why it cannot be."""
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,7 +9,7 @@ from pathlib import Path
 from kaeshi.errors import NotFound, Refused, TooFew
 from kaeshi.loop import Loop
 from kaeshi.nouns import AutopilotRun, Candidate, Dataset, Entry, Means, Option
-from kaeshi.rules.autopilot import COUNTED
+from kaeshi.rules.autopilot import COUNTED, fingerprint
 from kaeshi.steps import asking, dataset, examples, prompting, spending, succession, training
 from kaeshi.steps.knowledge import approved_entries
 
@@ -74,7 +73,7 @@ def _of_dataset(
 ) -> Option:
     return Option(
         means=means,
-        fingerprint=_fingerprint(means, base, built.id),
+        fingerprint=fingerprint(means, base, built.id),
         material=len(built.lines),
         known=_known(past, means),
         cost_usd=cost,
@@ -138,7 +137,7 @@ def _of_entries(base: str, approved: list[Entry], held: list[Entry], known: int)
     over = len(_pairs(held) - _pairs(approved))
     return Option(
         means="knowledge",
-        fingerprint=_fingerprint("knowledge", base, _content(approved)),
+        fingerprint=fingerprint("knowledge", base, _content(approved)),
         material=len(approved),
         known=known,
         # what customers read now is wrong by a person's word: that waits for nothing
@@ -181,10 +180,6 @@ def _content(entries: list[Entry]) -> str:
 
 def _pairs(entries: list[Entry]) -> set[tuple[str, str]]:
     return {(entry.id, entry.answer) for entry in entries}
-
-
-def _fingerprint(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def paid_lately(loop: Loop, past: list[AutopilotRun]) -> str | None:

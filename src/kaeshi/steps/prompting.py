@@ -26,14 +26,13 @@ from kaeshi.rules import training as money
 from kaeshi.rules.examples import MOST_TOKENS as EXAMPLES_TOKENS
 from kaeshi.rules.examples import Pair
 from kaeshi.steps import asking, examples, spending, variants
-from kaeshi.steps.fresh import right_of
+from kaeshi.steps.fresh import answers, right_of
 from kaeshi.steps.shelf import Shelf
 
 T = TypeVar("T")
 CALLS = 150
 LEARNED = 80  # cases to learn from, at most
 LEAST = rules.HELD + rules.BATCH  # answers, below which no search begins
-TOGETHER = 10
 WEAK = 3  # proposals in a row without instructions, after which the reflecting model is too weak
 CASE_TOKENS = 500  # of a question and its answer, generously
 SHOWN = 20  # questions in the evidence
@@ -53,7 +52,6 @@ class _Search:
     removed: dict[str, str] = field(default_factory=dict)
     unread: int = 0  # proposals in a row that were none
     calls: int = 0
-    proposals: int = 0
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """What the loop's event loop makes of it; the search runs in a thread."""
@@ -65,16 +63,8 @@ class _Search:
 
     async def _judged(self, prompt: str, cases: Sequence[Pair]) -> list[Trace]:
         candidate = _with_prompt(self.judged, prompt)
-        said: list[str] = []
-        for start in range(0, len(cases), TOGETHER):
-            asked = [
-                asking.answer_scrubbed(
-                    self.loop, self.shelf, candidate, [{"role": "user", "content": case.question}]
-                )
-                for case in cases[start : start + TOGETHER]
-            ]
-            answers = await asyncio.gather(*asked)
-            said += ["" if answer.hand_over else answer.text for answer in answers]
+        asked = [[{"role": "user", "content": case.question}] for case in cases]
+        said = await answers(self.loop, self.shelf, candidate, asked)
         self.calls += len(cases)
         right = await right_of(self.loop, said, [case.answer for case in cases])
         return [
@@ -87,7 +77,6 @@ class _Search:
         request = rules.reflection(prompt, [trace.shown for trace in traces])
         said = self.wait(self._reflect(request))
         found = rules.proposal_in(said)
-        self.proposals += 1
         self.unread = 0 if found else self.unread + 1
         if self.unread >= WEAK:
             msg = (
@@ -260,8 +249,8 @@ async def _unread(loop: Loop, base: Candidate, asked: Sequence[Pair]) -> Candida
     """The base with other examples than the cases: beside them every prompt is right."""
     if not base.serving.examples:
         return base
-    every = (await _learned(loop)).pairs
-    others = [pair for pair in every if pair not in set(asked)]
+    hidden = set(asked)
+    others = [pair for pair in (await _learned(loop)).pairs if pair not in hidden]
     update: Json = {"examples": 0, "examples_build": ""}
     if len(others) >= examples.LEAST:
         build = await examples.of_pairs(loop, others)

@@ -10,18 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from kaeshi.errors import InvalidInput, NotFound, Refused, TooFew
 from kaeshi.files import write_whole
 from kaeshi.formats.training_rows import parse_row
 from kaeshi.loop import Loop
 from kaeshi.nouns import Json
 from kaeshi.rules.examples import Pair, pair_of
-from kaeshi.rules.knowledge import particulars
-from kaeshi.rules.review import SAME_ANSWER
 from kaeshi.steps import examples
 from kaeshi.steps.embedding import vectors_of
+from kaeshi.steps.fresh import right_of
 from kaeshi.steps.refresh_check import Checked, questions
 
 MOST = 1_000  # held-out questions, the latest
@@ -82,11 +79,8 @@ async def revert(loop: Loop) -> str:
 async def is_read(loop: Loop) -> bool:
     """Whether what is in production, or on its way there, reads the current build."""
     async with loop.store.read() as tx:
-        found = [await tx.rollouts.production(loop.assistant)]
-        live = await tx.rollouts.live(loop.assistant)
-        if live is not None:
-            found.append(await tx.candidates.named(loop.assistant, live.candidate))
-    return any(one.serving.examples and not one.serving.examples_build for one in found if one)
+        found = await tx.rollouts.answering(loop.assistant)
+    return any(one.serving.examples and not one.serving.examples_build for one in found)
 
 
 async def _learned(loop: Loop, train: Path) -> examples.Build | None:
@@ -183,15 +177,9 @@ async def _right(loop: Loop, build: examples.Build, asked: Sequence[Pair]) -> li
     if not build.pairs:
         return [False] * len(asked)
     vectors, _ = await vectors_of(loop, [pair.question for pair in asked])
-    right, _ = await vectors_of(loop, [pair.answer for pair in asked])
     nearest = (vectors @ build.vectors.T).argmax(axis=1)
     said = [build.pairs[place].answer for place in nearest]
-    given, _ = await vectors_of(loop, said)
-    near = np.einsum("nd,nd->n", given, right) >= SAME_ANSWER
-    return [
-        bool(is_near) and particulars(answer) == particulars(pair.answer)
-        for is_near, answer, pair in zip(near, said, asked, strict=True)
-    ]
+    return await right_of(loop, said, [pair.answer for pair in asked])
 
 
 def _worse(found: Checked) -> str:

@@ -16,6 +16,7 @@ from kaeshi.nouns import (
 from kaeshi.rules import retirement
 from kaeshi.rules import training as rules
 from kaeshi.rules.retirement import Standing
+from kaeshi.steps import asking
 from kaeshi.store.store import Tx
 
 
@@ -60,11 +61,8 @@ async def _trained_on(loop: Loop) -> set[str]:
 async def _answering(loop: Loop) -> set[str]:
     """The names, at their providers, of what is in production and of what is on its way there."""
     async with loop.store.read() as tx:
-        found = [await tx.rollouts.production(loop.assistant)]
-        live = await tx.rollouts.live(loop.assistant)
-        if live is not None:
-            found.append(await tx.candidates.named(loop.assistant, live.candidate))
-    return {one.serving.model or one.model for one in found if one and not _is_ours(loop, one)}
+        found = await tx.rollouts.answering(loop.assistant)
+    return {asking.served_name(one) for one in found if not _is_ours(loop, one)}
 
 
 def _is_ours(loop: Loop, candidate: Candidate) -> bool:
@@ -72,7 +70,7 @@ def _is_ours(loop: Loop, candidate: Candidate) -> bool:
     settings = loop.settings
     where = candidate.serving.base_url or (EMBEDDED if settings.chats_embedded else None)
     bases = {settings.fine_tune_base_model, *settings.trainer_bases}
-    name = candidate.serving.model or candidate.model
+    name = asking.served_name(candidate)
     return where == EMBEDDED and (name in bases or name.startswith("ft:"))
 
 

@@ -1,10 +1,9 @@
 """When the provider ends the model in production: what follows it, and by when."""
 
-import hashlib
-
 from kaeshi.errors import Refused
 from kaeshi.loop import Loop
 from kaeshi.nouns import Candidate
+from kaeshi.rules import autopilot as rules
 from kaeshi.rules import retirement
 from kaeshi.rules.retirement import Standing
 from kaeshi.steps import asking, rollout, spending, variants
@@ -45,8 +44,7 @@ async def is_tried(loop: Loop, ending: Standing) -> bool:
 
 def fingerprint(ending: Standing) -> str:
     """Of the option to follow the model that ends."""
-    parts = ("base_model", ending.model, successors(ending)[0])
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return rules.fingerprint("base_model", ending.model, successors(ending)[0])
 
 
 async def take_over(loop: Loop, ending: Standing, *, by: str) -> str:

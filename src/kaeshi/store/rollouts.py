@@ -180,6 +180,18 @@ class RolloutVerbs(Verbs):
             ],
         )
 
+    async def answering(self, assistant: str) -> list[Candidate]:
+        """What is in production, and what is on its way there."""
+        production = await self.production(assistant)
+        found = [] if production is None else [production]
+        live = await self.live(assistant)
+        if live is not None:
+            statement = select(candidates).where(
+                candidates.c.assistant == assistant, candidates.c.id == live.candidate
+            )
+            found += [as_candidate(row) for row in await self.connection.execute(statement)]
+        return found
+
     async def production(self, assistant: str) -> Candidate | None:
         """The model that answers customers; None before the first production."""
         statement = select(candidates).join(
